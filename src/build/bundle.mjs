@@ -1,0 +1,59 @@
+// Bundles every part of the product with esbuild: extension host, worker, command line, benchmark, webview.
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { context, build } from 'esbuild';
+import { buildKernels } from './kernels.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const watch = process.argv.includes('--watch');
+process.chdir(root);
+await buildKernels();
+
+const node = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20', // later targets make esbuild emit calls that Node 20 lacks
+  minify: true,
+  keepNames: true,
+  external: ['vscode'],
+  logLevel: 'warning',
+  outdir: 'dist',
+};
+const webview = {
+  bundle: true,
+  platform: 'browser',
+  format: 'iife',
+  target: 'es2022',
+  minify: true,
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  logLevel: 'warning',
+  outdir: 'dist',
+};
+const jobs = [
+  { ...node, entryPoints: { extension: 'src/extension.ts' } },
+  { ...node, entryPoints: { worker: 'src/worker/worker.ts' } },
+  { ...node, entryPoints: { kernelThread: 'src/worker/kernelThread.ts' } },
+  { ...node, entryPoints: { cli: 'src/cli/main.ts' }, banner: { js: '#!/usr/bin/env node' } },
+  { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
+  { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },
+  { ...webview, entryPoints: { lab: 'webview/lab/main.tsx' } },
+].filter((job) => Object.values(job.entryPoints).every((file) => existsSync(file)));
+
+if (watch) {
+  for (const job of jobs) await (await context(job)).watch();
+} else {
+  const results = await Promise.all(jobs.map((job) => build({ ...job, metafile: true })));
+  // what an earlier layout left behind
+  const made = new Set(jobs.flatMap((job) => Object.keys(job.entryPoints)));
+  for (const file of readdirSync('dist'))
+    if (!made.has(file.split('.')[0])) rmSync(path.join('dist', file), { recursive: true });
+  // whose code is in there, for the notices that go with the package
+  const packages = results
+    .flatMap(({ metafile }) => Object.keys(metafile.inputs))
+    .map((file) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1])
+    .filter((name) => name !== undefined);
+  writeFileSync('dist/packages.json', JSON.stringify([...new Set(packages)].sort(), null, 2));
+}

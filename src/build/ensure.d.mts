@@ -1,0 +1,6 @@
+/** The folder of the repository. */
+export const root: string;
+/** `npm ci`, unless that was already done with the same lock file. */
+export function ensureDependencies(): void;
+/** A Chromium to drive: $CHROMIUM, one that is installed, or Debian's, installed now. Returns its path. */
+export function ensureChromium(): string;

@@ -1,0 +1,53 @@
+// Installs what a bare machine lacks, from the npm registry and, on Debian, its packages.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+function run(command, args, options = {}) {
+  return (
+    spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32', ...options })
+      .status === 0
+  );
+}
+
+/** `npm ci`, unless that was already done with the same lock file. */
+export function ensureDependencies() {
+  const want = createHash('sha256')
+    .update(readFileSync(path.join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = path.join(root, 'node_modules', '.lock-hash');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  console.log('Installing the development dependencies ...');
+  if (!run('npm', ['ci', '--no-audit', '--no-fund'])) throw new Error('npm ci failed');
+  writeFileSync(stamp, want);
+}
+
+const chromiumPlaces = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/snap/bin/chromium',
+];
+
+/** A Chromium to drive: $CHROMIUM, one that is installed, or Debian's, installed now. Returns its path. */
+export function ensureChromium() {
+  const found = [process.env.CHROMIUM, ...chromiumPlaces].find((file) => file && existsSync(file));
+  if (found) return found;
+  if (process.platform === 'linux' && existsSync('/usr/bin/apt-get')) {
+    console.log('Installing Chromium ...');
+    const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
+    const apt = (...args) => {
+      const [command, ...rest] = [...sudo, 'apt-get', ...args];
+      return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    };
+    if (apt('update', '-q') && apt('install', '-y', '-q', '--no-install-recommends', 'chromium', 'fonts-dejavu-core')) {
+      const installed = chromiumPlaces.find((file) => existsSync(file));
+      if (installed) return installed;
+    }
+  }
+  throw new Error('Chromium is needed for these tests: install it, or name its path in CHROMIUM.');
+}

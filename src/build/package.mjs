@@ -1,0 +1,74 @@
+// Packages the extension into a VSIX and checks what is in it. Prints the sizes; the last line is the file.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { ensureDependencies, root } from './ensure.mjs';
+
+/** Code alone, compressed; the samples come on top and are data that people can look at. */
+const codeBudget = 1_000_000;
+const fileBudget = 2_000_000;
+/** Bundles that are for a clone of the repository, not for the editor. */
+const notShipped = ['cli.js', 'bench.js'];
+
+function run(command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** The licence texts of the packages whose code is in the bundles. */
+function notices() {
+  const packages = JSON.parse(readFileSync(path.join(root, 'dist/packages.json'), 'utf8'));
+  return packages
+    .map((name) => {
+      const folder = path.join(root, 'node_modules', name);
+      const { version, license } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+      const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+      const text = file ? readFileSync(path.join(folder, file), 'utf8').trim() : `Licensed under ${license}.`;
+      return `${name} ${version} (${license})\n\n${text}\n`;
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
+
+ensureDependencies();
+run(process.execPath, ['src/build/bundle.mjs']);
+writeFileSync(
+  path.join(root, 'dist/ThirdPartyNotices.txt'),
+  `Code of these packages is part of this extension.\n\n${notices()}`,
+);
+
+const { name, version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+const outAt = process.argv.indexOf('--out');
+const file = path.resolve(root, outAt > 0 ? process.argv[outAt + 1] : `${name}-${version}.vsix`);
+mkdirSync(path.dirname(file), { recursive: true });
+rmSync(file, { force: true });
+const vsce = path.join(root, 'node_modules/@vscode/vsce/vsce');
+run(process.execPath, [
+  ...[vsce, 'package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links'],
+  ...['--out', file],
+]);
+
+const listed = run(process.execPath, [vsce, 'ls', '--no-dependencies']).split(/\r?\n/).filter(Boolean);
+const bundles = readdirSync(path.join(root, 'dist')).filter((entry) => /\.(js|css)$/.test(entry));
+const missing = bundles.filter((entry) => !notShipped.includes(entry) && !listed.includes(`dist/${entry}`));
+if (missing.length > 0) throw new Error(`Not in the package (see .vscodeignore): ${missing.join(', ')}`);
+const strangers = listed.filter((entry) => !/^(package(\.nls)?\.json|README\.md|LICENSE|dist\/|media\/)/.test(entry));
+if (strangers.length > 0) throw new Error(`In the package by mistake: ${strangers.join(', ')}`);
+
+let code = 0;
+for (const entry of listed) {
+  const full = path.join(root, entry);
+  if (!existsSync(full) || entry.startsWith('media/samples/')) continue;
+  const size = gzipSync(readFileSync(full)).length;
+  code += size;
+  if (entry.startsWith('dist/'))
+    console.log(`  ${entry}: ${kilobytes(statSync(full).size)}, ${kilobytes(size)} compressed`);
+}
+const total = statSync(file).size;
+console.log(`Code and texts ${kilobytes(code)} compressed, the whole package with samples ${kilobytes(total)}`);
+if (code > codeBudget || total > fileBudget)
+  throw new Error(`Over budget: ${kilobytes(codeBudget)} for the code, ${kilobytes(fileBudget)} in all.`);
+console.log(file);
