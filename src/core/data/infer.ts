@@ -1,0 +1,170 @@
+import { looksLikeDate } from './cells.ts';
+import { cellCode, type Column, type Table } from './table.ts';
+
+export type Task = 'regression' | 'binary' | 'multiclass';
+export type ColumnKind = 'numeric' | 'categorical' | 'constant' | 'id';
+
+/** A text column with more categories than this is left out (or, when asked for, loses the rarest ones). */
+export const categoryLimit = 20;
+/** More classes than this are refused. */
+export const classLimit = 100;
+/** Distinct numbers are counted up to here. */
+const distinctLimit = 100_000;
+/** A column with a larger share of texts among its values is text, not a numeric column with bad cells. */
+const badCellShare = 0.5;
+
+/** What a column holds and what it is good for. */
+export interface ColumnProfile {
+  readonly column: Column;
+  readonly kind: ColumnKind;
+  /** Distinct values, texts and numbers together; a lower bound when the column has very many. */
+  readonly distinct: number;
+  readonly missing: number;
+  /** Row of the first text in a column that is otherwise numeric, and how many there are. */
+  readonly bad: { readonly row: number; readonly count: number; readonly text: string } | null;
+  /** Whether inference would use it as a feature, and why not. */
+  readonly suggested: boolean;
+  readonly note: string;
+  /** The task it makes as a target; null when it cannot be one. */
+  readonly task: Task | null;
+  /** Another task is also reasonable: worth asking. */
+  readonly taskUnclear: boolean;
+  /** The column numbers or names rows. */
+  readonly idLike: boolean;
+}
+
+const idName =
+  /^(id|index|idx|row|rowid|row ?(nr|no|number)|nr|no|key|uuid|guid|unnamed.*)$|[_ .-]id$|^id[_ .-]|[a-z]I[dD]$/;
+
+interface NumericFacts {
+  readonly distinct: number;
+  readonly integers: boolean;
+  readonly min: number;
+  readonly max: number;
+  /** 1, 2, 3, ... down the file, each row one more than the row before. */
+  readonly counter: boolean;
+}
+
+function numericFacts(column: Column): NumericFacts {
+  const seen = new Set<number>();
+  let integers = true;
+  let min = Infinity;
+  let max = -Infinity;
+  let counter = true;
+  let previous = NaN;
+  for (const value of column.numbers) {
+    if (Number.isNaN(value)) {
+      counter = false;
+      continue;
+    }
+    if (seen.size < distinctLimit) seen.add(value);
+    if (integers && !Number.isInteger(value)) integers = false;
+    if (value < min) min = value;
+    if (value > max) max = value;
+    if (!Number.isNaN(previous) && value !== previous + 1) counter = false;
+    previous = value;
+  }
+  return { distinct: seen.size, integers, min, max, counter: counter && integers };
+}
+
+function usedTexts(column: Column): number {
+  if (column.codes === null) return 0;
+  const used = new Set<number>();
+  for (const code of column.codes) if (code >= 0) used.add(code);
+  return used.size + (column.overflow ? 1 : 0);
+}
+
+function firstText(column: Column): { row: number; text: string } {
+  const row = column.codes!.findIndex((code) => code >= 0 || code === cellCode.overflow);
+  return { row, text: column.dictionary[Math.max(0, column.codes![row])] ?? '' };
+}
+
+/** The first number in a row-wise scan says whether a column of texts holds dates. */
+function holdsDates(column: Column): boolean {
+  const sample = column.dictionary.slice(0, 50);
+  return sample.length > 0 && sample.filter((text) => looksLikeDate(text)).length >= 0.9 * sample.length;
+}
+
+/** Looks through a column once. */
+export function profileColumn(column: Column, rows: number): ColumnProfile {
+  const missing = column.missing + column.notFinite;
+  const present = rows - missing;
+  const facts = numericFacts(column);
+  const texts = usedTexts(column);
+  const distinct = facts.distinct + texts;
+  const numbers = present - column.texts;
+  const base = { column, distinct, missing, bad: null, suggested: false, taskUnclear: false, idLike: false };
+  if (present === 0) {
+    return { ...base, kind: 'constant', note: 'no values', task: null };
+  }
+  const mixed = column.texts > 0 && numbers > 0;
+  const mostlyNumeric =
+    mixed && numbers > badCellShare * present && (distinct > categoryLimit || column.texts <= 0.05 * present);
+  if (column.texts === 0 || mostlyNumeric) {
+    const bad = mostlyNumeric ? { ...firstText(column), count: column.texts } : null;
+    if (facts.distinct === 1 && bad === null) {
+      return { ...base, kind: 'constant', note: `always ${facts.max}`, task: null };
+    }
+    const { task, unclear } = numericTask(facts, numbers);
+    const allDifferent = facts.integers && facts.distinct === present && present >= 10 && bad === null;
+    const idLike = allDifferent && ((facts.counter && column.index === 0) || idName.test(column.name));
+    if (idLike) {
+      const note = facts.counter ? 'numbers the rows' : 'integers that are all different: looks like an identifier';
+      return { ...base, kind: 'id', note, task: 'regression', idLike: true };
+    }
+    return { ...base, kind: 'numeric', bad, suggested: true, note: '', task, taskUnclear: unclear };
+  }
+  if (distinct === 1) {
+    return { ...base, kind: 'constant', note: `always "${column.dictionary[0]}"`, task: null };
+  }
+  const task: Task | null = distinct > classLimit ? null : distinct === 2 ? 'binary' : 'multiclass';
+  if (holdsDates(column)) {
+    return { ...base, kind: 'id', note: 'dates or times: not used as a feature', task: null, idLike: true };
+  }
+  if (distinct > categoryLimit || (distinct === present && present > 10)) {
+    const count = column.overflow ? `more than ${column.dictionary.length}` : `${distinct}`;
+    const note = `text with ${count} distinct values (more than ${categoryLimit} are not encoded by default)`;
+    const idLike = distinct > 0.5 * present;
+    return { ...base, kind: 'id', note: idLike ? `${note}: looks like an identifier` : note, task, idLike };
+  }
+  return { ...base, kind: 'categorical', suggested: true, note: '', task };
+}
+
+/** Two numbers: two classes. Codes 0..k-1 or 1..k with k at most 10: classes, but maybe not. Else regression. */
+function numericTask(facts: NumericFacts, present: number): { task: Task; unclear: boolean } {
+  const { distinct, integers, min, max } = facts;
+  if (distinct === 2) return { task: 'binary', unclear: false };
+  if (!integers || distinct > 10) return { task: 'regression', unclear: false };
+  const codes = (min === 0 || min === 1) && max - min + 1 === distinct && present >= 5 * distinct;
+  return { task: codes ? 'multiclass' : 'regression', unclear: present >= 5 * distinct };
+}
+
+const targetNames = ['target', 'label', 'class', 'y', 'outcome', 'response', 'output', 'result'];
+
+/**
+ * The column a person most likely wants to predict: one called target, label, class, y, ... (or target_...), else the last
+ * one that can be a target.
+ */
+export function inferTarget(profiles: readonly ColumnProfile[]): ColumnProfile | undefined {
+  const usable = profiles.filter((profile) => profile.task !== null && !profile.idLike);
+  for (const name of targetNames) {
+    const found = usable.find((profile) => profile.column.name.toLowerCase() === name);
+    if (found !== undefined) return found;
+  }
+  const prefixed = usable.filter((profile) => /^(target|label|class)[_ .-]/i.test(profile.column.name));
+  return prefixed.at(-1) ?? usable.at(-1) ?? profiles.filter((profile) => profile.task !== null).at(-1);
+}
+
+/** Profiles of all columns of a table; `poll` is called between columns. A row counter is only taken for an identifier while other features remain. */
+export function profileTable(table: Table, poll: () => void = () => undefined): ColumnProfile[] {
+  const profiles = table.columns.map((column) => {
+    poll();
+    return profileColumn(column, table.rows);
+  });
+  const target = inferTarget(profiles);
+  const features = profiles.filter((profile) => profile.suggested && profile !== target);
+  if (features.length > 0) return profiles;
+  return profiles.map((profile) =>
+    profile.idLike && profile.column.texts === 0 ? { ...profile, kind: 'numeric', suggested: true } : profile,
+  );
+}

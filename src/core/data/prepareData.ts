@@ -1,0 +1,549 @@
+import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
+import { type Control, uncontrolled } from '../solver/control.ts';
+import { DataError } from './dataError.ts';
+import {
+  categoryLimit,
+  classLimit,
+  inferTarget,
+  profileTable,
+  type ColumnKind,
+  type ColumnProfile,
+  type Task,
+} from './infer.ts';
+import { ReadStopped } from './reader.ts';
+import { meanAndScale, type InputScaling, type Scaling } from './scaling.ts';
+import { splitRows } from './split.ts';
+import { cellCode, cellLabel, hasValue, type Column, type Table } from './table.ts';
+
+export interface PrepareOptions {
+  /** Empty: inferred. */
+  readonly target: string;
+  readonly task: Task | 'auto';
+  /** Empty: inferred. */
+  readonly features: readonly string[];
+  readonly missing: 'drop' | 'impute';
+  readonly standardize: boolean;
+  /** Share of the rows held out. */
+  readonly testFraction: number;
+  readonly seed: number;
+}
+
+export interface PreparedColumn {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  readonly role: 'target' | 'feature' | 'left-out';
+  readonly note: string;
+  readonly missing: number;
+  readonly distinct: number;
+}
+
+/** A table turned into numbers: everything that a training problem and its reports need. */
+export interface PreparedData {
+  readonly target: string;
+  readonly task: Task;
+  /** Class names in the order of the class ids; two classes: -1 is the first, +1 the second. Empty for regression. */
+  readonly classes: readonly string[];
+  readonly scaling: Scaling;
+  /** All used rows x encoded inputs. */
+  readonly X: DenseMatrix;
+  /** Per used row: target in original units, or class id. */
+  readonly y: Float64Array;
+  /** Per used row: 0 train, 1 test. */
+  readonly split: Uint8Array;
+  readonly trainRows: Int32Array;
+  readonly testRows: Int32Array;
+  /** Per used row: line in the file. */
+  readonly lines: Int32Array;
+  readonly columns: readonly PreparedColumn[];
+  readonly dropped: readonly { readonly reason: string; readonly count: number; readonly lines: readonly number[] }[];
+  readonly warnings: readonly string[];
+}
+
+/** Squares of larger numbers overflow. */
+const largestUnscaled = 1e150;
+const linesListed = 20;
+
+interface Feature {
+  readonly profile: ColumnProfile;
+  readonly encoding: 'number' | 'indicators';
+}
+
+/**
+ * Chooses target and features, drops or fills incomplete rows, splits, encodes and standardises. Throws `DataError`, and
+ * `ReadStopped` when the control says so.
+ */
+export function prepareData(table: Table, options: PrepareOptions, control: Control = uncontrolled): PreparedData {
+  const poll = (): void => {
+    if (control.shouldStop()) throw new ReadStopped('stopped while encoding');
+  };
+  const file = table.file;
+  const warnings: string[] = [];
+  const profiles = profileTable(table, poll);
+  const target = chooseTarget(table, profiles, options.target);
+  const features = chooseFeatures(table, profiles, target, options.features, warnings);
+  const task = chooseTask(table, target, options.task);
+  const numericTarget = task === 'regression';
+
+  // Rows with a target and, unless gaps are filled, with all features.
+  const drops = new Drops(table);
+  if (table.ragged.count > 0) {
+    drops.add('wrong number of cells', table.ragged.count, table.ragged.lines);
+  }
+  const rows: number[] = [];
+  for (let row = 0; row < table.rows; row++) {
+    if (!hasValue(target.column, row)) {
+      drops.row(whyEmpty(target.column, row, 'target '), row);
+      continue;
+    }
+    if (options.missing === 'drop') {
+      const gap = features.find(({ profile }) => !hasValue(profile.column, row));
+      if (gap !== undefined) {
+        drops.row(whyEmpty(gap.profile.column, row, ''), row);
+        continue;
+      }
+    }
+    rows.push(row);
+  }
+  const place = { file };
+  if (rows.length === 0 && table.rows > 1) {
+    throw new DataError(
+      'missing',
+      'no row has a value in the target and every feature; fill the gaps (missing: impute) or leave out the columns with gaps',
+      place,
+    );
+  }
+  if (rows.length < 2) {
+    throw new DataError(
+      'too-few-rows',
+      `${rows.length === 1 ? 'only one row' : 'no row'} to train on; at least two are needed`,
+      {
+        ...place,
+        line: rows.length === 1 ? table.lines[rows[0]] : undefined,
+      },
+    );
+  }
+
+  const { y, classes } = numericTarget
+    ? { y: Float64Array.from(rows, (row) => target.column.numbers[row]), classes: [] }
+    : readClasses(table, target, rows);
+  if (numericTarget && y.every((value) => value === y[0])) {
+    throw new DataError('constant-target', `the target is always ${y[0]}: there is nothing to learn`, {
+      ...place,
+      column: target.column.index + 1,
+      columnName: target.column.name,
+    });
+  }
+  const finalTask: Task = numericTarget ? 'regression' : classes.length === 2 ? 'binary' : 'multiclass';
+  const split = splitRows(
+    rows.length,
+    options.testFraction,
+    options.seed,
+    numericTarget ? undefined : { ids: y, count: classes.length },
+  );
+  const trainRows = indicesWhere(split, 0);
+  const testRows = indicesWhere(split, 1);
+  reportSingletons(y, classes, warnings);
+  if (options.testFraction > 0 && testRows.length === 0) {
+    warnings.push(
+      'There are too few rows to hold any out: all rows are used for training and there are no test scores.',
+    );
+  }
+  if (options.task === 'multiclass' && classes.length === 2) {
+    warnings.push('The target has two classes: trained as a two-class problem.');
+  }
+  if (target.idLike)
+    warnings.push(`The target "${target.column.name}" ${target.note.replace(/^integers/, 'holds integers')}.`);
+
+  const encoder = new Encoder(table, rows, trainRows, options, warnings);
+  for (const feature of features) {
+    poll();
+    encoder.add(feature);
+  }
+  if (encoder.inputs.length === 0) {
+    throw new DataError(
+      'no-features',
+      'no feature is left: every column but the target is constant or left out',
+      place,
+    );
+  }
+  const d = encoder.inputs.length;
+  const X = denseMatrix(rows.length, d);
+  encoder.values.forEach((values, j) => {
+    for (let i = 0; i < rows.length; i++) X.data[i * d + j] = values[i];
+  });
+
+  let targetScaling = { mean: 0, scale: 1 };
+  if (numericTarget) {
+    checkSize(table, target.column, rows, options.standardize, 1e300);
+    if (options.standardize) {
+      const { mean, scale } = meanAndScale(y, trainRows);
+      if (scale === 0) warnings.push('The target is the same in all training rows.');
+      targetScaling = { mean, scale: scale === 0 ? 1 : scale };
+    }
+  }
+
+  const columns = profiles.map((profile): PreparedColumn => {
+    const { name } = profile.column;
+    const base = { name, kind: profile.kind, missing: profile.missing, distinct: profile.distinct };
+    if (profile === target) {
+      const note = numericTarget ? 'regression target' : `${classes.length} classes`;
+      return { ...base, role: 'target', note };
+    }
+    const encoded = encoder.notes.get(name);
+    if (encoded?.used === true) return { ...base, role: 'feature', note: encoded.note };
+    const why = encoded?.note ?? (profile.note || 'not chosen');
+    return { ...base, role: 'left-out', note: why };
+  });
+  return {
+    target: target.column.name,
+    task: finalTask,
+    classes,
+    scaling: { inputs: encoder.inputs, target: targetScaling },
+    X,
+    y,
+    split,
+    trainRows,
+    testRows,
+    lines: Int32Array.from(rows, (row) => table.lines[row]),
+    columns,
+    dropped: drops.list(),
+    warnings: [...table.warnings, ...warnings],
+  };
+}
+
+/** Row left out: counted by reason, first lines listed. */
+class Drops {
+  private readonly reasons = new Map<string, { count: number; lines: number[] }>();
+
+  constructor(private readonly table: Table) {}
+
+  add(reason: string, count: number, lines: readonly number[]): void {
+    this.reasons.set(reason, { count, lines: lines.slice(0, linesListed) });
+  }
+
+  row(reason: string, row: number): void {
+    let entry = this.reasons.get(reason);
+    if (entry === undefined) this.reasons.set(reason, (entry = { count: 0, lines: [] }));
+    entry.count++;
+    if (entry.lines.length < linesListed) entry.lines.push(this.table.lines[row]);
+  }
+
+  list(): { reason: string; count: number; lines: number[] }[] {
+    return [...this.reasons].map(([reason, entry]) => ({ reason, ...entry }));
+  }
+}
+
+function whyEmpty(column: Column, row: number, prefix: string): string {
+  return column.codes?.[row] === cellCode.notFinite
+    ? `${prefix}"${column.name}" is infinite`
+    : `${prefix}"${column.name}" is missing`;
+}
+
+function indicesWhere(split: Uint8Array, value: number): Int32Array {
+  const out: number[] = [];
+  split.forEach((s, i) => {
+    if (s === value) out.push(i);
+  });
+  return Int32Array.from(out);
+}
+
+function findColumn(table: Table, profiles: readonly ColumnProfile[], name: string, role: string): ColumnProfile {
+  const exact = profiles.find((profile) => profile.column.name === name);
+  if (exact !== undefined) return exact;
+  const names = profiles.map((profile) => profile.column.name);
+  const shown =
+    names.length > 12 ? `${names.slice(0, 12).join(', ')}, ... (${names.length} columns)` : names.join(', ');
+  throw new DataError('unknown-column', `there is no column "${name}" to use as ${role}; the columns are ${shown}`, {
+    file: table.file,
+  });
+}
+
+function chooseTarget(table: Table, profiles: readonly ColumnProfile[], name: string): ColumnProfile {
+  if (name !== '') return findColumn(table, profiles, name, 'target');
+  const found = inferTarget(profiles);
+  if (found === undefined) {
+    throw new DataError('bad-target', 'no column can be a target: all are constant, empty or free text', {
+      file: table.file,
+    });
+  }
+  return found;
+}
+
+function chooseTask(table: Table, target: ColumnProfile, wanted: Task | 'auto'): Task {
+  const { column } = target;
+  const place = { file: table.file, column: column.index + 1, columnName: column.name };
+  if (target.kind === 'constant') {
+    if (target.missing === table.rows) throw new DataError('bad-target', 'the target has no values', place);
+    const isText = column.texts > 0;
+    throw new DataError(
+      isText || wanted === 'binary' || wanted === 'multiclass' ? 'one-class' : 'constant-target',
+      isText || wanted === 'binary' || wanted === 'multiclass'
+        ? `the target has one class only (${target.note}): there is nothing to tell apart`
+        : `the target is ${target.note}: there is nothing to learn`,
+      place,
+    );
+  }
+  const task = wanted === 'auto' ? target.task : wanted;
+  const numeric = column.texts === 0 || target.bad !== null;
+  if (task === 'regression') {
+    if (numeric) {
+      if (target.bad !== null) throw badCell(table, target);
+      return task;
+    }
+    const row = column.codes!.findIndex((code) => code >= 0 || code === cellCode.overflow);
+    throw new DataError(
+      'not-a-number',
+      `"${cellLabel(column, row) ?? ''}" is not a number, and regression needs a numeric target (${column.texts} such cells)`,
+      { ...place, line: table.lines[row] },
+    );
+  }
+  if (target.distinct > classLimit) {
+    const count = column.overflow ? `more than ${column.dictionary.length}` : target.distinct;
+    throw new DataError(
+      'too-many-classes',
+      numeric && target.bad === null
+        ? `the target has ${count} distinct numbers, too many for classes (at most ${classLimit}); train a regression instead`
+        : `the target has ${count} distinct texts: this is not a class label (at most ${classLimit} classes)`,
+      place,
+    );
+  }
+  if (task === 'binary' && target.distinct !== 2) {
+    throw new DataError('class-count', `the target has ${target.distinct} distinct values, not two`, place);
+  }
+  return task ?? 'multiclass';
+}
+
+function badCell(table: Table, profile: ColumnProfile): DataError {
+  const { column } = profile;
+  const { row, count, text } = profile.bad!;
+  return new DataError(
+    'not-a-number',
+    `"${text.slice(0, 60)}" is not a number in a column of numbers (${count} such ${count === 1 ? 'cell' : 'cells'} in ` +
+      `${table.rows} rows); correct it, leave it empty, or leave the column out`,
+    { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
+  );
+}
+
+function chooseFeatures(
+  table: Table,
+  profiles: readonly ColumnProfile[],
+  target: ColumnProfile,
+  names: readonly string[],
+  warnings: string[],
+): Feature[] {
+  const chosen =
+    names.length === 0
+      ? profiles.filter((profile) => profile.suggested && profile !== target)
+      : [...new Set(names)].map((name) => findColumn(table, profiles, name, 'feature'));
+  const out: Feature[] = [];
+  for (const profile of chosen) {
+    if (profile === target) {
+      throw new DataError('settings', 'the target cannot be a feature as well', {
+        file: table.file,
+        columnName: profile.column.name,
+      });
+    }
+    if (profile.bad !== null) throw badCell(table, profile);
+    if (profile.kind === 'constant') {
+      warnings.push(`"${profile.column.name}" is left out: ${profile.note}.`);
+      continue;
+    }
+    out.push({ profile, encoding: profile.column.texts > 0 ? 'indicators' : 'number' });
+  }
+  if (out.length === 0) {
+    throw new DataError(
+      'no-features',
+      'no feature is left: every column but the target is constant, text or an identifier',
+      {
+        file: table.file,
+      },
+    );
+  }
+  return out;
+}
+
+function readClasses(
+  table: Table,
+  target: ColumnProfile,
+  rows: readonly number[],
+): { y: Float64Array; classes: readonly string[] } {
+  const { column } = target;
+  const labels = rows.map((row) => cellLabel(column, row)!);
+  const numeric = column.texts === 0;
+  const classes = [...new Set(labels)].sort(numeric ? (a, b) => Number(a) - Number(b) : byCodePoint);
+  if (classes.length < 2) {
+    throw new DataError(
+      'one-class',
+      `the target has one class only ("${classes[0]}"): there is nothing to tell apart`,
+      {
+        file: table.file,
+        column: column.index + 1,
+        columnName: column.name,
+      },
+    );
+  }
+  const id = new Map(classes.map((name, k) => [name, k]));
+  return { y: Float64Array.from(labels, (label) => id.get(label)!), classes };
+}
+
+function byCodePoint(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function reportSingletons(y: Float64Array, classes: readonly string[], warnings: string[]): void {
+  const counts = new Int32Array(classes.length);
+  if (classes.length > 0) for (const k of y) counts[k]++;
+  const single = classes.filter((_, k) => counts[k] === 1);
+  if (single.length > 0) {
+    const names = single.slice(0, 5).map((name) => `"${name}"`);
+    warnings.push(
+      `${single.length === 1 ? 'Class' : 'Classes'} ${names.join(', ')}${single.length > 5 ? ', ...' : ''} ` +
+        `${single.length === 1 ? 'has' : 'have'} one row only; it is used for training.`,
+    );
+  }
+}
+
+function checkSize(table: Table, column: Column, rows: readonly number[], scaled: boolean, limitScaled: number): void {
+  const limit = scaled ? limitScaled : largestUnscaled;
+  for (const row of rows) {
+    if (Math.abs(column.numbers[row]) > limit) {
+      throw new DataError(
+        'too-large',
+        `${column.numbers[row]} is too large to compute with` + (scaled ? '' : ' (standardise, or rescale the column)'),
+        { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
+      );
+    }
+  }
+}
+
+/** Turns columns into standardised inputs, with statistics of the training rows only. */
+class Encoder {
+  readonly inputs: InputScaling[] = [];
+  readonly values: Float64Array[] = [];
+  readonly notes = new Map<string, { used: boolean; note: string }>();
+
+  constructor(
+    private readonly table: Table,
+    private readonly rows: readonly number[],
+    private readonly trainRows: Int32Array,
+    private readonly options: PrepareOptions,
+    private readonly warnings: string[],
+  ) {}
+
+  add({ profile, encoding }: Feature): void {
+    if (encoding === 'number') this.addNumber(profile);
+    else this.addIndicators(profile);
+  }
+
+  private addNumber({ column }: ColumnProfile): void {
+    const { table, rows, trainRows } = this;
+    const values = Float64Array.from(rows, (row) => column.numbers[row]);
+    const gaps = values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
+    let note = '';
+    if (gaps > 0) {
+      const present = Float64Array.from(trainRows, (i) => values[i]).filter((value) => !Number.isNaN(value));
+      if (present.length === 0) return this.leave(column.name, 'no values in the training rows');
+      const fill = median(present);
+      for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) values[i] = fill;
+      note = `${gaps} missing ${gaps === 1 ? 'cell' : 'cells'} filled with the median ${fill} of the training rows`;
+    }
+    checkSize(table, column, rows, this.options.standardize, 1e300);
+    const { mean, scale } = meanAndScale(values, trainRows);
+    if (scale === 0) return this.leave(column.name, 'constant in the training rows');
+    this.warnOutlier(column, values, mean, scale);
+    this.push({ name: column.name, column: column.name, mean, scale }, values);
+    this.notes.set(column.name, { used: true, note });
+  }
+
+  /** One cell can stretch the scale so far that the rest of the column says nothing. */
+  private warnOutlier(column: Column, values: Float64Array, mean: number, scale: number): void {
+    const { trainRows, table, rows } = this;
+    let top = -1;
+    for (const i of trainRows) if (top < 0 || Math.abs(values[i]) > Math.abs(values[top])) top = i;
+    let second = 0;
+    for (const i of trainRows) if (i !== top) second = Math.max(second, Math.abs(values[i]));
+    if (Math.abs(values[top]) > 1e6 * second && Math.abs(values[top] - mean) > 2 * scale) {
+      this.warnings.push(
+        `"${column.name}": ${values[top]} on line ${table.lines[rows[top]]} is more than a million times every other value; ` +
+          'next to it the rest of the column is all but constant.',
+      );
+    }
+  }
+
+  private addIndicators({ column }: ColumnProfile): void {
+    const { rows, trainRows } = this;
+    const labels = rows.map((row) => (hasValue(column, row) ? (cellLabel(column, row) ?? '') : null));
+    const counts = new Map<string, number>();
+    for (const i of trainRows) {
+      const label = labels[i];
+      if (label !== null) counts.set(label, (counts.get(label) ?? 0) + 1);
+    }
+    const byCount = [...counts].sort((a, b) => b[1] - a[1] || byCodePoint(a[0], b[0]));
+    if (byCount.length < 2) {
+      return this.leave(
+        column.name,
+        byCount.length === 0 ? 'no values in the training rows' : 'constant in the training rows',
+      );
+    }
+    const notes: string[] = [];
+    const gaps = labels.filter((label) => label === null).length;
+    if (gaps > 0) {
+      const mode = byCount[0][0];
+      labels.forEach((label, i) => {
+        if (label === null) labels[i] = mode;
+      });
+      notes.push(`${gaps} missing ${gaps === 1 ? 'cell' : 'cells'} filled with the commonest "${mode}"`);
+    }
+    const kept = byCount
+      .slice(0, categoryLimit)
+      .map(([label]) => label)
+      .sort(byCodePoint);
+    if (byCount.length > kept.length) {
+      notes.push(`the ${kept.length} commonest of ${byCount.length} categories; the others have no indicator`);
+      this.warnings.push(
+        `"${column.name}" has ${byCount.length} categories; only the ${kept.length} commonest are encoded.`,
+      );
+    }
+    const unseen = labels.filter((label) => !counts.has(label!)).length;
+    if (unseen > 0)
+      notes.push(`${unseen} test ${unseen === 1 ? 'row has' : 'rows have'} a category that training has not`);
+    // The second of two categories says everything; with more, each gets its own indicator, so that none is singled out.
+    const shown = kept.length === 2 && byCount.length === 2 ? kept.slice(1) : kept;
+    for (const category of shown) {
+      const values = Float64Array.from(labels, (label) => (label === category ? 1 : 0));
+      const { mean, scale } = meanAndScale(values, trainRows);
+      if (scale === 0) continue;
+      this.push({ name: `${column.name} = ${category}`, column: column.name, category, mean, scale }, values);
+    }
+    notes.unshift(`${shown.length} ${shown.length === 1 ? 'indicator' : 'indicators'}`);
+    this.notes.set(column.name, { used: true, note: notes.join('; ') });
+  }
+
+  private push(input: InputScaling, values: Float64Array): void {
+    if (this.options.standardize) {
+      const { mean, scale } = input;
+      for (let i = 0; i < values.length; i++) values[i] = (values[i] - mean) / scale;
+      this.inputs.push(input);
+    } else {
+      this.inputs.push({ ...input, mean: 0, scale: 1 });
+    }
+    this.values.push(values);
+  }
+
+  private leave(name: string, note: string): void {
+    this.notes.set(name, { used: false, note });
+    this.warnings.push(`"${name}" is left out: ${note}.`);
+  }
+}
+
+/** Middle value, or mean of the two middle ones. Reorders `values`. */
+function median(values: Float64Array): number {
+  values.sort();
+  const half = values.length >> 1;
+  return values.length % 2 === 1 ? values[half] : values[half - 1] + (values[half] - values[half - 1]) / 2;
+}
+
+/** Whether every encoded input is a plain number column (no indicators). */
+export function allNumeric(scaling: Scaling): boolean {
+  return scaling.inputs.every((input) => input.category === undefined);
+}

@@ -1,0 +1,28 @@
+import Papa from 'papaparse';
+import { predictedClass } from '../metrics/scores.ts';
+
+export interface PredictionTable {
+  readonly lines: ArrayLike<number>;
+  /** 0 train, 1 test. */
+  readonly split: ArrayLike<number>;
+  readonly target: ArrayLike<number>;
+  /** rows x outputs */
+  readonly prediction: ArrayLike<number>;
+  readonly outputs: number;
+  readonly targetName: string;
+  readonly classes: readonly string[];
+}
+
+/** CSV with one line per used row: line in the data file, split, target, prediction; for classes the raw outputs as well. */
+export function predictionsCsv(table: PredictionTable): string {
+  const { classes, outputs, prediction } = table;
+  const raw = classes.length === 0 ? [] : outputs === 1 ? ['output'] : classes.map((name) => `output ${name}`);
+  const rows = Array.from(table.lines, (line, i) => {
+    const split = table.split[i] === 0 ? 'train' : 'test';
+    if (classes.length === 0) return [line, split, table.target[i], prediction[i]];
+    const values = Array.from({ length: outputs }, (_, o) => prediction[i * outputs + o]);
+    return [line, split, classes[table.target[i]], classes[predictedClass(prediction, i, outputs)], ...values];
+  });
+  const fields = ['line', 'split', table.targetName, `predicted ${table.targetName}`, ...raw];
+  return `${Papa.unparse({ fields, data: rows }, { newline: '\n' })}\n`;
+}

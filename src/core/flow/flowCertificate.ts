@@ -1,0 +1,259 @@
+import { bracketDualMaximum } from '../global/dualMaximum.ts';
+import { type DenseMatrix, denseMatrix, norm2 } from '../linalg/matrix.ts';
+import { ConeProjector } from '../linalg/nnls.ts';
+import { type Control, uncontrolled } from '../solver/control.ts';
+import type { FlowNetwork } from './gradientFlow.ts';
+
+export type FlowVerdict = 'not-separated' | 'not-converged' | 'global' | 'stationary-only' | 'undecided';
+
+/** How close the end of a gradient flow is to a KKT point of the max-margin problem, and whether that point is globally optimal. */
+export interface FlowCertificate {
+  readonly verdict: FlowVerdict;
+  readonly sentence: string;
+  /** Smallest margin of the network as trained; it is scaled to margin 1 for everything below. */
+  readonly margin: number;
+  /** ||theta||^2 / 2 at margin 1. */
+  readonly primal: number;
+  /** Sum |a_j| ||w_j|| at margin 1: the value after balancing, never larger. */
+  readonly balanced: number;
+  /** n numbers, y_i lambda_i >= 0, by non-negative least squares on the stationarity equations. */
+  readonly lambda: readonly number[];
+  /** ||stationarity residual|| / ||theta||. */
+  readonly residual: number;
+  /** sum |lambda_i| (y_i f_i - 1) / sum |lambda_i|. */
+  readonly complementarity: number;
+  /** nu = max over ||u|| <= 1 of |lambda'(Xu)_+|: attained value and proven bound. */
+  readonly nu: number;
+  readonly nuUpper: number;
+  /** Proven: no network has a smaller value than sum |lambda| / max(nu, 1). */
+  readonly lowerBound: number;
+  readonly relativeGap: number;
+  /** Direction of the largest dual constraint, and the sign of the output weight a neuron there would get. */
+  readonly suggestion: { readonly direction: readonly number[]; readonly sign: 1 | -1; readonly value: number } | null;
+  /** For every neuron of weight: |lambda'(X w / ||w||)_+|, 1 at a stationary point. */
+  readonly touching: readonly { readonly neuron: number; readonly share: number; readonly value: number }[];
+}
+
+export interface FlowCertificateOptions {
+  /** Relative gap at which the limit counts as global (default 0.002). */
+  readonly tolerance?: number;
+  /** Stationarity residual up to which the run counts as converged (default 0.01). */
+  readonly residualTolerance?: number;
+  readonly certifySeconds?: number;
+  readonly seed?: number;
+}
+
+/** Inner products this small relative to the norms count as on the kink: their part of the subgradient is free. */
+const kink = 1e-5;
+
+/**
+ * Certifies the end point of a gradient flow. With theta scaled to margin 1 the KKT conditions of min ||theta||^2/2, y f >= 1 are
+ * w_j = a_j X'D_j lambda and a_j = lambda'(X w_j)_+ with y lambda >= 0: linear in lambda, which is fitted by non-negative least squares (the last
+ * gradient would not do: exp(-margin) underflows to a single row). A row on a neuron's kink may count with any share; rows on
+ * kinks get a second column for that. If nu <= 1 the KKT point is globally optimal; in any case sum |lambda| / max(nu, 1) bounds the
+ * value of every network from below (weak duality).
+ */
+export function certifyFlow(
+  X: DenseMatrix,
+  y: Float64Array,
+  network: FlowNetwork,
+  options: FlowCertificateOptions = {},
+  control: Control = uncontrolled,
+): FlowCertificate {
+  const n = X.rows;
+  const d = X.cols;
+  const m = network.a.length;
+  const tolerance = options.tolerance ?? 2e-3;
+  const residualTolerance = options.residualTolerance ?? 1e-2;
+  const f = new Float64Array(n);
+  const H = new Float64Array(n * m);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < m; j++) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s += X.data[i * d + k] * network.W[j * d + k];
+      H[i * m + j] = s;
+      if (s > 0) f[i] += s * network.a[j];
+    }
+  }
+  let margin = Infinity;
+  for (let i = 0; i < n; i++) margin = Math.min(margin, y[i] * f[i]);
+  const empty = {
+    lambda: [],
+    residual: Infinity,
+    complementarity: Infinity,
+    nu: 0,
+    nuUpper: Infinity,
+    suggestion: null,
+    touching: [],
+  };
+  if (!(margin > 0)) {
+    return {
+      ...empty,
+      verdict: 'not-separated',
+      sentence: `The network does not separate the data (smallest margin ${margin.toPrecision(3)}): the flow has to run longer, or cannot separate them.`,
+      margin,
+      primal: Infinity,
+      balanced: Infinity,
+      lowerBound: 0,
+      relativeGap: Infinity,
+    };
+  }
+  const scale = 1 / Math.sqrt(margin);
+  const W = network.W.map((value) => value * scale);
+  const a = network.a.map((value) => value * scale);
+  for (let i = 0; i < n; i++) f[i] /= margin;
+  for (let i = 0; i < n * m; i++) H[i] *= scale;
+  const lengths = Float64Array.from({ length: m }, (_, j) => norm2(W.subarray(j * d, (j + 1) * d)));
+  const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(X.data.subarray(i * d, (i + 1) * d)));
+  let primal = 0;
+  let balanced = 0;
+  for (let j = 0; j < m; j++) {
+    primal += 0.5 * (lengths[j] ** 2 + a[j] ** 2);
+    balanced += Math.abs(a[j]) * lengths[j];
+  }
+
+  // Columns of the stationarity system, one row of this matrix per variable: all kinks off, and all kinks on where there are any.
+  const cols = m * (d + 1) + 1;
+  const variables: { row: number; on: boolean }[] = [];
+  const isKink = (i: number, j: number): boolean => Math.abs(H[i * m + j]) <= kink * rowNorms[i] * lengths[j];
+  for (let i = 0; i < n; i++) {
+    variables.push({ row: i, on: false });
+    for (let j = 0; j < m; j++) {
+      if (lengths[j] > 0 && isKink(i, j)) {
+        variables.push({ row: i, on: true });
+        break;
+      }
+    }
+  }
+  const system = denseMatrix(variables.length, cols);
+  const size = Math.sqrt(2 * primal);
+  variables.forEach(({ row: i, on }, v) => {
+    // Among the many lambda that balance the neurons, rows beyond the margin are to have little: relative complementarity as one more
+    // equation (sum lambda is ||theta||^2 at a KKT point).
+    system.data[v * cols + cols - 1] = (y[i] * f[i] - 1) / size;
+    for (let j = 0; j < m; j++) {
+      const h = H[i * m + j];
+      const active = isKink(i, j) ? on : h > 0;
+      if (!active) continue;
+      const at = v * cols + j * (d + 1);
+      for (let k = 0; k < d; k++) system.data[at + k] = y[i] * a[j] * X.data[i * d + k];
+      system.data[at + d] = y[i] * Math.max(h, 0);
+    }
+  });
+  const target = new Float64Array(cols);
+  for (let j = 0; j < m; j++) {
+    target.set(W.subarray(j * d, (j + 1) * d), j * (d + 1));
+    target[j * (d + 1) + d] = a[j];
+  }
+  // min over mu >= 0 of ||target - system' mu||: the projection onto the polar cone, all signs -1.
+  const projector = new ConeProjector(system);
+  const rest = new Float64Array(cols);
+  projector.project(new Int8Array(variables.length).fill(-1), target, rest);
+  const lambda = new Float64Array(n);
+  for (let v = 0; v < variables.length; v++) {
+    lambda[variables[v].row] += y[variables[v].row] * projector.multipliers[v];
+  }
+  const residual = norm2(rest.subarray(0, cols - 1)) / size;
+  let total = 0;
+  let slackness = 0;
+  for (let i = 0; i < n; i++) {
+    total += Math.abs(lambda[i]);
+    slackness += Math.abs(lambda[i]) * (y[i] * f[i] - 1);
+  }
+  const complementarity = total > 0 ? slackness / total : Infinity;
+  const directions = Array.from({ length: m }, (_, j) => j)
+    .filter((j) => lengths[j] > 0)
+    .sort((p, q) => Math.abs(a[q]) * lengths[q] - Math.abs(a[p]) * lengths[p])
+    .slice(0, 64)
+    .map((j) => W.subarray(j * d, (j + 1) * d));
+  const bracket =
+    total > 0
+      ? bracketDualMaximum(
+          X,
+          lambda,
+          d,
+          {
+            seconds: options.certifySeconds ?? 5,
+            candidates: directions,
+            seed: options.seed ?? 1,
+            goal: 1 + tolerance / 10,
+          },
+          control,
+        )
+      : undefined;
+  const nu = bracket?.lower ?? 0;
+  const nuUpper = bracket?.upper ?? Infinity;
+  const lowerBound = total / Math.max(nuUpper, 1);
+  const relativeGap = (primal - lowerBound) / primal;
+  const touching = Array.from({ length: m }, (_, j) => {
+    let s = 0;
+    for (let i = 0; i < n; i++) s += lambda[i] * Math.max(0, H[i * m + j]);
+    return {
+      neuron: j,
+      share: (Math.abs(a[j]) * lengths[j]) / balanced,
+      value: lengths[j] > 0 ? Math.abs(s) / lengths[j] : 0,
+    };
+  }).filter(({ share }) => share > 1e-4);
+  const converged = residual <= residualTolerance && complementarity <= 10 * residualTolerance;
+  let verdict: FlowVerdict;
+  if (relativeGap <= tolerance) verdict = 'global';
+  else if (!converged) verdict = 'not-converged';
+  else if (nu > 1 + 2 * Math.max(tolerance, residual)) verdict = 'stationary-only';
+  else verdict = 'undecided';
+  const percent = (100 * relativeGap).toPrecision(2);
+  const sentences: Record<FlowVerdict, string> = {
+    'not-separated': '',
+    'not-converged': `The direction has not settled (stationarity residual ${residual.toExponential(1)}, complementarity ${complementarity.toExponential(1)}); proven is only that the value is at most ${percent} % above the best possible.`,
+    global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * relativeGap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
+    'stationary-only': `The limit is stationary but not globally optimal: nu = ${nu.toFixed(4)} > 1, a neuron in the suggested direction lowers the value. At most ${percent} % above the best possible.`,
+    undecided: `The limit is stationary, and no violated dual constraint was found (nu = ${nu.toFixed(5)}), but global optimality is only proven to ${percent} %.`,
+  };
+  return {
+    verdict,
+    sentence: sentences[verdict],
+    margin,
+    primal,
+    balanced,
+    lambda: Array.from(lambda),
+    residual,
+    complementarity,
+    nu,
+    nuUpper,
+    lowerBound,
+    relativeGap,
+    suggestion:
+      bracket?.direction === undefined
+        ? null
+        : { direction: Array.from(bracket.direction), sign: bracket.sign, value: bracket.lower },
+    touching,
+  };
+}
+
+/**
+ * The network with one more neuron in the suggested direction, scaled down to a small margin so that the flow can move again. `share`:
+ * norm of the new neuron relative to the root mean square of the others.
+ */
+export function withSuggestedNeuron(
+  network: FlowNetwork,
+  suggestion: { readonly direction: readonly number[]; readonly sign: 1 | -1 },
+  margin: number,
+  share = 0.5,
+): FlowNetwork {
+  const d = network.inputs;
+  const m = network.a.length;
+  // Margin about 3: separated, but with weights small enough that the loss still pulls.
+  const scale = margin > 3 ? Math.sqrt(3 / margin) : 1;
+  const W = new Float64Array((m + 1) * d);
+  const a = new Float64Array(m + 1);
+  let square = 0;
+  for (let i = 0; i < m * d; i++) W[i] = scale * network.W[i];
+  for (let j = 0; j < m; j++) {
+    a[j] = scale * network.a[j];
+    square += Math.abs(a[j]) * norm2(W.subarray(j * d, (j + 1) * d));
+  }
+  const size = share * Math.sqrt(square / Math.max(1, m));
+  const length = norm2(suggestion.direction) || 1;
+  for (let k = 0; k < d; k++) W[m * d + k] = (size * suggestion.direction[k]) / length;
+  a[m] = suggestion.sign * size;
+  return { inputs: d, W, a };
+}

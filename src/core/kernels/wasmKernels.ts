@@ -1,0 +1,205 @@
+import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { DirectionSearch, Kernels } from './kernels.ts';
+import { reference } from './reference.ts';
+import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
+import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
+import { WasmMaskedOperator } from './wasmMasked.ts';
+import { WasmSymmetricSystem } from './wasmSymmetric.ts';
+
+export interface WasmKernelOptions {
+  /** Memory that the kernels may use in all; at most (and by default) just under 4 GiB. Only what is needed is taken from the system. */
+  readonly budgetBytes?: number;
+  /** Helper threads besides the caller (needs shared memory and `startHelpers`). */
+  readonly helpers?: number;
+  readonly startHelpers?: StartHelpers;
+  /** False: without shared memory, as where SharedArrayBuffer is missing. */
+  readonly shared?: boolean;
+  /** False: without the relaxed-SIMD build, which uses fused multiply-adds in dense products and so rounds differently. */
+  readonly relaxed?: boolean;
+}
+
+/** Below this many multiply-adds the plain code is done before a call has been prepared. */
+const SMALL_WORK = 2000;
+
+/** The kernels in WebAssembly SIMD; undefined where the runtime has none. */
+export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | undefined {
+  if (typeof WebAssembly === 'undefined') return undefined;
+  const shared = options.shared ?? typeof SharedArrayBuffer !== 'undefined';
+  const relaxedBytes = shared && options.relaxed !== false ? decode(relaxedModule) : undefined;
+  const relaxed = relaxedBytes !== undefined && WebAssembly.validate(relaxedBytes);
+  const bytes = relaxed ? relaxedBytes : decode(shared ? baseModule : unsharedModule);
+  if (!WebAssembly.validate(bytes)) return undefined;
+  const budget = options.budgetBytes ?? 2 ** 32;
+  const context = new WasmContext(
+    new WebAssembly.Module(bytes),
+    budget,
+    shared,
+    options.helpers ?? 0,
+    options.startHelpers,
+  );
+  return kernelsOn(context, relaxed);
+}
+
+function kernelsOn(context: WasmContext, relaxed: boolean): Kernels {
+  const { heap, exports } = context;
+  const fixed = heap.bytesInUse;
+  const arrays = new Map<Float64Array, number>();
+  let ordinary = 0;
+  const kernels: Kernels = {
+    name: relaxed ? 'wasm-relaxed-simd' : 'wasm-simd',
+    threads: context.threads,
+    get bytesInUse() {
+      return heap.bytesInUse - fixed + ordinary;
+    },
+    get interrupt() {
+      return context.interrupt;
+    },
+    set interrupt(stop) {
+      context.interrupt = stop;
+    },
+    alloc(length) {
+      if (!heap.shared) {
+        // A view on unshared memory would be lost when the memory grows.
+        ordinary += 8 * length;
+        const array = new Float64Array(length);
+        arrays.set(array, -1);
+        return array;
+      }
+      const at = heap.allocate(8 * length);
+      const array = heap.viewAt(at, length);
+      arrays.set(array, at);
+      return array;
+    },
+    free(array) {
+      const at = arrays.get(array);
+      if (at === undefined) return;
+      arrays.delete(array);
+      if (at < 0) ordinary -= array.byteLength;
+      else heap.release(at);
+    },
+    createMaskedOperator: (X, patterns) => new WasmMaskedOperator(context, X, patterns),
+    createSymmetricSystem: (order) => new WasmSymmetricSystem(context, order),
+    createDirectionSearch: (X) => new WasmDirectionSearch(context, X),
+    gemm(transA, transB, m, n, k, alpha, A, B, beta, C) {
+      if (m * n * k < SMALL_WORK) {
+        reference.gemm(transA, transB, m, n, k, alpha, A, B, beta, C);
+        return;
+      }
+      context.beginStage(8 * (m * k + k * n + m * n));
+      const a = context.stageIn(A, m * k);
+      const b = context.stageIn(B, k * n);
+      const c = beta === 0 ? context.stageFor(C, m * n) : context.stageIn(C, m * n);
+      const left = transA ? transposed(a, m) : rowMajor(a, k);
+      const right = transB ? transposed(b, k) : rowMajor(b, n);
+      context.gemm({ m, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n) });
+      context.stageOut(C, m * n, c);
+    },
+    gemv(trans, m, n, alpha, A, x, beta, y) {
+      const a = heap.addressOf(A);
+      if (a < 0) {
+        // Copying A would take longer than the product.
+        reference.gemv(trans, m, n, alpha, A, x, beta, y);
+        return;
+      }
+      const [inputs, outputs] = trans ? [m, n] : [n, m];
+      context.beginStage(8 * (inputs + outputs));
+      const xAt = context.stageIn(x, inputs);
+      const yAt = context.stageIn(y, outputs);
+      if (trans) exports.gemvColumns(m, n, alpha, a, xAt, beta, yAt);
+      else exports.gemvRows(m, n, alpha, a, xAt, beta, yAt);
+      context.stageOut(y, outputs, yAt);
+    },
+    syrk(trans, n, k, alpha, A, beta, C) {
+      if (n * n * k < SMALL_WORK) {
+        reference.syrk(trans, n, k, alpha, A, beta, C);
+        return;
+      }
+      context.beginStage(8 * (n * k + n * n));
+      const a = context.stageIn(A, n * k);
+      const c = context.stageIn(C, n * n);
+      const left = trans ? transposed(a, n) : rowMajor(a, k);
+      const right = trans ? rowMajor(a, n) : transposed(a, k);
+      context.gemm({ m: n, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n), lower: true });
+      context.stageOut(C, n * n, c);
+    },
+    relu(rows, cols, H, mask) {
+      const h = heap.addressOf(H);
+      if (h < 0) {
+        reference.relu(rows, cols, H, mask);
+        return;
+      }
+      const words = rows * ((cols + 31) >>> 5);
+      const own = heap.addressOf(mask);
+      context.beginStage(4 * words);
+      const bits = own >= 0 ? own : context.stageRoom((words + 1) >> 1);
+      exports.relu(rows, cols, h, bits);
+      if (own < 0) mask.set(heap.i32.subarray(bits / 4, bits / 4 + words));
+    },
+    applyMask(rows, cols, G, mask) {
+      const g = heap.addressOf(G);
+      if (g < 0) {
+        reference.applyMask(rows, cols, G, mask);
+        return;
+      }
+      const words = rows * ((cols + 31) >>> 5);
+      context.beginStage(4 * words);
+      let bits = heap.addressOf(mask);
+      if (bits < 0) {
+        bits = context.stageRoom((words + 1) >> 1);
+        heap.i32.set(mask.subarray(0, words), bits / 4);
+      }
+      exports.applyMask(rows, cols, g, bits);
+    },
+    dispose: () => context.dispose(),
+  };
+  return kernels;
+}
+
+class WasmDirectionSearch implements DirectionSearch {
+  readonly rows: number;
+  readonly features: number;
+  private readonly X: number;
+  private disposed = false;
+
+  constructor(
+    private readonly context: WasmContext,
+    X: DenseMatrix,
+  ) {
+    this.rows = X.rows;
+    this.features = X.cols;
+    this.X = context.heap.allocate(X.data.byteLength);
+    context.heap.f64.set(X.data, this.X / 8);
+  }
+
+  step(v: Float64Array, U: Float64Array, count: number, scores: Float64Array, gradients: Float64Array): void {
+    const { context, rows: n, features: d } = this;
+    if (count === 0) return;
+    context.beginStage(8 * (n + 2 * count * d + count));
+    const vAt = context.stageIn(v, n);
+    const u = context.stageIn(U, count * d);
+    const s = context.stageFor(scores, count);
+    const g = context.stageFor(gradients, count * d);
+    context.run(Operation.search, Math.ceil(count / DIRECTIONS), 2 * n * d * count, [
+      n,
+      d,
+      count,
+      this.X,
+      vAt,
+      u,
+      s,
+      g,
+    ]);
+    context.stageOut(scores, count, s);
+    context.stageOut(gradients, count * d, g);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.context.heap.release(this.X);
+  }
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}

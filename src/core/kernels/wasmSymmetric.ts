@@ -1,0 +1,154 @@
+import type { SymmetricSystem } from './kernels.ts';
+import { Operation, rowMajor, transposed, type WasmContext } from './wasmContext.ts';
+
+/** Columns factored at a time, and columns after which the rest of the matrix is updated. */
+const BLOCK = 64;
+const OUTER = 256;
+/** Rows of a panel solved by one piece. */
+const PANEL_ROWS = 128;
+
+export class WasmSymmetricSystem implements SymmetricSystem {
+  /** Where the matrix is. */
+  readonly address: number;
+  private disposed = false;
+
+  constructor(
+    private readonly context: WasmContext,
+    readonly order: number,
+  ) {
+    const { heap } = context;
+    const fits = Math.floor(Math.sqrt(heap.bytesAvailable / 8));
+    this.address = heap.allocate(8 * order * order, `a symmetric matrix of order ${fits} would fit`);
+  }
+
+  get matrix(): Float64Array {
+    return this.context.heap.viewAt(this.address, this.order * this.order);
+  }
+
+  clear(): void {
+    this.context.exports.clearLower(this.order, this.address);
+  }
+
+  addDiagonal(s: Float64Array | number): void {
+    const { f64 } = this.context.heap;
+    for (let i = 0, at = this.address / 8; i < this.order; i++, at += this.order + 1) {
+      f64[at] += typeof s === 'number' ? s : s[i];
+    }
+  }
+
+  addProduct(trans: boolean, k: number, alpha: number, A: Float64Array, w?: Float64Array): void {
+    const { context, order: n } = this;
+    if (n === 0 || k === 0) return;
+    context.beginStage(8 * (n * k + k));
+    const at = context.stageIn(A, n * k);
+    const weights = w === undefined ? undefined : context.stageIn(w, k);
+    const A1 = trans ? transposed(at, n) : rowMajor(at, k);
+    const B = trans ? rowMajor(at, n) : transposed(at, k);
+    const C = rowMajor(this.address, n);
+    context.gemm({ m: n, n, k, alpha, A: A1, w: weights, B, beta: 1, C, lower: true });
+  }
+
+  /**
+   * Right-looking in two levels: blocks of 64 columns within panels of 256, so that the matrix behind the panel passes through the cache
+   * only once per 256 columns.
+   */
+  factor(): boolean {
+    const { order: n } = this;
+    for (let start = 0; start < n; start += OUTER) {
+      const end = Math.min(n, start + OUTER);
+      for (let k = start; k < end; k += BLOCK) {
+        const next = Math.min(k + BLOCK, end);
+        if (this.context.exports.factorBlock(next - k, this.entry(k, k), 8 * n) === 0) return false;
+        if (next === n) return true;
+        const rows = n - next;
+        const width = next - k;
+        this.context.run(Operation.panel, Math.ceil(rows / PANEL_ROWS), (rows * width * width) / 2, [
+          rows,
+          PANEL_ROWS,
+          width,
+          this.entry(k, k),
+          this.entry(next, k),
+          n,
+        ]);
+        this.update(next, end, k, next);
+      }
+      this.update(end, n, start, end);
+    }
+    return true;
+  }
+
+  solve(B: Float64Array, columns = 1): void {
+    this.substitute(B, columns, true, true);
+  }
+
+  solveLower(B: Float64Array, columns = 1): void {
+    this.substitute(B, columns, true, false);
+  }
+
+  solveUpper(B: Float64Array, columns = 1): void {
+    this.substitute(B, columns, false, true);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.context.heap.release(this.address);
+  }
+
+  private entry(i: number, j: number): number {
+    return this.address + 8 * (i * this.order + j);
+  }
+
+  /** Columns [from, to) from the diagonal down -= what the factor's columns [first, last) contribute. */
+  private update(from: number, to: number, first: number, last: number): void {
+    const n = this.order;
+    const panel = this.entry(from, first);
+    const [A, B, C] = [rowMajor(panel, n), transposed(panel, n), rowMajor(this.entry(from, from), n)];
+    const k = last - first;
+    this.context.gemm({ m: n - from, n: to - from, k, alpha: -1, A, B, beta: 1, C, lower: true });
+  }
+
+  private substitute(B: Float64Array, columns: number, lower: boolean, upper: boolean): void {
+    const { context, order: n } = this;
+    const { exports } = context;
+    if (n === 0 || columns === 0) return;
+    context.beginStage(8 * n * columns);
+    const b = context.stageIn(B, n * columns);
+    if (columns === 1) {
+      if (lower) exports.solveLowerVector(n, this.address, b);
+      if (upper) exports.solveUpperVector(n, this.address, b);
+    } else {
+      if (lower) this.lowerColumns(b, columns);
+      if (upper) this.upperColumns(b, columns);
+    }
+    context.stageOut(B, n * columns, b);
+  }
+
+  private lowerColumns(b: number, columns: number): void {
+    const { context, order: n, address: L } = this;
+    for (let k = 0; k < n; k += BLOCK) {
+      const width = Math.min(BLOCK, n - k);
+      const rows = b + 8 * k * columns;
+      if (k > 0) {
+        const [A, C] = [rowMajor(L + 8 * k * n, n), rowMajor(rows, columns)];
+        context.gemm({ m: width, n: columns, k, alpha: -1, A, B: rowMajor(b, columns), beta: 1, C });
+      }
+      context.exports.solveLowerBlock(width, columns, L + 8 * (k * n + k), 8 * n, rows);
+    }
+  }
+
+  private upperColumns(b: number, columns: number): void {
+    const { context, order: n, address: L } = this;
+    for (let k = Math.floor((n - 1) / BLOCK) * BLOCK; k >= 0; k -= BLOCK) {
+      const width = Math.min(BLOCK, n - k);
+      const rows = b + 8 * k * columns;
+      const below = n - k - width;
+      if (below > 0) {
+        const A = transposed(L + 8 * ((k + width) * n + k), n);
+        const B = rowMajor(rows + 8 * width * columns, columns);
+        context.gemm({ m: width, n: columns, k: below, alpha: -1, A, B, beta: 1, C: rowMajor(rows, columns) });
+      }
+      context.exports.solveUpperBlock(width, columns, L + 8 * (k * n + k), 8 * n, rows);
+    }
+  }
+}

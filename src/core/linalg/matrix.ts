@@ -1,0 +1,57 @@
+/** A real matrix stored row by row in one buffer: entry (i, j) is `data[i * cols + j]`. */
+export interface DenseMatrix {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: Float64Array;
+}
+
+/** A rows x cols matrix over `data` (not copied); zeros when `data` is left out. */
+export function denseMatrix(rows: number, cols: number, data?: Float64Array): DenseMatrix {
+  const buffer = data ?? new Float64Array(rows * cols);
+  if (buffer.length !== rows * cols) {
+    throw new RangeError(`a ${rows} x ${cols} matrix needs ${rows * cols} numbers, not ${buffer.length}`);
+  }
+  return { rows, cols, data: buffer };
+}
+
+/** A matrix from an array of equally long rows. */
+export function fromRows(rows: readonly (readonly number[])[], cols: number = rows[0]?.length ?? 0): DenseMatrix {
+  const m = denseMatrix(rows.length, cols);
+  rows.forEach((row, i) => {
+    if (row.length !== cols) throw new RangeError(`row ${i + 1} has ${row.length} numbers, not ${cols}`);
+    m.data.set(row, i * cols);
+  });
+  return m;
+}
+
+/** The rows as plain arrays, for JSON. */
+export function toRows(m: DenseMatrix): number[][] {
+  return Array.from({ length: m.rows }, (_, i) => Array.from(m.data.subarray(i * m.cols, (i + 1) * m.cols)));
+}
+
+/** Row i, as a view on the matrix. */
+export function rowOf(m: DenseMatrix, i: number): Float64Array {
+  return m.data.subarray(i * m.cols, (i + 1) * m.cols);
+}
+
+/** The matrix with a column of ones appended (the regularised bias). */
+export function withOnesColumn(m: DenseMatrix): DenseMatrix {
+  const out = denseMatrix(m.rows, m.cols + 1);
+  for (let i = 0; i < m.rows; i++) {
+    out.data.set(rowOf(m, i), i * (m.cols + 1));
+    out.data[i * (m.cols + 1) + m.cols] = 1;
+  }
+  return out;
+}
+
+/** x'y of two vectors of the same length. */
+export function dot(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  let s = 0;
+  for (let i = 0; i < x.length; i++) s += x[i] * y[i];
+  return s;
+}
+
+/** Euclidean norm. */
+export function norm2(x: ArrayLike<number>): number {
+  return Math.sqrt(dot(x, x));
+}

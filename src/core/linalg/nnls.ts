@@ -1,0 +1,326 @@
+import type { DenseMatrix } from './matrix.ts';
+
+/**
+ * Projections onto polyhedral cones {u : s_r x_r'u >= 0 for all rows r of X}, one non-negative least squares problem each (Moreau 1962):
+ *     max_{u in K, ||u|| <= 1} g'u = min_{rho >= 0} ||g + X'S rho||,   attained at the projection p = g + X'S rho of g.
+ * Active set method of Lawson and Hanson (1974, ch. 23) with an orthonormal basis of the rows in the set; O(nd) per change of the
+ * set, of which there are about as many as rows are tight at the answer. Work space is allocated once.
+ *
+ * With `penalizedCols` = d - 1 the last coordinate b of u is free, i.e. only the others count in the norm. Then the maximum is that
+ * of g'u over ||u_1..d-1|| <= 1, found by the proximal point method in b (Rockafellar 1976), each step being one projection.
+ */
+export class ConeProjector {
+  /** Multipliers rho of the last call, n numbers, zero outside the tight rows; they belong to unscaled rows. */
+  readonly multipliers: Float64Array;
+  /** Tight rows of the last call (those that carry a multiplier): `tightRows[0..tightCount)`. */
+  readonly tightRows: Int32Array;
+  tightCount = 0;
+  private readonly n: number;
+  private readonly d: number;
+  private readonly free: boolean;
+  /** Rows scaled to norm 1; with a free bias the last column is stretched first. */
+  private readonly unit: Float64Array;
+  private readonly norms: Float64Array;
+  private readonly stretch: number;
+  private readonly target: Float64Array;
+  private readonly residual: Float64Array;
+  private readonly Q: Float64Array;
+  private readonly R: Float64Array;
+  private readonly work: Float64Array;
+  private readonly coefficients: Float64Array;
+  private readonly fresh: Float64Array;
+  private readonly state: Uint8Array;
+
+  constructor(
+    private readonly X: DenseMatrix,
+    readonly penalizedCols: number = X.cols,
+  ) {
+    const { rows: n, cols: d } = X;
+    this.n = n;
+    this.d = d;
+    this.free = penalizedCols < d;
+    this.unit = new Float64Array(n * d);
+    this.norms = new Float64Array(n);
+    let mean = 0;
+    for (let i = 0; i < n * d; i++) mean += X.data[i] * X.data[i];
+    this.stretch = this.free ? 30 * Math.sqrt(mean / n) || 1 : 1;
+    for (let i = 0; i < n; i++) {
+      let s = 0;
+      for (let k = 0; k < d; k++) {
+        const value = X.data[i * d + k] * (this.free && k === d - 1 ? this.stretch : 1);
+        this.unit[i * d + k] = value;
+        s += value * value;
+      }
+      s = Math.sqrt(s);
+      this.norms[i] = s;
+      if (s > 0) for (let k = 0; k < d; k++) this.unit[i * d + k] /= s;
+    }
+    this.multipliers = new Float64Array(n);
+    this.tightRows = new Int32Array(d + 1);
+    this.target = new Float64Array(d);
+    this.residual = new Float64Array(d);
+    this.Q = new Float64Array((d + 1) * d);
+    this.R = new Float64Array((d + 1) * (d + 1));
+    this.work = new Float64Array(d);
+    this.coefficients = new Float64Array(d + 1);
+    this.fresh = new Float64Array(d + 1);
+    this.state = new Uint8Array(n);
+  }
+
+  /**
+   * Projects g (d numbers) onto the cone of `signs` (n entries, +1 or -1) and writes the projection to `p`. Returns
+   * min_{rho >= 0} ||g + X'S rho|| over the penalised columns for the multipliers found: an upper bound of the maximum by
+   * construction, equal to it up to rounding.
+   */
+  project(signs: Int8Array, g: ArrayLike<number>, p: Float64Array): number {
+    const { d, target } = this;
+    if (!this.free) {
+      for (let k = 0; k < d; k++) target[k] = g[k];
+      this.tightCount = 0;
+      this.solve(signs);
+      p.set(this.residual);
+      return this.finish(signs, g);
+    }
+    let b = 0;
+    this.tightCount = 0;
+    let previous = Infinity;
+    for (let round = 0; round < 60; round++) {
+      for (let k = 0; k < d - 1; k++) target[k] = g[k];
+      target[d - 1] = this.stretch * g[d - 1] + b;
+      this.solve(signs);
+      const change = Math.abs(this.residual[d - 1] - b);
+      b = this.residual[d - 1];
+      let size = Math.abs(b);
+      for (let k = 0; k < d - 1; k++) size = Math.max(size, Math.abs(this.residual[k]));
+      if (change <= 1e-15 * size || (change >= previous && change <= 1e-12 * size)) break;
+      previous = change;
+    }
+    for (let k = 0; k < d - 1; k++) p[k] = this.residual[k];
+    p[d - 1] = this.residual[d - 1] * this.stretch;
+    return this.finish(signs, g);
+  }
+
+  /** Active set iterations for `target`; starts from the tight rows left by the previous call of the same `project`. */
+  private solve(signs: Int8Array): void {
+    const { n, d, unit, target, residual, state, tightRows, coefficients, fresh, norms } = this;
+    let scale = 0;
+    for (let k = 0; k < d; k++) scale += target[k] * target[k];
+    scale = Math.sqrt(scale);
+    residual.set(target);
+    state.fill(0);
+    const kept = this.tightCount;
+    this.tightCount = 0;
+    for (let t = 0; t < kept; t++) {
+      // a warm start must be feasible: rows are taken over while all coefficients stay positive
+      const r = tightRows[t];
+      if (!this.append(r, signs[r])) continue;
+      this.leastSquares(fresh);
+      let fine = true;
+      for (let k = 0; k < this.tightCount; k++) fine &&= fresh[k] > 0;
+      if (fine) {
+        state[r] = 1;
+        coefficients.set(fresh);
+      } else this.tightCount--;
+    }
+    this.computeResidual();
+    const tolerance = 1e-14 * scale;
+    let norm = this.residualNorm();
+    for (let round = 0; round < 10 * (d + n); round++) {
+      if (this.tightCount >= d) break;
+      let worst = -tolerance;
+      let which = -1;
+      for (let i = 0, at = 0; i < n; i++, at += d) {
+        if (state[i] !== 0 || norms[i] === 0) continue;
+        let s = 0;
+        for (let k = 0; k < d; k++) s += unit[at + k] * residual[k];
+        s *= signs[i];
+        if (s < worst) {
+          worst = s;
+          which = i;
+        }
+      }
+      if (which < 0) break;
+      if (!this.append(which, signs[which])) {
+        state[which] = 2;
+        continue;
+      }
+      coefficients[this.tightCount - 1] = 0;
+      state[which] = 1;
+      for (;;) {
+        this.leastSquares(fresh);
+        let step = 1;
+        let blocking = -1;
+        for (let k = 0; k < this.tightCount; k++) {
+          if (fresh[k] > 0) continue;
+          const length = coefficients[k] / (coefficients[k] - fresh[k]);
+          if (blocking < 0 || length < step) {
+            step = length;
+            blocking = k;
+          }
+        }
+        if (blocking < 0) {
+          for (let k = 0; k < this.tightCount; k++) coefficients[k] = fresh[k];
+          break;
+        }
+        if (!(step >= 0)) step = 0;
+        for (let k = 0; k < this.tightCount; k++) coefficients[k] += step * (fresh[k] - coefficients[k]);
+        coefficients[blocking] = 0;
+        this.dropZeros(signs);
+      }
+      this.computeResidual();
+      const next = this.residualNorm();
+      // in exact arithmetic the norm falls strictly; once it does not, the rest is rounding
+      if (!(next < norm)) break;
+      norm = next;
+      for (let i = 0; i < n; i++) if (state[i] === 2) state[i] = 0;
+      if (norm <= 1e-15 * scale) break;
+    }
+  }
+
+  private dropZeros(signs: Int8Array): void {
+    const { tightRows, coefficients, state } = this;
+    const count = this.tightCount;
+    this.tightCount = 0;
+    for (let k = 0; k < count; k++) {
+      const r = tightRows[k];
+      const value = coefficients[k];
+      if (value > 0 && this.append(r, signs[r])) coefficients[this.tightCount - 1] = value;
+      else state[r] = 0;
+    }
+  }
+
+  /** Adds a row to the basis; false when it depends on those that are in. */
+  private append(r: number, sign: number): boolean {
+    const { d, Q, R, unit, tightCount: m } = this;
+    const q = Q.subarray(m * d, (m + 1) * d);
+    for (let k = 0; k < d; k++) q[k] = sign * unit[r * d + k];
+    const column = m * (d + 1);
+    for (let l = 0; l < m; l++) R[column + l] = 0;
+    for (let pass = 0; pass < 2; pass++) {
+      for (let l = 0; l < m; l++) {
+        let s = 0;
+        for (let k = 0; k < d; k++) s += Q[l * d + k] * q[k];
+        R[column + l] += s;
+        for (let k = 0; k < d; k++) q[k] -= s * Q[l * d + k];
+      }
+    }
+    let length = 0;
+    for (let k = 0; k < d; k++) length += q[k] * q[k];
+    length = Math.sqrt(length);
+    if (!(length > 1e-11)) return false;
+    for (let k = 0; k < d; k++) q[k] /= length;
+    R[column + m] = length;
+    this.tightRows[m] = r;
+    this.tightCount = m + 1;
+    return true;
+  }
+
+  /** rho over the rows in the basis that minimises ||target + sum rho_k s_k x_k||, sign ignored. */
+  private leastSquares(out: Float64Array): void {
+    const { d, Q, R, target, tightCount: m } = this;
+    for (let l = m - 1; l >= 0; l--) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s -= Q[l * d + k] * target[k];
+      for (let k = l + 1; k < m; k++) s -= R[k * (d + 1) + l] * out[k];
+      out[l] = s / R[l * (d + 1) + l];
+    }
+  }
+
+  /** residual := target minus its part in the span of the basis. */
+  private computeResidual(): void {
+    const { d, Q, residual, target, tightCount: m } = this;
+    residual.set(target);
+    for (let pass = 0; pass < 2; pass++) {
+      for (let l = 0; l < m; l++) {
+        let s = 0;
+        for (let k = 0; k < d; k++) s += Q[l * d + k] * residual[k];
+        for (let k = 0; k < d; k++) residual[k] -= s * Q[l * d + k];
+      }
+    }
+  }
+
+  private residualNorm(): number {
+    let s = 0;
+    for (let k = 0; k < this.d; k++) s += this.residual[k] * this.residual[k];
+    return Math.sqrt(s);
+  }
+
+  /** Multipliers in units of the unscaled rows, and the bound they give, summed afresh from the rows. */
+  private finish(signs: Int8Array, g: ArrayLike<number>): number {
+    const { d, X, multipliers, tightRows, coefficients, work, norms, penalizedCols } = this;
+    multipliers.fill(0);
+    for (let k = 0; k < d; k++) work[k] = g[k];
+    let longest = 0;
+    for (let t = 0; t < this.tightCount; t++) {
+      const r = tightRows[t];
+      const rho = coefficients[t] / norms[r];
+      multipliers[r] = rho;
+      longest = Math.max(longest, norms[r]);
+      for (let k = 0; k < d; k++) work[k] += rho * signs[r] * X.data[r * d + k];
+    }
+    let s = 0;
+    for (let k = 0; k < penalizedCols; k++) s += work[k] * work[k];
+    // a free coordinate must balance to zero; what rounding leaves is paid for by the largest row
+    return Math.sqrt(s) + (this.free ? Math.abs(work[d - 1]) * longest : 0);
+  }
+}
+
+/** Either a point strictly inside a cone (norm 1), or rows on which every point of the cone is zero. */
+export type ConeInterior =
+  | { readonly interior: Float64Array; readonly equalities?: undefined }
+  | { readonly interior?: undefined; readonly equalities: Int32Array };
+
+/**
+ * A point strictly inside {u : s_r x_r'u >= 0}; when there is none, the rows of a certificate rho >= 0, sum rho_r s_r x_r = 0, rho not 0 (Gordan's
+ * alternative), all of which must vanish on the cone. Zero rows are ignored. `hint` is tried first.
+ */
+export function coneInterior(X: DenseMatrix, signs: Int8Array, hint?: ArrayLike<number>): ConeInterior {
+  const { rows: n, cols: d, data } = X;
+  const u = new Float64Array(d);
+  const margin = (): number => {
+    let length = 0;
+    for (let k = 0; k < d; k++) length += u[k] * u[k];
+    length = Math.sqrt(length);
+    if (!(length > 0)) return -Infinity;
+    let smallest = Infinity;
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      let s = 0;
+      let size = 0;
+      for (let k = 0; k < d; k++) {
+        s += data[at + k] * u[k];
+        size += data[at + k] * data[at + k];
+      }
+      if (size > 0) smallest = Math.min(smallest, (signs[i] * s) / Math.sqrt(size));
+    }
+    for (let k = 0; k < d; k++) u[k] /= length;
+    return smallest / length;
+  };
+  if (hint !== undefined) {
+    u.set(hint);
+    if (margin() > 1e-6) return { interior: u };
+  }
+  // largest margin: the point nearest to 0 in the convex hull of the signed unit rows, as min ||sum rho_r s_r x_r||^2 + (1 - sum rho)^2
+  const lifted = new Float64Array(n * (d + 1));
+  for (let i = 0; i < n; i++) {
+    let size = 0;
+    for (let k = 0; k < d; k++) size += data[i * d + k] * data[i * d + k];
+    size = Math.sqrt(size);
+    if (!(size > 0)) continue;
+    for (let k = 0; k < d; k++) lifted[i * (d + 1) + k] = (signs[i] * data[i * d + k]) / size;
+    lifted[i * (d + 1) + d] = 1;
+  }
+  const projector = new ConeProjector({ rows: n, cols: d + 1, data: lifted });
+  const target = new Float64Array(d + 1);
+  target[d] = -1;
+  const p = new Float64Array(d + 1);
+  projector.project(new Int8Array(n).fill(1), target, p);
+  // p = sum rho (s x, 1) - e: every lifted row has (s x, 1)'p >= 0, so s x'p_1..d >= -p_d
+  for (let k = 0; k < d; k++) u[k] = p[k];
+  const best = margin();
+  if (best > 1e-11) return { interior: u };
+  if (hint !== undefined) {
+    u.set(hint);
+    if (margin() > 1e-12) return { interior: u };
+  }
+  return { equalities: projector.tightRows.slice(0, projector.tightCount) };
+}

@@ -1,0 +1,123 @@
+import type { LossName } from '../problem/problem.ts';
+import { sigmoid } from '../problem/datafit.ts';
+
+/** How good predictions are in one measure. */
+export interface Score {
+  readonly measure: string;
+  readonly value: number;
+  readonly higherIsBetter: boolean;
+}
+
+/** What scores are computed from: predictions are rows x outputs, in original units for regression, raw outputs for classes. */
+export interface Predictions {
+  /** Target in original units, or class ids. */
+  readonly target: ArrayLike<number>;
+  readonly prediction: ArrayLike<number>;
+  readonly outputs: number;
+  /** Number of classes; 0 for regression. Two classes have one output (negative: the first), more have one each. */
+  readonly classes: number;
+  /** The loss the outputs were trained with says how they become probabilities. */
+  readonly loss: LossName;
+}
+
+/** The measure that paths and comparisons show. */
+export function mainMeasure(classes: number): string {
+  return classes === 0 ? 'RMSE' : 'accuracy';
+}
+
+/** RMSE, MAE and R^2, or accuracy, balanced accuracy and (where outputs are probabilities) log loss, over the given rows. */
+export function scoresOf(predictions: Predictions, rows: ArrayLike<number>): Score[] {
+  if (rows.length === 0) return [];
+  return predictions.classes === 0 ? regressionScores(predictions, rows) : classScores(predictions, rows);
+}
+
+/** One score by name; NaN when it does not exist for these predictions. */
+export function scoreOf(predictions: Predictions, rows: ArrayLike<number>, measure: string): number {
+  return scoresOf(predictions, rows).find((score) => score.measure === measure)?.value ?? NaN;
+}
+
+function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<number>): Score[] {
+  const n = rows.length;
+  // Everything relative to the largest number at hand, so that no square overflows.
+  let top = 0;
+  for (let k = 0; k < n; k++) top = Math.max(top, Math.abs(target[rows[k]]), Math.abs(prediction[rows[k]]));
+  const unit = top > 0 ? top : 1;
+  let mean = 0;
+  for (let k = 0; k < n; k++) mean += target[rows[k]] / unit / n;
+  let squares = 0;
+  let absolute = 0;
+  let total = 0;
+  for (let k = 0; k < n; k++) {
+    const y = target[rows[k]] / unit;
+    const error = y - prediction[rows[k]] / unit;
+    squares += error * error;
+    absolute += Math.abs(error);
+    total += (y - mean) ** 2;
+  }
+  return [
+    { measure: 'RMSE', value: Math.sqrt(squares / n) * unit, higherIsBetter: false },
+    { measure: 'MAE', value: (absolute / n) * unit, higherIsBetter: false },
+    // Without any spread among the targets R^2 is not defined.
+    ...(total > 0 ? [{ measure: 'R²', value: 1 - squares / total, higherIsBetter: true }] : []),
+  ];
+}
+
+/** Class with the largest output; with one output the second class where it is positive. */
+export function predictedClass(prediction: ArrayLike<number>, row: number, outputs: number): number {
+  if (outputs === 1) return prediction[row] > 0 ? 1 : 0;
+  let best = 0;
+  for (let k = 1; k < outputs; k++) {
+    if (prediction[row * outputs + k] > prediction[row * outputs + best]) best = k;
+  }
+  return best;
+}
+
+/** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */
+function logLossOf({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
+  if (loss === 'logistic' && outputs === 1) return -Math.log(sigmoid(label === 1 ? prediction[row] : -prediction[row]));
+  if (loss === 'softmax') {
+    let top = -Infinity;
+    for (let k = 0; k < outputs; k++) top = Math.max(top, prediction[row * outputs + k]);
+    let sum = 0;
+    for (let k = 0; k < outputs; k++) sum += Math.exp(prediction[row * outputs + k] - top);
+    return Math.log(sum) + top - prediction[row * outputs + label];
+  }
+  if (loss === 'logistic') {
+    let sum = 0;
+    for (let k = 0; k < outputs; k++) sum += sigmoid(prediction[row * outputs + k]);
+    return Math.log(sum) - Math.log(sigmoid(prediction[row * outputs + label]));
+  }
+  return null;
+}
+
+function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[] {
+  const { target, prediction, outputs, classes } = predictions;
+  const n = rows.length;
+  const count = new Float64Array(classes);
+  const hit = new Float64Array(classes);
+  let hits = 0;
+  let logLoss: number | null = 0;
+  for (let k = 0; k < n; k++) {
+    const row = rows[k];
+    const label = target[row];
+    count[label]++;
+    if (predictedClass(prediction, row, outputs) === label) {
+      hit[label]++;
+      hits++;
+    }
+    const term = logLossOf(predictions, row, label);
+    logLoss = term === null || logLoss === null ? null : logLoss + term;
+  }
+  let balanced = 0;
+  let present = 0;
+  for (let c = 0; c < classes; c++) {
+    if (count[c] === 0) continue;
+    present++;
+    balanced += hit[c] / count[c];
+  }
+  return [
+    { measure: 'accuracy', value: hits / n, higherIsBetter: true },
+    { measure: 'balanced accuracy', value: balanced / present, higherIsBetter: true },
+    ...(logLoss === null ? [] : [{ measure: 'log loss', value: logLoss / n, higherIsBetter: false }]),
+  ];
+}

@@ -1,0 +1,111 @@
+import { type DenseMatrix, denseMatrix, norm2 } from '../linalg/matrix.ts';
+import type { BiasMode } from '../problem/problem.ts';
+import type { TwoLayerNetwork } from './network.ts';
+
+/** A neuron in the coordinates of the convex program: it adds sign * (Xu)_+ to one output, and costs beta ||u||. */
+export interface ConvexNeuron {
+  /** Effective inputs: the coefficient of the ones column last when there is a bias. */
+  readonly u: Float64Array;
+  readonly sign: 1 | -1;
+  readonly output: number;
+}
+
+/** Directions closer than this (cosine) count as one neuron. */
+const sameDirection = 1 - 1e-6;
+
+/**
+ * The balanced network of convex neurons: u becomes w = u / sqrt||u|| with outgoing weight sign sqrt||u|| (Pilanci and Ergen 2020, theorem 1),
+ * so that half the squared weights equal ||u||. Neurons with an equal activation pattern on X, sign and output, and (nearly) the same
+ * direction, are added up first: the fit on X is unchanged and the penalty does not rise.
+ */
+export function networkOfNeurons(
+  neurons: readonly ConvexNeuron[],
+  outputs: number,
+  inputs: number,
+  bias: BiasMode,
+  offset?: ArrayLike<number>,
+): TwoLayerNetwork {
+  const q = inputs + (bias === 'regularized' ? 1 : 0);
+  const used = neurons.filter(({ u }) => norm2(u.subarray(0, q)) > 0);
+  const m = used.length;
+  const W1 = denseMatrix(m, inputs);
+  const b1 = new Float64Array(m);
+  const W2 = denseMatrix(m, outputs);
+  used.forEach(({ u, sign, output }, j) => {
+    const root = Math.sqrt(norm2(u.subarray(0, q)));
+    for (let k = 0; k < inputs; k++) W1.data[j * inputs + k] = u[k] / root;
+    if (bias !== 'none') b1[j] = u[inputs] / root;
+    W2.data[j * outputs + output] = sign * root;
+  });
+  return { W1, b1, W2, b2: offset === undefined ? new Float64Array(outputs) : Float64Array.from(offset) };
+}
+
+/** Adds up neurons of one sign, output and direction that no row of X (n x d, effective inputs) separates. */
+export function mergeCollinear(
+  X: DenseMatrix,
+  penalizedCols: number,
+  neurons: readonly ConvexNeuron[],
+): ConvexNeuron[] {
+  const out: { u: Float64Array; readonly sign: 1 | -1; readonly output: number }[] = [];
+  for (const { u, sign, output } of neurons) {
+    const size = norm2(u.subarray(0, penalizedCols));
+    if (!(size > 0)) {
+      out.push({ u, sign, output });
+      continue;
+    }
+    const twin = out.find((other) => {
+      if (other.sign !== sign || other.output !== output) return false;
+      const length = norm2(other.u.subarray(0, penalizedCols));
+      if (!(length > 0)) return false;
+      let s = 0;
+      for (let k = 0; k < penalizedCols; k++) s += u[k] * other.u[k];
+      return s > sameDirection * size * length && !separated(X, u, other.u);
+    });
+    if (twin === undefined) out.push({ u, sign, output });
+    else twin.u = twin.u.map((value, k) => value + u[k]);
+  }
+  return out;
+}
+
+/** Whether some row is strictly on with one neuron and strictly off with the other (up to rounding). */
+function separated(X: DenseMatrix, u: Float64Array, v: Float64Array): boolean {
+  const tiny = 1e-14;
+  const nu = norm2(u);
+  const nv = norm2(v);
+  for (let r = 0; r < X.rows; r++) {
+    let s = 0;
+    let t = 0;
+    let size = 0;
+    for (let k = 0; k < X.cols; k++) {
+      const x = X.data[r * X.cols + k];
+      s += x * u[k];
+      t += x * v[k];
+      size += x * x;
+    }
+    size = tiny * Math.sqrt(size);
+    if (s * t < 0 && Math.abs(s) > size * nu && Math.abs(t) > size * nv) return true;
+  }
+  return false;
+}
+
+/**
+ * The convex neurons of a network: u = |a_o| (w, b) for every non-zero outgoing weight. The convex objective of these is at most that of the
+ * network with the per-output penalty, and equal to it when the network is balanced.
+ */
+export function neuronsOfNetwork(network: TwoLayerNetwork, bias: BiasMode): ConvexNeuron[] {
+  const { W1, b1, W2 } = network;
+  const d = W1.cols;
+  const c = W2.cols;
+  const out: ConvexNeuron[] = [];
+  for (let j = 0; j < W1.rows; j++) {
+    for (let o = 0; o < c; o++) {
+      const a = W2.data[j * c + o];
+      if (a === 0) continue;
+      const u = new Float64Array(bias === 'none' ? d : d + 1);
+      for (let k = 0; k < d; k++) u[k] = Math.abs(a) * W1.data[j * d + k];
+      if (bias !== 'none') u[d] = Math.abs(a) * b1[j];
+      out.push({ u, sign: a > 0 ? 1 : -1, output: o });
+    }
+  }
+  return out;
+}

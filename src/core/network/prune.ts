@@ -1,0 +1,126 @@
+import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
+import { ConeProjector } from '../linalg/nnls.ts';
+import type { ConvexNeuron } from './mapping.ts';
+
+/** sign * (Xu)_+ of every neuron of one output: m x n, row j the fit of neuron j. */
+function fitsOf(X: DenseMatrix, neurons: readonly ConvexNeuron[]): Float64Array[] {
+  return neurons.map(({ u, sign }) => {
+    const fit = new Float64Array(X.rows);
+    for (let r = 0; r < X.rows; r++) {
+      let s = 0;
+      for (let k = 0; k < X.cols; k++) s += X.data[r * X.cols + k] * u[k];
+      fit[r] = s > 0 ? sign * s : 0;
+    }
+    return fit;
+  });
+}
+
+/**
+ * A network of at most n neurons per output with the same fit and no larger penalty (Mishkin and Pilanci 2023: minimal models): while
+ * the fits of the neurons of an output are linearly dependent, all lengths move along a dependency, in the direction in which the sum of norms does not rise,
+ * until one neuron vanishes. X is n x d (effective inputs). With an offset, constants count as a fit as well and `offset` is updated.
+ */
+export function pruneNeurons(
+  X: DenseMatrix,
+  penalizedCols: number,
+  neurons: readonly ConvexNeuron[],
+  outputs: number,
+  offset?: Float64Array,
+): ConvexNeuron[] {
+  const out: ConvexNeuron[] = [];
+  for (let output = 0; output < outputs; output++) {
+    let mine = neurons.filter((neuron) => neuron.output === output);
+    for (;;) {
+      const fits = fitsOf(X, mine);
+      if (offset !== undefined) fits.push(new Float64Array(X.rows).fill(1));
+      const dependency = findDependency(fits);
+      if (dependency === undefined) break;
+      const norms = mine.map(({ u }) => norm2(u.subarray(0, penalizedCols)));
+      let slope = 0;
+      for (let j = 0; j < mine.length; j++) slope += dependency[j] * norms[j];
+      // u_j (1 - t a_j) with t > 0: the penalty changes by -t slope
+      const direction = slope >= 0 ? 1 : -1;
+      let t = Infinity;
+      let first = -1;
+      for (let j = 0; j < mine.length; j++) {
+        const a = direction * dependency[j];
+        if (a > 0 && 1 / a < t) {
+          t = 1 / a;
+          first = j;
+        }
+      }
+      if (first < 0) break;
+      if (offset !== undefined) offset[output] -= t * direction * dependency[mine.length];
+      mine = mine
+        .map((neuron, j) => ({ ...neuron, u: neuron.u.map((value) => value * (1 - t * direction * dependency[j])) }))
+        .filter((_, j) => j !== first);
+    }
+    out.push(...mine);
+  }
+  return out;
+}
+
+/** Coefficients a, not all zero, with sum_j a_j fit_j = 0 to rounding, or undefined. Modified Gram-Schmidt with reorthogonalisation. */
+export function findDependency(fits: readonly Float64Array[]): Float64Array | undefined {
+  const n = fits[0]?.length ?? 0;
+  const basis: Float64Array[] = [];
+  /** basis_k as a combination of the fits. */
+  const recipes: Float64Array[] = [];
+  for (let j = 0; j < fits.length; j++) {
+    const size = norm2(fits[j]);
+    const recipe = new Float64Array(fits.length);
+    if (size === 0) {
+      recipe[j] = 1;
+      return recipe;
+    }
+    const q = fits[j].map((value) => value / size);
+    recipe[j] = 1 / size;
+    for (let pass = 0; pass < 2; pass++) {
+      basis.forEach((b, k) => {
+        let s = 0;
+        for (let i = 0; i < n; i++) s += b[i] * q[i];
+        for (let i = 0; i < n; i++) q[i] -= s * b[i];
+        for (let i = 0; i < recipe.length; i++) recipe[i] -= s * recipes[k][i];
+      });
+    }
+    const left = norm2(q);
+    if (left <= 1e-11) return recipe;
+    basis.push(q.map((value) => value / left));
+    recipes.push(recipe.map((value) => value / left));
+  }
+  return undefined;
+}
+
+/**
+ * For every neuron, whether each optimal network contains its direction: false when the others alone can produce the same fit
+ * with non-negative lengths (one non-negative least squares problem per neuron). The set of optimal networks on given directions is
+ * the polytope of lengths a >= 0 that give the unique optimal fit (Mishkin and Pilanci 2023); `others` lists further directions that attain
+ * the dual constraint, which an optimal network may use as well.
+ */
+export function essentialNeurons(
+  X: DenseMatrix,
+  neurons: readonly ConvexNeuron[],
+  others: readonly ConvexNeuron[] = [],
+): boolean[] {
+  return neurons.map((neuron, j) => {
+    const rivals = [...neurons.filter((_, k) => k !== j), ...others].filter((r) => r.output === neuron.output);
+    const mine = neurons.filter((other) => other.output === neuron.output);
+    const n = X.rows;
+    const target = new Float64Array(n);
+    for (const fit of fitsOf(X, mine)) for (let i = 0; i < n; i++) target[i] -= fit[i];
+    const size = norm2(target);
+    if (rivals.length === 0) return size > 0;
+    const data = new Float64Array(rivals.length * n);
+    fitsOf(X, rivals).forEach((fit, k) => {
+      const length = norm2(fit);
+      if (length > 0)
+        data.set(
+          fit.map((value) => value / length),
+          k * n,
+        );
+    });
+    const projector = new ConeProjector({ rows: rivals.length, cols: n, data });
+    const rest = projector.project(new Int8Array(rivals.length).fill(1), target, new Float64Array(n));
+    return rest > 1e-9 * size;
+  });
+}

@@ -1,0 +1,87 @@
+import type { Kernels } from '../kernels/kernels.ts';
+import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { TwoLayerNetwork } from '../network/network.ts';
+import type { SolveStatus } from './control.ts';
+
+/** A non-zero group of the convex program: one gate (activation pattern), one sign, one output (or a block over outputs). */
+export interface Group {
+  /** Index into `Solution.gates`. */
+  readonly gate: number;
+  /** Output it feeds; -1 for a block over all outputs, then `vector` is d x c row-major. */
+  readonly output: number;
+  /** ReLU: which of u, u' it is. Gated: always 1. */
+  readonly sign: 1 | -1;
+  /** Group vector on the effective inputs (the ones column last when the bias is regularised). */
+  readonly vector: Float64Array;
+}
+
+/** Proven knowledge about ALL networks of the family. */
+export interface GlobalBound {
+  readonly lowerBound: number;
+  readonly relativeGap: number;
+  readonly proof: 'exact' | 'bound' | 'none';
+  /** Proven upper bound of M(v) at the dual point used. */
+  readonly maxDualConstraint: number;
+  /** Largest |v'(Xu)_+| that search found (a lower estimate of M(v)). */
+  readonly searchEstimate: number;
+  /** Direction attaining the search estimate, on effective inputs. */
+  readonly worstDirection?: Float64Array;
+  readonly cells?: number;
+  readonly reason: string;
+}
+
+/**
+ * What a solve returns. Objectives are recomputed from data and network by the certificate module, never the solver's own
+ * running values.
+ */
+export interface Solution {
+  readonly status: SolveStatus;
+  readonly objective: number;
+  readonly dualBound: number;
+  readonly relativeGap: number;
+  readonly datafit: number;
+  /** Sum of group norms; the objective is datafit + beta * penalty. */
+  readonly penalty: number;
+  readonly scope: 'given-gates' | 'sampled' | 'all-arrangements';
+  readonly global?: GlobalBound;
+  /** P x d_eff gate directions in play, duplicates removed. */
+  readonly gates: DenseMatrix;
+  /** How many patterns were asked for and how many of them were duplicates or all-zero. */
+  readonly requestedGates: number;
+  readonly duplicateGates: number;
+  /** Given or sampled gates: for each gate in play, its index among those asked for. */
+  readonly gateSource?: Int32Array;
+  /** Dual constraint of every gate (largest over outputs and signs), divided by beta. */
+  readonly gateConstraint: Float64Array;
+  readonly groups: readonly Group[];
+  readonly network: TwoLayerNetwork;
+  readonly networkObjective: number;
+  /** ReLU: for each neuron of `network`, whether its fit cannot be had from the other neurons: every optimum on these directions has it. */
+  readonly essential?: readonly boolean[];
+  /** n x c, v = -gradient of the datafit at the fit. */
+  readonly dual: DenseMatrix;
+  /** n x c fit on the training rows. */
+  readonly fit: DenseMatrix;
+  readonly betaMax: number;
+  /** Relative residuals of the optimality conditions, by separate code. */
+  readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly method: string;
+  readonly threads: number;
+  /** Opaque: hand it to the next solve of the same data to continue from here. */
+  readonly warm: unknown;
+}
+
+export interface SolveOptions {
+  /** `Solution.warm` of an earlier solve on the same X, y (other beta, model or tolerance allowed). */
+  readonly warm?: unknown;
+  readonly timeLimitSeconds?: number;
+  readonly threads?: number;
+  /** Seconds for the proof over all networks (ReLU); 0 skips it. */
+  readonly certifySeconds?: number;
+  /** Engine for the gated program: the default, or the first-order twin as an independent check. */
+  readonly engine?: 'newton' | 'first-order';
+  /** Numeric kernels to run on, not disposed of; plain TypeScript when left out. */
+  readonly kernels?: Kernels;
+}

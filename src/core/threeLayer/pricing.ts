@@ -1,0 +1,161 @@
+import { dot, norm2, type DenseMatrix } from '../linalg/matrix.ts';
+import { ConeProjector } from '../linalg/nnls.ts';
+import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import { centreOf, type Tuple } from './tuple.ts';
+
+/** Bounds of max { g'u : C u >= 0, sum_j ||u_j|| <= 1 } and a feasible direction attaining `lower`. */
+export interface Price {
+  readonly lower: number;
+  readonly upper: number;
+  readonly direction: Float64Array;
+}
+
+/** g = sign * A'v restricted to the tuple's rows: the linear form that the tuple's branch sees. v is one output's dual, n numbers. */
+export function linearForm(tuple: Tuple, v: ArrayLike<number>, sign: number): Float64Array {
+  const p = tuple.A.cols;
+  const g = new Float64Array(p);
+  for (let r = 0; r < tuple.A.rows; r++) {
+    const w = sign * v[tuple.activeRows[r]];
+    if (w !== 0) for (let k = 0; k < p; k++) g[k] += w * tuple.A.data[r * p + k];
+  }
+  return g;
+}
+
+/** max_j ||g_j||: the price without the cone, an upper bound that costs nothing. */
+export function relaxedPrice(g: Float64Array, m1: number): number {
+  const d = g.length / m1;
+  let largest = 0;
+  for (let j = 0; j < m1; j++) largest = Math.max(largest, norm2(g.subarray(j * d, (j + 1) * d)));
+  return largest;
+}
+
+/**
+ * Projection of g on the cone (Moreau): with p = g + C'rho, rho >= 0, any u in the cone has g'u <= p'u <= max_j ||p_j|| sum_j ||u_j||,
+ * and p itself attains ||p||^2 / sum_j ||p_j||.
+ */
+export function projectedPrice(tuple: Tuple, g: Float64Array, m1: number): Price & { readonly rho: Float64Array } {
+  const projector = new ConeProjector(tuple.C);
+  const p = new Float64Array(g.length);
+  projector.project(new Int8Array(tuple.C.rows).fill(1), g, p);
+  const rho = Float64Array.from(projector.multipliers);
+  // The bound is evaluated from the multipliers themselves: valid whatever the projector did.
+  const bound = Float64Array.from(g);
+  for (let r = 0; r < tuple.C.rows; r++) {
+    if (rho[r] > 0) for (let k = 0; k < bound.length; k++) bound[k] += rho[r] * tuple.C.data[r * bound.length + k];
+  }
+  const d = g.length / m1;
+  let sum = 0;
+  for (let j = 0; j < m1; j++) sum += norm2(p.subarray(j * d, (j + 1) * d));
+  // a projection at rounding level has no direction to speak of
+  const lower = norm2(p) > 1e-11 * norm2(g) ? Math.max(0, dot(g, p) / sum) : 0;
+  return { lower, upper: Math.max(lower, relaxedPrice(bound, m1)), direction: p, rho };
+}
+
+/**
+ * The price to relative accuracy `tolerance`: max g'u - (sum_j ||u_j||)^2 / 2 over the cone has the same ray and the value price^2 / 2.
+ * It stops early once the proven bound is at most `enough`. A barrier method solves it; at barrier weight w the multipliers rho = 1 / (w slack) give the proven bound max_j ||g_j + (C'rho)_j||.
+ */
+export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance: number, enough = 0): Price {
+  const first = projectedPrice(tuple, g, m1);
+  if (first.upper - first.lower <= tolerance * first.upper || first.upper <= Math.max(enough, 1e-11 * norm2(g)))
+    return first;
+  const { C } = tuple;
+  const p = g.length;
+  const d = p / m1;
+  let best: Price = first;
+  const blockNorm = (u: Float64Array, j: number): number =>
+    Math.sqrt(norm2(u.subarray(j * d, (j + 1) * d)) ** 2 + 1e-24);
+  const mixedNorm = (u: Float64Array): number => {
+    let s = 0;
+    for (let j = 0; j < m1; j++) s += blockNorm(u, j);
+    return s;
+  };
+  const size = first.upper; // prices are at most this, so u stays of order one
+  const centre = centreOf(tuple);
+  const inside = norm2(centre);
+  const lean = norm2(first.direction);
+  const u = Float64Array.from(centre, (value, k) => value / inside + (first.lower > 0 ? first.direction[k] / lean : 0));
+  const start = mixedNorm(u);
+  for (let k = 0; k < p; k++) u[k] /= start;
+  const H = new Float64Array(p * p);
+  const gradient = new Float64Array(p);
+  const trial = new Float64Array(p);
+  const step = new Float64Array(p);
+  const unit = new Float64Array(p);
+  const slackOf = (row: number, point: Float64Array): number => dot(C.data.subarray(row * p, (row + 1) * p), point);
+  const value = (point: Float64Array, weight: number): number => {
+    let s = weight * (0.5 * mixedNorm(point) ** 2 - dot(g, point) / size);
+    for (let row = 0; row < C.rows; row++) {
+      const slack = slackOf(row, point);
+      if (!(slack > 0)) return Number.POSITIVE_INFINITY;
+      s -= Math.log(slack);
+    }
+    return s;
+  };
+  for (let weight = C.rows; weight < 1e18; weight *= 20) {
+    let current = value(u, weight);
+    for (let inner = 0; inner < 60; inner++) {
+      const total = mixedNorm(u);
+      H.fill(0);
+      for (let j = 0; j < m1; j++) {
+        const r = blockNorm(u, j);
+        for (let k = j * d; k < (j + 1) * d; k++) unit[k] = u[k] / r;
+        for (let k = j * d; k < (j + 1) * d; k++) {
+          H[k * p + k] += (weight * total) / r;
+          for (let l = j * d; l <= k; l++) H[k * p + l] -= ((weight * total) / r) * unit[k] * unit[l];
+        }
+      }
+      for (let k = 0; k < p; k++) {
+        gradient[k] = weight * (total * unit[k] - g[k] / size);
+        for (let l = 0; l <= k; l++) H[k * p + l] += weight * unit[k] * unit[l];
+      }
+      for (let row = 0; row < C.rows; row++) {
+        const inverse = 1 / slackOf(row, u);
+        for (let k = 0; k < p; k++) {
+          const ck = C.data[row * p + k];
+          if (ck === 0) continue;
+          gradient[k] -= inverse * ck;
+          for (let l = 0; l <= k; l++) H[k * p + l] += inverse * inverse * ck * C.data[row * p + l];
+        }
+      }
+      factorSpd(H, p);
+      for (let k = 0; k < p; k++) step[k] = -gradient[k];
+      solveSpd(H, p, step);
+      const decrement = -dot(gradient, step);
+      if (!(decrement > 1e-10)) break;
+      let accepted = false;
+      for (let length = 1, k = 0; k < 40; k++, length *= 0.5) {
+        for (let i = 0; i < p; i++) trial[i] = u[i] + length * step[i];
+        const next = value(trial, weight);
+        if (next <= current - 1e-4 * length * decrement) {
+          u.set(trial);
+          current = next;
+          accepted = true;
+          break;
+        }
+      }
+      if (!accepted || decrement < 1e-9) break;
+    }
+    const lower = Math.max(0, dot(g, u) / mixedNorm(u));
+    const bound = Float64Array.from(g);
+    for (let row = 0; row < C.rows; row++) {
+      const rho = size / (weight * slackOf(row, u));
+      for (let k = 0; k < p; k++) bound[k] += rho * C.data[row * p + k];
+    }
+    const upper = relaxedPrice(bound, m1);
+    if (lower > best.lower) best = { ...best, lower, direction: Float64Array.from(u) };
+    if (upper < best.upper) best = { ...best, upper };
+    if (best.upper - best.lower <= tolerance * best.upper || best.upper <= enough) break;
+  }
+  return best;
+}
+
+/** sum over the rows of the largest of +v and -v parts times the row norms: bounds every three-layer price without enumeration. */
+export function normBound(X: DenseMatrix, v: ArrayLike<number>): number {
+  const parts = [0, 0];
+  for (let i = 0; i < X.rows; i++) {
+    const norm = norm2(X.data.subarray(i * X.cols, (i + 1) * X.cols));
+    parts[v[i] > 0 ? 0 : 1] += Math.abs(v[i]) * norm;
+  }
+  return Math.max(parts[0], parts[1]);
+}
