@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { certifyNetwork, type NetworkCertificate } from '../core/global/certifyNetwork.ts';
+import { NetworkError } from '../core/network/import/networkError.ts';
+import { readNetwork } from '../core/network/import/readNetwork.ts';
+import { parseProblemFile } from '../core/problem/problemFile.ts';
+import { networkRecord } from '../core/problem/resultFile.ts';
+import type { Control } from '../core/solver/control.ts';
+import { runInBackground } from './background.ts';
+import { numberOption, parseOptions } from './options.ts';
+import { checkOutputPath, writeOutput } from './output.ts';
+import { progressWriter } from './progressLine.ts';
+import { type Command, exitStatus, UsageError } from './usage.ts';
+
+interface CertifyInput {
+  readonly problem: string;
+  readonly network: string;
+  readonly seconds: number;
+  readonly solve: boolean;
+}
+
+interface CertifyOutput {
+  readonly stopped: boolean;
+  readonly text: string;
+  readonly summary: string;
+}
+
+/** Default time for the proof. */
+const defaultSeconds = 60;
+
+function readBytes(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+}
+
+/** The part that runs in the worker: files in, certificate text out. */
+export function certifyTask(input: CertifyInput, control: Control): CertifyOutput {
+  const started = control.now();
+  const folder = path.dirname(input.problem);
+  const text = new TextDecoder().decode(readBytes(input.problem));
+  const problem = parseProblemFile(text, input.problem, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
+  let certificate: NetworkCertificate;
+  try {
+    const network = readNetwork(readBytes(input.network), input.network);
+    certificate = certifyNetwork(problem, network, { seconds: input.seconds, solve: input.solve }, control);
+  } catch (error) {
+    if (error instanceof NetworkError) throw new UsageError(`${input.network}: ${error.message}`);
+    throw error;
+  }
+  const record = certificateRecord(certificate, control.now() - started);
+  return { stopped: certificate.stopped, text: `${JSON.stringify(record)}\n`, summary: summaryOf(certificate) };
+}
+
+/** The certificate as written: plain JSON, dual constraints over beta. */
+function certificateRecord(c: NetworkCertificate, seconds: number): Record<string, unknown> {
+  return {
+    format: 'convexnet-certificate/1',
+    objective: c.objective.given,
+    balancedObjective: c.objective.balanced,
+    mergedObjective: c.objective.merged,
+    datafit: c.datafit,
+    neurons: c.neurons.given,
+    mergedNeurons: c.neurons.merged,
+    lowerBound: c.lowerBound,
+    relativeGap: c.relativeGap,
+    ...(Number.isFinite(c.excess) ? { atMostPercentAbove: 100 * c.excess } : {}),
+    proof: c.proof,
+    maxDualConstraint: c.maxDualConstraint,
+    searchEstimate: c.searchEstimate,
+    ...(c.bestFound === undefined ? {} : { bestFound: c.bestFound }),
+    ...(c.suggestion === undefined
+      ? {}
+      : { suggestedNeuron: { ...c.suggestion, direction: Array.from(c.suggestion.direction) } }),
+    summary: summaryOf(c),
+    reason: c.reason,
+    network: networkRecord(c.network),
+    seconds,
+  };
+}
+
+function summaryOf(c: NetworkCertificate): string {
+  const objective = c.objective.merged.toPrecision(8);
+  const bound = c.lowerBound.toPrecision(8);
+  const percent = Number.isFinite(c.excess)
+    ? `at most ${(100 * c.excess).toPrecision(3)} % above the best possible`
+    : 'no useful bound was proven';
+  const better =
+    c.suggestion === undefined
+      ? ''
+      : ` A neuron was found that lowers the objective by ${c.suggestion.decrease.toPrecision(3)} at once.`;
+  return `objective ${objective} after balancing and merging, proven lower bound ${bound}: ${percent}.${better}`;
+}
+
+export const certifyCommand: Command = {
+  summary: 'prove how far a network is from the best of its family',
+  help: `convexnet certify PROBLEM.json NETWORK [options]
+
+Takes any two-layer ReLU network, balances and merges its neurons, and proves a lower bound over all networks
+of the family (any width). NETWORK is {"W1","b1","w2","b2"} or a result file as JSON, a PyTorch state dict as
+JSON or safetensors, or ONNX. Writes JSON to stdout unless --out names a file.
+
+  --out FILE            write the certificate to FILE
+  --time-limit SECONDS  time for the proof (default ${defaultSeconds})
+  --no-solve            use the network's own dual point only, do not train for a better one
+  --progress            show progress on stderr even when it is not a terminal
+
+Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far is written), 1 internal error.
+`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, {
+      out: { type: 'string' },
+      'time-limit': { type: 'string' },
+      'no-solve': { type: 'boolean' },
+      progress: { type: 'boolean' },
+    });
+    if (positionals.length !== 2) {
+      throw new UsageError('a problem file and a network file are needed', { showHelp: true });
+    }
+    const input: CertifyInput = {
+      problem: positionals[0],
+      network: positionals[1],
+      seconds: numberOption('time-limit', values['time-limit']) ?? defaultSeconds,
+      solve: values['no-solve'] !== true,
+    };
+    if (values.out !== undefined) checkOutputPath(values.out);
+    const progress = progressWriter();
+    const visible = values.progress === true || process.stderr.isTTY;
+    const { stopped, text, summary } = (await runInBackground(
+      { task: 'certify', input },
+      visible ? progress.show : undefined,
+    ).finally(progress.end)) as CertifyOutput;
+    await writeOutput(text, values.out);
+    if (values.out !== undefined || process.stderr.isTTY) process.stderr.write(`${summary}\n`);
+    return stopped ? exitStatus.stopped : exitStatus.ok;
+  },
+};

@@ -1,0 +1,179 @@
+import { decodeBits } from '../session/bits.ts';
+import type { LinearRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
+import type { RunRecord } from '../shared/run.ts';
+import { number, plural, table } from './reportText.ts';
+
+const shownBranches = 10;
+
+/** Name of encoded input k; the last one may be the bias. */
+const inputName = (run: RunRecord, k: number): string => run.scaling.inputs[k]?.name ?? 'bias';
+
+/** What a three-layer run adds to the summary. */
+export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[] {
+  const rows = run.rows.line.length;
+  const lines = [
+    `${plural(deep.branches.length, 'branch', 'branches')} (sub-networks) with m1 = ${deep.m1}, ${plural(deep.tuples, 'tuple')} in play`,
+    `penalty: ${deep.regularizer}`,
+  ];
+  const shown = [...deep.branches].sort((a, b) => b.share - a.share).slice(0, shownBranches);
+  if (shown.length > 0) {
+    lines.push(
+      ...table([
+        [
+          '',
+          run.resolved.outputs > 1 ? 'feeds' : 'sign',
+          'inner',
+          'norm',
+          'share',
+          'rows on',
+          'strongest inputs per inner neuron',
+        ],
+        ...shown.map((branch) => [
+          String(branch.id),
+          run.resolved.outputs > 1 ? run.resolved.classes[branch.output] : branch.sign > 0 ? '+' : '-',
+          branch.innerSigns.map((sign) => (sign > 0 ? '+' : '-')).join(''),
+          number(branch.norm, 4),
+          `${(100 * branch.share).toFixed(1)} %`,
+          String(decodeBits(branch.second, rows).reduce((a, b) => a + b, 0)),
+          branch.features
+            .map((shares) => {
+              const best = shares.reduce((top, share, k) => (share > shares[top] ? k : top), 0);
+              return shares[best] > 0 ? `${inputName(run, best)} ${(100 * shares[best]).toFixed(0)} %` : 'off';
+            })
+            .join(' | '),
+        ]),
+      ]),
+    );
+    if (deep.branches.length > shown.length) lines.push(`  ... and ${deep.branches.length - shown.length} more`);
+  }
+  if (deep.twoLayer !== undefined) {
+    lines.push(
+      `two layers on the same data: objective ${number(deep.twoLayer.objective, 8)} with ${plural(deep.twoLayer.neurons, 'neuron')}; ` +
+        `three layers ${number(run.solution.objective, 8)} with ${plural(deep.branches.length, 'branch', 'branches')}`,
+    );
+  }
+  if (deep.budget !== undefined && deep.budget.length > 0) {
+    lines.push(
+      `value against sampled tuples: ${deep.budget.map(({ tuples, objective }) => `${tuples}: ${number(objective, 6)}`).join(', ')}`,
+    );
+  }
+  if (deep.rivals !== undefined && deep.rivals.length > 0) {
+    lines.push('the same architecture by gradient descent, cubic penalty:');
+    lines.push(
+      ...table([
+        ['branches', 'seed', 'final', 'merged', 'convex on its tuples'],
+        ...deep.rivals.map(({ K, seed, final, merged, harvested }) => [
+          String(K),
+          String(seed),
+          number(final, 7),
+          number(merged, 7),
+          harvested === null ? 'not solved' : number(harvested, 7),
+        ]),
+      ]),
+    );
+  }
+  lines.push(
+    `weight decay on all layers would cost ${number(deep.weightDecay.value, 7)} here. ${deep.weightDecay.message}`,
+  );
+  return lines;
+}
+
+/** What a linear run adds to the summary. */
+export function linearLines(run: RunRecord, deep: LinearRecord): string[] {
+  const lines = [`penalty: ${deep.penalty}`];
+  deep.layers.forEach((layers, chain) => {
+    if (deep.layers.length > 1) lines.push(`network of ${run.resolved.classes[chain] ?? `output ${chain + 1}`}:`);
+    lines.push(
+      ...table([
+        ['layer', 'singular values', 'second/first', 'alignment', 'norm'],
+        ...layers.map((layer, l) => [
+          String(l + 1),
+          layer.singularValues
+            .slice(0, 4)
+            .map((s) => number(s, 4))
+            .join(', ') + (layer.singularValues.length > 4 ? ', ...' : ''),
+          number(layer.rankOneRatio, 3),
+          layer.alignment === null ? '-' : number(layer.alignment, 6),
+          number(layer.frobenius, 6),
+        ]),
+      ]),
+    );
+  });
+  lines.push(`zero from beta ${number(deep.threshold.betaMax, 6)} on. ${deep.threshold.message}`);
+  if (deep.gap.length > 0) {
+    lines.push('minimum-norm fit of serial networks against their convex dual, by depth:');
+    lines.push(
+      ...table([
+        ['layers', 'serial', 'dual', 'gap'],
+        ...deep.gap.map(({ depth, primal, dual }) => [
+          String(depth),
+          number(primal, 7),
+          number(dual, 7),
+          number(Math.max(0, primal - dual) / Math.max(primal, 1e-300), 3),
+        ]),
+      ]),
+    );
+  }
+  const last = deep.training?.at(-1);
+  if (last !== undefined) {
+    lines.push(
+      `gradient descent on the layers ends at ${number(last.objective, 8)} after ${plural(last.epoch, 'epoch')}: ` +
+        `second/first singular value per layer ${last.layers.map((layer) => number(layer.rankOneRatio, 2)).join(', ')}`,
+    );
+  }
+  return lines;
+}
+
+/** Closed forms that apply, the spline, class means: one line each. */
+export function structureLines(structure: StructureRecord): string[] {
+  const lines: string[] = [];
+  for (const form of structure.forms) {
+    if (!form.applies) continue;
+    const value = form.objective === undefined ? '' : ` Value ${number(form.objective, 9)}`;
+    const check =
+      form.solverObjective === undefined
+        ? value && '.'
+        : `, solver ${number(form.solverObjective, 9)} (relative difference ${number(form.difference ?? null, 2)}).`;
+    lines.push(`  ${form.title}. ${form.reason}${value}${check}`);
+  }
+  const { spline } = structure;
+  if (spline !== undefined) {
+    lines.push(
+      `  spline in ${spline.feature}: ${plural(spline.kinks.length, 'kink')}` +
+        (spline.kinks.length > 0
+          ? ` at ${spline.kinks
+              .slice(0, 8)
+              .map(({ at }) => number(at, 6))
+              .join(
+                ', ',
+              )}${spline.kinks.length > 8 ? ', ...' : ''} (${spline.kinkDistance < 1e-9 ? 'all data points' : `up to ${number(spline.kinkDistance, 2)} of the span off the data`})`
+          : '') +
+        `, objective ${number(spline.objective, 8)}, dual bound ${number(spline.dualBound, 8)}` +
+        (spline.regularized === null
+          ? ''
+          : `; bias inside the norm: ${plural(spline.regularized.kinks.length, 'kink')}, ${spline.regularized.kinkDistance < 1e-9 ? 'at data points here' : `up to ${number(spline.regularized.kinkDistance, 2)} of the span off the data`}`),
+    );
+    if (spline.repeated.abscissae > 0) {
+      lines.push(
+        `  ${plural(spline.repeated.abscissae, 'value')} of ${spline.feature} occur in several rows, ${spline.repeated.conflicting} of them with different targets: the interpolation limit takes their mean`,
+      );
+    }
+  }
+  for (const { source, deviation, withinOverBetween } of structure.collapse ?? []) {
+    const name = {
+      inputs: 'inputs',
+      network: 'features of this network',
+      'batch-norm': 'batch-normalised closed form',
+    }[source];
+    lines.push(
+      `  class means, ${name}: largest distance of a cosine from the simplex ${number(deviation, 3)}, scatter within over between ${number(withinOverBetween, 3)}`,
+    );
+  }
+  return lines.length === 0 && structure.notes.length === 0
+    ? []
+    : [
+        'structure of the data:',
+        ...(lines.length > 0 ? lines : ['  no closed form applies']),
+        ...structure.notes.map((note) => `  ${note}`),
+      ];
+}

@@ -1,0 +1,80 @@
+import { isMainThread } from 'node:worker_threads';
+import { serveBackground, type Task } from './background.ts';
+import { certifyCommand, certifyTask } from './certify.ts';
+import { labCommands, labTask } from './lab.ts';
+import { solveCommand, solveTask } from './solve.ts';
+import { structureCommand, structureTask } from './structure.ts';
+import { trainCommand, trainTask } from './train.ts';
+import { type Command, exitStatus, UsageError } from './usage.ts';
+
+/** Commands by name; each lives in the file of that name. */
+const commands: Readonly<Record<string, Command>> = {
+  solve: solveCommand,
+  certify: certifyCommand,
+  train: trainCommand,
+  structure: structureCommand,
+  ...labCommands,
+};
+
+/** What commands run in the background, by name. */
+const tasks: Readonly<Record<string, Task>> = {
+  solve: solveTask,
+  certify: certifyTask,
+  train: trainTask,
+  structure: structureTask,
+  lab: labTask,
+};
+
+const help = `convexnet COMMAND [arguments]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+
+convexnet COMMAND --help tells more.
+`;
+
+async function run(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    process.stderr.write(help);
+    return exitStatus.badInput;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    const command = rest[0] === undefined ? undefined : commands[rest[0]];
+    process.stdout.write(command?.help ?? help);
+    return exitStatus.ok;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`convexnet: there is no command "${name}"\n\n${help}`);
+    return exitStatus.badInput;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    process.stdout.write(command.help);
+    return exitStatus.ok;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`convexnet ${name}: ${error.message}\n${error.showHelp ? `\n${command.help}` : ''}`);
+    return exitStatus.badInput;
+  }
+}
+
+if (isMainThread) {
+  run(process.argv.slice(2)).then(
+    (status) => {
+      process.exitCode = status;
+    },
+    (error: unknown) => {
+      process.stderr.write(
+        `convexnet: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+      process.exitCode = exitStatus.internalError;
+    },
+  );
+} else {
+  void serveBackground(tasks);
+}

@@ -1,0 +1,21 @@
+/** Words and tables of the printed summaries. */
+
+/** Up to `digits` significant digits. */
+export function number(value: number | null, digits = 5): string {
+  if (value === null) return '-';
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) return value.toExponential(digits - 2);
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** "1 row", "2 rows". */
+export function plural(count: number, word: string, many = `${word}s`): string {
+  return `${count} ${count === 1 ? word : many}`;
+}
+
+/** Indented columns: words to the left, numbers to the right. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const width = rows[0].map((_, k) => Math.max(...rows.map((row) => row[k].length)));
+  return rows.map((row) =>
+    `  ${row.map((cell, k) => (k === 0 || /[a-z]{3}/i.test(cell) ? cell.padEnd(width[k]) : cell.padStart(width[k]))).join('  ')}`.trimEnd(),
+  );
+}

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseProblemFile } from '../core/problem/problemFile.ts';
+import type { Control, SolveStatus } from '../core/solver/control.ts';
+import { solveToRecord } from '../core/solver/solveToRecord.ts';
+import { createPooledKernels } from '../worker/kernelPool.ts';
+import { runInBackground } from './background.ts';
+import { countOption, numberOption, parseOptions } from './options.ts';
+import { checkOutputPath, writeOutput } from './output.ts';
+import { progressWriter } from './progressLine.ts';
+import { type Command, exitStatus, UsageError } from './usage.ts';
+
+interface SolveInput {
+  readonly file: string;
+  readonly threads: number | undefined;
+  readonly timeLimitSeconds: number | undefined;
+  /** For the proof over all networks of a ReLU model. */
+  readonly certifySeconds: number;
+}
+
+interface SolveOutput {
+  readonly status: SolveStatus;
+  readonly text: string;
+}
+
+/** Default time for the proof over all networks. */
+const defaultCertifySeconds = 10;
+
+/** The part that runs in the worker: file in, result text out. */
+export function solveTask(
+  { file, threads, timeLimitSeconds, certifySeconds }: SolveInput,
+  control: Control,
+): SolveOutput {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+  const folder = path.dirname(file);
+  const problem = parseProblemFile(text, file, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
+  const kernels = createPooledKernels({ threads });
+  try {
+    const { status, record } = solveToRecord(
+      problem,
+      { threads, kernels, timeLimitSeconds, ...(problem.model === 'relu' ? { certifySeconds } : {}) },
+      control,
+    );
+    return { status, text: `${JSON.stringify(record)}\n` };
+  } finally {
+    kernels.dispose();
+  }
+}
+
+export const solveCommand: Command = {
+  summary: 'solve the convex program of a problem file',
+  help: `convexnet solve PROBLEM.json [options]
+
+Solves the problem and writes the result as JSON, to stdout unless --out names a file.
+
+  --out FILE            write the result to FILE
+  --threads N           use at most N threads
+  --time-limit SECONDS  stop after this time with the best point so far
+  --certify-seconds S   ReLU models: time for the proof over all networks (default ${defaultCertifySeconds}, 0 skips it)
+  --progress            show progress on stderr even when it is not a terminal
+
+Exit status: 0 solved to tolerance, 2 bad input, 3 stopped before tolerance (the result is still written,
+with its gap), 1 internal error. Ctrl-C stops and writes the best point.
+`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, {
+      out: { type: 'string' },
+      threads: { type: 'string' },
+      'time-limit': { type: 'string' },
+      'certify-seconds': { type: 'string' },
+      progress: { type: 'boolean' },
+    });
+    if (positionals.length !== 1) {
+      throw new UsageError(positionals.length === 0 ? 'no problem file given' : 'one problem file at a time', {
+        showHelp: true,
+      });
+    }
+    const input: SolveInput = {
+      file: positionals[0],
+      threads: countOption('threads', values.threads),
+      timeLimitSeconds: numberOption('time-limit', values['time-limit']),
+      certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
+    };
+    if (values.out !== undefined) checkOutputPath(values.out);
+    const progress = progressWriter();
+    const visible = values.progress === true || process.stderr.isTTY;
+    const { status, text } = (await runInBackground(
+      { task: 'solve', input },
+      visible ? progress.show : undefined,
+    ).finally(progress.end)) as SolveOutput;
+    await writeOutput(text, values.out);
+    return status === 'optimal' ? exitStatus.ok : exitStatus.stopped;
+  },
+};

@@ -1,0 +1,280 @@
+import { writeFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { DataError } from '../core/data/dataError.ts';
+import type { Control, SolverProgress } from '../core/solver/control.ts';
+import { exportRun } from '../session/exportRun.ts';
+import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
+import { createSession, TrainStopped } from '../session/session.ts';
+import type { RunRecord } from '../shared/run.ts';
+import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
+import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { createPooledKernels } from '../worker/kernelPool.ts';
+import { runInBackground } from './background.ts';
+import { countOption, parseOptions } from './options.ts';
+import { checkOutputPath, writeOutput } from './output.ts';
+import { progressWriter } from './progressLine.ts';
+import { describeRun } from './trainReport.ts';
+import { type Command, exitStatus, UsageError } from './usage.ts';
+
+interface TrainInput {
+  readonly file: string;
+  readonly settings: TrainSettings;
+  readonly threads: number | undefined;
+  /** The training problem is wanted as well. */
+  readonly problem: boolean;
+}
+
+interface TrainOutput {
+  /** Null when it was stopped before there was a solution. */
+  readonly run: RunRecord | null;
+  readonly problem?: string;
+}
+
+/** The part that runs in the worker: data file and settings in, run record out. */
+export async function trainTask(
+  { file, settings, threads, problem }: TrainInput,
+  control: Control,
+): Promise<TrainOutput> {
+  let last: SolverProgress = { iteration: 0, seconds: 0, objective: NaN, dualBound: NaN, active: 0, phase: '' };
+  const kernels = createPooledKernels({ threads });
+  const session = createSession(await nodeFileSource(file), nodeSessionDeps({ threads, kernels }));
+  try {
+    const run = await session.train(
+      settings,
+      {
+        progress({ stage, message, point }) {
+          last = { ...last, ...point, phase: stage === 'solving' ? message : `${stage}: ${message}` };
+          control.report?.(last);
+        },
+        record: () => undefined,
+      },
+      { shouldStop: () => control.shouldStop(), now: () => control.now() },
+    );
+    return { run, ...(problem ? { problem: await session.exportProblem() } : {}) };
+  } catch (error) {
+    if (error instanceof TrainStopped) return { run: null };
+    if (error instanceof DataError) throw new UsageError(error.message);
+    throw error;
+  } finally {
+    kernels.dispose();
+  }
+}
+
+const options = {
+  target: { type: 'string' },
+  task: { type: 'string' },
+  features: { type: 'string', multiple: true },
+  model: { type: 'string' },
+  m1: { type: 'string' },
+  depth: { type: 'string' },
+  loss: { type: 'string' },
+  beta: { type: 'string' },
+  'beta-rel': { type: 'string' },
+  arrangements: { type: 'string' },
+  gates: { type: 'string' },
+  seed: { type: 'string' },
+  bias: { type: 'string' },
+  'output-penalty': { type: 'string' },
+  standardize: { type: 'boolean' },
+  'no-standardize': { type: 'boolean' },
+  missing: { type: 'string' },
+  'test-fraction': { type: 'string' },
+  'max-rows': { type: 'string' },
+  delimiter: { type: 'string' },
+  decimal: { type: 'string' },
+  header: { type: 'boolean' },
+  'no-header': { type: 'boolean' },
+  tolerance: { type: 'string' },
+  'time-limit': { type: 'string' },
+  'certify-seconds': { type: 'string' },
+  'path-points': { type: 'string' },
+  'path-smallest': { type: 'string' },
+  'no-path': { type: 'boolean' },
+  optimizers: { type: 'string' },
+  seeds: { type: 'string' },
+  epochs: { type: 'string' },
+  'batch-size': { type: 'string' },
+  'no-compare': { type: 'boolean' },
+  threads: { type: 'string' },
+  progress: { type: 'boolean' },
+  out: { type: 'string' },
+  predictions: { type: 'string' },
+  onnx: { type: 'string' },
+  network: { type: 'string' },
+  pytorch: { type: 'string' },
+  problem: { type: 'string' },
+} as const;
+
+type Values = ReturnType<typeof parseOptions<typeof options>>['values'];
+
+/** Which option a setting comes from, where the name differs. */
+const optionOf: Record<string, string> = {
+  outputPenalty: 'output-penalty',
+  testFraction: 'test-fraction',
+  maxRows: 'max-rows',
+  timeLimitSeconds: 'time-limit',
+  certifySeconds: 'certify-seconds',
+  'path.points': 'path-points',
+  'path.smallest': 'path-smallest',
+  'compare.optimizers': 'optimizers',
+  'compare.seeds': 'seeds',
+  'compare.epochs': 'epochs',
+  'compare.batchSize': 'batch-size',
+  'dialect.delimiter': 'delimiter',
+  'dialect.decimal': 'decimal',
+};
+
+function settingsOf(values: Values): TrainSettings {
+  const base = defaultSettings;
+  const number = (name: keyof Values, fallback: number): number => {
+    const text = values[name];
+    if (text === undefined) return fallback;
+    const value = Number(text);
+    if (typeof text !== 'string' || text.trim() === '' || Number.isNaN(value)) {
+      throw new UsageError(`--${name} needs a number, not "${String(text)}"`);
+    }
+    return value;
+  };
+  const either = (yes: boolean | undefined, no: boolean | undefined, name: string): boolean | undefined => {
+    if (yes === true && no === true) throw new UsageError(`--${name} and --no-${name} contradict each other`);
+    return yes === true ? true : no === true ? false : undefined;
+  };
+  if (values.beta !== undefined && values['beta-rel'] !== undefined) {
+    throw new UsageError('give either --beta or --beta-rel');
+  }
+  const header = either(values.header, values['no-header'], 'header');
+  const delimiter = values.delimiter === 'tab' || values.delimiter === '\\t' ? '\t' : values.delimiter;
+  const raw = {
+    dialect: {
+      ...(delimiter === undefined ? {} : { delimiter }),
+      ...(values.decimal === undefined ? {} : { decimal: values.decimal }),
+      ...(header === undefined ? {} : { header }),
+    },
+    target: values.target ?? base.target,
+    task: values.task ?? base.task,
+    features: (values.features ?? [])
+      .flatMap((text) => text.split(',').map((name) => name.trim()))
+      .filter((name) => name !== ''),
+    model: values.model ?? base.model,
+    m1: number('m1', base.m1),
+    depth: number('depth', base.depth),
+    loss: values.loss ?? base.loss,
+    beta:
+      values.beta === undefined
+        ? { kind: 'relative', value: number('beta-rel', base.beta.value) }
+        : { kind: 'absolute', value: number('beta', 0) },
+    arrangements: values.arrangements ?? base.arrangements,
+    gates: number('gates', base.gates),
+    seed: number('seed', base.seed),
+    bias: values.bias ?? base.bias,
+    standardize: either(values.standardize, values['no-standardize'], 'standardize') ?? base.standardize,
+    outputPenalty: values['output-penalty'] ?? base.outputPenalty,
+    missing: values.missing ?? base.missing,
+    testFraction: number('test-fraction', base.testFraction),
+    maxRows: number('max-rows', base.maxRows),
+    tolerance: number('tolerance', base.tolerance),
+    timeLimitSeconds: number('time-limit', base.timeLimitSeconds),
+    certifySeconds: number('certify-seconds', base.certifySeconds),
+    path: {
+      points: values['no-path'] === true ? 0 : number('path-points', base.path.points),
+      smallest: number('path-smallest', base.path.smallest),
+    },
+    compare: {
+      enabled: values['no-compare'] !== true,
+      optimizers: values.optimizers?.split(',').map((name) => name.trim()) ?? [...base.compare.optimizers],
+      seeds: number('seeds', base.compare.seeds),
+      epochs: number('epochs', base.compare.epochs),
+      batchSize: number('batch-size', base.compare.batchSize),
+    },
+  };
+  const parsed = v.safeParse(trainSettingsSchema, raw);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = (issue.path ?? [])
+    .map(({ key }) => String(key))
+    .filter((key) => !/^\d+$/.test(key))
+    .join('.');
+  const name = path.startsWith('beta') ? (values.beta === undefined ? 'beta-rel' : 'beta') : (optionOf[path] ?? path);
+  throw new UsageError(`--${name}: ${issue.message}`);
+}
+
+export const trainCommand: Command = {
+  summary: 'train a network on a data file (CSV, TSV) to proven optimality',
+  help: `convexnet train DATA.csv [options]
+
+Reads, encodes, splits and standardises the data, solves the convex program of the network, traces the
+regularisation path, trains the same network by gradient descent, prints a summary, and writes the run.
+
+  --out FILE               write the run record (JSON), as the editor shows it
+  --predictions FILE       write predictions (CSV): line, split, target, prediction
+  --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
+  --problem FILE           write the training problem, for convexnet solve
+
+  --target COLUMN          column to predict (default: inferred)
+  --task TASK              regression, binary, multiclass (default: inferred)
+  --features A,B,...       columns to learn from (default: inferred); may be repeated
+  --missing HOW            rows with missing cells: drop (default) or impute
+  --test-fraction F        share of the rows held out (default ${defaultSettings.testFraction})
+  --max-rows N             use at most N rows, a seeded sample; 0: all (default ${defaultSettings.maxRows})
+  --delimiter C            , ; | or tab (default: guessed); --decimal . or , ; --header or --no-header
+
+  --model MODEL            relu (default), gated-relu, three-layer (parallel three-layer ReLU sub-networks), linear
+  --m1 N                   three-layer: neurons of the first hidden layer of a sub-network (default ${defaultSettings.m1})
+  --depth N                linear: layers (default ${defaultSettings.depth})
+  --loss LOSS              squared, logistic, softmax, hinge (default: by task)
+  --beta B                 penalty as it stands (sum-half convention, on standardised data)
+  --beta-rel R             penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})
+  --arrangements KIND      adaptive (default), sampled, all
+  --gates N                gates to sample (default ${defaultSettings.gates})
+  --bias KIND              regularized (default), none, free
+  --output-penalty KIND    per-output (default), frobenius, nuclear
+  --standardize, --no-standardize
+  --seed N                 split, sampling, gradient descent (default ${defaultSettings.seed})
+
+  --tolerance T            relative duality gap (default ${defaultSettings.tolerance})
+  --time-limit SECONDS     for the solve, for the path, and for the comparison, each (default ${defaultSettings.timeLimitSeconds})
+  --certify-seconds S      for the proof over all networks (default ${defaultSettings.certifySeconds})
+  --path-points N          points of the regularisation path (default ${defaultSettings.path.points}); --path-smallest R; --no-path
+  --optimizers A,B         sgd, momentum, adam; --seeds N; --epochs N; --batch-size N (0: full); --no-compare
+  --threads N              use at most N threads
+  --progress               show progress on stderr even when it is not a terminal
+
+Exit status: 0 solved to tolerance, 2 bad input, 3 stopped before tolerance (the run is still written, with
+its gap), 1 internal error. Ctrl-C stops and keeps the best point.
+`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, options);
+    if (positionals.length !== 1) {
+      throw new UsageError(positionals.length === 0 ? 'no data file given' : 'one data file at a time', {
+        showHelp: true,
+      });
+    }
+    const outputs = [values.out, values.predictions, values.onnx, values.network, values.pytorch, values.problem];
+    for (const file of outputs) if (file !== undefined) checkOutputPath(file);
+    const input: TrainInput = {
+      file: positionals[0],
+      settings: settingsOf(values),
+      threads: countOption('threads', values.threads),
+      problem: values.problem !== undefined,
+    };
+    const progress = progressWriter();
+    const visible = values.progress === true || process.stderr.isTTY;
+    const { run, problem } = (await runInBackground(
+      { task: 'train', input },
+      visible ? progress.show : undefined,
+    ).finally(progress.end)) as TrainOutput;
+    if (run === null) {
+      process.stderr.write('convexnet train: stopped before there was a solution\n');
+      return exitStatus.stopped;
+    }
+    if (values.out !== undefined) await writeOutput(`${JSON.stringify(run)}\n`, values.out);
+    if (values.predictions !== undefined)
+      await writeOutput(exportRun(run, 'predictions') as string, values.predictions);
+    if (values.onnx !== undefined) writeFileSync(values.onnx, exportRun(run, 'onnx'));
+    if (values.network !== undefined) await writeOutput(exportRun(run, 'json') as string, values.network);
+    if (values.pytorch !== undefined) await writeOutput(exportRun(run, 'pytorch') as string, values.pytorch);
+    if (values.problem !== undefined && problem !== undefined) await writeOutput(problem, values.problem);
+    await writeOutput(describeRun(run, values.target === undefined), undefined);
+    return run.solution.status === 'optimal' ? exitStatus.ok : exitStatus.stopped;
+  },
+};

@@ -1,0 +1,165 @@
+import type { MetricRow, RunRecord } from '../shared/run.ts';
+import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
+import { number, plural, table } from './reportText.ts';
+
+/** The family of networks that a proof is about. */
+function familyOf({ settings, deep }: RunRecord): string {
+  switch (settings.model) {
+    case 'three-layer':
+      return `all parallel three-layer ReLU networks with m1 = ${settings.m1}`;
+    case 'linear':
+      return `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`;
+    case 'relu':
+    case 'gated-relu':
+      return 'all two-layer ReLU networks';
+  }
+}
+
+/** What was reached and what is proven about it, in words: never more than the record shows. */
+export function verdict(run: RunRecord): string {
+  const { solution, settings } = run;
+  const gap = number(Math.max(0, solution.relativeGap), 2);
+  const generated = settings.arrangements === 'adaptive' && settings.model !== 'gated-relu';
+  const unit = settings.model === 'three-layer' ? 'tuple' : 'gate';
+  const how = `${generated ? 'generated' : solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`;
+  const gates =
+    solution.scope === 'all-arrangements' ? 'all activation patterns' : `the ${plural(run.gates.count, how)}`;
+  const solved =
+    solution.status === 'optimal'
+      ? `optimal for ${gates} to a relative gap of ${gap}`
+      : `stopped (${solution.status}): at most ${gap} (relative) above the optimum for ${gates}`;
+  const bound = solution.global;
+  if (settings.model === 'gated-relu') return `${solved}; gated networks with other gates may be better`;
+  if (bound === undefined) {
+    return solution.scope === 'all-arrangements'
+      ? `${solved}: proven over ${familyOf(run)}`
+      : `${solved}; nothing is proven about networks with other activation patterns`;
+  }
+  switch (bound.proof) {
+    case 'exact':
+      return bound.relativeGap <= settings.tolerance
+        ? `globally optimal: proven over ${familyOf(run)} to a relative gap of ${number(Math.max(0, bound.relativeGap), 2)}`
+        : `${solved}; proven within ${number(Math.max(0, bound.relativeGap), 2)} (relative) of ${familyOf(run)}`;
+    case 'bound':
+      return `${solved}; proven within ${number(Math.max(0, bound.relativeGap), 2)} (relative) of ${familyOf(run)}`;
+    case 'none':
+      return `${solved}; searched, not proven: networks with other activation patterns may be better`;
+  }
+}
+
+function metricTable(metrics: readonly MetricRow[]): string[] {
+  const measures = [...new Set(metrics.map(({ measure }) => measure))];
+  const models = [...new Set(metrics.map(({ model }) => model))];
+  const header = ['', ...measures.flatMap((measure) => [`${measure} train`, 'test'])];
+  const rows = models.map((model) => [
+    model,
+    ...measures.flatMap((measure) => {
+      const row = metrics.find((metric) => metric.model === model && metric.measure === measure);
+      return row === undefined ? ['-', '-'] : [number(row.train, 4), number(row.test, 4)];
+    }),
+  ]);
+  return table([header, ...rows]);
+}
+
+function neuronTable(run: RunRecord): string[] {
+  const shown = run.neurons.slice(0, 10);
+  const rows = shown.map(({ id, sign, norm, share, onCount, original, output }) => {
+    const slopes = original.weights[Math.max(0, output)];
+    const strongest = slopes
+      .map((slope, k) => ({ slope, k, size: Math.abs(slope) * run.scaling.inputs[k].scale }))
+      .sort((a, b) => b.size - a.size)
+      .slice(0, 3)
+      .filter(({ size }) => size > 0)
+      .map(({ slope, k }) => `${number(slope, 3)} ${run.scaling.inputs[k].name}`);
+    return [
+      String(id),
+      run.resolved.outputs > 1 ? (output >= 0 ? run.resolved.classes[output] : 'several') : sign > 0 ? '+' : '-',
+      number(norm, 4),
+      `${(100 * share).toFixed(1)} %`,
+      `${onCount}`,
+      strongest.join(', '),
+    ];
+  });
+  const lines = table([
+    ['', run.resolved.outputs > 1 ? 'feeds' : 'sign', 'norm', 'share', 'rows on', 'strongest slopes'],
+    ...rows,
+  ]);
+  return run.neurons.length > shown.length ? [...lines, `  ... and ${run.neurons.length - shown.length} more`] : lines;
+}
+
+function networkLines(run: RunRecord): string[] {
+  if (run.deep?.kind === 'three-layer') return threeLayerLines(run, run.deep);
+  if (run.deep?.kind === 'linear') return linearLines(run, run.deep);
+  return [
+    `${plural(run.neurons.length, 'active neuron')}, ${plural(run.gates.count, 'gate')} in play`,
+    ...(run.neurons.length > 0 ? neuronTable(run) : []),
+  ];
+}
+
+/** The summary that `convexnet train` prints. */
+export function describeRun(run: RunRecord, targetInferred: boolean): string {
+  const { dataset, resolved, solution } = run;
+  const left = dataset.columns.filter(({ role }) => role === 'left-out');
+  const lines = [
+    `${dataset.name}: ${plural(dataset.rowsTotal, 'row')}, ${plural(dataset.columns.length, 'column')}; ` +
+      `${resolved.trainRows} for training, ${resolved.testRows} for testing`,
+    `target: ${resolved.target}${targetInferred ? ' (inferred)' : ''}, ${resolved.task}` +
+      (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : ''),
+    `inputs: ${resolved.inputs} encoded (${run.settings.standardize ? 'standardised' : 'as they stand'})` +
+      (left.length > 0 ? `; left out: ${left.map(({ name, note }) => `${name} (${note})`).join(', ')}` : ''),
+    ...dataset.dropped.map(
+      ({ reason, count, lines: at }) =>
+        `left out ${plural(count, 'row')}: ${reason}${at.length > 0 ? ` (line ${at.slice(0, 5).join(', ')}${count > 5 ? ', ...' : ''})` : ''}`,
+    ),
+    ...dataset.warnings.map((text) => `warning: ${text}`),
+    '',
+    `${run.settings.model}, ${resolved.loss} loss, beta ${number(resolved.beta)} ` +
+      `(${number(resolved.beta / resolved.betaMax, 3)} of betaMax ${number(resolved.betaMax)})`,
+    `verdict: ${verdict(run)}`,
+    `objective ${number(solution.objective, 10)}, dual bound ${number(solution.dualBound, 10)}, relative gap ${number(Math.max(0, solution.relativeGap), 2)}`,
+    `the exported network's own objective: ${number(solution.networkObjective, 10)}`,
+    `${solution.method}: ${plural(solution.iterations, 'iteration')}, ${solution.seconds.toFixed(2)} s`,
+    '',
+    ...metricTable(run.metrics),
+    '',
+    ...networkLines(run),
+  ];
+  if (run.path !== undefined && run.path.points.length > 0) {
+    lines.push('', `path: ${plural(run.path.points.length, 'beta', 'betas')}`);
+    lines.push(
+      ...table([
+        ['beta', 'active', `${run.path.measure} train`, 'test', 'gap'],
+        ...run.path.points.map((point) => [
+          number(point.beta, 4),
+          String(point.active),
+          number(point.train, 4),
+          number(point.test, 4),
+          number(Math.max(0, point.relativeGap), 2),
+        ]),
+      ]),
+    );
+  }
+  if (run.structure !== undefined) {
+    const structure = structureLines(run.structure);
+    if (structure.length > 0) lines.push('', ...structure);
+  }
+  if (run.compare !== undefined) {
+    lines.push('', `gradient descent, width ${run.compare.width}: excess over the convex objective`);
+    lines.push(
+      ...table([
+        ['', 'seed', 'rate', 'excess', `${run.compare.measure} train`, 'test', 'active'],
+        ...run.compare.runs.map((descent) => [
+          descent.optimizer,
+          String(descent.seed),
+          number(descent.learningRate, 2),
+          descent.diverged ? 'diverged' : number(descent.excess, 3),
+          number(descent.train, 4),
+          number(descent.test, 4),
+          String(descent.active),
+        ]),
+      ]),
+    );
+  }
+  if (run.notes.length > 0) lines.push('', ...run.notes.map((note) => `note: ${note}`));
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,304 @@
+import type { PreparedData } from '../core/data/prepareData.ts';
+import { trainChain } from '../core/linear/chainModel.ts';
+import { solveLinear } from '../core/linear/solveLinear.ts';
+import { svd } from '../core/linear/svd.ts';
+import { denseMatrix, type DenseMatrix, withOnesColumn } from '../core/linalg/matrix.ts';
+import { mainMeasure, scoreOf } from '../core/metrics/scores.ts';
+import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
+import type { Problem } from '../core/problem/problem.ts';
+import { createRng } from '../core/random/rng.ts';
+import { type Control, withDeadline } from '../core/solver/control.ts';
+import { betaGrid } from '../core/solver/path.ts';
+import { solve } from '../core/solver/solve.ts';
+import { createParallelModel } from '../core/threeLayer/parallelModel.ts';
+import { type Rival, trainRival } from '../core/threeLayer/rival.ts';
+import { solveThreeLayer } from '../core/threeLayer/solveThreeLayer.ts';
+import { forward } from '../core/threeLayer/subNetwork.ts';
+import type { DeepRecord, LinearRecord, RivalRecord, ThreeLayerRecord } from '../shared/depth.ts';
+import type { CompareRecord, GradientRun, PathPoint, PathRecord } from '../shared/run.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+import { type DeepOutcome, deepPredictions, solveDeep } from './deepModel.ts';
+import type { SessionDeps, SessionListener } from './session.ts';
+import { shapeOf } from './shape.ts';
+
+/** The stages that follow the solve of a deep model; each gives what it has when time is up or Stop is pressed. */
+interface StageContext {
+  readonly problem: Problem;
+  readonly data: PreparedData;
+  readonly settings: TrainSettings;
+  readonly deps: SessionDeps;
+  readonly listener: SessionListener;
+  readonly control: Control;
+}
+
+/** Solves from betaMax downwards within the time limit of a run. */
+export async function deepPath(context: StageContext, betaMax: number): Promise<PathRecord> {
+  const { problem, data, settings, deps, listener, control } = context;
+  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const measure = mainMeasure(data.classes.length);
+  const { points: count, smallest } = settings.path;
+  const points: PathPoint[] = [];
+  for (const beta of betaGrid(betaMax, count, smallest)) {
+    listener.progress({
+      stage: 'path',
+      fraction: points.length / count,
+      message: `Path: point ${points.length + 1} of ${count}`,
+    });
+    await deps.pause();
+    if (limited.shouldStop()) break;
+    const { solution, predict, active } = solveDeep({ ...problem, beta }, data, { certifySeconds: 0 }, quiet(limited));
+    if (solution.status !== 'optimal') break;
+    const predictions = deepPredictions(predict(data.X), data, problem);
+    points.push({
+      beta,
+      objective: solution.objective,
+      relativeGap: solution.relativeGap,
+      active,
+      norm: solution.penalty,
+      train: scoreOf(predictions, data.trainRows, measure),
+      test: data.testRows.length > 0 ? scoreOf(predictions, data.testRows, measure) : null,
+      seconds: solution.seconds,
+    });
+  }
+  return { betaMax, measure, points, complete: points.length === count };
+}
+
+const quiet = (control: Control): Control => ({ shouldStop: () => control.shouldStop(), now: () => control.now() });
+
+/** What belongs to the model beside its solution: two-layer twin, tuple budget, rivals, landscape; rank path and training of layers. */
+export async function deepExtras(context: StageContext, outcome: DeepOutcome): Promise<DeepRecord> {
+  return outcome.record.kind === 'linear'
+    ? await linearExtras(context, outcome.record)
+    : await threeLayerExtras(context, outcome.record);
+}
+
+async function linearExtras(
+  { problem, deps, settings, listener, control }: StageContext,
+  record: LinearRecord,
+): Promise<LinearRecord> {
+  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const betaMax = record.threshold.betaMax;
+  const rankPath: LinearRecord['rankPath'][number][] = [];
+  for (const beta of betaMax > 0 ? betaGrid(betaMax, 24, 0.001) : []) {
+    await deps.pause();
+    if (limited.shouldStop()) break;
+    const at = { ...problem, beta };
+    const { s } = svd(solveLinear(at, prepare(at), quiet(limited)).map);
+    rankPath.push({
+      beta,
+      rank: s.filter((value) => value > 1e-7 * Math.max(s[0], 1e-300)).length,
+      singularValues: Array.from(s),
+    });
+  }
+  listener.progress({ stage: 'compare', fraction: null, message: 'Gradient descent on the layers' });
+  await deps.pause();
+  if (limited.shouldStop()) return { ...record, rankPath };
+  const run = trainChain(
+    prepare(problem),
+    {
+      depth: record.depth,
+      width: Math.min(8, Math.max(2, problem.outputs + 2)),
+      seed: settings.seed,
+      rule: 'adam',
+      epochs: settings.compare.epochs,
+      points: 30,
+    },
+    quiet(limited),
+  );
+  return {
+    ...record,
+    rankPath,
+    training: run.points.map(({ epoch, objective, layers }) => ({ epoch, objective, layers })),
+  };
+}
+
+async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord): Promise<ThreeLayerRecord> {
+  const { problem, data, settings, deps, listener, control } = context;
+  const limited = withDeadline(control, settings.timeLimitSeconds);
+  let out = record;
+  const stage = async (message: string): Promise<boolean> => {
+    listener.progress({ stage: 'compare', fraction: null, message });
+    await deps.pause();
+    return !limited.shouldStop();
+  };
+  if (await stage('The two-layer optimum of the same data')) {
+    const two = solve(
+      { ...problem, model: 'relu', arrangements: { kind: 'adaptive', seed: settings.seed } },
+      { certifySeconds: 0, timeLimitSeconds: Math.min(10, settings.timeLimitSeconds) },
+      quiet(limited),
+    );
+    const shape = shapeOf(two.network, data);
+    out = {
+      ...out,
+      twoLayer: {
+        objective: two.objective,
+        neurons: two.network.W1.rows,
+        ...(shape === undefined ? {} : { shape }),
+      },
+    };
+  }
+  const prepared = prepare(problem);
+  const budget: NonNullable<ThreeLayerRecord['budget']>[number][] = [];
+  for (const count of [10, 30, 100]) {
+    if (!(await stage(`Value of ${count} sampled tuples`))) break;
+    const s = solveThreeLayer(
+      { ...problem, arrangements: { kind: 'sampled', count, seed: settings.seed } },
+      prepared,
+      { certifySeconds: 0, timeLimitSeconds: Math.min(10, settings.timeLimitSeconds) },
+      quiet(limited),
+    );
+    if (s.status === 'optimal') budget.push({ tuples: s.tuples, objective: s.objective, dualBound: s.dualBound });
+  }
+  out = { ...out, budget };
+  const rivals: RivalRecord[] = [];
+  const landscape: NonNullable<ThreeLayerRecord['landscape']>[number][] = [];
+  for (const K of [1, 2, 4, 8]) {
+    if (!settings.compare.enabled || !(await stage(`Gradient descent with K = ${K}`))) break;
+    const rival = trainRival(
+      prepared,
+      { m1: record.m1, K, seed: settings.seed, rule: 'adam', epochs: settings.compare.epochs },
+      quiet(limited),
+    );
+    if (rival.cancelled) break;
+    rivals.push({
+      ...rivalRecord(rival, K, settings.seed, 'adam'),
+      harvested: harvest(problem, prepared, rival, settings, limited),
+    });
+    landscape.push({ K, ...slice(prepared, record.m1, K, rival, settings.seed) });
+    out = { ...out, rivals: [...rivals], landscape: [...landscape] };
+  }
+  return out;
+}
+
+function rivalRecord(rival: Rival, K: number, seed: number, optimizer: string): RivalRecord {
+  return {
+    K,
+    seed,
+    optimizer,
+    epochs: rival.epochs,
+    objective: rival.objective,
+    final: rival.final,
+    merged: rival.merged,
+    harvested: null,
+  };
+}
+
+/** Optimum over the rival's own tuples and a handful of sampled ones; null when time ran out. */
+function harvest(
+  problem: Problem,
+  prepared: PreparedProblem,
+  rival: Rival,
+  settings: TrainSettings,
+  control: Control,
+): number | null {
+  const s = solveThreeLayer(
+    { ...problem, arrangements: { kind: 'sampled', count: 1, seed: settings.seed } },
+    prepared,
+    { harvest: rival.branches, certifySeconds: 0, timeLimitSeconds: 10 },
+    quiet(control),
+  );
+  return s.status === 'optimal' ? Math.min(s.objective, rival.merged) : null;
+}
+
+const sliceSize = 25;
+
+/** Objective on a plane through the trained parameters, two random orthonormal directions of the length of the parameters. */
+function slice(
+  prepared: PreparedProblem,
+  m1: number,
+  K: number,
+  rival: Rival,
+  seed: number,
+): { size: number; span: number; value: number[] } {
+  const model = createParallelModel(prepared, m1, K);
+  const rng = createRng(seed).fork(`slice ${K}`);
+  const centre = rival.theta;
+  const p = Float64Array.from(centre, () => rng.normal());
+  const q = Float64Array.from(centre, () => rng.normal());
+  const length = Math.sqrt(centre.reduce((a, b) => a + b * b, 0)) || 1;
+  const unit = (v: Float64Array): void => {
+    const s = Math.sqrt(v.reduce((a, b) => a + b * b, 0));
+    for (let i = 0; i < v.length; i++) v[i] *= length / s;
+  };
+  unit(p);
+  const along = p.reduce((a, b, i) => a + b * q[i], 0) / (length * length);
+  for (let i = 0; i < q.length; i++) q[i] -= along * p[i];
+  unit(q);
+  const value: number[] = [];
+  const theta = model.vector();
+  for (let a = 0; a < sliceSize; a++) {
+    for (let b = 0; b < sliceSize; b++) {
+      const s = (2 * a) / (sliceSize - 1) - 1;
+      const t = (2 * b) / (sliceSize - 1) - 1;
+      for (let i = 0; i < theta.length; i++) theta[i] = centre[i] + s * p[i] + t * q[i];
+      value.push(model.addLoss(theta, null, 0, model.rows, null) + model.addPenalty(theta, 1, null));
+    }
+  }
+  return { size: sliceSize, span: 1, value };
+}
+
+/** Gradient descent on the same architecture: every optimiser with every seed; a sentence when there is nothing to compare. */
+export async function deepCompare(
+  context: StageContext,
+  outcome: DeepOutcome,
+  onRun: (partial: CompareRecord) => void,
+): Promise<CompareRecord | string> {
+  const { problem, data, settings, deps, listener, control } = context;
+  if (outcome.active === 0) return 'No comparison with gradient descent: the zero network is optimal at this beta.';
+  if (problem.model === 'linear')
+    return 'The comparison of a linear network is the training of its layers in the Layers view.';
+  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const prepared = prepare(problem);
+  const measure = mainMeasure(data.classes.length);
+  const K = Math.max(2, outcome.active);
+  const m1 = problem.hidden?.m1 ?? 2;
+  const runs: GradientRun[] = [];
+  const total = settings.compare.optimizers.length * settings.compare.seeds;
+  const record = (complete: boolean): CompareRecord => ({
+    measure,
+    width: K,
+    convexObjective: outcome.solution.objective,
+    lowerBound: outcome.solution.global?.lowerBound ?? null,
+    runs: [...runs],
+    complete,
+  });
+  const X: DenseMatrix = problem.bias === 'none' ? data.X : withOnesColumn(data.X);
+  for (const rule of settings.compare.optimizers) {
+    for (let k = 0; k < settings.compare.seeds; k++) {
+      listener.progress({
+        stage: 'compare',
+        fraction: runs.length / total,
+        message: `Gradient descent: ${rule}, run ${runs.length + 1} of ${total}`,
+      });
+      await deps.pause();
+      if (limited.shouldStop())
+        return runs.length > 0
+          ? record(false)
+          : 'No comparison with gradient descent: it was stopped before the first run ended.';
+      const seed = settings.seed + k;
+      const rival = trainRival(prepared, { m1, K, seed, rule, epochs: settings.compare.epochs }, quiet(limited));
+      const fit = forward(X, rival.branches, problem.outputs);
+      const predictions = deepPredictions(denseMatrix(fit.rows, fit.cols, fit.data), data, problem);
+      const norms = rival.branches.filter(({ w3 }) => Math.abs(w3) > 1e-3).length;
+      runs.push({
+        optimizer: rule,
+        seed,
+        learningRate: rival.learningRate,
+        epochs: rival.epochs,
+        seconds: rival.seconds,
+        objective: rival.objective,
+        final: rival.final,
+        merged: rival.merged,
+        excess:
+          (rival.merged - outcome.solution.objective) /
+          Math.max(Math.abs(outcome.solution.objective), Number.MIN_VALUE),
+        active: norms,
+        train: scoreOf(predictions, data.trainRows, measure),
+        test: data.testRows.length > 0 ? scoreOf(predictions, data.testRows, measure) : null,
+        diverged: false,
+      });
+      if (!rival.cancelled) onRun(record(runs.length === total));
+    }
+  }
+  return record(runs.length === total);
+}

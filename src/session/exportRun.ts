@@ -1,0 +1,108 @@
+import { onnxModel } from '../core/export/onnx.ts';
+import { inOriginalUnits } from '../core/export/originalUnits.ts';
+import { predictionsCsv } from '../core/export/predictions.ts';
+import { pytorchSnippet } from '../core/export/pytorch.ts';
+import { toRows } from '../core/linalg/matrix.ts';
+import type { TwoLayerNetwork } from '../core/network/network.ts';
+import type { RunRecord } from '../shared/run.ts';
+import { networkOfRun } from './runNetwork.ts';
+
+/** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
+export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
+
+/** Extension of the file that an export goes into. */
+export const exportExtension: Record<RunExport | 'problem', string> = {
+  run: 'convexnet.json',
+  predictions: 'predictions.csv',
+  onnx: 'onnx',
+  json: 'network.json',
+  pytorch: 'py',
+  problem: 'problem.json',
+};
+
+/** The contents of an exported file. */
+export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array {
+  switch (what) {
+    case 'run':
+      return JSON.stringify(run);
+    case 'predictions':
+      return predictionsCsv({
+        lines: run.rows.line,
+        split: run.rows.split,
+        target: run.rows.target,
+        prediction: run.rows.prediction,
+        outputs: run.resolved.outputs,
+        targetName: run.resolved.target,
+        classes: run.resolved.classes,
+      });
+    case 'onnx': {
+      const { classes, outputs, target } = run.resolved;
+      return onnxModel(inOriginalUnits(networkOfRun(run), run.scaling), {
+        inputs: run.scaling.inputs.map(({ name }) => name),
+        outputs:
+          classes.length === 0
+            ? [target]
+            : outputs === 1
+              ? [`${target}: negative ${classes[0]}, positive ${classes[1]}`]
+              : classes.map((name) => `${target} = ${name}`),
+        description:
+          `${run.label}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+          'an input "column = category" is 1 where the column has that category, else 0.',
+        producerVersion: run.version,
+      });
+    }
+    case 'json':
+      return networkJson(run);
+    case 'pytorch':
+      return pytorchSnippet({
+        network: networkOfRun(run),
+        scaling: run.scaling,
+        classes: run.resolved.classes,
+        loss: run.resolved.loss,
+        bias: run.settings.bias,
+        outputPenalty: run.resolved.outputPenalty,
+        beta: run.resolved.beta,
+        trainRows: run.resolved.trainRows,
+        title: run.label,
+      });
+  }
+}
+
+function plain(network: TwoLayerNetwork): Record<string, unknown> {
+  return {
+    W1: toRows(network.W1),
+    b1: Array.from(network.b1),
+    W2: toRows(network.W2),
+    b2: Array.from(network.b2),
+    ...(network.gates === undefined
+      ? {}
+      : {
+          gates: toRows(network.gates),
+          gateBias: Array.from(network.gateBias ?? new Float64Array(network.gates.rows)),
+        }),
+  };
+}
+
+/**
+ * The network with all that is needed to use it: on encoded inputs at the top (as `convexnet certify` reads it, next to the
+ * exported problem), and again in original units.
+ */
+function networkJson(run: RunRecord): string {
+  const network = networkOfRun(run);
+  return JSON.stringify(
+    {
+      format: 'convexnet-network/1',
+      label: run.label,
+      model: run.settings.model,
+      loss: run.resolved.loss,
+      beta: run.resolved.beta,
+      target: run.resolved.target,
+      classes: run.resolved.classes,
+      scaling: run.scaling,
+      ...plain(network),
+      originalUnits: plain(inOriginalUnits(network, run.scaling)),
+    },
+    undefined,
+    1,
+  );
+}

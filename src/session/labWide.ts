@@ -1,0 +1,178 @@
+import { KernelMemoryError } from '../core/kernels/kernels.ts';
+import type { Kernels } from '../core/kernels/kernels.ts';
+import type { MlpShape } from '../core/nonconvex/mlp.ts';
+import type { Control } from '../core/solver/control.ts';
+import { defaultKernelRows } from '../core/wide/budget.ts';
+import { type KernelReport, kernelReport } from '../core/wide/kernelReport.ts';
+import { defaultRateFactors, type RateCell, type SweepCell, type SweepResult, widthSweep } from '../core/wide/sweep.ts';
+import type { LabSettings, LabVerdict } from '../shared/lab.ts';
+import { LabRefusal } from './labRefusal.ts';
+import type { LabRows } from './labData.ts';
+
+/** The networks of the Lab: NTK parametrisation, inputs scaled by 1 / sqrt(d) so that the kernel does not depend on the number of features. */
+export function labShape(
+  inputs: number,
+  settings: { readonly activation: 'relu' | 'erf'; readonly hiddenLayers: number; readonly bias: boolean },
+): MlpShape {
+  return {
+    inputs,
+    hidden: Array.from({ length: settings.hiddenLayers }, () => 1),
+    activation: settings.activation,
+    parametrization: 'ntk',
+    inputScale: 1 / Math.sqrt(inputs),
+    weightScale: Math.SQRT2,
+    biasScale: settings.bias ? 1 : 0,
+  };
+}
+
+const seedsOf = (settings: { readonly seed: number; readonly seeds: number }): number[] =>
+  Array.from({ length: settings.seeds }, (_, k) => settings.seed + k);
+
+/** Kernels are n x n: beyond the limit a sample is offered. */
+export function refuseTooManyRows(rows: number): void {
+  if (rows <= defaultKernelRows) return;
+  throw new LabRefusal(
+    `a kernel on ${rows} training rows has ${rows} x ${rows} entries and cubic cost; the limit is ${defaultKernelRows} rows`,
+    { label: `Use a sample of ${defaultKernelRows} rows`, settings: { maxRows: defaultKernelRows } },
+  );
+}
+
+/** Widths beyond the memory are refused with those that fit. */
+export function offeringWidths<T>(widths: readonly number[], work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof KernelMemoryError)) throw error;
+    const fits = Number(/width (\d+) fits/.exec(error.message)?.[1] ?? NaN);
+    const left = widths.filter((width) => width <= fits);
+    throw new LabRefusal(
+      error.message,
+      Number.isFinite(fits)
+        ? { label: 'Use the widths that fit', settings: { widths: left.length > 0 ? left : [fits] } }
+        : undefined,
+    );
+  }
+}
+
+/** How far the smallest eigenvalue of the widest networks may be from the limit. */
+const lambdaTolerance: readonly [number, number] = [0.5, 1.5];
+
+export function labKernel(
+  rows: LabRows,
+  settings: LabSettings['kernel'],
+  kernels: Kernels | undefined,
+  control: Control,
+): { readonly result: KernelReport; readonly verdicts: readonly LabVerdict[] } {
+  refuseTooManyRows(rows.X.rows);
+  const result = offeringWidths(settings.widths, () =>
+    kernelReport(
+      rows.X,
+      { shape: labShape(rows.X.cols, settings), widths: settings.widths, seeds: seedsOf(settings), kernels },
+      control,
+    ),
+  );
+  const { limit, samples } = result;
+  const widest = Math.max(...samples.map((sample) => sample.width));
+  const at = samples.filter((sample) => sample.width === widest).map((sample) => sample.lambdaMin);
+  const singular = limit === null || limit.numericallyZero > 0 || at.length === 0;
+  const value = singular ? null : at.reduce((a, b) => a + b, 0) / at.length / limit.lambdaMin;
+  return {
+    result,
+    verdicts: [
+      {
+        id: 'assumption',
+        title: 'The smallest eigenvalue stays away from zero',
+        quantity: `mean smallest eigenvalue at width ${Number.isFinite(widest) ? widest : '–'} / infinite-width limit`,
+        value,
+        tolerance: lambdaTolerance,
+        verdict:
+          value === null
+            ? limit !== null && limit.numericallyZero > 0
+              ? 'disagrees'
+              : 'not tested'
+            : value >= lambdaTolerance[0] && value <= lambdaTolerance[1]
+              ? 'agrees'
+              : 'disagrees',
+        sentence: result.verdict,
+      },
+    ],
+  };
+}
+
+const claimTitles: Record<SweepResult['claims'][number]['id'], string> = {
+  assumption: 'Assumption: the kernel stays positive definite',
+  'linear-rate': '(i) Linear convergence at the predicted rate',
+  'nearest-interpolant': '(ii) The nearest interpolant is found',
+  generalization: '(iii) The generalisation bound holds',
+  lazy: '(iv) Lazy training: wider moves less',
+  'rate-transfer': '(v) The step size carries over between widths',
+};
+
+function cellLine(cell: SweepCell | RateCell): string {
+  if ('displacement' in cell) {
+    const loss = cell.diverged ? 'diverged' : `loss ${(cell.loss.at(-1) ?? NaN).toExponential(1)}`;
+    return (
+      `Width ${cell.width}, seed ${cell.seed}${cell.noise > 0 ? `, label noise ${cell.noise}` : ''}: ${loss}, ` +
+      `moved ${(cell.displacement / cell.predictedDisplacement).toFixed(3)} of what is predicted`
+    );
+  }
+  const end = cell.loss === null ? 'diverged' : `loss x ${cell.loss.toExponential(1)}`;
+  return `Width ${cell.width}, step size ${cell.rate.toPrecision(3)}: ${end}${cell.monotone ? '' : ', not monotone'}`;
+}
+
+export function labSweep(
+  rows: LabRows,
+  settings: LabSettings['sweep'],
+  kernels: Kernels | undefined,
+  control: Control,
+  onCell: (line: string, fraction: number) => void,
+): { readonly result: SweepResult; readonly verdicts: readonly LabVerdict[] } {
+  refuseTooManyRows(rows.X.rows);
+  if (settings.start === 'mirrored' && settings.hiddenLayers > 1) {
+    throw new LabRefusal('a mirrored start needs one hidden layer', {
+      label: 'Subtract the outputs at the start instead',
+      settings: { start: 'centered' },
+    });
+  }
+  const odd = settings.start === 'mirrored' ? settings.widths.filter((width) => width % 2 === 1) : [];
+  if (odd.length > 0) {
+    throw new LabRefusal(`a mirrored start needs even widths, and ${odd.join(', ')} is odd`, {
+      label: 'Make them even',
+      settings: { widths: settings.widths.map((width) => width + (width % 2)) },
+    });
+  }
+  const result = offeringWidths(settings.widths, () =>
+    widthSweep(
+      { X: rows.X, y: rows.y, test: rows.test },
+      {
+        shape: labShape(rows.X.cols, settings),
+        start: settings.start,
+        widths: settings.widths,
+        seeds: seedsOf(settings),
+        steps: settings.steps,
+        rate: { kind: 'edge', fraction: settings.rate },
+        noise: settings.noise > 0 ? [settings.noise] : [],
+        binary: rows.data.task === 'binary',
+        rateFactors: defaultRateFactors,
+        rateSteps: settings.rateSteps,
+        rateSeeds: 1,
+        delta: 0.05,
+        kernels,
+      },
+      control,
+      (cell, done, total) => onCell(cellLine(cell), done / total),
+    ),
+  );
+  return {
+    result,
+    verdicts: result.claims.map((claim) => ({
+      id: claim.id,
+      title: claimTitles[claim.id],
+      quantity: claim.quantity,
+      value: claim.value,
+      tolerance: claim.tolerance,
+      verdict: claim.verdict,
+      sentence: claim.sentence,
+    })),
+  };
+}

@@ -1,0 +1,190 @@
+import type { PreparedData } from '../core/data/prepareData.ts';
+import type { FileSource } from '../core/data/source.ts';
+import type { Table } from '../core/data/table.ts';
+import type { Problem } from '../core/problem/problem.ts';
+import type { GlobalBound, Solution } from '../core/solver/solution.ts';
+import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
+import type {
+  CompareRecord,
+  DatasetSummary,
+  GateRecord,
+  GlobalCertificate,
+  MetricRow,
+  PathRecord,
+  RunRecord,
+  SolutionSummary,
+  TracePoint,
+} from '../shared/run.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+import { productVersion } from '../shared/version.ts';
+import { metricRows } from './baselineRows.ts';
+import { landscapeOf } from './landscape.ts';
+import { type DeepOutcome, deepPredictions } from './deepModel.ts';
+import { gateRecord, neuronRecords } from './neurons.ts';
+import { predictionsOf } from './predictions.ts';
+import { deepShape, shapeOf } from './shape.ts';
+
+/** All that a record is made of. */
+export interface RunParts {
+  readonly id: string;
+  readonly created: Date;
+  readonly source: FileSource;
+  readonly sha256: string;
+  readonly table: Table;
+  readonly data: PreparedData;
+  readonly settings: TrainSettings;
+  readonly problem: Problem;
+  readonly betaMax: number;
+  readonly solution: Solution;
+  readonly trace: readonly TracePoint[];
+  readonly baselines: readonly MetricRow[];
+  readonly path?: PathRecord;
+  readonly compare?: CompareRecord;
+  /** Three-layer and linear networks: the outcome of the solve and what was added to it since. */
+  readonly deep?: DeepOutcome;
+  readonly deepRecord?: DeepRecord;
+  readonly structure?: StructureRecord;
+  readonly notes: readonly string[];
+}
+
+export function assembleRun(parts: RunParts): RunRecord {
+  const { data, problem, solution, settings } = parts;
+  const { deep } = parts;
+  const predictions = deep
+    ? deepPredictions(deep.predict(data.X), data, problem)
+    : predictionsOf(solution.network, data, problem.loss);
+  const offsets = Array.from(solution.network.b2);
+  const neurons = neuronRecords(solution, data);
+  const shape = deep ? deepShape(deep.predict, data) : shapeOf(solution.network, data);
+  const landscape = deep ? undefined : landscapeOf(problem, data, solution, neurons);
+  return {
+    format: 'convexnet-run/1',
+    id: parts.id,
+    label: labelOf(parts),
+    createdAt: parts.created.toISOString(),
+    version: productVersion,
+    dataset: datasetSummary(parts),
+    settings,
+    resolved: {
+      target: data.target,
+      task: data.task,
+      loss: problem.loss,
+      outputPenalty: problem.outputPenalty,
+      classes: data.classes,
+      beta: problem.beta,
+      betaMax: parts.betaMax,
+      trainRows: data.trainRows.length,
+      testRows: data.testRows.length,
+      inputs: data.scaling.inputs.length,
+      outputs: problem.outputs,
+    },
+    scaling: data.scaling,
+    solution: solutionSummary(solution, problem.beta),
+    trace: parts.trace,
+    neurons,
+    ...(offsets.some((b) => b !== 0) ? { outputOffset: offsets } : {}),
+    gates: deep ? tupleRecord(deep) : gateRecord(solution, problem.X),
+    rows: {
+      line: Array.from(data.lines),
+      split: Array.from(data.split),
+      target: Array.from(data.y),
+      prediction: Array.from(predictions.prediction),
+      dual: Array.from(solution.dual.data),
+    },
+    metrics: [...metricRows('convex network', predictions, data), ...parts.baselines],
+    ...(parts.path === undefined ? {} : { path: parts.path }),
+    ...(parts.compare === undefined ? {} : { compare: parts.compare }),
+    ...(shape === undefined ? {} : { shape }),
+    ...(landscape === undefined ? {} : { landscape }),
+    ...(parts.deepRecord === undefined ? {} : { deep: parts.deepRecord }),
+    ...(parts.structure === undefined ? {} : { structure: parts.structure }),
+    notes: [...parts.notes],
+  };
+}
+
+/** The tuples of a three-layer network in the place of gates: price over beta, norm of its branches. */
+function tupleRecord({ record, solution }: DeepOutcome): GateRecord {
+  if (record.kind === 'linear') return { count: 0, requested: 0, duplicates: 0, constraint: [], norm: [], onCount: [] };
+  const norm = record.prices.map(() => 0);
+  for (const branch of record.branches) if (branch.tuple >= 0) norm[branch.tuple] += branch.norm;
+  return {
+    count: record.tuples,
+    requested: record.tuples,
+    duplicates: 0,
+    constraint: Array.from(solution.gateConstraint),
+    norm,
+    onCount: norm.map(() => 0),
+  };
+}
+
+/** Four significant digits, without a needless exponent. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function labelOf({ source, data, problem, solution, deep }: RunParts): string {
+  const m = deep?.active ?? solution.network.W1.rows;
+  const unit = deep === undefined ? 'neuron' : deep.record.kind === 'linear' ? 'direction' : 'branch';
+  const units = m === 1 ? unit : unit === 'branch' ? 'branches' : `${unit}s`;
+  return (
+    `${source.name}: ${data.target}, beta ${short(problem.beta)}, ${m} ${units}, ` +
+    `gap ${solution.relativeGap.toExponential(0)}`
+  );
+}
+
+function datasetSummary({ source, sha256, table, data }: RunParts): DatasetSummary {
+  const outside = table.rowsInFile - table.ragged.count - table.rows;
+  return {
+    uri: source.uri,
+    name: source.name,
+    bytes: table.bytes,
+    sha256,
+    encoding: table.encoding,
+    delimiter: table.dialect.delimiter,
+    decimal: table.dialect.decimal,
+    header: table.dialect.header,
+    rowsTotal: table.rowsInFile,
+    rowsUsed: data.y.length,
+    dropped: [
+      ...(outside > 0 ? [{ reason: 'not in the seeded sample of rows', count: outside, lines: [] }] : []),
+      ...data.dropped,
+    ],
+    columns: data.columns,
+    warnings: data.warnings,
+  };
+}
+
+function solutionSummary(solution: Solution, beta: number): SolutionSummary {
+  const { status, objective, dualBound, relativeGap, datafit, penalty, scope, networkObjective } = solution;
+  return {
+    status,
+    objective,
+    dualBound,
+    relativeGap,
+    datafit,
+    penalty,
+    scope,
+    ...(solution.global === undefined ? {} : { global: globalCertificate(solution.global, beta) }),
+    networkObjective,
+    kkt: solution.kkt,
+    iterations: solution.iterations,
+    seconds: solution.seconds,
+    method: solution.method,
+    threads: solution.threads,
+  };
+}
+
+/** The bound as the record has it: dual constraints over beta. */
+function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate {
+  const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate, cells, worstDirection, reason } = bound;
+  return {
+    lowerBound,
+    relativeGap,
+    proof,
+    maxDualConstraint: maxDualConstraint / beta,
+    searchEstimate: searchEstimate / beta,
+    ...(cells === undefined ? {} : { cells }),
+    ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
+    reason,
+  };
+}

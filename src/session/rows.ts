@@ -1,0 +1,48 @@
+import { DataError } from '../core/data/dataError.ts';
+import type { Encoding } from '../core/data/encoding.ts';
+import { readText, RowSplitter } from '../core/data/reader.ts';
+import type { FileSource } from '../core/data/source.ts';
+import type { DatasetSummary } from '../shared/run.ts';
+
+export interface OriginalRow {
+  /** Index into `RunRecord.rows`. */
+  readonly index: number;
+  /** Line in the file, from 1. */
+  readonly line: number;
+  readonly cells: readonly string[];
+}
+
+export interface OriginalRows {
+  readonly header: readonly string[];
+  readonly rows: readonly OriginalRow[];
+}
+
+/**
+ * Cells, as they stand in the file, of the rows that start on the given lines, by streaming the file up to the last of them.
+ * Throws a `DataError` when the file has no row there any more.
+ */
+export async function readLines(
+  source: FileSource,
+  dataset: Pick<DatasetSummary, 'encoding' | 'delimiter'>,
+  lines: readonly number[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  const wanted = new Set(lines);
+  const last = Math.max(...lines);
+  const found = new Map<number, readonly string[]>();
+  const splitter = new RowSplitter(dataset.delimiter, source.name);
+  for await (const piece of readText(source, dataset.encoding as Encoding)) {
+    const going = splitter.push(piece.text, piece.last, (cells, line) => {
+      if (wanted.has(line)) found.set(line, cells);
+      return line < last;
+    });
+    if (!going) break;
+  }
+  const gone = lines.find((line) => !found.has(line));
+  if (gone !== undefined) {
+    throw new DataError('unreadable', 'no row starts here any more: the file has changed since the run', {
+      file: source.name,
+      line: gone,
+    });
+  }
+  return found;
+}

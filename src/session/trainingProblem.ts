@@ -1,0 +1,115 @@
+import { DataError } from '../core/data/dataError.ts';
+import type { PreparedData } from '../core/data/prepareData.ts';
+import type { Kernels } from '../core/kernels/kernels.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { prepare } from '../core/problem/prepare.ts';
+import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
+import type { Control } from '../core/solver/control.ts';
+import { solveLinear } from '../core/linear/solveLinear.ts';
+import { solve } from '../core/solver/solve.ts';
+import { solveThreeLayer } from '../core/threeLayer/solveThreeLayer.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+
+/** The rows of X that are listed. */
+export function pickRows(X: DenseMatrix, rows: Int32Array): DenseMatrix {
+  const out = denseMatrix(rows.length, X.cols);
+  rows.forEach((row, i) => out.data.set(rowOf(X, row), i * X.cols));
+  return out;
+}
+
+/** The loss that `auto` stands for; a chosen one is checked against the task. */
+export function resolveLoss(data: PreparedData, wanted: LossName | 'auto'): LossName {
+  if (wanted === 'auto') {
+    return data.task === 'regression' ? 'squared' : data.task === 'binary' ? 'logistic' : 'softmax';
+  }
+  const fits =
+    wanted === 'squared' ||
+    (data.task !== 'regression' && (wanted === 'softmax' || data.task === 'binary' || wanted === 'logistic'));
+  if (!fits) {
+    throw new DataError(
+      'settings',
+      `the ${wanted} loss does not go with ${data.task === 'regression' ? 'a regression' : 'more than two classes'}`,
+    );
+  }
+  return wanted;
+}
+
+/** Outputs of the network: one for regression and two classes (softmax: two), else one per class. */
+function outputsOf(data: PreparedData, loss: LossName): number {
+  if (data.task === 'regression') return 1;
+  return data.task === 'binary' && loss !== 'softmax' ? 1 : data.classes.length;
+}
+
+/**
+ * Training targets as the loss wants them: standardised numbers; -1 / +1 (two classes: one column; more: one column per class,
+ * +1 for the own class); class ids for softmax.
+ */
+function targetsOf(data: PreparedData, loss: LossName, outputs: number): DenseMatrix {
+  const n = data.trainRows.length;
+  const { mean, scale } = data.scaling.target;
+  if (loss === 'softmax')
+    return denseMatrix(
+      n,
+      1,
+      Float64Array.from(data.trainRows, (row) => data.y[row]),
+    );
+  const y = denseMatrix(n, outputs);
+  data.trainRows.forEach((row, i) => {
+    const value = data.y[row];
+    if (data.task === 'regression') y.data[i] = (value - mean) / scale;
+    else if (outputs === 1) y.data[i] = value === 1 ? 1 : -1;
+    else for (let k = 0; k < outputs; k++) y.data[i * outputs + k] = value === k ? 1 : -1;
+  });
+  return y;
+}
+
+function arrangementsOf(settings: TrainSettings): Arrangements {
+  if (settings.arrangements === 'all') return { kind: 'all' };
+  // A gated network is defined by its gates, so there is nothing to adapt: they are drawn.
+  if (settings.arrangements === 'sampled' || settings.model === 'gated-relu') {
+    return { kind: 'sampled', count: settings.gates, seed: settings.seed };
+  }
+  return { kind: 'adaptive', seed: settings.seed };
+}
+
+/** The training problem without its beta (set to 1). */
+export function trainingProblem(data: PreparedData, settings: TrainSettings): Problem {
+  const loss = resolveLoss(data, settings.loss);
+  const outputs = outputsOf(data, loss);
+  return {
+    X: pickRows(data.X, data.trainRows),
+    y: targetsOf(data, loss, outputs),
+    outputs,
+    model: settings.model,
+    loss,
+    beta: 1,
+    arrangements: arrangementsOf(settings),
+    // weight decay of a linear network with several outputs is the nuclear norm of its map
+    outputPenalty: settings.model === 'linear' && settings.depth === 2 ? 'nuclear' : settings.outputPenalty,
+    ...(settings.model === 'three-layer' ? { hidden: { m1: settings.m1 } } : {}),
+    ...(settings.model === 'linear' ? { depth: settings.depth } : {}),
+    bias: settings.bias,
+    tolerance: settings.tolerance,
+  };
+}
+
+/**
+ * Smallest beta for which the zero network is optimal, from a solve at a beta that is surely large enough: the dual constraint of
+ * any unit direction is at most sum_i ||v_i|| ||x_i||, v = -gradient of the datafit at zero. Three layers: the best value that a search
+ * finds, at least that of two layers.
+ */
+export function findBetaMax(problem: Problem, kernels: Kernels | undefined, control: Control): number {
+  const prepared = prepare(problem);
+  const { X, datafit, outputs } = prepared;
+  const zero = new Float64Array(X.rows * outputs);
+  const dual = new Float64Array(X.rows * outputs);
+  datafit.dualPoint(zero, dual);
+  let bound = 0;
+  for (let i = 0; i < X.rows; i++) bound += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norm2(rowOf(X, i));
+  const large: Problem = { ...problem, beta: bound > 0 ? 1.01 * bound : 1 };
+  if (problem.model === 'linear') return solveLinear(large, prepare(large), control).betaMax;
+  if (problem.model === 'three-layer') {
+    return solveThreeLayer(large, prepare(large), { certifySeconds: 0 }, control).betaMax;
+  }
+  return solve(large, { certifySeconds: 0, kernels }, control).betaMax;
+}

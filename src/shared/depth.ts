@@ -1,0 +1,180 @@
+import type { GlobalCertificate, ShapeRecord } from './run.ts';
+
+/**
+ * What a run of a three-layer or linear network adds to its record (`RunRecord.deep`). Weights are on encoded inputs; the last input is
+ * the bias column when the bias is regularised.
+ */
+export type DeepRecord = ThreeLayerRecord | LinearRecord;
+
+export interface ThreeLayerRecord {
+  readonly kind: 'three-layer';
+  readonly m1: number;
+  readonly regularizer: string;
+  /** Tuples (D_11 .. D_1m1, signs, D_2) in play, and the largest proven price of each over beta (at most 1 at the optimum). */
+  readonly tuples: number;
+  readonly prices: readonly number[];
+  readonly branches: readonly BranchRecord[];
+  readonly networkObjective: { readonly constraint: number; readonly cubic: number };
+  /** What ordinary weight decay on all three layers would cost these branches, and why it is another, non-convex problem. */
+  readonly weightDecay: { readonly value: number; readonly message: string };
+  /** The two-layer optimum of the same data and beta, beside it. */
+  readonly twoLayer?: {
+    readonly objective: number;
+    readonly neurons: number;
+    readonly global?: GlobalCertificate;
+    /** Its function, over one or two original features. */
+    readonly shape?: ShapeRecord;
+  };
+  /** Optimal value against the number of tuples in play. */
+  readonly budget?: readonly { readonly tuples: number; readonly objective: number; readonly dualBound: number }[];
+  /** Non-convex rivals: the same architecture with K branches trained by gradient descent on the cubic penalty. */
+  readonly rivals?: readonly RivalRecord[];
+  /** Objective along a random plane through a trained rival, one grid per K. */
+  readonly landscape?: readonly {
+    readonly K: number;
+    readonly size: number;
+    readonly span: number;
+    readonly value: readonly number[];
+  }[];
+}
+
+export interface BranchRecord {
+  readonly id: number;
+  readonly tuple: number;
+  readonly sign: 1 | -1;
+  readonly output: number;
+  readonly innerSigns: readonly number[];
+  /** m1 blocks u_j of the convex program. */
+  readonly blocks: readonly (readonly number[])[];
+  readonly blockNorms: readonly number[];
+  readonly norm: number;
+  readonly share: number;
+  readonly W1: readonly (readonly number[])[];
+  readonly w2: readonly number[];
+  readonly w3: number;
+  /** Share of each original feature in ||u_j||^2, per inner neuron. */
+  readonly features: readonly (readonly number[])[];
+  /** Rows on which each inner neuron and the branch itself are on, base64 bits as in NeuronRecord. */
+  readonly first: readonly string[];
+  readonly second: string;
+}
+
+export interface RivalRecord {
+  readonly K: number;
+  readonly seed: number;
+  readonly optimizer: string;
+  readonly epochs: readonly number[];
+  readonly objective: readonly number[];
+  readonly final: number;
+  /** After balancing and merging. */
+  readonly merged: number;
+  /** Optimum of the convex program on this rival's own tuples: never above `merged`. */
+  readonly harvested: number | null;
+}
+
+export interface LinearRecord {
+  readonly kind: 'linear';
+  readonly depth: number;
+  readonly penalty: string;
+  /** Per chain (one, or one per output) and layer. */
+  readonly layers: readonly (readonly LayerRecord[])[];
+  /** Encoded inputs x outputs. */
+  readonly map: readonly (readonly number[])[];
+  /** Rank and singular values of the map along beta. */
+  readonly rankPath: readonly {
+    readonly beta: number;
+    readonly rank: number;
+    readonly singularValues: readonly number[];
+  }[];
+  readonly threshold: { readonly betaMax: number; readonly jump: number | null; readonly message: string };
+  /** Singular values of the least squares map and the serial duality gap per depth. */
+  readonly gap: readonly { readonly depth: number; readonly primal: number; readonly dual: number }[];
+  /** Gradient descent on the layers themselves: the alignment meter over training. */
+  readonly training?: readonly {
+    readonly epoch: number;
+    readonly objective: number;
+    readonly layers: readonly LayerRecord[];
+  }[];
+}
+
+export interface LayerRecord {
+  readonly singularValues: readonly number[];
+  readonly rankOneRatio: number;
+  readonly alignment: number | null;
+  readonly frobenius: number;
+}
+
+/** Paper B on this data (`RunRecord.structure`): which closed forms apply and what they say; the one-feature spline. */
+export interface StructureRecord {
+  readonly forms: readonly ClosedFormRecord[];
+  readonly spline?: SplineRecord;
+  /** Class means of last-layer features on the training rows: of the trained network, and of the batch-normalised closed form. */
+  readonly collapse?: readonly CollapseRecord[];
+  /** What was left out, and why. */
+  readonly notes: readonly string[];
+}
+
+export interface CollapseRecord {
+  readonly source: 'network' | 'batch-norm' | 'inputs';
+  /** Features whose class means are compared. */
+  readonly features: number;
+  readonly classes: readonly string[];
+  /** Cosines between the class means after the mean of the class means is taken off. */
+  readonly cosines: readonly (readonly number[])[];
+  readonly simplexCosine: number;
+  /** Largest distance of an off-diagonal cosine from it. */
+  readonly deviation: number;
+  /** Scatter within classes over scatter between them; null when the class means coincide. */
+  readonly withinOverBetween: number | null;
+}
+
+export interface ClosedFormRecord {
+  readonly id: 'rank-one' | 'whitened' | 'one-hot' | 'one-feature' | 'spike-free' | 'linear' | 'batch-norm';
+  readonly title: string;
+  readonly applies: boolean;
+  /** Why it applies, or which condition fails and by how much. */
+  readonly reason: string;
+  readonly objective?: number;
+  readonly betaMax?: number;
+  /** What the value is the optimum of, in words. */
+  readonly program?: string;
+  /** The solver's own optimum of the same problem, as a check, and the relative difference. */
+  readonly solverObjective?: number;
+  readonly difference?: number;
+  readonly neurons?: readonly { readonly direction: readonly number[]; readonly weight: readonly number[] }[];
+}
+
+/**
+ * The one-feature spline: hidden biases and output offset free. Places, fits, points and slope changes are in original units; beta,
+ * objectives and dual values in those of the training program (standardised, when the run is).
+ */
+export interface SplineRecord {
+  readonly feature: string;
+  readonly beta: number;
+  readonly betaMax: number;
+  readonly objective: number;
+  readonly dualBound: number;
+  readonly kinks: readonly { readonly at: number; readonly change: number }[];
+  readonly x: readonly number[];
+  readonly free: readonly number[];
+  /** Fit with the bias inside the norm at the same beta, and its kinks, which are generally not data points; null: not solved in time. */
+  readonly regularized: {
+    readonly y: readonly number[];
+    readonly kinks: readonly number[];
+    readonly objective: number;
+    readonly kinkDistance: number;
+  } | null;
+  /** b -> v'(x - b)_+ and its mirror v'(b - x)_+ at the knots, over beta: in [-1, 1], touching +-1 at kinks. */
+  readonly dual: {
+    readonly at: readonly number[];
+    readonly right: readonly number[];
+    readonly left: readonly number[];
+  };
+  /** Least sum of |slope changes| of any function through the data, in original units. */
+  readonly interpolation: { readonly norm: number; readonly kinks: readonly number[] };
+  /** Abscissae with more than one row, and how many of those have different targets (no function goes through them). */
+  readonly repeated: { readonly abscissae: number; readonly conflicting: number };
+  readonly points: { readonly x: readonly number[]; readonly y: readonly number[] };
+  /** Largest distance of a kink from the nearest data point, relative to the span. */
+  readonly kinkDistance: number;
+}

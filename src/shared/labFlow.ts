@@ -1,0 +1,116 @@
+import type { SeparabilityReport } from '../core/flow/separability.ts';
+
+/** The convex max-margin program: the best two-layer ReLU network of any width. */
+export interface MarginRecord {
+  readonly status: 'optimal' | 'not-separable' | 'stopped' | 'not-converged';
+  /** Null: nothing separates. */
+  readonly value: number | null;
+  readonly lowerBound: number;
+  readonly relativeGap: number | null;
+  /** The bound holds over all networks; exact: its dual constraint is settled, bound: known up to a proven upper bound. */
+  readonly proof: 'exact' | 'bound';
+  readonly neurons: readonly { readonly u: readonly number[]; readonly sign: number }[];
+  readonly lambda: readonly number[];
+  /** Largest margin of a network with parameters of norm 1, and the proven upper bound of it. */
+  readonly normalizedMargin: number;
+  readonly marginBound: number;
+  readonly reason: string;
+  readonly seconds: number;
+}
+
+/** What a finished run of gradient flow is worth. */
+export interface FlowCertificateRecord {
+  readonly verdict: 'global' | 'kkt-not-global' | 'not-converged';
+  /** Half the squared norm of the parameters scaled to margin 1; null: the data are not separated. */
+  readonly primal: number | null;
+  /** sum |lambda| / max(nu, 1): no network of margin 1 costs less. */
+  readonly bound: number;
+  /** Largest dual constraint over all directions: found, and at most. */
+  readonly nu: number;
+  readonly nuUpper: number;
+  readonly stationarity: number;
+  readonly lambda: readonly number[];
+  readonly sentence: string;
+  /** Direction of the dual constraint's maximum where it is above 1. */
+  readonly suggested: { readonly direction: readonly number[]; readonly sign: number } | null;
+}
+
+export interface FlowRunRecord {
+  readonly seed: number;
+  /** Continued from this network after the suggested neuron was put in. */
+  readonly inserted: boolean;
+  readonly neurons: number;
+  readonly steps: number;
+  readonly status: string;
+  /** Recorded steps with loss, normalised margin min y f / ||theta||^2, and largest drift of a^2 - ||w||^2. */
+  readonly at: readonly number[];
+  readonly loss: readonly number[];
+  readonly margin: readonly number[];
+  readonly drift: readonly number[];
+  /**
+   * Directions of the neurons over time on the plane of `FlowResult.plane`: per neuron the coordinates x y of each recorded point,
+   * its sign (output weight) and its share of the squared norm at the end. The strongest neurons only.
+   */
+  readonly paths: readonly { readonly sign: number; readonly share: number; readonly xy: readonly number[] }[];
+  readonly certificate: FlowCertificateRecord;
+  /** Neurons at the end, scaled to margin 1 when separated. */
+  readonly w: readonly (readonly number[])[];
+  readonly a: readonly number[];
+}
+
+export interface FlowResult {
+  readonly report: SeparabilityReport;
+  readonly margin: MarginRecord | null;
+  readonly runs: readonly FlowRunRecord[];
+  /** What the two coordinates of the paths are. */
+  readonly plane: { readonly axes: readonly [string, string]; readonly exact: boolean };
+  /** Rows as directions on the same plane. */
+  readonly rows: readonly { readonly x: number; readonly y: number; readonly label: number }[];
+  /** Direction of the max-margin neurons on the same plane. */
+  readonly optimal: readonly { readonly x: number; readonly y: number; readonly sign: number }[];
+}
+
+/** The rectified ellipsoid {(Xu)_+ : ||u|| <= 1} and where networks touch it. */
+export interface GeometryResult {
+  /**
+   * rows: three or fewer rows, drawn in the space of outputs; directions: two or three inputs, drawn as the dual constraint over
+   * all directions u.
+   */
+  readonly margin: MarginRecord | null;
+  readonly dimension: 2 | 3;
+  readonly output: OutputGeometry | null;
+  readonly circle: CircleGeometry | null;
+}
+
+/** Two or three rows: the set itself. */
+export interface OutputGeometry {
+  /** Per axis the row (from 0). */
+  readonly rows: readonly number[];
+  /** Points (Xu)_+ of a closed curve (2 rows) or of a grid on the sphere (3 rows); `dimension` numbers each. */
+  readonly boundary: readonly number[];
+  /** Corners of the convex hull in order (2 rows). */
+  readonly hull: readonly number[];
+  readonly lambda: readonly number[];
+  readonly neurons: readonly TouchingNeuron[];
+}
+
+/** Two inputs: lambda'(Xu)_+ over the circle of directions. */
+export interface CircleGeometry {
+  readonly angle: readonly number[];
+  readonly value: readonly number[];
+  readonly axes: readonly [string, string];
+  readonly neurons: readonly TouchingNeuron[];
+}
+
+export interface TouchingNeuron {
+  /** optimal: of the max-margin network; flow: of the trained one. */
+  readonly of: 'optimal' | 'flow';
+  readonly sign: number;
+  readonly share: number;
+  /** Angle of its input weights; two inputs only. */
+  readonly angle: number | null;
+  /** (X w/||w||)_+; rows of the output geometry only. */
+  readonly point: readonly number[];
+  /** |lambda'(X w/||w||)_+|: 1 on the supporting plane. */
+  readonly constraint: number;
+}

@@ -1,0 +1,83 @@
+/**
+ * Every name that package.json also spells: a test compares the two, so that neither can drift. Used by the extension host, by
+ * the tests and by nothing that runs outside the editor.
+ */
+export const extensionId = 'convexnet.convex-network-explorer';
+
+export const commandIds = {
+  train: 'convexNet.train',
+  trainAgain: 'convexNet.trainAgain',
+  stop: 'convexNet.stop',
+  setBeta: 'convexNet.setBeta',
+  halveBeta: 'convexNet.halveBeta',
+  doubleBeta: 'convexNet.doubleBeta',
+  pickBetaFromPath: 'convexNet.pickBetaFromPath',
+  switchModel: 'convexNet.switchModel',
+  setGates: 'convexNet.setGates',
+  setSeed: 'convexNet.setSeed',
+  openRun: 'convexNet.openRun',
+  deleteRun: 'convexNet.deleteRun',
+  exportRun: 'convexNet.exportRun',
+  exportPredictions: 'convexNet.exportPredictions',
+  exportModel: 'convexNet.exportModel',
+  exportProblem: 'convexNet.exportProblem',
+  openLab: 'convexNet.openLab',
+  openSamples: 'convexNet.openSamples',
+  openSettings: 'convexNet.openSettings',
+  showLog: 'convexNet.showLog',
+} as const;
+
+export type CommandId = (typeof commandIds)[keyof typeof commandIds];
+
+export const viewContainer = 'convexNet';
+export const runsView = 'convexNet.runs';
+export const panelType = 'convexNet.results';
+export const labType = 'convexNet.lab';
+export const walkthrough = 'convexNet.gettingStarted';
+
+/** Context keys for `when` and `enablement` clauses. */
+export const contextKeys = {
+  /** A run is open, so that beta can be changed and the run exported. */
+  hasRun: 'convexNet.hasRun',
+  /** The run that is open has a regularisation path. */
+  hasPath: 'convexNet.hasPath',
+  /** The data set that is open is being trained on. */
+  training: 'convexNet.training',
+} as const;
+
+export const configurationSection = 'convexNet';
+
+/** Settings of the editor (without the section) by the field of `TrainSettings` for which they hold the default. */
+export const trainingSettings = {
+  model: 'model',
+  m1: 'm1',
+  depth: 'depth',
+  loss: 'loss',
+  'beta.kind': 'beta.kind',
+  'beta.value': 'beta.value',
+  arrangements: 'arrangements',
+  gates: 'gates',
+  seed: 'seed',
+  bias: 'bias',
+  standardize: 'standardize',
+  outputPenalty: 'outputPenalty',
+  missing: 'missing',
+  testFraction: 'testFraction',
+  maxRows: 'maxRows',
+  tolerance: 'tolerance',
+  timeLimitSeconds: 'timeLimitSeconds',
+  certifySeconds: 'certifySeconds',
+  'path.points': 'path.points',
+  'path.smallest': 'path.smallest',
+  'compare.enabled': 'compare.enabled',
+  'compare.optimizers': 'compare.optimizers',
+  'compare.seeds': 'compare.seeds',
+  'compare.epochs': 'compare.epochs',
+  'compare.batchSize': 'compare.batchSize',
+} as const;
+
+/** Settings that are about the editor rather than about training. */
+export const editorSettings = {
+  /** Runs kept on disk per workspace; older ones are removed when a new one is saved. 0 keeps all. */
+  keepRuns: 'runs.keep',
+} as const;

@@ -1,0 +1,72 @@
+import * as v from 'valibot';
+import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
+
+/**
+ * Host <-> panel. The host always sends whole snapshots, never deltas, because hidden panels drop messages; live progress is
+ * the only stream, and losing parts of it costs nothing. What the panel sends is validated before anything looks at it.
+ */
+export interface PanelSnapshot {
+  readonly type: 'snapshot';
+  readonly state: 'idle' | 'training' | 'done' | 'failed';
+  readonly run: RunRecord | null;
+  /** Set while training or re-solving. */
+  readonly progress: TrainProgress | null;
+  readonly trace: readonly TracePoint[];
+  /** Set when failed: one clear message, with file, line and column where they apply. */
+  readonly error: { readonly message: string; readonly line?: number; readonly column?: number } | null;
+  /** The file changed on disk since the run. */
+  readonly stale: boolean;
+  /** Runs of the same file, newest first, to switch between and to compare. */
+  readonly history: readonly { readonly id: string; readonly label: string }[];
+}
+
+export interface PanelProgress {
+  readonly type: 'progress';
+  readonly progress: TrainProgress;
+}
+
+/** The original cells of rows that the panel asked for, by index into `RunRecord.rows`. */
+export interface PanelRows {
+  readonly type: 'rows';
+  readonly requestId: number;
+  readonly header: readonly string[];
+  readonly rows: readonly { readonly index: number; readonly cells: readonly string[] }[];
+}
+
+export type ToPanel = PanelSnapshot | PanelProgress | PanelRows;
+
+const finitePositive = v.pipe(v.number(), v.finite(), v.minValue(0));
+const rowIndex = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+export const fromPanelSchema = v.variant('type', [
+  v.object({ type: v.literal('ready') }),
+  v.object({ type: v.literal('stop') }),
+  /** `final` false while a slider is being dragged: re-solve only, no path, no comparison. */
+  v.object({ type: v.literal('setBeta'), beta: finitePositive, final: v.boolean() }),
+  v.object({ type: v.literal('setModel'), model: v.picklist(['gated-relu', 'relu', 'three-layer', 'linear']) }),
+  v.object({ type: v.literal('openRun'), id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)) }),
+  v.object({ type: v.literal('trainAgain') }),
+  v.object({ type: v.literal('revealRow'), index: rowIndex }),
+  v.object({
+    type: v.literal('requestRows'),
+    requestId: v.pipe(v.number(), v.integer()),
+    indices: v.pipe(v.array(rowIndex), v.maxLength(500)),
+  }),
+  v.object({
+    type: v.literal('export'),
+    what: v.picklist(['run', 'predictions', 'onnx', 'json', 'pytorch', 'problem']),
+  }),
+  v.object({
+    type: v.literal('saveFile'),
+    name: v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/)),
+    /** base64 for PNG, text for SVG and CSV */
+    content: v.pipe(v.string(), v.maxLength(50_000_000)),
+    encoding: v.picklist(['base64', 'utf8']),
+  }),
+  v.object({ type: v.literal('openLab') }),
+  v.object({ type: v.literal('openSettings') }),
+  v.object({ type: v.literal('showLog') }),
+  v.object({ type: v.literal('openError') }),
+]);
+
+export type FromPanel = v.InferOutput<typeof fromPanelSchema>;

@@ -1,0 +1,314 @@
+import type { Scaling } from '../core/data/scaling.ts';
+import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
+import type { DeepRecord, StructureRecord } from './depth.ts';
+import type { SolveStatus } from '../core/solver/control.ts';
+import type { BetaSetting, OptimizerName, Task, TrainSettings } from './settings.ts';
+
+/**
+ * A run: what was trained on what, what came out, and how far it is proven. Written by the command line (`convexnet train`),
+ * kept on disk by the editor, and all that the panel draws. Plain JSON; arrays over rows follow the order of `rows.line`.
+ */
+export interface RunRecord {
+  readonly format: 'convexnet-run/1';
+  readonly id: string;
+  /** Short human name: file, target, beta, neurons, gap. */
+  readonly label: string;
+  readonly createdAt: string;
+  readonly version: string;
+  readonly dataset: DatasetSummary;
+  /** As asked for. */
+  readonly settings: TrainSettings;
+  /** What `auto` and defaults became. */
+  readonly resolved: ResolvedSettings;
+  readonly scaling: Scaling;
+  readonly solution: SolutionSummary;
+  /** Objective and bound against time while solving. */
+  readonly trace: readonly TracePoint[];
+  readonly neurons: readonly NeuronRecord[];
+  /** Free output offsets of the network, on encoded targets; left out when all are zero. */
+  readonly outputOffset?: readonly number[];
+  readonly gates: GateRecord;
+  readonly rows: RowRecord;
+  readonly metrics: readonly MetricRow[];
+  readonly path?: PathRecord;
+  readonly compare?: CompareRecord;
+  /** Function drawn over one or two original features. */
+  readonly shape?: ShapeRecord;
+  /** The dual constraint over all directions, when there are two or three effective inputs (the bias counts as one). */
+  readonly landscape?: DualLandscape;
+  /** Three-layer and linear networks: their layers and branches. */
+  readonly deep?: DeepRecord;
+  /** Closed forms that hold on this data, one-feature spline, class-mean geometry. */
+  readonly structure?: StructureRecord;
+  /** Stages that were not run or were cut short, in words. */
+  readonly notes: readonly string[];
+}
+
+export interface DatasetSummary {
+  readonly uri: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly encoding: string;
+  readonly delimiter: string;
+  readonly decimal: string;
+  /** The first row holds the column names. */
+  readonly header: boolean;
+  /** Data rows in the file, rows used, and why the others were left out. */
+  readonly rowsTotal: number;
+  readonly rowsUsed: number;
+  readonly dropped: readonly { readonly reason: string; readonly count: number; readonly lines: readonly number[] }[];
+  readonly columns: readonly ColumnSummary[];
+  readonly warnings: readonly string[];
+}
+
+export interface ColumnSummary {
+  readonly name: string;
+  readonly kind: 'numeric' | 'categorical' | 'constant' | 'id';
+  readonly role: 'target' | 'feature' | 'left-out';
+  /** Why it was left out, or how it was encoded. */
+  readonly note: string;
+  readonly missing: number;
+  readonly distinct: number;
+}
+
+export interface ResolvedSettings {
+  readonly target: string;
+  readonly task: Task;
+  readonly loss: LossName;
+  readonly outputPenalty: OutputPenalty;
+  /** Class names in the order of the outputs / class ids; -1 is the first, +1 the second for two classes. */
+  readonly classes: readonly string[];
+  readonly beta: number;
+  readonly betaMax: number;
+  readonly trainRows: number;
+  readonly testRows: number;
+  /** Encoded features, without the bias column. */
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** How much is proven about the network over ALL networks of its family. */
+export interface GlobalCertificate {
+  readonly lowerBound: number;
+  readonly relativeGap: number;
+  readonly proof: 'exact' | 'bound' | 'none';
+  /** Proven upper bound of the dual maximum M(v), and the best value that search found; both over beta. */
+  readonly maxDualConstraint: number;
+  readonly searchEstimate: number;
+  /** Cells of the arrangement when they were enumerated. */
+  readonly cells?: number;
+  /** The direction (encoded inputs, then bias) of the worst dual constraint found. */
+  readonly worstDirection?: readonly number[];
+  /** One sentence: what was proven how. */
+  readonly reason: string;
+}
+
+export interface SolutionSummary {
+  readonly status: SolveStatus;
+  readonly objective: number;
+  readonly dualBound: number;
+  readonly relativeGap: number;
+  readonly datafit: number;
+  readonly penalty: number;
+  readonly scope: 'given-gates' | 'sampled' | 'all-arrangements';
+  readonly global?: GlobalCertificate;
+  /** Objective of the exported network, computed by running it. */
+  readonly networkObjective: number;
+  /** Largest violation of each optimality condition, relative. */
+  readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly method: string;
+  readonly threads: number;
+}
+
+export interface TracePoint {
+  readonly seconds: number;
+  readonly iteration: number;
+  readonly objective: number;
+  readonly dualBound: number;
+  readonly active: number;
+}
+
+/** One neuron of the exported network; weights are balanced (norm of the inner weights = |outer weights|). */
+export interface NeuronRecord {
+  readonly id: number;
+  /** Index into `gates`, or -1 when the neuron was generated rather than taken from the list. */
+  readonly gate: number;
+  readonly sign: 1 | -1;
+  /** Which output it feeds, or -1 when several. */
+  readonly output: number;
+  /** On encoded inputs. */
+  readonly weights: readonly number[];
+  readonly bias: number;
+  readonly outer: readonly number[];
+  /** Gated models: the neuron passes on where gate . x + bias >= 0, on encoded inputs. */
+  readonly gateDirection?: { readonly weights: readonly number[]; readonly bias: number };
+  /** Group norm ||u||: the neuron's share of the penalty is beta times this. */
+  readonly norm: number;
+  /** Share of the fit: norm of its contribution over the sum of such norms. */
+  readonly share: number;
+  /** The same neuron in original units, outer weights folded in: slope per original input, then offset, per output. */
+  readonly original: { readonly weights: readonly (readonly number[])[]; readonly offset: readonly number[] };
+  /** Rows it is on for, as base64 of bits (row r is bit r & 7 of byte r >> 3), over all rows of the run. */
+  readonly on: string;
+  readonly onCount: number;
+}
+
+/** The dual constraint of every gate that was in play: value over beta, at most 1 at the optimum, tight where active. */
+export interface GateRecord {
+  readonly count: number;
+  /** Patterns asked for, and how many were duplicates or all zero. */
+  readonly requested: number;
+  readonly duplicates: number;
+  readonly constraint: readonly number[];
+  /** Group norm of the gate (all outputs and signs together). */
+  readonly norm: readonly number[];
+  readonly onCount: readonly number[];
+}
+
+export interface RowRecord {
+  /** Line in the file, from 1, of each used row (header is line 1). */
+  readonly line: readonly number[];
+  /** 0 train, 1 test. */
+  readonly split: readonly number[];
+  /** Target in original units, or class index. */
+  readonly target: readonly number[];
+  /** rows x outputs: prediction in original units, or logits. */
+  readonly prediction: readonly number[];
+  /**
+   * trainRows x outputs, in the order of the rows with split 0: dual value v = -gradient of the datafit at the fit. In the units
+   * of the training program: for squared loss (target - prediction) / Scaling.target.scale.
+   */
+  readonly dual: readonly number[];
+}
+
+/** One model's scores; `train` and `test` in the same named measure. */
+export interface MetricRow {
+  readonly model: string;
+  readonly measure: string;
+  readonly train: number;
+  readonly test: number | null;
+  readonly higherIsBetter: boolean;
+}
+
+export interface PathPoint {
+  readonly beta: number;
+  readonly objective: number;
+  readonly relativeGap: number;
+  readonly active: number;
+  readonly norm: number;
+  readonly train: number;
+  readonly test: number | null;
+  readonly seconds: number;
+}
+
+export interface PathRecord {
+  readonly betaMax: number;
+  readonly measure: string;
+  readonly points: readonly PathPoint[];
+  readonly complete: boolean;
+}
+
+export interface GradientRun {
+  readonly optimizer: OptimizerName;
+  readonly seed: number;
+  readonly learningRate: number;
+  /** Curve of the full non-convex objective. */
+  readonly epochs: readonly number[];
+  readonly seconds: readonly number[];
+  readonly objective: readonly number[];
+  /** Last objective, and after merging and balancing its neurons. */
+  readonly final: number;
+  readonly merged: number;
+  /** (merged - convex objective) / |convex objective|. */
+  readonly excess: number;
+  readonly active: number;
+  readonly train: number;
+  readonly test: number | null;
+  readonly diverged: boolean;
+}
+
+export interface CompareRecord {
+  readonly measure: string;
+  readonly width: number;
+  readonly convexObjective: number;
+  /** Proven lower bound for every network of the family, when there is one. */
+  readonly lowerBound: number | null;
+  readonly runs: readonly GradientRun[];
+  readonly complete: boolean;
+}
+
+export type ShapeRecord =
+  | {
+      readonly kind: 'curve';
+      readonly feature: string;
+      readonly x: readonly number[];
+      /** One curve per output. */
+      readonly y: readonly (readonly number[])[];
+      /** Kinks of the fitted function, original units. */
+      readonly kinks: readonly number[];
+      readonly points: {
+        readonly x: readonly number[];
+        readonly y: readonly number[];
+        readonly split: readonly number[];
+      };
+    }
+  | {
+      readonly kind: 'surface';
+      readonly features: readonly [string, string];
+      readonly x: readonly number[];
+      readonly y: readonly number[];
+      /** y-major grid: value, or class index. */
+      readonly value: readonly number[];
+      readonly classes: readonly string[];
+      readonly points: {
+        readonly x: readonly number[];
+        readonly y: readonly number[];
+        readonly target: readonly number[];
+        readonly split: readonly number[];
+      };
+      /** Hinges of the neurons, as segments x1 y1 x2 y2 in original units. */
+      readonly hinges: readonly (readonly [number, number, number, number])[];
+    };
+
+/**
+ * v'(Xu)_+ / beta over unit directions u of the encoded inputs (then the bias), v the dual values; a network is optimal over all
+ * networks exactly when this stays within -1 .. 1, and its neurons are the directions that touch. With several outputs the
+ * signed value of the output where it is largest in size.
+ */
+export type DualLandscape =
+  | {
+      /** u = (cos angle, sin angle), radians in [0, 2 pi). */
+      readonly kind: 'circle';
+      readonly axes: readonly [string, string];
+      readonly angle: readonly number[];
+      readonly value: readonly number[];
+      readonly neurons: readonly { readonly id: number; readonly angle: number; readonly value: number }[];
+    }
+  | {
+      /** u = (cos latitude cos longitude, cos latitude sin longitude, sin latitude); values latitude-major. */
+      readonly kind: 'sphere';
+      readonly axes: readonly [string, string, string];
+      readonly longitude: readonly number[];
+      readonly latitude: readonly number[];
+      readonly value: readonly number[];
+      readonly neurons: readonly {
+        readonly id: number;
+        readonly longitude: number;
+        readonly latitude: number;
+        readonly value: number;
+      }[];
+    };
+
+/** What a worker tells while it trains. */
+export interface TrainProgress {
+  readonly stage: 'reading' | 'preparing' | 'solving' | 'certifying' | 'path' | 'structure' | 'compare' | 'saving';
+  /** 0..1 within the stage when known. */
+  readonly fraction: number | null;
+  readonly message: string;
+  readonly point?: TracePoint;
+}
+
+export type { BetaSetting, OptimizerName, Scaling, SolveStatus, Task, TrainSettings };

@@ -1,0 +1,79 @@
+import type { Dialect } from '../core/data/dialect.ts';
+import type { Task } from '../core/data/infer.ts';
+import type { BiasMode, LossName, ModelName, OutputPenalty } from '../core/problem/problem.ts';
+
+export type { Task };
+export type OptimizerName = 'sgd' | 'momentum' | 'adam';
+/** How beta is meant: as it stands, or as a multiple of the smallest beta that gives the zero network. */
+export type BetaSetting =
+  { readonly kind: 'absolute'; readonly value: number } | { readonly kind: 'relative'; readonly value: number };
+
+/** Everything a training run depends on besides the data. One flat validated record. */
+export interface TrainSettings {
+  /** What is not left to guessing about the file: delimiter, decimal mark, header row. */
+  readonly dialect?: Partial<Dialect>;
+  /** Name of the target column; empty: inferred. */
+  readonly target: string;
+  readonly task: Task | 'auto';
+  /** Feature columns; empty: all columns but the target and those that inference leaves out. */
+  readonly features: readonly string[];
+  readonly model: ModelName;
+  /** First hidden width of a branch of a three-layer network. */
+  readonly m1: number;
+  /** Layers of a linear network. */
+  readonly depth: number;
+  /** auto: squared for regression, logistic for two classes, softmax for more. */
+  readonly loss: LossName | 'auto';
+  readonly beta: BetaSetting;
+  readonly arrangements: 'sampled' | 'adaptive' | 'all';
+  /** Gates to sample. */
+  readonly gates: number;
+  readonly seed: number;
+  readonly bias: BiasMode;
+  readonly standardize: boolean;
+  readonly outputPenalty: OutputPenalty;
+  /** What happens to rows with missing cells. */
+  readonly missing: 'drop' | 'impute';
+  /** Share of rows held out for testing, 0..0.9. */
+  readonly testFraction: number;
+  /** Use at most this many rows (a seeded sample); 0: all. */
+  readonly maxRows: number;
+  /** Relative duality gap. */
+  readonly tolerance: number;
+  readonly timeLimitSeconds: number;
+  /** Seconds that may go into proving the global bound of a ReLU network. */
+  readonly certifySeconds: number;
+  readonly path: { readonly points: number; readonly smallest: number };
+  readonly compare: {
+    readonly enabled: boolean;
+    readonly optimizers: readonly OptimizerName[];
+    readonly seeds: number;
+    readonly epochs: number;
+    readonly batchSize: number;
+  };
+}
+
+export const defaultSettings: TrainSettings = {
+  target: '',
+  task: 'auto',
+  features: [],
+  model: 'relu',
+  m1: 2,
+  depth: 2,
+  loss: 'auto',
+  beta: { kind: 'relative', value: 0.1 },
+  arrangements: 'adaptive',
+  gates: 200,
+  seed: 1,
+  bias: 'regularized',
+  standardize: true,
+  outputPenalty: 'per-output',
+  missing: 'drop',
+  testFraction: 0.2,
+  maxRows: 10_000,
+  tolerance: 1e-6,
+  timeLimitSeconds: 60,
+  certifySeconds: 10,
+  path: { points: 20, smallest: 0.01 },
+  compare: { enabled: true, optimizers: ['sgd', 'momentum', 'adam'], seeds: 3, epochs: 1000, batchSize: 0 },
+};

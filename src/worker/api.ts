@@ -1,0 +1,88 @@
+import type { FileStamp } from '../core/data/source.ts';
+import type { Inspection, OriginalRows } from '../session/session.ts';
+import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
+import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import type { RunSummary } from '../shared/runSummary.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+
+/**
+ * What the extension host asks of a data set's worker (through comlink). Everything large stays on the worker's side: it reads
+ * the data, solves, and writes and reads run files; the host gets summaries and records cut down to what a panel can draw.
+ */
+export interface WorkerApi {
+  /** `remote` (a comlink proxy) is there when the worker cannot reach the file itself. */
+  open(source: SourceSpec, remote: RemoteFile | null): void;
+  inspect(): Promise<Outcome<Inspection>>;
+  train(task: number, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
+  /**
+   * The run again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a
+   * `final` one is kept on disk.
+   */
+  resolve(
+    task: number,
+    beta: number,
+    options: { readonly final: boolean; readonly settings: TrainSettings },
+    listener: TrainListener,
+  ): Promise<Outcome<RunSummary>>;
+  /** Reads a run from disk. */
+  load(id: string): Promise<Outcome<PanelRun>>;
+  /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
+  rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
+  export(id: string, what: ExportKind): Promise<Outcome<Uint8Array>>;
+  /** Runs a page of the Lab. */
+  lab(task: number, request: LabRequest, onProgress: (progress: LabProgress) => void): Promise<Outcome<LabRecord>>;
+}
+
+export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'problem';
+
+export interface WorkerData {
+  /** Where run files are. */
+  readonly folder: string;
+  /** One Int32 that is shared: every task whose number is at most this has to stop. */
+  readonly stopFlag: SharedArrayBuffer;
+}
+
+/** Where the data comes from. */
+export interface SourceSpec {
+  readonly uri: string;
+  readonly name: string;
+  /** Path on this machine, for `file:` addresses: the worker reads those itself. */
+  readonly path: string | null;
+}
+
+/** The editor's file system for one file. */
+export interface RemoteFile {
+  read(): Promise<Uint8Array>;
+  stat(): Promise<FileStamp | null>;
+}
+
+/** A comlink proxy: the worker calls it while it trains. */
+export interface TrainListener {
+  progress(progress: TrainProgress): void;
+  record(run: PanelRun): void;
+}
+
+/** A run as a panel gets it. */
+export interface PanelRun {
+  readonly summary: RunSummary;
+  readonly record: RunRecord;
+}
+
+/** Either a value or an error. Errors cross the boundary as values, because a thrown one would lose its line and column. */
+export interface Outcome<T> {
+  readonly value?: T;
+  readonly error?: TaskError;
+}
+
+export interface TaskError {
+  /** One sentence for a person. */
+  readonly message: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** A person stopped it before there was anything to show. */
+  readonly stopped?: boolean;
+  /** What would make a Lab task possible. */
+  readonly remedy?: LabError['remedy'];
+  /** For the log, when it is not the data that is wrong but the program. */
+  readonly stack?: string;
+}

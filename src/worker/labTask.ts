@@ -1,0 +1,43 @@
+import { releaseProxy } from 'comlink';
+import * as v from 'valibot';
+import type { FileSource } from '../core/data/source.ts';
+import { createKernels } from '../core/kernels/createKernels.ts';
+import { createLab, type Lab } from '../session/lab.ts';
+import { nodeSessionDeps } from '../session/platform.node.ts';
+import { type LabProgress, type LabRecord, type LabRequest, labRequestSchema } from '../shared/lab.ts';
+
+/** A page cannot show more progress than this, and every report costs the host a message; finished cells always go through. */
+const progressEveryMs = 50;
+
+/**
+ * The pages of the Lab on one file. `stopped` is the shared stop flag: tasks whose number is at most its value have to stop.
+ * `onProgress` is a comlink proxy; it is released at the end.
+ */
+export function createLabTask(
+  file: Promise<FileSource>,
+  stopped: Int32Array,
+  now: () => number,
+): (task: number, request: LabRequest, onProgress: (progress: LabProgress) => void) => Promise<LabRecord> {
+  let lab: Promise<Lab> | null = null;
+  return async (task, request, onProgress) => {
+    let lastAt = -Infinity;
+    try {
+      const checked = v.parse(labRequestSchema, request);
+      lab ??= file.then((source) => createLab(source, nodeSessionDeps({ kernels: createKernels() })));
+      return await (
+        await lab
+      ).run(
+        checked,
+        (progress) => {
+          const at = performance.now();
+          if (progress.cell === undefined && at - lastAt < progressEveryMs) return;
+          lastAt = at;
+          onProgress(progress);
+        },
+        { shouldStop: () => Atomics.load(stopped, 0) >= task, now },
+      );
+    } finally {
+      (onProgress as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();
+    }
+  };
+}

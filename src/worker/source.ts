@@ -1,0 +1,26 @@
+import type { FileSource } from '../core/data/source.ts';
+import { nodeFileSource } from '../session/platform.node.ts';
+import type { RemoteFile, SourceSpec } from './api.ts';
+
+/** Between two pieces of this size a stop is seen. */
+const pieceBytes = 1 << 20;
+
+/** A file that only the editor can reach. Its file systems read whole files, so this is for sizes that fit in memory. */
+async function remoteSource({ uri, name }: SourceSpec, remote: RemoteFile): Promise<FileSource> {
+  return {
+    uri,
+    name,
+    size: (await remote.stat())?.size ?? 0,
+    async *read() {
+      const bytes = await remote.read();
+      for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+    },
+    stat: () => remote.stat(),
+  };
+}
+
+export function openSource(spec: SourceSpec, remote: RemoteFile | null): Promise<FileSource> {
+  if (spec.path !== null) return nodeFileSource(spec.path, spec.uri);
+  if (remote) return remoteSource(spec, remote);
+  throw new Error(`${spec.uri} cannot be read.`);
+}

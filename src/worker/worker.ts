@@ -1,0 +1,166 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { expose, releaseProxy } from 'comlink';
+import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
+import * as v from 'valibot';
+import { DataError } from '../core/data/dataError.ts';
+import type { Kernels } from '../core/kernels/kernels.ts';
+import type { Control } from '../core/solver/control.ts';
+import { exportRun } from '../session/exportRun.ts';
+import { LabRefusal } from '../session/labRefusal.ts';
+import { nodeSessionDeps } from '../session/platform.node.ts';
+import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
+import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import { summarizeRun } from '../shared/runSummary.ts';
+import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
+import type { Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
+import { panelRecord } from './panelRecord.ts';
+import { createPooledKernels } from './kernelPool.ts';
+import { createLabTask } from './labTask.ts';
+import { openSource } from './source.ts';
+
+/** A panel cannot show more progress than this, and every report costs the host a message. */
+const progressEveryMs = 50;
+
+const { folder, stopFlag } = workerData as WorkerData;
+const stopped = new Int32Array(stopFlag);
+const clock = (): number => performance.now() / 1000;
+
+/** One set of kernels, with its threads and memory, for the life of the worker. */
+let kernels: Kernels | null = null;
+let session: Promise<Session> | null = null;
+let labTask: ReturnType<typeof createLabTask> | null = null;
+/** The full record that was trained or read last, and which of its rows the panel has. */
+let latest: { readonly run: RunRecord; readonly rows: Int32Array | null } | null = null;
+
+function opened(): Promise<Session> {
+  if (!session) throw new Error('No data file was opened.');
+  return session;
+}
+
+async function outcome<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error: taskError(error) };
+  }
+}
+
+function taskError(error: unknown): TaskError {
+  if (error instanceof TrainStopped) return { message: error.message, stopped: true };
+  if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy };
+  if (error instanceof DataError) return { message: error.message, line: error.line, column: error.column };
+  if (error instanceof RunFileError) return { message: error.message };
+  if (error instanceof v.ValiError) return { message: `Settings: ${error.message}` };
+  if (error instanceof Error) return { message: error.message, stack: error.stack };
+  return { message: String(error) };
+}
+
+function forPanel(run: RunRecord): PanelRun {
+  const { record, rows } = panelRecord(run);
+  latest = { run, rows };
+  return { summary: summarizeRun(run), record };
+}
+
+async function fullRun(id: string): Promise<NonNullable<typeof latest>> {
+  if (latest?.run.id !== id) forPanel(await readRun(runFile(folder, id)));
+  return latest!;
+}
+
+/** Runs a task that reports to the host, and keeps its run on disk each time there is more of it. */
+async function report(
+  task: number,
+  listener: TrainListener,
+  keep: boolean,
+  work: (listener: SessionListener, control: Control) => Promise<RunRecord>,
+): Promise<RunRecord> {
+  let lastAt = -Infinity;
+  let lastStage: TrainProgress['stage'] | null = null;
+  let writes: Promise<unknown> = Promise.resolve();
+  const write = (run: RunRecord): void => {
+    if (keep) writes = writes.then(() => writeRun(folder, run));
+  };
+  const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
+  try {
+    const run = await work(
+      {
+        progress(progress) {
+          const now = performance.now();
+          if (progress.stage === lastStage && now - lastAt < progressEveryMs) return;
+          lastStage = progress.stage;
+          lastAt = now;
+          listener.progress(progress);
+        },
+        record(run) {
+          listener.record(forPanel(run));
+          write(run);
+        },
+      },
+      control,
+    );
+    listener.record(forPanel(run));
+    write(run);
+    await writes;
+    return run;
+  } finally {
+    (listener as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();
+  }
+}
+
+const api: WorkerApi = {
+  open(source, remote) {
+    const file = openSource(source, remote);
+    labTask = createLabTask(file, stopped, clock);
+    session = file.then((file) =>
+      createSession(file, nodeSessionDeps({ kernels: (kernels ??= createPooledKernels()) })),
+    );
+    session.catch(() => undefined); // whoever asks for it next is told
+  },
+
+  inspect: () => outcome(async () => (await opened()).inspect()),
+
+  train: (task, settings, listener) =>
+    outcome(async () => {
+      const checked = v.parse(trainSettingsSchema, settings);
+      const current = await opened();
+      return summarizeRun(
+        await report(task, listener, true, (events, control) => current.train(checked, events, control)),
+      );
+    }),
+
+  resolve: (task, beta, { final, settings }, listener) =>
+    outcome(async () => {
+      const checked = v.parse(trainSettingsSchema, settings);
+      const current = await opened();
+      return summarizeRun(
+        await report(task, listener, final, (events, control) =>
+          current.resolve(beta, { final, settings: checked }, events, control),
+        ),
+      );
+    }),
+
+  lab: (task, request, onProgress) =>
+    outcome(async () => {
+      if (!labTask) throw new Error('No data file was opened.');
+      return labTask(task, request, onProgress);
+    }),
+
+  load: (id) => outcome(async () => forPanel((await fullRun(id)).run)),
+
+  rows: (id, indices) =>
+    outcome(async () => {
+      const { run, rows: shown } = await fullRun(id);
+      const full = indices.map((index) => (shown ? shown[index] : index));
+      const { header, rows } = await (await opened()).rows(full, run);
+      return { header, rows: rows.map((row, i) => ({ ...row, index: indices[i] })) };
+    }),
+
+  export: (id, what) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      const content = what === 'problem' ? await (await opened()).exportProblem(run) : exportRun(run, what);
+      return typeof content === 'string' ? new TextEncoder().encode(content) : content;
+    }),
+};
+
+expose(api, nodeEndpoint(parentPort!));
