@@ -1,0 +1,39 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { registerCommands } from './host/commands.ts';
+import { Explorer, keepRuns } from './host/explorer.ts';
+import { LabPanels } from './host/lab/labPanels.ts';
+import { createLog, describe } from './host/log.ts';
+import { RunStore } from './host/runs/runStore.ts';
+import { RunTree } from './host/runs/runTree.ts';
+import { valueOf } from './host/train/taskFailure.ts';
+import { WorkerClient } from './host/train/workerClient.ts';
+import { labType, panelType, runsView } from './shared/manifest.ts';
+
+/** Puts the parts together; everything that takes time happens when it is first needed. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = createLog();
+  const workerFile = path.join(__dirname, 'worker.js');
+  const storage = context.storageUri ?? context.globalStorageUri;
+  const runFolder = vscode.Uri.joinPath(storage, 'runs').fsPath;
+  const files = new WorkerClient(workerFile, runFolder, () => Promise.resolve(), log);
+  const store = new RunStore(runFolder, (id) => files.call((api) => api.load(id)).then(valueOf), keepRuns, log);
+  const explorer = new Explorer(context, store, workerFile, log);
+  const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
+  const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
+  context.subscriptions.push(
+    log,
+    files,
+    store,
+    explorer,
+    vscode.window.registerTreeDataProvider(runsView, new RunTree(store)),
+    vscode.window.registerWebviewPanelSerializer(panelType, {
+      deserializeWebviewPanel: async (panel, state: unknown) => {
+        await opened;
+        await explorer.deserializeWebviewPanel(panel, state);
+      },
+    }),
+    vscode.window.registerWebviewPanelSerializer(labType, labs),
+    ...registerCommands(explorer, labs, context),
+  );
+}

@@ -1,0 +1,305 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { commandIds, configurationSection, contextKeys, extensionId, panelType } from '../shared/manifest.ts';
+import type { FromPanel } from '../shared/protocol.ts';
+import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+import { showError } from './errors.ts';
+import { panelRoots } from './panel/panelHtml.ts';
+import { ResultsPanel } from './panel/resultsPanel.ts';
+import { revealLine } from './revealLine.ts';
+import type { RunStore } from './runs/runStore.ts';
+import { exportRunTo, savePanelFile } from './saveFile.ts';
+import { watchForChanges } from './staleWatch.ts';
+import { StatusBar } from './statusBar.ts';
+import { Dataset } from './train/dataset.ts';
+
+/** A run that takes longer than this while its panel cannot be seen is shown in a notification. */
+const noticeAfterMs = 1_000;
+
+/** The data sets and panels of this window, and which of them commands are about. */
+export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
+  private readonly datasets = new Map<string, Dataset>();
+  private readonly panels = new Map<string, ResultsPanel>();
+  private readonly status = new StatusBar();
+  private readonly subscriptions: vscode.Disposable[] = [this.status];
+  private last: Dataset | null = null;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    readonly store: RunStore,
+    private readonly workerFile: string,
+    readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  /** The data set that commands from the palette are about: that of the panel that was active last. */
+  get current(): Dataset | null {
+    return this.last;
+  }
+
+  dataset(uri: vscode.Uri): Dataset {
+    const key = uri.toString();
+    let dataset = this.datasets.get(key);
+    if (!dataset) {
+      dataset = new Dataset(uri, this.workerFile, this.store, this.log);
+      this.datasets.set(key, dataset);
+      this.subscriptions.push(
+        dataset,
+        watchForChanges(dataset),
+        dataset.onDidChange(() => this.refresh()),
+        dataset.onDidProgress(() => this.refreshStatus()),
+      );
+    }
+    return dataset;
+  }
+
+  /** Trains with the panel open; failures are shown. Undefined when it failed or something newer took its place. */
+  train(dataset: Dataset, settings: TrainSettings): Promise<RunSummary | undefined> {
+    this.showPanel(dataset);
+    return this.watched(dataset, () => dataset.train(settings));
+  }
+
+  /** The open run with another beta. */
+  setBeta(dataset: Dataset, beta: number, final = true): Promise<RunSummary | undefined> {
+    return this.watched(dataset, () => dataset.resolve(beta, final));
+  }
+
+  /** Shows a run from disk in the panel of its file. */
+  async openRun(id: string): Promise<RunSummary | undefined> {
+    const summary = this.store.get(id);
+    if (!summary) {
+      void vscode.window.showWarningMessage(vscode.l10n.t('The run {0} is not there any more.', id));
+      return undefined;
+    }
+    const dataset = this.dataset(vscode.Uri.parse(summary.uri));
+    try {
+      await dataset.open(id);
+    } catch (error) {
+      await showError(error, null, this.log);
+      return undefined;
+    }
+    this.showPanel(dataset);
+    return summary;
+  }
+
+  showPanel(dataset: Dataset): ResultsPanel {
+    const existing = this.panels.get(dataset.uri.toString());
+    if (existing) {
+      existing.reveal();
+      this.setCurrent(dataset);
+      return existing;
+    }
+    const neighbour = [...this.panels.values()].find((panel) => panel.visible); // panels share one column
+    const panel = vscode.window.createWebviewPanel(
+      panelType,
+      '',
+      { viewColumn: neighbour?.column ?? vscode.ViewColumn.Beside, preserveFocus: true },
+      { enableScripts: true, localResourceRoots: panelRoots(this.context.extensionUri) },
+    );
+    return this.adopt(panel, dataset);
+  }
+
+  /** A panel that was open when the window closed: its page says which run it showed. */
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const saved = v.safeParse(v.looseObject({ runId: runIdSchema }), state);
+    const summary = saved.success ? this.store.get(saved.output.runId) : undefined;
+    if (!summary) {
+      this.log.info('A panel without a run on disk was closed.');
+      panel.dispose();
+      return;
+    }
+    const dataset = this.dataset(vscode.Uri.parse(summary.uri));
+    if (this.panels.has(summary.uri)) {
+      panel.dispose();
+      return;
+    }
+    this.adopt(panel, dataset);
+    try {
+      await dataset.open(summary.id);
+    } catch (error) {
+      await showError(error, null, this.log);
+    }
+  }
+
+  stop(): void {
+    const training = this.last?.training ? this.last : this.firstTraining();
+    training?.stop();
+  }
+
+  dispose(): void {
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  private adopt(webviewPanel: vscode.WebviewPanel, dataset: Dataset): ResultsPanel {
+    const key = dataset.uri.toString();
+    const panel = new ResultsPanel(
+      webviewPanel,
+      dataset,
+      this.store,
+      this.context.extensionUri,
+      (message, sender) => this.act(message, sender),
+      this.log,
+    );
+    this.panels.set(key, panel);
+    panel.onDidChangeViewState(() => {
+      if (panel.active) this.setCurrent(dataset);
+    });
+    panel.onDidDispose(() => {
+      this.panels.delete(key);
+      if (this.last === dataset)
+        this.setCurrent([...this.panels.values()].find((other) => other.visible)?.dataset ?? null);
+    });
+    this.setCurrent(dataset);
+    return panel;
+  }
+
+  /** Runs a task of a data set: failures in one notification, and a notification while it goes on out of sight. */
+  private async watched(
+    dataset: Dataset,
+    work: () => Promise<RunSummary | undefined>,
+  ): Promise<RunSummary | undefined> {
+    const done = work();
+    const noticed = this.noticeWhenHidden(dataset, done);
+    try {
+      const summary = await done;
+      if (summary && (await noticed) && !this.panelVisible(dataset)) this.announce(dataset, summary);
+      return summary;
+    } catch (error) {
+      void showError(error, dataset.uri, this.log);
+      return undefined;
+    }
+  }
+
+  /** Shows a notification with Stop once the panel cannot be seen. Gives whether it did. */
+  private async noticeWhenHidden(dataset: Dataset, done: Promise<unknown>): Promise<boolean> {
+    let running = true;
+    const ended = done.then(
+      () => (running = false),
+      () => (running = false),
+    );
+    const pause = (): Promise<unknown> =>
+      Promise.race([ended, new Promise((resolve) => setTimeout(resolve, noticeAfterMs))]);
+    await pause();
+    while (running && this.panelVisible(dataset)) await pause();
+    if (!running) return false;
+    await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: vscode.l10n.t('Training on {0}', dataset.name),
+        cancellable: true,
+      },
+      async (progress, cancellation) => {
+        const subscriptions = [
+          cancellation.onCancellationRequested(() => dataset.stop()),
+          dataset.onDidProgress(({ message }) => progress.report({ message })),
+        ];
+        while (running && !this.panelVisible(dataset)) await pause();
+        for (const subscription of subscriptions) subscription.dispose();
+      },
+    );
+    return true;
+  }
+
+  private announce(dataset: Dataset, summary: RunSummary): void {
+    const show = vscode.l10n.t('Show');
+    void vscode.window
+      .showInformationMessage(vscode.l10n.t('Trained on {0}: {1}', dataset.name, summary.label), show)
+      .then((picked) => {
+        if (picked === show) this.showPanel(dataset);
+      });
+  }
+
+  private panelVisible(dataset: Dataset): boolean {
+    return this.panels.get(dataset.uri.toString())?.visible ?? false;
+  }
+
+  private firstTraining(): Dataset | null {
+    return [...this.datasets.values()].find((dataset) => dataset.training) ?? null;
+  }
+
+  private setCurrent(dataset: Dataset | null): void {
+    this.last = dataset;
+    this.refresh();
+  }
+
+  private refresh(): void {
+    const set = (key: string, value: boolean): void => void vscode.commands.executeCommand('setContext', key, value);
+    const run = this.last?.run ?? null;
+    set(contextKeys.hasRun, run !== null);
+    set(contextKeys.hasPath, (run?.record.path?.points.length ?? 0) > 0);
+    set(contextKeys.training, this.firstTraining() !== null);
+    this.refreshStatus();
+  }
+
+  private refreshStatus(): void {
+    this.status.update(this.firstTraining(), this.last);
+  }
+
+  /** What a panel asked for; nothing that it sends can throw past here. */
+  private async act(message: Exclude<FromPanel, { type: 'ready' }>, panel: ResultsPanel): Promise<void> {
+    try {
+      await this.answer(message, panel);
+    } catch (error) {
+      await showError(error, panel.dataset.uri, this.log);
+    }
+  }
+
+  private async answer(message: Exclude<FromPanel, { type: 'ready' }>, panel: ResultsPanel): Promise<void> {
+    const { dataset } = panel;
+    switch (message.type) {
+      case 'stop':
+        dataset.stop();
+        return;
+      case 'setBeta':
+        await this.setBeta(dataset, message.beta, message.final);
+        return;
+      case 'setModel':
+        if (dataset.run) await this.train(dataset, { ...dataset.run.record.settings, model: message.model });
+        return;
+      case 'openRun':
+        await this.openRun(message.id);
+        return;
+      case 'trainAgain':
+        await vscode.commands.executeCommand(commandIds.trainAgain, dataset.uri);
+        return;
+      case 'revealRow': {
+        const line = dataset.run?.record.rows.line[message.index];
+        if (line !== undefined) await revealLine(dataset.uri, line);
+        return;
+      }
+      case 'requestRows': {
+        const { header, rows } = await dataset.rows(message.indices);
+        panel.post({
+          type: 'rows',
+          requestId: message.requestId,
+          header,
+          rows: rows.map(({ index, cells }) => ({ index, cells })),
+        });
+        return;
+      }
+      case 'export':
+        await exportRunTo(dataset, message.what);
+        return;
+      case 'saveFile':
+        await savePanelFile(dataset, message.name, message.content, message.encoding);
+        return;
+      case 'openLab':
+        await vscode.commands.executeCommand(commandIds.openLab, dataset.uri);
+        return;
+      case 'openSettings':
+        await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extensionId}`);
+        return;
+      case 'showLog':
+        this.log.show();
+        return;
+      case 'openError':
+        if (dataset.error?.line !== undefined) await revealLine(dataset.uri, dataset.error.line, dataset.error.column);
+        return;
+    }
+  }
+}
+
+/** How many runs are kept on disk. */
+export function keepRuns(): number {
+  return vscode.workspace.getConfiguration(configurationSection).get<number>('runs.keep', 200);
+}

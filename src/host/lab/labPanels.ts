@@ -1,0 +1,67 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { labType } from '../../shared/manifest.ts';
+import type { Explorer } from '../explorer.ts';
+import { panelRoots } from '../panel/panelHtml.ts';
+import { LabPanel } from './labPanel.ts';
+import { LabStore } from './labStore.ts';
+
+/** The Labs of this window, one per data file. */
+export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
+  private readonly panels = new Map<string, LabPanel>();
+  private readonly store: LabStore;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly explorer: Explorer,
+    private readonly workerFile: string,
+    private readonly runFolder: string,
+    labFolder: string,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.store = new LabStore(labFolder);
+  }
+
+  open(uri: vscode.Uri): LabPanel {
+    const existing = this.panels.get(uri.toString());
+    if (existing) {
+      existing.reveal();
+      return existing;
+    }
+    const panel = vscode.window.createWebviewPanel(
+      labType,
+      '',
+      { viewColumn: vscode.ViewColumn.Beside },
+      { enableScripts: true, localResourceRoots: panelRoots(this.context.extensionUri) },
+    );
+    return this.adopt(panel, uri);
+  }
+
+  /** A Lab that was open when the window closed: its page says which file it is about. */
+  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const saved = v.safeParse(v.looseObject({ uri: v.pipe(v.string(), v.minLength(1)) }), state);
+    if (!saved.success || this.panels.has(saved.output.uri)) panel.dispose();
+    else this.adopt(panel, vscode.Uri.parse(saved.output.uri));
+    return Promise.resolve();
+  }
+
+  private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
+    const key = uri.toString();
+    const panel = new LabPanel(
+      webviewPanel,
+      uri,
+      this.workerFile,
+      this.runFolder,
+      this.store,
+      () => {
+        const target = this.explorer.dataset(uri).run?.record.resolved.target;
+        return target === undefined ? {} : { target };
+      },
+      this.context.extensionUri,
+      this.log,
+    );
+    this.panels.set(key, panel);
+    panel.onDidDispose(() => this.panels.delete(key));
+    return panel;
+  }
+}

@@ -1,0 +1,46 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+
+const extensions = ['csv', 'tsv'];
+const listed = 500;
+
+export function isTable(uri: vscode.Uri): boolean {
+  return /\.(csv|tsv)$/i.test(uri.path);
+}
+
+/** The file of the active tab, also when it is too large for a text editor. */
+export function activeTable(): vscode.Uri | undefined {
+  const input: unknown = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  const uri =
+    input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom
+      ? input.uri
+      : vscode.window.activeTextEditor?.document.uri;
+  return uri && isTable(uri) ? uri : undefined;
+}
+
+type FileItem = vscode.QuickPickItem & { readonly uri: vscode.Uri | null };
+
+/** Asks for a data file: those of the workspace, the active one first, or any by the file dialog. */
+export async function pickFile(title: string): Promise<vscode.Uri | undefined> {
+  const active = activeTable();
+  const found = await vscode.workspace.findFiles(`**/*.{${extensions.join(',')}}`, '**/node_modules/**', listed);
+  const others = found
+    .filter((uri) => uri.toString() !== active?.toString())
+    .sort((a, b) => a.path.localeCompare(b.path));
+  const items: FileItem[] = [...(active ? [active] : []), ...others].map((uri) => ({
+    label: path.posix.basename(uri.path),
+    description: vscode.workspace.asRelativePath(uri),
+    uri,
+  }));
+  const browse: FileItem = { label: `$(folder-opened) ${vscode.l10n.t('Browse …')}`, uri: null, alwaysShow: true };
+  const picked = await vscode.window.showQuickPick([...items, browse], {
+    title,
+    placeHolder: vscode.l10n.t('A CSV or TSV file'),
+    matchOnDescription: true,
+    ignoreFocusOut: true,
+  });
+  if (!picked) return undefined;
+  if (picked.uri) return picked.uri;
+  const chosen = await vscode.window.showOpenDialog({ title, filters: { 'CSV and TSV': extensions } });
+  return chosen?.[0];
+}

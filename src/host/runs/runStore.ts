@@ -1,0 +1,174 @@
+import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { runSummarySchema, type RunSummary } from '../../shared/runSummary.ts';
+import { runFile, runIdOf, temporarySuffix, writeWhole } from '../../store/runFiles.ts';
+import type { PanelRun } from '../../worker/api.ts';
+import { describe } from '../log.ts';
+
+const indexSchema = v.array(v.object({ summary: runSummarySchema, mtime: v.number() }));
+const deletedSuffix = '.deleted';
+const abandonedAfterMs = 3_600_000;
+
+/** A run file that could not be used, with the reason. */
+export interface UnreadableRun {
+  readonly id: string;
+  readonly file: string;
+  readonly reason: string;
+}
+
+interface Entry {
+  readonly summary: RunSummary;
+  readonly mtime: number;
+}
+
+/**
+ * The runs of this workspace: one file each, which is the truth, and an index of summaries, which is a cache. What the index
+ * does not know, or knows in another version, is read again; a damaged index costs time, a damaged run costs that run only.
+ */
+export class RunStore {
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.changed.event;
+  private readonly entries = new Map<string, Entry>();
+  private bad: readonly UnreadableRun[] = [];
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly folder: string,
+    /** Reads a run, elsewhere than on this thread: runs may be large. */
+    readonly load: (id: string) => Promise<PanelRun>,
+    /** How many runs to keep; 0: all. */
+    private readonly keep: () => number,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  /** Newest first. */
+  list(): readonly RunSummary[] {
+    return [...this.entries.values()]
+      .map((entry) => entry.summary)
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt) || b.id.localeCompare(a.id));
+  }
+
+  listFor(uri: string): readonly RunSummary[] {
+    return this.list().filter((run) => run.uri === uri);
+  }
+
+  get(id: string): RunSummary | undefined {
+    return this.entries.get(id)?.summary;
+  }
+
+  get unreadable(): readonly UnreadableRun[] {
+    return this.bad;
+  }
+
+  /** Reads the folder. Call once before anything else; safe to call again. */
+  async open(): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    const indexed = await this.readIndex();
+    const bad: UnreadableRun[] = [];
+    let repaired = false;
+    this.entries.clear();
+    for (const name of await readdir(this.folder)) {
+      const file = path.join(this.folder, name);
+      const id = runIdOf(name);
+      if (id === null) {
+        await this.sweep(file);
+        continue;
+      }
+      try {
+        const { mtimeMs } = await stat(file);
+        const known = indexed.get(id);
+        if (known?.mtime === mtimeMs) {
+          this.entries.set(id, known);
+          continue;
+        }
+        const { summary } = await this.load(id);
+        if (summary.id !== id) throw new Error(`It holds the run ${summary.id}.`);
+        this.entries.set(id, { summary, mtime: mtimeMs });
+        repaired = true;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.log.warn(`Run ${id}: ${reason}`);
+        bad.push({ id, file, reason });
+      }
+    }
+    this.bad = bad;
+    if (repaired) await this.writeIndex();
+    this.changed.fire();
+  }
+
+  /** Takes up a run whose file has just been written. */
+  async add(summary: RunSummary): Promise<void> {
+    const { mtimeMs } = await stat(runFile(this.folder, summary.id));
+    this.entries.set(summary.id, { summary, mtime: mtimeMs });
+    const keep = this.keep();
+    if (keep > 0)
+      for (const old of this.list().slice(keep)) {
+        this.entries.delete(old.id);
+        await rm(runFile(this.folder, old.id), { force: true });
+      }
+    await this.writeIndex();
+    this.changed.fire();
+  }
+
+  /** Removes the file of a run that was never taken up. */
+  async discard(id: string): Promise<void> {
+    if (!this.entries.has(id)) await rm(runFile(this.folder, id), { force: true });
+  }
+
+  /** Removes a run; the function that comes back brings it back as long as the window is open. */
+  async remove(id: string): Promise<() => Promise<void>> {
+    const file = runFile(this.folder, id);
+    const entry = this.entries.get(id);
+    const unreadable = this.bad.find((run) => run.id === id);
+    await rename(file, file + deletedSuffix);
+    this.entries.delete(id);
+    this.bad = this.bad.filter((run) => run.id !== id);
+    await this.writeIndex();
+    this.changed.fire();
+    return async () => {
+      await rename(file + deletedSuffix, file);
+      if (entry) this.entries.set(id, entry);
+      if (unreadable) this.bad = [...this.bad, unreadable];
+      await this.writeIndex();
+      this.changed.fire();
+    };
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+
+  private get indexFile(): string {
+    return path.join(this.folder, 'index.json');
+  }
+
+  private async readIndex(): Promise<Map<string, Entry>> {
+    try {
+      const parsed = v.parse(indexSchema, JSON.parse(await readFile(this.indexFile, 'utf8')));
+      return new Map(parsed.map((entry) => [entry.summary.id, entry]));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.log.warn(`The index of runs is damaged and is made anew: ${describe(error)}`);
+      return new Map();
+    }
+  }
+
+  /** One write after the other, so that the last state is what stays. */
+  private writeIndex(): Promise<void> {
+    this.writing = this.writing
+      .then(() => writeWhole(this.indexFile, JSON.stringify([...this.entries.values()])))
+      .catch((error: unknown) => this.log.error(`The index of runs could not be written: ${describe(error)}`));
+    return this.writing;
+  }
+
+  /** Removes what a crash or a deletion in an earlier window left. */
+  private async sweep(file: string): Promise<void> {
+    if (file.endsWith(deletedSuffix)) await rm(file, { force: true });
+    else if (file.endsWith(temporarySuffix)) {
+      const { mtimeMs } = await stat(file);
+      if (Date.now() - mtimeMs > abandonedAfterMs) await rm(file, { force: true });
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import * as vscode from 'vscode';
+import { commandIds } from '../../shared/manifest.ts';
+import type { RunSummary } from '../../shared/runSummary.ts';
+import type { RunStore, UnreadableRun } from './runStore.ts';
+
+export type RunNode =
+  | { readonly kind: 'dataset'; readonly uri: string; readonly name: string; readonly count: number }
+  | { readonly kind: 'run'; readonly run: RunSummary }
+  | { readonly kind: 'unreadable'; readonly run: UnreadableRun };
+
+/** Icons by how far a run is proven: shape first, colour second. */
+const icons: Readonly<Record<string, vscode.ThemeIcon>> = {
+  optimal: new vscode.ThemeIcon('pass', new vscode.ThemeColor('charts.green')),
+  cancelled: new vscode.ThemeIcon('debug-stop', new vscode.ThemeColor('charts.yellow')),
+  'numerical-error': new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red')),
+};
+
+/** The tree of runs: data files, newest run first, with the runs of each. */
+export class RunTree implements vscode.TreeDataProvider<RunNode> {
+  readonly onDidChangeTreeData: vscode.Event<void>;
+
+  constructor(private readonly store: RunStore) {
+    this.onDidChangeTreeData = store.onDidChange;
+  }
+
+  getChildren(node?: RunNode): RunNode[] {
+    if (node?.kind === 'dataset') return this.store.listFor(node.uri).map((run) => ({ kind: 'run', run }));
+    if (node) return [];
+    const datasets = new Map<string, RunNode & { kind: 'dataset' }>();
+    for (const run of this.store.list()) {
+      const known = datasets.get(run.uri);
+      datasets.set(run.uri, { kind: 'dataset', uri: run.uri, name: run.name, count: (known?.count ?? 0) + 1 });
+    }
+    return [...datasets.values(), ...this.store.unreadable.map((run): RunNode => ({ kind: 'unreadable', run }))];
+  }
+
+  getTreeItem(node: RunNode): vscode.TreeItem {
+    switch (node.kind) {
+      case 'dataset': {
+        const item = new vscode.TreeItem(node.name, vscode.TreeItemCollapsibleState.Expanded);
+        item.id = node.uri;
+        item.description = node.count === 1 ? '1 run' : `${node.count} runs`;
+        item.iconPath = new vscode.ThemeIcon('table');
+        item.contextValue = 'dataset';
+        item.resourceUri = vscode.Uri.parse(node.uri);
+        item.tooltip = vscode.workspace.asRelativePath(item.resourceUri);
+        return item;
+      }
+      case 'run': {
+        const { run } = node;
+        const item = new vscode.TreeItem(run.label);
+        item.id = run.id;
+        item.description = new Date(run.createdAt).toLocaleString();
+        item.iconPath = icons[run.status] ?? new vscode.ThemeIcon('warning', new vscode.ThemeColor('charts.yellow'));
+        item.contextValue = 'run';
+        item.tooltip = new vscode.MarkdownString(
+          [
+            `**${run.target}** · ${run.model} · ${run.status}`,
+            `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
+            `beta ${run.beta.toPrecision(5)}, ${run.neurons} neurons, ${run.seconds.toFixed(2)} s`,
+          ].join('\n\n'),
+        );
+        item.command = { command: commandIds.openRun, title: 'Open Run', arguments: [node] };
+        return item;
+      }
+      case 'unreadable': {
+        const item = new vscode.TreeItem(node.run.id);
+        item.id = `unreadable:${node.run.id}`;
+        item.description = vscode.l10n.t('cannot be read');
+        item.tooltip = node.run.reason;
+        item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red'));
+        item.contextValue = 'unreadable';
+        return item;
+      }
+    }
+  }
+}

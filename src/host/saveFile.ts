@@ -1,0 +1,66 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { ExportKind } from '../worker/api.ts';
+import type { Dataset } from './train/dataset.ts';
+
+interface Target {
+  /** After the name of the data file. */
+  readonly suffix: string;
+  readonly filter: string;
+  readonly extension: string;
+}
+
+const targets: Record<ExportKind, Target> = {
+  run: { suffix: '.run.json', filter: 'Run', extension: 'json' },
+  predictions: { suffix: '.predictions.csv', filter: 'CSV', extension: 'csv' },
+  onnx: { suffix: '.onnx', filter: 'ONNX', extension: 'onnx' },
+  json: { suffix: '.network.json', filter: 'JSON', extension: 'json' },
+  pytorch: { suffix: '.network.py', filter: 'Python', extension: 'py' },
+  problem: { suffix: '.problem.json', filter: 'JSON', extension: 'json' },
+};
+
+/** Exports the open run to a file that the person names. Undefined when they name none. */
+export async function exportRunTo(dataset: Dataset, what: ExportKind): Promise<vscode.Uri | undefined> {
+  const { suffix, filter, extension } = targets[what];
+  const stem = dataset.name.replace(/\.[^.]*$/, '');
+  const content = await dataset.export(what); // first, so that a run that cannot be exported asks for no name
+  return save(dataset.uri, stem + suffix, { [filter]: [extension] }, content);
+}
+
+/** Writes something that the panel made (a picture, a table) to a file that the person names. */
+export function savePanelFile(
+  dataset: Dataset,
+  name: string,
+  content: string,
+  encoding: 'base64' | 'utf8',
+): Promise<vscode.Uri | undefined> {
+  return saveBeside(dataset.uri, name, content, encoding);
+}
+
+/** The same, beside any file. */
+export function saveBeside(
+  file: vscode.Uri,
+  name: string,
+  content: string,
+  encoding: 'base64' | 'utf8',
+): Promise<vscode.Uri | undefined> {
+  const extension = path.extname(name).slice(1);
+  return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, Buffer.from(content, encoding));
+}
+
+async function save(
+  beside: vscode.Uri,
+  name: string,
+  filters: Record<string, string[]>,
+  content: Uint8Array,
+): Promise<vscode.Uri | undefined> {
+  const folder = vscode.Uri.joinPath(beside, '..');
+  const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.joinPath(folder, name), filters });
+  if (!target) return undefined;
+  await vscode.workspace.fs.writeFile(target, content);
+  const open = vscode.l10n.t('Open');
+  void vscode.window
+    .showInformationMessage(vscode.l10n.t('Saved {0}.', path.posix.basename(target.path)), open)
+    .then((picked) => (picked === open ? vscode.commands.executeCommand('vscode.open', target) : undefined));
+  return target;
+}

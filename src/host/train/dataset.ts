@@ -1,0 +1,237 @@
+import { proxy } from 'comlink';
+import * as vscode from 'vscode';
+import type { Inspection, OriginalRows } from '../../session/session.ts';
+import type { PanelSnapshot } from '../../shared/protocol.ts';
+import type { TracePoint, TrainProgress } from '../../shared/run.ts';
+import type { RunSummary } from '../../shared/runSummary.ts';
+import type { TrainSettings } from '../../shared/settings.ts';
+import type { ExportKind, Outcome, PanelRun, TaskError } from '../../worker/api.ts';
+import type { RunStore } from '../runs/runStore.ts';
+import { remoteFile, sourceSpec } from './remoteFile.ts';
+import { TaskFailure, valueOf } from './taskFailure.ts';
+import { WorkerClient } from './workerClient.ts';
+
+/** A worker, with the data it has read and the last solution, is kept this long after the last panel of its file closed. */
+const graceMs = 60_000;
+/** A preview (slider) that takes longer than this is stopped for the next one; a quicker one may finish, so that something shows. */
+const previewPatienceMs = 400;
+/** Points of the live curve that are kept; beyond it every second one goes. */
+const tracePoints = 2_000;
+
+interface Job {
+  readonly preview: boolean;
+  readonly startedAt: number;
+  stop(): void;
+  readonly ended: Promise<void>;
+}
+
+type State = PanelSnapshot['state'];
+
+/** One data file in this window: its worker, the task that runs, and the run that is shown. */
+export class Dataset {
+  private readonly changed = new vscode.EventEmitter<void>();
+  /** Something that a snapshot shows is different. */
+  readonly onDidChange = this.changed.event;
+  private readonly progressed = new vscode.EventEmitter<TrainProgress>();
+  readonly onDidProgress = this.progressed.event;
+
+  private readonly client: WorkerClient;
+  private job: Job | null = null;
+  private request = 0;
+  private graceTimer: NodeJS.Timeout | undefined;
+  private users = 0;
+
+  state: State = 'idle';
+  run: PanelRun | null = null;
+  progress: TrainProgress | null = null;
+  trace: TracePoint[] = [];
+  error: TaskError | null = null;
+  /** The file is no longer what the run was trained on. */
+  stale = false;
+  /** What was asked for last, whether it worked or not. */
+  asked: TrainSettings | null = null;
+
+  constructor(
+    readonly uri: vscode.Uri,
+    workerFile: string,
+    private readonly store: RunStore,
+    log: vscode.LogOutputChannel,
+  ) {
+    this.client = new WorkerClient(
+      workerFile,
+      store.folder,
+      (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
+      log,
+    );
+  }
+
+  get name(): string {
+    return sourceSpec(this.uri).name;
+  }
+
+  get training(): boolean {
+    return this.job !== null;
+  }
+
+  /** When the task that runs began (ms since 1970), or null. */
+  get startedAt(): number | null {
+    return this.job?.startedAt ?? null;
+  }
+
+  inspect(): Promise<Inspection> {
+    return this.client.call((api) => api.inspect()).then(valueOf);
+  }
+
+  /** Trains and keeps the run. Undefined when a newer request took its place. */
+  train(settings: TrainSettings): Promise<RunSummary | undefined> {
+    this.asked = settings;
+    return this.begin(false, (api, task, listener) => api.train(task, settings, listener));
+  }
+
+  /** The open run again with another beta. `final` false: a preview, which is not kept. */
+  resolve(beta: number, final: boolean): Promise<RunSummary | undefined> {
+    const settings = this.run?.record.settings;
+    if (!settings) throw new TaskFailure({ message: 'There is no run yet whose beta could be changed.' });
+    return this.begin(!final, (api, task, listener) => api.resolve(task, beta, { final, settings }, listener));
+  }
+
+  /** Ends the task that runs; the best point reached is kept with its gap. */
+  stop(): void {
+    this.job?.stop();
+  }
+
+  /** Shows a run from disk. */
+  async open(id: string): Promise<void> {
+    const request = ++this.request;
+    this.job?.stop();
+    await this.job?.ended;
+    const run = await this.store.load(id);
+    if (request !== this.request) return;
+    this.run = run;
+    this.state = 'done';
+    this.error = null;
+    this.changed.fire();
+  }
+
+  rows(indices: readonly number[]): Promise<OriginalRows> {
+    return this.client.call((api) => api.rows(this.openRun().summary.id, indices)).then(valueOf);
+  }
+
+  export(what: ExportKind): Promise<Uint8Array> {
+    return this.client.call((api) => api.export(this.openRun().summary.id, what)).then(valueOf);
+  }
+
+  setStale(stale: boolean): void {
+    if (this.stale === stale) return;
+    this.stale = stale;
+    this.changed.fire();
+  }
+
+  /** A panel or a command needs the worker; give it back by disposing. */
+  use(): vscode.Disposable {
+    this.users++;
+    clearTimeout(this.graceTimer);
+    let given = false;
+    return new vscode.Disposable(() => {
+      if (given) return;
+      given = true;
+      if (--this.users > 0) return;
+      this.graceTimer = setTimeout(() => {
+        if (!this.job) this.client.end();
+      }, graceMs);
+    });
+  }
+
+  dispose(): void {
+    clearTimeout(this.graceTimer);
+    this.client.dispose();
+    this.changed.dispose();
+    this.progressed.dispose();
+  }
+
+  private openRun(): PanelRun {
+    if (!this.run) throw new TaskFailure({ message: 'There is no run yet.' });
+    return this.run;
+  }
+
+  /** Runs one task at a time; a newer request stops the one that runs, and requests in between are dropped. */
+  private async begin(
+    preview: boolean,
+    ask: (
+      api: Parameters<Parameters<WorkerClient['call']>[0]>[0],
+      task: number,
+      listener: { progress(progress: TrainProgress): void; record(run: PanelRun): void },
+    ) => Promise<Outcome<RunSummary>>,
+  ): Promise<RunSummary | undefined> {
+    const request = ++this.request;
+    const before = this.job;
+    if (before) {
+      const patience = preview && before.preview ? previewPatienceMs - (Date.now() - before.startedAt) : 0;
+      const timer = setTimeout(() => before.stop(), Math.max(0, patience));
+      await before.ended;
+      clearTimeout(timer);
+    }
+    if (request !== this.request) return undefined;
+
+    const inUse = this.use();
+    const superseded = (): boolean => request !== this.request && !preview;
+    const listener = proxy({
+      progress: (progress: TrainProgress) => {
+        if (superseded()) return;
+        this.progress = progress;
+        if (progress.point) this.addTracePoint(progress.point);
+        this.progressed.fire(progress);
+      },
+      record: (run: PanelRun) => {
+        if (superseded()) return;
+        this.run = run;
+        this.stale = false;
+        this.changed.fire();
+      },
+    });
+    const running = this.client.task((api, task) => ask(api, task, listener));
+    let end: () => void = () => undefined;
+    this.job = {
+      preview,
+      startedAt: Date.now(),
+      stop: () => running.stop(),
+      ended: new Promise((resolve) => (end = resolve)),
+    };
+    this.state = 'training';
+    this.error = null;
+    this.progress = null;
+    this.trace = [];
+    this.changed.fire();
+    try {
+      const summary = valueOf(await running.done);
+      if (!preview) {
+        if (superseded() && summary.status === 'cancelled') await this.store.discard(summary.id);
+        else await this.store.add(summary);
+      }
+      this.state = 'done';
+      return summary;
+    } catch (error) {
+      if (error instanceof TaskFailure && error.detail.stopped) {
+        this.state = this.run ? 'done' : 'idle';
+        return undefined;
+      }
+      this.state = 'failed';
+      this.error =
+        error instanceof TaskFailure
+          ? error.detail
+          : { message: error instanceof Error ? error.message : String(error) };
+      throw error;
+    } finally {
+      this.job = null;
+      this.progress = null;
+      end();
+      inUse.dispose();
+      if (request === this.request) this.changed.fire();
+    }
+  }
+
+  private addTracePoint(point: TracePoint): void {
+    this.trace.push(point);
+    if (this.trace.length > tracePoints) this.trace = this.trace.filter((_, i) => i % 2 === 0 || i > tracePoints / 2);
+  }
+}

@@ -1,0 +1,117 @@
+import * as vscode from 'vscode';
+import type { Inspection } from '../../session/session.ts';
+import type { Task, TrainSettings } from '../../shared/settings.ts';
+import type { Dataset } from '../train/dataset.ts';
+import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
+
+type Column = Inspection['columns'][number];
+type ColumnItem = vscode.QuickPickItem & { readonly column: Column };
+
+export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'>;
+
+const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
+  regression: { label: 'Regression', detail: 'Predict a number (squared loss).' },
+  binary: { label: 'Two classes', detail: 'Predict one of two classes (logistic loss).' },
+  multiclass: { label: 'Several classes', detail: 'Predict one of several classes.' },
+};
+
+/**
+ * Asks what to train: target, task where the data leaves it open, features. Every step starts at what inference would take, so
+ * that Enter alone goes through. Undefined when the person closes it.
+ */
+export async function askChoices(dataset: Dataset): Promise<Choices | undefined> {
+  const title = `Train Convex Network: ${dataset.name}`;
+  const inspection = await inspecting(title, () => dataset.inspect());
+  if (!inspection) return undefined;
+
+  let target = inspection.columns.find((column) => column.name === inspection.target);
+  let task: Task | undefined;
+  let features: readonly string[] = [];
+
+  const askTarget: Step = async (place) => {
+    const items = inspection.columns
+      .filter((column) => column.task !== null)
+      .map((column) => columnItem(column, column.name === inspection.target ? 'suggested' : ''));
+    const suggested = items.find((item) => item.column === target);
+    const picked = await pickOne(place, 'Which column should be predicted?', items, suggested);
+    target = picked.column;
+    task = target.task ?? undefined;
+  };
+  const askTask: Step = async (place) => {
+    const kinds: Task[] = target!.distinct === 2 ? ['binary', 'regression'] : ['regression', 'multiclass'];
+    const items = kinds.map((kind) => ({
+      ...taskNames[kind],
+      task: kind,
+      description: kind === target!.task ? 'suggested' : '',
+    }));
+    const picked = await pickOne(
+      place,
+      `"${target!.name}" has ${target!.distinct} different numbers. What is it?`,
+      items,
+      items.find((item) => item.task === task) ?? items[0],
+    );
+    task = picked.task;
+  };
+  const askFeatures: Step = async (place) => {
+    const items = inspection.columns
+      .filter((column) => column.name !== target!.name && column.kind !== 'constant')
+      .map((column) => columnItem(column, ''));
+    const picked = await pickMany(
+      place,
+      'Which columns may be used to predict it? (Space to change, Enter to go on)',
+      items,
+      items.filter((item) => item.column.suggested || item.column.name === inspection.target),
+    );
+    features = picked.map((item) => item.column.name);
+  };
+
+  try {
+    await runSteps(title, () => (target?.taskUnclear ? [askTarget, askTask, askFeatures] : [askTarget, askFeatures]));
+  } catch (error) {
+    if (error instanceof Cancelled) return undefined;
+    throw error;
+  }
+  return { target: target!.name, task: task ?? 'auto', features };
+}
+
+function columnItem(column: Column, mark: string): ColumnItem {
+  const facts = [
+    column.kind === 'numeric' ? 'numbers' : column.kind === 'categorical' ? 'categories' : column.kind,
+    `${column.distinct} different`,
+    column.missing > 0 ? `${column.missing} missing` : '',
+    column.note,
+  ];
+  return {
+    label: column.name,
+    description: mark,
+    detail: `${facts.filter((fact) => fact !== '').join(', ')}: ${column.examples.join(', ')} …`,
+    column,
+  };
+}
+
+/** Shows a busy first step while the file is looked at, so that something answers at once and can be closed. */
+function inspecting(title: string, inspect: () => Promise<Inspection>): Promise<Inspection | undefined> {
+  return new Promise((resolve, reject) => {
+    const input = vscode.window.createQuickPick();
+    input.title = title;
+    input.placeholder = 'Reading the first rows …';
+    input.busy = true;
+    input.enabled = false;
+    input.ignoreFocusOut = true;
+    input.onDidHide(() => {
+      resolve(undefined);
+      input.dispose();
+    });
+    input.show();
+    inspect().then(
+      (inspection) => {
+        resolve(inspection);
+        input.dispose();
+      },
+      (error: unknown) => {
+        reject(error instanceof Error ? error : new Error(String(error)));
+        input.dispose();
+      },
+    );
+  });
+}
