@@ -1,0 +1,152 @@
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import type { ModelName } from '../../src/core/problem/problem.ts';
+import type { FromPanel } from '../../src/shared/protocol.ts';
+import type { TrainProgress } from '../../src/shared/run.ts';
+import { Button, Dropdown, ProgressRing } from '../ui/controls.ts';
+import { formatDate, formatGap, formatInteger, formatNumber, formatPercent, formatSeconds } from '../ui/format.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Menu } from '../ui/menu.tsx';
+import { BetaControl } from './betaControl.tsx';
+import { usePanel } from './panelContext.ts';
+import type { PanelState } from './panelState.ts';
+import { activeWords, modelNames } from './runData.ts';
+import { TraceCharts } from './stages.tsx';
+import { gapOf } from './trace.ts';
+
+const stageWords: Record<TrainProgress['stage'], string> = {
+  reading: 'Reading the file',
+  preparing: 'Setting up the convex program',
+  solving: 'Solving',
+  certifying: 'Proving the bound over all networks',
+  path: 'Following the path over beta',
+  structure: 'Looking at the structure of the data',
+  compare: 'Training the same network by gradient descent',
+  saving: 'Saving the run',
+};
+
+const exports: readonly { readonly what: Extract<FromPanel, { type: 'export' }>['what']; readonly label: string }[] = [
+  { what: 'run', label: 'Run (JSON)' },
+  { what: 'predictions', label: 'Predictions (CSV)' },
+  { what: 'json', label: 'Model (JSON)' },
+  { what: 'onnx', label: 'Model (ONNX)' },
+  { what: 'pytorch', label: 'Model (PyTorch code)' },
+  { what: 'problem', label: 'Convex problem (JSON)' },
+];
+
+const modelChoices = (Object.keys(modelNames) as ModelName[]).map((value) => ({ value, label: modelNames[value] }));
+
+/** File, target, model, beta and what can be done with them; always in the same place. */
+export function Header(): VNode {
+  const { state, send } = usePanel();
+  const { run } = state;
+  return (
+    <header class="header">
+      {run && (
+        <div class="header-row">
+          <h1 title={run.dataset.uri}>
+            {run.dataset.name} <span class="arrow">→</span> <span class="target">{run.resolved.target}</span>
+          </h1>
+          {state.stale && (
+            <span class="badge stale">
+              <Icon name="warning" /> File changed since this run
+            </span>
+          )}
+          <span class="spacer" />
+          <Button look="primary" disabled={state.phase === 'training'} onPress={() => send({ type: 'trainAgain' })}>
+            Train again
+          </Button>
+          <Menu
+            label="Export"
+            items={exports.map(({ what, label }) => ({ label, onPress: () => send({ type: 'export', what }) }))}
+          >
+            Export <Icon name="chevronDown" />
+          </Menu>
+          <Button look="icon" label="Settings" onPress={() => send({ type: 'openSettings' })}>
+            <Icon name="settings" />
+          </Button>
+          <Button look="icon" label="Log" onPress={() => send({ type: 'showLog' })}>
+            <Icon name="log" />
+          </Button>
+        </div>
+      )}
+      {run && (
+        <div class="header-row">
+          <Dropdown
+            label="Model"
+            value={run.settings.model}
+            choices={modelChoices}
+            onSelect={(model) => send({ type: 'setModel', model: model as ModelName })}
+          />
+          <BetaControl run={run} />
+          {state.history.length > 1 && (
+            <Dropdown
+              label="Run"
+              value={run.id}
+              choices={historyChoices(state)}
+              onSelect={(id) => {
+                if (id !== run.id) send({ type: 'openRun', id });
+              }}
+            />
+          )}
+        </div>
+      )}
+      <StatusLine />
+    </header>
+  );
+}
+
+function historyChoices(state: PanelState): { value: string; label: string }[] {
+  const choices = state.history.map((entry) => ({ value: entry.id, label: entry.label }));
+  const { run } = state;
+  if (run && !choices.some((choice) => choice.value === run.id)) choices.unshift({ value: run.id, label: run.label });
+  return choices;
+}
+
+/** One line of constant height: what is going on, or how the shown run came about. */
+function StatusLine(): VNode | null {
+  const { state, send } = usePanel();
+  const [open, setOpen] = useState(false);
+  const { run, progress, trace } = state;
+  if (state.phase === 'training') {
+    const last = progress?.point ?? trace.at(-1);
+    const gap = last ? gapOf(last) : null;
+    return (
+      <>
+        <div class="status-line" aria-label="Progress">
+          <ProgressRing label="Training" />
+          <span class="status-words">
+            {progress ? `${stageWords[progress.stage]}` : 'Starting'}
+            {typeof progress?.fraction === 'number' ? ` · ${formatPercent(progress.fraction, 2)}` : ''}
+            {progress?.message ? ` · ${progress.message}` : ''}
+            {gap === null || progress?.stage !== 'solving'
+              ? ''
+              : ` · objective ${formatNumber(last!.objective, 5)}, gap ${formatGap(gap)}, ${formatInteger(last!.active)} active`}
+          </span>
+          <span class="spacer" />
+          {run && trace.length > 1 && (
+            <Button pressed={open} onPress={() => setOpen(!open)}>
+              Live chart
+            </Button>
+          )}
+          <Button look="primary" onPress={() => send({ type: 'stop' })}>
+            Stop
+          </Button>
+          {typeof progress?.fraction === 'number' && (
+            <progress class="bar" max={1} value={progress.fraction} aria-label="Stage progress" />
+          )}
+        </div>
+        {run && open && trace.length > 1 && <TraceCharts trace={trace} tolerance={run.settings.tolerance} />}
+      </>
+    );
+  }
+  if (!run) return null;
+  return (
+    <div class="status-line">
+      <span class="status-words muted">
+        {formatDate(run.createdAt)} · solved in {formatSeconds(run.solution.seconds)} · gap{' '}
+        {formatGap(run.solution.relativeGap)} · {activeWords(run)}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,131 @@
+import type { VNode } from 'preact';
+import { useMemo } from 'preact/hooks';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { Button, TextField } from '../ui/controls.ts';
+import { formatInteger, formatNumber } from '../ui/format.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Facts, Num, Section } from '../ui/pieces.tsx';
+import { usePanel, useRows, useSelection } from './panelContext.ts';
+import { isClassification, predictedClass, targetText, trainRank } from './runData.ts';
+import { firing, neuronName, rowAtLine } from './views/neurons/neuronModel.ts';
+
+/** One row of the data: what it says, what the network makes of it, and which neurons fire. */
+export function RowCard({ run }: { readonly run: RunRecord }): VNode {
+  const { state, send } = usePanel();
+  const [selected, selectRow] = useSelection('row');
+  const [neuron, selectNeuron] = useSelection('neuron');
+  const n = run.rows.line.length;
+  const row = selected !== null && selected >= 0 && selected < n ? selected : null;
+  const cells = useRows(row === null ? [] : [row]);
+  const rank = useMemo(() => trainRank(run), [run]);
+  const on = useMemo(() => (row === null ? [] : firing(run, row)), [run, row]);
+  const step = (by: number): void => selectRow(Math.max(0, Math.min(n - 1, (row ?? (by > 0 ? -1 : n)) + by)));
+  const original = row === null ? undefined : cells.get(row);
+  const { outputs } = run.resolved;
+  return (
+    <Section
+      title={row === null ? 'A row' : `Row at line ${formatInteger(run.rows.line[row])}`}
+      tools={
+        <span class="row">
+          <Button look="icon" label="Previous row" disabled={row === 0} onPress={() => step(-1)}>
+            <Icon name="chevronLeft" />
+          </Button>
+          <TextField
+            label="Line"
+            size={7}
+            value={row === null ? '' : String(run.rows.line[row])}
+            onCommit={(text) => {
+              const line = Number(text);
+              if (Number.isInteger(line)) selectRow(rowAtLine(run, line));
+            }}
+          />
+          <Button look="icon" label="Next row" disabled={row === n - 1} onPress={() => step(1)}>
+            <Icon name="chevronRight" />
+          </Button>
+        </span>
+      }
+    >
+      {row === null ? (
+        <p class="muted">Choose a row: in a picture, in a table, or by its line in the file.</p>
+      ) : (
+        <>
+          <Facts
+            facts={[
+              { name: 'Target', value: targetText(run, row, (v) => formatNumber(v, 6)) },
+              {
+                name: 'Prediction',
+                value: isClassification(run) ? (
+                  (run.resolved.classes[predictedClass(run, row)] ?? '–')
+                ) : (
+                  <Num value={run.rows.prediction[row * outputs]} />
+                ),
+              },
+              {
+                name: 'Dual value',
+                value:
+                  rank[row] < 0 ? (
+                    'none: a test row'
+                  ) : (
+                    <Num
+                      value={Math.max(
+                        ...run.rows.dual.slice(rank[row] * outputs, (rank[row] + 1) * outputs).map(Math.abs),
+                      )}
+                    />
+                  ),
+                hint: outputs > 1 ? 'Largest over outputs, in size.' : undefined,
+              },
+              { name: 'Used for', value: run.rows.split[row] === 0 ? 'training' : 'testing' },
+            ]}
+          />
+          <p>
+            <Button onPress={() => send({ type: 'revealRow', index: row })}>
+              <Icon name="reveal" />
+              &nbsp;Reveal row in the file
+            </Button>
+          </p>
+          {run.neurons.length > 0 && (
+            <>
+              <h3>
+                {on.length === 0
+                  ? 'No neuron fires for this row'
+                  : `${formatInteger(on.length)} of ${formatInteger(run.neurons.length)} neurons fire`}
+              </h3>
+              <ul class="chips">
+                {on.slice(0, 60).map((item) => (
+                  <li key={item.id}>
+                    <button
+                      type="button"
+                      class="chip"
+                      aria-pressed={neuron === item.id}
+                      onClick={() => selectNeuron(item.id)}
+                    >
+                      {item.sign > 0 ? '+' : '−'} {neuronName(item)}
+                    </button>
+                  </li>
+                ))}
+                {on.length > 60 && <li class="muted">and {formatInteger(on.length - 60)} more</li>}
+              </ul>
+            </>
+          )}
+          {original && (
+            <div class="table-scroll" tabIndex={0} role="region" aria-label="Original values">
+              <table class="values">
+                <caption>Original values</caption>
+                <tbody>
+                  {original.map((cell, i) => (
+                    <tr key={i}>
+                      <th scope="row" class="long-name">
+                        {state.header[i] ?? `column ${i + 1}`}
+                      </th>
+                      <td>{cell === '' ? <span class="muted">empty</span> : cell}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,92 @@
+import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
+import type { ChartSpec } from '../charts/spec.ts';
+import { formatInteger, formatNumber, formatSeconds } from '../ui/format.ts';
+
+/** The recorded steps, and the end of the solve as the certificate found it. */
+export function finishedTrace(run: RunRecord): readonly TracePoint[] {
+  const { objective, dualBound, seconds, iterations } = run.solution;
+  const last = run.trace.at(-1);
+  return [
+    ...run.trace,
+    {
+      seconds: Math.max(seconds, last?.seconds ?? 0),
+      iteration: Math.max(iterations, last?.iteration ?? 0),
+      objective,
+      dualBound,
+      active: run.neurons.length,
+    },
+  ];
+}
+
+/** Relative gap of a step; rounding can make it negative, so it ends at the precision of doubles. */
+export function gapOf(point: TracePoint): number {
+  return Math.max(1e-16, (point.objective - point.dualBound) / Math.max(Math.abs(point.objective), 1e-300));
+}
+
+/** Objective and proven bound against time, with the number of active neurons in words. */
+export function traceChart(trace: readonly TracePoint[], id: string, title: string): ChartSpec {
+  const seconds = trace.map((point) => point.seconds);
+  const objective = trace.map((point) => point.objective);
+  const bound = trace.map((point) => point.dualBound);
+  const positive = [...objective, ...bound.filter(Number.isFinite)].every((v) => v > 0);
+  const spread = Math.max(...objective) / Math.min(...bound.filter((v) => v > 0), ...objective);
+  return {
+    id,
+    title,
+    summary: 'The objective of the best network so far and the proven lower bound close in on each other.',
+    x: { label: 'time', format: formatSeconds, min: trace.length > 1 ? undefined : 0 },
+    y: { label: 'objective', log: positive && spread > 20 },
+    height: 220,
+    empty: 'No step has been reported yet.',
+    series: [
+      {
+        id: 'objective',
+        label: 'objective',
+        kind: 'line-points',
+        x: seconds,
+        y: objective,
+        tone: 0,
+        mark: 'circle',
+        describe: (i) => `step ${formatInteger(trace[i].iteration)}, ${formatInteger(trace[i].active)} active`,
+      },
+      {
+        id: 'bound',
+        label: 'proven lower bound',
+        kind: 'line-points',
+        x: seconds,
+        y: bound,
+        tone: 1,
+        mark: 'triangle',
+        hollow: true,
+        dash: [5, 3],
+      },
+    ],
+  };
+}
+
+/** Relative gap against time on a log axis. */
+export function gapChart(trace: readonly TracePoint[], id: string, tolerance: number | null): ChartSpec {
+  return {
+    id,
+    title: 'Gap while solving',
+    summary: 'Objective minus bound, relative to the objective: how far the network can still be from the optimum.',
+    x: { label: 'time', format: formatSeconds, min: trace.length > 1 ? undefined : 0 },
+    y: { label: 'relative gap', log: true },
+    height: 220,
+    empty: 'No gap has been reported yet.',
+    series: [
+      {
+        id: 'gap',
+        label: 'relative gap',
+        kind: 'line-points',
+        x: trace.map((point) => point.seconds),
+        y: trace.map((point) => gapOf(point)),
+        tone: 0,
+      },
+    ],
+    guides:
+      tolerance !== null && tolerance > 0
+        ? [{ axis: 'y', value: tolerance, label: `asked for: ${formatNumber(tolerance)}`, tone: 'muted' }]
+        : [],
+  };
+}

@@ -1,0 +1,235 @@
+import type { LayerRecord, LinearRecord } from '../../../../src/shared/depth.ts';
+import type { RunRecord } from '../../../../src/shared/run.ts';
+import type { ChartSpec, GuideSpec, MarkShape, SeriesSpec, Tone } from '../../../charts/spec.ts';
+import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { betaGuides } from '../sparsity/sparsityModel.ts';
+
+const marks: readonly MarkShape[] = ['circle', 'square', 'triangle', 'diamond', 'cross'];
+const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [8, 3, 2, 3], [12, 4]];
+const look = (i: number): Pick<SeriesSpec, 'tone' | 'mark' | 'dash'> => ({
+  tone: (i % 6) as Tone,
+  mark: marks[i % marks.length],
+  dash: dashes[i % dashes.length],
+});
+
+/** Layers beyond this are left out of charts; the table has all. */
+export const maxLayers = 8;
+
+/** Singular values of every layer, by place. */
+export function singularChart(layers: readonly LayerRecord[]): ChartSpec {
+  const shown = layers.slice(0, maxLayers);
+  return {
+    id: 'layer-singular-values',
+    title: 'Singular values of each layer',
+    summary:
+      'At the optimum every layer of a network carries the same singular values, and only as many as the map has rank.',
+    x: { label: 'place', integer: true, min: 0.5 },
+    y: { label: 'singular value', min: 0 },
+    height: 260,
+    empty: 'All layers are zero.',
+    series: shown.map((layer, l) => ({
+      id: `layer-${l}`,
+      label: `layer ${l + 1}`,
+      kind: 'points',
+      // side by side, so that equal values stay visible
+      x: layer.singularValues.map((_, i) => i + 1 + (shown.length > 1 ? 0.3 * (l / (shown.length - 1) - 0.5) : 0)),
+      y: layer.singularValues,
+      ...look(l),
+      dash: undefined,
+    })),
+  };
+}
+
+export type Meter = 'rank-one' | 'alignment' | 'norm';
+
+const meters: Record<
+  Meter,
+  {
+    readonly title: string;
+    readonly axis: string;
+    readonly summary: string;
+    readonly of: (layer: LayerRecord) => number;
+  }
+> = {
+  'rank-one': {
+    title: 'Second over first singular value',
+    axis: 'σ₂ / σ₁',
+    summary: 'Zero when a layer has rank one, as it must for one output.',
+    of: (layer) => layer.rankOneRatio,
+  },
+  alignment: {
+    title: 'Alignment with the next layer',
+    axis: '|cosine|',
+    summary:
+      'Cosine between the leading right vector of a layer and the leading left vector of the next: one when aligned.',
+    of: (layer) => layer.alignment ?? NaN,
+  },
+  norm: {
+    title: 'Norm of each layer',
+    axis: 'Frobenius norm',
+    summary: 'At the optimum all layers have the same norm.',
+    of: (layer) => layer.frobenius,
+  },
+};
+
+/** How close gradient descent on the layers comes to what the theorem predicts, over training. */
+export function meterChart(
+  deep: LinearRecord,
+  training: NonNullable<LinearRecord['training']>,
+  meter: Meter,
+): ChartSpec {
+  const { title, axis, summary, of } = meters[meter];
+  // of the optimal network of this run: its first layer stands for all, which are equal there
+  const optimum = meter === 'alignment' ? (): number => 1 : of;
+  const count = Math.min(maxLayers, training[0]?.layers.length ?? 0);
+  const predicted = deep.layers.length === 1 && deep.layers[0].length > 0 ? optimum(deep.layers[0][0]) : null;
+  return {
+    id: `meter-${meter}`,
+    title,
+    summary,
+    x: { label: 'epoch', integer: true, min: 0 },
+    y: { label: axis, min: 0, ...(meter === 'alignment' ? { max: 1.05 } : {}) },
+    height: 240,
+    series: Array.from({ length: count }, (_, l): SeriesSpec => ({
+      id: `layer-${l}`,
+      label: `layer ${l + 1}`,
+      kind: 'line-points',
+      x: training.map(({ epoch }) => epoch),
+      y: training.map(({ layers }) => of(layers[l])),
+      ...look(l),
+    })).filter(({ y }) => Array.prototype.some.call(y, Number.isFinite)),
+    guides:
+      predicted === null ? [] : [{ axis: 'y', value: predicted, label: 'optimum', tone: 'foreground', dash: [2, 3] }],
+  };
+}
+
+/** Objective of gradient descent on the layers against the optimum. */
+export function trainingChart(
+  run: RunRecord,
+  deep: LinearRecord,
+  training: NonNullable<LinearRecord['training']>,
+): ChartSpec {
+  const same = deep.layers.length === 1;
+  const last = training.at(-1)?.objective ?? NaN;
+  const excess = (last - run.solution.objective) / Math.max(Math.abs(run.solution.objective), 1e-300);
+  return {
+    id: 'layer-training',
+    title: 'Gradient descent on the layers',
+    summary: same
+      ? `Ends ${formatPercent(excess, 3)} above the optimum of this run.`
+      : 'One serial network for all outputs: another problem than one network per output, so the objectives do not compare.',
+    x: { label: 'epoch', integer: true, min: 0 },
+    y: { label: 'objective', log: training.every(({ objective }) => objective > 0) && run.solution.objective > 0 },
+    height: 240,
+    series: [
+      {
+        id: 'objective',
+        label: 'gradient descent',
+        kind: 'line-points',
+        x: training.map(({ epoch }) => epoch),
+        y: training.map(({ objective }) => objective),
+        tone: 0,
+      },
+    ],
+    guides: same ? [{ axis: 'y', value: run.solution.objective, label: 'optimum', tone: 'foreground', dash: [] }] : [],
+  };
+}
+
+/** Rank of the map along beta. */
+export function rankChart(run: RunRecord, deep: LinearRecord): ChartSpec {
+  return {
+    ...alongBeta(run, deep),
+    id: 'rank-path',
+    title: 'Rank of the map along beta',
+    summary: 'Larger beta, fewer directions: a direction disappears where beta passes its threshold.',
+    y: { label: 'rank', integer: true, min: 0 },
+    series: [
+      {
+        id: 'rank',
+        label: 'rank',
+        kind: 'step',
+        x: deep.rankPath.map(({ beta }) => beta),
+        y: deep.rankPath.map(({ rank }) => rank),
+        tone: 0,
+        width: 2,
+      },
+    ],
+  };
+}
+
+/** Singular values of the map along beta. */
+export function mapChart(run: RunRecord, deep: LinearRecord): ChartSpec {
+  const count = Math.min(6, Math.max(0, ...deep.rankPath.map(({ singularValues }) => singularValues.length)));
+  return {
+    ...alongBeta(run, deep),
+    id: 'map-singular-values',
+    title: 'Singular values of the map along beta',
+    summary: deep.threshold.message,
+    y: { label: 'singular value', min: 0 },
+    series: Array.from({ length: count }, (_, i) => ({
+      id: `value-${i}`,
+      label: `σ${i + 1}`,
+      kind: 'line-points' as const,
+      x: deep.rankPath.map(({ beta }) => beta),
+      y: deep.rankPath.map(({ singularValues }) => singularValues[i] ?? NaN),
+      ...look(i),
+    })),
+  };
+}
+
+function alongBeta(run: RunRecord, deep: LinearRecord): Pick<ChartSpec, 'x' | 'guides' | 'height' | 'empty'> {
+  const guides: GuideSpec[] = betaGuides(deep.threshold.betaMax, run.resolved.beta);
+  return {
+    x: { label: 'beta', log: true, format: (v) => formatNumber(v, 3) },
+    guides,
+    height: 260,
+    empty: 'The rank path was not computed for this run.',
+  };
+}
+
+/** Minimum-norm fit of serial networks of each depth against the convex dual. */
+export function gapChart(deep: LinearRecord): ChartSpec {
+  const depth = deep.gap.map((point) => point.depth);
+  return {
+    id: 'serial-gap',
+    title: 'Serial networks against their convex dual',
+    summary: gapWords(deep),
+    x: { label: 'layers', integer: true },
+    y: { label: 'least norm of a fit', min: 0 },
+    height: 260,
+    series: [
+      {
+        id: 'serial',
+        label: 'serial network',
+        kind: 'line-points',
+        x: depth,
+        y: deep.gap.map(({ primal }) => primal),
+        tone: 1,
+        mark: 'square',
+        describe: (i) => `duality gap ${formatPercent(relativeGap(deep.gap[i]), 3)}`,
+      },
+      {
+        id: 'dual',
+        label: 'convex dual, reached by parallel branches',
+        kind: 'line-points',
+        x: depth,
+        y: deep.gap.map(({ dual }) => dual),
+        tone: 0,
+        dash: [6, 3],
+      },
+    ],
+  };
+}
+
+export function relativeGap({ primal, dual }: { readonly primal: number; readonly dual: number }): number {
+  return primal > 0 ? Math.max(0, (primal - dual) / primal) : 0;
+}
+
+/** What the gap says on these data. */
+export function gapWords(deep: LinearRecord): string {
+  const open = deep.gap.filter((point) => relativeGap(point) > 1e-9);
+  if (open.length === 0) {
+    return 'No gap at any depth: the least squares map of these data has rank one (or is zero), so serial networks reach the convex dual.';
+  }
+  return `From ${formatCount(open[0].depth, 'layer')} on a serial network cannot reach the convex dual here: the gap is ${formatPercent(relativeGap(open[0]), 3)} there and ${formatPercent(relativeGap(open[open.length - 1]), 3)} at ${open[open.length - 1].depth}. Parallel branches, one per singular direction, close it.`;
+}

@@ -1,0 +1,72 @@
+import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
+import type { Bar } from '../../../ui/pieces.tsx';
+import { decodeOn, isOn, outputName } from '../../runData.ts';
+
+/** Neurons by share of the fit, largest first: the order of the heat map. */
+export function byShare(run: RunRecord): readonly NeuronRecord[] {
+  return [...run.neurons].sort((a, b) => b.share - a.share || a.id - b.id);
+}
+
+export function neuronName(neuron: NeuronRecord): string {
+  return `Neuron ${neuron.id + 1}`;
+}
+
+/** Outer weights of a neuron that are not zero, with the name of the output each feeds. */
+export function outerWeights(run: RunRecord, neuron: NeuronRecord): Bar[] {
+  return neuron.outer.flatMap((value, output) => (value === 0 ? [] : [{ name: outputName(run, output), value }]));
+}
+
+export type WeightUnits = 'standard' | 'original';
+
+/**
+ * Weights of a neuron per input, largest first, with the bias last.
+ * `standard`: change of the neuron's output weight times activation per unit of the encoded input, so that features compare;
+ * `original`: slope in the output's unit per unit of the original feature, from the record.
+ */
+export function neuronWeights(run: RunRecord, neuron: NeuronRecord, units: WeightUnits, output: number): Bar[] {
+  const inputs = run.scaling.inputs;
+  const outer = neuron.outer[output] ?? 0;
+  const values =
+    units === 'original' ? neuron.original.weights[output] : neuron.weights.map((weight) => weight * outer);
+  const offset = units === 'original' ? neuron.original.offset[output] : neuron.bias * outer;
+  const bars = inputs.map((input, k) => ({ name: input.name, value: values?.[k] ?? 0 }));
+  bars.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  return [...bars, { name: units === 'original' ? 'offset' : 'bias', value: offset ?? 0 }];
+}
+
+/** The output that a neuron feeds most. */
+export function mainOutput(neuron: NeuronRecord): number {
+  let best = 0;
+  neuron.outer.forEach((value, output) => {
+    if (Math.abs(value) > Math.abs(neuron.outer[best])) best = output;
+  });
+  return best;
+}
+
+/** Which neurons are on for a row. */
+export function firing(run: RunRecord, row: number): readonly NeuronRecord[] {
+  return byShare(run).filter((neuron) => isOn(neuron, row));
+}
+
+/** At most this many bands are drawn; beyond it the ones with the largest share. */
+export const maxBands = 500;
+
+export function activationBands(
+  run: RunRecord,
+): { readonly neuron: NeuronRecord; readonly label: string; readonly short: string; readonly on: Uint8Array }[] {
+  const rows = run.rows.line.length;
+  return byShare(run)
+    .slice(0, maxBands)
+    .map((neuron) => ({ neuron, label: neuronName(neuron), short: String(neuron.id + 1), on: decodeOn(neuron, rows) }));
+}
+
+/** Index of the row with a file line; the next one where that line is not a used row; null without rows. */
+export function rowAtLine(run: RunRecord, line: number): number | null {
+  const { line: lines } = run.rows;
+  let best: number | null = null;
+  for (let row = 0; row < lines.length; row++) {
+    if (lines[row] === line) return row;
+    if (best === null || Math.abs(lines[row] - line) < Math.abs(lines[best] - line)) best = row;
+  }
+  return best;
+}

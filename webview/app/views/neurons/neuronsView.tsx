@@ -1,0 +1,253 @@
+import type { VNode } from 'preact';
+import { useMemo } from 'preact/hooks';
+import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
+import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
+import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
+import { heatmapModel, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
+import { Dropdown } from '../../../ui/controls.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import type { Column } from '../../../ui/pagedTable.tsx';
+import { PagedTable } from '../../../ui/pagedTable.tsx';
+import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { useChoice, useSelection } from '../../panelContext.ts';
+import type { ViewDefinition } from '../../registry.ts';
+import { RowCard } from '../../rowCard.tsx';
+import { outputName, targetText } from '../../runData.ts';
+import type { WeightUnits } from './neuronModel.ts';
+import {
+  activationBands,
+  byShare,
+  mainOutput,
+  maxBands,
+  neuronName,
+  neuronWeights,
+  outerWeights,
+} from './neuronModel.ts';
+
+export const neuronsView: ViewDefinition = {
+  id: 'neurons',
+  title: 'Neurons',
+  question: 'What has each neuron learned, and for which rows is it on?',
+  available: (run) => run.deep === undefined,
+  View: Neurons,
+};
+
+function Neurons({ run }: { readonly run: RunRecord }): VNode {
+  const [chosen, selectNeuron] = useSelection('neuron');
+  const ordered = useMemo(() => byShare(run), [run]);
+  const neuron = ordered.find((item) => item.id === chosen) ?? ordered.at(0) ?? null;
+  if (!neuron) {
+    return (
+      <Section title="No active neuron" wide>
+        <p>
+          At this beta the zero network is optimal: it predicts the same for every row.{' '}
+          {run.resolved.betaMax > 0 &&
+            `Choose a beta below β max = ${formatNumber(run.resolved.betaMax)} to get neurons.`}
+        </p>
+      </Section>
+    );
+  }
+  return (
+    <>
+      <Patterns run={run} neuron={neuron} onSelect={selectNeuron} />
+      <div class="grid">
+        <NeuronTable run={run} neurons={ordered} selected={neuron} onSelect={selectNeuron} />
+        <NeuronCard run={run} neuron={neuron} />
+        <RowCard run={run} />
+      </div>
+    </>
+  );
+}
+
+interface PatternsProps {
+  readonly run: RunRecord;
+  readonly neuron: NeuronRecord;
+  readonly onSelect: (id: number) => void;
+}
+
+function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
+  const [order, setOrder] = useChoice('rowOrder', 'pattern');
+  const [row, selectRow] = useSelection('row');
+  const bands = useMemo(() => activationBands(run), [run]);
+  const model = useMemo(
+    () =>
+      heatmapModel(
+        bands,
+        orderRows(
+          order as RowOrder,
+          bands.map((band) => band.on),
+          run.rows.target,
+        ),
+        (r) => `line ${formatInteger(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+      ),
+    [bands, order, run],
+  );
+  return (
+    <Section
+      title="Which neuron is on for which row"
+      wide
+      hint={
+        run.neurons.length > maxBands
+          ? `The ${formatInteger(maxBands)} neurons with the largest share of the fit, of ${formatInteger(run.neurons.length)}.`
+          : undefined
+      }
+    >
+      <Heatmap
+        model={model}
+        selectedBand={bands.findIndex((band) => band.neuron.id === neuron.id)}
+        selectedRow={row !== null && row < run.rows.line.length ? row : null}
+        onPick={(band, picked) => {
+          onSelect(bands[band].neuron.id);
+          selectRow(picked);
+        }}
+        controls={
+          <Dropdown
+            label="Rows"
+            value={order}
+            choices={[
+              { value: 'pattern', label: 'by pattern' },
+              { value: 'target', label: 'by target' },
+              { value: 'data', label: 'as in the file' },
+            ]}
+            onSelect={setOrder}
+          />
+        }
+      />
+    </Section>
+  );
+}
+
+interface TableProps {
+  readonly run: RunRecord;
+  readonly neurons: readonly NeuronRecord[];
+  readonly selected: NeuronRecord;
+  readonly onSelect: (id: number) => void;
+}
+
+function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
+  const n = run.rows.line.length;
+  const columns: Column<NeuronRecord>[] = [
+    {
+      id: 'name',
+      title: 'Neuron',
+      cell: (neuron) => (
+        <button type="button" class="link" aria-pressed={neuron.id === selected.id} onClick={() => onSelect(neuron.id)}>
+          {neuronName(neuron)}
+        </button>
+      ),
+      sortBy: (neuron) => neuron.id,
+    },
+    {
+      id: 'outer',
+      title: 'Output weight',
+      hint: 'Weights are balanced: the norm of the inner weights equals the size of the outer weight.',
+      numeric: true,
+      cell: (neuron) => <Num value={neuron.outer[mainOutput(neuron)]} digits={4} />,
+      sortBy: (neuron) => neuron.outer[mainOutput(neuron)],
+    },
+    ...(run.resolved.outputs > 1
+      ? [
+          {
+            id: 'output',
+            title: 'Output',
+            cell: (neuron: NeuronRecord) => outputName(run, neuron.output),
+            sortBy: (neuron: NeuronRecord) => neuron.output,
+          },
+        ]
+      : []),
+    {
+      id: 'norm',
+      title: 'Norm',
+      hint: 'Group norm: beta times this is what the neuron costs.',
+      numeric: true,
+      cell: (neuron) => <Num value={neuron.norm} digits={4} />,
+      sortBy: (neuron) => neuron.norm,
+    },
+    {
+      id: 'share',
+      title: 'Share of fit',
+      numeric: true,
+      cell: (neuron) => formatPercent(neuron.share),
+      sortBy: (neuron) => neuron.share,
+    },
+    {
+      id: 'on',
+      title: 'On for',
+      numeric: true,
+      cell: (neuron) => `${formatInteger(neuron.onCount)} (${formatPercent(n > 0 ? neuron.onCount / n : null, 2)})`,
+      sortBy: (neuron) => neuron.onCount,
+    },
+  ];
+  return (
+    <Section title="Active neurons">
+      <PagedTable
+        caption={`${formatCount(neurons.length, 'active neuron')}`}
+        rows={neurons}
+        columns={columns}
+        rowKey={(neuron) => neuron.id}
+        selected={(neuron) => neuron.id === selected.id}
+        onRowClick={(neuron) => onSelect(neuron.id)}
+        initialSort={{ column: 'share', descending: true }}
+        pageSize={12}
+      />
+    </Section>
+  );
+}
+
+function NeuronCard({ run, neuron }: { readonly run: RunRecord; readonly neuron: NeuronRecord }): VNode {
+  const [units, setUnits] = useChoice('weightUnits', 'standard');
+  const output = neuron.output >= 0 ? neuron.output : mainOutput(neuron);
+  const outer = outerWeights(run, neuron);
+  const bars = useMemo(() => neuronWeights(run, neuron, units as WeightUnits, output), [run, neuron, units, output]);
+  const shown = bars.length > 30 ? [...bars.slice(0, 29), bars[bars.length - 1]] : bars;
+  return (
+    <Section title={neuronName(neuron)}>
+      <Facts
+        facts={[
+          {
+            name: 'Effect',
+            value: `${neuron.sign > 0 ? 'raises' : 'lowers'} ${outputName(run, neuron.output)} where it is on`,
+          },
+          { name: 'Norm', value: <Num value={neuron.norm} /> },
+          { name: 'Share of fit', value: formatPercent(neuron.share) },
+          { name: 'Gate', value: neuron.gate >= 0 ? formatInteger(neuron.gate + 1) : 'generated' },
+        ]}
+      />
+      {outer.length > 1 && (
+        <>
+          <h3>Outer weights</h3>
+          <BarTable
+            caption={`Outer weights of ${neuronName(neuron)}`}
+            bars={outer}
+            nameTitle="Output"
+            valueTitle="Weight"
+          />
+        </>
+      )}
+      <div class="card-head">
+        <h3>Weights by feature{run.resolved.outputs > 1 ? ` (${outputName(run, output)})` : ''}</h3>
+        <Dropdown
+          label="Unit of the weights"
+          quiet
+          value={units}
+          choices={[
+            { value: 'standard', label: run.settings.standardize ? 'per standard deviation' : 'per encoded unit' },
+            { value: 'original', label: 'per original unit' },
+          ]}
+          onSelect={setUnits}
+        />
+      </div>
+      <BarTable
+        caption={`Weights of ${neuronName(neuron)} by feature`}
+        bars={shown}
+        nameTitle="Feature"
+        valueTitle="Weight, outer weight folded in"
+      />
+      {bars.length > shown.length && (
+        <p class="muted">
+          The {formatInteger(shown.length - 1)} largest of {formatInteger(bars.length - 1)} weights and the bias.
+        </p>
+      )}
+    </Section>
+  );
+}

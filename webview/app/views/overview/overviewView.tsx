@@ -1,0 +1,384 @@
+import type { VNode } from 'preact';
+import { useMemo } from 'preact/hooks';
+import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
+import { Icon } from '../../../ui/icon.tsx';
+import type { IconName } from '../../../ui/icon.tsx';
+import {
+  formatBytes,
+  formatCount,
+  formatGap,
+  formatInteger,
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+} from '../../../ui/format.ts';
+import type { Fact } from '../../../ui/pieces.tsx';
+import { Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { PagedTable } from '../../../ui/pagedTable.tsx';
+import type { ViewDefinition } from '../../registry.ts';
+import { modelNames } from '../../runData.ts';
+import { TraceCharts } from '../../stages.tsx';
+import { finishedTrace } from '../../trace.ts';
+import { FitPictures } from './fitPictures.tsx';
+import { scoreTable } from './scores.ts';
+import type { Strength } from './verdict.ts';
+import { describeVerdict, networkCheck } from './verdict.ts';
+
+export const overviewView: ViewDefinition = {
+  id: 'overview',
+  title: 'Overview',
+  question: 'How good is this network, and how sure is that?',
+  View: Overview,
+};
+
+function Overview({ run }: { readonly run: RunRecord }): VNode {
+  return (
+    <>
+      <VerdictCard run={run} />
+      <Numbers run={run} />
+      <Scores run={run} />
+      <FitPictures run={run} />
+      <div class="grid">
+        <DataSummary run={run} />
+        <Settings run={run} />
+      </div>
+      <Columns run={run} />
+      {run.trace.length > 0 && <Solving run={run} />}
+    </>
+  );
+}
+
+function Solving({ run }: { readonly run: RunRecord }): VNode {
+  const trace = useMemo(() => finishedTrace(run), [run]);
+  return (
+    <Section title="How it was solved" wide>
+      <TraceCharts trace={trace} tolerance={run.settings.tolerance} />
+    </Section>
+  );
+}
+
+const strengthIcons: Record<Strength, IconName> = {
+  proven: 'check',
+  bounded: 'bound',
+  gates: 'info',
+  stopped: 'stop',
+  broken: 'error',
+};
+
+function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
+  const verdict = describeVerdict(run);
+  const check = networkCheck(run);
+  return (
+    <section class={`verdict ${verdict.strength}`} aria-labelledby="verdict">
+      <div class="verdict-word">
+        <Icon name={strengthIcons[verdict.strength]} /> {verdict.word}
+      </div>
+      <div>
+        <h2 id="verdict">{verdict.headline}</h2>
+        <p>{verdict.because}</p>
+        <p class="muted">
+          {check.agrees
+            ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${
+                check.difference < 1e-15
+                  ? 'the same number'
+                  : `a relative difference of ${formatNumber(check.difference, 2)}`
+              }.`
+            : `Warning: the exported network, run on the training rows, has objective ${formatNumber(run.solution.networkObjective, 8)}, which differs by a relative ${formatNumber(check.difference, 2)}.`}
+        </p>
+        {run.notes.length > 0 && (
+          <ul class="notes" aria-label="Notes on this run">
+            {run.notes.map((note) => (
+              <li key={note}>
+                <Icon name="info" /> {note}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Numbers({ run }: { readonly run: RunRecord }): VNode {
+  const { solution, resolved } = run;
+  const penalty = solution.objective - solution.datafit;
+  const share = solution.objective > 0 ? solution.datafit / solution.objective : 0;
+  const facts: Fact[] = [
+    {
+      name: 'Objective',
+      value: <Num value={solution.objective} digits={7} />,
+      hint: 'Datafit plus beta times the sum of group norms. Losses are summed over rows; squared loss is half the sum of squares.',
+    },
+    {
+      name: solution.scope === 'all-arrangements' ? 'Proven lower bound' : 'Lower bound for these gates',
+      value: <Num value={solution.dualBound} digits={7} />,
+      hint: 'Value of a feasible dual point: no network of the program has a smaller objective.',
+    },
+    {
+      name: 'Relative gap',
+      value: <span title={String(solution.relativeGap)}>{formatGap(solution.relativeGap)}</span>,
+    },
+  ];
+  const over = solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : null;
+  if (solution.global && over !== null && Math.abs(over - solution.dualBound) > 1e-9 * Math.abs(over)) {
+    facts.push({
+      name: 'Lower bound over all networks',
+      value: <Num value={solution.global.lowerBound} digits={7} />,
+      hint: solution.global.reason,
+    });
+  }
+  const kkt: Fact[] = [
+    {
+      name: 'Stationarity',
+      value: <Num value={solution.kkt.stationarity} digits={2} />,
+      hint: 'Relative distance of minus the gradient to the subdifferential of the penalty.',
+    },
+    {
+      name: 'Cone',
+      value: <Num value={solution.kkt.cone} digits={2} />,
+      hint: 'Largest violation of the activation constraints, relative.',
+    },
+    { name: 'Complementarity', value: <Num value={solution.kkt.complementarity} digits={2} /> },
+  ];
+  return (
+    <Section title="Objective and certificate" wide>
+      <Facts facts={facts} />
+      <h3>What the objective is made of</h3>
+      <div class="split-bar" aria-hidden="true">
+        <span class="split-a" style={{ width: `${100 * Math.max(0, Math.min(1, share))}%` }} />
+        <span class="split-b" />
+      </div>
+      <p class="split-words">
+        <span>
+          <span class="key key-a" aria-hidden="true" /> Datafit ({resolved.loss}) <Num value={solution.datafit} /> (
+          {formatPercent(share)})
+        </span>
+        <span>
+          <span class="key key-b" aria-hidden="true" /> β · sum of norms <Num value={penalty} /> (
+          {formatPercent(1 - share)})
+        </span>
+      </p>
+      <h3>Residuals of the optimality conditions</h3>
+      <Facts facts={kkt} />
+    </Section>
+  );
+}
+
+function Scores({ run }: { readonly run: RunRecord }): VNode {
+  const scores = useMemo(() => scoreTable(run.metrics), [run.metrics]);
+  const hasTest = run.resolved.testRows > 0;
+  return (
+    <Section
+      wide
+      title="Scores against simple models"
+      hint={
+        hasTest
+          ? `${formatCount(run.resolved.trainRows, 'training row')}, ${formatCount(run.resolved.testRows, 'row')} held out for testing. “best” marks the best score of a column.`
+          : `${formatCount(run.resolved.trainRows, 'training row')}; no rows were held out, so nothing is said about new data.`
+      }
+    >
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Scores">
+        <table class="scores">
+          <caption class="visually-hidden">Scores of the network and of simple models</caption>
+          <thead>
+            <tr>
+              <th scope="col" rowSpan={2}>
+                Model
+              </th>
+              {scores.measures.map((measure) => (
+                <th scope="colgroup" colSpan={hasTest ? 2 : 1} key={measure.name}>
+                  {measure.name} <span class="muted">({measure.higherIsBetter ? 'higher' : 'lower'} is better)</span>
+                </th>
+              ))}
+            </tr>
+            <tr>
+              {scores.measures.map((measure) => [
+                <th scope="col" class="numeric" key={`${measure.name} train`}>
+                  train
+                </th>,
+                hasTest && (
+                  <th scope="col" class="numeric" key={`${measure.name} test`}>
+                    test
+                  </th>
+                ),
+              ])}
+            </tr>
+          </thead>
+          <tbody>
+            {scores.models.map((model) => (
+              <tr key={model.name} class={model.name === run.metrics[0].model ? 'ours' : undefined}>
+                <th scope="row">{model.name}</th>
+                {model.cells.map((cell, i) => (
+                  <ScoreCells key={i} cell={cell} hasTest={hasTest} />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+}
+
+type ScoreCell = ReturnType<typeof scoreTable>['models'][number]['cells'][number];
+
+function ScoreCells({ cell, hasTest }: { readonly cell: ScoreCell; readonly hasTest: boolean }): VNode {
+  const show = (value: number | null, best: boolean): VNode => (
+    <td class={best ? 'numeric best' : 'numeric'}>
+      {/* Sizes at the rounding of the sums are zero, not small numbers. */}
+      <Num value={value !== null && Math.abs(value) < 1e-12 ? 0 : value} digits={4} />
+      {best && <span class="best-word"> best</span>}
+    </td>
+  );
+  return (
+    <>
+      {show(cell.train, cell.bestTrain)}
+      {hasTest && show(cell.test, cell.bestTest)}
+    </>
+  );
+}
+
+function DataSummary({ run }: { readonly run: RunRecord }): VNode {
+  const { dataset, resolved } = run;
+  const facts: Fact[] = [
+    { name: 'File', value: dataset.name, hint: dataset.uri },
+    { name: 'Size', value: formatBytes(dataset.bytes) },
+    { name: 'Rows used', value: `${formatInteger(dataset.rowsUsed)} of ${formatInteger(dataset.rowsTotal)}` },
+    { name: 'Split', value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test` },
+    { name: 'Encoded inputs', value: formatInteger(resolved.inputs) },
+    {
+      name: 'Read as',
+      value: `${dataset.encoding}, separator ${separatorName(dataset.delimiter)}, decimal “${dataset.decimal}”`,
+    },
+    { name: 'SHA-256', value: <code title={dataset.sha256}>{dataset.sha256.slice(0, 12)}…</code> },
+  ];
+  return (
+    <Section title="Data">
+      <Facts facts={facts} />
+      {dataset.dropped.length > 0 && (
+        <>
+          <h3>Rows left out</h3>
+          <ul>
+            {dataset.dropped.map((drop) => (
+              <li key={drop.reason}>
+                {formatCount(drop.count, 'row')}: {drop.reason}
+                {drop.lines.length > 0 &&
+                  ` (line${drop.lines.length > 1 ? 's' : ''} ${drop.lines
+                    .slice(0, 8)
+                    .map((line) => formatInteger(line))
+                    .join(', ')}${drop.count > Math.min(8, drop.lines.length) ? ', …' : ''})`}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {dataset.warnings.length > 0 && (
+        <ul class="notes" aria-label="Warnings about the data">
+          {dataset.warnings.map((warning) => (
+            <li key={warning}>
+              <Icon name="warning" /> {warning}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+/** Every column of the file: what it is used for and how it is encoded. */
+function Columns({ run }: { readonly run: RunRecord }): VNode {
+  const { dataset } = run;
+  return (
+    <Section title="Columns of the file" wide>
+      <PagedTable<ColumnSummary>
+        caption="Columns of the file"
+        hideCaption
+        rows={dataset.columns}
+        rowKey={(column) => column.name}
+        pageSize={12}
+        columns={[
+          {
+            id: 'name',
+            title: 'Column',
+            cell: (column) => <span class="long-name">{column.name}</span>,
+            sortBy: (column) => column.name,
+          },
+          { id: 'role', title: 'Role', cell: (column) => column.role, sortBy: (column) => column.role },
+          { id: 'kind', title: 'Kind', cell: (column) => column.kind, sortBy: (column) => column.kind },
+          {
+            id: 'distinct',
+            title: 'Distinct',
+            numeric: true,
+            cell: (column) => formatInteger(column.distinct),
+            sortBy: (column) => column.distinct,
+          },
+          {
+            id: 'missing',
+            title: 'Missing',
+            numeric: true,
+            cell: (column) => formatInteger(column.missing),
+            sortBy: (column) => column.missing,
+          },
+          { id: 'note', title: 'Encoding', cell: (column) => column.note },
+        ]}
+      />
+    </Section>
+  );
+}
+
+function separatorName(delimiter: string): string {
+  return { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'space' }[delimiter] ?? `“${delimiter}”`;
+}
+
+function Settings({ run }: { readonly run: RunRecord }): VNode {
+  const { settings, resolved, solution } = run;
+  const asked = (value: string, given: string): string => (given === 'auto' ? `${value} (chosen)` : value);
+  const facts: Fact[] = [
+    {
+      name: 'Model',
+      value: modelNames[settings.model],
+    },
+    { name: 'Task', value: asked(resolved.task, settings.task) },
+    { name: 'Loss', value: asked(resolved.loss, settings.loss) },
+    {
+      name: 'Beta',
+      value: (
+        <>
+          <Num value={resolved.beta} /> ({formatPercent(resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null)}{' '}
+          of beta max <Num value={resolved.betaMax} />)
+        </>
+      ),
+      hint: settings.standardize ? 'Belongs to standardised features.' : 'Belongs to the features as they are.',
+    },
+    { name: 'Features', value: settings.standardize ? 'standardised' : 'as they are' },
+    {
+      name: 'Bias',
+      value: { regularized: 'regularised', free: 'free', none: 'none' }[settings.bias],
+    },
+    {
+      name: 'Activation patterns',
+      value: settings.arrangements === 'sampled' ? `${formatInteger(settings.gates)} sampled` : settings.arrangements,
+    },
+    ...(resolved.outputs > 1
+      ? [{ name: 'Penalty over outputs', value: resolved.outputPenalty, hint: penaltyHints[resolved.outputPenalty] }]
+      : []),
+    { name: 'Seed', value: String(settings.seed) },
+    { name: 'Tolerance', value: <Num value={settings.tolerance} digits={2} /> },
+    { name: 'Solver', value: solution.method },
+    { name: 'Ended', value: solution.status.replace('-', ' ') },
+    { name: 'Steps', value: formatInteger(solution.iterations) },
+    { name: 'Time', value: `${formatSeconds(solution.seconds)}, ${formatCount(solution.threads, 'thread')}` },
+    { name: 'Version', value: run.version },
+  ];
+  return (
+    <Section title="Settings and engine">
+      <Facts facts={facts} />
+    </Section>
+  );
+}
+
+const penaltyHints = {
+  'per-output': 'Exact for the penalty beta/2 · Σ (‖w‖² + ‖a‖₁²), a being the outgoing weights of a neuron.',
+  frobenius: 'One group per neuron over all outputs.',
+  nuclear: 'Nuclear norm of the block of each neuron.',
+};

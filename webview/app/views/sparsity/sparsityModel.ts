@@ -1,0 +1,178 @@
+import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
+import type { ChartSpec, GuideSpec } from '../../../charts/spec.ts';
+import {
+  formatCount,
+  formatGap,
+  formatInteger,
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+} from '../../../ui/format.ts';
+import { partNames } from '../../runData.ts';
+
+/** Group norms of all gates in play, largest first, with the gate each belongs to. */
+export function sortedNorms(run: RunRecord): {
+  readonly norm: Float64Array;
+  readonly gate: Int32Array;
+  readonly active: number;
+} {
+  const { norm } = run.gates;
+  const gate = Int32Array.from(norm, (_, i) => i).sort((a, b) => norm[b] - norm[a] || a - b);
+  const sorted = Float64Array.from(gate, (i) => norm[i]);
+  let active = 0;
+  while (active < sorted.length && sorted[active] > 0) active += 1;
+  return { norm: sorted, gate, active };
+}
+
+export function normChart(run: RunRecord): ChartSpec {
+  const { norm, gate, active } = sortedNorms(run);
+  return {
+    id: 'group-norms',
+    title: 'Group norms, sorted',
+    summary:
+      active === norm.length
+        ? `All ${formatCount(norm.length, partNames(run).gate)} in play carry a ${partNames(run).one}: they were generated only where they improve the network, and every other one is exactly zero.`
+        : `${formatInteger(active)} of ${formatCount(norm.length, partNames(run).gate)} are not zero. The penalty sets the others to exactly zero; that is what makes the network small.`,
+    x: { label: `${partNames(run).gate}s by norm`, integer: true, min: 0.5, max: norm.length + 0.5 },
+    y: { label: 'norm ‖u‖', min: undefined },
+    height: 280,
+    empty: 'No gate is in play.',
+    series: [
+      {
+        id: 'norm',
+        label: 'norm',
+        kind: 'stems',
+        x: Float64Array.from(norm, (_, i) => i + 1),
+        y: norm,
+        tone: 0,
+        describe: (i) =>
+          run.deep
+            ? `${partNames(run).gate} ${formatInteger(gate[i] + 1)}`
+            : `gate ${formatInteger(gate[i] + 1)}, on for ${formatCount(run.gates.onCount[gate[i]], 'row')}`,
+      },
+    ],
+    guides: [
+      {
+        axis: 'y',
+        value: 0,
+        label: norm.length > active ? `zero: ${formatCount(norm.length - active, partNames(run).gate)}` : '',
+        tone: 'muted',
+        dash: [2, 3],
+      },
+    ],
+  };
+}
+
+/** The marks that belong on every axis of beta. */
+export function betaGuides(betaMax: number, beta: number): GuideSpec[] {
+  return [
+    ...(betaMax > 0 ? [{ axis: 'x', value: betaMax, label: 'β max', tone: 'muted', dash: [2, 3] } as const] : []),
+    { axis: 'x', value: beta, label: 'this run', tone: 1 },
+  ];
+}
+
+function pathBase(run: RunRecord, path: PathRecord): Pick<ChartSpec, 'x' | 'guides' | 'height' | 'empty'> {
+  return {
+    x: { label: 'beta', log: true, format: (v) => formatNumber(v, 3) },
+    guides: betaGuides(path.betaMax, run.resolved.beta),
+    height: 260,
+    empty: 'The path was not computed for this run.',
+  };
+}
+
+const pathWords =
+  (path: PathRecord) =>
+  (i: number): string => {
+    const point = path.points[i];
+    const share = path.betaMax > 0 ? `${formatPercent(point.beta / path.betaMax)} of β max, ` : '';
+    return `${share}${formatInteger(point.active)} active, gap ${formatGap(point.relativeGap)}, ${formatSeconds(point.seconds)}`;
+  };
+
+export function activeChart(run: RunRecord, path: PathRecord): ChartSpec {
+  return {
+    ...pathBase(run, path),
+    id: 'path-active',
+    title: `Active ${partNames(run).many} along beta`,
+    summary: 'From β max to the right on, the zero network is optimal. Choose a point to solve for its beta.',
+    y: { label: `active ${partNames(run).many}`, integer: true, min: 0 },
+    series: [
+      {
+        id: 'active',
+        label: `active ${partNames(run).many}`,
+        kind: 'line-points',
+        x: path.points.map((point) => point.beta),
+        y: path.points.map((point) => point.active),
+        tone: 0,
+        describe: pathWords(path),
+      },
+    ],
+  };
+}
+
+export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
+  const beta = path.points.map((point) => point.beta);
+  const tested = path.points.some((point) => point.test !== null);
+  const best = bestPoint(run, path);
+  return {
+    ...pathBase(run, path),
+    id: 'path-error',
+    title: `${path.measure.charAt(0).toUpperCase()}${path.measure.slice(1)} along beta`,
+    summary:
+      best === null
+        ? 'Scores on the training rows. Choose a point to solve for its beta.'
+        : `On the test rows the best is ${formatNumber(path.points[best].test)} at beta ${formatNumber(path.points[best].beta)}. Choose a point to solve for its beta.`,
+    y: { label: path.measure },
+    series: [
+      {
+        id: 'train',
+        label: 'training rows',
+        kind: 'line-points',
+        x: beta,
+        y: path.points.map((point) => point.train),
+        tone: 0,
+        mark: 'circle',
+        describe: pathWords(path),
+      },
+      ...(tested
+        ? [
+            {
+              id: 'test',
+              label: 'test rows',
+              kind: 'line-points',
+              x: beta,
+              y: path.points.map((point) => point.test ?? NaN),
+              tone: 1,
+              mark: 'diamond',
+              hollow: true,
+              dash: [6, 3],
+              describe: pathWords(path),
+            } as const,
+          ]
+        : []),
+    ],
+  };
+}
+
+/** Whether larger is better in a measure, from the scores of the run; losses and errors are not. */
+export function higherIsBetter(run: RunRecord, measure: string): boolean {
+  return run.metrics.find((row) => row.measure === measure)?.higherIsBetter ?? /accuracy|r2|r²|auc|f1/i.test(measure);
+}
+
+/** Index of the path point with the best test score; the largest beta among equals. */
+export function bestPoint(run: RunRecord, path: PathRecord): number | null {
+  const sign = higherIsBetter(run, path.measure) ? 1 : -1;
+  let best: number | null = null;
+  path.points.forEach((point, i) => {
+    if (point.test === null || !Number.isFinite(point.test)) return;
+    const old = best === null ? null : path.points[best];
+    const gain = old === null ? Infinity : sign * (point.test - old.test!);
+    if (gain > 0 || (gain === 0 && point.beta > old!.beta)) best = i;
+  });
+  return best;
+}
+
+/** Index of the path point closest to a beta on the log axis, when it is that beta to three digits. */
+export function pointAt(path: PathRecord, beta: number): number | null {
+  const i = path.points.findIndex((point) => Math.abs(Math.log(point.beta / beta)) < 1e-3);
+  return i < 0 ? null : i;
+}

@@ -1,0 +1,130 @@
+import type { CollapseRecord, SplineRecord } from '../../../../src/shared/depth.ts';
+import type { RunRecord } from '../../../../src/shared/run.ts';
+import type { ChartSpec, SeriesSpec } from '../../../charts/spec.ts';
+import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { curveAt } from '../overview/fitModel.ts';
+
+/** The two fits of one feature over the data: bias free, and bias inside the norm. */
+export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
+  const { regularized } = spline;
+  const series: SeriesSpec[] = [
+    {
+      id: 'rows',
+      label: 'training rows',
+      kind: 'points',
+      x: spline.points.x,
+      y: spline.points.y,
+      tone: 'muted',
+    },
+    { id: 'free', label: 'bias free', kind: 'line', x: spline.x, y: spline.free, tone: 0, width: 2.5 },
+    {
+      id: 'free-kinks',
+      label: 'its kinks',
+      kind: 'points',
+      x: spline.kinks.map(({ at }) => at),
+      y: spline.kinks.map(({ at }) => curveAt(spline.x, spline.free, at)),
+      tone: 0,
+      mark: 'square',
+      describe: (i) => `slope changes by ${formatNumber(spline.kinks[i].change)}`,
+    },
+  ];
+  if (regularized) {
+    series.push(
+      {
+        id: 'inside',
+        label: 'bias in the norm',
+        kind: 'line',
+        x: spline.x,
+        y: regularized.y,
+        tone: 1,
+        width: 2,
+        dash: [7, 4],
+      },
+      {
+        id: 'inside-kinks',
+        label: 'its kinks',
+        kind: 'points',
+        x: regularized.kinks,
+        y: regularized.kinks.map((at) => curveAt(spline.x, regularized.y, at)),
+        tone: 1,
+        mark: 'diamond',
+        hollow: true,
+      },
+    );
+  }
+  return {
+    id: 'spline-fit',
+    title: 'Optimal fit by where the bias is paid for',
+    summary:
+      spline.kinks.length === 0
+        ? 'At this beta the free-bias fit has no kink.'
+        : `With free biases the optimum bends at ${formatCount(spline.kinks.length, 'data point')}${spline.kinkDistance <= 1e-6 ? ', exactly at data points' : `, at most ${formatPercent(spline.kinkDistance, 2)} of the span from a data point`}.`,
+    x: { label: spline.feature },
+    y: { label: run.resolved.target },
+    height: 320,
+    series: series.filter(({ x }) => x.length > 0),
+  };
+}
+
+/** The dual functions of the position of a kink; they touch the lines +-1 where the optimum bends. */
+export function dualChart(spline: SplineRecord): ChartSpec {
+  const { at, right, left } = spline.dual;
+  const valueAt = (place: number, values: readonly number[]): number => curveAt(at, values, place);
+  const touching = spline.kinks.map((kink) => {
+    const [r, l] = [valueAt(kink.at, right), valueAt(kink.at, left)];
+    return Math.abs(r) >= Math.abs(l) ? r : l;
+  });
+  const largest = Math.max(0, ...right.map(Math.abs), ...left.map(Math.abs));
+  const loosest = touching.reduce((least, value) => Math.min(least, Math.abs(value)), 1);
+  return {
+    id: 'spline-dual',
+    title: 'Dual curve over the place of a kink',
+    summary:
+      `It stays within ±${formatNumber(largest, 6)} of beta` +
+      (touching.length === 0
+        ? '.'
+        : `, and is at least ${formatNumber(loosest, 6)} in size at every kink: only there it may bend.`),
+    x: { label: `place b of a kink (${spline.feature})` },
+    y: { label: 'dual value over beta' },
+    height: 260,
+    series: [
+      { id: 'right', label: 'Σ v (x − b)₊', kind: 'line', x: at, y: right, tone: 0, width: 2 },
+      { id: 'left', label: 'Σ v (b − x)₊', kind: 'line', x: at, y: left, tone: 3, width: 2, dash: [6, 3] },
+      {
+        id: 'kinks',
+        label: 'kinks of the fit',
+        kind: 'points',
+        x: spline.kinks.map((kink) => kink.at),
+        y: touching,
+        tone: 1,
+        mark: 'square',
+        describe: (i) => `slope changes by ${formatNumber(spline.kinks[i].change)}`,
+      },
+    ],
+    guides: [
+      { axis: 'y', value: 1, label: 'beta', tone: 'foreground', dash: [] },
+      { axis: 'y', value: -1, label: '−beta', tone: 'foreground', dash: [] },
+    ],
+  };
+}
+
+/** Sum of |slope changes| of the free fit, original units: what the interpolation limit is the largest useful value of. */
+export function totalChange(spline: SplineRecord): number {
+  return spline.kinks.reduce((sum, { change }) => sum + Math.abs(change), 0);
+}
+
+export const collapseNames: Record<CollapseRecord['source'], string> = {
+  inputs: 'Inputs as they come',
+  network: 'Last hidden features of this network',
+  'batch-norm': 'Closed form with batch normalisation',
+};
+
+/** What the cosines say, in one sentence. */
+export function collapseWords({ source, deviation, withinOverBetween }: CollapseRecord): string {
+  const spread =
+    withinOverBetween === null
+      ? 'the class means coincide'
+      : `scatter within classes is ${formatNumber(withinOverBetween, 3)} of that between`;
+  const shape = deviation < 1e-6 ? 'a simplex to rounding' : `off the simplex by up to ${formatNumber(deviation, 3)}`;
+  return `${source === 'batch-norm' ? 'At the optimum: ' : ''}${shape}; ${spread}.`;
+}

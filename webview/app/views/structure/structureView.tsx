@@ -1,0 +1,267 @@
+import type { VNode } from 'preact';
+import { useMemo } from 'preact/hooks';
+import type { ClosedFormRecord, CollapseRecord, SplineRecord, StructureRecord } from '../../../../src/shared/depth.ts';
+import type { RunRecord } from '../../../../src/shared/run.ts';
+import { Chart } from '../../../charts/chart.tsx';
+import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { Icon } from '../../../ui/icon.tsx';
+import type { Column } from '../../../ui/pagedTable.tsx';
+import { PagedTable } from '../../../ui/pagedTable.tsx';
+import type { Fact } from '../../../ui/pieces.tsx';
+import { Facts, Num, Section } from '../../../ui/pieces.tsx';
+import type { ViewDefinition } from '../../registry.ts';
+import { collapseNames, collapseWords, dualChart, splineChart, totalChange } from './structureModel.ts';
+
+export const structureView: ViewDefinition = {
+  id: 'structure',
+  title: 'Structure',
+  question: 'What does theory already say about these data, and does it hold here?',
+  available: (run) => run.structure !== undefined,
+  View: ({ run }) => (run.structure ? <Structure run={run} structure={run.structure} /> : null),
+};
+
+function Structure({ run, structure }: { readonly run: RunRecord; readonly structure: StructureRecord }): VNode {
+  return (
+    <>
+      <Forms structure={structure} />
+      {structure.spline && <Spline run={run} spline={structure.spline} />}
+      {structure.collapse && <ClassMeans records={structure.collapse} />}
+    </>
+  );
+}
+
+const columns: Column<ClosedFormRecord>[] = [
+  {
+    id: 'title',
+    title: 'Statement',
+    cell: (form) => <span class="prose">{form.title}</span>,
+    sortBy: (form) => form.title,
+  },
+  {
+    id: 'applies',
+    title: 'Here',
+    cell: (form) => (
+      <span class={form.applies ? 'applies' : 'muted'}>
+        {form.applies && <Icon name="check" />} {form.applies ? 'applies' : 'does not apply'}
+      </span>
+    ),
+    sortBy: (form) => (form.applies ? 0 : 1),
+  },
+  { id: 'reason', title: 'Why', cell: (form) => <span class="prose">{form.reason}</span> },
+  {
+    id: 'value',
+    title: 'Its value',
+    hint: 'Optimal objective by the formula, at the beta of this run, in the units of the training program.',
+    numeric: true,
+    cell: (form) => (form.objective === undefined ? '–' : <Num value={form.objective} digits={8} />),
+  },
+  {
+    id: 'solver',
+    title: 'Solver',
+    hint: 'The same problem by the general solver.',
+    numeric: true,
+    cell: (form) => (form.solverObjective === undefined ? '–' : <Num value={form.solverObjective} digits={8} />),
+  },
+  {
+    id: 'difference',
+    title: 'Difference',
+    hint: 'Relative.',
+    numeric: true,
+    cell: (form) => (form.difference === undefined ? '–' : <Num value={form.difference} digits={2} />),
+  },
+];
+
+function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
+  const applying = structure.forms.filter((form) => form.applies);
+  return (
+    <Section
+      title="Closed forms"
+      wide
+      hint={
+        structure.forms.length === 0
+          ? undefined
+          : applying.length === 0
+            ? 'None applies: these data have no special structure that gives the optimum in closed form.'
+            : `${formatInteger(applying.length)} of ${formatCount(structure.forms.length, 'statement')} ${applying.length === 1 ? 'applies' : 'apply'} to the training rows as the network sees them.`
+      }
+    >
+      {structure.forms.length > 0 && (
+        <PagedTable<ClosedFormRecord>
+          caption="Closed forms and whether they apply"
+          hideCaption
+          rows={structure.forms}
+          columns={columns}
+          rowKey={(form) => form.id}
+          initialSort={{ column: 'applies', descending: false }}
+        />
+      )}
+      {structure.notes.length > 0 && (
+        <ul class="notes" aria-label="Notes on the structure">
+          {structure.notes.map((note) => (
+            <li key={note}>
+              <Icon name="info" /> {note}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+function Spline({ run, spline }: { readonly run: RunRecord; readonly spline: SplineRecord }): VNode {
+  const fit = useMemo(() => splineChart(run, spline), [run, spline]);
+  const dual = useMemo(() => dualChart(spline), [spline]);
+  const { regularized } = spline;
+  const gap = (spline.objective - spline.dualBound) / Math.max(Math.abs(spline.objective), 1e-300);
+  const facts: Fact[] = [
+    { name: 'Objective, bias free', value: <Num value={spline.objective} digits={8} /> },
+    {
+      name: 'Proven lower bound',
+      value: <Num value={spline.dualBound} digits={8} />,
+      hint: `Relative gap ${formatNumber(Math.max(0, gap), 2)}.`,
+    },
+    {
+      name: 'No kink from beta',
+      value: <Num value={spline.betaMax} />,
+      hint: 'Smallest beta at which the constant fit is optimal.',
+    },
+    ...(regularized
+      ? [
+          {
+            name: 'Objective, bias in the norm',
+            value: <Num value={regularized.objective} digits={8} />,
+            hint: 'Never smaller: the bias costs as well, and there is no free offset.',
+          },
+          {
+            name: 'Its kinks',
+            value: `${formatCount(regularized.kinks.length, 'kink')}, ${regularized.kinkDistance < 1e-9 ? 'at data points here' : `up to ${formatPercent(regularized.kinkDistance, 2)} of the span off the data`}`,
+          },
+        ]
+      : []),
+    {
+      name: 'Sum of |slope changes|',
+      value: <Num value={totalChange(spline)} />,
+      hint: 'Of the free-bias fit, in original units.',
+    },
+    {
+      name: 'Interpolation limit',
+      value: (
+        <>
+          <Num value={spline.interpolation.norm} /> with {formatCount(spline.interpolation.kinks.length, 'kink')}
+        </>
+      ),
+      hint: 'The least norm of a function through all points, which beta → 0 tends to: the linear spline through the data.',
+    },
+  ];
+  return (
+    <Section title={`A spline in ${spline.feature}`} wide>
+      <Facts facts={facts} />
+      {spline.repeated.abscissae > 0 && (
+        <p class="muted">
+          {formatCount(spline.repeated.abscissae, 'value')} of {spline.feature} occur in several rows
+          {spline.repeated.conflicting > 0
+            ? `, ${formatCount(spline.repeated.conflicting, 'of them with different targets', 'of them with different targets')}: no function goes through those, so the interpolation limit takes their mean.`
+            : ', always with the same target.'}
+        </p>
+      )}
+      <div class="grid">
+        <Chart spec={fit} />
+        <Chart spec={dual} />
+      </div>
+      <KinkTable spline={spline} />
+    </Section>
+  );
+}
+
+function KinkTable({ spline }: { readonly spline: SplineRecord }): VNode | null {
+  if (spline.kinks.length === 0) return null;
+  type Kink = SplineRecord['kinks'][number];
+  return (
+    <PagedTable<Kink>
+      caption="Kinks of the free-bias fit"
+      rows={spline.kinks}
+      rowKey={(kink) => kink.at}
+      pageSize={10}
+      columns={[
+        {
+          id: 'at',
+          title: spline.feature,
+          numeric: true,
+          cell: (kink) => <Num value={kink.at} digits={7} />,
+          sortBy: (kink) => kink.at,
+        },
+        {
+          id: 'change',
+          title: 'Change of slope',
+          numeric: true,
+          cell: (kink) => <Num value={kink.change} />,
+          sortBy: (kink) => Math.abs(kink.change),
+        },
+      ]}
+    />
+  );
+}
+
+function ClassMeans({ records }: { readonly records: readonly CollapseRecord[] }): VNode {
+  const { simplexCosine, classes } = records[0];
+  return (
+    <Section
+      title="Class means"
+      wide
+      hint={`Cosines between the means of the ${formatCount(classes.length, 'class', 'classes')}, around their centre, on the training rows. In a simplex every pair has ${formatNumber(simplexCosine, 4)}; ${classes.length === 2 ? 'two means are always opposite' : 'neural collapse tends there'}.`}
+    >
+      <div class="grid">
+        {records.map((record) => (
+          <CosineTable key={record.source} record={record} />
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+const shownClasses = 12;
+
+function CosineTable({ record }: { readonly record: CollapseRecord }): VNode {
+  const name = collapseNames[record.source];
+  const classes = record.classes.slice(0, shownClasses);
+  return (
+    <div>
+      <h3>{name}</h3>
+      <p class="chart-summary">
+        {formatCount(record.features, 'feature')}: {collapseWords(record)}
+      </p>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label={`Cosines: ${name}`}>
+        <table class="matrix">
+          <caption class="visually-hidden">Cosines between class means: {name}</caption>
+          <thead>
+            <tr>
+              <td />
+              {classes.map((title) => (
+                <th scope="col" key={title}>
+                  {title}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {classes.map((title, a) => (
+              <tr key={title}>
+                <th scope="row">{title}</th>
+                {classes.map((other, b) => (
+                  <td class="numeric" key={other}>
+                    <Num value={record.cosines[a][b]} digits={3} />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {record.classes.length > classes.length && (
+        <p class="muted">
+          The first {shownClasses} of {record.classes.length} classes.
+        </p>
+      )}
+    </div>
+  );
+}

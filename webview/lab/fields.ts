@@ -1,0 +1,134 @@
+import type { LabPage } from '../../src/shared/lab.ts';
+
+/** A field of a page's form. */
+export type Field = { readonly key: string; readonly label: string; readonly hint: string } & (
+  | { readonly kind: 'integer' | 'number' | 'text' }
+  /** Numbers or names with commas between them. */
+  | { readonly kind: 'numbers' | 'names' }
+  | { readonly kind: 'check' }
+  | { readonly kind: 'choice'; readonly choices: readonly { readonly value: string; readonly label: string }[] }
+);
+
+const width: Field = {
+  key: 'widths',
+  kind: 'numbers',
+  label: 'Widths',
+  hint: 'Neurons per hidden layer, with commas.',
+};
+const seeds: Field = { key: 'seeds', kind: 'integer', label: 'Starts', hint: 'Random starts per width.' };
+const activation: Field = {
+  key: 'activation',
+  kind: 'choice',
+  label: 'Activation',
+  hint: '',
+  choices: [
+    { value: 'relu', label: 'ReLU' },
+    { value: 'erf', label: 'erf (smooth)' },
+  ],
+};
+const layers: Field = { key: 'hiddenLayers', kind: 'integer', label: 'Hidden layers', hint: '1 to 6.' };
+const steps: Field = { key: 'steps', kind: 'integer', label: 'Steps', hint: 'Steps of gradient descent.' };
+const rate: Field = {
+  key: 'rate',
+  kind: 'number',
+  label: 'Step size',
+  hint: 'As a share of the edge of stability 2 / λmax.',
+};
+const test: Field = {
+  key: 'testFraction',
+  kind: 'number',
+  label: 'Held out',
+  hint: 'Share of the rows kept for testing.',
+};
+const scale: Field = {
+  key: 'initScale',
+  kind: 'number',
+  label: 'Start size',
+  hint: 'Size of the weights at the start.',
+};
+const neurons: Field = { key: 'neurons', kind: 'integer', label: 'Neurons', hint: 'Neurons of the network.' };
+
+/** What one changes often; the rest is in `dataFields`. */
+export const pageFields: Record<LabPage, readonly Field[]> = {
+  kernel: [width, seeds, activation, layers],
+  sweep: [
+    width,
+    seeds,
+    steps,
+    rate,
+    activation,
+    layers,
+    {
+      key: 'start',
+      kind: 'choice',
+      label: 'Start',
+      hint: 'Outputs at the start: random, or zero.',
+      choices: [
+        { value: 'mirrored', label: 'zero (mirrored pairs)' },
+        { value: 'centered', label: 'zero (subtracted)' },
+        { value: 'random', label: 'random' },
+      ],
+    },
+    {
+      key: 'noise',
+      kind: 'number',
+      label: 'Label noise',
+      hint: 'Share of labels replaced in the noisy runs; 0: none.',
+    },
+    { key: 'rateSteps', kind: 'integer', label: 'Steps per grid cell', hint: 'For the grid of step sizes.' },
+    test,
+  ],
+  contrast: [
+    { key: 'width', kind: 'integer', label: 'Width', hint: 'Neurons of the wide network (even).' },
+    steps,
+    rate,
+    { key: 'beta', kind: 'number', label: 'β / β max', hint: 'Regularisation of the convex program.' },
+    test,
+  ],
+  flow: [neurons, seeds, scale, steps],
+  geometry: [{ key: 'features', kind: 'names', label: 'Features', hint: 'Two feature columns; empty: all.' }],
+};
+
+export const dataFields: readonly Field[] = [
+  { key: 'target', kind: 'text', label: 'Target', hint: 'Column to predict; empty: found by itself.' },
+  {
+    key: 'positive',
+    kind: 'text',
+    label: 'Class against the rest',
+    hint: 'Value of the target that becomes +1; empty: the target has two.',
+  },
+  { key: 'maxRows', kind: 'integer', label: 'Rows', hint: 'A seeded sample of at most this many; 0: all.' },
+  { key: 'seed', kind: 'integer', label: 'Seed', hint: 'For the sample, the split and the starts.' },
+  { key: 'standardize', kind: 'check', label: 'Standardise', hint: '' },
+  { key: 'bias', kind: 'check', label: 'Biases', hint: '' },
+];
+
+/** What a field shows for a value. */
+export function fieldText(value: unknown): string {
+  return Array.isArray(value)
+    ? value.join(', ')
+    : typeof value === 'string' || typeof value === 'number'
+      ? String(value)
+      : '';
+}
+
+/** The value that a text stands for, not yet checked; NaN where it is no number. */
+export function fieldValue(field: Field, text: string): unknown {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  switch (field.kind) {
+    case 'integer':
+    case 'number':
+      return text.trim() === '' ? NaN : Number(text);
+    case 'numbers':
+      return parts.map(Number);
+    case 'names':
+      return parts;
+    case 'text':
+    case 'choice':
+    case 'check':
+      return text.trim();
+  }
+}

@@ -1,0 +1,125 @@
+import type { ComponentChild, VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import * as v from 'valibot';
+import type { LabPage, LabSettings } from '../../src/shared/lab.ts';
+import { defaultLabSettings, labSettingsSchemas } from '../../src/shared/lab.ts';
+import { Button, Checkbox, Dropdown, TextField } from '../ui/controls.ts';
+import type { Field } from './fields.ts';
+import { dataFields, fieldText, fieldValue, pageFields } from './fields.ts';
+import { useLab } from './labContext.ts';
+
+/** The settings of a page: defaults, what the host suggests, and what was changed, in that order. Changes that do not hold are dropped. */
+export function settingsOf<P extends LabPage>(
+  page: P,
+  preset: object,
+  changed: Readonly<Record<string, unknown>> | undefined,
+): LabSettings[P] {
+  const schema = labSettingsSchemas[page];
+  let settings: Record<string, unknown> = { ...defaultLabSettings[page], ...preset };
+  for (const [key, value] of Object.entries(changed ?? {})) {
+    if (!(key in defaultLabSettings[page])) continue;
+    const next = { ...settings, [key]: value };
+    if (v.is(schema, next)) settings = next;
+  }
+  return settings as unknown as LabSettings[P];
+}
+
+/** The form of a page: fields with defaults, Run or Stop. */
+export function Form({ page }: { readonly page: LabPage }): VNode {
+  const { state, forms, setForm, send } = useLab();
+  const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
+  const settings = settingsOf(page, state.preset, forms[page]);
+  const busy = state.running !== null;
+  const mine = state.running === page;
+  const change = (field: Field, value: unknown): void => {
+    const parsed = v.safeParse(labSettingsSchemas[page], { ...settings, [field.key]: value });
+    const others = Object.fromEntries(Object.entries(problems).filter(([key]) => key !== field.key));
+    if (!parsed.success) {
+      const [issue] = parsed.issues;
+      setProblems({ ...others, [field.key]: `${field.label}: ${issue.message.replace('NaN', 'not a number')}` });
+      return;
+    }
+    setProblems(others);
+    setForm(page, { ...forms[page], [field.key]: value });
+  };
+  const control = (field: Field): ComponentChild => {
+    const value = (settings as unknown as Record<string, unknown>)[field.key];
+    if (field.kind === 'check') {
+      return <Checkbox label={field.label} checked={value === true} onToggle={(on) => change(field, on)} />;
+    }
+    if (field.kind === 'choice') {
+      return (
+        <Dropdown
+          label={field.label}
+          value={String(value)}
+          choices={field.choices}
+          disabled={busy}
+          onSelect={(chosen) => change(field, chosen)}
+        />
+      );
+    }
+    return (
+      <TextField
+        label={field.label}
+        value={fieldText(value)}
+        size={field.kind === 'numbers' || field.kind === 'text' || field.kind === 'names' ? 18 : 7}
+        disabled={busy}
+        onCommit={(text) => change(field, fieldValue(field, text))}
+      />
+    );
+  };
+  const list = (fields: readonly Field[]): VNode[] =>
+    fields.map((field) => (
+      <span class="lab-field" key={field.key} title={field.hint}>
+        {control(field)}
+      </span>
+    ));
+  return (
+    <section class="lab-form" aria-label="Settings">
+      <div class="lab-fields">{list(pageFields[page])}</div>
+      <details>
+        <summary>Rows and columns</summary>
+        <div class="lab-fields">{list(dataFields)}</div>
+      </details>
+      {Object.entries(problems).map(([key, problem]) => (
+        <p class="problem" role="alert" key={key}>
+          {problem}
+        </p>
+      ))}
+      <div class="row">
+        {mine ? (
+          <Button look="secondary" id={`stop-${page}`} onPress={() => send({ type: 'stop' })}>
+            Stop
+          </Button>
+        ) : (
+          <Button
+            look="primary"
+            id={`run-${page}`}
+            disabled={busy}
+            onPress={() => send({ type: 'run', request: { page, settings } as never })}
+          >
+            Run
+          </Button>
+        )}
+        {state.records[page] && (
+          <Button look="secondary" onPress={() => send({ type: 'exportRecord', page })}>
+            Export JSON
+          </Button>
+        )}
+        {forms[page] && Object.keys(forms[page]).length > 0 && (
+          <Button
+            look="secondary"
+            disabled={busy}
+            onPress={() => {
+              setProblems({});
+              setForm(page, {});
+            }}
+          >
+            Defaults
+          </Button>
+        )}
+        {busy && !mine && <span class="muted">Another page is running.</span>}
+      </div>
+    </section>
+  );
+}
