@@ -1,0 +1,131 @@
+import { createReferenceKernels } from '../../src/core/kernels/reference.ts';
+import { createKernels } from '../../src/core/kernels/createKernels.ts';
+import { solve } from '../../src/core/solver/solve.ts';
+import { sampleData, syntheticData } from './data.ts';
+import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';
+import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
+
+/** CPU seconds after which the first-order method is stopped. */
+const patience = 60;
+
+/** Semismooth Newton to gap 1e-6 against the accelerated proximal gradient method to gap 1e-4, same gates, same kernels. */
+export function benchGated(): void {
+  const kernels = createKernels();
+  const plain = createReferenceKernels();
+  const rows: string[][] = [];
+  const factors: number[] = [];
+  const sets: [BenchProblem['data'], number[]][] = [
+    [sampleData('diabetes'), [0.1, 0.01]],
+    [sampleData('breast_cancer'), [0.1, 0.01]],
+    [sampleData('sonar'), [0.1, 0.01]],
+    [sampleData('airfoil'), [0.01]],
+    [syntheticData(1797, 64), [0.1]],
+    [syntheticData(2000, 20), [0.01]],
+  ];
+  for (const [data, fractions] of sets) {
+    const base: BenchProblem = { data, gates: 500, model: 'gated-relu' };
+    const betaMax = betaMaxOf(base, kernels);
+    for (const fraction of fractions) {
+      const problem = benchProblem(base, fraction * betaMax);
+      solve(problem, { kernels }, cpuLimit(2)); // warms the code up
+      const newton = measured(() => solve(problem, { kernels }));
+      const onPlain = measured(() => solve(problem, { kernels: plain }, cpuLimit(patience)));
+      const loose = { ...problem, tolerance: 1e-4 };
+      const first = measured(() => solve(loose, { kernels, engine: 'first-order' }, cpuLimit(patience)));
+      const factor = first.cpu / newton.cpu;
+      if (fraction === 0.01) factors.push(factor);
+      const reached = first.value.relativeGap <= 1e-4;
+      rows.push([
+        `${data.name} ${data.X.rows} x ${data.X.cols + 1}`,
+        fraction.toString(),
+        newton.value.groups.length.toString(),
+        newton.value.iterations.toString(),
+        seconds(newton.cpu),
+        newton.value.relativeGap.toExponential(1),
+        onPlain.value.relativeGap <= 1e-6 ? ratio(onPlain.cpu / newton.cpu) : `> ${ratio(onPlain.cpu / newton.cpu)}`,
+        first.value.iterations.toString(),
+        `${reached ? '' : '> '}${seconds(first.cpu)}`,
+        first.value.relativeGap.toExponential(1),
+        `${reached ? '' : '> '}${ratio(factor)}`,
+      ]);
+    }
+  }
+  table(
+    [
+      'data (500 gates)',
+      'beta/max',
+      'active',
+      'steps',
+      'Newton',
+      'gap',
+      'TS kernels /',
+      'iterations',
+      'first order',
+      'gap',
+      'ratio',
+    ],
+    rows,
+  );
+  console.log(`Median ratio at beta = 0.01 beta_max: ${ratio(median(factors))} (Newton to 1e-6, first order to 1e-4).`);
+  kernels.dispose();
+}
+
+/** A change of beta by a factor of two: warm-started solves, as the panel does them. */
+export function benchResolve(): void {
+  const kernels = createKernels();
+  const rows: string[][] = [];
+  for (const data of [syntheticData(500, 10), sampleData('diabetes'), sampleData('breast_cancer')]) {
+    const base: BenchProblem = { data, gates: 500, model: 'gated-relu' };
+    const betaMax = betaMaxOf(base, kernels);
+    for (const fraction of [0.1, 0.02]) {
+      const start = solve(benchProblem(base, fraction * betaMax), { kernels });
+      for (const factor of [0.5, 2]) {
+        const problem = benchProblem(base, factor * fraction * betaMax);
+        const cold = measured(() => solve(problem, { kernels }));
+        const times: number[] = [];
+        const walls: number[] = [];
+        let { value } = cold;
+        for (let k = 0; k < 7; k++) {
+          const warm = measured(() => solve(problem, { kernels, warm: start.warm }));
+          times.push(warm.cpu);
+          walls.push(warm.wall);
+          value = warm.value;
+        }
+        rows.push([
+          `${data.name} ${data.X.rows} x ${data.X.cols + 1}`,
+          `${fraction} -> ${fraction * factor}`,
+          value.groups.length.toString(),
+          value.iterations.toString(),
+          seconds(median(times)),
+          seconds(median(walls)),
+          value.relativeGap.toExponential(1),
+          seconds(cold.cpu),
+        ]);
+      }
+    }
+  }
+  table(['data (500 gates)', 'beta/max', 'active', 'steps', 'CPU', 'wall', 'gap', 'from scratch'], rows);
+  kernels.dispose();
+}
+
+/** Memory over many re-solves of one problem. */
+export function benchMemory(): void {
+  const kernels = createKernels();
+  const data = syntheticData(200, 6);
+  const base: BenchProblem = { data, gates: 100, model: 'gated-relu' };
+  const betaMax = betaMaxOf(base, kernels);
+  let warm: unknown;
+  const run = (k: number): void => {
+    warm = solve(benchProblem(base, betaMax * (0.05 + 0.2 * ((k * 0.618) % 1))), { kernels, warm }).warm;
+  };
+  for (let k = 0; k < 100; k++) run(k);
+  globalThis.gc?.();
+  const [held, resident] = [kernels.bytesInUse, process.memoryUsage().rss];
+  for (let k = 0; k < 1000; k++) run(k);
+  globalThis.gc?.();
+  const grown = (process.memoryUsage().rss - resident) / 2 ** 20;
+  console.log(
+    `1000 re-solves: kernels hold ${kernels.bytesInUse} bytes (before: ${held}), process ${grown.toFixed(1)} MiB more.`,
+  );
+  kernels.dispose();
+}

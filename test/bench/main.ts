@@ -1,0 +1,36 @@
+// `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
+import { benchGated, benchMemory, benchResolve } from './gatedSection.ts';
+import { benchKernels } from './kernelSection.ts';
+import { benchPeers } from './peerSection.ts';
+import { benchAdaptive, benchCones } from './reluSection.ts';
+import { benchScale, benchThreads } from './scaleSection.ts';
+import { printMachine } from './timing.ts';
+
+const sections: Readonly<Record<string, { readonly title: string; readonly run: () => void | Promise<void> }>> = {
+  kernels: { title: 'Kernels against their TypeScript twins and ml-matrix', run: benchKernels },
+  threads: { title: 'Two threads against one', run: benchThreads },
+  gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
+  resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
+  memory: { title: 'Memory over 1000 re-solves', run: benchMemory },
+  cones: { title: 'ReLU on sampled gates', run: benchCones },
+  adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
+  scale: { title: 'Large data', run: benchScale },
+  peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
+};
+
+async function main(names: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => !(name in sections));
+  if (unknown !== undefined) {
+    console.error(`There is no section "${unknown}"; there are ${Object.keys(sections).join(', ')}.`);
+    process.exitCode = 2;
+    return;
+  }
+  printMachine();
+  for (const name of names.length > 0 ? names : Object.keys(sections)) {
+    const { title, run } = sections[name];
+    console.log(`\n== ${name}: ${title}\n`);
+    await run();
+  }
+}
+
+void main(process.argv.slice(2));

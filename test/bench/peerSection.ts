@@ -1,0 +1,251 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { distinctGates } from '../../src/core/arrangement/patterns.ts';
+import { certifyGated, type GateBlock } from '../../src/core/certificate/gatedCertificate.ts';
+import { createKernels } from '../../src/core/kernels/createKernels.ts';
+import type { Kernels } from '../../src/core/kernels/kernels.ts';
+import { type DenseMatrix, denseMatrix, fromRows, toRows } from '../../src/core/linalg/matrix.ts';
+import { networkObjective } from '../../src/core/network/evaluate.ts';
+import { createDatafit } from '../../src/core/problem/datafit.ts';
+import type { Problem } from '../../src/core/problem/problem.ts';
+import { createRng } from '../../src/core/random/rng.ts';
+import type { Solution } from '../../src/core/solver/solution.ts';
+import { solve } from '../../src/core/solver/solve.ts';
+import { type BenchData, sampleClasses, sampleData, syntheticData } from './data.ts';
+import { benchProblem } from './problems.ts';
+import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
+
+/** CPU seconds that a peer's longest run may take, about. */
+const patience = 12;
+const targets = [1e-2, 1e-3, 1e-4, 1e-6];
+
+const python = process.env.PYTHON ?? 'python3';
+
+interface PeerAnswer {
+  readonly peakBytes: number;
+  readonly points: readonly { readonly cpu: number; readonly label: string; readonly weights: unknown }[];
+}
+
+function peerImports(module: string): boolean {
+  return spawnSync(python, ['-c', `import ${module}`]).status === 0;
+}
+
+function runPeer(task: Record<string, unknown>): PeerAnswer | undefined {
+  const folder = mkdtempSync(path.join(tmpdir(), 'peer-'));
+  try {
+    const [input, output] = [path.join(folder, 'task.json'), path.join(folder, 'answer.json')];
+    writeFileSync(input, JSON.stringify(task));
+    const script = path.resolve('test/bench/peers/runPeer.py');
+    spawnSync(python, [script, input, output], {
+      timeout: 1000 * 6 * patience,
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    return existsSync(output) ? (JSON.parse(readFileSync(output, 'utf8')) as PeerAnswer) : undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Gates that both sides get: Gaussian directions, duplicates and empty patterns left out. */
+function gaussianGates(X: DenseMatrix, count: number): DenseMatrix {
+  const rng = createRng(778);
+  const gates = denseMatrix(count, X.cols);
+  for (let i = 0; i < gates.data.length; i++) gates.data[i] = rng.normal();
+  return distinctGates(X, gates).gates;
+}
+
+/** Least CPU seconds among the points with at most the excess. */
+function timeTo(points: readonly { readonly cpu: number; readonly excess: number }[], excess: number): number {
+  return Math.min(Infinity, ...points.filter((p) => p.excess <= excess).map((p) => p.cpu));
+}
+
+function ownTimes(problem: Problem, kernels: Kernels): { readonly times: number[]; readonly best: Solution } {
+  solve(problem, { kernels, certifySeconds: 0 }, cpuLimit(2));
+  const times = targets.map((tolerance) => {
+    const { value, cpu } = measured(() =>
+      solve({ ...problem, tolerance }, { kernels, certifySeconds: 0 }, cpuLimit(60)),
+    );
+    return value.relativeGap <= tolerance ? cpu : Infinity;
+  });
+  return { times, best: solve({ ...problem, tolerance: 1e-9 }, { kernels, certifySeconds: 0 }, cpuLimit(60)) };
+}
+
+/**
+ * scnn's gated solver on the same X, y, gates and beta (in its scaling n c lambda): our time to a certified gap against its time to
+ * that excess over the true optimum, which it does not know itself.
+ */
+function benchGatedPeer(): void {
+  const kernels = createKernels();
+  const rows: string[][] = [];
+  const factors: number[][] = targets.map(() => []);
+  const cases: [BenchData, number, number[]][] = [
+    [sampleData('breast_cancer'), 100, [1e-2, 1e-3, 1e-4]],
+    [sampleData('ionosphere'), 100, [1e-3, 1e-4]],
+    [sampleData('sonar'), 100, [1e-4]],
+    [sampleData('diabetes'), 100, [1e-3, 1e-4]],
+    [sampleData('airfoil'), 100, [1e-4]],
+    [sampleData('winequality_white'), 50, [1e-4]],
+    [sampleData('iris', 100), 50, [1e-4]],
+    [sampleClasses('wine'), 50, [1e-3]],
+  ];
+  for (const [data, count, lambdas] of cases) {
+    const { X, y } = data;
+    const c = y.cols;
+    const gates = gaussianGates(X, count);
+    for (const lambda of lambdas) {
+      const beta = lambda * X.rows * c;
+      const problem = { ...benchProblem({ data, gates, model: 'gated-relu', bias: 'none' }, beta), outputs: c };
+      const { times, best } = ownTimes(problem, kernels);
+      const points: { cpu: number; excess: number }[] = [];
+      let peak = 0;
+      for (const dtype of ['float32', 'float64']) {
+        const answer = runPeer({
+          peer: 'scnn-gated',
+          X: toRows(X),
+          y: toRows(y),
+          gates: toRows(gates),
+          beta,
+          seconds: patience,
+          dtype,
+        });
+        for (const { cpu, weights } of answer?.points ?? []) {
+          points.push({ cpu, excess: gatedObjective(problem, gates, weights as number[][][]) / best.objective - 1 });
+        }
+        peak = Math.max(peak, answer?.peakBytes ?? 0);
+      }
+      const peer = targets.map((t) => timeTo(points, t));
+      targets.forEach((_, k) => {
+        // a target that the peer did not reach counts with the time it was given
+        factors[k].push((Number.isFinite(peer[k]) ? peer[k] : patience) / times[k]);
+      });
+      rows.push([
+        `${data.name} ${X.rows} x ${X.cols}${c > 1 ? ` x ${c}` : ''}, ${gates.rows}`,
+        lambda.toExponential(0),
+        best.groups.length.toString(),
+        best.relativeGap.toExponential(0),
+        ...targets.map((_, k) => `${seconds(times[k])} / ${seconds(peer[k])}`),
+        `${(peak / 2 ** 20).toFixed(0)} MiB`,
+      ]);
+    }
+  }
+  table(
+    [
+      'data, gates',
+      'lambda',
+      'active',
+      'truth',
+      ...targets.map((t) => `ours / scnn to ${t.toExponential(0)}`),
+      'its memory',
+    ],
+    rows,
+  );
+  const line = targets.map(
+    (t, k) => `${t.toExponential(0)}: ${ratio(median(factors[k]))} (least ${ratio(Math.min(...factors[k]))})`,
+  );
+  console.log(`\nscnn / ours, median: ${line.join(', ')}. What it did not reach counts as ${patience} s.`);
+  console.log(`This process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB at most.\n`);
+  kernels.dispose();
+}
+
+/** Objective of scnn's blocks (c x P x d) by our certificate. */
+function gatedObjective(
+  problem: Problem,
+  gates: DenseMatrix,
+  weights: readonly (readonly (readonly number[])[])[],
+): number {
+  const { X, y, outputs: c, beta } = problem;
+  const { patterns } = distinctGates(X, gates);
+  const blocks: GateBlock[] = Array.from({ length: gates.rows }, (_, gate) => ({
+    gate,
+    vector: Float64Array.from({ length: X.cols * c }, (__, i) => weights[i % c][gate][Math.floor(i / c)]),
+  }));
+  const datafit = createDatafit(problem.loss, y, c);
+  return certifyGated({ X, patterns, datafit, beta, penalty: problem.outputPenalty, blocks }).objective;
+}
+
+/** The cone program: scnn's augmented Lagrangian and an interior-point method through cvxpy. */
+function benchConePeers(withScnn: boolean, withCvxpy: boolean): void {
+  const kernels = createKernels();
+  const rows: string[][] = [];
+  const cases: [BenchData, number, number][] = [
+    [syntheticData(100, 5), 40, 1e-3],
+    [sampleData('iris', 100), 30, 1e-3],
+    [sampleData('diabetes', 200), 40, 1e-3],
+    [sampleData('breast_cancer', 200), 30, 1e-3],
+    [syntheticData(1000, 10), 200, 1e-3],
+  ];
+  for (const [data, count, lambda] of cases) {
+    const { X, y } = data;
+    const gates = gaussianGates(X, count);
+    const beta = lambda * X.rows;
+    const problem = benchProblem({ data, gates, model: 'relu', bias: 'none' }, beta);
+    const { times, best } = ownTimes(problem, kernels);
+    const task = { X: toRows(X), y: toRows(y), gates: toRows(gates), beta, seconds: patience };
+    const excesses = (answer: PeerAnswer | undefined, objective: (weights: never) => number) =>
+      (answer?.points ?? []).map((p) => ({ cpu: p.cpu, excess: objective(p.weights as never) / best.objective - 1 }));
+    const al =
+      withScnn && X.rows < 500
+        ? excesses(runPeer({ ...task, peer: 'scnn-relu', dtype: 'float64' }), reluObjective(problem))
+        : [];
+    const ip = withCvxpy
+      ? excesses(runPeer({ ...task, peer: 'cvxpy', solver: 'CLARABEL' }), coneObjective(problem))
+      : [];
+    rows.push([
+      `${data.name} ${X.rows} x ${X.cols}, ${gates.rows}`,
+      best.groups.length.toString(),
+      best.relativeGap.toExponential(0),
+      ...targets.map((t, k) => `${seconds(times[k])} / ${seconds(timeTo(al, t))}`),
+      ip.length === 0 ? '-' : seconds(ip[0].cpu),
+      ip.length === 0 ? '-' : ip[0].excess.toExponential(0),
+    ]);
+  }
+  table(
+    [
+      'cone program, gates',
+      'neurons',
+      'truth',
+      ...targets.map((t) => `ours / scnn to ${t.toExponential(0)}`),
+      'Clarabel',
+      'its excess',
+    ],
+    rows,
+  );
+  kernels.dispose();
+}
+
+function reluObjective(problem: Problem): (weights: { readonly W1: number[][]; readonly W2: number[][] }) => number {
+  return ({ W1, W2 }) => {
+    const [inner, outer] = [fromRows(W1, problem.X.cols), fromRows(W2)];
+    const m = inner.rows;
+    const transposed = denseMatrix(m, 1, outer.data.slice());
+    const network = { W1: inner, b1: new Float64Array(m), W2: transposed, b2: new Float64Array(1) };
+    const datafit = createDatafit(problem.loss, problem.y, 1);
+    return networkObjective(network, problem.X, datafit, problem.beta, problem.outputPenalty, problem.bias);
+  };
+}
+
+/** Objective of the network made of the cone program's blocks. */
+function coneObjective(problem: Problem): (weights: { readonly v: number[][]; readonly w: number[][] }) => number {
+  return ({ v, w }) => {
+    const W1: number[][] = [];
+    const W2: number[][] = [[]];
+    [v, w].forEach((blocks, k) => {
+      for (const u of blocks) {
+        const scale = Math.sqrt(Math.hypot(...u)) || 1;
+        W1.push(u.map((x) => x / scale));
+        W2[0].push(k === 0 ? scale : -scale);
+      }
+    });
+    return reluObjective(problem)({ W1, W2 });
+  };
+}
+
+export function benchPeers(): void {
+  const [scnn, cvxpy] = [peerImports('scnn.optimize'), peerImports('cvxpy')];
+  if (!scnn) console.log(`${python} has no scnn: see test/bench/peers/README.md (PYTHON names another interpreter).`);
+  if (!cvxpy) console.log(`${python} has no cvxpy.`);
+  if (scnn) benchGatedPeer();
+  if (scnn || cvxpy) benchConePeers(scnn, cvxpy);
+}

@@ -1,0 +1,115 @@
+"""Runs a peer on one problem and reports the points it reaches and the CPU seconds they took.
+
+usage: runPeer.py TASK.json ANSWER.json
+
+TASK: {"peer": "scnn-gated" | "scnn-relu" | "cvxpy", "X": n rows, "y": n rows of c, "gates": P rows of d, "beta": number,
+       "seconds": CPU seconds to spend, "dtype": "float32" | "float64", "solver": name of the cvxpy solver}
+ANSWER: {"peakBytes": number, "points": [{"cpu": seconds, "label": text, "weights": ...}]}
+  scnn-gated: weights is c x P x d, the blocks of the gated program
+  scnn-relu:  weights is {"W1": m x d, "W2": c x m}, the network
+  cvxpy:      weights is {"v": P x d, "w": P x d}, the blocks of either sign
+
+Objectives are not reported: the caller computes them.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import numpy as np  # noqa: E402  (after the thread settings)
+
+
+def scnn(task, relu):
+    import torch
+    from scnn.metrics import Metrics
+    from scnn.models import ConvexGatedReLU, ConvexReLU
+    from scnn.optimize import optimize_model
+    from scnn.regularizers import NeuronGL1
+    from scnn.solvers import AL, RFISTA
+
+    torch.set_num_threads(1)
+    X, y = np.asarray(task["X"]), np.asarray(task["y"])
+    gates = np.asarray(task["gates"]).T
+    n, c = y.shape
+    # Their loss is averaged over rows and outputs and halved.
+    penalty = NeuronGL1(task["beta"] / (n * c))
+
+    def run(solver_of):
+        model = (ConvexReLU if relu else ConvexGatedReLU)(gates, c=c)
+        begin = time.process_time()
+        result, _ = optimize_model(
+            model,
+            solver_of(model),
+            Metrics(metric_freq=10**9),
+            X,
+            y,
+            regularizer=penalty,
+            return_convex=not relu,
+            unitize_data=False,
+            dtype=task["dtype"],
+        )
+        return result, time.process_time() - begin
+
+    def settings():
+        if relu:
+            updates = 1
+            while True:
+                yield f"{updates} updates", lambda m: AL(m, max_dual_iters=updates, constraint_tol=1e-9)
+                updates *= 2
+        else:
+            iterations = 16
+            while True:
+                yield f"{iterations} iterations", lambda m: RFISTA(m, max_iters=iterations, tol=1e-30)
+                iterations = int(iterations * 1.5)
+
+    run(lambda m: AL(m, max_primal_iters=2, max_dual_iters=1) if relu else RFISTA(m, max_iters=2))  # loads what is loaded late
+    spent = 0.0
+    for label, solver_of in settings():
+        result, cpu = run(solver_of)
+        spent += cpu
+        parameters = [np.asarray(p, dtype=float) for p in result.parameters]
+        weights = {"W1": parameters[0].tolist(), "W2": parameters[1].tolist()} if relu else parameters[0].tolist()
+        yield {"cpu": cpu, "label": label, "weights": weights}
+        # The longest run is about a third of all of them together.
+        if spent > 3 * task["seconds"]:
+            return
+
+
+def cvxpy(task):
+    import cvxpy as cp
+
+    X, y = np.asarray(task["X"]), np.asarray(task["y"])[:, 0]
+    D = (X @ np.asarray(task["gates"]).T >= 0).astype(float)
+    P, d = D.shape[1], X.shape[1]
+    begin = time.process_time()
+    v, w = cp.Variable((P, d)), cp.Variable((P, d))
+    fit = cp.sum(cp.multiply(D, X @ (v - w).T), axis=1)
+    signs = 2 * D - 1
+    cones = [cp.multiply(signs, X @ v.T) >= 0, cp.multiply(signs, X @ w.T) >= 0]
+    norms = cp.sum(cp.norm(v, 2, axis=1)) + cp.sum(cp.norm(w, 2, axis=1))
+    program = cp.Problem(cp.Minimize(cp.sum_squares(fit - y) / 2 + task["beta"] * norms), cones)
+    program.solve(solver=task["solver"])
+    cpu = time.process_time() - begin
+    weights = {"v": v.value.tolist(), "w": w.value.tolist()}
+    yield {"cpu": cpu, "label": program.status, "weights": weights}
+
+
+def main():
+    with open(sys.argv[1]) as file:
+        task = json.load(file)
+    peer = task["peer"]
+    points = []
+    for point in cvxpy(task) if peer == "cvxpy" else scnn(task, peer == "scnn-relu"):
+        points.append(point)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        # Written anew after each point, so that a run that is cut off leaves what it had.
+        with open(sys.argv[2], "w") as file:
+            json.dump({"peakBytes": peak, "points": points}, file)
+
+
+main()

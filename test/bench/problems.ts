@@ -1,0 +1,39 @@
+import type { DenseMatrix } from '../../src/core/linalg/matrix.ts';
+import type { Arrangements, BiasMode, ModelName, Problem } from '../../src/core/problem/problem.ts';
+import type { Kernels } from '../../src/core/kernels/kernels.ts';
+import { solve } from '../../src/core/solver/solve.ts';
+import type { BenchData } from './data.ts';
+
+export interface BenchProblem {
+  readonly data: BenchData;
+  readonly gates: number | DenseMatrix;
+  readonly model: ModelName;
+  readonly bias?: BiasMode;
+  readonly tolerance?: number;
+}
+
+/** A squared-loss problem on the data; gates are sampled with seed 1 unless given. */
+export function benchProblem(
+  { data, gates, model, bias = 'regularized', tolerance = 1e-6 }: BenchProblem,
+  beta: number,
+): Problem {
+  const arrangements: Arrangements =
+    typeof gates === 'number' ? { kind: 'sampled', count: gates, seed: 1 } : { kind: 'given', gates };
+  return {
+    X: data.X,
+    y: data.y,
+    outputs: 1,
+    model,
+    loss: 'squared',
+    beta,
+    arrangements,
+    outputPenalty: 'per-output',
+    bias,
+    tolerance,
+  };
+}
+
+/** Smallest beta with the zero network as its answer, over the gates of the problem. */
+export function betaMaxOf(problem: BenchProblem, kernels: Kernels): number {
+  return solve(benchProblem(problem, 1e12), { kernels, certifySeconds: 0 }).betaMax;
+}

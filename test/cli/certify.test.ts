@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { onnxModel } from '../../src/core/export/onnx.ts';
+import { denseMatrix } from '../../src/core/linalg/matrix.ts';
+import { readNetwork } from '../../src/core/network/import/readNetwork.ts';
+import { createRng } from '../../src/core/random/rng.ts';
+import { runProgram } from './program.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function file(name: string, content: unknown): string {
+  const full = path.join(folder, name);
+  writeFileSync(full, content instanceof Uint8Array || typeof content === 'string' ? content : JSON.stringify(content));
+  return full;
+}
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/reference/${name}`, import.meta.url));
+const problem = fixture('global_t06_rand_n12_d3.problem.json');
+const { objective: optimum } = JSON.parse(readFileSync(fixture('global_t06_rand_n12_d3.expected.json'), 'utf8')) as {
+  objective: number;
+};
+
+interface Certificate {
+  readonly format: string;
+  readonly objective: number;
+  readonly balancedObjective: number;
+  readonly mergedObjective: number;
+  readonly neurons: number;
+  readonly mergedNeurons: number;
+  readonly lowerBound: number;
+  readonly relativeGap: number;
+  readonly atMostPercentAbove: number;
+  readonly proof: string;
+  readonly maxDualConstraint: number;
+  readonly searchEstimate: number;
+  readonly bestFound?: number;
+  readonly suggestedNeuron?: {
+    readonly direction: number[];
+    readonly bias: number;
+    readonly sign: number;
+    readonly output: number;
+    readonly size: number;
+    readonly decrease: number;
+  };
+  readonly summary: string;
+  readonly network: { readonly W1: number[][]; readonly b1: number[]; readonly w2: number[]; readonly b2: number };
+}
+
+async function certify(...args: string[]): Promise<Certificate> {
+  const { status, stdout, stderr } = await runProgram(['certify', ...args]);
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as Certificate;
+}
+
+const solved = path.join(folder, 'solved.json');
+async function optimalNetwork(): Promise<Certificate['network']> {
+  const { status, stderr } = await runProgram(['solve', problem, '--out', solved]);
+  assert.equal(status, 0, stderr);
+  return (JSON.parse(readFileSync(solved, 'utf8')) as { network: Certificate['network'] }).network;
+}
+
+test('the optimum is proven to be one', async () => {
+  await optimalNetwork();
+  const c = await certify(problem, solved);
+  assert.equal(c.format, 'convexnet-certificate/1');
+  assert.equal(c.proof, 'exact');
+  assert.ok(Math.abs(c.objective - optimum) <= 1e-8 * optimum);
+  assert.ok(Math.abs(c.lowerBound - optimum) <= 1e-6 * optimum);
+  assert.ok(c.lowerBound <= c.mergedObjective);
+  assert.equal(c.suggestedNeuron, undefined);
+  assert.match(c.summary, /above the best possible/);
+});
+
+test('a split and unbalanced optimum is put together again, from JSON and from ONNX', async () => {
+  const { W1, w2 } = await optimalNetwork();
+  // every neuron as two of different scale
+  const split = {
+    W1: W1.flatMap((w) => [w.map((x) => 5 * x), w.map((x) => 0.1 * x)]),
+    b1: W1.flatMap(() => [0, 0]),
+    w2: w2.flatMap((a) => [0.3 * (a / 5), 0.7 * (a / 0.1)]),
+    b2: 0,
+  };
+  const name = file('split.json', split);
+  const onnx = file(
+    'split.onnx',
+    onnxModel(readNetwork(readFileSync(name), name), {
+      inputs: ['a', 'b', 'c'],
+      outputs: ['y'],
+      description: '',
+      producerVersion: '1',
+    }),
+  );
+  for (const network of [name, onnx]) {
+    const c = await certify(problem, network);
+    assert.equal(c.neurons, 2 * W1.length);
+    assert.equal(c.mergedNeurons, W1.length);
+    assert.ok(c.objective > 1.5 * optimum);
+    assert.ok(c.balancedObjective <= c.objective && c.mergedObjective <= c.balancedObjective * (1 + 1e-12));
+    assert.ok(Math.abs(c.mergedObjective - optimum) <= 1e-8 * optimum);
+    assert.ok(c.relativeGap < 1e-6);
+  }
+});
+
+test('a network as gradient descent leaves it: valid bounds, and the suggested neuron brings what it says', async () => {
+  const { W1, w2 } = await optimalNetwork();
+  const rng = createRng(2);
+  const poor = { W1: W1.map((w) => w.map((x) => x + 0.3 * rng.normal())), w2: w2.map((a) => 0.8 * a) };
+  const name = file('poor.json', poor);
+  const own = await certify(problem, name, '--no-solve');
+  assert.equal(own.bestFound, undefined);
+  assert.ok(own.lowerBound <= optimum * (1 + 1e-9));
+  assert.ok(own.mergedObjective >= optimum);
+  assert.ok(own.maxDualConstraint >= own.searchEstimate);
+  const neuron = own.suggestedNeuron!;
+  assert.ok(neuron.decrease > 0);
+  const root = Math.sqrt(neuron.size);
+  const grown = {
+    W1: [...own.network.W1, neuron.direction.map((x) => root * x)],
+    w2: [...own.network.w2, neuron.sign * root],
+  };
+  const after = await certify(problem, file('grown.json', grown), '--no-solve');
+  assert.ok(Math.abs(after.objective - (own.mergedObjective - neuron.decrease)) <= 1e-9 * own.mergedObjective);
+
+  const better = await certify(problem, name);
+  assert.ok(Math.abs(better.bestFound! - optimum) <= 1e-6 * optimum);
+  assert.ok(better.lowerBound >= optimum * (1 - 1e-6) && better.lowerBound <= optimum * (1 + 1e-9));
+  const percent = (100 * (better.mergedObjective - better.lowerBound)) / better.lowerBound;
+  assert.ok(Math.abs(better.atMostPercentAbove - percent) <= 1e-9 * percent);
+});
+
+test('biases: regularised ones count as weights, offsets become neurons, "none" refuses them', async () => {
+  const rng = createRng(4);
+  const X = Array.from({ length: 20 }, () => [rng.normal()]);
+  const data = {
+    format: 'convexnet-problem/1',
+    X,
+    y: X.map(([x]) => Math.abs(x) + 0.5),
+    model: 'relu',
+    loss: 'squared',
+    beta: 0.3,
+  };
+  const network = { W1: [[1.2], [-0.9]], b1: [0.1, 0.2], w2: [1, 1], b2: 0.3 };
+  const name = file('biased.json', network);
+  const regularized = await certify(file('regularized.json', { ...data, bias: 'regularized' }), name);
+  assert.equal(regularized.proof, 'exact');
+  assert.equal(regularized.mergedNeurons, 3);
+  assert.equal(regularized.network.b2, 0);
+  const free = await certify(file('free.json', { ...data, bias: 'free' }), name);
+  assert.equal(free.proof, 'exact');
+  assert.ok(free.relativeGap >= 0 && free.lowerBound <= regularized.mergedObjective);
+  for (const c of [regularized, free]) assert.ok(c.lowerBound > 0 && c.bestFound! >= c.lowerBound * (1 - 1e-12));
+  const { status, stderr } = await runProgram(['certify', file('none.json', { ...data, bias: 'none' }), name]);
+  assert.equal(status, 2);
+  assert.match(stderr, /b1: neuron 1 has a bias, but the problem says bias "none"/);
+});
+
+test('what does not fit is refused in one line', async () => {
+  const wide = file('wide.json', { W1: [[1, 2, 3, 4]], w2: [1] });
+  const two = file('two.json', { W1: [[1, 2, 3]], W2: [[1, 2]], b2: [0, 0] });
+  const text = file('text.json', 'no json');
+  for (const [args, message] of [
+    [[problem, wide], /the network takes 4 inputs, the problem has 3/],
+    [[problem, two], /the network has 2 outputs, the problem 1/],
+    [[problem, text], /text\.json: not valid JSON/],
+    [[problem, path.join(folder, 'absent.onnx')], /cannot read .*absent\.onnx/],
+    [[problem], /a problem file and a network file are needed/],
+  ] as [string[], RegExp][]) {
+    const { status, stderr, stdout } = await runProgram(['certify', ...args]);
+    assert.equal(status, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, message);
+  }
+});
+
+test('--out writes the certificate to a file and a sentence to stderr', async () => {
+  const name = file('zero.json', { W1: [], b1: [], w2: [], b2: 0 });
+  const out = path.join(folder, 'certificate.json');
+  const { status, stdout, stderr } = await runProgram(['certify', problem, name, '--out', out, '--no-solve']);
+  assert.equal(status, 0);
+  assert.equal(stdout, '');
+  assert.match(stderr, /above the best possible/);
+  const c = JSON.parse(readFileSync(out, 'utf8')) as Certificate;
+  assert.equal(c.mergedNeurons, 0);
+  assert.equal(denseMatrix(0, 1).rows, c.network.W1.length);
+});

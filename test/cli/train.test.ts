@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { naiveRows } from '../core/data/naiveCsv.ts';
+import { samplesFolder } from '../support/memorySource.ts';
+import { decodeOnnx } from '../support/onnxDecoder.ts';
+import { recompute } from '../support/recompute.ts';
+import { runProgram, startProgram } from './program.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-train-'));
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const sample = (name: string): string => path.join(samplesFolder, name);
+const at = (name: string): string => path.join(folder, name);
+function file(name: string, content: string): string {
+  writeFileSync(at(name), content);
+  return at(name);
+}
+const readRun = (name: string): RunRecord => JSON.parse(readFileSync(at(name), 'utf8')) as RunRecord;
+const quick = ['--model', 'gated-relu', '--gates', '20', '--no-path', '--no-compare'];
+
+describe('convexnet train', () => {
+  it('trains with everything, prints a summary and writes the run and all exports', async () => {
+    const { status, stdout, stderr } = await runProgram([
+      'train',
+      sample('xor_2d.csv'),
+      ...['--target', 'target', '--certify-seconds', '5', '--path-points', '3', '--path-smallest', '0.1'],
+      ...['--optimizers', 'adam', '--seeds', '1', '--epochs', '50', '--max-rows', '60'],
+      ...['--out', at('run.json'), '--onnx', at('m.onnx'), '--network', at('n.json'), '--pytorch', at('m.py')],
+      ...['--predictions', at('p.csv'), '--problem', at('problem.json')],
+    ]);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    const run = readRun('run.json');
+    assert.equal(run.path?.points.length, 3);
+    assert.equal(run.compare?.runs.length, 1);
+    assert.match(stdout, /xor_2d\.csv: 160 rows, 3 columns; 48 for training, 12 for testing/);
+    assert.match(stdout, /target: target, binary \(different, same\)/);
+    assert.match(stdout, /verdict: globally optimal: proven over all two-layer ReLU networks to a relative gap of/);
+    assert.match(stdout, /left out 100 rows: not in the seeded sample/);
+    for (const word of [
+      'objective ',
+      'majority class',
+      'logistic regression',
+      'active neurons',
+      'path: 3 betas',
+      'adam',
+    ]) {
+      assert.ok(stdout.includes(word), word);
+    }
+    // The record, by the definitions and the file.
+    const rows = naiveRows(readFileSync(sample('xor_2d.csv'), 'utf8'), ',');
+    const cells = new Map(rows.map(({ line, cells: row }) => [line, row]));
+    const { objective } = recompute(
+      run,
+      run.rows.line.map((line) => cells.get(line)!),
+      rows[0].cells,
+    );
+    assert.ok(Math.abs(objective - run.solution.objective) <= 1e-9 * objective);
+    // The other files belong to it.
+    assert.equal(decodeOnnx(readFileSync(at('m.onnx'))).input.columns, 2);
+    assert.equal((JSON.parse(readFileSync(at('n.json'), 'utf8')) as { W1: unknown[] }).W1.length, run.neurons.length);
+    assert.match(readFileSync(at('m.py'), 'utf8'), /^# xor_2d\.csv: target/);
+    assert.equal(readFileSync(at('p.csv'), 'utf8').trim().split('\n').length, 61);
+    const solved = await runProgram(['solve', at('problem.json')]);
+    assert.equal(solved.status, 0);
+    const again = (JSON.parse(solved.stdout) as { objective: number }).objective;
+    assert.ok(Math.abs(again - run.solution.objective) <= 2e-6 * again);
+    assert.ok(readdirSync(folder).every((name) => !name.endsWith('.tmp')));
+  });
+
+  it('says which target it inferred, what it left out and why', async () => {
+    const { status, stdout } = await runProgram(['train', sample('ionosphere.csv'), ...quick, '--max-rows', '100']);
+    assert.equal(status, 0);
+    assert.match(stdout, /target: target \(inferred\), binary \(b, g\)/);
+    assert.match(stdout, /left out: f02 \(always 0\)/);
+    assert.match(
+      stdout,
+      /verdict: optimal for the \d+ sampled gates to a relative gap of .*; gated networks with other gates may be better/,
+    );
+  });
+
+  it('passes options on', async () => {
+    const data = file(
+      'a b.csv',
+      'id;größe;farbe;y\n1;1,5;rot;2,5\n2;2,5;blau;3,5\n3;;rot;5\n4;4,5;blau;1\n5;8;rot;2\n6;1;blau;9\n',
+    );
+    const { status, stderr } = await runProgram([
+      'train',
+      data,
+      ...quick,
+      ...[
+        '--target',
+        'y',
+        '--task',
+        'regression',
+        '--features',
+        'größe, farbe',
+        '--missing',
+        'impute',
+        '--beta',
+        '0.25',
+        '--seed',
+        '7',
+      ],
+      ...[
+        '--test-fraction',
+        '0',
+        '--no-standardize',
+        '--bias',
+        'none',
+        '--loss',
+        'squared',
+        '--tolerance',
+        '1e-8',
+        '--out',
+        at('o.json'),
+      ],
+    ]);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    const run = readRun('o.json');
+    assert.equal(run.dataset.delimiter, ';');
+    assert.equal(run.dataset.decimal, ',');
+    assert.equal(run.resolved.beta, 0.25);
+    assert.equal(run.resolved.testRows, 0);
+    assert.deepEqual(
+      run.scaling.inputs.map(({ name, mean, scale }) => [name, mean, scale]),
+      [
+        ['größe', 0, 1],
+        ['farbe = rot', 0, 1],
+      ],
+    );
+    assert.equal(run.settings.seed, 7);
+    assert.ok(run.solution.relativeGap <= 1e-8);
+  });
+
+  const bad: [string, string, string[], RegExp][] = [
+    ['a missing file', '', ['train', at('none.csv')], /none\.csv: the file cannot be read/],
+    ['an empty file', 'empty.csv', [], /empty\.csv: the file is empty/],
+    ['a ragged file', 'ragged.csv', [], /ragged\.csv, line 3: 3 cells where the header has 2/],
+    ['a bad cell', 'cell.csv', [], /cell\.csv, line 32, column 1 \("x"\): "oops" is not a number/],
+    ['an unknown target', 'good.csv', ['--target', 'z'], /good\.csv: there is no column "z"/],
+    ['a wrong choice', 'good.csv', ['--model', 'cnn'], /--model: /],
+    ['a wrong number', 'good.csv', ['--beta-rel', 'x'], /--beta-rel needs a number, not "x"/],
+    ['a number out of range', 'good.csv', ['--test-fraction', '2'], /--test-fraction: /],
+    ['an unknown optimiser', 'good.csv', ['--optimizers', 'adam,lion'], /--optimizers: /],
+    ['contradicting options', 'good.csv', ['--beta', '1', '--beta-rel', '1'], /either --beta or --beta-rel/],
+    ['an unknown option', 'good.csv', ['--gate', '1'], /--gate/],
+    ['an impossible output', 'good.csv', ['--out', at('no/such/run.json')], /does not exist/],
+    ['no file', '', ['train'], /no data file given/],
+  ];
+  const contents: Record<string, string> = {
+    'empty.csv': '',
+    'ragged.csv': 'x,y\n1,2\n1,2,3\n',
+    'cell.csv': `x,y\n${Array.from({ length: 60 }, (_, i) => `${i === 30 ? 'oops' : i * 0.5},${i * 0.25}`).join('\n')}\n`,
+    'good.csv': `x,y\n${Array.from({ length: 20 }, (_, i) => `${i * 0.5},${i * 0.25}`).join('\n')}\n`,
+  };
+  for (const [what, name, args, pattern] of bad) {
+    it(`${what}: status 2 and one clear line`, async () => {
+      const command = name === '' ? args : ['train', file(name, contents[name]), ...quick.slice(2), ...args];
+      const { status, stdout, stderr } = await runProgram(command);
+      assert.match(stderr, pattern);
+      assert.match(stderr, /^convexnet train: /);
+      assert.equal(status, 2);
+      assert.equal(stdout, '');
+    });
+  }
+
+  it('status 3 with the run written when the time limit comes first', async () => {
+    const { status, stdout } = await runProgram([
+      'train',
+      sample('breast_cancer.csv'),
+      ...['--model', 'gated-relu', '--gates', '300', '--no-path', '--no-compare', '--beta-rel', '0.001'],
+      ...['--tolerance', '1e-11', '--time-limit', '0.05', '--out', at('stopped.json')],
+    ]);
+    assert.equal(status, 3);
+    const run = readRun('stopped.json');
+    assert.equal(run.solution.status, 'time-limit');
+    assert.ok(run.solution.relativeGap > 1e-11);
+    assert.match(stdout, /verdict: stopped \(time-limit\): at most .* above the optimum/);
+    assert.match(stdout, /note: The time limit of 0\.05 s ended the solve/);
+  });
+
+  it('an interrupt stops it and keeps what there is', async () => {
+    const { child, done } = startProgram([
+      'train',
+      sample('diabetes.csv'),
+      ...['--model', 'gated-relu', '--gates', '50', '--path-points', '200', '--progress', '--out', at('cut.json')],
+    ]);
+    let sent = false;
+    child.stderr!.on('data', (text: string) => {
+      if (sent || !text.includes('path: ')) return;
+      sent = true;
+      child.kill('SIGINT');
+    });
+    const { status, stdout } = await done;
+    assert.ok(sent, 'it was on the path');
+    const run = readRun('cut.json');
+    assert.equal(run.solution.status, 'optimal');
+    assert.equal(status, 0, 'the network itself was solved to tolerance');
+    assert.ok(run.path!.points.length < 200 && !run.path!.complete);
+    assert.equal(run.compare, undefined);
+    assert.match(stdout, /note: The regularisation path was cut short by Stop/);
+  });
+});

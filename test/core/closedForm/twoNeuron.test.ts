@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { batchNormForm, collapseOf } from '../../../src/core/closedForm/collapse.ts';
+import {
+  hasDisjointColumns,
+  oneHotForm,
+  rankOneFactors,
+  rankOneForm,
+  whitenRows,
+  whitenedForm,
+  whitenedScale,
+} from '../../../src/core/closedForm/twoNeuron.ts';
+import { denseMatrix, dot, fromRows, rowOf } from '../../../src/core/linalg/matrix.ts';
+import { createRng } from '../../../src/core/random/rng.ts';
+
+test('rank-one data: two neurons with soft-thresholded weights (closed form)', () => {
+  const X = fromRows([
+    [3, 4],
+    [6, 8],
+    [-3, -4],
+  ]);
+  const y = Float64Array.of(1, 2, 3);
+  const factors = rankOneFactors(X)!;
+  const form = rankOneForm(factors.c, factors.a, X, y, 5);
+  assert.ok(Math.abs(form.objective - 3.4) < 1e-12);
+  assert.ok(Math.abs(form.betaMax - 25) < 1e-12);
+  assert.deepEqual(
+    form.network.weights.map((w) => Number(w[0].toFixed(9))).sort((a, b) => a - b),
+    [0.16, 0.4].map((t) => Number(t.toFixed(9))),
+  );
+  assert.equal(
+    rankOneFactors(
+      fromRows([
+        [1, 0],
+        [0, 1],
+      ]),
+    ),
+    undefined,
+  );
+});
+
+test('whitened rows: one output and one-hot outputs (closed forms), and at another scale', () => {
+  const I3 = fromRows([
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ]);
+  const y = Float64Array.of(3, 4, -2);
+  const form = whitenedForm(I3, whitenedScale(I3)!, y, 1);
+  assert.ok(Math.abs(form.objective - 6) < 1e-12);
+  assert.ok(Math.abs(form.betaMax - 5) < 1e-12);
+  // Scaling X by 2 with beta by 2 leaves the fit and the objective alone.
+  const twice = denseMatrix(
+    3,
+    3,
+    I3.data.map((v) => 2 * v),
+  );
+  assert.ok(Math.abs(whitenedForm(twice, whitenedScale(twice)!, y, 2).objective - 6) < 1e-12);
+  const I4 = fromRows([
+    [1, 0, 0, 0],
+    [0, 1, 0, 0],
+    [0, 0, 1, 0],
+    [0, 0, 0, 1],
+  ]);
+  const Y = fromRows([
+    [1, 0],
+    [1, 0],
+    [0, 1],
+    [0, 1],
+  ]);
+  assert.ok(hasDisjointColumns(Y) && !hasDisjointColumns(fromRows([[1, 1]])));
+  assert.ok(Math.abs(oneHotForm(I4, whitenedScale(I4)!, Y, Math.SQRT1_2).objective - 1.5) < 1e-12);
+  assert.equal(
+    whitenedScale(
+      fromRows([
+        [1, 0.1],
+        [0, 1],
+      ]),
+    ),
+    undefined,
+  );
+});
+
+test('whitening makes the rows orthonormal; dependent rows are refused', () => {
+  const rng = createRng(2);
+  const X = denseMatrix(
+    4,
+    7,
+    Float64Array.from({ length: 28 }, () => rng.normal()),
+  );
+  const W = whitenRows(X)!;
+  for (let i = 0; i < 4; i++) {
+    for (let j = 0; j < 4; j++) assert.ok(Math.abs(dot(rowOf(W, i), rowOf(W, j)) - (i === j ? 1 : 0)) < 1e-12);
+  }
+  assert.equal(
+    whitenRows(
+      fromRows([
+        [1, 2, 3],
+        [2, 4, 6],
+      ]),
+    ),
+    undefined,
+  );
+});
+
+test('batch normalisation: features of one-hot balanced classes collapse to a simplex', () => {
+  const Y = denseMatrix(9, 3);
+  const labels = Array.from({ length: 9 }, (_, i) => i % 3);
+  labels.forEach((k, i) => (Y.data[i * 3 + k] = 1));
+  const form = batchNormForm(Y, 0.5);
+  const collapse = collapseOf(form.features, labels, 3);
+  assert.ok(collapse.deviation < 1e-12 && collapse.withinOverBetween < 1e-12);
+  assert.equal(collapse.simplexCosine, -0.5);
+  const root = Math.sqrt(3);
+  assert.ok(Math.abs(form.objective - 3 * (0.125 + 0.5 * (root - 0.5))) < 1e-12);
+});

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FileSource } from '../../../src/core/data/source.ts';
+import { createLab } from '../../../src/session/lab.ts';
+import { LabRefusal } from '../../../src/session/labRefusal.ts';
+import { convexHull } from '../../../src/session/labGeometry.ts';
+import { nodeSessionDeps } from '../../../src/session/platform.node.ts';
+import { TrainStopped } from '../../../src/session/session.ts';
+import {
+  defaultLabSettings,
+  type LabPage,
+  type LabProgress,
+  type LabRecordOf,
+  type LabSettings,
+} from '../../../src/shared/lab.ts';
+import { memorySource, sampleSource } from '../../support/memorySource.ts';
+import { running } from '../../support/sessionHarness.ts';
+
+async function run<P extends LabPage>(
+  source: FileSource,
+  page: P,
+  changes: Partial<LabSettings[P]>,
+  control = running,
+  heard: LabProgress[] = [],
+): Promise<LabRecordOf<P>> {
+  const request = { page, settings: { ...defaultLabSettings[page], ...changes } } as unknown as Parameters<
+    ReturnType<typeof createLab>['run']
+  >[0];
+  const record = await createLab(source, nodeSessionDeps()).run(
+    request,
+    (progress) => void heard.push(progress),
+    control,
+  );
+  assert.equal(record.page, page);
+  return record as unknown as LabRecordOf<P>;
+}
+
+const iris = (): FileSource => sampleSource('iris.csv');
+const setosa = { positive: 'setosa', maxRows: 40 } as const;
+
+describe('Lab tasks', () => {
+  it('kernel: names the lines that make it singular, and finds the limit', async () => {
+    const twice = memorySource('x,z,t\n1,2,1.5\n2,-1,2\n1,2,1\n-3,0.5,0\n0.2,1,0.7\n');
+    const record = await run(twice, 'kernel', { widths: [8, 32], seeds: 2, standardize: false });
+    assert.equal(record.verdicts[0].verdict, 'disagrees');
+    const [group] = record.result.dependentRows;
+    assert.deepEqual(
+      group.rows.map((row) => record.data.lines[row]),
+      [2, 4],
+    );
+    assert.equal(record.result.samples.length, 4);
+
+    const good = await run(memorySource('x,z,t\n1,2,1.5\n2,-1,2\n-3,0.5,0\n0.2,1,0.7\n'), 'kernel', {
+      widths: [4096],
+      seeds: 2,
+    });
+    assert.equal(good.verdicts[0].verdict, 'agrees');
+    assert.ok(Math.abs(good.verdicts[0].value! - 1) < 0.5);
+  });
+
+  it('width sweep: a verdict per claim, one line per cell', async () => {
+    const heard: LabProgress[] = [];
+    const record = await run(
+      iris(),
+      'sweep',
+      { ...setosa, widths: [64, 256], seeds: 1, steps: 40, rateSteps: 8, noise: 0.2 },
+      running,
+      heard,
+    );
+    assert.deepEqual(
+      record.verdicts.map((verdict) => verdict.id),
+      ['assumption', 'linear-rate', 'nearest-interpolant', 'generalization', 'lazy', 'rate-transfer'],
+    );
+    assert.equal(record.verdicts.find((verdict) => verdict.id === 'linear-rate')!.verdict, 'agrees');
+    const cells = heard.filter((progress) => progress.cell !== undefined);
+    assert.equal(cells.length, record.result.cells.length + record.result.rateCells.length);
+    assert.equal(cells.at(-1)!.fraction, 1);
+    assert.deepEqual(record.data.classes, ['not setosa', 'setosa']);
+  });
+
+  it('width sweep: a stop keeps what is finished', async () => {
+    let cells = 0;
+    const heard: LabProgress[] = [];
+    const control = {
+      shouldStop: () => (cells = heard.filter((progress) => progress.cell).length) >= 2,
+      now: () => running.now(),
+    };
+    const record = await run(
+      iris(),
+      'sweep',
+      { ...setosa, widths: [16, 64], seeds: 2, steps: 20, rateSteps: 5 },
+      control,
+      heard,
+    );
+    assert.equal(record.status, 'cancelled');
+    assert.equal(record.result.cells.length, 2);
+    assert.equal(cells, 2);
+    await assert.rejects(
+      run(iris(), 'sweep', setosa, { shouldStop: () => true, now: () => running.now() }),
+      TrainStopped,
+    );
+  });
+
+  it('contrast: the numbers of the convex network are those of its neurons', async () => {
+    const { result, verdicts } = await run(iris(), 'contrast', { ...setosa, width: 256, steps: 200 });
+    assert.equal(result.wide.displacement.length, 256);
+    assert.equal(result.wide.moved, result.wide.displacement.filter((value) => value >= result.movedFrom).length);
+    const sum = result.convex.sizes.reduce((a, b) => a + b, 0);
+    assert.ok(Math.abs(result.convex.norm - sum) < 1e-12 * sum);
+    // Objective = datafit + beta * norm of the balanced network.
+    const objective = result.convex.datafit + result.convex.beta * sum;
+    assert.ok(Math.abs(objective - result.convex.objective) < 1e-5 * objective);
+    assert.equal(verdicts[1].verdict, 'agrees');
+    assert.equal(result.measure, 'error rate');
+    assert.ok(result.wide.curve.loss.at(-1)! < result.wide.curve.loss[0]);
+  });
+
+  it('gradient flow: orthogonally separable rows have the margin of their two support vector machines', async () => {
+    // u+ and u- are the rows themselves over their squared norms: value 1/|x| + 1/|z|.
+    const record = await run(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), 'flow', { standardize: false });
+    assert.equal(record.result.report.theorem, 'orthogonal-separable');
+    assert.ok(Math.abs(record.result.margin!.value! - 2 / Math.sqrt(5)) < 1e-6);
+    assert.ok(record.result.margin!.relativeGap! < 1e-6);
+    // The theorem: every run that converges is global; and no certificate contradicts the program.
+    const ends = record.verdicts.find((verdict) => verdict.id === 'flow-ends')!;
+    assert.equal(ends.verdict, 'agrees', ends.sentence);
+    for (const { certificate, drift } of record.result.runs) {
+      assert.equal(certificate.verdict, 'global', certificate.sentence);
+      assert.ok(certificate.primal! >= record.result.margin!.value! - 1e-9);
+      assert.ok(certificate.bound <= record.result.margin!.value! + 1e-6);
+      assert.ok(drift.at(-1)! < 1e-2);
+    }
+    assert.equal(record.verdicts.find((verdict) => verdict.id === 'max-margin')!.verdict, 'agrees');
+  });
+
+  it('gradient flow: says that rows cannot be separated', async () => {
+    const record = await run(memorySource('x,z,target\n1,2,a\n1,2,b\n2,-1,b\n'), 'flow', { standardize: false });
+    assert.equal(record.result.margin!.status, 'not-separable');
+    assert.equal(record.result.margin!.value, null);
+    assert.deepEqual(record.result.report.conflicts[0].rows, [0, 1]);
+    assert.match(record.verdicts.find((v) => v.id === 'max-margin')!.sentence, /No two-layer ReLU network separates/);
+  });
+
+  it('geometry: neurons touch the supporting plane, in both pictures', async () => {
+    const record = await run(sampleSource('xor_2d.csv'), 'geometry', { maxRows: 12, bias: false });
+    const { circle } = record.result;
+    assert.ok(circle!.value.every((value) => Math.abs(value) <= 1 + 1e-9));
+    assert.ok(circle!.neurons.length >= 2 && circle!.neurons.every((neuron) => Math.abs(neuron.constraint - 1) < 1e-3));
+    assert.equal(record.verdicts[0].verdict, 'agrees');
+    const rows = await run(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), 'geometry', { standardize: false });
+    assert.deepEqual(rows.result.output!.lambda.length, 2);
+    assert.ok(rows.result.output!.hull.length >= 6);
+    assert.deepEqual(
+      convexHull([
+        [0, 0],
+        [1, 0],
+        [0.5, 0.2],
+        [1, 1],
+        [0, 1],
+      ]),
+      [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+        [0, 1],
+      ],
+    );
+  });
+
+  it('refuses what cannot be done, and says what can', async () => {
+    await assert.rejects(run(iris(), 'flow', {}), /has 3 classes .*"setosa".*name the one/);
+    await assert.rejects(run(iris(), 'kernel', { positive: 'rose' }), /no class "rose"/);
+    await assert.rejects(run(sampleSource('diabetes.csv'), 'flow', { target: 'bmi' }), /needs two classes/);
+    const remedy = async (work: Promise<unknown>): Promise<unknown> => {
+      try {
+        await work;
+      } catch (error) {
+        assert.ok(error instanceof LabRefusal, String(error));
+        return error.remedy?.settings;
+      }
+      return assert.fail('not refused');
+    };
+    assert.deepEqual(await remedy(run(sampleSource('airfoil.csv'), 'kernel', { maxRows: 0 })), { maxRows: 500 });
+    const fits = (await remedy(run(iris(), 'kernel', { ...setosa, widths: [64, 1_000_000], hiddenLayers: 3 }))) as {
+      widths: number[];
+    };
+    assert.deepEqual(fits.widths, [64]);
+    assert.deepEqual(await remedy(run(iris(), 'sweep', { ...setosa, widths: [7] })), { widths: [8] });
+    assert.deepEqual(await remedy(run(iris(), 'geometry', setosa)), {
+      features: ['sepal_length_cm', 'sepal_width_cm'],
+      bias: false,
+    });
+  });
+});

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { WorkerClient, WorkerGone } from '../../../src/host/train/workerClient.ts';
+import { testLog } from './support.ts';
+
+describe('a worker that fails', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-worker-'));
+  const log = testLog();
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+    log.channel.dispose();
+  });
+
+  const client = (script: string): WorkerClient => {
+    const file = path.join(folder, `${Math.random().toString(36).slice(2)}.js`);
+    writeFileSync(file, script);
+    return new WorkerClient(file, folder, () => Promise.resolve(), log.channel);
+  };
+
+  it('is reported when it throws', async () => {
+    const failing = client('setTimeout(() => { throw new Error("on purpose"); }, 50);');
+    await assert.rejects(
+      failing.call((api) => api.inspect()),
+      (error: unknown) => error instanceof WorkerGone && error.message.includes('on purpose'),
+    );
+    assert.equal(failing.alive, false, 'the next call starts another');
+    failing.dispose();
+  });
+
+  it('is reported when it ends', async () => {
+    const ending = client('setTimeout(() => process.exit(3), 50);');
+    await assert.rejects(
+      ending.call((api) => api.inspect()),
+      WorkerGone,
+    );
+    ending.dispose();
+  });
+
+  it('is ended when it does not answer a stop', async () => {
+    const hanging = client('for (;;);');
+    const task = hanging.task((api) => api.inspect());
+    const ended = assert.rejects(task.done, WorkerGone);
+    task.stop();
+    await ended;
+    hanging.dispose();
+  }).timeout(20_000);
+});

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import * as v from 'valibot';
+import * as manifest from '../../src/shared/manifest.ts';
+import { defaultSettings } from '../../src/shared/settings.ts';
+import { trainSettingsSchema } from '../../src/shared/settingsSchema.ts';
+import { root } from './harness/server.ts';
+
+interface Property {
+  type: string;
+  default: unknown;
+  scope?: string;
+  order?: number;
+  minimum?: number;
+  exclusiveMinimum?: number;
+  maximum?: number;
+  enum?: string[];
+  markdownDescription?: string;
+  markdownEnumDescriptions?: string[];
+}
+interface MenuItem {
+  command?: string;
+  when?: string;
+  group?: string;
+}
+interface Manifest {
+  name: string;
+  publisher: string;
+  main: string;
+  icon: string;
+  engines: { vscode: string };
+  devDependencies: Record<string, string>;
+  dependencies?: unknown;
+  activationEvents: string[];
+  contributes: {
+    commands: { command: string; title: string; category?: string; icon?: string; enablement?: string }[];
+    menus: Record<string, MenuItem[]>;
+    viewsContainers: { activitybar: { id: string; icon: string }[] };
+    views: Record<string, { id: string; icon: string }[]>;
+    viewsWelcome: { view: string; contents: string }[];
+    configuration: { properties: Record<string, Property> };
+    colors: { id: string; defaults: Record<string, string> }[];
+    walkthroughs: {
+      id: string;
+      steps: { id: string; description: string; media: { markdown: string }; completionEvents: string[] }[];
+    }[];
+  };
+}
+
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const pkg = JSON.parse(read('package.json')) as Manifest;
+const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
+const { contributes } = pkg;
+const properties = contributes.configuration.properties;
+
+describe('package.json', () => {
+  it('is the extension that the code names', () => {
+    assert.equal(`${pkg.publisher}.${pkg.name}`, manifest.extensionId);
+    assert.equal(
+      pkg.engines.vscode,
+      `^${pkg.devDependencies['@types/vscode']}`,
+      'typings are those of the oldest VS Code',
+    );
+    assert.equal(pkg.dependencies, undefined, 'everything is bundled');
+    assert.ok(existsSync(path.join(root, pkg.icon)));
+  });
+
+  it('declares exactly the commands that the code registers', () => {
+    assert.deepEqual(
+      contributes.commands.map(({ command }) => command).sort(),
+      Object.values(manifest.commandIds).sort(),
+    );
+    for (const command of contributes.commands) assert.ok(command.category, command.command);
+  });
+
+  it('uses in menus, welcome texts and walkthroughs only commands that exist', () => {
+    const known = new Set<string>(Object.values(manifest.commandIds));
+    for (const item of Object.values(contributes.menus).flat()) assert.ok(known.has(item.command!), item.command);
+    const linked = [
+      ...Object.values(texts)
+        .join('\n')
+        .matchAll(/\(command:([\w.]+)/g),
+    ].map((match) => match[1]);
+    const events = contributes.walkthroughs
+      .flatMap(({ steps }) => steps.flatMap(({ completionEvents }) => completionEvents))
+      .filter((event) => event.startsWith('onCommand:'))
+      .map((event) => event.slice('onCommand:'.length));
+    assert.ok(linked.length > 5 && events.length > 5);
+    for (const id of [...linked, ...events]) assert.ok(known.has(id) || id.startsWith('workbench.'), id);
+  });
+
+  it('uses in conditions only context keys that exist, and tests files by their extension whatever their scheme', () => {
+    const known = new Set<string>([...Object.values(manifest.contextKeys), manifest.runsView]);
+    const conditions = [
+      ...Object.values(contributes.menus).flatMap((items) => items.map(({ when }) => when ?? '')),
+      ...contributes.commands.map(({ enablement }) => enablement ?? ''),
+    ];
+    for (const condition of conditions) {
+      for (const [id] of condition.matchAll(/convexNet\.\w+/g)) assert.ok(known.has(id), condition);
+      assert.doesNotMatch(condition, /resourceScheme/);
+    }
+    const onFiles = ['explorer/context', 'editor/title', 'editor/title/context'].flatMap(
+      (menu) => contributes.menus[menu],
+    );
+    for (const { when } of onFiles) assert.match(when!, /resourceExtname =~ \/\\\.\(csv\|tsv\)\$\/i/);
+    for (const { when } of contributes.menus['view/item/context'])
+      assert.match(when!, /view == convexNet\.runs && viewItem == \w+/);
+  });
+
+  it('has every text that it names, and no other', () => {
+    const named = [...JSON.stringify(pkg).matchAll(/"%([^%"]+)%"/g)].map((match) => match[1]);
+    assert.deepEqual([...new Set(named)].sort(), Object.keys(texts).sort());
+    for (const [key, text] of Object.entries(texts)) assert.ok(text.trim().length > 0, key);
+  });
+
+  it('has a setting for every default of training, with its value, and describes and bounds each', () => {
+    const wanted = [...Object.values(manifest.trainingSettings), ...Object.values(manifest.editorSettings)];
+    const section = manifest.configurationSection;
+    assert.deepEqual(Object.keys(properties).sort(), wanted.map((key) => `${section}.${key}`).sort());
+    const flat = flatten(defaultSettings);
+    const perFile = ['target', 'task', 'features']; // asked for each file
+    assert.deepEqual(
+      Object.keys(manifest.trainingSettings).sort(),
+      Object.keys(flat)
+        .filter((key) => !perFile.includes(key))
+        .sort(),
+    );
+    for (const [field, key] of Object.entries(manifest.trainingSettings))
+      assert.deepEqual(properties[`${section}.${key}`].default, flat[field], key);
+    const orders = Object.values(properties).map(({ order }) => order);
+    assert.equal(new Set(orders).size, orders.length, 'each has its place');
+    for (const [key, property] of Object.entries(properties)) {
+      assert.ok(property.markdownDescription, key);
+      assert.match(property.scope ?? '', /^(resource|window)$/, key);
+      if (property.type === 'number' || property.type === 'integer') {
+        assert.ok(property.minimum !== undefined || property.exclusiveMinimum !== undefined, key);
+        assert.ok(property.maximum !== undefined, key);
+      }
+      if (property.enum) assert.equal(property.markdownEnumDescriptions?.length, property.enum.length, key);
+    }
+  });
+
+  it('bounds settings as the program does', () => {
+    const accepts = (field: string, value: unknown): boolean =>
+      v.safeParse(trainSettingsSchema, withField(defaultSettings, field, value)).success;
+    for (const [field, key] of Object.entries(manifest.trainingSettings)) {
+      const {
+        minimum,
+        exclusiveMinimum,
+        maximum,
+        enum: values,
+      } = properties[`${manifest.configurationSection}.${key}`];
+      if (minimum !== undefined) {
+        assert.ok(accepts(field, minimum), `${key} ${minimum}`);
+        assert.ok(!accepts(field, minimum - 1), `${key} below ${minimum}`);
+      }
+      if (exclusiveMinimum !== undefined) assert.ok(!accepts(field, exclusiveMinimum), `${key} ${exclusiveMinimum}`);
+      if (maximum !== undefined) {
+        assert.ok(accepts(field, maximum), `${key} ${maximum}`);
+        assert.ok(!accepts(field, maximum * 2 + 1), `${key} above ${maximum}`);
+      }
+      for (const value of values ?? []) assert.ok(accepts(field, value), `${key} ${value}`);
+      if (values) assert.ok(!accepts(field, 'something else'), key);
+    }
+  });
+
+  it('activates for nothing but panels that come back', () => {
+    for (const event of pkg.activationEvents) assert.match(event, /^onWebviewPanel:convexNet\.\w+$/);
+    assert.ok(pkg.activationEvents.includes(`onWebviewPanel:${manifest.panelType}`));
+  });
+
+  it('has one view with an icon and a welcome, and a walkthrough whose files exist', () => {
+    assert.deepEqual(
+      contributes.viewsContainers.activitybar.map(({ id }) => id),
+      [manifest.viewContainer],
+    );
+    assert.deepEqual(
+      contributes.views[manifest.viewContainer].map(({ id }) => id),
+      [manifest.runsView],
+    );
+    for (const { icon } of [...contributes.viewsContainers.activitybar, ...contributes.views[manifest.viewContainer]])
+      assert.ok(existsSync(path.join(root, icon)), icon);
+    assert.deepEqual(
+      contributes.viewsWelcome.map(({ view }) => view),
+      [manifest.runsView],
+    );
+    const [walkthrough, ...others] = contributes.walkthroughs;
+    assert.equal(others.length, 0);
+    assert.equal(walkthrough.id, manifest.walkthrough);
+    assert.ok(walkthrough.steps.length <= 5);
+    for (const { media, completionEvents } of walkthrough.steps) {
+      assert.ok(existsSync(path.join(root, media.markdown)), media.markdown);
+      assert.ok(completionEvents.length > 0);
+    }
+  });
+
+  it('gives every colour a value in each kind of theme, and the panel uses it', () => {
+    assert.match(read('webview/charts/theme.ts'), /`--vscode-convexNet-series\$\{i \+ 1\}`/);
+    contributes.colors.forEach(({ id, defaults }, i) => {
+      assert.equal(id, `convexNet.series${i + 1}`);
+      assert.deepEqual(Object.keys(defaults).sort(), ['dark', 'highContrast', 'highContrastLight', 'light'], id);
+    });
+  });
+
+  it('locks of the VS Code servers name no registry', () => {
+    for (const lock of ['test/host/server/package-lock.json', 'test/host/server-oldest/package-lock.json'])
+      assert.doesNotMatch(read(lock), /"resolved": "(?!stubs\/)/, lock);
+  });
+
+  it('the bundle that it names can be loaded', () => {
+    const resolved = createRequire(path.join(root, 'package.json')).resolve(pkg.main);
+    assert.ok(existsSync(resolved));
+  });
+});
+
+function flatten(value: object, prefix = ''): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, unknown][] =>
+      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+        ? Object.entries(flatten(inner, `${prefix}${key}.`))
+        : [[prefix + key, inner]],
+    ),
+  );
+}
+
+function withField(settings: object, field: string, value: unknown): unknown {
+  const [outer, inner] = field.split('.');
+  const all = settings as Record<string, unknown>;
+  return inner === undefined
+    ? { ...all, [outer]: value }
+    : { ...all, [outer]: { ...(all[outer] as object), [inner]: value } };
+}

@@ -1,0 +1,9 @@
+exports.start = (pid) => {
+  setInterval(() => {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      process.exit(87);
+    }
+  }, 2000).unref();
+};

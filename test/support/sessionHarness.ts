@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import type { Control } from '../../src/core/solver/control.ts';
+import { createSession, type Session, type SessionListener } from '../../src/session/session.ts';
+import type { RunRecord, TrainProgress } from '../../src/shared/run.ts';
+import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
+import type { FileSource } from '../../src/core/data/source.ts';
+
+export const clock = (): number => performance.now() / 1000;
+export const running: Control = { shouldStop: () => false, now: clock };
+
+export function testSession(source: FileSource): Session {
+  return createSession(source, {
+    createHash: () => {
+      const hash = createHash('sha256');
+      return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
+    },
+    pause: () => Promise.resolve(),
+    date: () => new Date(Date.UTC(2024, 1, 3, 4, 5, 6)),
+  });
+}
+
+/** Small and quick: few gates, no path, no comparison, no proof. */
+export const quickSettings: TrainSettings = {
+  ...defaultSettings,
+  model: 'gated-relu',
+  gates: 20,
+  certifySeconds: 0,
+  path: { points: 0, smallest: 0.05 },
+  compare: { ...defaultSettings.compare, enabled: false },
+};
+
+export interface Heard extends SessionListener {
+  readonly stages: TrainProgress['stage'][];
+  readonly records: RunRecord[];
+}
+
+/** Remembers the stages in order and every record. */
+export function listen(onProgress?: (progress: TrainProgress) => void): Heard {
+  const stages: TrainProgress['stage'][] = [];
+  const records: RunRecord[] = [];
+  return {
+    stages,
+    records,
+    progress(progress) {
+      if (stages.at(-1) !== progress.stage) stages.push(progress.stage);
+      onProgress?.(progress);
+    },
+    record: (run) => void records.push(run),
+  };
+}

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { RunRecord } from '../../src/shared/run.ts';
+import type { TrainSettings } from '../../src/shared/settings.ts';
+import { memorySource } from '../support/memorySource.ts';
+import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
+import { axe } from './axe.ts';
+import type { OpenPanel, Panels } from './harness.ts';
+import { startPanels } from './harness.ts';
+import type { ThemeName } from './themes.ts';
+import { themes } from './themes.ts';
+
+/** Panels of three-layer and linear networks and of the structure of the data, from runs of the real session. */
+
+const settings: TrainSettings = {
+  ...quickSettings,
+  arrangements: 'adaptive',
+  beta: { kind: 'relative', value: 0.2 },
+  certifySeconds: 0.5,
+  timeLimitSeconds: 5,
+  path: { points: 4, smallest: 0.1 },
+  compare: { ...quickSettings.compare, enabled: true, optimizers: ['adam'], seeds: 1, epochs: 60 },
+};
+
+const train = async (csv: string, change: Partial<TrainSettings>): Promise<RunRecord> =>
+  await testSession(memorySource(csv)).train({ ...settings, ...change }, listen(), running);
+
+const plane = [
+  'a,b,y',
+  ...Array.from({ length: 18 }, (_, i) => {
+    const a = Math.sin(1 + 2.1 * i);
+    const b = Math.cos(2 + 1.3 * i);
+    return `${a.toFixed(4)},${b.toFixed(4)},${(Math.abs(a) - Math.max(0, a + b) + 0.1 * Math.sin(7 * i)).toFixed(4)}`;
+  }),
+].join('\n');
+const line = 'x,y\n0,0\n1,1\n1,3\n2,1\n3,0.5\n4,2\n4,2\n5,4\n6,5\n7,3\n8,2.5\n9,1\n10,0\n';
+const classes = [
+  'a,b,class',
+  ...Array.from({ length: 30 }, (_, i) => {
+    const angle = ((i % 3) * 2 * Math.PI) / 3 + 0.6 * Math.sin(5 * i);
+    return `${(Math.cos(angle) + 0.2 * Math.sin(i)).toFixed(3)},${Math.sin(angle).toFixed(3)},${['p', 'q', 'r'][i % 3]}`;
+  }),
+].join('\n');
+
+const runs: Record<string, () => Promise<RunRecord>> = {
+  'three-layer': () => train(plane, { model: 'three-layer', m1: 2 }),
+  'three-layer, one feature': () => train(line, { model: 'three-layer', m1: 2, target: 'y' }),
+  'three-layer, zero': () => train(plane, { model: 'three-layer', m1: 2, beta: { kind: 'relative', value: 2 } }),
+  linear: () => train(plane, { model: 'linear', depth: 3 }),
+  'linear, classes': () => train(classes, { model: 'linear', depth: 2, target: 'class', loss: 'squared' }),
+  'linear, one per output': () => train(classes, { model: 'linear', depth: 3, target: 'class', loss: 'squared' }),
+  'linear, zero': () => train(plane, { model: 'linear', depth: 3, beta: { kind: 'relative', value: 2 } }),
+};
+
+const made = new Map<string, RunRecord>();
+let panels: Panels;
+let panel: OpenPanel;
+before(async () => {
+  for (const [name, make] of Object.entries(runs)) made.set(name, await make());
+  panels = await startPanels();
+});
+after(() => panels.close());
+afterEach(async () => {
+  assert.deepEqual(panel.faults, []);
+  await panel.close();
+});
+
+const tabNames = (): Promise<string[]> => panel.page.getByRole('tab').allTextContents();
+const text = (): Promise<string> => panel.page.locator('#view').innerText();
+
+describe('every view of every kind of run', () => {
+  for (const name of Object.keys(runs)) {
+    it(`${name}: accessible, drawn, fits narrow and wide`, async () => {
+      panel = await panels.open();
+      await panel.show(made.get(name)!);
+      for (const tab of await tabNames()) {
+        await panel.tab(tab);
+        assert.deepEqual(await axe(panel), [], tab);
+        const blank = await panel.page.evaluate(
+          () =>
+            [...document.querySelectorAll('canvas')].filter((canvas) => {
+              const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+              return data.every((byte) => byte === 0);
+            }).length,
+        );
+        assert.equal(blank, 0, `${tab} has an empty canvas`);
+        for (const width of [300, 700, 1600]) {
+          await panel.page.setViewportSize({ width, height: 900 });
+          const wide = await panel.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+          assert.ok(wide <= 0, `${tab} is ${wide} px too wide at ${width}`);
+        }
+        await panel.page.setViewportSize({ width: 1000, height: 900 });
+        await panel.shot(`deep-${name.replace(/\W+/g, '-')}-${tab}`);
+        assert.doesNotMatch(await text(), /NaN|undefined|Infinity/, tab);
+      }
+    });
+  }
+});
+
+describe('themes', () => {
+  for (const name of Object.keys(themes) as ThemeName[]) {
+    it(`${name}: the new views are accessible`, async () => {
+      panel = await panels.open({ theme: name });
+      for (const [run, tab] of [
+        ['three-layer', 'Sub-networks'],
+        ['linear, classes', 'Layers'],
+        ['three-layer, one feature', 'Structure'],
+      ]) {
+        await panel.show(made.get(run)!);
+        await panel.tab(tab);
+        assert.deepEqual(await axe(panel), [], tab);
+        await panel.shot(`deep-theme-${name}-${tab}`);
+      }
+    });
+  }
+});
+
+describe('what is shown', () => {
+  it('only the views that have something to show', async () => {
+    panel = await panels.open();
+    await panel.show(made.get('three-layer')!);
+    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Sub-networks', 'Duals', 'Compare', 'Structure']);
+    await panel.show(made.get('linear')!);
+    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Layers', 'Duals', 'Compare', 'Structure']);
+  });
+
+  it('branches of the record, chosen by keyboard, with their inner neurons', async () => {
+    panel = await panels.open();
+    const run = made.get('three-layer')!;
+    assert.ok(run.deep?.kind === 'three-layer');
+    const { branches } = run.deep;
+    await panel.show(run);
+    await panel.tab('Sub-networks');
+    const words = await text();
+    assert.match(words, new RegExp(`${branches.length} active branch`));
+    assert.match(words, /weight decay on all three layers is another problem/i);
+    assert.doesNotMatch(words, /contradict/);
+    const second = [...branches].sort((a, b) => b.share - a.share)[1];
+    const link = panel.page.getByRole('button', { name: `Branch ${second.id + 1}`, exact: true });
+    await link.focus();
+    await panel.page.keyboard.press('Enter');
+    await panel.page.getByRole('heading', { name: `Branch ${second.id + 1}`, exact: true }).waitFor();
+    assert.equal(await link.getAttribute('aria-pressed'), 'true');
+  });
+
+  it('a spline whose kinks are in the table and whose closed form is checked', async () => {
+    panel = await panels.open();
+    const run = made.get('three-layer, one feature')!;
+    await panel.show(run);
+    await panel.tab('Structure');
+    const words = await text();
+    const kinks = run.structure!.spline!.kinks;
+    assert.ok(kinks.length > 0);
+    assert.match(words, /exactly at data points/);
+    assert.match(words, /2 values of x occur in several rows, 1 of them with different targets/);
+    const rows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
+    assert.equal(await rows.count(), Math.min(10, kinks.length));
+    assert.equal(await rows.first().locator('td').first().innerText(), String(Math.round(kinks[0].at)));
+  });
+
+  it('layers of the record, and a choice of model that offers all four', async () => {
+    panel = await panels.open();
+    const run = made.get('linear')!;
+    assert.ok(run.deep?.kind === 'linear');
+    await panel.show(run);
+    await panel.tab('Layers');
+    assert.match(await text(), /3 layers, penalty/);
+    const choices = panel.page.locator('header vscode-dropdown').first().locator('vscode-option');
+    assert.equal(await choices.count(), 4);
+    await panel.page.locator('header vscode-dropdown').first().click();
+    await choices.filter({ hasText: 'three-layer' }).click();
+    assert.deepEqual(
+      panel.sent.filter(({ type }) => type === 'setModel'),
+      [{ type: 'setModel', model: 'three-layer' }],
+    );
+  });
+});

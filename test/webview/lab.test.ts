@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { chromium } from 'playwright-core';
+import * as v from 'valibot';
+import { ensureChromium } from '../../src/build/ensure.mjs';
+import { createLab } from '../../src/session/lab.ts';
+import { nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { panelPolicy } from '../../src/shared/csp.ts';
+import {
+  defaultLabSettings,
+  type FromLab,
+  fromLabSchema,
+  type LabPage,
+  type LabRecord,
+  labPages,
+  type ToLab,
+} from '../../src/shared/lab.ts';
+import { memorySource, sampleSource } from '../support/memorySource.ts';
+import { running } from '../support/sessionHarness.ts';
+import { type ThemeName, themes } from './themes.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const shots = path.join(root, 'test-results', 'webview');
+const titles: Record<LabPage, string> = {
+  kernel: 'Kernel',
+  sweep: 'Width sweep',
+  contrast: 'Contrast',
+  flow: 'Gradient flow',
+  geometry: 'Geometry',
+};
+
+/** Results of every page on one file, by the code that the worker runs. */
+async function results(
+  source: Parameters<typeof createLab>[0],
+  changes: Partial<Record<LabPage | 'all', Record<string, unknown>>>,
+): Promise<Extract<ToLab, { type: 'lab' }>['records']> {
+  const lab = createLab(source, nodeSessionDeps());
+  const records: Record<string, LabRecord> = {};
+  for (const page of labPages) {
+    const settings = { ...defaultLabSettings[page], ...changes.all, ...changes[page] };
+    const request = { page, settings } as unknown as Parameters<typeof lab.run>[0];
+    records[page] = await lab.run(request, () => undefined, running);
+  }
+  return records;
+}
+
+interface OpenLab {
+  readonly page: Page;
+  readonly sent: readonly FromLab[];
+  readonly faults: readonly string[];
+  post(message: ToLab): Promise<void>;
+  kept(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+describe('Lab', () => {
+  let server: Server;
+  let browser: Browser;
+  let url: string;
+  let typical: Extract<ToLab, { type: 'lab' }>['records'];
+  let tiny: Extract<ToLab, { type: 'lab' }>['records'];
+
+  before(async () => {
+    mkdirSync(shots, { recursive: true });
+    server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+      if (pathname === '/') {
+        const nonce = randomBytes(18).toString('base64');
+        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+        response.end(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
+<link rel="stylesheet" href="/lab.css"><title>Lab</title></head>
+<body><div id="app"></div><script nonce="${nonce}" src="/lab.js"></script></body></html>`);
+        return;
+      }
+      const type = { '/lab.js': 'text/javascript', '/lab.css': 'text/css' }[pathname];
+      if (!type) {
+        response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
+        return;
+      }
+      response.writeHead(200, { 'content-type': type });
+      response.end(readFileSync(path.join(root, 'dist', pathname)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    browser = await chromium.launch({
+      executablePath: ensureChromium(),
+      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run'],
+    });
+    typical = await results(sampleSource('iris.csv'), {
+      all: { maxRows: 40, positive: 'setosa' },
+      kernel: { widths: [16, 64, 256], seeds: 2 },
+      sweep: { widths: [16, 64, 256], steps: 60, rateSteps: 20 },
+      contrast: { width: 128, steps: 100 },
+      flow: { neurons: 6, seeds: 2, steps: 2000, maxRows: 20 },
+      geometry: { features: ['petal_length_cm', 'petal_width_cm'], maxRows: 12, neurons: 6, steps: 2000 },
+    });
+    tiny = await results(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), {
+      all: { testFraction: 0, bias: false, standardize: false },
+      kernel: { widths: [8], seeds: 1 },
+      sweep: { widths: [8], seeds: 1, steps: 10, rateSteps: 5, noise: 0 },
+      contrast: { width: 8, steps: 10 },
+      flow: { neurons: 3, seeds: 1, steps: 500 },
+      geometry: { neurons: 3, steps: 500 },
+    });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  async function open(theme: ThemeName = 'dark', kept: unknown = null, width = 1100): Promise<OpenLab> {
+    const context: BrowserContext = await browser.newContext({
+      viewport: { width, height: 900 },
+      locale: 'en-US',
+      reducedMotion: 'reduce',
+    });
+    const page = await context.newPage();
+    const sent: FromLab[] = [];
+    const faults: string[] = [];
+    await page.exposeFunction('__sent', (message: unknown) => {
+      const parsed = v.safeParse(fromLabSchema, message);
+      if (parsed.success) sent.push(parsed.output);
+      else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
+    });
+    await page.exposeFunction('__fault', (text: string) => faults.push(text));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') faults.push(`console: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => faults.push(`page: ${error.stack ?? error.message}`));
+    await page.addInitScript({ content: 'globalThis.__name = (f) => f;' });
+    await page.addInitScript(
+      ({ state, bodyClass, variables }: { state: unknown; bodyClass: string; variables: Record<string, string> }) => {
+        const w = window as unknown as Record<string, unknown>;
+        let keptState = state;
+        w.acquireVsCodeApi = () => ({
+          postMessage: (message: unknown) => (w.__sent as (m: unknown) => void)(structuredClone(message)),
+          getState: () => keptState,
+          setState: (value: unknown) => (keptState = structuredClone(value)),
+        });
+        w.__kept = () => keptState;
+        document.addEventListener('securitypolicyviolation', (event) =>
+          (w.__fault as (m: string) => void)(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
+        );
+        new MutationObserver((_, observer) => {
+          if (!document.body) return;
+          observer.disconnect();
+          for (const [key, value] of Object.entries(variables)) document.documentElement.style.setProperty(key, value);
+          document.body.className = bodyClass;
+        }).observe(document, { childList: true, subtree: true });
+      },
+      { state: kept, bodyClass: themes[theme].bodyClass, variables: themes[theme].variables },
+    );
+    await page.goto(url, { waitUntil: 'load' });
+    return {
+      page,
+      sent,
+      faults,
+      post: async (message) => {
+        await page.evaluate((m) => window.postMessage(m, '*'), message);
+        await page.waitForTimeout(120);
+      },
+      kept: () => page.evaluate(() => (window as unknown as { __kept: () => unknown }).__kept()),
+      close: () => context.close(),
+    };
+  }
+
+  const snapshot = (
+    records: Extract<ToLab, { type: 'lab' }>['records'],
+    more: Partial<Extract<ToLab, { type: 'lab' }>> = {},
+  ): ToLab => ({
+    type: 'lab',
+    uri: 'file:///data/iris.csv',
+    name: 'iris.csv',
+    preset: {},
+    records,
+    running: null,
+    progress: null,
+    cells: [],
+    error: null,
+    ...more,
+  });
+
+  const axe = readFileSync(path.join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
+  async function violations(page: Page): Promise<string[]> {
+    await page.evaluate(axe);
+    return page.evaluate(async () => {
+      const { axe: run } = window as unknown as {
+        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const found = await run.run({
+        resultTypes: ['violations'],
+        rules: { 'page-has-heading-one': { enabled: true } },
+      });
+      return found.violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+      );
+    });
+  }
+
+  for (const theme of Object.keys(themes) as ThemeName[]) {
+    it(`draws every page in the ${theme} theme without a fault`, async () => {
+      const lab = await open(theme);
+      await lab.post(snapshot(typical));
+      for (const page of labPages) {
+        await lab.page.getByRole('tab', { name: titles[page] }).click();
+        await lab.page.waitForTimeout(150);
+        const shown = await lab.page.locator('[data-verdict]').count();
+        assert.equal(shown, typical[page]!.verdicts.length, page);
+        assert.ok((await lab.page.locator('figure.chart').count()) >= 1, page);
+        for (const sentence of typical[page]!.verdicts.map((verdict) => verdict.sentence)) {
+          assert.ok((await lab.page.locator('.lab-verdicts').innerText()).includes(sentence), sentence);
+        }
+        assert.deepEqual(await violations(lab.page), [], `${page} in ${theme}`);
+        await lab.page.screenshot({ path: path.join(shots, `lab-${page}-${theme}.png`), fullPage: true });
+      }
+      assert.deepEqual(lab.faults, []);
+      await lab.close();
+    });
+  }
+
+  it('draws two rows, in a narrow panel too', async () => {
+    const lab = await open('light', null, 400);
+    await lab.post(snapshot(tiny));
+    for (const page of labPages) {
+      await lab.page.getByRole('tab', { name: titles[page] }).click();
+      await lab.page.waitForTimeout(150);
+      assert.equal(await lab.page.locator('[data-verdict]').count(), tiny[page]!.verdicts.length);
+      const overflow = await lab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(overflow <= 0, `${page} is ${overflow} pixels too wide`);
+      await lab.page.screenshot({ path: path.join(shots, `lab-${page}-tiny.png`), fullPage: true });
+    }
+    assert.deepEqual(lab.faults, []);
+    await lab.close();
+  });
+
+  it('works from the keyboard: tabs, form, run, stop, progress', async () => {
+    const lab = await open();
+    await lab.post(snapshot({}));
+    await lab.page.getByRole('tab', { name: 'Kernel' }).focus();
+    await lab.page.keyboard.press('ArrowRight');
+    assert.equal(await lab.page.getByRole('tab', { selected: true }).innerText(), 'Width sweep');
+    await lab.page.keyboard.press('Home');
+    const widths = lab.page.getByRole('textbox', { name: 'Widths' });
+    await widths.fill('8, 32');
+    await widths.press('Enter');
+    const run = lab.page.locator('#run-kernel');
+    await run.focus();
+    await lab.page.keyboard.press('Enter');
+    await lab.page.waitForTimeout(80);
+    const asked = lab.sent.find((message) => message.type === 'run');
+    assert.deepEqual(asked?.request.page === 'kernel' && asked.request.settings.widths, [8, 32]);
+    await lab.post(snapshot({}, { running: 'kernel' }));
+    await lab.post({
+      type: 'labProgress',
+      progress: { page: 'kernel', message: 'width 8', fraction: 0.5, cell: 'Width 8, seed 1' },
+    });
+    assert.ok((await lab.page.locator('.status-words').innerText()).includes('width 8'));
+    assert.ok((await lab.page.locator('.lab-cells').innerText()).includes('Width 8, seed 1'));
+    await lab.page.locator('#stop-kernel').click();
+    await lab.page.waitForTimeout(80);
+    assert.ok(lab.sent.some((message) => message.type === 'stop'));
+    await lab.post(snapshot(typical));
+    assert.ok((await lab.page.locator('#announcer').innerText()).startsWith('Finished.'));
+    assert.deepEqual(lab.faults, []);
+    await lab.close();
+  });
+
+  it('says what a wrong field is and does not take it', async () => {
+    const lab = await open();
+    await lab.post(snapshot({}));
+    const widths = lab.page.getByRole('textbox', { name: 'Widths' });
+    await widths.fill('8, many');
+    await widths.press('Enter');
+    assert.ok((await lab.page.getByRole('alert').innerText()).startsWith('Widths:'));
+    await lab.page.locator('#run-kernel').click();
+    await lab.page.waitForTimeout(80);
+    const asked = lab.sent.find((message) => message.type === 'run');
+    assert.deepEqual(
+      asked?.request.page === 'kernel' && asked.request.settings.widths,
+      defaultLabSettings.kernel.widths,
+    );
+    await lab.close();
+  });
+
+  it('offers the remedy of a refusal, and keeps page and form over a reload', async () => {
+    const lab = await open();
+    await lab.post(
+      snapshot(
+        {},
+        {
+          error: {
+            page: 'kernel',
+            message: 'a kernel on 9000 training rows is too large',
+            remedy: { label: 'Use a sample of 500 rows', settings: { maxRows: 500 } },
+          },
+        },
+      ),
+    );
+    await lab.page.getByRole('button', { name: 'Use a sample of 500 rows' }).click();
+    await lab.page.locator('#run-kernel').click();
+    await lab.page.waitForTimeout(80);
+    const asked = lab.sent.find((message) => message.type === 'run');
+    assert.equal(asked?.request.settings.maxRows, 500);
+    const kept = await lab.kept();
+    assert.equal((kept as { uri: string }).uri, 'file:///data/iris.csv');
+    await lab.close();
+    const again = await open('dark', kept);
+    await again.post(snapshot({}));
+    await again.page.locator('summary').click();
+    assert.equal(await again.page.getByRole('textbox', { name: 'Rows' }).inputValue(), '500');
+    await again.close();
+  });
+
+  it('reveals rows and exports records and drawings', async () => {
+    const lab = await open();
+    await lab.post(snapshot(typical));
+    await lab.page.locator('button.link').first().click();
+    await lab.page.getByRole('button', { name: 'Export JSON' }).click();
+    await lab.page.getByRole('button', { name: /^Save: Spectrum/ }).click();
+    await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
+    await lab.page.waitForTimeout(80);
+    const line = lab.sent.find((message) => message.type === 'revealLine')?.line;
+    assert.ok(line !== undefined && typical.kernel!.data.lines.includes(line));
+    assert.ok(lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'));
+    const saved = lab.sent.find((message) => message.type === 'saveFile');
+    assert.ok(saved?.content.startsWith('<svg') && saved.name === 'kernel-spectrum.svg');
+    assert.deepEqual(lab.faults, []);
+    await lab.close();
+  });
+});

@@ -1,0 +1,477 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, afterEach, before, describe, it } from 'node:test';
+import Papa from 'papaparse';
+import type { FromPanel } from '../../src/shared/protocol.ts';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { axe } from './axe.ts';
+import { fixtures } from './fixtures.ts';
+import type { OpenPanel, Panels } from './harness.ts';
+import { startPanels } from './harness.ts';
+import type { ThemeName } from './themes.ts';
+import { themes } from './themes.ts';
+
+const tabs = ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Compare'];
+/** Runs whose pictures are kept for looking at. */
+const photographed = /tiny|large|longNames|recorded/;
+const recordedNames = ['diabetes', 'xor_2d', 'co2_1d', 'penguins'];
+
+function recorded(name: string): RunRecord {
+  return JSON.parse(readFileSync(new URL(`../fixtures/runs/${name}.json`, import.meta.url), 'utf8')) as RunRecord;
+}
+
+let panels: Panels;
+let panel: OpenPanel;
+before(async () => {
+  panels = await startPanels();
+});
+after(() => panels.close());
+/** Nothing may go wrong in any test: policy, console, exceptions, malformed messages. */
+afterEach(async () => {
+  assert.deepEqual(panel.faults, []);
+  await panel.close();
+});
+
+const last = (type: FromPanel['type']): FromPanel | undefined =>
+  panel.sent.filter((message) => message.type === type).at(-1);
+const count = (type: FromPanel['type']): number => panel.sent.filter((message) => message.type === type).length;
+const text = (selector: string): Promise<string> => panel.page.locator(selector).first().innerText();
+/** Waits until a condition on the messages or the page holds. */
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < end, `never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+describe('every view with every run', () => {
+  for (const [name, make] of [
+    ...Object.entries(fixtures),
+    ...recordedNames.map((n) => [`recorded ${n}`, () => recorded(n)] as const),
+  ]) {
+    it(`${name}: draws, is accessible, fits`, async () => {
+      panel = await panels.open({ theme: name.length % 2 === 0 ? 'dark' : 'light' });
+      await panel.show(make());
+      for (const tab of tabs) {
+        await panel.tab(tab);
+        assert.deepEqual(await axe(panel), [], tab);
+        const blank = await panel.page.evaluate(
+          () =>
+            [...document.querySelectorAll('canvas')].filter((canvas) => {
+              const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+              return data.every((byte) => byte === 0);
+            }).length,
+        );
+        assert.equal(blank, 0, `${tab} has an empty canvas`);
+        for (const width of [300, 700, 1600]) {
+          await panel.page.setViewportSize({ width, height: 900 });
+          await until(`${tab} fits into ${width} px`, () =>
+            panel.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+          );
+        }
+        await panel.page.setViewportSize({ width: 1000, height: 900 });
+        if (photographed.test(name)) await panel.shot(`${name.replace(/\W+/g, '-')}-${tab}`);
+      }
+    });
+  }
+});
+
+describe('themes', () => {
+  for (const name of Object.keys(themes) as ThemeName[]) {
+    it(`${name}: accessible in every view, at two widths`, async () => {
+      panel = await panels.open({ theme: name });
+      await panel.show(recorded('xor_2d'), { stale: true });
+      for (const tab of tabs) {
+        await panel.tab(tab);
+        assert.deepEqual(await axe(panel), [], tab);
+        await panel.shot(`theme-${name}-${tab}`);
+        await panel.page.setViewportSize({ width: 320, height: 800 });
+        assert.deepEqual(await axe(panel), [], `${tab}, narrow`);
+        await panel.shot(`theme-${name}-narrow-${tab}`);
+        await panel.page.setViewportSize({ width: 1000, height: 900 });
+      }
+    });
+  }
+  it('a change of theme redraws canvases and controls', async () => {
+    panel = await panels.open({ theme: 'dark' });
+    await panel.show(recorded('xor_2d'));
+    await panel.tab('Neurons');
+    const pictures = (): Promise<string[]> =>
+      panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()));
+    const button = (): Promise<string> =>
+      panel.page.evaluate(() => getComputedStyle(document.querySelector('vscode-button')!).backgroundColor);
+    const [before, colour] = [await pictures(), await button()];
+    await panel.setTheme('light');
+    await until('new pictures', async () => (await pictures()).every((picture, i) => picture !== before[i]));
+    assert.notEqual(await button(), colour);
+  });
+});
+
+describe('what is shown', () => {
+  it('is what the record says', async () => {
+    panel = await panels.open();
+    const run = recorded('xor_2d');
+    await panel.show(run);
+    assert.match(await text('.header h1'), /xor_2d\.csv\s*→\s*target/);
+    assert.match(await text('.verdict'), /Proven optimal/);
+    const facts = await text('.view');
+    assert.ok(facts.includes(run.solution.objective.toPrecision(7).replace(/0+$/, '')), 'objective');
+    for (const row of run.metrics.slice(0, 3)) assert.ok(facts.includes(row.model), row.model);
+    await panel.tab('Neurons');
+    assert.match(await text('.view'), new RegExp(`${run.neurons.length} active neurons`));
+    await panel.tab('Compare');
+    assert.equal(await panel.page.locator('.paged tbody tr').count(), run.compare!.runs.length + 1);
+  });
+  it('loading, empty, first training, failure', async () => {
+    panel = await panels.open();
+    assert.match(await text('main'), /Loading/);
+    await panel.show(null);
+    assert.match(await text('main'), /Train Convex Network/);
+    assert.deepEqual(await axe(panel), []);
+    await panel.shot('state-empty');
+
+    const point = (i: number) => ({
+      seconds: i / 10,
+      iteration: i,
+      objective: 10 + 1 / i,
+      dualBound: 10 - 1 / i,
+      active: 7,
+    });
+    await panel.show(null, {
+      state: 'training',
+      progress: { stage: 'solving', fraction: 0.4, message: 'Newton step', point: point(4) },
+      trace: [1, 2, 3, 4].map(point),
+    });
+    assert.match(await text('.status-line'), /Solving.*40\s%.*Newton step/su);
+    assert.equal(await panel.page.locator('.plot canvas').count(), 2);
+    assert.deepEqual(await axe(panel), []);
+    await panel.shot('state-training');
+    await panel.post({
+      type: 'progress',
+      progress: { stage: 'certifying', fraction: null, message: 'cells', point: point(5) },
+    });
+    assert.match(await text('.status-line'), /Proving/);
+    assert.match(await text('main'), /Step 5/);
+    await panel.page.getByRole('button', { name: 'Stop' }).click();
+    assert.deepEqual(last('stop'), { type: 'stop' });
+
+    await panel.show(null, {
+      state: 'failed',
+      error: { message: 'data.csv: line 12, column 3 ("age"): "x7" is not a number', line: 12, column: 3 },
+    });
+    assert.match(await text('.banner'), /line 12, column 3/);
+    assert.deepEqual(await axe(panel), []);
+    await panel.shot('state-failed');
+    await panel.page.getByRole('button', { name: /Open at line 12/ }).click();
+    assert.deepEqual(last('openError'), { type: 'openError' });
+    await panel.page.getByRole('button', { name: 'Show log' }).click();
+    assert.deepEqual(last('showLog'), { type: 'showLog' });
+  });
+  it('a re-solve keeps the last run in sight, with a live chart on demand', async () => {
+    panel = await panels.open();
+    const trace = [1, 2, 3].map((i) => ({ seconds: i, iteration: i, objective: 5 + 1 / i, dualBound: 4, active: 3 }));
+    await panel.show(recorded('diabetes'), {
+      state: 'training',
+      progress: { stage: 'solving', fraction: null, message: '' },
+      trace,
+    });
+    assert.match(await text('.verdict'), /Optimal for/);
+    const before = await panel.page.locator('.header canvas').count();
+    await panel.page.getByRole('button', { name: 'Live chart' }).click();
+    assert.equal(await panel.page.locator('.header canvas').count(), before + 2);
+    await panel.shot('state-resolving');
+  });
+  it('is announced: start, finish with the verdict, failure', async () => {
+    panel = await panels.open();
+    const said = (): Promise<string> => panel.page.locator('#announcer').innerText();
+    await panel.show(null, { state: 'training' });
+    await until('start', async () => (await said()) === 'Training started.');
+    await panel.show(recorded('xor_2d'));
+    await until('finish', async () => (await said()).startsWith('Training finished. Globally optimal'));
+    await panel.show(recorded('xor_2d'), { state: 'failed', error: { message: 'The file is gone.' } });
+    await until('failure', async () => (await said()) === 'Training failed. The file is gone.');
+  });
+});
+
+describe('messages', () => {
+  it('of the header', async () => {
+    panel = await panels.open();
+    const run = recorded('diabetes');
+    await panel.show(run, {
+      history: [
+        { id: run.id, label: run.label },
+        { id: 'older-run', label: 'an older run' },
+      ],
+    });
+    assert.deepEqual(panel.sent[0], { type: 'ready' });
+    await panel.page.getByRole('button', { name: 'Train again' }).click();
+    assert.deepEqual(last('trainAgain'), { type: 'trainAgain' });
+    await panel.page.getByRole('button', { name: 'Settings' }).click();
+    assert.deepEqual(last('openSettings'), { type: 'openSettings' });
+    for (const [item, what] of [
+      ['Run (JSON)', 'run'],
+      ['Predictions (CSV)', 'predictions'],
+      ['Model (JSON)', 'json'],
+      ['Model (ONNX)', 'onnx'],
+      ['Model (PyTorch code)', 'pytorch'],
+      ['Convex problem (JSON)', 'problem'],
+    ]) {
+      await panel.page.getByRole('button', { name: 'Export' }).click();
+      await panel.page.getByRole('menuitem', { name: item }).click();
+      assert.deepEqual(last('export'), { type: 'export', what });
+    }
+    await panel.page.getByRole('combobox', { name: 'Model' }).click();
+    await panel.page.getByRole('option', { name: 'two-layer gated ReLU' }).click();
+    assert.deepEqual(last('setModel'), { type: 'setModel', model: 'gated-relu' });
+    await panel.page.getByRole('combobox', { name: 'Run' }).click();
+    await panel.page.getByRole('option', { name: 'an older run' }).click();
+    assert.deepEqual(last('openRun'), { type: 'openRun', id: 'older-run' });
+  });
+
+  it('of beta: dragging re-solves live, letting go is final, once', async () => {
+    panel = await panels.open();
+    const run = recorded('diabetes');
+    await panel.show(run);
+    const slider = panel.page.getByRole('slider', { name: /beta/ });
+    const box = (await slider.boundingBox())!;
+    const y = box.y + box.height / 2;
+    await panel.page.mouse.move(box.x + box.width * 0.74, y);
+    await panel.page.mouse.down();
+    for (let i = 0; i < 12; i++) {
+      await panel.page.mouse.move(box.x + box.width * (0.74 - 0.02 * i), y);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    await until('live re-solves', () => count('setBeta') >= 2);
+    const live = panel.sent.filter((message) => message.type === 'setBeta');
+    assert.ok(live.every((message) => !message.final));
+    assert.ok(live.length <= 12, 'not one per pixel');
+    // What comes back while the thumb is held must not move it.
+    const held = await slider.inputValue();
+    await panel.show({ ...run, id: 'live', resolved: { ...run.resolved, beta: live[0].beta } });
+    assert.equal(await slider.inputValue(), held);
+    await panel.page.mouse.up();
+    await until('the final one', () => panel.sent.some((message) => message.type === 'setBeta' && message.final));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const all = panel.sent.filter((message) => message.type === 'setBeta');
+    assert.equal(all.filter((message) => message.final).length, 1);
+    assert.ok(all.at(-1)!.final && all.at(-1)!.beta < run.resolved.beta);
+  });
+
+  it('of beta by keys, field and buttons', async () => {
+    panel = await panels.open();
+    const run = recorded('diabetes');
+    await panel.show(run);
+    await panel.page.getByRole('slider', { name: /beta/ }).focus();
+    for (let i = 0; i < 3; i++) await panel.page.keyboard.press('ArrowLeft');
+    await until('settled', () => panel.sent.some((message) => message.type === 'setBeta' && message.final));
+    assert.equal(panel.sent.filter((message) => message.type === 'setBeta' && message.final).length, 1);
+    const field = panel.page.getByRole('textbox', { name: 'Beta' });
+    await field.fill('50 %');
+    await field.press('Enter');
+    assert.deepEqual(last('setBeta'), { type: 'setBeta', beta: 0.5 * run.resolved.betaMax, final: true });
+    await field.fill('minus one');
+    await field.press('Enter');
+    assert.match(await text('.problem'), /positive number/);
+    assert.deepEqual(await axe(panel), []);
+    await panel.show({ ...run, id: 'next', resolved: { ...run.resolved, beta: 8 } });
+    await panel.page.getByRole('button', { name: /halve beta/ }).click();
+    assert.deepEqual(last('setBeta'), { type: 'setBeta', beta: 4, final: true });
+  });
+
+  it('of charts: pictures, drawings and data of every chart in every view are whole files', async () => {
+    panel = await panels.open();
+    await panel.show(recorded('co2_1d'));
+    let files = 0;
+    for (const tab of tabs) {
+      await panel.tab(tab);
+      const menus = panel.page.getByRole('button', { name: /^Save: / });
+      for (let i = 0; i < (await menus.count()); i++) {
+        for (const kind of ['PNG', 'SVG', 'CSV']) {
+          await menus.nth(i).click();
+          const item = panel.page.getByRole('menuitem', { name: kind });
+          if ((await item.count()) === 0) {
+            await panel.page.keyboard.press('Escape');
+            continue;
+          }
+          const before = count('saveFile');
+          await item.click();
+          await until('a file', () => count('saveFile') > before);
+          const file = last('saveFile') as Extract<FromPanel, { type: 'saveFile' }>;
+          files += 1;
+          if (kind === 'PNG') {
+            const bytes = Buffer.from(file.content, 'base64');
+            assert.deepEqual([...bytes.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+            assert.ok(bytes.readUInt32BE(16) > 200, 'width');
+          } else if (kind === 'SVG') {
+            const fault = await panel.page.evaluate((svg) => {
+              const parsed = new DOMParser().parseFromString(svg, 'image/svg+xml');
+              return (
+                parsed.querySelector('parsererror')?.textContent ??
+                (parsed.querySelectorAll('path, line').length < 3 ? 'nothing drawn' : '')
+              );
+            }, file.content);
+            assert.equal(fault, '');
+          } else {
+            const { data, errors } = Papa.parse<string[]>(file.content, { skipEmptyLines: true });
+            assert.deepEqual(errors, []);
+            assert.ok(data.length > 1 && data.every((row) => row.length === data[0].length));
+          }
+        }
+      }
+    }
+    assert.ok(files > 25, `${files} files`);
+  });
+
+  it('of rows: original values are asked for page by page, shown, and rows are revealed', async () => {
+    panel = await panels.open();
+    const run = recorded('diabetes');
+    await panel.show(run);
+    await panel.tab('Duals');
+    await until('a request', () => count('requestRows') === 1);
+    const first = last('requestRows') as Extract<FromPanel, { type: 'requestRows' }>;
+    assert.equal(first.indices.length, 15);
+    const header = ['age', 'sex', 'bmi', 'bp'];
+    await panel.post({
+      type: 'rows',
+      requestId: first.requestId,
+      header,
+      rows: first.indices.map((index) => ({ index, cells: [`value ${index}`, '1', '2', '3'] })),
+    });
+    assert.ok((await text('.view')).includes(`value ${first.indices[0]}`));
+    await panel.page.getByRole('button', { name: 'Next page: Training rows by size of the dual value' }).click();
+    await until('the next page', () => count('requestRows') === 2);
+    await panel.page
+      .getByRole('button', { name: /^Reveal line/ })
+      .first()
+      .click();
+    const second = last('requestRows') as Extract<FromPanel, { type: 'requestRows' }>;
+    assert.deepEqual(last('revealRow'), { type: 'revealRow', index: second.indices[0] });
+    await panel.page.locator('.paged tbody tr').nth(2).click();
+    const line = run.rows.line[second.indices[2]];
+    await panel.page.getByRole('heading', { name: `Row at line ${line}` }).waitFor();
+    await panel.page.getByRole('button', { name: 'Reveal row in the file' }).click();
+    assert.deepEqual(last('revealRow'), { type: 'revealRow', index: second.indices[2] });
+    assert.equal(count('requestRows'), 2, 'rows that are known are not asked for again');
+  });
+});
+
+describe('by keyboard alone', () => {
+  const focusOn = async (name: RegExp, limit = 60): Promise<void> => {
+    for (let i = 0; i < limit; i++) {
+      await panel.page.keyboard.press('Tab');
+      const label = await panel.page.evaluate(() => {
+        const active = document.activeElement!;
+        return active.getAttribute('aria-label') ?? active.textContent ?? '';
+      });
+      if (name.test(label)) return;
+    }
+    assert.fail(`Tab never reached ${name.source}`);
+  };
+  const spoken = (): Promise<string> =>
+    panel.page.evaluate(() =>
+      [...document.querySelectorAll('figure [role=status]')].map((e) => e.textContent).join(''),
+    );
+
+  it('the whole way: tabs, a chart, a point of the path', async () => {
+    panel = await panels.open();
+    const run = recorded('xor_2d');
+    await panel.show(run);
+    await focusOn(/^Overview$/);
+    await panel.page.keyboard.press('ArrowRight');
+    assert.equal(await panel.page.getByRole('tab', { selected: true }).innerText(), 'Sparsity');
+    await focusOn(/^Active neurons along beta/);
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.page.keyboard.press('End');
+    await panel.page.keyboard.press('ArrowLeft');
+    const words = await spoken();
+    assert.match(words, /beta .*active neurons .*gap/);
+    await panel.page.keyboard.press('Enter');
+    const betas = run.path!.points.map((point) => point.beta).sort((a, b) => a - b);
+    assert.deepEqual(last('setBeta'), { type: 'setBeta', beta: betas.at(-2), final: true });
+  });
+
+  it('neurons and rows are selected in the picture', async () => {
+    panel = await panels.open();
+    const run = recorded('xor_2d');
+    await panel.show(run);
+    await panel.tab('Neurons');
+    await focusOn(/^Activation patterns\. /);
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight']) await panel.page.keyboard.press(key);
+    const words = await spoken();
+    const line = /line (\d+)/.exec(words)![1];
+    assert.match(words, /^Neuron \d+, line \d+ \(target .*\): (on|off)$/);
+    await panel.page.keyboard.press('Enter');
+    await panel.page.getByRole('heading', { name: `Row at line ${line}` }).waitFor();
+    const name = /^Neuron \d+/.exec(words)![0];
+    await panel.page.getByRole('heading', { name, exact: true }).waitFor();
+    // The chips of the row are the neurons that the picture says are on.
+    const on = words.endsWith(' on');
+    const chips = await panel.page.locator('.chip').allInnerTexts();
+    assert.equal(
+      chips.some((chip) => chip.endsWith(name)),
+      on,
+    );
+  });
+
+  it('tables are sorted, paged and opened; menus are walked and closed', async () => {
+    panel = await panels.open();
+    await panel.show(fixtures.large());
+    await panel.tab('Neurons');
+    const norms = async (): Promise<number[]> =>
+      (await panel.page.locator('.paged tbody tr td:nth-child(3)').allInnerTexts()).map(Number);
+    await focusOn(/^Norm/);
+    await panel.page.keyboard.press('Enter');
+    const down = await norms();
+    assert.deepEqual(
+      down,
+      [...down].sort((a, b) => b - a),
+    );
+    await panel.page.keyboard.press('Enter');
+    const up = await norms();
+    assert.deepEqual(
+      up,
+      [...up].sort((a, b) => a - b),
+    );
+    assert.ok(up[0] < down.at(-1)!);
+    await panel.page.getByRole('button', { name: 'Table: Activation patterns' }).focus();
+    await panel.page.keyboard.press('Enter');
+    assert.match(await text('.chart .pager'), /1–20 of 10,000/);
+    await panel.page.getByRole('button', { name: 'Save: Activation patterns' }).focus();
+    await panel.page.keyboard.press('Enter');
+    await panel.page.keyboard.press('ArrowDown');
+    assert.equal(await panel.page.evaluate(() => document.activeElement?.textContent), 'Data (CSV)');
+    await panel.page.keyboard.press('Escape');
+    assert.equal(await panel.page.getByRole('menu').count(), 0);
+    assert.equal(
+      await panel.page.evaluate(() => document.activeElement?.getAttribute('aria-label')),
+      'Save: Activation patterns',
+    );
+  });
+});
+
+describe('what is kept', () => {
+  it('is the run and the choices, in a few hundred bytes, and is restored', async () => {
+    panel = await panels.open();
+    const run = fixtures.large();
+    await panel.show(run);
+    await panel.tab('Duals');
+    await panel.page.getByRole('combobox', { name: 'Order' }).click();
+    await panel.page.getByRole('option', { name: 'as in the file' }).click();
+    await panel.page.locator('.paged tbody tr').nth(1).click();
+    const kept = (await panel.kept()) as { runId: string; view: string; version: number };
+    assert.equal(kept.version, 1);
+    assert.equal(kept.runId, run.id);
+    assert.equal(kept.view, 'duals');
+    assert.ok(JSON.stringify(kept).length < 600);
+    assert.deepEqual(panel.faults, []);
+    await panel.close();
+
+    panel = await panels.open({ kept });
+    await panel.show(run);
+    assert.equal(await panel.page.getByRole('tab', { selected: true }).innerText(), 'Duals');
+    const order = panel.page.locator('vscode-dropdown[aria-label=Order]');
+    await until('the order', () => order.evaluate((element) => (element as HTMLInputElement).value === 'data'));
+    assert.match(await text('.view'), /Row at line/);
+  });
+});
