@@ -439,6 +439,7 @@ describe('by keyboard alone', () => {
     assert.match(await text('.chart .pager'), /1–20 of 10,000/);
     await panel.page.getByRole('button', { name: 'Save: Activation patterns' }).focus();
     await panel.page.keyboard.press('Enter');
+    await panel.page.getByRole('menu').waitFor();
     await panel.page.keyboard.press('ArrowDown');
     assert.equal(await panel.page.evaluate(() => document.activeElement?.textContent), 'Data (CSV)');
     await panel.page.keyboard.press('Escape');

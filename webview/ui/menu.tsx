@@ -1,5 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from './controls.ts';
 
 export interface MenuItem {
@@ -21,7 +21,8 @@ export function Menu({ label, look = 'secondary', items, disabled, children }: M
   const root = useRef<HTMLSpanElement>(null);
   const button = (): HTMLElement | null => root.current?.querySelector('vscode-button') ?? null;
 
-  useEffect(() => {
+  // In the same turn as the list appears, so that the next key already goes to it.
+  useLayoutEffect(() => {
     const host = button();
     host?.setAttribute('aria-haspopup', 'menu');
     host?.setAttribute('aria-expanded', String(open));
