@@ -10,7 +10,8 @@ export interface DescentOptions {
   readonly rule: UpdateRule;
   /**
    * Learning rate for the MEAN objective, (1/n) (loss + penalty), as common frameworks count it: a step on the summed objective
-   * has rate / n. For the rule `flow`: the step in units of the loss.
+   * has rate / n. For the rule `flow`: the largest step in units of the loss; a step that would raise the objective is taken back and
+   * halved, because the gradient of the logarithm grows with the parameters and no fixed step stays stable.
    */
   readonly learningRate: number;
   readonly schedule: Schedule;
@@ -44,11 +45,16 @@ export interface DescentResult {
   readonly curve: DescentCurve;
   readonly epochs: number;
   readonly diverged: boolean;
+  /** Rule `flow` only: ended early, as the gradient is exactly zero or no representable step lowers the objective. */
+  readonly settled: boolean;
   readonly cancelled: boolean;
   /** Sum of the step lengths, when asked for. */
   readonly pathLength?: number;
   readonly optimizer: OptimizerState;
 }
+
+/** Below this share of the largest step the flow has settled: no step that changes the parameters lowers the objective. */
+const smallestShare = 1e-12;
 
 /** Work between two stop checks, in floating-point operations: some milliseconds on any machine. */
 const workPerCheck = 1e7;
@@ -107,8 +113,11 @@ export function descend(
     options.recordAt === undefined
       ? recordingEpochs(options.epochs, options.curvePoints)
       : new Set([0, options.epochs, ...options.recordAt]);
-  const previous = options.trackPath === true ? new Float64Array(model.size) : undefined;
+  const previous = options.trackPath === true || flow ? new Float64Array(model.size) : undefined;
+  const before = flow ? { gradient: new Float64Array(model.size), objective: Infinity } : undefined;
+  let settled = false;
   let pathLength = 0;
+  let lastLength = 0;
   const curve: DescentCurve = { epochs: [], seconds: [], objective: [] };
   const best = Float64Array.from(start);
   const zeroObjective = model.addLoss(theta.fill(0), null, 0, n, null);
@@ -129,15 +138,38 @@ export function descend(
     options.schedule === 'constant'
       ? options.learningRate
       : options.learningRate * 0.5 * (1 + Math.cos((Math.PI * step) / totalSteps));
-  const move = (objective: number): void => {
+  const move = (): void => {
     previous?.set(theta);
-    if (flow) for (let i = 0; i < gradient.length; i++) gradient[i] /= objective;
     optimizer.step(theta, gradient, rateNow());
     step++;
     if (previous === undefined) return;
     let s = 0;
     for (let i = 0; i < previous.length; i++) s += (theta[i] - previous[i]) ** 2;
-    pathLength += Math.sqrt(s);
+    lastLength = Math.sqrt(s);
+    pathLength += lastLength;
+  };
+  /** Judges the last step of the flow by the objective it led to, and makes `gradient` that of the logarithm of the objective. */
+  const judge = (objective: number): number => {
+    if (before === undefined || previous === undefined) return objective;
+    if (before.objective === Infinity && !Number.isFinite(objective)) return objective;
+    if (objective <= before.objective) {
+      let norm = 0;
+      for (let i = 0; i < gradient.length; i++) {
+        gradient[i] /= objective;
+        norm += gradient[i] * gradient[i];
+      }
+      // Zero: a stationary point, or a loss below the smallest number (then 0 / 0): either way there is nowhere to go.
+      if (!(norm > 0)) settled = true;
+      else if (before.objective < Infinity) optimizer.accepted();
+      before.gradient.set(gradient);
+      before.objective = objective;
+      return objective;
+    }
+    theta.set(previous);
+    pathLength -= lastLength;
+    gradient.set(before.gradient);
+    if (optimizer.rejected() < smallestShare) settled = true;
+    return before.objective;
   };
   const note = (epoch: number, objective: number): void => {
     if (limit === Infinity) {
@@ -157,24 +189,25 @@ export function descend(
     }
   };
 
-  for (let epoch = 0; epoch <= options.epochs && !diverged && !cancelled; epoch++) {
+  for (let epoch = 0; epoch <= options.epochs && !diverged && !cancelled && !settled; epoch++) {
     const recording = record.has(epoch);
     let from = control.now();
     if (batch === n) {
       gradient.fill(0);
       const last = epoch === options.epochs;
-      const objective = fullObjective(model, theta, last ? null : gradient, control);
-      if (objective === undefined) {
+      const found = fullObjective(model, theta, last && !flow ? null : gradient, control);
+      if (found === undefined) {
         cancelled = true;
         break;
       }
+      const objective = judge(found);
       seconds += control.now() - from;
-      if (recording || !Number.isFinite(objective)) note(epoch, objective);
+      if (recording || settled || !Number.isFinite(objective)) note(epoch, objective);
       done = epoch;
-      if (last || diverged) break;
+      if (last || diverged || settled) break;
       from = control.now();
       if (!flow) for (let i = 0; i < gradient.length; i++) gradient[i] /= n;
-      move(objective);
+      move();
       seconds += control.now() - from;
     } else {
       if (recording) {
@@ -211,7 +244,7 @@ export function descend(
         if (cancelled) break;
         for (let i = 0; i < gradient.length; i++) gradient[i] /= count;
         model.addPenalty(theta, 1 / n, gradient);
-        move(NaN);
+        move();
       }
       seconds += control.now() - from;
     }
@@ -221,7 +254,7 @@ export function descend(
     // The curve ends where the run was stopped (possibly within an epoch); this one evaluation is allowed to finish.
     const at = step / stepsPerEpoch;
     if (curve.epochs.length === 0 || curve.epochs[curve.epochs.length - 1] < at) {
-      note(at, model.addLoss(theta, null, 0, n, null) + model.addPenalty(theta, 1, null));
+      note(at, judge(model.addLoss(theta, null, 0, n, null) + model.addPenalty(theta, 1, null)));
     }
   }
   const end = diverged ? best : Float64Array.from(theta);
@@ -233,8 +266,9 @@ export function descend(
     curve,
     epochs: done,
     diverged,
+    settled,
     cancelled,
-    pathLength: previous === undefined ? undefined : pathLength,
+    pathLength: options.trackPath === true ? pathLength : undefined,
     optimizer: optimizer.state(),
   };
 }

@@ -36,7 +36,7 @@ const base: DescentOptions = {
 test('a run in two parts is the run in one, for every rule with a memory', () => {
   const model = createMlpModel(shape, X, y, 'logistic', createReferenceKernels());
   const start = initialiseMlp(shape, createRng(2));
-  for (const rule of ['sgd', 'momentum', 'adam'] as const) {
+  for (const rule of ['sgd', 'momentum', 'adam', 'flow'] as const) {
     const whole = descend(model, start, { ...base, rule }, createRng(1), uncontrolled);
     const first = descend(model, start, { ...base, rule, epochs: 25 }, createRng(1), uncontrolled);
     const rest = descend(
@@ -68,11 +68,32 @@ test('gradient flow of a deep network keeps moving when the loss is tiny, where 
     uncontrolled,
   );
   assert.equal(flow.diverged, false);
+  assert.ok(flow.curve.objective.every((value, i, all) => i === 0 || value <= all[i - 1]));
   assert.ok(flow.objective < 1e-6 && flow.objective < 1e-3 * plain.objective, `${flow.objective} ${plain.objective}`);
   assert.throws(
     () => descend(model, start, { ...base, rule: 'flow', batchSize: 5 }, createRng(1), uncontrolled),
     RangeError,
   );
+});
+
+test('gradient flow settles where there is nowhere to go, and only a start without a finite loss is a divergence', () => {
+  const model = createMlpModel(shape, X, y, 'logistic', createReferenceKernels());
+  const start = initialiseMlp(shape, createRng(2));
+  const options: DescentOptions = { ...base, rule: 'flow', learningRate: 0.02, epochs: 500 };
+  const dead = descend(model, new Float64Array(model.size), options, createRng(1), uncontrolled);
+  assert.deepEqual([dead.settled, dead.diverged, dead.epochs], [true, false, 0]);
+  assert.ok(Math.abs(dead.objective - X.rows * Math.log(2)) < 1e-12);
+  // Outputs near 1e6: the loss of every well classified row is below the smallest number.
+  const huge = descend(
+    model,
+    descend(model, start, { ...options, epochs: 2000 }, createRng(1), uncontrolled).theta.map((t) => 30 * t),
+    options,
+    createRng(1),
+    uncontrolled,
+  );
+  assert.deepEqual([huge.settled, huge.diverged, huge.objective], [true, false, 0]);
+  const broken = descend(model, new Float64Array(model.size).fill(NaN), options, createRng(1), uncontrolled);
+  assert.deepEqual([broken.settled, broken.diverged], [false, true]);
 });
 
 test('both kernels train the same network', () => {
