@@ -59,7 +59,8 @@ export interface RemoteFile {
 /** A comlink proxy: the worker calls it while it trains. */
 export interface TrainListener {
   progress(progress: TrainProgress): void;
-  record(run: PanelRun): void;
+  /** Settles when the host has taken the record. */
+  record(run: PanelRun): void | Promise<void>;
 }
 
 /** A run as a panel gets it. */

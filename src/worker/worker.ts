@@ -92,15 +92,16 @@ async function report(
           listener.progress(progress);
         },
         record(run) {
-          listener.record(forPanel(run));
+          void listener.record(forPanel(run));
           write(run);
         },
       },
       control,
     );
-    listener.record(forPanel(run));
+    const shown = listener.record(forPanel(run));
     write(run);
     await writes;
+    await shown; // records and answers take different channels: the answer must not overtake the record
     return run;
   } finally {
     (listener as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();
