@@ -1,3 +1,4 @@
+import { encodedName } from '../core/data/scaling.ts';
 import { decodeBits } from '../session/bits.ts';
 import type { LinearRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -6,7 +7,7 @@ import { number, plural, table } from './reportText.ts';
 const shownBranches = 10;
 
 /** Name of encoded input k; the last one may be the bias. */
-const inputName = (run: RunRecord, k: number): string => run.scaling.inputs[k]?.name ?? 'bias';
+const inputName = (run: RunRecord, k: number): string => encodedName(run.scaling, k);
 
 /** What a three-layer run adds to the summary. */
 export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[] {

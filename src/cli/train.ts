@@ -77,6 +77,7 @@ const options = {
   'output-penalty': { type: 'string' },
   standardize: { type: 'boolean' },
   'no-standardize': { type: 'boolean' },
+  whiten: { type: 'boolean' },
   missing: { type: 'string' },
   'test-fraction': { type: 'string' },
   'max-rows': { type: 'string' },
@@ -168,6 +169,7 @@ function settingsOf(values: Values): TrainSettings {
     seed: number('seed', base.seed),
     bias: values.bias ?? base.bias,
     standardize: either(values.standardize, values['no-standardize'], 'standardize') ?? base.standardize,
+    whiten: values.whiten ?? base.whiten,
     outputPenalty: values['output-penalty'] ?? base.outputPenalty,
     missing: values.missing ?? base.missing,
     testFraction: number('test-fraction', base.testFraction),
@@ -229,6 +231,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --bias KIND              regularized (default), none, free
   --output-penalty KIND    per-output (default), frobenius, nuclear
   --standardize, --no-standardize
+  --whiten                 make the inputs uncorrelated, of deviation 1; with at most as many training rows as inputs, make
+                           the rows orthogonal, for the closed forms of whitened data (with --bias none)
   --seed N                 split, sampling, gradient descent (default ${defaultSettings.seed})
 
   --tolerance T            relative duality gap (default ${defaultSettings.tolerance})

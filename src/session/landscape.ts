@@ -1,4 +1,5 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
+import { encodedName } from '../core/data/scaling.ts';
 import { type DenseMatrix, rowOf } from '../core/linalg/matrix.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
@@ -45,7 +46,7 @@ export function landscapeOf(
 ): DualLandscape | undefined {
   if (problem.model !== 'relu' || problem.bias === 'free') return undefined;
   const hasBias = problem.bias === 'regularized';
-  const axes = [...data.scaling.inputs.map(({ name }) => name), ...(hasBias ? ['bias'] : [])];
+  const axes = [...data.scaling.inputs.map((_, k) => encodedName(data.scaling, k)), ...(hasBias ? ['bias'] : [])];
   if (axes.length !== 2 && axes.length !== 3) return undefined;
   const { X } = prepare(problem);
   const sums = new Float64Array(solution.dual.cols);

@@ -1,4 +1,5 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
+import { whitened } from '../core/data/whiten.ts';
 import { inOriginalUnits } from '../core/export/originalUnits.ts';
 import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/scores.ts';
@@ -29,7 +30,8 @@ function grid([low, high]: [number, number], points: number): number[] {
 /** Original values of an encoded input. */
 function originalValues(data: PreparedData, k: number): number[] {
   const { mean, scale } = data.scaling.inputs[k];
-  return Array.from({ length: data.X.rows }, (_, i) => data.X.data[i * data.X.cols + k] * scale + mean);
+  const { rows, cols, data: values } = data.unwhitened ?? data.X;
+  return Array.from({ length: rows }, (_, i) => values[i * cols + k] * scale + mean);
 }
 
 /** The function over its one or two numeric features, in original units; undefined for any other number of features. */
@@ -44,7 +46,7 @@ export function shapeOf(network: TwoLayerNetwork, data: PreparedData): ShapeReco
 
 /** The same for any function of encoded inputs: without kinks or hinges. */
 export function deepShape(predict: (X: DenseMatrix) => DenseMatrix, data: PreparedData): ShapeRecord | undefined {
-  const { inputs, target } = data.scaling;
+  const { inputs, whitening, target } = data.scaling;
   if (inputs.length > 2 || inputs.some(({ category }) => category !== undefined)) return undefined;
   const at = (points: DenseMatrix): Float64Array => {
     const encoded = denseMatrix(points.rows, points.cols);
@@ -53,7 +55,7 @@ export function deepShape(predict: (X: DenseMatrix) => DenseMatrix, data: Prepar
         encoded.data[i * points.cols + k] = (points.data[i * points.cols + k] - mean) / scale;
       });
     }
-    const fit = predict(encoded).data;
+    const fit = predict(whitening === undefined ? encoded : whitened(encoded, whitening)).data;
     return data.task === 'regression' ? fit.map((value) => value * target.scale + target.mean) : fit;
   };
   return inputs.length === 1 ? curve(at, [], data) : surface(at, [], data);

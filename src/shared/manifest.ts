@@ -60,6 +60,7 @@ export const trainingSettings = {
   seed: 'seed',
   bias: 'bias',
   standardize: 'standardize',
+  whiten: 'whiten',
   outputPenalty: 'outputPenalty',
   missing: 'missing',
   testFraction: 'testFraction',

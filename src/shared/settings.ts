@@ -31,6 +31,8 @@ export interface TrainSettings {
   readonly seed: number;
   readonly bias: BiasMode;
   readonly standardize: boolean;
+  /** Whiten the inputs on the training rows; not in records of earlier runs, where it means no. */
+  readonly whiten?: boolean;
   readonly outputPenalty: OutputPenalty;
   /** What happens to rows with missing cells. */
   readonly missing: 'drop' | 'impute';
@@ -67,6 +69,7 @@ export const defaultSettings: TrainSettings = {
   seed: 1,
   bias: 'regularized',
   standardize: true,
+  whiten: false,
   outputPenalty: 'per-output',
   missing: 'drop',
   testFraction: 0.2,

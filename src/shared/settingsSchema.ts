@@ -31,6 +31,7 @@ export const trainSettingsSchema = v.object({
   seed: count(0, 4_294_967_295),
   bias: v.picklist(['none', 'regularized', 'free']),
   standardize: v.boolean(),
+  whiten: v.optional(v.boolean()),
   outputPenalty: v.picklist(['per-output', 'frobenius', 'nuclear']),
   missing: v.picklist(['drop', 'impute']),
   testFraction: between(0, 0.9),

@@ -1,4 +1,4 @@
-import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, rowOf } from '../linalg/matrix.ts';
 import { type Control, uncontrolled } from '../solver/control.ts';
 import { DataError } from './dataError.ts';
 import {
@@ -11,9 +11,10 @@ import {
   type Task,
 } from './infer.ts';
 import { ReadStopped } from './reader.ts';
-import { meanAndScale, type InputScaling, type Scaling } from './scaling.ts';
+import { meanAndScale, type InputScaling, type Scaling, type Whitening } from './scaling.ts';
 import { splitRows } from './split.ts';
 import { cellCode, cellLabel, hasValue, type Column, type Table } from './table.ts';
+import { whitened, whiteningOf, whitenLimit, whitenWork } from './whiten.ts';
 
 export interface PrepareOptions {
   /** Empty: inferred. */
@@ -23,6 +24,8 @@ export interface PrepareOptions {
   readonly features: readonly string[];
   readonly missing: 'drop' | 'impute';
   readonly standardize: boolean;
+  /** Whether the inputs are made uncorrelated on the training rows (few rows: the rows orthogonal). Left out: no. */
+  readonly whiten?: boolean;
   /** Share of the rows held out. */
   readonly testFraction: number;
   readonly seed: number;
@@ -46,6 +49,8 @@ export interface PreparedData {
   readonly scaling: Scaling;
   /** All used rows x encoded inputs. */
   readonly X: DenseMatrix;
+  /** The same before whitening, when there is one. */
+  readonly unwhitened?: DenseMatrix;
   /** Per used row: target in original units, or class id. */
   readonly y: Float64Array;
   /** Per used row: 0 train, 1 test. */
@@ -69,7 +74,7 @@ interface Feature {
 }
 
 /**
- * Chooses target and features, drops or fills incomplete rows, splits, encodes and standardises. Throws `DataError`, and
+ * Chooses target and features, drops or fills incomplete rows, splits, encodes, standardises and whitens. Throws `DataError`, and
  * `ReadStopped` when the control says so.
  */
 export function prepareData(table: Table, options: PrepareOptions, control: Control = uncontrolled): PreparedData {
@@ -172,6 +177,8 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     for (let i = 0; i < rows.length; i++) X.data[i * d + j] = values[i];
   });
 
+  const whitening = options.whiten === true ? whiten(X, encoder.inputs, trainRows, file, warnings) : undefined;
+
   let targetScaling = { mean: 0, scale: 1 };
   if (numericTarget) {
     checkSize(table, target.column, rows, options.standardize, 1e300);
@@ -198,8 +205,12 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     target: target.column.name,
     task: finalTask,
     classes,
-    scaling: { inputs: encoder.inputs, target: targetScaling },
-    X,
+    scaling: {
+      inputs: encoder.inputs,
+      ...(whitening === undefined ? {} : { whitening: whitening.map }),
+      target: targetScaling,
+    },
+    ...(whitening === undefined ? { X } : { X: whitening.X, unwhitened: X }),
     y,
     split,
     trainRows,
@@ -209,6 +220,54 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     dropped: drops.list(),
     warnings: [...table.warnings, ...warnings],
   };
+}
+
+/**
+ * Whitens on the training rows. Rows that are at most as many as the inputs can be made orthogonal, but not once a mean is taken off
+ * (their sum would be zero), so the means are put back first, in `X` and in `inputs`. With one input the map is a number, which goes into its
+ * scale.
+ */
+function whiten(
+  X: DenseMatrix,
+  inputs: InputScaling[],
+  trainRows: Int32Array,
+  file: string,
+  warnings: string[],
+): { readonly map: Whitening; readonly X: DenseMatrix } | undefined {
+  const [n, d] = [trainRows.length, X.cols];
+  if (d > whitenLimit || n * d * Math.min(n, d) > whitenWork) {
+    throw new DataError(
+      'settings',
+      `${n} training rows by ${d} inputs are too many to whiten (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); ` +
+        'choose fewer features or rows, or do not whiten',
+      { file },
+    );
+  }
+  if (n <= d) {
+    inputs.forEach((input, k) => {
+      const shift = input.mean / input.scale;
+      for (let i = 0; i < X.rows; i++) X.data[i * d + k] += shift;
+      inputs[k] = { ...input, mean: 0 };
+    });
+  }
+  const train = denseMatrix(n, d);
+  trainRows.forEach((row, i) => train.data.set(rowOf(X, row), i * d));
+  const map = whiteningOf(train);
+  if (map === undefined) return undefined;
+  if (d === 1) {
+    const [[factor]] = map.matrix;
+    for (let i = 0; i < X.rows; i++) X.data[i] *= factor;
+    inputs[0] = { ...inputs[0], scale: inputs[0].scale / factor };
+    return undefined;
+  }
+  if (n <= d && !map.rowsOrthogonal) {
+    warnings.push(
+      `Whitening: the ${n} training rows span ${map.rank} dimensions only, so they cannot all be made orthogonal.`,
+    );
+  } else if (map.rank < Math.min(n, d)) {
+    warnings.push(`Whitening: the ${d} inputs span ${map.rank} dimensions only; the others are combinations of them.`);
+  }
+  return { map, X: whitened(X, map) };
 }
 
 /** Row left out: counted by reason, first lines listed. */

@@ -22,9 +22,36 @@ export interface InputScaling {
   readonly scale: number;
 }
 
+/** The linear map M of whitened data: the network sees z = M s, s the scaled inputs of one row. */
+export interface Whitening {
+  /** Whether the training rows came out orthogonal and of equal length (independent rows, at most as many as inputs). */
+  readonly rowsOrthogonal: boolean;
+  /** Rank of the scaled training inputs; what lies outside their span is mapped to zero. */
+  readonly rank: number;
+  /** Symmetric, inputs x inputs. */
+  readonly matrix: readonly (readonly number[])[];
+}
+
 /** How original values and what the network sees belong together. */
 export interface Scaling {
   readonly inputs: readonly InputScaling[];
+  /** Applied after `inputs`, when the data are whitened. */
+  readonly whitening?: Whitening;
   /** Regression targets are (y - mean) / scale; 0 and 1 for classes. */
   readonly target: { readonly mean: number; readonly scale: number };
+}
+
+/** Name of what the network sees in place k: the input, or the combination of inputs that whitening put there; the last is the bias. */
+export function encodedName(scaling: Scaling, k: number): string {
+  const input = scaling.inputs[k] as InputScaling | undefined;
+  if (input === undefined) return 'bias';
+  return scaling.whitening === undefined ? input.name : `${input.name}, whitened`;
+}
+
+/** What was done to the features, in words: beta belongs to the features in this state. */
+export function scalingWords({ inputs, whitening }: Scaling): string {
+  if (whitening !== undefined) {
+    return whitening.rowsOrthogonal ? 'whitened (training rows orthogonal)' : 'whitened (uncorrelated, deviation 1)';
+  }
+  return inputs.every(({ mean, scale }) => mean === 0 && scale === 1) ? 'as they are' : 'standardised';
 }

@@ -1,9 +1,11 @@
 import type { Scaling } from '../data/scaling.ts';
+import { whitened } from '../data/whiten.ts';
 import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 
-/** w . (x - mean) / scale + b as w' . x + b'. */
-function fold(W: DenseMatrix, b: Float64Array, scaling: Scaling): { W: DenseMatrix; b: Float64Array } {
+/** w . M (x - mean) / scale + b as w' . x + b', M the whitening map if there is one (symmetric). */
+function fold(encoded: DenseMatrix, b: Float64Array, scaling: Scaling): { W: DenseMatrix; b: Float64Array } {
+  const W = scaling.whitening === undefined ? encoded : whitened(encoded, scaling.whitening);
   const out = denseMatrix(W.rows, W.cols);
   const offset = Float64Array.from(b);
   for (let j = 0; j < W.rows; j++) {

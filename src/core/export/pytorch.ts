@@ -71,6 +71,7 @@ function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }:
 /** A Python module that rebuilds the network in PyTorch, with its weights, on inputs in original units. */
 export function pytorchSnippet(options: PytorchOptions): string {
   const { network, scaling, classes } = options;
+  const { whitening } = scaling;
   const c = network.b2.length;
   const d = network.W1.cols;
   const list = (values: ArrayLike<number>): string => `[${Array.from(values, String).join(', ')}]`;
@@ -114,13 +115,13 @@ class TwoLayerNetwork(torch.nn.Module):
         super().__init__()
         self.register_buffer("mean", MEAN)
         self.register_buffer("scale", SCALE)
-        self.W1 = torch.nn.Parameter(W1)
+${whitening === undefined ? '' : '        self.register_buffer("whiten", WHITEN)\n'}        self.W1 = torch.nn.Parameter(W1)
         self.b1 = torch.nn.Parameter(B1)
         self.W2 = torch.nn.Parameter(W2)
         self.b2 = torch.nn.Parameter(B2)
 ${gated ? '        self.register_buffer("G", G)\n        self.register_buffer("h", H)\n' : ''}
     def forward(self, x):
-        z = (x - self.mean) / self.scale
+        z = (x - self.mean) / self.scale${whitening === undefined ? '' : ' @ self.whiten'}
         hidden = z @ self.W1.T + self.b1
 ${
   gated
@@ -132,7 +133,7 @@ ${
 
 MEAN = ${vector(scaling.inputs.map(({ mean }) => mean))}
 SCALE = ${vector(scaling.inputs.map(({ scale }) => scale))}
-W1 = ${matrix(toRows(network.W1), d)}
+${whitening === undefined ? '' : `WHITEN = ${matrix(whitening.matrix, d)}\n`}W1 = ${matrix(toRows(network.W1), d)}
 B1 = ${vector(network.b1)}
 W2 = ${network.W2.rows === 0 ? `torch.zeros(${c}, 0, dtype=torch.float64)` : matrix(outer, 0)}
 B2 = ${vector(network.b2)}

@@ -1,3 +1,4 @@
+import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { DualLandscape, RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec } from '../../../charts/spec.ts';
 import { formatCount, formatInteger, formatNumber } from '../../../ui/format.ts';
@@ -222,9 +223,8 @@ export function concentration(ranked: readonly RankedRow[], k: number): number {
 export function worstDirection(run: RunRecord): Bar[] {
   const direction = run.solution.global?.worstDirection;
   if (!direction) return [];
-  const names = run.scaling.inputs.map((input) => input.name);
   return direction
-    .map((value, k) => ({ name: names[k] ?? 'bias', value }))
+    .map((value, k) => ({ name: encodedName(run.scaling, k), value }))
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
 }
 

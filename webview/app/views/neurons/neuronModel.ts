@@ -1,3 +1,4 @@
+import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
 import { decodeOn, isOn, outputName } from '../../runData.ts';
@@ -29,7 +30,10 @@ export function neuronWeights(run: RunRecord, neuron: NeuronRecord, units: Weigh
   const values =
     units === 'original' ? neuron.original.weights[output] : neuron.weights.map((weight) => weight * outer);
   const offset = units === 'original' ? neuron.original.offset[output] : neuron.bias * outer;
-  const bars = inputs.map((input, k) => ({ name: input.name, value: values?.[k] ?? 0 }));
+  const bars = inputs.map((input, k) => ({
+    name: units === 'original' ? input.name : encodedName(run.scaling, k),
+    value: values?.[k] ?? 0,
+  }));
   bars.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   return [...bars, { name: units === 'original' ? 'offset' : 'bias', value: offset ?? 0 }];
 }

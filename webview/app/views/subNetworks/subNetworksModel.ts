@@ -1,3 +1,4 @@
+import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { BranchRecord, RivalRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, SeriesSpec } from '../../../charts/spec.ts';
@@ -51,7 +52,7 @@ export function tupleBands(
 const subscript = (value: number): string => [...String(value)].map((c) => '₀₁₂₃₄₅₆₇₈₉'[Number(c)]).join('');
 
 /** Name of encoded input k, the bias last. */
-export const inputName = (run: RunRecord, k: number): string => run.scaling.inputs[k]?.name ?? 'bias';
+export const inputName = (run: RunRecord, k: number): string => encodedName(run.scaling, k);
 
 /** One selected block: a first-layer neuron of a branch. */
 export interface Block {
