@@ -28,7 +28,13 @@ interface Expected {
   readonly u: number[][];
   readonly objective: number;
   readonly f: number[];
-  readonly counter_example: { readonly X: number[][]; readonly inverse_gram_offdiag: number };
+  readonly spike_free: boolean;
+  readonly counter_example: {
+    readonly X: number[][];
+    readonly inverse_gram_offdiag: number;
+    readonly witness_u: number[];
+    readonly witness_norm: number;
+  };
   readonly spurious_kkt: { readonly value: number; readonly dual_max: number; readonly lower_bound: number };
   readonly primal: number;
   readonly dual_max: number;
@@ -157,6 +163,11 @@ test('data report: orthogonal separability and spike-free data with offending pa
   assert.equal(separabilityReport(fromRows(X), labels([1, 1])).spikeFree, true);
   const counter = separabilityReport(fromRows(expected.counter_example.X), labels([1, 1]));
   assert.equal(counter.spikeFree, false);
+  assert.equal(separabilityReport(fromRows(caseOf('D3').X), labels([1, 1])).spikeFree, caseOf('D3').expected.spike_free);
+  // The witness: (Xu)_+ = Xz needs a z longer than u.
+  const { X: bent, witness_u: u, witness_norm: length } = expected.counter_example;
+  const q = Float64Array.from(bent, (row) => Math.max(0, row[0] * u[0] + row[1] * u[1]));
+  close(norm2(leastNorm(fromRows(bent), q)!), length, 1e-9);
   assert.deepEqual(counter.spikeFreeOffenders[0].rows, [0, 1]);
   close(counter.spikeFreeOffenders[0].value, expected.counter_example.inverse_gram_offdiag, 1e-9);
   assert.deepEqual(counter.orthogonalOffenders[0].rows, [0, 1]);
@@ -298,6 +309,57 @@ test('two neurons on rows at an obtuse angle: stationary but not global, and the
   const again = certifyFlow(data, labels(y), flowOf(data, labels(y), { start, maxSteps: 100_000 }).network);
   assert.equal(again.verdict, 'global', again.sentence);
   close(again.primal, expected.optimal_value, 0.002);
+});
+
+test('a row on the kinks of two neurons may count for each with another share (Clarke)', () => {
+  // Row 0 is orthogonal to neurons 1 and 2, which need the shares 0.2 c and 0.9 c of it; by hand, lambda = (1, c, c).
+  const q = 0.5;
+  const c = 1 / Math.hypot(1, q);
+  const X = fromRows([
+    [0, 0, 1],
+    [1, -q, -0.2],
+    [-q, 1, -0.9],
+  ]);
+  const y = labels([1, 1, 1]);
+  const directions = [
+    [0, 0, 1],
+    [c, -q * c, 0],
+    [-q * c, c, 0],
+  ];
+  const a = [1, Math.sqrt(c), Math.sqrt(c)];
+  const network: FlowNetwork = {
+    inputs: 3,
+    W: Float64Array.from(directions.flatMap((u, j) => u.map((value) => a[j] * value))),
+    a: Float64Array.from(a),
+  };
+  const certificate = certifyFlow(X, y, network);
+  close(certificate.margin, 1, 1e-12);
+  assert.ok(certificate.residual < 1e-9, String(certificate.residual));
+  assert.ok(certificate.complementarity < 1e-9);
+  [1, c, c].forEach((value, i) => close(certificate.lambda[i], value, 1e-9));
+  assert.equal(certificate.onKink, 2);
+  assert.ok(certificate.primal >= certificate.lowerBound - 1e-12);
+  // Away from the kink the same weights are not stationary.
+  const off = { ...network, W: network.W.map((value, k) => value + (k === 5 ? 0.05 : 0)) };
+  assert.ok(certifyFlow(X, y, off).residual > 0.02);
+});
+
+test('a flow that slides along kinks is recognised as stationary, and its bound is below the convex optimum', () => {
+  for (const [n, d, seed] of [
+    [5, 2, 507],
+    [6, 3, 605],
+  ]) {
+    const X = gaussian(n, d, seed);
+    const y = Float64Array.from({ length: n }, (_, i) => (i % 2 ? 1 : -1));
+    const flow = flowOf(X, y, { seed: seed % 100, width: 8, maxSteps: 40_000 });
+    const certificate = certifyFlow(X, y, flow.network, { tolerance: 1e-2 });
+    assert.ok(certificate.onKink > 0);
+    assert.ok(certificate.residual < 1e-2, String(certificate.residual));
+    assert.equal(certificate.verdict, 'global', certificate.sentence);
+    const best = solveMaxMargin(X, y);
+    assert.equal(best.status, 'optimal');
+    assert.ok(certificate.lowerBound <= best.value * (1 + 1e-9) && certificate.primal >= best.lowerBound * (1 - 1e-9));
+  }
 });
 
 test('every flow obeys weak duality, is balanced, and is the same for the same seed', () => {
