@@ -1,51 +1,8 @@
+import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
+import { betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
 import { number, plural, table } from './reportText.ts';
-
-/** The family of networks that a proof is about. */
-function familyOf({ settings, deep }: RunRecord): string {
-  switch (settings.model) {
-    case 'three-layer':
-      return `all parallel three-layer ReLU networks with m1 = ${settings.m1}`;
-    case 'linear':
-      return `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`;
-    case 'relu':
-    case 'gated-relu':
-      return 'all two-layer ReLU networks';
-  }
-}
-
-/** What was reached and what is proven about it, in words: never more than the record shows. */
-export function verdict(run: RunRecord): string {
-  const { solution, settings } = run;
-  const gap = number(Math.max(0, solution.relativeGap), 2);
-  const generated = settings.arrangements === 'adaptive' && settings.model !== 'gated-relu';
-  const unit = settings.model === 'three-layer' ? 'tuple' : 'gate';
-  const how = `${generated ? 'generated' : solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`;
-  const gates =
-    solution.scope === 'all-arrangements' ? 'all activation patterns' : `the ${plural(run.gates.count, how)}`;
-  const solved =
-    solution.status === 'optimal'
-      ? `optimal for ${gates} to a relative gap of ${gap}`
-      : `stopped (${solution.status}): at most ${gap} (relative) above the optimum for ${gates}`;
-  const bound = solution.global;
-  if (settings.model === 'gated-relu') return `${solved}; gated networks with other gates may be better`;
-  if (bound === undefined) {
-    return solution.scope === 'all-arrangements'
-      ? `${solved}: proven over ${familyOf(run)}`
-      : `${solved}; nothing is proven about networks with other activation patterns`;
-  }
-  switch (bound.proof) {
-    case 'exact':
-      return bound.relativeGap <= settings.tolerance
-        ? `globally optimal: proven over ${familyOf(run)} to a relative gap of ${number(Math.max(0, bound.relativeGap), 2)}`
-        : `${solved}; proven within ${number(Math.max(0, bound.relativeGap), 2)} (relative) of ${familyOf(run)}`;
-    case 'bound':
-      return `${solved}; proven within ${number(Math.max(0, bound.relativeGap), 2)} (relative) of ${familyOf(run)}`;
-    case 'none':
-      return `${solved}; searched, not proven: networks with other activation patterns may be better`;
-  }
-}
 
 function metricTable(metrics: readonly MetricRow[]): string[] {
   const measures = [...new Set(metrics.map(({ measure }) => measure))];
@@ -99,13 +56,14 @@ function networkLines(run: RunRecord): string[] {
 /** The summary that `convexnet train` prints. */
 export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const { dataset, resolved, solution } = run;
+  const verdict = describeVerdict(run);
   const left = dataset.columns.filter(({ role }) => role === 'left-out');
   const lines = [
     `${dataset.name}: ${plural(dataset.rowsTotal, 'row')}, ${plural(dataset.columns.length, 'column')}; ` +
       `${resolved.trainRows} for training, ${resolved.testRows} for testing`,
     `target: ${resolved.target}${targetInferred ? ' (inferred)' : ''}, ${resolved.task}` +
       (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : ''),
-    `inputs: ${resolved.inputs} encoded (${run.settings.standardize ? 'standardised' : 'as they stand'})` +
+    `inputs: ${resolved.inputs} encoded (${scalingWords(run.scaling)})` +
       (left.length > 0 ? `; left out: ${left.map(({ name, note }) => `${name} (${note})`).join(', ')}` : ''),
     ...dataset.dropped.map(
       ({ reason, count, lines: at }) =>
@@ -114,8 +72,9 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
     ...dataset.warnings.map((text) => `warning: ${text}`),
     '',
     `${run.settings.model}, ${resolved.loss} loss, beta ${number(resolved.beta)} ` +
-      `(${number(resolved.beta / resolved.betaMax, 3)} of betaMax ${number(resolved.betaMax)})`,
-    `verdict: ${verdict(run)}`,
+      `(${number(resolved.beta / resolved.betaMax, 3)} of betaMax ${betaMaxIsProven(run) ? '' : 'at least '}${number(resolved.betaMax)})`,
+    `verdict: ${verdict.headline}`,
+    `  ${verdict.because}`,
     `objective ${number(solution.objective, 10)}, dual bound ${number(solution.dualBound, 10)}, relative gap ${number(Math.max(0, solution.relativeGap), 2)}`,
     `the exported network's own objective: ${number(solution.networkObjective, 10)}`,
     `${solution.method}: ${plural(solution.iterations, 'iteration')}, ${solution.seconds.toFixed(2)} s`,

@@ -2,6 +2,8 @@ import * as vscode from 'vscode';
 import { commandIds } from '../shared/manifest.ts';
 import type { Dataset } from './train/dataset.ts';
 
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
 /** The one status bar item: what is being trained, or else the run that is open. */
 export class StatusBar {
   private readonly item = vscode.window.createStatusBarItem('convexNet.status', vscode.StatusBarAlignment.Right, 100);
@@ -21,8 +23,8 @@ export class StatusBar {
       this.item.show();
     } else if (open?.run) {
       const { summary } = open.run;
-      this.item.text = `$(graph) beta ${summary.beta.toPrecision(3)}, ${summary.neurons} neurons`;
-      this.item.tooltip = vscode.l10n.t('{0}. Click to set beta.', summary.label);
+      this.item.text = `$(graph) beta ${summary.beta.toPrecision(3)}, ${summary.neurons} neurons, ${lowerFirst(summary.verdict.word)}`;
+      this.item.tooltip = vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline);
       this.item.command = commandIds.setBeta;
       this.item.show();
     } else this.item.hide();

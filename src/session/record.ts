@@ -35,7 +35,11 @@ export interface RunParts {
   readonly settings: TrainSettings;
   readonly problem: Problem;
   readonly betaMax: number;
+  /** Proven upper bound of betaMax where it was searched for. */
+  readonly betaMaxUpper?: number;
   readonly solution: Solution;
+  /** The proof over all patterns is still running. */
+  readonly proving?: boolean;
   readonly trace: readonly TracePoint[];
   readonly baselines: readonly MetricRow[];
   readonly path?: PathRecord;
@@ -73,13 +77,14 @@ export function assembleRun(parts: RunParts): RunRecord {
       classes: data.classes,
       beta: problem.beta,
       betaMax: parts.betaMax,
+      ...(parts.betaMaxUpper === undefined ? {} : { betaMaxUpper: parts.betaMaxUpper }),
       trainRows: data.trainRows.length,
       testRows: data.testRows.length,
       inputs: data.scaling.inputs.length,
       outputs: problem.outputs,
     },
     scaling: data.scaling,
-    solution: solutionSummary(solution, problem.beta),
+    solution: { ...solutionSummary(solution, problem.beta), ...(parts.proving === true ? { proving: true } : {}) },
     trace: parts.trace,
     neurons,
     ...(offsets.some((b) => b !== 0) ? { outputOffset: offsets } : {}),

@@ -40,7 +40,10 @@ export interface SessionDeps {
 
 export interface SessionListener {
   progress(progress: TrainProgress): void;
-  /** The whole record so far: after the solution, and again with the path, and again with the comparison. */
+  /**
+   * The whole record so far: when the network is solved and its proof begins (`solution.proving`), after the proof, and again with the
+   * path, and again with the comparison.
+   */
   record(run: RunRecord): void;
 }
 
@@ -101,6 +104,8 @@ interface Trained {
   readonly data: PreparedData;
   readonly problem: Problem;
   readonly betaMax: number;
+  /** Proven upper bound of betaMax, as good as it has become so far. */
+  betaMaxUpper?: number;
   warm: unknown;
   path?: PathRecord;
   readonly baselines: RunParts['baselines'];
@@ -224,10 +229,10 @@ class FileSession implements Session {
       return this.naming(() => {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
-        const betaMax = findBetaMax(problem, this.deps.kernels, control);
+        const { betaMax, betaMaxUpper } = findBetaMax(problem, this.deps.kernels, control);
         const baselines = baselineRows(data, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
-        this.trained = { settings, loaded, data, problem, betaMax, warm: undefined, baselines };
+        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, warm: undefined, baselines };
         return this.trained;
       });
     } catch (error) {
@@ -263,23 +268,10 @@ class FileSession implements Session {
     await this.deps.pause();
     const problem: Problem = { ...trained.problem, beta };
     const watched = reporting(control, trace, listener);
-    const options: SolveOptions = {
-      warm: trained.warm,
-      timeLimitSeconds: settings.timeLimitSeconds,
-      certifySeconds: everything ? settings.certifySeconds : 0,
-      threads: this.deps.threads,
-      kernels: this.deps.kernels,
-    };
-    const deep: DeepOutcome | undefined = isDeep(problem.model)
-      ? this.naming(() => solveDeep(problem, trained.data, options, watched))
-      : undefined;
-    const solution = deep?.solution ?? this.naming(() => solve(problem, options, watched));
-    let deepRecord = deep?.record;
-    let structure: StructureRecord | undefined;
-    trained.warm = solution.warm;
-    const notes: string[] = solutionNotes(solution, settings);
-    const parts = (extra: { path?: PathRecord; compare?: CompareRecord }): RunParts => ({
-      id: `${created.toISOString().replace(/\D/g, '').slice(0, 14)}-${trained.loaded.sha256.slice(0, 6)}-${this.counter}`,
+    const id = `${created.toISOString().replace(/\D/g, '').slice(0, 14)}-${trained.loaded.sha256.slice(0, 6)}-${this.counter}`;
+    this.counter++;
+    const common = {
+      id,
       created,
       source: this.source,
       sha256: trained.loaded.sha256,
@@ -288,15 +280,48 @@ class FileSession implements Session {
       settings,
       problem,
       betaMax: trained.betaMax,
+      baselines: trained.baselines,
+    };
+    const options: SolveOptions = {
+      warm: trained.warm,
+      timeLimitSeconds: settings.timeLimitSeconds,
+      certifySeconds: everything ? settings.certifySeconds : 0,
+      threads: this.deps.threads,
+      kernels: this.deps.kernels,
+    };
+    // the network is there and only its bound is missing: a person need not wait for that
+    const onSolved = (solution: Solution): void => {
+      const { betaMaxUpper, path } = trained;
+      this.run = assembleRun({
+        ...common,
+        betaMaxUpper,
+        path,
+        solution,
+        proving: true,
+        trace: thinned(trace),
+        notes: [],
+      });
+      listener.record(this.run);
+    };
+    const deep: DeepOutcome | undefined = isDeep(problem.model)
+      ? this.naming(() => solveDeep(problem, trained.data, options, watched))
+      : undefined;
+    const solution = deep?.solution ?? this.naming(() => solve(problem, { ...options, onSolved }, watched));
+    let deepRecord = deep?.record;
+    let structure: StructureRecord | undefined;
+    trained.warm = solution.warm;
+    trained.betaMaxUpper = closer(trained.betaMaxUpper, solution.betaMaxUpper);
+    const notes: string[] = solutionNotes(solution, settings);
+    const parts = (extra: { path?: PathRecord; compare?: CompareRecord }): RunParts => ({
+      ...common,
+      betaMaxUpper: trained.betaMaxUpper,
       solution,
       ...(deep === undefined ? {} : { deep, deepRecord }),
       ...(structure === undefined ? {} : { structure }),
       trace: thinned(trace),
-      baselines: trained.baselines,
       notes,
       ...extra,
     });
-    this.counter++;
     const emit = (extra: { path?: PathRecord; compare?: CompareRecord }): RunRecord => {
       this.run = assembleRun(parts(extra));
       listener.record(this.run);
@@ -355,6 +380,11 @@ class FileSession implements Session {
     }
     return null;
   }
+}
+
+/** The smaller of two upper bounds, where there are any. */
+function closer(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** Whether two settings ask for the same problem but for beta. */

@@ -96,9 +96,14 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
 /**
  * Smallest beta for which the zero network is optimal, from a solve at a beta that is surely large enough: the dual constraint of
  * any unit direction is at most sum_i ||v_i|| ||x_i||, v = -gradient of the datafit at zero. Three layers: the best value that a search
- * finds, at least that of two layers.
+ * finds, at least that of two layers. Where patterns are searched for, `betaMax` is attained by one of them and `betaMaxUpper` (when known) a
+ * proven upper bound.
  */
-export function findBetaMax(problem: Problem, kernels: Kernels | undefined, control: Control): number {
+export function findBetaMax(
+  problem: Problem,
+  kernels: Kernels | undefined,
+  control: Control,
+): { readonly betaMax: number; readonly betaMaxUpper?: number } {
   const prepared = prepare(problem);
   const { X, datafit, outputs } = prepared;
   const zero = new Float64Array(X.rows * outputs);
@@ -107,9 +112,9 @@ export function findBetaMax(problem: Problem, kernels: Kernels | undefined, cont
   let bound = 0;
   for (let i = 0; i < X.rows; i++) bound += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norm2(rowOf(X, i));
   const large: Problem = { ...problem, beta: bound > 0 ? 1.01 * bound : 1 };
-  if (problem.model === 'linear') return solveLinear(large, prepare(large), control).betaMax;
+  if (problem.model === 'linear') return { betaMax: solveLinear(large, prepare(large), control).betaMax };
   if (problem.model === 'three-layer') {
-    return solveThreeLayer(large, prepare(large), { certifySeconds: 0 }, control).betaMax;
+    return { betaMax: solveThreeLayer(large, prepare(large), { certifySeconds: 0 }, control).betaMax };
   }
-  return solve(large, { certifySeconds: 0, kernels }, control).betaMax;
+  return solve(large, { certifySeconds: 0, kernels }, control);
 }

@@ -80,7 +80,10 @@ export interface ResolvedSettings {
   /** Class names in the order of the outputs / class ids; -1 is the first, +1 the second for two classes. */
   readonly classes: readonly string[];
   readonly beta: number;
+  /** From here on the zero network is optimal; found by search where activation patterns are searched for. */
   readonly betaMax: number;
+  /** Then: a proven upper bound of it. `betaMaxIsProven` (verdict.ts) compares the two. */
+  readonly betaMaxUpper?: number;
   readonly trainRows: number;
   readonly testRows: number;
   /** Encoded features, without the bias column. */
@@ -112,6 +115,8 @@ export interface SolutionSummary {
   readonly datafit: number;
   readonly penalty: number;
   readonly scope: 'given-gates' | 'sampled' | 'all-arrangements';
+  /** The proof over all networks is still running, so `global` is missing. Never in a run on disk. */
+  readonly proving?: boolean;
   readonly global?: GlobalCertificate;
   /** Objective of the exported network, computed by running it. */
   readonly networkObjective: number;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { RunRecord } from './run.ts';
+import { describeVerdict } from './verdict.ts';
 
 export const runIdSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/));
 
@@ -19,11 +20,17 @@ export const runSummarySchema = v.object({
   relativeGap: v.number(),
   neurons: v.number(),
   seconds: v.number(),
+  verdict: v.object({
+    strength: v.picklist(['proven', 'bounded', 'searched', 'gates', 'stopped', 'broken']),
+    word: v.string(),
+    headline: v.string(),
+  }),
 });
 
 export type RunSummary = v.InferOutput<typeof runSummarySchema>;
 
 export function summarizeRun(run: RunRecord): RunSummary {
+  const { strength, word, headline } = describeVerdict(run);
   return {
     id: run.id,
     label: run.label,
@@ -39,5 +46,6 @@ export function summarizeRun(run: RunRecord): RunSummary {
     relativeGap: run.solution.relativeGap,
     neurons: run.neurons.length,
     seconds: run.solution.seconds,
+    verdict: { strength, word, headline },
   };
 }

@@ -93,7 +93,8 @@ async function report(
         },
         record(run) {
           void listener.record(forPanel(run));
-          write(run);
+          // what is on disk is complete up to a stage; a run whose proof is still under way is not
+          if (run.solution.proving !== true) write(run);
         },
       },
       control,

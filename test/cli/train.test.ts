@@ -41,7 +41,11 @@ describe('convexnet train', () => {
     assert.equal(run.compare?.runs.length, 1);
     assert.match(stdout, /xor_2d\.csv: 160 rows, 3 columns; 48 for training, 12 for testing/);
     assert.match(stdout, /target: target, binary \(different, same\)/);
-    assert.match(stdout, /verdict: globally optimal: proven over all two-layer ReLU networks to a relative gap of/);
+    assert.match(
+      stdout,
+      /verdict: Globally optimal: no network does better \(relative gap .*\n {2}This holds over all two-layer ReLU networks/,
+    );
+    assert.match(stdout, /of betaMax \d/, 'two inputs and a bias: its largest value is proven');
     assert.match(stdout, /left out 100 rows: not in the seeded sample/);
     for (const word of [
       'objective ',
@@ -81,7 +85,7 @@ describe('convexnet train', () => {
     assert.match(stdout, /left out: f02 \(always 0\)/);
     assert.match(
       stdout,
-      /verdict: optimal for the \d+ sampled gates to a relative gap of .*; gated networks with other gates may be better/,
+      /verdict: Optimal for its \d+ sampled gates, to relative gap .*\n {2}A gated network is defined by its gates; one with other gates may be better/,
     );
   });
 
@@ -183,7 +187,7 @@ describe('convexnet train', () => {
     const run = readRun('stopped.json');
     assert.equal(run.solution.status, 'time-limit');
     assert.ok(run.solution.relativeGap > 1e-11);
-    assert.match(stdout, /verdict: stopped \(time-limit\): at most .* above the optimum/);
+    assert.match(stdout, /verdict: Stopped at the time limit\. /);
     assert.match(stdout, /note: The time limit of 0\.05 s ended the solve/);
   });
 

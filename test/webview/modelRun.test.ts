@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { betaMaxHint, betaMaxIsProven, describeVerdict, networkCheck } from '../../src/shared/verdict.ts';
 import { betaScale, betaToStep, parseBeta, stepToBeta } from '../../webview/app/betaScale.ts';
 import { announcement, initialState, reduce } from '../../webview/app/panelState.ts';
 import { decodeOn, isOn, predictedClass } from '../../webview/app/runData.ts';
@@ -19,7 +20,6 @@ import {
 import { byShare, firing, neuronWeights, rowAtLine } from '../../webview/app/views/neurons/neuronModel.ts';
 import { confusion, curveAt, residuals } from '../../webview/app/views/overview/fitModel.ts';
 import { scoreTable } from '../../webview/app/views/overview/scores.ts';
-import { describeVerdict, networkCheck } from '../../webview/app/views/overview/verdict.ts';
 import { bestPoint, pointAt, sortedNorms } from '../../webview/app/views/sparsity/sparsityModel.ts';
 import { fixtures } from './fixtures.ts';
 
@@ -34,45 +34,84 @@ function withSolution(run: RunRecord, change: Partial<RunRecord['solution']>): R
 
 describe('verdict', () => {
   const run = fixtures.typical();
+  const { objective } = run.solution;
   const global = run.solution.global!;
+  const sampled: RunRecord = { ...run, settings: { ...run.settings, arrangements: 'sampled' } };
   it('says proven only when a proven bound over all networks is within the tolerance', () => {
-    const proven = withSolution(run, {
-      global: { ...global, proof: 'exact', lowerBound: run.solution.objective * (1 - 1e-7) },
-    });
-    assert.equal(describeVerdict(proven).strength, 'proven');
-    const searched = withSolution(run, {
-      global: { ...global, proof: 'none', lowerBound: run.solution.objective * (1 - 1e-7) },
-    });
-    assert.equal(describeVerdict(searched).strength, 'gates');
-    assert.match(describeVerdict(searched).because, /evidence, not a proof/);
+    const near = { ...global, lowerBound: objective * (1 - 1e-7) };
+    assert.equal(describeVerdict(withSolution(run, { global: { ...near, proof: 'exact' } })).strength, 'proven');
+    const searched = describeVerdict(withSolution(run, { global: { ...near, proof: 'none', searchEstimate: 1 } }));
+    assert.equal(searched.strength, 'searched');
+    assert.match(searched.headline, /no better neuron was found, and nothing is proven/);
+    assert.match(searched.because, /evidence, not a proof/);
   });
-  it('says how far above the best a bounded network can be, against the bound and not against itself', () => {
+  it('says by how much any network can be better, relative to the objective as the bound has it', () => {
     const bounded = withSolution(run, {
-      global: { ...global, proof: 'bound', lowerBound: run.solution.objective / 1.1 },
+      global: { ...global, proof: 'bound', lowerBound: 0.9 * objective, relativeGap: 0.1 },
     });
     const verdict = describeVerdict(bounded);
     assert.equal(verdict.strength, 'bounded');
-    assert.match(verdict.headline, /At most 10\s% above the best possible network/u);
+    assert.match(verdict.headline, /^Proven within 10 % of the best: any other network is at most that much better/);
+    assert.equal(verdict.word, 'Within 10 %');
   });
-  it('does not make a headline of a loose bound', () => {
-    const loose = withSolution(run, { global: { ...global, proof: 'bound', lowerBound: run.solution.objective / 3 } });
-    const verdict = describeVerdict(loose);
-    assert.equal(verdict.strength, 'gates');
-    assert.match(verdict.because, /at most 200\s% above/u);
+  it('does not make a headline of a loose bound, and gives it all the same', () => {
+    const verdict = describeVerdict(
+      withSolution(run, { global: { ...global, proof: 'bound', lowerBound: objective / 3, searchEstimate: 1 } }),
+    );
+    assert.equal(verdict.strength, 'searched');
+    assert.match(verdict.headline, /^Searched: no better neuron was found; proven within 66\.7 %/);
+    assert.match(verdict.because, /can be more than 66\.7 % better/);
   });
-  it('limits the claim to the gates when nothing else was checked', () => {
-    const verdict = describeVerdict(withSolution(run, { global: undefined }));
+  it('never calls a network whose patterns were searched for optimal for gates, and says when it can be improved', () => {
+    const open = describeVerdict(withSolution(run, { global: undefined }));
+    assert.equal(open.strength, 'searched');
+    assert.doesNotMatch(`${open.word} ${open.headline}`, /optimal/i);
+    assert.match(open.because, /has not been computed/);
+    const improvable = describeVerdict(
+      withSolution(run, { global: { ...global, proof: 'bound', lowerBound: objective / 3, searchEstimate: 1.2 } }),
+    );
+    assert.match(improvable.headline, /^Not optimal: the search found a neuron/);
+  });
+  it('says that the proof is running as long as it is', () => {
+    const verdict = describeVerdict(withSolution(run, { global: undefined, proving: true }));
+    assert.equal(verdict.word, 'Searched so far');
+    assert.match(verdict.headline, /the proof over all activation patterns is running/);
+  });
+  it('limits the claim to the gates where they were fixed beforehand', () => {
+    const verdict = describeVerdict(withSolution(sampled, { global: undefined }));
     assert.equal(verdict.strength, 'gates');
-    assert.match(verdict.headline, /^Optimal for the 220 /);
+    assert.match(verdict.headline, /^Optimal for the 220 sampled gates, to relative gap /);
     assert.match(verdict.because, /has not been checked/);
+    const gated = describeVerdict({
+      ...withSolution(run, { global: undefined }),
+      settings: { ...run.settings, model: 'gated-relu' },
+    });
+    assert.match(gated.headline, /^Optimal for its 220 sampled gates/);
+    assert.match(gated.because, /one with other gates may be better/);
   });
   it('says stopped when the gap is not reached, and nothing at all when bound and objective contradict', () => {
-    const stopped = withSolution(run, { global: undefined, status: 'cancelled', relativeGap: 0.02 });
-    assert.equal(describeVerdict(stopped).strength, 'stopped');
-    const reached = withSolution(run, { global: undefined, status: 'cancelled', relativeGap: 1e-9 });
+    const cancelled = { global: undefined, status: 'cancelled', relativeGap: 0.02 } as const;
+    const stopped = describeVerdict(withSolution(sampled, cancelled));
+    assert.equal(stopped.strength, 'stopped');
+    assert.match(stopped.headline, /^Stopped on request\. At most 2 % above the optimum for the 220 sampled gates/);
+    assert.match(
+      describeVerdict(withSolution(run, cancelled)).headline,
+      /^Stopped on request\. How far .* is not known/,
+    );
+    const reached = withSolution(sampled, { ...cancelled, relativeGap: 1e-9 });
     assert.equal(describeVerdict(reached).strength, 'gates');
-    const broken = withSolution(run, { dualBound: run.solution.objective * 1.001 });
+    const broken = withSolution(run, { dualBound: objective * 1.001 });
     assert.equal(describeVerdict(broken).strength, 'broken');
+  });
+  it('takes beta max for proven only where the proven upper bound meets it, or the gates are fixed', () => {
+    const { betaMax } = run.resolved;
+    const upTo = (betaMaxUpper?: number): RunRecord => ({ ...run, resolved: { ...run.resolved, betaMaxUpper } });
+    assert.equal(betaMaxIsProven(upTo()), false);
+    assert.equal(betaMaxIsProven(upTo(1.2 * betaMax)), false);
+    assert.match(betaMaxHint(upTo(1.2 * betaMax)), /at least this, and proven to be at most/);
+    assert.equal(betaMaxIsProven(upTo(betaMax)), true);
+    assert.match(betaMaxHint(upTo(betaMax)), /its value is proven/);
+    assert.match(betaMaxHint(sampled), /exact for these gates/);
   });
   it('compares the exported network with the convex objective', () => {
     assert.equal(networkCheck(run).agrees, true);
@@ -81,7 +120,7 @@ describe('verdict', () => {
   it('is as strong as recorded runs allow', () => {
     for (const name of ['xor_2d', 'co2_1d', 'penguins'])
       assert.equal(describeVerdict(recorded(name)).strength, 'proven', name);
-    assert.equal(describeVerdict(recorded('diabetes')).strength, 'gates');
+    assert.equal(describeVerdict(recorded('diabetes')).strength, 'searched');
   });
 });
 

@@ -10,8 +10,8 @@ import { announcement, initialState, reduce } from './panelState.ts';
 import type { ViewDefinition } from './registry.ts';
 import { views } from './registry.ts';
 import { EmptyPanel, ErrorPanel, TrainingPanel } from './stages.tsx';
+import { panelVerdict } from './runData.ts';
 import type { ChoiceValue, ViewState } from './viewState.ts';
-import { describeVerdict } from './views/overview/verdict.ts';
 
 /** At most this many rows in one request (the host refuses more). */
 const rowsPerRequest = 500;
@@ -102,7 +102,7 @@ function useAnnouncements(state: PanelState, say: (words: string) => void): void
   const before = useRef(state);
   const pending = useRef('');
   useEffect(() => {
-    const words = announcement(before.current, state, state.run ? describeVerdict(state.run).headline : '');
+    const words = announcement(before.current, state, state.run ? panelVerdict(state.run).headline : '');
     before.current = state;
     if (words !== '') pending.current = words;
     if (pending.current === '') return undefined;

@@ -1,10 +1,12 @@
 import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { betaMaxHint } from '../../src/shared/verdict.ts';
 import { Button, TextField } from '../ui/controls.ts';
 import { exactNumber, formatNumber, formatPercent } from '../ui/format.ts';
 import { betaScale, betaToStep, parseBeta, stepToBeta } from './betaScale.ts';
 import { usePanel } from './panelContext.ts';
+import { betaMaxWords } from './runData.ts';
 
 /** Milliseconds between re-solves while dragging; and after the last key before the value is taken as final. */
 const dragInterval = 60;
@@ -111,8 +113,8 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
       <Button label="×2, double beta" look="secondary" onPress={() => commit(shown * 2)}>
         ×2
       </Button>
-      <span class="beta-share" title={`beta max = ${exactNumber(betaMax)}`}>
-        {relative === null ? '' : `= ${formatPercent(relative)} of β max (${formatNumber(betaMax)})`}
+      <span class="beta-share" title={`beta max = ${exactNumber(betaMax)}. ${betaMaxHint(run)}`}>
+        {relative === null ? '' : `= ${formatPercent(relative)} of β max (${betaMaxWords(run)})`}
       </span>
       {problem !== '' && (
         <span class="problem" role="alert">

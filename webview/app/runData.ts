@@ -1,6 +1,7 @@
 import type { ModelName } from '../../src/core/problem/problem.ts';
 import type { NeuronRecord, RunRecord } from '../../src/shared/run.ts';
-import { formatCount } from '../ui/format.ts';
+import { betaMaxIsProven, describeVerdict, type Verdict } from '../../src/shared/verdict.ts';
+import { formatCount, formatGap, formatNumber, formatPercent } from '../ui/format.ts';
 
 /** Views on a run that several pages need; pure, over arrays as they are in the record. */
 
@@ -89,6 +90,17 @@ export function partCount(run: RunRecord): number {
 export function activeWords(run: RunRecord): string {
   const { one, many } = partNames(run);
   return formatCount(partCount(run), `active ${one}`, `active ${many}`);
+}
+
+/** The verdict, with numbers as the panel writes them. */
+export function panelVerdict(run: RunRecord): Verdict {
+  return describeVerdict(run, { count: formatCount, gap: formatGap, percent: (share) => formatPercent(share) });
+}
+
+/** "12.3", or "at least 12.3" where beta max is only the largest that a search found. */
+export function betaMaxWords(run: RunRecord): string {
+  const value = formatNumber(run.resolved.betaMax);
+  return betaMaxIsProven(run) ? value : `at least ${value}`;
 }
 
 /** Name of an output: the class it stands for, or the target. */

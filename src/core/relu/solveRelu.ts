@@ -36,7 +36,13 @@ interface ReluWarmStart {
   readonly neurons: readonly SolvedNeuron[];
   readonly offset: Float64Array;
   /** Over all patterns, when it was computed. */
-  readonly betaMax?: number;
+  readonly betaMax?: Threshold;
+}
+
+/** The beta from which on the zero network is optimal over all patterns: attained by a direction, and proven from above. */
+interface Threshold {
+  readonly value: number;
+  readonly upper: number;
 }
 
 /** A group of the program: the vector, and a direction whose pattern is its cell. */
@@ -95,15 +101,79 @@ export function solveRelu(
         ? undefined
         : gatesOf(problem, prepared);
 
-  const zeroTop = searched ? (warm?.betaMax ?? context.betaMaxOverAll(0, 0)) : 0;
+  const zeroTop = searched ? (warm?.betaMax ?? context.betaMaxOverAll(0, 0)) : { value: 0, upper: 0 };
   let solved =
     chosen === undefined
       ? context.overAll(warm, arrangements.kind === 'adaptive' ? arrangements.seed : 1)
       : context.onGates(chosen.gateSet, cells === undefined ? warm : context.insideCells(context.overAll(warm, 1)));
   let report = assemble(problem, prepared, solved, chosen?.gateSet);
+  /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
+  const finish = (proof: GlobalBoundDetails | undefined, seconds: number): Solution => {
+    const { certificate, neurons, gates, network } = report;
+    const cut = searched && solved.stopped;
+    const exact = proof?.proof === 'exact' && searched;
+    // a search that was cut short says nothing about other cells: only a bound over all of them is a bound
+    const program =
+      proof !== undefined && (exact || cut || (searched && arrangements.kind === 'all'))
+        ? { dualBound: proof.lowerBound, relativeGap: proof.relativeGap }
+        : cut || (searched && arrangements.kind === 'all')
+          ? crudeBound(prepared, certificate)
+          : { dualBound: certificate.dualBound, relativeGap: certificate.relativeGap };
+    const betaMax = !searched ? undefined : context.betaMaxFrom(zeroTop, certificate.betaMax, seconds * betaMaxShare);
+    const nextWarm: ReluWarmStart = {
+      kind: 'relu',
+      rows: prepared.X.rows,
+      cols: prepared.X.cols,
+      outputs: prepared.outputs,
+      neurons: solved.neurons,
+      offset: solved.offset,
+      ...(betaMax === undefined ? {} : { betaMax }),
+    };
+    return {
+      status: statusOf(solved.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
+      objective: certificate.objective,
+      dualBound: program.dualBound,
+      relativeGap: program.relativeGap,
+      datafit: certificate.datafit,
+      penalty: certificate.penalty,
+      scope: chosen?.scope ?? (exact ? 'all-arrangements' : 'sampled'),
+      ...(cells !== undefined
+        ? { global: enumeratedBound(report.certificate, prepared.beta, cells.directions.rows) }
+        : proof === undefined
+          ? {}
+          : { global: proof }),
+      gates: gates.gates,
+      requestedGates: gates.requested,
+      duplicateGates: gates.removed,
+      ...(chosen === undefined || gates.source === undefined ? {} : { gateSource: gates.source }),
+      gateConstraint: certificate.gateConstraint,
+      groups: report.groups,
+      network,
+      networkObjective: networkObjective(
+        network,
+        problem.X,
+        prepared.datafit,
+        prepared.beta,
+        'per-output',
+        prepared.bias,
+      ),
+      ...(solved.stopped ? {} : { essential: essentialNeurons(prepared.X, neurons) }),
+      dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
+      fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
+      betaMax: betaMax?.value ?? certificate.betaMax,
+      ...(betaMax === undefined && cells === undefined ? {} : { betaMaxUpper: betaMax?.upper ?? certificate.betaMax }),
+      kkt: certificate.kkt,
+      iterations: solved.iterations,
+      seconds: control.now() - begin,
+      method: solved.method,
+      threads: 1,
+      warm: nextWarm,
+    };
+  };
   let proof: GlobalBoundDetails | undefined;
   const certifySeconds = options.certifySeconds ?? 0;
   if (cells === undefined && certifySeconds > 0 && !limited.shouldStop()) {
+    options.onSolved?.(finish(undefined, 0));
     const proofEnd = limited.now() + certifySeconds;
     for (let round = 0; round < 8; round++) {
       limited.report?.({
@@ -137,69 +207,7 @@ export function solveRelu(
     }
   }
 
-  const { certificate, neurons, gates, network } = report;
-  const cut = searched && solved.stopped;
-  const exact = proof?.proof === 'exact' && searched;
-  // a search that was cut short says nothing about other cells: only a bound over all of them is a bound
-  const program =
-    proof !== undefined && (exact || cut || (searched && arrangements.kind === 'all'))
-      ? { dualBound: proof.lowerBound, relativeGap: proof.relativeGap }
-      : cut || (searched && arrangements.kind === 'all')
-        ? crudeBound(prepared, certificate)
-        : { dualBound: certificate.dualBound, relativeGap: certificate.relativeGap };
-  const betaMax = !searched
-    ? certificate.betaMax
-    : certifySeconds > 0 && !limited.shouldStop()
-      ? context.betaMaxOverAll(certifySeconds * betaMaxShare, Math.max(zeroTop, certificate.betaMax))
-      : Math.max(zeroTop, certificate.betaMax);
-  const nextWarm: ReluWarmStart = {
-    kind: 'relu',
-    rows: prepared.X.rows,
-    cols: prepared.X.cols,
-    outputs: prepared.outputs,
-    neurons: solved.neurons,
-    offset: solved.offset,
-    ...(searched ? { betaMax } : {}),
-  };
-  return {
-    status: statusOf(solved.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
-    objective: certificate.objective,
-    dualBound: program.dualBound,
-    relativeGap: program.relativeGap,
-    datafit: certificate.datafit,
-    penalty: certificate.penalty,
-    scope: chosen?.scope ?? (exact ? 'all-arrangements' : 'sampled'),
-    ...(cells !== undefined
-      ? { global: enumeratedBound(report.certificate, prepared.beta, cells.directions.rows) }
-      : proof === undefined
-        ? {}
-        : { global: proof }),
-    gates: gates.gates,
-    requestedGates: gates.requested,
-    duplicateGates: gates.removed,
-    ...(chosen === undefined || gates.source === undefined ? {} : { gateSource: gates.source }),
-    gateConstraint: certificate.gateConstraint,
-    groups: report.groups,
-    network,
-    networkObjective: networkObjective(
-      network,
-      problem.X,
-      prepared.datafit,
-      prepared.beta,
-      'per-output',
-      prepared.bias,
-    ),
-    ...(solved.stopped ? {} : { essential: essentialNeurons(prepared.X, neurons) }),
-    dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
-    fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
-    betaMax,
-    kkt: certificate.kkt,
-    iterations: solved.iterations,
-    seconds: control.now() - begin,
-    method: solved.method,
-    threads: 1,
-    warm: nextWarm,
-  };
+  return finish(proof, certifySeconds);
 }
 
 /** The bound over all networks that costs nothing: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||. */
@@ -509,8 +517,17 @@ class Context {
     return this.combine(results, `sliding neurons: Newton on kinks, ${rounds} searches`);
   }
 
-  /** M at the zero network over all patterns: attained by a direction, proven largest when the bracket closes in time. */
-  betaMaxOverAll(seconds: number, atLeast: number): number {
+  /** The threshold as known before, raised by what a program needs, and proven tighter when there is time and need. */
+  betaMaxFrom(known: Threshold, atLeast: number, seconds: number): Threshold {
+    const value = Math.max(known.value, atLeast);
+    const from = { value, upper: Math.max(value, known.upper) };
+    if (!(seconds > 0) || from.upper <= value * (1 + 1e-9) || this.control.shouldStop()) return from;
+    const closer = this.betaMaxOverAll(seconds, value);
+    return { value: closer.value, upper: Math.min(from.upper, closer.upper) };
+  }
+
+  /** M at the zero network over all patterns: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */
+  betaMaxOverAll(seconds: number, atLeast: number): Threshold {
     const { X, penalizedCols, datafit, outputs, bias } = this.prepared;
     const n = X.rows;
     const fit = new Float64Array(n * outputs);
@@ -518,20 +535,22 @@ class Context {
     const V = new Float64Array(n * outputs);
     datafit.dualPoint(fit, V);
     if (bias === 'free') balanceDual(datafit, fit, V);
-    let top = atLeast;
+    let value = atLeast;
+    let upper = atLeast;
     const v = new Float64Array(n);
     for (let o = 0; o < outputs; o++) {
       for (let i = 0; i < n; i++) v[i] = V[i * outputs + o];
-      const { lower } = bracketDualMaximum(
+      const bracket = bracketDualMaximum(
         X,
         v,
         penalizedCols,
-        { seconds: seconds / outputs, goal: top },
+        { seconds: seconds / outputs, goal: value },
         this.control,
       );
-      top = Math.max(top, lower);
+      value = Math.max(value, bracket.lower);
+      upper = Math.max(upper, bracket.upper);
     }
-    return top;
+    return { value, upper };
   }
 }
 

@@ -63,6 +63,8 @@ export interface Solution {
   /** n x c fit on the training rows. */
   readonly fit: DenseMatrix;
   readonly betaMax: number;
+  /** Proven upper bound of `betaMax` over all patterns, where they were searched or enumerated; `betaMax` itself is attained. */
+  readonly betaMaxUpper?: number;
   /** Relative residuals of the optimality conditions, by separate code. */
   readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
   readonly iterations: number;
@@ -80,6 +82,8 @@ export interface SolveOptions {
   readonly threads?: number;
   /** Seconds for the proof over all networks (ReLU); 0 skips it. */
   readonly certifySeconds?: number;
+  /** Told the solution before a proof over all networks begins (ReLU): final but for the bound, unless the proof finds a better neuron. */
+  readonly onSolved?: (solution: Solution) => void;
   /** Engine for the gated program: the default, or the first-order twin as an independent check. */
   readonly engine?: 'newton' | 'first-order';
   /** Numeric kernels to run on, not disposed of; plain TypeScript when left out. */

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
+import type { Strength } from '../../shared/verdict.ts';
 import type { RunStore, UnreadableRun } from './runStore.ts';
 
 export type RunNode =
@@ -8,11 +9,17 @@ export type RunNode =
   | { readonly kind: 'run'; readonly run: RunSummary }
   | { readonly kind: 'unreadable'; readonly run: UnreadableRun };
 
+const icon = (id: string, color: string): vscode.ThemeIcon =>
+  new vscode.ThemeIcon(id, new vscode.ThemeColor(`charts.${color}`));
+
 /** Icons by how far a run is proven: shape first, colour second. */
-const icons: Readonly<Record<string, vscode.ThemeIcon>> = {
-  optimal: new vscode.ThemeIcon('pass', new vscode.ThemeColor('charts.green')),
-  cancelled: new vscode.ThemeIcon('debug-stop', new vscode.ThemeColor('charts.yellow')),
-  'numerical-error': new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red')),
+const icons: Readonly<Record<Strength, vscode.ThemeIcon>> = {
+  proven: icon('pass', 'green'),
+  bounded: icon('arrow-both', 'blue'),
+  searched: icon('search', 'blue'),
+  gates: icon('circle-outline', 'blue'),
+  stopped: icon('debug-stop', 'yellow'),
+  broken: icon('error', 'red'),
 };
 
 /** The tree of runs: data files, newest run first, with the runs of each. */
@@ -50,12 +57,13 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         const { run } = node;
         const item = new vscode.TreeItem(run.label);
         item.id = run.id;
-        item.description = new Date(run.createdAt).toLocaleString();
-        item.iconPath = icons[run.status] ?? new vscode.ThemeIcon('warning', new vscode.ThemeColor('charts.yellow'));
+        item.description = `${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`;
+        item.iconPath = icons[run.verdict.strength];
         item.contextValue = 'run';
         item.tooltip = new vscode.MarkdownString(
           [
-            `**${run.target}** · ${run.model} · ${run.status}`,
+            `**${run.target}** · ${run.model} · ${run.verdict.word}`,
+            run.verdict.headline,
             `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
             `beta ${run.beta.toPrecision(5)}, ${run.neurons} neurons, ${run.seconds.toFixed(2)} s`,
           ].join('\n\n'),

@@ -178,7 +178,7 @@ export function mapChart(run: RunRecord, deep: LinearRecord): ChartSpec {
 }
 
 function alongBeta(run: RunRecord, deep: LinearRecord): Pick<ChartSpec, 'x' | 'guides' | 'height' | 'empty'> {
-  const guides: GuideSpec[] = betaGuides(deep.threshold.betaMax, run.resolved.beta);
+  const guides: GuideSpec[] = betaGuides(run, deep.threshold.betaMax, run.resolved.beta);
   return {
     x: { label: 'beta', log: true, format: (v) => formatNumber(v, 3) },
     guides,

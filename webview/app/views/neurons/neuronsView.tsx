@@ -12,7 +12,7 @@ import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { RowCard } from '../../rowCard.tsx';
-import { outputName, targetText } from '../../runData.ts';
+import { betaMaxWords, outputName, targetText } from '../../runData.ts';
 import type { WeightUnits } from './neuronModel.ts';
 import {
   activationBands,
@@ -40,9 +40,8 @@ function Neurons({ run }: { readonly run: RunRecord }): VNode {
     return (
       <Section title="No active neuron" wide>
         <p>
-          At this beta the zero network is optimal: it predicts the same for every row.{' '}
-          {run.resolved.betaMax > 0 &&
-            `Choose a beta below β max = ${formatNumber(run.resolved.betaMax)} to get neurons.`}
+          At this beta the network is zero: it predicts the same for every row.{' '}
+          {run.resolved.betaMax > 0 && `Choose a beta below β max (${betaMaxWords(run)}) to get neurons.`}
         </p>
       </Section>
     );
@@ -231,7 +230,10 @@ function NeuronCard({ run, neuron }: { readonly run: RunRecord; readonly neuron:
           quiet
           value={units}
           choices={[
-            { value: 'standard', label: run.settings.standardize ? 'per standard deviation' : 'per encoded unit' },
+            {
+              value: 'standard',
+              label: run.settings.standardize && !run.scaling.whitening ? 'per standard deviation' : 'per encoded unit',
+            },
             { value: 'original', label: 'per original unit' },
           ]}
           onSelect={setUnits}

@@ -1,6 +1,14 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { scalingWords } from '../../../../src/core/data/scaling.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
+import {
+  betaMaxHint,
+  betaMaxIsProven,
+  networkCheck,
+  searchesPatterns,
+  type Strength,
+} from '../../../../src/shared/verdict.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { IconName } from '../../../ui/icon.tsx';
 import {
@@ -16,13 +24,11 @@ import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
-import { modelNames } from '../../runData.ts';
+import { betaMaxWords, modelNames, panelVerdict } from '../../runData.ts';
 import { TraceCharts } from '../../stages.tsx';
 import { finishedTrace } from '../../trace.ts';
 import { FitPictures } from './fitPictures.tsx';
 import { scoreTable } from './scores.ts';
-import type { Strength } from './verdict.ts';
-import { describeVerdict, networkCheck } from './verdict.ts';
 
 export const overviewView: ViewDefinition = {
   id: 'overview',
@@ -60,13 +66,14 @@ function Solving({ run }: { readonly run: RunRecord }): VNode {
 const strengthIcons: Record<Strength, IconName> = {
   proven: 'check',
   bounded: 'bound',
+  searched: 'info',
   gates: 'info',
   stopped: 'stop',
   broken: 'error',
 };
 
 function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
-  const verdict = describeVerdict(run);
+  const verdict = panelVerdict(run);
   const check = networkCheck(run);
   return (
     <section class={`verdict ${verdict.strength}`} aria-labelledby="verdict">
@@ -110,7 +117,12 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
       hint: 'Datafit plus beta times the sum of group norms. Losses are summed over rows; squared loss is half the sum of squares.',
     },
     {
-      name: solution.scope === 'all-arrangements' ? 'Proven lower bound' : 'Lower bound for these gates',
+      name:
+        solution.scope === 'all-arrangements'
+          ? 'Proven lower bound'
+          : searchesPatterns(run)
+            ? 'Lower bound for the patterns found'
+            : 'Lower bound for these gates',
       value: <Num value={solution.dualBound} digits={7} />,
       hint: 'Value of a feasible dual point: no network of the program has a smaller objective.',
     },
@@ -345,12 +357,17 @@ function Settings({ run }: { readonly run: RunRecord }): VNode {
       value: (
         <>
           <Num value={resolved.beta} /> ({formatPercent(resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null)}{' '}
-          of beta max <Num value={resolved.betaMax} />)
+          of beta max)
         </>
       ),
-      hint: settings.standardize ? 'Belongs to standardised features.' : 'Belongs to the features as they are.',
+      hint: `Belongs to the features ${scalingWords(run.scaling)}.`,
     },
-    { name: 'Features', value: settings.standardize ? 'standardised' : 'as they are' },
+    {
+      name: 'Beta max',
+      value: `${betaMaxWords(run)}${betaMaxIsProven(run) ? (searchesPatterns(run) ? ' (proven)' : ' (exact)') : ''}`,
+      hint: betaMaxHint(run),
+    },
+    { name: 'Features', value: scalingWords(run.scaling) },
     {
       name: 'Bias',
       value: { regularized: 'regularised', free: 'free', none: 'none' }[settings.bias],

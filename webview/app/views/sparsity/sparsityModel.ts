@@ -1,4 +1,5 @@
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
+import { betaMaxHint, betaMaxIsProven } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec, GuideSpec } from '../../../charts/spec.ts';
 import {
   formatCount,
@@ -64,9 +65,10 @@ export function normChart(run: RunRecord): ChartSpec {
 }
 
 /** The marks that belong on every axis of beta. */
-export function betaGuides(betaMax: number, beta: number): GuideSpec[] {
+export function betaGuides(run: RunRecord, betaMax: number, beta: number): GuideSpec[] {
+  const label = betaMaxIsProven(run) ? 'β max' : 'β max, at least';
   return [
-    ...(betaMax > 0 ? [{ axis: 'x', value: betaMax, label: 'β max', tone: 'muted', dash: [2, 3] } as const] : []),
+    ...(betaMax > 0 ? [{ axis: 'x', value: betaMax, label, tone: 'muted', dash: [2, 3] } as const] : []),
     { axis: 'x', value: beta, label: 'this run', tone: 1 },
   ];
 }
@@ -74,7 +76,7 @@ export function betaGuides(betaMax: number, beta: number): GuideSpec[] {
 function pathBase(run: RunRecord, path: PathRecord): Pick<ChartSpec, 'x' | 'guides' | 'height' | 'empty'> {
   return {
     x: { label: 'beta', log: true, format: (v) => formatNumber(v, 3) },
-    guides: betaGuides(path.betaMax, run.resolved.beta),
+    guides: betaGuides(run, path.betaMax, run.resolved.beta),
     height: 260,
     empty: 'The path was not computed for this run.',
   };
@@ -93,7 +95,7 @@ export function activeChart(run: RunRecord, path: PathRecord): ChartSpec {
     ...pathBase(run, path),
     id: 'path-active',
     title: `Active ${partNames(run).many} along beta`,
-    summary: 'From β max to the right on, the zero network is optimal. Choose a point to solve for its beta.',
+    summary: `${betaMaxHint(run)} Choose a point to solve for its beta.`,
     y: { label: `active ${partNames(run).many}`, integer: true, min: 0 },
     series: [
       {

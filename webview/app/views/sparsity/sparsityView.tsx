@@ -3,11 +3,11 @@ import { useMemo } from 'preact/hooks';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Button } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatPercent } from '../../../ui/format.ts';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { usePanel } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
-import { activeWords, partNames } from '../../runData.ts';
+import { activeWords, betaMaxWords, partNames } from '../../runData.ts';
 import { activeChart, bestPoint, errorChart, normChart, pointAt, sortedNorms } from './sparsityModel.ts';
 
 export const sparsityView: ViewDefinition = {
@@ -84,7 +84,7 @@ function Path({ run, path }: { readonly run: RunRecord; readonly path: PathRecor
     <Section
       title="Effect of beta"
       wide
-      hint={`${formatCount(path.points.length, 'solution')} from β max ${formatNumber(path.betaMax)} downwards, each started from the one before.${path.complete ? '' : ' The path was cut short.'}`}
+      hint={`${formatCount(path.points.length, 'solution')} from β max (${betaMaxWords(run)}) downwards, each started from the one before.${path.complete ? '' : ' The path was cut short.'}`}
       tools={
         best !== null &&
         best !== here && (

@@ -14,7 +14,7 @@ import type { Fact } from '../../../ui/pieces.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
-import { outputName, targetText } from '../../runData.ts';
+import { betaMaxWords, outputName, targetText } from '../../runData.ts';
 import type { Block } from './subNetworksModel.ts';
 import {
   blockChart,
@@ -57,8 +57,8 @@ function SubNetworks({ run, deep }: Props): VNode {
       {branch === null ? (
         <Section title="No active branch" wide>
           <p>
-            At this beta the zero network is optimal: it predicts the same for every row. Choose a beta below β max ={' '}
-            {formatNumber(run.resolved.betaMax)} to get branches.
+            At this beta the network is zero: it predicts the same for every row. Choose a beta below β max (
+            {betaMaxWords(run)}) to get branches.
           </p>
         </Section>
       ) : (

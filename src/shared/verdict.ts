@@ -1,0 +1,235 @@
+import type { RunRecord } from './run.ts';
+
+/**
+ * How strong the claim about a run is: `proven` best of all networks of the family, `bounded` by a proven percentage, `searched` (no better
+ * neuron was found, and no useful bound is proven), `gates` (optimal for the activation patterns that were fixed beforehand), `stopped`
+ * before the tolerance was reached, `broken` when the numbers contradict each other.
+ */
+export type Strength = 'proven' | 'bounded' | 'searched' | 'gates' | 'stopped' | 'broken';
+
+export interface Verdict {
+  readonly strength: Strength;
+  /** A few words for a badge or a list. */
+  readonly word: string;
+  readonly headline: string;
+  /** Why, and what it does not say. */
+  readonly because: string;
+}
+
+/** How numbers are written where the verdict is read. */
+export interface VerdictFormat {
+  count(value: number, one: string): string;
+  /** A relative gap, 0 or more. */
+  gap(gap: number): string;
+  /** 0.123 as "12.3 %". */
+  percent(share: number): string;
+}
+
+/** Plain text, the same in every language of the editor. */
+export const plainFormat: VerdictFormat = {
+  count: (value, one) => `${value} ${one}${value === 1 ? '' : 's'}`,
+  gap: (gap) => String(Number(gap.toPrecision(2))),
+  percent: (share) => `${Number((100 * share).toPrecision(3))} %`,
+};
+
+/** A proven percentage above this says too little to be the headline. */
+const looseBound = 0.25;
+
+/** Relative slack for rounding when the objective and a bound are compared. */
+const rounding = 1e-9;
+
+/** A search value (over beta) up to this counts as "no better neuron": the optimum itself touches 1. */
+const searchSlack = 1e-3;
+
+/** Whether the activation patterns (of a tuple: three of them) were looked for by the solver rather than fixed beforehand. */
+export function searchesPatterns({ settings }: Pick<RunRecord, 'settings'>): boolean {
+  return (settings.model === 'relu' || settings.model === 'three-layer') && settings.arrangements !== 'sampled';
+}
+
+/** The networks that a proof is about. */
+function familyOf({ settings, deep }: RunRecord): string {
+  switch (settings.model) {
+    case 'three-layer':
+      return `all parallel three-layer ReLU networks with m1 = ${settings.m1}, of any number of branches`;
+    case 'linear':
+      return `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`;
+    case 'relu':
+      return 'all two-layer ReLU networks of any width';
+    case 'gated-relu':
+      return 'all two-layer gated ReLU networks, whatever their gates';
+  }
+}
+
+/** The claim that the numbers of the run support, and no more. */
+export function describeVerdict(run: RunRecord, format: VerdictFormat = plainFormat): Verdict {
+  const { solution, settings } = run;
+  const { objective, global } = solution;
+  const scale = Math.max(Math.abs(objective), 1e-300);
+  // over the whole family: the bound of the program when all patterns are in it, and what was proven beyond it
+  const bound = Math.max(
+    solution.scope === 'all-arrangements' ? solution.dualBound : -Infinity,
+    global && global.proof !== 'none' ? global.lowerBound : -Infinity,
+  );
+  const slack = rounding * scale + 1e-12;
+  if (solution.dualBound - objective > slack || bound - objective > slack) {
+    return {
+      strength: 'broken',
+      word: 'Inconsistent',
+      headline: 'The lower bound lies above the objective: these numbers contradict each other.',
+      because: 'Nothing is claimed for this run. Please report it with the exported problem.',
+    };
+  }
+
+  const searched = searchesPatterns(run);
+  const stopped = stopWords(run);
+  const gap = bound === -Infinity ? Infinity : Math.max(0, objective - bound) / scale;
+  // With a zero network objective and bound may both be tiny; only the relative gap of the record then means anything.
+  if (gap <= Math.max(settings.tolerance, 1e-6) || (objective === 0 && bound === 0)) {
+    return {
+      strength: 'proven',
+      word: 'Proven optimal',
+      headline: `Globally optimal: no network does better (relative gap ${format.gap(gap === Infinity ? 0 : gap)}).`,
+      because: `This holds over ${familyOf(run)} with this loss, penalty and beta. ${sentence(global?.reason ?? 'All activation patterns are in the program.')}`,
+    };
+  }
+  const useful = bound > 0 && gap <= looseBound;
+  const atMost = `no network of this family can be more than ${format.percent(gap)} better`;
+  if (useful) {
+    return {
+      strength: stopped ? 'stopped' : 'bounded',
+      word: stopped ? 'Stopped early' : `Within ${format.percent(gap)}`,
+      headline: `${stopped ? `${stopped} ` : ''}Proven within ${format.percent(gap)} of the best: any other network is at most that much better.`,
+      because: [
+        `This holds over ${familyOf(run)}.`,
+        sentence(global?.reason ?? 'All activation patterns are in the program.'),
+        searched || solution.scope === 'all-arrangements' ? '' : `${optimalFor(run, format)}.`,
+      ]
+        .filter((part) => part !== '')
+        .join(' '),
+    };
+  }
+  const loose = bound > 0 ? `Proven is only that ${atMost}.` : '';
+  if (stopped) {
+    const claim =
+      searched || solution.scope === 'all-arrangements'
+        ? loose || 'How far the best network is below it is not known.'
+        : solution.dualBound > 0
+          ? `At most ${format.percent(Math.max(0, solution.relativeGap))} above the optimum for ${gateWords(run, format)}, relative to its objective.`
+          : `How far the optimum for ${gateWords(run, format)} is below it is not known.`;
+    return {
+      strength: 'stopped',
+      word: 'Stopped early',
+      headline: `${stopped} ${claim}`,
+      because: 'The network is the best one reached; its objective and bound are recomputed from the data.',
+    };
+  }
+  if (solution.proving === true) {
+    return {
+      strength: 'searched',
+      word: 'Searched so far',
+      headline: 'No better neuron was found; the proof over all activation patterns is running.',
+      because: `The network is shown as it is. When the proof ends, it says how much better any network can be. ${generatedGap(run, format)}`,
+    };
+  }
+  const found = global !== undefined && global.searchEstimate > 1 + searchSlack;
+  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
+  if (searched) {
+    return {
+      strength: 'searched',
+      word: found ? 'Searched: can be improved' : 'Searched, not proven',
+      headline: found
+        ? `Not optimal: the search found a ${part} that would improve this network.`
+        : `Searched: no better ${part} was found${bound > 0 ? `; proven within ${format.percent(gap)}` : ', and nothing is proven'}.`,
+      because: [
+        found ? '' : 'That no better one was found is evidence, not a proof.',
+        loose || 'A bound over all activation patterns has not been computed.',
+        generatedGap(run, format),
+      ]
+        .filter((text) => text !== '')
+        .join(' '),
+    };
+  }
+  const others =
+    settings.model === 'gated-relu'
+      ? 'A gated network is defined by its gates; one with other gates may be better.'
+      : global === undefined
+        ? 'Whether a network with other activation patterns is better has not been checked.'
+        : found
+          ? 'A search found a neuron that would improve it: networks outside these gates can be better.'
+          : 'A search found no neuron that would improve it; that is evidence, not a proof.';
+  return {
+    strength: 'gates',
+    word: 'Optimal for its gates',
+    headline: `${optimalFor(run, format)}.`,
+    because: [others, loose].filter((text) => text !== '').join(' '),
+  };
+}
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** "the 200 sampled gates" */
+function gateWords(run: RunRecord, format: VerdictFormat): string {
+  if (run.solution.scope === 'all-arrangements') return 'all activation patterns of the data';
+  const unit = run.settings.model === 'three-layer' ? 'tuple' : 'gate';
+  return `${run.settings.model === 'gated-relu' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
+}
+
+function optimalFor(run: RunRecord, format: VerdictFormat): string {
+  return `Optimal for ${gateWords(run, format)}, to relative gap ${format.gap(Math.max(0, run.solution.relativeGap))}`;
+}
+
+/** What a search leaves behind holds for the patterns that it has generated, which is no claim about the others. */
+function generatedGap({ solution, gates, settings }: RunRecord, format: VerdictFormat): string {
+  if (solution.scope !== 'sampled') return '';
+  const unit = settings.model === 'three-layer' ? 'tuple' : 'pattern';
+  return `On the ${format.count(gates.count, `${unit}`)} that the search brought in, the relative gap is ${format.gap(Math.max(0, solution.relativeGap))}.`;
+}
+
+function stopWords(run: RunRecord): string {
+  if (run.solution.relativeGap <= run.settings.tolerance) return '';
+  switch (run.solution.status) {
+    case 'cancelled':
+      return 'Stopped on request.';
+    case 'time-limit':
+      return 'Stopped at the time limit.';
+    case 'iteration-limit':
+      return 'Stopped at the iteration limit.';
+    case 'numerical-error':
+      return 'Stopped where rounding allowed no further progress.';
+    case 'optimal':
+      return '';
+  }
+}
+
+/** Whether the exported network really has the objective of the convex program, and by how much it differs. */
+export function networkCheck(run: RunRecord): { readonly difference: number; readonly agrees: boolean } {
+  const { objective, networkObjective } = run.solution;
+  const difference = Math.abs(networkObjective - objective) / Math.max(Math.abs(objective), 1e-300);
+  return { difference, agrees: difference <= Math.max(1e-8, run.settings.tolerance) };
+}
+
+/**
+ * Whether `betaMax` of a run is the exact threshold from which on the zero network is optimal. Where the patterns are searched for, it is the
+ * largest dual constraint that was found, which is exact when the proven upper bound meets it and a lower limit otherwise. Where the
+ * gates are fixed, it is exact for them.
+ */
+export function betaMaxIsProven(run: Pick<RunRecord, 'settings' | 'resolved' | 'solution'>): boolean {
+  const { betaMax, betaMaxUpper } = run.resolved;
+  if (!searchesPatterns(run)) return true;
+  return betaMaxUpper !== undefined && betaMaxUpper <= betaMax * (1 + 1e-6);
+}
+
+/** What beta max means, in one sentence. */
+export function betaMaxHint(run: Pick<RunRecord, 'settings' | 'resolved' | 'solution'>): string {
+  const zero = 'From beta max on, the zero network is optimal';
+  if (betaMaxIsProven(run)) {
+    return run.settings.model === 'linear' || searchesPatterns(run)
+      ? `${zero}; its value is proven.`
+      : `${zero}; its value is exact for these gates.`;
+  }
+  const { betaMaxUpper } = run.resolved;
+  return (
+    `${zero}. Its value was found by a search over activation patterns: it is at least this` +
+    (betaMaxUpper === undefined ? '.' : `, and proven to be at most ${Number(betaMaxUpper.toPrecision(4))}.`)
+  );
+}
