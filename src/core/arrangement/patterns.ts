@@ -52,12 +52,19 @@ export function onRows(patterns: PatternSet, p: number): Int32Array {
   return out;
 }
 
-/** Patterns of gate vectors: gate p is on at row r where x_r . g_p >= 0 (so a zero product counts as on). X is n x d, gates P x d. */
-export function patternsOfGates(X: DenseMatrix, gates: DenseMatrix): PatternSet {
+/**
+ * Patterns of gate vectors: gate p is on at row r where x_r . g_p >= 0 (so a zero product counts as on). X is n x d, gates P x d. Those that
+ * a stop cuts off stay zero.
+ */
+export function patternsOfGates(
+  X: DenseMatrix,
+  gates: DenseMatrix,
+  shouldStop: () => boolean = () => false,
+): PatternSet {
   const patterns = emptyPatterns(gates.rows, X.rows);
   const { wordsPerPattern, words } = patterns;
   const products = new Float64Array(X.rows);
-  for (let p = 0; p < gates.rows; p++) {
+  for (let p = 0; p < gates.rows && ((p & 63) !== 0 || !shouldStop()); p++) {
     setPattern(X, rowOf(gates, p), products, words.subarray(p * wordsPerPattern, (p + 1) * wordsPerPattern));
   }
   return patterns;

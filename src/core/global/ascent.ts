@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
+import { everyRows } from './polling.ts';
 
 /** A local maximum of a hinge sum on the unit sphere (or the best point when the step limit was reached). */
 export interface LocalMaximum {
@@ -95,7 +96,7 @@ export class SphereAscent {
   ): LocalMaximum | undefined {
     // a bounded number of multiplications per climb: on large data a climb ends a little below its top
     const maxSteps = Math.min(60 + 6 * this.d, Math.max(12, Math.floor(3e8 / (3 * this.n * this.d + 1))));
-    const large = this.n * this.d > 1e5;
+    const poll = everyRows(3 * this.n * this.d);
     const { n, d, t, on, held, g, p, q, u } = this;
     const x = this.X.data;
     let length = 0;
@@ -113,7 +114,7 @@ export class SphereAscent {
     }
     let stalled = 0;
     for (let step = 0; step < maxSteps; step++) {
-      if (large && shouldStop?.() === true) break;
+      if (step % poll === 0 && shouldStop?.() === true) break;
       this.slope(w, a, sign);
       let gp = 0;
       for (let k = 0; k < d; k++) gp += g[k] * g[k];

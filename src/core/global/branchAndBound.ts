@@ -2,6 +2,7 @@ import type { Control } from '../solver/control.ts';
 import { SphereAscent } from './ascent.ts';
 import { GeneratorNorm } from './generatorNorm.ts';
 import { evaluateHinges, type HingeSum } from './hingeSum.ts';
+import { everyRows } from './polling.ts';
 import { largestRank } from './rowSpace.ts';
 import { SideRows } from './sideRows.ts';
 
@@ -177,6 +178,8 @@ export class ConeSearch {
     const kind = new Uint8Array(this.levels + 2);
     const due = new Uint8Array(this.levels + 2);
     const edges = new Int32Array(2 * (this.levels + 2));
+    // bounding and branching take some passes over the rows of all generators
+    const poll = everyRows(4 * width * (this.h.gain.rows + this.h.loss.rows));
     for (const root of this.roots) {
       cones.set(root, 0);
       this.startLevel();
@@ -189,10 +192,10 @@ export class ConeSearch {
       while (level >= 0) {
         const cone = cones.subarray(level * width, (level + 1) * width);
         if (enter) {
-          if ((this.nodes & 63) === 0 && control.shouldStop()) return 'stopped';
+          if (this.nodes % poll === 0 && control.shouldStop()) return 'stopped';
           if (this.nodes >= end) return 'undecided';
           this.nodes++;
-          const bound = this.bound(cone, level, goal);
+          const bound = this.bound(cone, level, goal, control);
           if (this.incumbent.value > T) return 'exceeded';
           enter = false;
           if (bound <= goal) {
@@ -283,7 +286,7 @@ export class ConeSearch {
   }
 
   /** Upper bound of h over the cone's part of the unit ball; stops improving once it is at most `goal`. Fills lambda. */
-  private bound(cone: Int32Array, level: number, goal: number): number {
+  private bound(cone: Int32Array, level: number, goal: number, control: Control): number {
     const { d, width, U, norm, zeta, zetaNew, zetaMix, middle, point, lambda, lambdaNew, p } = this;
     const m = this.resolved[level];
     const count = this.size[level];
@@ -302,7 +305,9 @@ export class ConeSearch {
       this.fillB(cone, level, zeta);
       best = norm.shortest(this.b, lambda, p);
     }
-    if (best > goal && this.gain.count[level] === 0) best = Math.min(best, this.closeCone(cone, level));
+    if (best > goal && this.gain.count[level] === 0) {
+      best = Math.min(best, this.closeCone(cone, level, control));
+    }
     for (let round = 0; round < 6 && best > goal; round++) {
       // the maximiser of the current bound: linearise the concave part there
       this.maximiser(cone, level);
@@ -400,11 +405,11 @@ export class ConeSearch {
   }
 
   /** The convex part is linear on the cone: distance from its slope to the zonotope of the loss rows. */
-  private closeCone(cone: Int32Array, level: number): number {
+  private closeCone(cone: Int32Array, level: number, control: Control): number {
     if (this.closing === undefined) return Infinity;
     const slope = this.convexSlope.slice(level * this.d, (level + 1) * this.d);
     this.maximiser(cone, level);
-    const top = this.closing.climb(this.minusOnes, slope, this.point, 1);
+    const top = this.closing.climb(this.minusOnes, slope, this.point, 1, () => control.shouldStop());
     if (top !== undefined) this.offer(top.direction);
     return this.closing.dualBound(this.minusOnes, slope);
   }

@@ -44,7 +44,8 @@ export function bracketDualMaximum(
   control: Control,
 ): DualBracket {
   const start = control.now();
-  const h = hingeSum(X, v, penalizedCols);
+  const shouldStop = (): boolean => control.shouldStop();
+  const h = hingeSum(X, v, penalizedCols, shouldStop);
   const both = [h, negated(h)] as const;
   const found = maximizeDualConstraint(
     X,
@@ -73,7 +74,7 @@ export function bracketDualMaximum(
     visited,
   });
 
-  let upper = Math.max(normBound(both[0]), normBound(both[1]));
+  let upper = Math.max(normBound(both[0], shouldStop), normBound(both[1], shouldStop));
   const swept = both.map((side) => sweepMaximum(side, control));
   if (swept[0] !== undefined && swept[1] !== undefined) {
     swept.forEach((top, k) => {
@@ -82,7 +83,7 @@ export function bracketDualMaximum(
     const value = Math.max(swept[0].value, swept[1].value);
     return done(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells));
   }
-  if (!both.every(canSearchCones) || options.seconds <= 0) return done(upper, 'norms', 0);
+  if (!both.every(canSearchCones) || options.seconds <= 0 || control.shouldStop()) return done(upper, 'norms', 0);
 
   const timed = withDeadline(control, options.seconds - (control.now() - start));
   const provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));

@@ -43,7 +43,8 @@ const near = 1e-10;
  * @throws {ProblemError} when there may be more than `limit` cells, before anything is computed, with the number of rows that would fit
  */
 export function enumerateCells(X: DenseMatrix, limit: number, control: Control): CellList | undefined {
-  const basis = principalBasis(X);
+  const basis = principalBasis(X, undefined, () => control.shouldStop());
+  if (control.shouldStop()) return undefined;
   if (basis === undefined) {
     throw new ProblemError(`${X.rows} rows of ${X.cols} columns are far too many to list all activation patterns`, {
       field: 'arrangements',
@@ -77,9 +78,12 @@ export function enumerateCells(X: DenseMatrix, limit: number, control: Control):
       for (let k = 0; k < X.cols; k++) directions.data[p * X.cols + k] += z[q] * basis.data[q * X.cols + k];
     }
   });
+  const patterns =
+    X.rows === 0 ? emptyPatterns(list.length, 0) : patternsOfGates(X, directions, () => control.shouldStop());
+  if (control.shouldStop()) return undefined;
   return {
     directions,
-    patterns: X.rows === 0 ? emptyPatterns(list.length, 0) : patternsOfGates(X, directions),
+    patterns,
     rank,
     hyperplanes: rows.rows,
     predicted,

@@ -1,4 +1,5 @@
 import { type DenseMatrix, denseMatrix } from '../linalg/matrix.ts';
+import { everyRows } from './polling.ts';
 import { parallelClasses, principalBasis } from './rowSpace.ts';
 
 /**
@@ -59,9 +60,14 @@ const epsilon = 2 ** -52;
 /**
  * Brings u -> sum_i v_i (x_i'u)_+ (X n x d) into the coordinates of the row space of X, rotated to the principal axes of the rows weighted by
  * |v|. Rows with v = 0 are dropped and parallel rows merged. With a free bias (`penalizedCols` = d - 1, the last column of ones) sum v
- * must be 0 up to rounding; the remainder is charged to the slack.
+ * must be 0 up to rounding; the remainder is charged to the slack. A stop leaves out the rotation, which no bound depends on.
  */
-export function hingeSum(X: DenseMatrix, v: ArrayLike<number>, penalizedCols: number): HingeSum {
+export function hingeSum(
+  X: DenseMatrix,
+  v: ArrayLike<number>,
+  penalizedCols: number,
+  shouldStop: () => boolean = () => false,
+): HingeSum {
   const { rows: n, cols: d } = X;
   const free = penalizedCols < d;
   const width = penalizedCols;
@@ -85,36 +91,23 @@ export function hingeSum(X: DenseMatrix, v: ArrayLike<number>, penalizedCols: nu
   });
   const weights = Float64Array.from(used, (i) => v[i]);
 
-  const basis = principalBasis(rows, weights);
+  const rotated = rotate(rows, weights, shouldStop);
+  const basis = rotated?.basis;
   const r = basis?.rows ?? width;
   const dim = r + (free ? 1 : 0);
   const z = denseMatrix(m, dim);
-  let residual = 0;
+  const coordinates = rotated?.coordinates ?? rows.data;
   let size = 0;
   let range = 0;
   const norms = new Float64Array(m);
-  const rest = new Float64Array(width);
   for (let i = 0; i < m; i++) {
     const row = rows.data.subarray(i * width, (i + 1) * width);
     let norm = 0;
     for (let k = 0; k < width; k++) norm += row[k] * row[k];
     norms[i] = Math.sqrt(norm);
     range = Math.max(range, norms[i]);
+    z.data.set(coordinates.subarray(i * r, (i + 1) * r), i * dim);
     if (free) z.data[i * dim + r] = 1;
-    if (basis === undefined) {
-      z.data.set(row, i * dim);
-      continue;
-    }
-    rest.set(row);
-    for (let q = 0; q < r; q++) {
-      let s = 0;
-      for (let k = 0; k < width; k++) s += basis.data[q * width + k] * rows.data[i * width + k];
-      z.data[i * dim + q] = s;
-      for (let k = 0; k < width; k++) rest[k] -= s * basis.data[q * width + k];
-    }
-    let left = 0;
-    for (let k = 0; k < width; k++) left += rest[k] * rest[k];
-    residual += Math.abs(weights[i]) * Math.sqrt(left);
   }
   range *= 1 + 1e-9;
   let mass = 0;
@@ -125,7 +118,7 @@ export function hingeSum(X: DenseMatrix, v: ArrayLike<number>, penalizedCols: nu
     size += Math.abs(weights[i]) * (norms[i] + (free ? range : 0));
   }
   // an imbalance within rounding of sum v = 0 changes h by at most |sum v| |b|, |b| <= range
-  let slack = residual + 20 * (n + d + 8) * epsilon * size;
+  let slack = (rotated?.residual ?? 0) + 20 * (n + d + 8) * epsilon * size;
   if (free) {
     if (Math.abs(imbalance) > 1e-9 * mass) throw new RangeError('with a free bias the dual must sum to zero');
     slack += 2 * Math.abs(imbalance) * range;
@@ -152,6 +145,36 @@ export function hingeSum(X: DenseMatrix, v: ArrayLike<number>, penalizedCols: nu
       return u;
     },
   };
+}
+
+/** Coordinates (row by row) in the principal basis of the rows, and the weighted sum of what is outside its span. Undefined when stopped. */
+function rotate(
+  rows: DenseMatrix,
+  weights: Float64Array,
+  shouldStop: () => boolean,
+): { basis: DenseMatrix; coordinates: Float64Array; residual: number } | undefined {
+  const { rows: m, cols: width } = rows;
+  const basis = principalBasis(rows, weights, shouldStop);
+  if (basis === undefined) return undefined;
+  const r = basis.rows;
+  const coordinates = new Float64Array(m * r);
+  const rest = new Float64Array(width);
+  const poll = everyRows(2 * r * width);
+  let residual = 0;
+  for (let i = 0; i < m; i++) {
+    if (i % poll === 0 && shouldStop()) return undefined;
+    rest.set(rows.data.subarray(i * width, (i + 1) * width));
+    for (let q = 0; q < r; q++) {
+      let s = 0;
+      for (let k = 0; k < width; k++) s += basis.data[q * width + k] * rows.data[i * width + k];
+      coordinates[i * r + q] = s;
+      for (let k = 0; k < width; k++) rest[k] -= s * basis.data[q * width + k];
+    }
+    let left = 0;
+    for (let k = 0; k < width; k++) left += rest[k] * rest[k];
+    residual += Math.abs(weights[i]) * Math.sqrt(left);
+  }
+  return { basis, coordinates, residual };
 }
 
 /**

@@ -1,23 +1,31 @@
 import { type DenseMatrix, denseMatrix } from '../linalg/matrix.ts';
 import { symmetricEigen } from '../linalg/symmetricEigen.ts';
+import { everyRows } from './polling.ts';
 
 /** Largest rank for which coordinates are rotated and reduced; beyond it only norm bounds are of use. */
 export const largestRank = 200;
 
 /**
  * Orthonormal rows that span the rows of A, principal axes (weights |w|, 1 without) first. Undefined when the rank may be beyond `largestRank` or
- * the rotation would take more than about a second: nothing that needs it is feasible at such sizes.
+ * the rotation would take more than about a second: nothing that needs it is feasible at such sizes. Undefined as well when stopped.
  */
-export function principalBasis(A: DenseMatrix, w?: Float64Array): DenseMatrix | undefined {
+export function principalBasis(
+  A: DenseMatrix,
+  w?: Float64Array,
+  shouldStop: () => boolean = () => false,
+): DenseMatrix | undefined {
   const { rows: n, cols: d } = A;
   if (n === 0) return denseMatrix(0, d);
   const least = Math.min(n, d);
   if (least > largestRank || n * d * least > 5e8) return undefined;
-  const span = n < d ? spanOfRows(A) : undefined;
+  const span = n < d ? spanOfRows(A, shouldStop) : undefined;
+  if (shouldStop()) return undefined;
   const B = span === undefined ? A : timesTransposed(A, span);
   const q = B.cols;
+  const poll = everyRows(q * q);
   const C = denseMatrix(q, q);
   for (let i = 0; i < n; i++) {
+    if (i % poll === 0 && shouldStop()) return undefined;
     for (let k = 0; k < q; k++) {
       const s = (w === undefined ? 1 : Math.abs(w[i])) * B.data[i * q + k];
       for (let l = 0; l < q; l++) C.data[k * q + l] += s * B.data[i * q + l];
@@ -51,13 +59,13 @@ function timesTransposed(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
   return out;
 }
 
-/** Orthonormal basis of the row space by Gram-Schmidt with pivoting on the longest remainder, twice through. */
-function spanOfRows(A: DenseMatrix): DenseMatrix {
+/** Orthonormal basis of the row space by Gram-Schmidt with pivoting on the longest remainder, twice through; of a part of it when stopped. */
+function spanOfRows(A: DenseMatrix, shouldStop: () => boolean): DenseMatrix {
   const { rows: n, cols: d } = A;
   const rest = A.data.slice();
   const basis: Float64Array[] = [];
   let first = 0;
-  for (;;) {
+  while (!shouldStop()) {
     let best = 0;
     let pivot = -1;
     for (let i = 0; i < n; i++) {
