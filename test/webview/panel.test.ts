@@ -176,11 +176,25 @@ describe('what is shown', () => {
       progress: { stage: 'solving', fraction: null, message: '' },
       trace,
     });
-    assert.match(await text('.verdict'), /Optimal for/);
+    assert.match(await text('.verdict'), /Searched, not proven/);
     const before = await panel.page.locator('.header canvas').count();
     await panel.page.getByRole('button', { name: 'Live chart' }).click();
     assert.equal(await panel.page.locator('.header canvas').count(), before + 2);
     await panel.shot('state-resolving');
+  });
+  it('a network whose proof is still running is shown, and said to be no more than searched', async () => {
+    panel = await panels.open();
+    const run = recorded('xor_2d');
+    const solution = { ...run.solution, scope: 'sampled', global: undefined, proving: true } as const;
+    await panel.show(
+      { ...run, solution },
+      { state: 'training', progress: { stage: 'certifying', fraction: null, message: 'proving' } },
+    );
+    assert.match(await text('.verdict'), /Searched so far/);
+    assert.match(await text('.verdict'), /proof over all activation patterns is running/);
+    assert.match(await text('.header'), /β max \(at least /);
+    await panel.show(run);
+    assert.match(await text('.verdict'), /Proven optimal/);
   });
   it('is announced: start, finish with the verdict, failure', async () => {
     panel = await panels.open();
