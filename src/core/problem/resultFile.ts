@@ -68,6 +68,7 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
     networkObjective: solution.networkObjective,
     dual: dual.cols === 1 ? Array.from(dual.data) : toRows(dual),
     betaMax: solution.betaMax,
+    ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper }),
     kkt: solution.kkt,
     gatesInPlay: solution.gates.rows,
     gatesRequested: solution.requestedGates,
