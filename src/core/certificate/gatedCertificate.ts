@@ -1,6 +1,5 @@
-import { onRows, type PatternSet } from '../arrangement/patterns.ts';
+import { type PatternSet } from '../arrangement/patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import { rowProducts } from '../linalg/rowProducts.ts';
 import { bestDualScale, type Datafit } from '../problem/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
 import { createSmallSvd } from '../linalg/jacobiSvd.ts';
@@ -24,6 +23,10 @@ export interface GatedClaim {
   readonly blocks: readonly GateBlock[];
   /** A dual point to try besides the one that belongs to the fit; n x c. */
   readonly dual?: Float64Array;
+  /** betaMax by an earlier certificate of the same data, targets and patterns. */
+  readonly betaMax?: number;
+  /** Asked every few milliseconds: true ends the search for a bound with what has been judged by then. */
+  readonly giveUp?: () => boolean;
 }
 
 /** Values recomputed from the data. */
@@ -34,7 +37,7 @@ export interface GatedCertificate {
   readonly penalty: number;
   /** n x c */
   readonly fit: Float64Array;
-  /** Lower bound of the optimal value by weak duality, the better of the two dual points after scaling. */
+  /** Lower bound of the optimal value by weak duality, the best of the dual points after scaling; that of the point 0 when given up early. */
   readonly dualBound: number;
   /** (objective - dualBound) / max(|objective|, tiny) */
   readonly relativeGap: number;
@@ -42,10 +45,11 @@ export interface GatedCertificate {
   readonly feasibleDual: Float64Array;
   /** -gradient of the datafit at the fit; n x c. */
   readonly dual: Float64Array;
-  /** Dual norm of X' D_i V over beta for every gate (largest group), V the dual point of the bound before scaling. */
+  /** Dual norm of X' D_i V over beta for every gate (largest group), V the dual point of the bound before scaling (0 when given up early). */
   readonly gateConstraint: Float64Array;
-  /** Smallest beta for which the zero network is optimal. */
-  readonly betaMax: number;
+  /** Smallest beta for which the zero network is optimal; undefined when given up before. */
+  readonly betaMax: number | undefined;
+  /** At the dual point handed in, or else that of the fit (at 0 when given up before either was judged). */
   readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
 }
 
@@ -60,57 +64,62 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   const c = datafit.outputs;
   const norms = blockNorms(kind, d, c);
 
-  const fit = new Float64Array(n * c);
-  const [column, along] = [new Float64Array(d), new Float64Array(n)];
+  const fit = fitOf(X, patterns, blocks, c);
   let penalty = 0;
-  for (const { gate, vector } of blocks) {
-    for (let o = 0; o < c; o++) {
-      for (let k = 0; k < d; k++) column[k] = vector[k * c + o];
-      rowProducts(X, column, along);
-      for (const r of onRows(patterns, gate)) fit[r * c + o] += along[r];
-    }
-    penalty += norms.primal(vector);
-  }
+  for (const { vector } of blocks) penalty += norms.primal(vector);
   const loss = datafit.value(fit);
   const objective = loss + beta * penalty;
 
+  const giveUp = claim.giveUp ?? (() => false);
+  const constraintOf = (T: Float64Array): Float64Array =>
+    Float64Array.from({ length: P }, (_, i) => norms.dual(T.subarray(i * d * c, (i + 1) * d * c)) / beta);
+
+  // Until a better one is judged the dual point is 0: feasible with every constraint at 0.
+  let feasibleDual: Float64Array = new Float64Array(n * c);
+  let gateConstraint: Float64Array = new Float64Array(P);
+  let dualBound = datafit.dualValue(feasibleDual);
+  let products: Float64Array | undefined;
+  const judge = (V: Float64Array): boolean => {
+    const T = maskedProducts(X, patterns, V, c, giveUp);
+    if (T === undefined) return false;
+    products ??= T;
+    const constraint = constraintOf(T);
+    const top = largest(constraint);
+    const t = bestDualScale(datafit, V, top > 0 ? 1 / top : 1);
+    const scaled = V.map((v) => t * v);
+    const bound = datafit.dualValue(scaled);
+    if (bound > dualBound) [dualBound, gateConstraint, feasibleDual] = [bound, constraint, scaled];
+    return true;
+  };
+
   const dual = new Float64Array(n * c);
   datafit.dualPoint(fit, dual);
-  const zeroDual = new Float64Array(n * c);
-  datafit.dualPoint(new Float64Array(n * c), zeroDual);
-  const candidates = [dual];
+  let complete = true;
   if (claim.dual !== undefined) {
     const projected = claim.dual.slice();
     datafit.projectDual(projected);
-    candidates.push(projected);
+    complete = judge(projected);
   }
+  complete &&= judge(dual);
 
-  const points = [...candidates, zeroDual];
-  const products = maskedProducts(X, patterns, points, c);
-  const constraint = products.map((T) =>
-    Float64Array.from({ length: P }, (_, i) => norms.dual(T.subarray(i * d * c, (i + 1) * d * c)) / beta),
-  );
-  const inner = products[candidates.length - 1];
+  const T = products ?? new Float64Array(P * d * c);
   const blockOf = new Map(blocks.map((block) => [block.gate, block.vector]));
   let stationarity = 0;
   let pairing = 0;
   for (let i = 0; i < P; i++) {
-    const T = inner.subarray(i * d * c, (i + 1) * d * c);
+    const part = T.subarray(i * d * c, (i + 1) * d * c);
     const block = blockOf.get(i);
-    stationarity = Math.max(stationarity, norms.stationarity(block, T, beta) / beta);
-    if (block !== undefined) for (let k = 0; k < d * c; k++) pairing += block[k] * T[k];
+    stationarity = Math.max(stationarity, norms.stationarity(block, part, beta) / beta);
+    if (block !== undefined) for (let k = 0; k < d * c; k++) pairing += block[k] * part[k];
   }
 
-  let dualBound = -Infinity;
-  let chosen = 0;
-  let feasibleDual = dual;
-  candidates.forEach((V, p) => {
-    const top = largest(constraint[p]);
-    const t = bestDualScale(datafit, V, top > 0 ? 1 / top : 1);
-    const scaled = V.map((v) => t * v);
-    const bound = datafit.dualValue(scaled);
-    if (bound > dualBound) [dualBound, chosen, feasibleDual] = [bound, p, scaled];
-  });
+  let { betaMax } = claim;
+  if (betaMax === undefined && complete) {
+    const zeroDual = new Float64Array(n * c);
+    datafit.dualPoint(new Float64Array(n * c), zeroDual);
+    const atZero = maskedProducts(X, patterns, zeroDual, c, giveUp);
+    if (atZero !== undefined) betaMax = largest(constraintOf(atZero)) * beta;
+  }
   return {
     objective,
     datafit: loss,
@@ -120,8 +129,8 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
     relativeGap: (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE),
     feasibleDual,
     dual,
-    gateConstraint: constraint[chosen],
-    betaMax: largest(constraint[points.length - 1]) * beta,
+    gateConstraint,
+    betaMax,
     kkt: {
       stationarity,
       cone: 0,
@@ -130,55 +139,93 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   };
 }
 
+/** sum_i D_i X U_i, n x c. Sums over all subsets of eight blocks are tabled, so that a row is multiplied once for eight of them. */
+function fitOf(X: DenseMatrix, patterns: PatternSet, blocks: readonly GateBlock[], c: number): Float64Array {
+  const { rows: n, cols: d } = X;
+  const size = d * c;
+  const fit = new Float64Array(n * c);
+  const table = new Float64Array(256 * size);
+  for (let first = 0; first < blocks.length; first += 8) {
+    const some = blocks.slice(first, first + 8);
+    some.forEach(({ vector }, b) => {
+      const half = (1 << b) * size;
+      for (let t = 0; t < half; t += size) {
+        for (let k = 0; k < size; k++) table[half + t + k] = table[t + k] + vector[k];
+      }
+    });
+    for (let r = 0; r < n; r++) {
+      let byte = 0;
+      some.forEach(({ gate }, b) => {
+        byte |= ((patterns.words[gate * patterns.wordsPerPattern + (r >> 5)] >>> (r & 31)) & 1) << b;
+      });
+      if (byte === 0) continue;
+      for (let o = 0; o < c; o++) {
+        let s = 0;
+        for (let k = 0, at = byte * size + o; k < d; k++, at += c) s += X.data[r * d + k] * table[at];
+        fit[r * c + o] += s;
+      }
+    }
+  }
+  return fit;
+}
+
+/** Columns of a block handled at a time, so that the tables stay in the cache. */
+const tileColumns = 32;
+/** Additions between two looks at `giveUp`. */
+const pollAdditions = 4e6;
+
 /**
- * X' D_i V for every pattern and each of the dual points V (n x c): one P x d x c array per point. Eight rows at a time, the sums over
- * all their subsets are tabled once and looked up by each pattern's byte, which saves most of the additions of the plain loops.
+ * X' D_i V for every pattern (P x d x c), or undefined when given up. The sums over all subsets of eight rows are tabled once and looked up
+ * by each pattern's bytes, four at a time, which saves most of the additions of the plain loops.
  */
 function maskedProducts(
   X: DenseMatrix,
   patterns: PatternSet,
-  points: readonly Float64Array[],
+  V: Float64Array,
   c: number,
-): Float64Array[] {
+  giveUp: () => boolean,
+): Float64Array | undefined {
   const { rows: n, cols: d } = X;
-  const P = patterns.count;
+  const { count: P, words, wordsPerPattern } = patterns;
   const block = d * c;
-  const width = block * points.length;
-  const sums = new Float64Array(P * width);
-  const table = new Float64Array(256 * width);
-  for (let first = 0; first < n; first += 8) {
-    const rows = Math.min(8, n - first);
-    const word = first >> 5;
-    const shift = first & 31;
-    for (let b = 0; b < rows; b++) {
-      const half = (1 << b) * width;
-      const r = first + b;
-      for (let t = 0; t < half; t += width) {
-        let at = t;
-        for (const V of points) {
-          for (let k = 0; k < d; k++) {
-            const x = X.data[r * d + k];
-            for (let o = 0; o < c; o++, at++) table[half + at] = table[at] + x * V[r * c + o];
-          }
+  const sums = new Float64Array(P * block);
+  const table = new Float64Array(1024 * tileColumns);
+  const line = new Float64Array(tileColumns);
+  let additions = 0;
+  for (let from = 0; from < block; from += tileColumns) {
+    const width = Math.min(tileColumns, block - from);
+    for (let word = 0; word < wordsPerPattern; word++) {
+      additions += (1024 + 4 * P) * width;
+      if (additions > pollAdditions) {
+        if (giveUp()) return undefined;
+        additions = 0;
+      }
+      for (let b = 0; b < 32; b++) {
+        const r = 32 * word + b;
+        for (let k = 0; k < width; k++) {
+          const j = Math.floor((from + k) / c);
+          line[k] = r < n ? X.data[r * d + j] * V[r * c + from + k - j * c] : 0;
+        }
+        const start = (b >> 3) * 256 * width;
+        const half = width << (b & 7);
+        if ((b & 7) === 0) table.fill(0, start, start + width);
+        for (let t = start; t < start + half; t += width) {
+          for (let k = 0; k < width; k++) table[half + t + k] = table[t + k] + line[k];
         }
       }
-    }
-    for (let i = 0; i < P; i++) {
-      const byte = (patterns.words[i * patterns.wordsPerPattern + word] >>> shift) & 255;
-      if (byte === 0) continue;
-      const from = byte * width;
-      const to = i * width;
-      for (let k = 0; k < width; k++) sums[to + k] += table[from + k];
+      for (let i = 0; i < P; i++) {
+        const bits = words[i * wordsPerPattern + word];
+        if (bits === 0) continue;
+        const to = i * block + from;
+        const t0 = (bits & 255) * width;
+        const t1 = (256 + ((bits >>> 8) & 255)) * width;
+        const t2 = (512 + ((bits >>> 16) & 255)) * width;
+        const t3 = (768 + (bits >>> 24)) * width;
+        for (let k = 0; k < width; k++) sums[to + k] += table[t0 + k] + table[t1 + k] + (table[t2 + k] + table[t3 + k]);
+      }
     }
   }
-  return points.map((_, p) => {
-    const out = new Float64Array(P * block);
-    for (let i = 0; i < P; i++) {
-      const from = i * width + p * block;
-      out.set(sums.subarray(from, from + block), i * block);
-    }
-    return out;
-  });
+  return sums;
 }
 
 function largest(values: Float64Array): number {

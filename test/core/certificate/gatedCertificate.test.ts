@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { patternsOfGates } from '../../../src/core/arrangement/patterns.ts';
 import { certifyGated, type GatedClaim } from '../../../src/core/certificate/gatedCertificate.ts';
-import { fromRows } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, fromRows } from '../../../src/core/linalg/matrix.ts';
 import { createDatafit } from '../../../src/core/problem/datafit.ts';
 import type { OutputPenalty } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/random/rng.ts';
@@ -32,7 +32,7 @@ test('the optimum of a one-row problem, by hand', () => {
   near(certificate.dualBound, 0.38);
   near(certificate.dual[0], 0.2);
   near(certificate.gateConstraint[0], 1);
-  near(certificate.betaMax, 10);
+  near(certificate.betaMax!, 10);
   near(certificate.kkt.stationarity, 0);
   near(certificate.kkt.complementarity, 0);
 });
@@ -76,4 +76,43 @@ test('a dual point that is infeasible, or outside the domain, never gives a boun
       }
     }
   }
+});
+
+test('given up early, the bound is that of the dual points judged by then, and nothing is claimed beyond', () => {
+  // enough rows for a look at `giveUp` within each dual point
+  const { X, y } = randomProblem(4, { n: 60000, d: 4 });
+  const rng = createRng(5);
+  const gates = denseMatrix(
+    30,
+    4,
+    Float64Array.from({ length: 120 }, () => rng.normal()),
+  );
+  const claim: GatedClaim = {
+    X,
+    patterns: patternsOfGates(X, gates),
+    datafit: createDatafit('squared', y, 1),
+    beta: 200,
+    penalty: 'per-output',
+    blocks: [{ gate: 7, vector: Float64Array.of(0.1, 0, 0, 0.2) }],
+    dual: y.data.map((v) => v + 0.1 * rng.normal()),
+  };
+  let asked = 0;
+  const whole = certifyGated({ ...claim, giveUp: () => (asked++, false) });
+  assert.ok(asked >= 3, `${asked} looks`);
+  let [last, bounds] = [0, 0];
+  for (let allowed = 0; allowed < asked; allowed++) {
+    let looks = 0;
+    const cut = certifyGated({ ...claim, giveUp: () => looks++ >= allowed });
+    assert.equal(cut.objective, whole.objective);
+    assert.ok(cut.dualBound >= last && cut.dualBound <= whole.dualBound);
+    assert.equal(cut.betaMax, undefined);
+    if (cut.dualBound > last) bounds++;
+    last = cut.dualBound;
+    if (allowed === 0) {
+      assert.equal(cut.dualBound, 0);
+      assert.equal(cut.relativeGap, 1);
+      assert.ok(cut.gateConstraint.every((x) => x === 0));
+    }
+  }
+  assert.ok(bounds >= 1, 'the point handed in counts once it has been judged');
 });

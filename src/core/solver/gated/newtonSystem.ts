@@ -321,6 +321,7 @@ export class NewtonSystem {
     const scale = Math.sqrt(active.sigma);
     const line = new Float64Array(size);
     for (const [at, { k, group, root, length }] of columns.entries()) {
+      if (this.shouldStop()) return false;
       const gate = active.gates[k];
       const step = groups;
       for (let r = 0; r < n; r++) {

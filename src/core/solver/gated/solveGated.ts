@@ -1,7 +1,7 @@
 import type { GateSet } from '../../arrangement/patterns.ts';
 import { certifyGated, type GateBlock } from '../../certificate/gatedCertificate.ts';
 import { createReferenceKernels } from '../../kernels/reference.ts';
-import { denseMatrix } from '../../linalg/matrix.ts';
+import { denseMatrix, norm2, rowOf } from '../../linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -26,6 +26,11 @@ interface GatedWarmStart {
   readonly chosen: ChosenGates;
   readonly outputs: number;
   readonly beta: number;
+  readonly y: Problem['y'];
+  readonly loss: Problem['loss'];
+  readonly penalty: Problem['outputPenalty'];
+  /** As certified, when the certificate was complete. */
+  readonly betaMax: number | undefined;
   readonly state: EngineState;
 }
 
@@ -34,6 +39,8 @@ const newtonStepLimit = 500;
 const firstOrderLimit = 200_000;
 /** Iterations of the first-order method after Newton has stalled. */
 const fallbackLimit = 10_000;
+/** Seconds after a stop that the check of the point reached may still take; the bound is what has been judged by then. */
+const checkPatience = 0.1;
 
 /**
  * Solves the gated ReLU program on the gates that the problem asks for.
@@ -61,6 +68,7 @@ export function solveGated(
   const { gateSet, scope, complete } = chosen;
   const program = gatedProgram(prepared, gateSet, kernels);
   let result: EngineResult;
+  let engineBetaMax: number | undefined;
   try {
     kernels.interrupt = () => limited.shouldStop();
     const atOnce: EngineResult = {
@@ -71,7 +79,10 @@ export function solveGated(
       method: 'stopped before the first step',
     };
     result = untilInterrupted(
-      () => runEngine(program, prepared, options, limited, begin, gateSet),
+      () => {
+        engineBetaMax = betaMaxOf(program);
+        return runEngine(program, prepared, options, limited, begin, gateSet, engineBetaMax);
+      },
       () => atOnce,
     );
   } finally {
@@ -79,6 +90,8 @@ export function solveGated(
     program.operator.dispose();
   }
   const blocks = nonZeroBlocks(program, result.U);
+  const giveUp = patience(control);
+  giveUp();
   const certificate = certifyGated({
     X: prepared.X,
     patterns: gateSet.patterns,
@@ -87,7 +100,10 @@ export function solveGated(
     penalty: prepared.outputPenalty,
     blocks,
     dual: result.V,
+    betaMax: knownBetaMax(options.warm, problem, chosen),
+    giveUp,
   });
+  const betaMax = certificate.betaMax ?? engineBetaMax ?? betaMaxBound(prepared);
   const network = gatedNetwork(
     blocks,
     gateSet.gates,
@@ -103,6 +119,10 @@ export function solveGated(
     chosen,
     outputs: prepared.outputs,
     beta: prepared.beta,
+    y: problem.y,
+    loss: problem.loss,
+    penalty: problem.outputPenalty,
+    betaMax: certificate.betaMax,
     state: { U: result.U, V: result.V, isWarm: true },
   };
   return {
@@ -135,7 +155,7 @@ export function solveGated(
     ),
     dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
     fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
-    betaMax: certificate.betaMax,
+    betaMax,
     kkt: certificate.kkt,
     iterations: result.iterations,
     seconds: control.now() - begin,
@@ -166,13 +186,10 @@ function runEngine(
   control: Control,
   begin: number,
   gateSet: GateSet,
+  betaMax: number,
 ): EngineResult {
-  const { datafit, outputs: c, features: d, gates: P, penalty, beta } = program;
-  // the zero network is optimal exactly when the dual point of the zero fit is feasible
+  const { datafit, gates: P, beta } = program;
   const zero = zeroState(program);
-  const T = new Float64Array(P * d * c);
-  program.operator.adjoint(zero.V, c, T);
-  const betaMax = penalty.dualNorms(T, P, new Float64Array(P * penalty.groups));
   // sums in another order give another last digit: betaMax as reported must count as betaMax
   if (beta >= betaMax * (1 - 1e-12)) {
     return {
@@ -211,6 +228,38 @@ function runEngine(
     V: after.dualBound >= newton.dualBound ? after.V : newton.V,
     iterations: newton.iterations + after.iterations,
     method: `${newton.method}, then ${after.method}`,
+  };
+}
+
+/** The zero network is optimal exactly when the dual point of the zero fit is feasible: from this beta on. */
+function betaMaxOf(program: GatedProgram): number {
+  const { features: d, outputs: c, gates: P, penalty, operator } = program;
+  const T = new Float64Array(P * d * c);
+  operator.adjoint(zeroState(program).V, c, T);
+  return penalty.dualNorms(T, P, new Float64Array(P * penalty.groups));
+}
+
+/** An upper bound of betaMax that needs no gates, for runs stopped before anything else is known: sum of ||v_r|| ||x_r|| at the zero fit. */
+function betaMaxBound({ X, datafit, outputs: c }: PreparedProblem): number {
+  const V = new Float64Array(X.rows * c);
+  datafit.dualPoint(new Float64Array(V.length), V);
+  let sum = 0;
+  for (let r = 0; r < X.rows; r++) sum += norm2(V.subarray(r * c, (r + 1) * c)) * norm2(rowOf(X, r));
+  return sum;
+}
+
+/** betaMax of an earlier certificate on the same gates, targets and loss. */
+function knownBetaMax(warm: unknown, problem: Problem, chosen: ChosenGates): number | undefined {
+  if (!isGatedWarmStart(warm) || warm.chosen !== chosen || warm.penalty !== problem.outputPenalty) return undefined;
+  return warm.y === problem.y && warm.loss === problem.loss ? warm.betaMax : undefined;
+}
+
+/** Says, some time after a stop, that nothing more should be begun. A time limit alone is no reason to hurry. */
+function patience(control: Control): () => boolean {
+  let end = Infinity;
+  return () => {
+    if (end === Infinity && control.shouldStop()) end = control.now() + checkPatience;
+    return control.now() > end;
   };
 }
 
