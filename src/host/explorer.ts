@@ -17,6 +17,9 @@ import { Dataset } from './train/dataset.ts';
 /** A run that takes longer than this while its panel cannot be seen is shown in a notification. */
 const noticeAfterMs = 1_000;
 
+/** Workspace state: the run on disk that each data file (by address) showed last. */
+const shownRunsKey = 'shownRuns';
+
 /** The data sets and panels of this window, and which of them commands are about. */
 export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
   private readonly datasets = new Map<string, Dataset>();
@@ -39,17 +42,19 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
 
   dataset(uri: vscode.Uri): Dataset {
     const key = uri.toString();
-    let dataset = this.datasets.get(key);
-    if (!dataset) {
-      dataset = new Dataset(uri, this.workerFile, this.store, this.log);
-      this.datasets.set(key, dataset);
-      this.subscriptions.push(
-        dataset,
-        watchForChanges(dataset),
-        dataset.onDidChange(() => this.refresh()),
-        dataset.onDidProgress(() => this.refreshStatus()),
-      );
-    }
+    const known = this.datasets.get(key);
+    if (known) return known;
+    const dataset = new Dataset(uri, this.workerFile, this.store, this.log);
+    this.datasets.set(key, dataset);
+    this.subscriptions.push(
+      dataset,
+      watchForChanges(dataset),
+      dataset.onDidChange(() => {
+        this.rememberShown(dataset);
+        this.refresh();
+      }),
+      dataset.onDidProgress(() => this.refreshStatus()),
+    );
     return dataset;
   }
 
@@ -99,10 +104,15 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     return this.adopt(panel, dataset);
   }
 
-  /** A panel that was open when the window closed: its page says which run it showed. */
+  /**
+   * A panel that was open when the window closed: its page says which run it showed. The workbench keeps that only now and then,
+   * so what the host noted about the same file goes first.
+   */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const saved = v.safeParse(v.looseObject({ runId: runIdSchema }), state);
-    const summary = saved.success ? this.store.get(saved.output.runId) : undefined;
+    const paged = saved.success ? this.store.get(saved.output.runId) : undefined;
+    const noted = paged && this.store.get(this.shownRuns()[paged.uri] ?? '');
+    const summary = noted ?? paged;
     if (!summary) {
       this.log.info('A panel without a run on disk was closed.');
       panel.dispose();
@@ -215,6 +225,19 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
 
   private firstTraining(): Dataset | null {
     return [...this.datasets.values()].find((dataset) => dataset.training) ?? null;
+  }
+
+  private shownRuns(): Readonly<Record<string, string>> {
+    return this.context.workspaceState.get<Record<string, string>>(shownRunsKey, {});
+  }
+
+  private rememberShown(dataset: Dataset): void {
+    const id = dataset.run?.summary.id;
+    const uri = dataset.uri.toString();
+    const shown = this.shownRuns();
+    if (id === undefined || id === shown[uri] || !this.store.get(id)) return; // previews are not on disk
+    const kept = Object.entries(shown).filter(([, run]) => this.store.get(run)); // runs that were deleted need no note
+    void this.context.workspaceState.update(shownRunsKey, { ...Object.fromEntries(kept), [uri]: id });
   }
 
   private setCurrent(dataset: Dataset | null): void {

@@ -239,7 +239,6 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       const headline = await verdict();
       const beta = await shownBeta();
       await workbench.panel.getByRole('tab', { name: 'Neurons', exact: true }).click();
-      await workbench.page.waitForTimeout(2_000); // the workbench keeps what a page remembers a moment later
       await workbench.reload();
       await panel('h1', { hasText: 'penguins.csv' }).waitFor();
       await panel('.view-neurons').waitFor();

@@ -71,7 +71,13 @@ export class Workbench {
     await this.ready(() => this.page.goto(this.server.address));
   }
 
+  /** Looks away from the window, upon which the workbench keeps what its pages remember, and reloads it. */
   async reload(): Promise<void> {
+    await this.page.evaluate(async () => {
+      document.hasFocus = () => false;
+      window.dispatchEvent(new Event('blur'));
+      await new Promise((resolve) => setTimeout(resolve, 1_000)); // written a moment later
+    });
     await this.ready(() => this.page.reload());
   }
 
