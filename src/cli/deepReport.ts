@@ -165,6 +165,7 @@ export function structureLines(structure: StructureRecord): string[] {
       inputs: 'inputs',
       network: 'features of this network',
       'batch-norm': 'batch-normalised closed form',
+      'batch-norm-test': 'the same on held-out rows',
     }[source];
     lines.push(
       `  class means, ${name}: largest distance of a cosine from the simplex ${number(deviation, 3)}, scatter within over between ${number(withinOverBetween, 3)}`,

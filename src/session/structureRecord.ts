@@ -1,8 +1,10 @@
-import { batchNormForm, collapseOf } from '../core/closedForm/collapse.ts';
-import { type ClosedFormReport, detectClosedForms } from '../core/closedForm/detect.ts';
-import { gateOnEverywhere, spikeFreeTest } from '../core/closedForm/spikeFree.ts';
+import { batchNormForm, batchNormLimit, batchNormNetwork } from '../core/closedForm/batchNorm.ts';
+import { checkedForms } from '../core/closedForm/checkForms.ts';
+import { collapseOf } from '../core/closedForm/collapse.ts';
+import { rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
+import { predictedClass } from '../core/metrics/scores.ts';
 import { networkFit, preActivations } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
@@ -10,7 +12,14 @@ import type { Problem } from '../core/problem/problem.ts';
 import { type Control, withDeadline } from '../core/solver/control.ts';
 import { solve } from '../core/solver/solve.ts';
 import { evaluateSpline, kinksOf, minimumNormInterpolation, solveSpline } from '../core/spline/lassoSpline.ts';
-import type { ClosedFormRecord, CollapseRecord, SplineRecord, StructureRecord } from '../shared/depth.ts';
+import type {
+  BatchNormRecord,
+  ClosedFormRecord,
+  CollapseRecord,
+  RankOneRecord,
+  SplineRecord,
+  StructureRecord,
+} from '../shared/depth.ts';
 import { pickRows } from './trainingProblem.ts';
 
 /** Multiplications of a singular value decomposition above which the closed forms are not looked for. */
@@ -41,68 +50,38 @@ export function structureRecord(
   const { rows: n, cols: d } = prepared.X;
   const work = n * d * Math.min(n, d) * 4;
   let forms: ClosedFormRecord[] = [];
+  let rankOne: RankOneRecord | undefined;
   if (work > largestDecomposition) {
     notes.push(
       `The closed forms were not looked for: ${n} rows by ${d} inputs are too many to decompose in a few seconds.`,
     );
   } else {
-    forms = closedForms(problem, prepared, data, limited, notes);
+    ({ forms, rankOne } = closedForms(problem, data, limited, notes));
   }
   const spline = splineRecord(problem, prepared, data, limited, notes);
-  const collapse = collapseRecords(prepared, data, features);
+  const { collapse, batchNorm } = classMeans(problem, data, features, limited, notes);
   if (limited.shouldStop()) notes.push('The structure of the data was cut short by Stop or its time limit.');
   return {
     forms,
+    ...(rankOne === undefined ? {} : { rankOne }),
     ...(spline === undefined ? {} : { spline }),
+    ...(batchNorm === undefined ? {} : { batchNorm }),
     ...(collapse.length === 0 ? {} : { collapse }),
     notes,
   };
 }
 
-/** Two layers, adaptive patterns: the problem that a closed form of ReLU networks solves. */
-function reluTwin(problem: Problem, bias: Problem['bias']): Problem {
-  const { X, y, outputs, loss, beta, outputPenalty, tolerance } = problem;
-  const penalty = outputs > 1 && outputPenalty === 'nuclear' ? 'per-output' : outputPenalty;
-  return {
-    X,
-    y,
-    outputs,
-    loss,
-    beta,
-    tolerance,
-    bias,
-    outputPenalty: penalty,
-    model: 'relu',
-    arrangements: { kind: 'adaptive', seed: 1 },
-  };
-}
-
-const relativeDifference = (a: number, b: number): number =>
-  Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b), 1e-300);
-
 function closedForms(
   problem: Problem,
-  prepared: PreparedProblem,
   data: PreparedData,
   control: Control,
   notes: string[],
-): ClosedFormRecord[] {
+): { forms: ClosedFormRecord[]; rankOne?: RankOneRecord } {
   const feature = oneFeature(data) ? Float64Array.from(problem.X.data) : undefined;
-  const reports = detectClosedForms(prepared, feature, control).map((report) =>
-    checked(problem, report, control, notes),
-  );
-  return [...reports, spikeFreeForm(problem, prepared, control, notes)];
-}
-
-function checked(
-  problem: Problem,
-  { neurons, program, ...report }: ClosedFormReport,
-  control: Control,
-  notes: string[],
-): ClosedFormRecord {
-  const record: ClosedFormRecord = {
-    ...report,
-    ...(program === undefined ? {} : { program }),
+  const checked = checkedForms(problem, feature, secondsPerSolve, control);
+  notes.push(...checked.notes);
+  const forms = checked.forms.map(({ neurons, ...form }): ClosedFormRecord => ({
+    ...form,
     ...(neurons === undefined
       ? {}
       : {
@@ -111,45 +90,19 @@ function checked(
             weight: Array.from(weight),
           })),
         }),
+  }));
+  const report = rankOneReport(problem, 1);
+  if (report === undefined) return { forms };
+  return {
+    forms,
+    rankOne: {
+      asPosed: report.asPosed,
+      depths: report.networks.map(({ branches, ...network }) => ({
+        ...network,
+        branches: branches.map(({ side, alignment }) => ({ side, layers: alignment })),
+      })),
+    },
   };
-  if (report.objective === undefined || program === undefined || program.startsWith('batch')) return record;
-  const twin = reluTwin(problem, program === 'free biases' ? 'free' : problem.bias);
-  return withCheck(record, twin, control, notes);
-}
-
-/** Adds the solver's value; says so when it did not get there in time. */
-function withCheck(record: ClosedFormRecord, twin: Problem, control: Control, notes: string[]): ClosedFormRecord {
-  if (record.objective === undefined || control.shouldStop()) return record;
-  const { status, objective } = solve(twin, { timeLimitSeconds: secondsPerSolve, certifySeconds: 0 }, control);
-  if (status !== 'optimal') {
-    notes.push(`${record.title}: the solver did not reach its tolerance in time, so the value stands unchecked.`);
-    return record;
-  }
-  return { ...record, solverObjective: objective, difference: relativeDifference(record.objective, objective) };
-}
-
-/** Spike-free data: one gate that is on everywhere is enough, which is a small program of its own. */
-function spikeFreeForm(
-  problem: Problem,
-  { X, outputs }: PreparedProblem,
-  control: Control,
-  notes: string[],
-): ClosedFormRecord {
-  const title = 'Spike-free data: neurons that are on for every row are enough';
-  const { spikeFree, reason } = spikeFreeTest(X);
-  const base: ClosedFormRecord = { id: 'spike-free', title, applies: spikeFree === true && outputs === 1, reason };
-  if (!base.applies || problem.bias === 'free') return base;
-  const gates = gateOnEverywhere(X);
-  if (gates === undefined || control.shouldStop()) return base;
-  const twin = reluTwin(problem, problem.bias);
-  const { status, objective } = solve(
-    { ...twin, arrangements: { kind: 'given', gates } },
-    { timeLimitSeconds: secondsPerSolve, certifySeconds: 0 },
-    control,
-  );
-  if (status !== 'optimal') return base;
-  const record = { ...base, objective, program: 'two groups, each linear on all rows' };
-  return withCheck(record, twin, control, notes);
 }
 
 const oneFeature = (data: PreparedData): boolean =>
@@ -198,7 +151,7 @@ function splineRecord(
   );
   const inside = control.shouldStop()
     ? null
-    : solve(reluTwin(problem, 'regularized'), { timeLimitSeconds: secondsPerSolve, certifySeconds: 0 }, control);
+    : solve(insideTheNorm(problem), { timeLimitSeconds: secondsPerSolve, certifySeconds: 0 }, control);
   const bends =
     inside === null
       ? []
@@ -244,6 +197,22 @@ function splineRecord(
   };
 }
 
+/** Two layers with the bias inside the norm, patterns generated by the dual. */
+function insideTheNorm({ X, y, outputs, loss, beta, tolerance, outputPenalty }: Problem): Problem {
+  return {
+    X,
+    y,
+    outputs,
+    loss,
+    beta,
+    tolerance,
+    outputPenalty,
+    bias: 'regularized',
+    model: 'relu',
+    arrangements: { kind: 'adaptive', seed: 1 },
+  };
+}
+
 function repeatedAbscissae(x: Float64Array, y: Float64Array): SplineRecord['repeated'] {
   const seen = new Map<number, { count: number; first: number; differs: boolean }>();
   x.forEach((at, i) => {
@@ -258,14 +227,24 @@ function repeatedAbscissae(x: Float64Array, y: Float64Array): SplineRecord['repe
   return { abscissae: several.length, conflicting: several.filter(({ differs }) => differs).length };
 }
 
-/** Geometry of the class means: of the inputs, of the trained network's last hidden features, of the batch-normalised closed form. */
-function collapseRecords({ beta }: PreparedProblem, data: PreparedData, features: HiddenFeatures): CollapseRecord[] {
+/**
+ * Geometry of the class means: of the inputs, of the trained network's last hidden features, and of the network of the closed form with
+ * batch normalisation, which is built on the training rows and run on the others as well.
+ */
+function classMeans(
+  problem: Problem,
+  data: PreparedData,
+  features: HiddenFeatures,
+  control: Control,
+  notes: string[],
+): { collapse: CollapseRecord[]; batchNorm?: BatchNormRecord } {
   const k = data.classes.length;
-  if (k < 2) return [];
-  const labels = Float64Array.from(data.trainRows, (row) => data.y[row]);
+  if (k < 2) return { collapse: [] };
+  const labelsOf = (rows: Int32Array): Float64Array => Float64Array.from(rows, (row) => data.y[row]);
+  const labels = labelsOf(data.trainRows);
   const X = pickRows(data.X, data.trainRows);
-  const record = (source: CollapseRecord['source'], F: DenseMatrix): CollapseRecord => {
-    const { cosines, simplexCosine, deviation, withinOverBetween } = collapseOf(F, labels, k);
+  const record = (source: CollapseRecord['source'], F: DenseMatrix, of = labels): CollapseRecord => {
+    const { cosines, simplexCosine, deviation, withinOverBetween } = collapseOf(F, of, k);
     return {
       source,
       features: F.cols,
@@ -276,13 +255,40 @@ function collapseRecords({ beta }: PreparedProblem, data: PreparedData, features
       withinOverBetween: Number.isFinite(withinOverBetween) ? withinOverBetween : null,
     };
   };
-  const out = [record('inputs', X)];
+  const collapse = [record('inputs', X)];
   const hidden = features(X);
-  if (hidden !== undefined && hidden.cols > 0) out.push(record('network', hidden));
+  if (hidden !== undefined && hidden.cols > 0) collapse.push(record('network', hidden));
+  if (X.rows > batchNormLimit) {
+    notes.push(tooManyForBatchNorm(X.rows));
+    return { collapse };
+  }
+  if (control.shouldStop()) return { collapse };
   const Y = denseMatrix(labels.length, k);
   labels.forEach((label, i) => (Y.data[i * k + label] = 1));
-  out.push(record('batch-norm', batchNormForm(Y, beta).features));
-  return out;
+  const { run, ...network } = batchNormNetwork(X, Y, problem.beta, 1);
+  const train = run(X);
+  collapse.push(record('batch-norm', train.features));
+  const accuracy = (outputs: DenseMatrix, of: Float64Array): number => {
+    let right = 0;
+    of.forEach((label, i) => {
+      if (predictedClass(outputs.data, i, k) === label) right++;
+    });
+    return right / of.length;
+  };
+  let testAccuracy: number | null = null;
+  if (data.testRows.length > 0) {
+    const test = run(pickRows(data.X, data.testRows));
+    const testLabels = labelsOf(data.testRows);
+    testAccuracy = accuracy(test.outputs, testLabels);
+    if (new Set(testLabels).size === k) collapse.push(record('batch-norm-test', test.features, testLabels));
+  }
+  const batchNorm: BatchNormRecord = {
+    ...network,
+    formula: batchNormForm(Y, problem.beta).objective,
+    trainAccuracy: accuracy(train.outputs, labels),
+    testAccuracy,
+  };
+  return { collapse, batchNorm };
 }
 
 /** Activations of the hidden layer of a two-layer network, each times the norm of its outgoing weights. */

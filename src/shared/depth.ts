@@ -107,15 +107,50 @@ export interface LayerRecord {
 /** Paper B on this data (`RunRecord.structure`): which closed forms apply and what they say; the one-feature spline. */
 export interface StructureRecord {
   readonly forms: readonly ClosedFormRecord[];
+  /** Deep ReLU networks on rank-one data, built layer by layer. */
+  readonly rankOne?: RankOneRecord;
   readonly spline?: SplineRecord;
+  /** The network of the closed form with batch normalisation before the last layer, built and run on this data. */
+  readonly batchNorm?: BatchNormRecord;
   /** Class means of last-layer features on the training rows: of the trained network, and of the batch-normalised closed form. */
   readonly collapse?: readonly CollapseRecord[];
   /** What was left out, and why. */
   readonly notes: readonly string[];
 }
 
+export interface RankOneRecord {
+  /** False when the inputs are of rank one only without the bias of the run, so that these networks have none. */
+  readonly asPosed: boolean;
+  readonly depths: readonly {
+    readonly depth: number;
+    /** Objective of the non-convex problem, by running the layers; value of the dual at its residual; their relative gap. */
+    readonly primal: number;
+    readonly dual: number;
+    readonly relativeGap: number;
+    /** Largest dual constraint over beta of any branch, and the largest among random branches. */
+    readonly dualConstraint: number;
+    readonly sampled: { readonly count: number; readonly largest: number };
+    readonly branches: readonly { readonly side: 1 | -1; readonly layers: readonly LayerRecord[] }[];
+  }[];
+}
+
+export interface BatchNormRecord {
+  /** Neurons of a random first hidden layer; 0 when the inputs themselves reach the targets. */
+  readonly hidden: number;
+  /** Largest error on the targets (0 and 1) of the layer before normalisation. */
+  readonly interpolationError: number;
+  readonly neurons: readonly { readonly scale: number; readonly shift: number; readonly weight: number }[];
+  /** By running the network; by the formula; lower bound for all such networks of any depth and width. */
+  readonly objective: number;
+  readonly formula: number;
+  readonly dualBound: number;
+  /** Share of rows whose largest output is their class; null without test rows. */
+  readonly trainAccuracy: number;
+  readonly testAccuracy: number | null;
+}
+
 export interface CollapseRecord {
-  readonly source: 'network' | 'batch-norm' | 'inputs';
+  readonly source: 'network' | 'batch-norm' | 'batch-norm-test' | 'inputs';
   /** Features whose class means are compared. */
   readonly features: number;
   readonly classes: readonly string[];

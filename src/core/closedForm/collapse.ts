@@ -60,27 +60,3 @@ export function collapseOf(features: DenseMatrix, labels: ArrayLike<number>, cla
     withinOverBetween: between > 0 ? within / between : Number.POSITIVE_INFINITY,
   };
 }
-
-/**
- * Batch normalisation before the last layer makes the features of arbitrary data orthonormal directions of the targets: with
- * one-hot Y the optimal last hidden feature of class k is y_k / ||y_k|| and its outgoing weight (||y_k|| - beta)_+ (Ergen and
- * Pilanci 2021, "Revealing the structure", batch normalisation). Returns the n x k features and the objective of
- * 1/2 ||F W - Y||^2 + beta sum_k |weight_k|.
- */
-export function batchNormForm(
-  Y: DenseMatrix,
-  beta: number,
-): { readonly features: DenseMatrix; readonly weights: Float64Array; readonly objective: number } {
-  const features = denseMatrix(Y.rows, Y.cols);
-  const weights = new Float64Array(Y.cols);
-  let objective = 0;
-  for (let k = 0; k < Y.cols; k++) {
-    let square = 0;
-    for (let i = 0; i < Y.rows; i++) square += Y.data[i * Y.cols + k] ** 2;
-    const norm = Math.sqrt(square);
-    weights[k] = Math.max(0, norm - beta);
-    for (let i = 0; i < Y.rows; i++) features.data[i * Y.cols + k] = norm > 0 ? Y.data[i * Y.cols + k] / norm : 0;
-    objective += 0.5 * (norm - weights[k]) ** 2 + beta * weights[k];
-  }
-  return { features, weights, objective };
-}

@@ -1,22 +1,36 @@
-import { rowOf, type DenseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix, rowOf, type DenseMatrix } from '../linalg/matrix.ts';
 import { solveDeepLinear } from '../linear/deepLinear.ts';
 import { serialGap } from '../linear/nuclear.ts';
 import { scalarPath } from '../linear/scalarPath.ts';
 import { numericalRank, svd } from '../linear/svd.ts';
+import { createDatafit } from '../problem/datafit.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
 import type { Control } from '../solver/control.ts';
 import { solve } from '../solver/solve.ts';
 import { kinksOf, minimumNormInterpolation, solveSpline, type SplineSolution } from '../spline/lassoSpline.ts';
-import { batchNormForm, collapseOf, type Collapse } from './collapse.ts';
-import { type ClosedFormReport, detectClosedForms } from './detect.ts';
+import { batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
+import { type CheckedForm, checkedForms } from './checkForms.ts';
+import { type Collapse, collapseOf } from './collapse.ts';
+import { deepRankOne, type DeepRankOne } from './deepRankOne.ts';
+import { oneHotTargets } from './detect.ts';
 
 /** What convex duality says about one data set before any training (Ergen and Pilanci 2021, "Revealing the structure"). */
 export interface Structure {
-  readonly forms: readonly (ClosedFormReport & { readonly solverObjective?: number; readonly difference?: number })[];
+  readonly forms: readonly CheckedForm[];
+  /** Values that stand unchecked, and what was left out. */
+  readonly notes: readonly string[];
+  readonly rankOne?: RankOneReport;
   readonly spline?: SplineReport;
   readonly linear: LinearReport;
-  readonly collapse?: Collapse;
+  readonly batchNorm?: Omit<BatchNormNetwork, 'run'> & { readonly collapse: Collapse };
+}
+
+/** Deep ReLU networks on rank-one data: one entry per depth. */
+export interface RankOneReport {
+  /** False when the inputs are of rank one only without the bias of the problem, so that these networks have none. */
+  readonly asPosed: boolean;
+  readonly networks: readonly DeepRankOne[];
 }
 
 export interface SplineReport {
@@ -44,35 +58,74 @@ export interface LinearReport {
 
 const depths = [2, 3, 4, 5];
 
-/** Closed forms with a check by the solver, the one-feature spline, linear networks, class-mean geometry. Squared-loss formulas. */
+/** Seconds for one solve that checks a value. */
+const secondsPerSolve = 10;
+
+/** Closed forms with a check by the solver, deep rank-one networks, the one-feature spline, linear networks, class-mean geometry. */
 export function structureOf(problem: Problem, control: Control): Structure {
   const prepared = prepare(problem);
   const feature = problem.X.cols === 1 ? Float64Array.from(problem.X.data) : undefined;
-  const forms = detectClosedForms(prepared, feature, control).map((form) => {
-    if (
-      form.objective === undefined ||
-      form.program === undefined ||
-      form.program.startsWith('batch') ||
-      control.shouldStop()
-    )
-      return form;
-    const check: Problem = {
-      ...problem,
-      model: 'relu',
-      arrangements: { kind: 'adaptive', seed: 1 },
-      bias: form.program === 'free biases' ? 'free' : problem.bias,
-    };
-    const { objective } = solve(check, { timeLimitSeconds: 10, certifySeconds: 0 }, control);
-    const scale = Math.max(Math.abs(objective), Math.abs(form.objective), 1e-300);
-    return { ...form, solverObjective: objective, difference: Math.abs(form.objective - objective) / scale };
-  });
+  const { forms, notes } = checkedForms(problem, feature, secondsPerSolve, control);
+  const rankOne = rankOneReport(problem, 1);
+  const oneHot = oneHotTargets(prepared);
+  const left = [...notes];
+  if (oneHot !== undefined && problem.X.rows > batchNormLimit) left.push(tooManyForBatchNorm(problem.X.rows));
   return {
     forms,
+    notes: left,
+    ...(rankOne === undefined ? {} : { rankOne }),
     ...(feature && problem.loss === 'squared' && prepared.outputs === 1
       ? { spline: splineReport(problem, feature, control) }
       : {}),
     linear: linearReport(prepared, control),
-    ...(problem.loss === 'softmax' ? { collapse: softmaxCollapse(prepared) } : {}),
+    ...(oneHot !== undefined && problem.X.rows <= batchNormLimit
+      ? { batchNorm: batchNormReport(prepared, oneHot) }
+      : {}),
+  };
+}
+
+/** Why the network with batch normalisation is not built. */
+export function tooManyForBatchNorm(rows: number): string {
+  return `The network with batch normalisation is not built: ${rows} rows are more than ${batchNormLimit}.`;
+}
+
+/**
+ * Deep ReLU networks of 2 to 5 layers (and the depth of the problem) when the inputs are of rank one, with the bias of the problem or, if
+ * not so, without any; undefined when they are not, for several outputs, and for losses without a formula.
+ */
+export function rankOneReport(problem: Problem, seed: number): RankOneReport | undefined {
+  const { X: effective, beta, targets } = prepare(problem);
+  const { loss, outputs, X: plain } = problem;
+  if (outputs > 1 || (loss !== 'squared' && loss !== 'logistic')) return undefined;
+  const datafit = createDatafit(loss, targets, 1);
+  const tried = problem.bias === 'free' ? [plain] : [effective, plain];
+  for (const X of tried) {
+    const networks = rankOneDepths(problem).map((depth) => deepRankOne(X, targets, datafit, beta, depth, seed));
+    const built = networks.filter((network) => network !== undefined);
+    if (built.length > 0) return { asPosed: X === effective, networks: built };
+  }
+  return undefined;
+}
+
+function rankOneDepths({ depth }: Problem): number[] {
+  return depth === undefined || depth <= 5 ? depths : [...depths, depth];
+}
+
+/** The network with batch normalisation, run on its rows, and the class means of its features. */
+function batchNormReport({ X, beta }: PreparedProblem, Y: DenseMatrix): NonNullable<Structure['batchNorm']> {
+  const { run, ...network } = batchNormNetwork(X, Y, beta, 1);
+  const labels = Array.from({ length: Y.rows }, (_, i) => rowOf(Y, i).indexOf(1));
+  const known = labels.flatMap((label, i) => (label < 0 ? [] : [i]));
+  const { features } = run(X);
+  const chosen = denseMatrix(known.length, Y.cols);
+  known.forEach((row, i) => chosen.data.set(rowOf(features, row), i * Y.cols));
+  return {
+    ...network,
+    collapse: collapseOf(
+      chosen,
+      known.map((row) => labels[row]),
+      Y.cols,
+    ),
   };
 }
 
@@ -160,11 +213,4 @@ function threshold(
   let square = 0;
   for (const value of w) square += value * value;
   return { depth, betaMax, jump: Math.sqrt(square) };
-}
-
-/** Features of the batch-normalised closed form on class labels. */
-function softmaxCollapse({ targets, outputs, beta }: PreparedProblem): Collapse {
-  const Y = { rows: targets.rows, cols: outputs, data: new Float64Array(targets.rows * outputs) };
-  for (let i = 0; i < targets.rows; i++) Y.data[i * outputs + targets.data[i]] = 1;
-  return collapseOf(batchNormForm(Y, beta).features, targets.data, outputs);
 }

@@ -117,6 +117,7 @@ export const collapseNames: Record<CollapseRecord['source'], string> = {
   inputs: 'Inputs as they come',
   network: 'Last hidden features of this network',
   'batch-norm': 'Closed form with batch normalisation',
+  'batch-norm-test': 'The same network on the held-out rows',
 };
 
 /** What the cosines say, in one sentence. */
