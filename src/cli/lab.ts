@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
-import type { FileSource } from '../core/data/source.ts';
 import { createKernels } from '../core/kernels/createKernels.ts';
+import type { Problem } from '../core/problem/problem.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control } from '../core/solver/control.ts';
-import { createLab } from '../session/lab.ts';
+import { createLab, createLabOn } from '../session/lab.ts';
+import { problemReader } from '../session/labProblem.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { TrainStopped } from '../session/session.ts';
@@ -18,7 +20,7 @@ import {
   labSettingsSchemas,
 } from '../shared/lab.ts';
 import { runInBackground } from './background.ts';
-import { parseOptions } from './options.ts';
+import { countOption, parseOptions } from './options.ts';
 import { checkOutputPath, writeOutput } from './output.ts';
 import { progressWriter } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
@@ -27,6 +29,8 @@ interface LabInput {
   readonly page: LabPage;
   readonly file: string;
   readonly set: readonly string[];
+  /** Rounds of putting in suggested neurons and training on, page "flow" only. */
+  readonly insert: number;
 }
 
 interface LabOutput {
@@ -36,10 +40,12 @@ interface LabOutput {
 }
 
 /** NAME=VALUE pairs on top of the defaults of a page, checked like the forms of the editor. */
-function settingsOf(page: LabPage, pairs: readonly string[], problem: boolean): unknown {
+function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | null): unknown {
   const settings: Record<string, unknown> = { ...defaultLabSettings[page] };
   // the numbers of a problem file are taken as they are
-  if (problem) Object.assign(settings, { standardize: false, maxRows: 0, target: 'y', bias: false });
+  if (problem !== null) {
+    Object.assign(settings, { standardize: false, maxRows: 0, target: 'y', bias: problem.bias !== 'none' });
+  }
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const [name, text] = [pair.slice(0, at), pair.slice(at + 1)];
@@ -62,50 +68,35 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: boolean): 
   return checked.output;
 }
 
-/** A problem file as rows of text: columns x1 .. xd and y. */
-function problemSource(file: string): FileSource {
-  const problem = parseProblemFile(readFileSync(file, 'utf8'), file, (name) =>
-    readFileSync(path.resolve(path.dirname(file), name), 'utf8'),
-  );
-  if (problem.y.cols !== 1) throw new UsageError(`${file}, y: needs one column here, not ${problem.y.cols}`);
-  const { X, y } = problem;
-  const lines = [`${Array.from({ length: X.cols }, (_, k) => `x${k + 1}`).join(',')},y`];
-  for (let i = 0; i < X.rows; i++)
-    lines.push(`${X.data.subarray(i * X.cols, (i + 1) * X.cols).join(',')},${y.data[i]}`);
-  const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`);
-  return {
-    uri: file,
-    name: path.basename(file),
-    size: bytes.length,
-    stat: () => Promise.resolve({ size: bytes.length, mtime: 0 }),
-    // eslint-disable-next-line @typescript-eslint/require-await
-    async *read() {
-      yield bytes;
-    },
-  };
-}
-
 /** The part that runs in the worker. */
-export async function labTask({ page, file, set }: LabInput, control: Control): Promise<LabOutput> {
-  const problem = /\.json$/i.test(file);
-  const request = v.parse(labRequestSchema, { page, settings: settingsOf(page, set, problem) });
+export async function labTask({ page, file, set, insert }: LabInput, control: Control): Promise<LabOutput> {
   try {
-    const source = problem ? problemSource(file) : await nodeFileSource(file);
-    const lab = createLab(source, nodeSessionDeps({ kernels: createKernels() }));
+    const deps = nodeSessionDeps({ kernels: createKernels() });
+    const problem = /\.json$/i.test(file) ? readProblem(file) : null;
+    const settings = settingsOf(page, set, problem?.problem ?? null);
+    const lab =
+      problem === null
+        ? createLab(await nodeFileSource(file), deps)
+        : createLabOn(path.basename(file), problemReader(problem.problem, path.basename(file), problem.sha256), deps);
     const started = control.now();
-    const record = await lab.run(
-      request,
-      ({ message, fraction }) =>
-        control.report?.({
-          iteration: Math.round(100 * (fraction ?? 0)),
-          seconds: control.now() - started,
-          objective: 0,
-          dualBound: 0,
-          active: 0,
-          phase: message,
-        }),
-      control,
-    );
+    const run = (more: { readonly insert?: true }): Promise<LabRecord> =>
+      lab.run(
+        v.parse(labRequestSchema, { page, settings, ...more }),
+        ({ message, fraction }) =>
+          control.report?.({
+            iteration: Math.round(100 * (fraction ?? 0)),
+            seconds: control.now() - started,
+            objective: 0,
+            dualBound: 0,
+            active: 0,
+            phase: message,
+          }),
+        control,
+      );
+    let record = await run({});
+    for (let round = 0; round < insert && record.status === 'complete' && suggests(record); round++) {
+      record = await run({ insert: true });
+    }
     return { stopped: record.status === 'cancelled', text: `${JSON.stringify(record)}\n`, summary: summaryOf(record) };
   } catch (error) {
     if (error instanceof LabRefusal || error instanceof DataError || error instanceof TrainStopped)
@@ -114,6 +105,16 @@ export async function labTask({ page, file, set }: LabInput, control: Control): 
       throw new UsageError(`cannot read ${file}: there is no such file`);
     throw error;
   }
+}
+
+function readProblem(file: string): { readonly problem: Problem; readonly sha256: string } {
+  const text = readFileSync(file, 'utf8');
+  const problem = parseProblemFile(text, file, (name) => readFileSync(path.resolve(path.dirname(file), name), 'utf8'));
+  return { problem, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
+function suggests(record: LabRecord): boolean {
+  return record.page === 'flow' && record.result.runs.some((run) => run.certificate.suggested !== null);
 }
 
 function summaryOf({ verdicts }: LabRecord): string {
@@ -133,7 +134,13 @@ as JSON to stdout or to --out FILE.
 ${Object.entries(defaultLabSettings[page])
   .map(([name, value]) => `                     ${name}=${Array.isArray(value) ? value.join(',') : String(value)}`)
   .join('\n')}
-  --out FILE         write the result to FILE
+${
+  page === 'flow'
+    ? `  --insert N         put the suggested neuron into every run that is not global and train on,
+                     up to N times
+`
+    : ''
+}  --out FILE         write the result to FILE
   --progress         show progress on stderr even when it is not a terminal
 
 Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 internal error.
@@ -141,12 +148,14 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 
     async run(args) {
       const { values, positionals } = parseOptions(args, {
         set: { type: 'string', multiple: true },
+        ...(page === 'flow' ? { insert: { type: 'string' } as const } : {}),
         out: { type: 'string' },
         progress: { type: 'boolean' },
       });
       if (positionals.length !== 1) throw new UsageError('one data or problem file is needed', { showHelp: true });
       if (values.out !== undefined) checkOutputPath(values.out);
-      const input: LabInput = { page, file: positionals[0], set: values.set ?? [] };
+      const insert = countOption('insert', (values as { readonly insert?: string }).insert) ?? 0;
+      const input: LabInput = { page, file: positionals[0], set: values.set ?? [], insert };
       const progress = progressWriter();
       const visible = values.progress === true || process.stderr.isTTY;
       const {

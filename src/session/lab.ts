@@ -6,7 +6,7 @@ import type { Control } from '../core/solver/control.ts';
 import type { LabPage, LabProgress, LabRecord, LabRecordOf, LabRequest, LabVerdict } from '../shared/lab.ts';
 import { productVersion } from '../shared/version.ts';
 import { labContrast } from './labContrast.ts';
-import { type LabRows, readLabRows } from './labData.ts';
+import { type LabReader, type LabRows, readLabRows } from './labData.ts';
 import { type FlowMemory, labFlow } from './labFlow.ts';
 import { labGeometry } from './labGeometry.ts';
 import { LabRefusal } from './labRefusal.ts';
@@ -23,23 +23,32 @@ export interface Lab {
 }
 
 export function createLab(source: FileSource, deps: SessionDeps): Lab {
+  return createLabOn(
+    source.name,
+    (settings, options, control) => readLabRows(source, deps, settings, options, control),
+    deps,
+  );
+}
+
+/** The Lab on rows from anywhere; `name` is the file's in messages. */
+export function createLabOn(name: string, read: LabReader, deps: SessionDeps): Lab {
   /** The last run of gradient flow, for inserting its suggested neuron. */
   let memory: FlowMemory | null = null;
 
   const rowsFor = async (request: LabRequest, control: Control): Promise<LabRows> => {
     switch (request.page) {
       case 'kernel':
-        return readLabRows(source, deps, request.settings, { testFraction: 0, binary: false }, control);
+        return read(request.settings, { testFraction: 0, binary: false }, control);
       case 'sweep':
       case 'contrast': {
         const { testFraction } = request.settings;
-        return readLabRows(source, deps, request.settings, { testFraction, binary: false }, control);
+        return read(request.settings, { testFraction, binary: false }, control);
       }
       case 'flow':
-        return readLabRows(source, deps, request.settings, { testFraction: 0, binary: true }, control);
+        return read(request.settings, { testFraction: 0, binary: true }, control);
       case 'geometry': {
         const { features } = request.settings;
-        return readLabRows(source, deps, request.settings, { testFraction: 0, binary: true, features }, control);
+        return read(request.settings, { testFraction: 0, binary: true, features }, control);
       }
     }
   };
@@ -53,7 +62,7 @@ export function createLab(source: FileSource, deps: SessionDeps): Lab {
     const { page } = request;
     const say = (message: string, fraction: number | null = null, cell?: string): void =>
       onProgress({ page, message, fraction, ...(cell === undefined ? {} : { cell }) });
-    say(`Reading ${source.name}`);
+    say(`Reading ${name}`);
     const rows = await rowsFor(request, control);
     await deps.pause();
     const spoken: Control = {
@@ -138,7 +147,7 @@ export function createLab(source: FileSource, deps: SessionDeps): Lab {
         return await run(request, onProgress, control);
       } catch (error) {
         if (error instanceof ReadStopped) throw new TrainStopped('Stopped while the file was being read.');
-        if (error instanceof ProblemError) throw new DataError('settings', error.message, { file: source.name });
+        if (error instanceof ProblemError) throw new DataError('settings', error.message, { file: name });
         throw error;
       }
     },

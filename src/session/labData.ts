@@ -21,6 +21,18 @@ export interface LabRows {
   readonly data: LabData;
 }
 
+/** What a page asks of its rows. */
+export interface LabRowOptions {
+  readonly testFraction: number;
+  /** Labels have to be two classes. */
+  readonly binary: boolean;
+  /** Features to keep; empty or left out: all. */
+  readonly features?: readonly string[];
+}
+
+/** Where the rows of the Lab come from: a data file or a problem file. */
+export type LabReader = (settings: LabDataSettings, options: LabRowOptions, control: Control) => Promise<LabRows>;
+
 /**
  * Reads the file (a seeded sample of its rows), encodes it and makes the target one number per row.
  * @throws {DataError} when the target has more than two classes and none is chosen, or `binary` is asked of a numeric target
@@ -29,7 +41,7 @@ export async function readLabRows(
   source: FileSource,
   deps: Pick<SessionDeps, 'createHash'>,
   settings: LabDataSettings,
-  options: { readonly testFraction: number; readonly binary: boolean; readonly features?: readonly string[] },
+  options: LabRowOptions,
   control: Control,
 ): Promise<LabRows> {
   let hash = deps.createHash();

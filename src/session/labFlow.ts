@@ -137,8 +137,12 @@ export async function labFlow(
   const plane = planeOf(X, rows.y, names, margin);
   const starts = startsOf(rows, X, settings, memory);
   const ends: FlowMemory['ends'][number][] = [];
-  for (const { seed, start } of starts) {
-    if (control.shouldStop()) break;
+  for (const { seed, start, kept } of starts) {
+    // What is global already, or was not reached before a stop, stays as it is.
+    if (start === null || control.shouldStop()) {
+      if (kept !== null) ends.push(kept);
+      continue;
+    }
     say(`Gradient flow, start ${seed}`, ends.length / starts.length);
     await deps.pause();
     const { record, end, certificate } = flowRun(X, rows.y, start, { seed, steps: settings.steps, plane }, control);
@@ -156,23 +160,29 @@ export async function labFlow(
   });
   return {
     result: { report, margin, runs, plane: { axes: plane.axes, exact: plane.exact }, rows: directions, optimal },
-    verdicts: [reportVerdict(report), marginVerdict(margin), ...endVerdicts(report, margin, runs)],
+    verdicts: [
+      reportVerdict(report),
+      marginVerdict(margin),
+      ...endVerdicts(report, margin, runs),
+      ...insertionVerdict(runs),
+    ],
     cancelled: control.shouldStop(),
     memory: { sha256: rows.data.sha256, inputs: X.cols, ends },
   };
 }
 
-/** Random starts, or the ends of the last runs with their suggested neurons put in. */
+/** Random starts, or the ends of the last runs with their suggested neurons put in (no start: nothing is suggested). */
 function startsOf(
   rows: LabRows,
   X: DenseMatrix,
   settings: LabSettings['flow'],
   memory: FlowMemory | null,
-): { readonly seed: number; readonly start: FlowStart }[] {
+): { readonly seed: number; readonly start: FlowStart | null; readonly kept: FlowMemory['ends'][number] | null }[] {
   if (memory === null) {
     return Array.from({ length: settings.seeds }, (_, k) => ({
       seed: settings.seed + k,
       start: { neurons: settings.neurons, initScale: settings.initScale },
+      kept: null,
     }));
   }
   if (memory.sha256 !== rows.data.sha256 || memory.inputs !== X.cols) {
@@ -180,11 +190,44 @@ function startsOf(
       'the last runs were on other rows, so their networks cannot be trained on; run the page again',
     );
   }
-  return memory.ends.flatMap(({ seed, network, certificate, record }) => {
-    const { suggested } = record.certificate;
-    if (suggested === null || certificate.suggestion === null) return [];
-    return [{ seed, start: { network: withSuggestedNeuron(network, certificate.suggestion, certificate.margin) } }];
+  return memory.ends.map((kept) => {
+    const { seed, network, certificate, record } = kept;
+    if (record.certificate.suggested === null || certificate.suggestion === null) return { seed, start: null, kept };
+    return {
+      seed,
+      start: {
+        network: withSuggestedNeuron(network, certificate.suggestion, certificate.margin),
+        before: [...record.before, record.certificate.primal],
+      },
+      kept,
+    };
   });
+}
+
+/** Whether every run whose suggested neuron was put in ended below its value before. */
+function insertionVerdict(runs: readonly FlowRunRecord[]): LabVerdict[] {
+  const inserted = runs.flatMap(({ before, certificate: { primal } }) => {
+    const last = before.at(-1);
+    return last === undefined ? [] : [{ before: last ?? Infinity, after: primal ?? Infinity }];
+  });
+  if (inserted.length === 0) return [];
+  const drops = inserted.map(({ before, after }) => (before === Infinity && after < Infinity ? 1 : 1 - after / before));
+  const least = Math.min(...drops.map((drop) => (Number.isFinite(drop) ? drop : 0)));
+  const words = (value: number): string => (value === Infinity ? 'not separated' : value.toPrecision(6));
+  return [
+    {
+      id: 'insertion',
+      title: 'A suggested neuron lowers the value',
+      quantity: 'least relative drop of the value after insertion',
+      value: least,
+      tolerance: [0, null],
+      verdict: least > 0 ? 'agrees' : 'disagrees',
+      sentence: `${inserted.length} run${inserted.length === 1 ? '' : 's'} trained on with the suggested neuron: ${inserted
+        .slice(0, 6)
+        .map(({ before, after }) => `${words(before)} became ${words(after)}`)
+        .join('; ')}${inserted.length > 6 ? '; …' : ''}.`,
+    },
+  ];
 }
 
 /** How many runs end at a global optimum, and whether that fits the theorem that applies. */

@@ -12,8 +12,10 @@ export const stationaryBelow = 1e-2;
 /** Relative distance of value and bound below which an end counts as global. */
 const globalBelow = 1e-2;
 
-/** How a run starts: at random, or from the end of another one with a neuron put in. */
-export type FlowStart = { readonly neurons: number; readonly initScale: number } | { readonly network: FlowNetwork };
+/** How a run starts: at random, or from the end of another one with a neuron put in (`before`: values up to there). */
+export type FlowStart =
+  | { readonly neurons: number; readonly initScale: number }
+  | { readonly network: FlowNetwork; readonly before: readonly (number | null)[] };
 
 /** Gradient flow from one start, with its certificate, as the page shows it. */
 export function flowRun(
@@ -28,7 +30,7 @@ export function flowRun(
   readonly certificate: FlowCertificate;
   readonly cancelled: boolean;
 } {
-  const inserted = 'network' in start;
+  const continued = 'network' in start;
   const flow = gradientFlow(
     X,
     y,
@@ -36,7 +38,7 @@ export function flowRun(
       ...defaultFlowOptions,
       seed: options.seed,
       maxSteps: options.steps,
-      ...(inserted ? { start: start.network } : { width: start.neurons, initScale: start.initScale }),
+      ...(continued ? { start: start.network } : { width: start.neurons, initScale: start.initScale }),
     },
     control,
   );
@@ -56,14 +58,18 @@ export function flowRun(
     end: flow.network,
     certificate,
     cancelled: flow.stopped,
-    record: recordOf(flow, certificate, { ...options, inserted }),
+    record: recordOf(flow, certificate, { ...options, before: continued ? start.before : [] }),
   };
 }
 
 function recordOf(
   { network, snapshots, steps, stopped }: FlowResult,
   certificate: FlowCertificate,
-  { seed, inserted, plane }: { readonly seed: number; readonly inserted: boolean; readonly plane: Plane },
+  {
+    seed,
+    before,
+    plane,
+  }: { readonly seed: number; readonly before: readonly (number | null)[]; readonly plane: Plane },
 ): FlowRunRecord {
   const { inputs: d, W, a } = network;
   const m = a.length;
@@ -77,7 +83,7 @@ function recordOf(
   const scale = certificate.margin > 0 ? 1 / Math.sqrt(certificate.margin) : 1;
   return {
     seed,
-    inserted,
+    before,
     neurons: m,
     steps,
     status: stopped ? 'cancelled' : 'complete',

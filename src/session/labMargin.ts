@@ -59,7 +59,7 @@ export function marginVerdict(margin: MarginRecord): LabVerdict {
     value: margin.relativeGap,
     verdict: agrees ? 'agrees' : 'not tested',
     sentence:
-      `Value ${margin.value.toPrecision(7)} with ${margin.neurons.length} neurons: normalised margin ${margin.normalizedMargin.toPrecision(6)}` +
+      `Value ${margin.value.toPrecision(7)} with ${margin.neurons.length} neuron${margin.neurons.length === 1 ? '' : 's'}: normalised margin ${margin.normalizedMargin.toPrecision(6)}` +
       `, and at most ${margin.marginBound.toPrecision(6)} is possible for any network (proven` +
       (margin.proof === 'exact' ? ').' : `; ${margin.reason}).`),
   };

@@ -37,8 +37,8 @@ export interface FlowCertificateRecord {
 
 export interface FlowRunRecord {
   readonly seed: number;
-  /** Continued from this network after the suggested neuron was put in. */
-  readonly inserted: boolean;
+  /** Value at the end of the earlier runs that this one continues, a suggested neuron put in after each; empty: a fresh start. */
+  readonly before: readonly (number | null)[];
   readonly neurons: number;
   readonly steps: number;
   readonly status: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -32,41 +32,144 @@ function problem(X: number[][], y: number[]): string {
   return file;
 }
 
-test('flow: two opposite points and three orthogonally separable ones, value, margin and dual certificate', () => {
-  for (const { X, y, value, margin } of [
-    { X: [[1], [-1]], y: [1, -1], value: 2, margin: 0.25 },
-    {
-      X: [
-        [2, 1],
-        [1, 2],
-        [-1, -1],
-      ],
-      y: [1, 1, -1],
-      value: 1.178511301977579,
-      margin: 0.4242640687119285,
-    },
-  ]) {
-    const { status, stderr, record } = run(['flow', problem(X, y), '--set', 'seeds=1']);
+interface Case {
+  readonly name: string;
+  readonly X: number[][];
+  readonly y: number[] | null;
+  readonly beta: number | null;
+  readonly expected: Record<string, never> & {
+    readonly optimal_value: number;
+    readonly normalised_margin?: number;
+    readonly dual_lambda: number[];
+    readonly orthogonal_separable: boolean;
+    readonly spike_free?: boolean;
+    readonly counter_example: { readonly X: number[][]; readonly inverse_gram_offdiag: number };
+    readonly spurious_kkt: { readonly value: number; readonly dual_max: number; readonly lower_bound: number };
+    readonly objective: number;
+    readonly f: number[];
+  };
+}
+const cases = JSON.parse(readFileSync('test/fixtures/analytic_cases.json', 'utf8')) as Case[];
+const caseOf = (id: string): Case => cases.find(({ name }) => name.startsWith(`${id} `))!;
+
+interface FlowOutput {
+  readonly margin: {
+    readonly value: number;
+    readonly lowerBound: number;
+    readonly normalizedMargin: number;
+    readonly proof: string;
+    readonly lambda: number[];
+  };
+  readonly report: {
+    readonly orthogonalSeparable: boolean;
+    readonly spikeFree: boolean;
+    readonly spikeFreeOffenders: { readonly rows: number[]; readonly value: number }[];
+  };
+  readonly runs: {
+    readonly before: (number | null)[];
+    readonly certificate: {
+      readonly verdict: string;
+      readonly primal: number;
+      readonly bound: number;
+      readonly nu: number;
+      readonly stationarity: number;
+      readonly suggested: { readonly direction: number[]; readonly sign: number } | null;
+    };
+  }[];
+}
+const near = (a: number, b: number, tolerance: number, what: string): void =>
+  assert.ok(Math.abs(a - b) <= tolerance, `${what}: ${a} is not ${b}`);
+
+test('flow: the max-margin program and the data report of every analytic case, certified ends where the theorem promises them', () => {
+  for (const id of ['D1', 'D2', 'D3']) {
+    const { X, y, expected } = caseOf(id);
+    const { status, stderr, record } = run(['flow', problem(X, y!), '--set', 'seeds=1']);
     assert.equal(status, 0, stderr);
     assert.equal(record.format, 'convexnet-lab/1');
-    const program = record.result.margin as {
-      value: number;
-      lowerBound: number;
-      normalizedMargin: number;
-      proof: string;
-    };
-    assert.ok(Math.abs(program.value - value) < 1e-6 && program.value - program.lowerBound < 1e-6 * value);
-    assert.ok(Math.abs(program.normalizedMargin - margin) < 1e-6);
-    assert.equal(program.proof, 'exact');
-    const report = record.result.report as { orthogonalSeparable: boolean };
-    assert.ok(report.orthogonalSeparable);
-    const [end] = record.result.runs as {
-      certificate: { verdict: string; primal: number; bound: number; nu: number };
-    }[];
-    assert.equal(end.certificate.verdict, 'global');
-    assert.ok(end.certificate.primal >= end.certificate.bound - 1e-9);
-    assert.ok(Math.abs(end.certificate.primal - value) < 2e-3 * value && Math.abs(end.certificate.nu - 1) < 2e-3);
+    const { margin, report, runs } = record.result as unknown as FlowOutput;
+    near(margin.value, expected.optimal_value, 1e-6, id);
+    assert.ok(margin.value - margin.lowerBound < 1e-6 * margin.value);
+    near(margin.normalizedMargin, expected.normalised_margin ?? 1 / (2 * expected.optimal_value), 1e-6, id);
+    expected.dual_lambda.forEach((value, i) => near(margin.lambda[i], value, 1e-6, `${id} lambda`));
+    assert.equal(margin.proof, 'exact');
+    assert.equal(report.orthogonalSeparable, expected.orthogonal_separable);
+    if (expected.spike_free !== undefined) assert.equal(report.spikeFree, expected.spike_free);
+    const { certificate } = runs[0];
+    assert.equal(certificate.verdict, 'global');
+    assert.ok(certificate.primal >= certificate.bound - 1e-9);
+    near(certificate.primal, expected.optimal_value, 2e-3 * expected.optimal_value, `${id} flow`);
+    near(certificate.nu, 1, 2e-3, `${id} nu`);
   }
+  const { X, expected } = caseOf('D5');
+  for (const [rows, free] of [
+    [X, true],
+    [expected.counter_example.X, false],
+  ] as const) {
+    const { record } = run(['flow', problem(rows, [1, 1]), '--set', 'seeds=1', '--set', 'neurons=2']);
+    const { report } = record.result as unknown as FlowOutput;
+    assert.equal(report.spikeFree, free);
+    if (!free) near(report.spikeFreeOffenders[0].value, expected.counter_example.inverse_gram_offdiag, 1e-9, 'D5');
+  }
+});
+
+test('flow: ends that are stationary but not global, and the suggested neuron put in, trained on and certified', () => {
+  const { X, y, expected } = caseOf('D3');
+  const few = ['flow', problem(X, y!), '--set', 'neurons=6', '--set', 'seeds=2'];
+  const fresh = run(few);
+  const spurious = expected.spurious_kkt;
+  for (const { certificate } of (fresh.record.result as unknown as FlowOutput).runs) {
+    assert.equal(certificate.verdict, 'kkt-not-global');
+    near(certificate.primal, spurious.value, 2e-3, 'value');
+    near(certificate.nu, spurious.dual_max, 2e-3, 'nu');
+    near(certificate.bound, spurious.lower_bound, 2e-3, 'bound');
+    // Between the two rows, where the optimal neuron is.
+    const { direction, sign } = certificate.suggested!;
+    assert.equal(sign, 1);
+    assert.ok(X.every((row) => row[0] * direction[0] + row[1] * direction[1] > 0));
+  }
+  const { status, stderr, record } = run([...few, '--insert', '3']);
+  assert.equal(status, 0, stderr);
+  for (const { before, certificate } of (record.result as unknown as FlowOutput).runs) {
+    assert.equal(before.length, 1);
+    near(before[0]!, spurious.value, 2e-3, 'before');
+    assert.equal(certificate.verdict, 'global');
+    assert.equal(certificate.suggested, null);
+    near(certificate.primal, expected.optimal_value, 2e-3, 'after');
+  }
+  assert.equal(record.verdicts.find(({ id }) => id === 'insertion')!.verdict, 'agrees');
+  const none = run(['flow', problem(X, y!), '--insert', 'some']);
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /--insert needs/);
+});
+
+test('geometry: neurons on the supporting plane for every analytic case of two inputs', () => {
+  for (const id of ['D2', 'D3']) {
+    const { X, y, expected } = caseOf(id);
+    const { status, stderr, record } = run(['geometry', problem(X, y!)]);
+    assert.equal(status, 0, stderr);
+    const { margin, circle } = record.result as unknown as {
+      readonly margin: { readonly value: number };
+      readonly circle: { readonly value: number[]; readonly neurons: { readonly constraint: number }[] };
+    };
+    near(margin.value, expected.optimal_value, 1e-6, id);
+    assert.ok(circle.value.every((value) => Math.abs(value) <= 1 + 1e-6));
+    for (const { constraint } of circle.neurons) near(constraint, 1, 1e-3, `${id} neuron`);
+    assert.equal(record.verdicts.find((verdict) => verdict.id === 'extreme-points')!.verdict, 'agrees');
+  }
+});
+
+test('solve and flow: spike-free rows reach the objective of the two-group program', () => {
+  const { X, y, beta, expected } = caseOf('D6');
+  const file = path.join(folder, 'd6.json');
+  writeFileSync(
+    file,
+    JSON.stringify({ format: 'convexnet-problem/1', X, y, model: 'relu', loss: 'squared', beta, tolerance: 1e-9 }),
+  );
+  const { status, stderr, record } = run(['solve', file]);
+  assert.equal(status, 0, stderr);
+  near((record as unknown as { objective: number }).objective, expected.objective, 5e-6, 'D6');
+  const report = run(['flow', problem(X, [1, -1]), '--set', 'seeds=1']).record.result as unknown as FlowOutput;
+  assert.equal(report.report.spikeFree, true);
 });
 
 test('kernel: collinear rows without a bias make it singular, and are named; moments are exact', () => {

@@ -319,6 +319,32 @@ describe('Lab', () => {
     await again.close();
   });
 
+  it('offers the suggested neuron of an end that is not global, and shows what it was worth', async () => {
+    const work = createLab(memorySource('x,z,t\n1,0,b\n-0.28,0.96,b\n-1,-1,a\n'), nodeSessionDeps());
+    const settings = { ...defaultLabSettings.flow, standardize: false, neurons: 6, seeds: 1 };
+    const first = await work.run({ page: 'flow', settings }, () => undefined, running);
+    const second = await work.run({ page: 'flow', settings, insert: true }, () => undefined, running);
+    const lab = await open();
+    const records = (flow: LabRecord): typeof typical => ({ flow }) as typeof typical;
+    await lab.post(snapshot(records(first)));
+    await lab.page.getByRole('tab', { name: titles.flow }).click();
+    assert.ok((await lab.page.locator('main').innerText()).includes('stationary, not global'));
+    const button = lab.page.getByRole('button', { name: 'Insert the suggested neuron and train on' });
+    await button.focus();
+    await lab.page.keyboard.press('Enter');
+    await lab.page.waitForTimeout(80);
+    const asked = lab.sent.find((message) => message.type === 'run');
+    assert.equal(asked?.request.page === 'flow' && asked.request.insert, true);
+    await lab.post(snapshot(records(second)));
+    const text = await lab.page.locator('main').innerText();
+    assert.match(text, /Before insertion/i);
+    assert.ok(text.includes('2.70749') && text.includes('2.37401'), text);
+    assert.equal(await button.count(), 0);
+    assert.deepEqual(lab.faults, []);
+    await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });
+    await lab.close();
+  });
+
   it('reveals rows and exports records and drawings', async () => {
     const lab = await open();
     await lab.post(snapshot(typical));

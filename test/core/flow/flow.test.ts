@@ -163,7 +163,10 @@ test('data report: orthogonal separability and spike-free data with offending pa
   assert.equal(separabilityReport(fromRows(X), labels([1, 1])).spikeFree, true);
   const counter = separabilityReport(fromRows(expected.counter_example.X), labels([1, 1]));
   assert.equal(counter.spikeFree, false);
-  assert.equal(separabilityReport(fromRows(caseOf('D3').X), labels([1, 1])).spikeFree, caseOf('D3').expected.spike_free);
+  assert.equal(
+    separabilityReport(fromRows(caseOf('D3').X), labels([1, 1])).spikeFree,
+    caseOf('D3').expected.spike_free,
+  );
   // The witness: (Xu)_+ = Xz needs a z longer than u.
   const { X: bent, witness_u: u, witness_norm: length } = expected.counter_example;
   const q = Float64Array.from(bent, (row) => Math.max(0, row[0] * u[0] + row[1] * u[1]));

@@ -133,6 +133,25 @@ describe('Lab tasks', () => {
     assert.equal(record.verdicts.find((verdict) => verdict.id === 'max-margin')!.verdict, 'agrees');
   });
 
+  it('gradient flow: inserts suggested neurons, trains on, and leaves runs that are global as they are', async () => {
+    const lab = createLab(memorySource('x,z,t\n1,0,b\n-0.28,0.96,b\n-1,-1,a\n'), nodeSessionDeps());
+    const settings = { ...defaultLabSettings.flow, standardize: false, neurons: 6, seeds: 2, seed: 2 };
+    const ask = async (insert: boolean, control = running): Promise<LabRecordOf<'flow'>> =>
+      (await lab.run({ page: 'flow', settings, insert }, () => undefined, control)) as LabRecordOf<'flow'>;
+    await assert.rejects(ask(true), LabRefusal);
+    const [spurious, global] = (await ask(false)).result.runs;
+    assert.equal(spurious.certificate.verdict, 'kkt-not-global');
+    assert.equal(global.certificate.verdict, 'global');
+    const record = await ask(true);
+    const [better, same] = record.result.runs;
+    assert.deepEqual(same, global);
+    assert.deepEqual(better.before, [spurious.certificate.primal]);
+    assert.equal(better.neurons, spurious.neurons + 1);
+    assert.equal(better.certificate.verdict, 'global');
+    assert.ok(Math.abs(better.certificate.primal! / record.result.margin!.value! - 1) < 2e-3);
+    assert.equal(record.verdicts.find(({ id }) => id === 'insertion')!.verdict, 'agrees');
+  });
+
   it('gradient flow: says that rows cannot be separated', async () => {
     const record = await run(memorySource('x,z,target\n1,2,a\n1,2,b\n2,-1,b\n'), 'flow', { standardize: false });
     assert.equal(record.result.margin!.status, 'not-separable');

@@ -20,6 +20,12 @@ const verdictWords: Record<FlowRunRecord['certificate']['verdict'], string> = {
   'not-converged': 'not converged',
 };
 
+function startName({ seed, before }: FlowRunRecord): string {
+  return before.length === 0
+    ? `start ${seed}`
+    : `start ${seed} + ${before.length} neuron${before.length > 1 ? 's' : ''}`;
+}
+
 /** Directions on the plane: rows, neurons of the largest margin, and where the neurons of a run came from and went. */
 export function directionChart({ result }: Flow, run: FlowRunRecord | undefined): ChartSpec {
   const half = Array.from({ length: 181 }, (_, i) => Math.PI * (1 - i / 180));
@@ -124,7 +130,7 @@ export function marginChart({ result }: Flow): ChartSpec {
     y: { label: 'normalised margin' },
     series: result.runs.map((run, i) => ({
       id: `run-${i}`,
-      label: `start ${run.seed}${run.inserted ? ', neuron inserted' : ''}`,
+      label: startName(run),
       kind: 'line',
       x: run.at.map((step) => step + 1),
       y: run.margin,
@@ -146,7 +152,7 @@ export function driftChart({ result }: Flow): ChartSpec {
     y: { label: 'largest drift', log: true },
     series: result.runs.map((run, i) => ({
       id: `run-${i}`,
-      label: `start ${run.seed}`,
+      label: startName(run),
       kind: 'line',
       x: run.at.map((step) => step + 1),
       y: run.drift,
@@ -261,7 +267,7 @@ export function FlowPage({ record }: { readonly record: Flow }): VNode {
                   value={chosen}
                   choices={runs.map((other, i) => ({
                     value: String(i),
-                    label: `start ${other.seed}${other.inserted ? ' +1' : ''}`,
+                    label: startName(other),
                   }))}
                   onSelect={setChosen}
                 />
@@ -298,7 +304,7 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
         rows={runs}
         rowKey={(_, i) => i}
         columns={[
-          { id: 'seed', title: 'Start', cell: (run) => `${run.seed}${run.inserted ? ', neuron inserted' : ''}` },
+          { id: 'seed', title: 'Start', cell: (run) => startName(run) },
           { id: 'verdict', title: 'End', cell: (run) => verdictWords[run.certificate.verdict] },
           {
             id: 'primal',
@@ -306,6 +312,17 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
             numeric: true,
             cell: (run) => <Num value={run.certificate.primal} digits={6} />,
           },
+          ...(runs.some((run) => run.before.length > 0)
+            ? [
+                {
+                  id: 'before',
+                  title: 'Before insertion',
+                  numeric: true,
+                  cell: (run: FlowRunRecord) =>
+                    run.before.length === 0 ? '–' : <Num value={run.before[run.before.length - 1]} digits={6} />,
+                },
+              ]
+            : []),
           {
             id: 'bound',
             title: 'Bound',
