@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { commandIds, extensionId, type CommandId } from '../shared/manifest.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
-import type { TrainSettings } from '../shared/settings.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import type { ExportKind } from '../worker/api.ts';
 import { askNumber } from './askNumber.ts';
@@ -16,6 +15,8 @@ import { exportRunTo } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
 import { readTrainingSettings } from './trainingSettings.ts';
+import { type ModelChoice, modelChoiceSchema, modelSteps } from './wizard/modelSteps.ts';
+import { Cancelled, runSteps } from './wizard/multiStep.ts';
 import { askChoices } from './wizard/trainWizard.ts';
 
 type Handler = (...args: unknown[]) => Promise<unknown>;
@@ -56,10 +57,9 @@ export function registerCommands(
     [commandIds.switchModel]: async (model) => {
       const dataset = withRun(explorer);
       const { settings } = dataset.run.record;
-      const asked = model ?? (await pickModel(settings.model));
-      return asked === undefined
-        ? undefined
-        : explorer.train(dataset, v.parse(trainSettingsSchema, { ...settings, model: asked }));
+      const asked = model === undefined ? await askModel(dataset) : v.parse(modelArguments, model);
+      const choice = typeof asked === 'string' ? { model: asked } : asked;
+      return choice && explorer.train(dataset, v.parse(trainSettingsSchema, { ...settings, ...choice }));
     },
     [commandIds.setGates]: (gates) =>
       changeSetting(
@@ -118,6 +118,16 @@ export function registerCommands(
   );
 }
 
+/** What a key binding or another extension may pass to Switch Model: the model, with its size when that is to change. */
+const modelArguments = v.union([
+  modelChoiceSchema.entries.model,
+  v.object({
+    model: modelChoiceSchema.entries.model,
+    m1: v.optional(modelChoiceSchema.entries.m1),
+    depth: v.optional(modelChoiceSchema.entries.depth),
+  }),
+]);
+
 const positiveNumber = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
 /** What a key binding or another extension may pass to Train: training settings that replace the steps. */
@@ -141,7 +151,7 @@ async function train(explorer: Explorer, from: unknown): Promise<RunSummary | un
   const defaults = readTrainingSettings(file, explorer.log);
   const inUse = dataset.use();
   try {
-    const chosen = given?.settings ?? (await askChoices(dataset));
+    const chosen = given?.settings ?? (await askChoices(dataset, defaults));
     return chosen && (await explorer.train(dataset, { ...defaults, ...chosen }));
   } catch (error) {
     void showError(error, file, explorer.log);
@@ -193,21 +203,20 @@ async function pickBetaFromPath(explorer: Explorer): Promise<RunSummary | undefi
   return picked && explorer.setBeta(dataset, picked.beta);
 }
 
-async function pickModel(now: TrainSettings['model']): Promise<TrainSettings['model'] | undefined> {
-  const models: Record<TrainSettings['model'], readonly [label: string, detail: string]> = {
-    relu: ['ReLU', vscode.l10n.t('Two layers; each neuron is kept inside the cone of its activation pattern.')],
-    'gated-relu': ['Gated ReLU', vscode.l10n.t('Gates are fixed vectors of their own: no cone constraints, faster.')],
-    'three-layer': ['Three-layer ReLU', vscode.l10n.t('Parallel three-layer networks; small data only.')],
-    linear: ['Deep linear', vscode.l10n.t('No nonlinearity; the global optimum of every depth is known.')],
-  };
-  const items = (Object.keys(models) as TrainSettings['model'][]).map((model) => ({
-    label: models[model][0],
-    detail: models[model][1],
-    description: model === now ? vscode.l10n.t('now') : '',
-    model,
-  }));
-  const picked = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Model'), ignoreFocusOut: true });
-  return picked?.model;
+/** Model and size in steps; undefined when the person closes it. */
+async function askModel({ run }: DatasetWithRun): Promise<ModelChoice | undefined> {
+  const { settings, resolved } = run.record;
+  const choice: { value: ModelChoice } = { value: settings };
+  const squared = (): boolean =>
+    settings.loss === 'squared' || (settings.loss === 'auto' && resolved.task === 'regression');
+  try {
+    await runSteps(vscode.l10n.t('Model'), () => modelSteps(choice, squared));
+  } catch (error) {
+    if (error instanceof Cancelled) return undefined;
+    throw error;
+  }
+  const { model, m1, depth } = choice.value;
+  return { model, m1, depth };
 }
 
 async function changeSetting(

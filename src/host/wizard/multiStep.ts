@@ -14,7 +14,8 @@ export interface Place {
   readonly of: number;
 }
 
-export type Step = (place: Place) => Promise<void>;
+/** 'again': the step changed what steps there are and wants to be asked once more. */
+export type Step = (place: Place) => Promise<'again' | undefined | void>;
 
 /**
  * Runs steps one after the other; the back button of a step leads to the one before. `steps` is asked anew before each, because
@@ -24,8 +25,8 @@ export async function runSteps(title: string, steps: () => readonly Step[]): Pro
   for (let at = 0; at < steps().length;) {
     const current = steps();
     try {
-      await current[at]({ title, step: at + 1, of: current.length });
-      at++;
+      const answer = await current[at]({ title, step: at + 1, of: current.length });
+      if (answer !== 'again') at++;
     } catch (error) {
       if (!(error instanceof Back)) throw error;
       at = Math.max(0, at - 1);
@@ -60,23 +61,47 @@ export function pickMany<T extends vscode.QuickPickItem>(
   });
 }
 
+/** A line of text; `refuse` says what is wrong with it, while it is typed and again on Enter. */
+export function askText(
+  place: Place,
+  prompt: string,
+  value: string,
+  refuse: (text: string) => string | undefined,
+): Promise<string> {
+  const input = vscode.window.createInputBox();
+  input.prompt = prompt;
+  input.value = value;
+  const check = (): string | undefined => (input.validationMessage = refuse(input.value));
+  input.onDidChangeValue(check);
+  return settle(place, input, () => (check() === undefined ? input.value : undefined));
+}
+
 function show<T extends vscode.QuickPickItem, R>(
   place: Place,
   placeholder: string,
   items: readonly T[],
   setUp: (input: vscode.QuickPick<T>) => () => R | undefined,
 ): Promise<R> {
+  const input = vscode.window.createQuickPick<T>();
+  input.placeholder = placeholder;
+  input.matchOnDescription = true;
+  input.items = items;
+  return settle(place, input, setUp(input));
+}
+
+type Input = Pick<
+  vscode.InputBox,
+  'title' | 'step' | 'totalSteps' | 'ignoreFocusOut' | 'buttons' | 'onDidAccept' | 'onDidTriggerButton' | 'onDidHide'
+> & { show(): void; dispose(): void };
+
+/** Shows an input as a step: Enter resolves with what is chosen (undefined: stays open), Back and closing reject. */
+function settle<R>(place: Place, input: Input, chosen: () => R | undefined): Promise<R> {
   return new Promise<R>((resolve, reject) => {
-    const input = vscode.window.createQuickPick<T>();
     input.title = place.title;
     input.step = place.step;
     input.totalSteps = place.of;
-    input.placeholder = placeholder;
     input.ignoreFocusOut = true; // a page that had the focus may take it back for a moment
-    input.matchOnDescription = true;
     input.buttons = place.step > 1 ? [vscode.QuickInputButtons.Back] : [];
-    input.items = items;
-    const chosen = setUp(input);
     input.onDidAccept(() => {
       const value = chosen();
       if (value === undefined) return;

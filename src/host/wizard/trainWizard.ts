@@ -2,12 +2,15 @@ import * as vscode from 'vscode';
 import type { Inspection } from '../../session/session.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
 import type { Dataset } from '../train/dataset.ts';
+import { type ModelChoice, modelSteps, modelTitle } from './modelSteps.ts';
 import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
 
 type Column = Inspection['columns'][number];
 type ColumnItem = vscode.QuickPickItem & { readonly column: Column };
+/** A column, or the way to the options. */
+type TargetItem = vscode.QuickPickItem & { readonly column?: Column };
 
-export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'>;
+export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice;
 
 const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
   regression: { label: 'Regression', detail: 'Predict a number (squared loss).' },
@@ -17,9 +20,9 @@ const taskNames: Record<Task, { readonly label: string; readonly detail: string 
 
 /**
  * Asks what to train: target, task where the data leaves it open, features. Every step starts at what inference would take, so
- * that Enter alone goes through. Undefined when the person closes it.
+ * that Enter alone goes through; "Options" at the end of the first list adds the steps for the model. Undefined when the person closes it.
  */
-export async function askChoices(dataset: Dataset): Promise<Choices | undefined> {
+export async function askChoices(dataset: Dataset, defaults: TrainSettings): Promise<Choices | undefined> {
   const title = `Train Convex Network: ${dataset.name}`;
   const inspection = await inspecting(title, () => dataset.inspect());
   if (!inspection) return undefined;
@@ -27,15 +30,38 @@ export async function askChoices(dataset: Dataset): Promise<Choices | undefined>
   let target = inspection.columns.find((column) => column.name === inspection.target);
   let task: Task | undefined;
   let features: readonly string[] = [];
+  const { model, m1, depth } = defaults;
+  const choice: { value: ModelChoice } = { value: { model, m1, depth } };
+  let withOptions = false;
 
   const askTarget: Step = async (place) => {
     const items = inspection.columns
       .filter((column) => column.task !== null)
       .map((column) => columnItem(column, column.name === inspection.target ? 'suggested' : ''));
     const suggested = items.find((item) => item.column === target);
-    const picked = await pickOne(place, 'Which column should be predicted?', items, suggested);
+    const options: TargetItem[] = withOptions
+      ? []
+      : [
+          { label: '', kind: vscode.QuickPickItemKind.Separator },
+          {
+            label: '$(gear) Options …',
+            detail: `Choose the model and its size as well. Now: ${modelTitle(choice.value)}.`,
+            alwaysShow: true,
+          },
+        ];
+    const picked = await pickOne<TargetItem>(
+      place,
+      'Which column should be predicted?',
+      [...items, ...options],
+      suggested,
+    );
+    if (picked.column === undefined) {
+      withOptions = true;
+      return 'again';
+    }
     target = picked.column;
     task = target.task ?? undefined;
+    return undefined;
   };
   const askTask: Step = async (place) => {
     const kinds: Task[] = target!.distinct === 2 ? ['binary', 'regression'] : ['regression', 'multiclass'];
@@ -66,12 +92,17 @@ export async function askChoices(dataset: Dataset): Promise<Choices | undefined>
   };
 
   try {
-    await runSteps(title, () => (target?.taskUnclear ? [askTarget, askTask, askFeatures] : [askTarget, askFeatures]));
+    await runSteps(title, () => [
+      askTarget,
+      ...(target?.taskUnclear === true ? [askTask] : []),
+      askFeatures,
+      ...(withOptions ? modelSteps(choice, () => defaults.loss === 'squared' || task === 'regression') : []),
+    ]);
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
     throw error;
   }
-  return { target: target!.name, task: task ?? 'auto', features };
+  return { target: target!.name, task: task ?? 'auto', features, ...choice.value };
 }
 
 function columnItem(column: Column, mark: string): ColumnItem {

@@ -56,6 +56,27 @@ describe('training by commands', () => {
     assert.equal(seed?.status, 'optimal');
     assert.notEqual(seed?.objective, gates?.objective, 'other gates were sampled');
   });
+
+  it('asks for the size of a model that has one, with what holds now prefilled', async () => {
+    const linear = await command(commandIds.switchModel, { model: 'linear', depth: 2 });
+    assert.equal(linear?.model, 'linear');
+    const asked = command(commandIds.switchModel);
+    // Enter on the model, Enter on its number of layers: each accepts what is there, and does nothing before it is
+    let done = false;
+    void asked.then(() => (done = true));
+    await until(
+      () => {
+        void vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+        return done;
+      },
+      'two steps and a training',
+      60_000,
+    );
+    const again = await asked;
+    assert.equal(again?.model, 'linear');
+    assert.notEqual(again?.id, linear?.id);
+    assert.equal(again?.objective, linear?.objective);
+  });
 });
 
 describe('training in a worker', () => {

@@ -1,0 +1,111 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import type { TrainSettings } from '../../shared/settings.ts';
+import { trainSettingsSchema } from '../../shared/settingsSchema.ts';
+import { askText, pickOne, type Step } from './multiStep.ts';
+
+/** What names a network: the model, and the size that it has besides its data. */
+export type ModelChoice = Pick<TrainSettings, 'model' | 'm1' | 'depth'>;
+
+export const modelChoiceSchema = v.pick(trainSettingsSchema, ['model', 'm1', 'depth']);
+
+interface ModelWords {
+  readonly label: string;
+  readonly detail: string;
+}
+
+export function modelWords(): Record<TrainSettings['model'], ModelWords> {
+  return {
+    relu: {
+      label: vscode.l10n.t('ReLU'),
+      detail: vscode.l10n.t('Two layers; each neuron is kept inside the cone of its activation pattern.'),
+    },
+    'gated-relu': {
+      label: vscode.l10n.t('Gated ReLU'),
+      detail: vscode.l10n.t('Gates are fixed vectors of their own: no cone constraints, faster.'),
+    },
+    'three-layer': {
+      label: vscode.l10n.t('Three-layer ReLU'),
+      detail: vscode.l10n.t(
+        'Parallel three-layer sub-networks; small data only. Asks for the width m1 of a sub-network.',
+      ),
+    },
+    linear: {
+      label: vscode.l10n.t('Deep linear'),
+      detail: vscode.l10n.t(
+        'No nonlinearity; the global optimum of every depth is known. Asks for the number of layers.',
+      ),
+    },
+  };
+}
+
+/** "Three-layer ReLU, m1 = 2" */
+export function modelTitle({ model, m1, depth }: ModelChoice): string {
+  const { label } = modelWords()[model];
+  if (model === 'three-layer') return vscode.l10n.t('{0}, m1 = {1}', label, m1);
+  if (model === 'linear') return vscode.l10n.t('{0}, {1} layers', label, depth);
+  return label;
+}
+
+interface Size {
+  readonly field: 'm1' | 'depth';
+  readonly prompt: string;
+  readonly rule: string;
+}
+
+function sizeOf(model: TrainSettings['model']): Size | null {
+  switch (model) {
+    case 'three-layer':
+      return {
+        field: 'm1',
+        prompt: vscode.l10n.t('Neurons m1 in the first hidden layer of each sub-network; 1 or 2 solve fast.'),
+        rule: vscode.l10n.t('m1 is a whole number from 1 to 16.'),
+      };
+    case 'linear':
+      return {
+        field: 'depth',
+        prompt: vscode.l10n.t('Layers of the linear network.'),
+        rule: vscode.l10n.t('The number of layers is a whole number from 2 to 64.'),
+      };
+    case 'relu':
+    case 'gated-relu':
+      return null;
+  }
+}
+
+/**
+ * The steps that ask for a model and, where it has one, its size. `squaredLoss` says whether the loss will be the squared one, which deep linear
+ * networks of more than two layers need.
+ */
+export function modelSteps(choice: { value: ModelChoice }, squaredLoss: () => boolean): readonly Step[] {
+  const askModel: Step = async (place) => {
+    const words = modelWords();
+    const items = (Object.keys(words) as TrainSettings['model'][]).map((model) => ({
+      ...words[model],
+      description: model === choice.value.model ? vscode.l10n.t('now') : '',
+      model,
+    }));
+    const { model } = await pickOne(
+      place,
+      vscode.l10n.t('Which network should be trained?'),
+      items,
+      items.find((item) => item.model === choice.value.model),
+    );
+    choice.value = { ...choice.value, model };
+  };
+  const size = sizeOf(choice.value.model);
+  if (size === null) return [askModel];
+  const { field, prompt, rule } = size;
+  const schema = trainSettingsSchema.entries[field];
+  const askSize: Step = async (place) => {
+    const text = await askText(place, prompt, String(choice.value[field]), (input) => {
+      const value = input.trim() === '' ? NaN : Number(input);
+      if (!v.safeParse(schema, value).success) return rule;
+      if (field === 'depth' && value > 2 && !squaredLoss())
+        return vscode.l10n.t('With classes, more than two layers need the squared loss (setting "Loss"). Take 2 here.');
+      return undefined;
+    });
+    choice.value = { ...choice.value, [field]: Number(text) };
+  };
+  return [askModel, askSize];
+}
