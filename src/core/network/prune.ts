@@ -1,9 +1,8 @@
 import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
-import { ConeProjector } from '../linalg/nnls.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** sign * (Xu)_+ of every neuron of one output: m x n, row j the fit of neuron j. */
-function fitsOf(X: DenseMatrix, neurons: readonly ConvexNeuron[]): Float64Array[] {
+export function fitsOf(X: DenseMatrix, neurons: readonly ConvexNeuron[]): Float64Array[] {
   return neurons.map(({ u, sign }) => {
     const fit = new Float64Array(X.rows);
     for (let r = 0; r < X.rows; r++) {
@@ -89,38 +88,4 @@ export function findDependency(fits: readonly Float64Array[]): Float64Array | un
     recipes.push(recipe.map((value) => value / left));
   }
   return undefined;
-}
-
-/**
- * For every neuron, whether each optimal network contains its direction: false when the others alone can produce the same fit
- * with non-negative lengths (one non-negative least squares problem per neuron). The set of optimal networks on given directions is
- * the polytope of lengths a >= 0 that give the unique optimal fit (Mishkin and Pilanci 2023); `others` lists further directions that attain
- * the dual constraint, which an optimal network may use as well.
- */
-export function essentialNeurons(
-  X: DenseMatrix,
-  neurons: readonly ConvexNeuron[],
-  others: readonly ConvexNeuron[] = [],
-): boolean[] {
-  return neurons.map((neuron, j) => {
-    const rivals = [...neurons.filter((_, k) => k !== j), ...others].filter((r) => r.output === neuron.output);
-    const mine = neurons.filter((other) => other.output === neuron.output);
-    const n = X.rows;
-    const target = new Float64Array(n);
-    for (const fit of fitsOf(X, mine)) for (let i = 0; i < n; i++) target[i] -= fit[i];
-    const size = norm2(target);
-    if (rivals.length === 0) return size > 0;
-    const data = new Float64Array(rivals.length * n);
-    fitsOf(X, rivals).forEach((fit, k) => {
-      const length = norm2(fit);
-      if (length > 0)
-        data.set(
-          fit.map((value) => value / length),
-          k * n,
-        );
-    });
-    const projector = new ConeProjector({ rows: rivals.length, cols: n, data });
-    const rest = projector.project(new Int8Array(rivals.length).fill(1), target, new Float64Array(n));
-    return rest > 1e-9 * size;
-  });
 }

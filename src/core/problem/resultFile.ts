@@ -66,6 +66,7 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
     ...(gates === undefined ? {} : { gates }),
     network: networkRecord(solution.network),
     networkObjective: solution.networkObjective,
+    ...(solution.optimalSet === undefined ? {} : { optimalSet: solution.optimalSet }),
     dual: dual.cols === 1 ? Array.from(dual.data) : toRows(dual),
     betaMax: solution.betaMax,
     ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper }),

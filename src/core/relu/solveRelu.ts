@@ -12,7 +12,8 @@ import { globalBound, type GlobalBoundDetails } from '../global/globalBound.ts';
 import { type DenseMatrix, denseMatrix, dot, norm2 } from '../linalg/matrix.ts';
 import { networkObjective } from '../network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons } from '../network/mapping.ts';
-import { essentialNeurons, pruneNeurons } from '../network/prune.ts';
+import { optimalSet } from '../network/optimalSet.ts';
+import { pruneNeurons } from '../network/prune.ts';
 import { bestDualScale, createDatafit, type Datafit } from '../problem/datafit.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
@@ -129,6 +130,8 @@ export function solveRelu(
       offset: solved.offset,
       ...(betaMax === undefined ? {} : { betaMax }),
     };
+    const dual = denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual);
+    const fit = denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit);
     return {
       status: statusOf(solved.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
       objective: certificate.objective,
@@ -157,9 +160,11 @@ export function solveRelu(
         'per-output',
         prepared.bias,
       ),
-      ...(solved.stopped ? {} : { essential: essentialNeurons(prepared.X, neurons) }),
-      dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
-      fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
+      ...(solved.stopped
+        ? {}
+        : { optimalSet: optimalSet(prepared, neurons, { ...certificate, dual, fit }, cells ?? seconds > 0, limited) }),
+      dual,
+      fit,
       betaMax: betaMax?.value ?? certificate.betaMax,
       ...(betaMax === undefined && cells === undefined ? {} : { betaMaxUpper: betaMax?.upper ?? certificate.betaMax }),
       kkt: certificate.kkt,

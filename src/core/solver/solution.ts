@@ -1,6 +1,7 @@
 import type { Kernels } from '../kernels/kernels.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
+import type { OptimalSet } from '../network/optimalSet.ts';
 import type { SolveStatus } from './control.ts';
 
 /** A non-zero group of the convex program: one gate (activation pattern), one sign, one output (or a block over outputs). */
@@ -56,8 +57,8 @@ export interface Solution {
   readonly groups: readonly Group[];
   readonly network: TwoLayerNetwork;
   readonly networkObjective: number;
-  /** ReLU: for each neuron of `network`, whether its fit cannot be had from the other neurons: every optimum on these directions has it. */
-  readonly essential?: readonly boolean[];
+  /** ReLU: for each neuron of `network`, whether every optimal network has it, and among which rivals that is known. */
+  readonly optimalSet?: OptimalSet;
   /** n x c, v = -gradient of the datafit at the fit. */
   readonly dual: DenseMatrix;
   /** n x c fit on the training rows. */

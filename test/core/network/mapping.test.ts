@@ -7,7 +7,7 @@ import { decomposeGated } from '../../../src/core/network/coneDecomposition.ts';
 import { networkFit, networkPenalty } from '../../../src/core/network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons, neuronsOfNetwork } from '../../../src/core/network/mapping.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
-import { essentialNeurons, pruneNeurons } from '../../../src/core/network/prune.ts';
+import { pruneNeurons } from '../../../src/core/network/prune.ts';
 import { createRng, type Rng } from '../../../src/core/random/rng.ts';
 
 function gaussian(rng: Rng, rows: number, cols: number) {
@@ -107,18 +107,6 @@ void test('pruning leaves at most n neurons, the fit unchanged and the penalty n
     }),
     { seed: 4, numRuns: 200 },
   );
-});
-
-void test('a neuron is in every optimum exactly when the others cannot make up for it', () => {
-  const X = fromRows([
-    [1, 0],
-    [0, 1],
-  ]);
-  const of = (a: number, b: number) => ({ u: Float64Array.of(a, b), sign: 1 as const, output: 0 });
-  assert.deepEqual(essentialNeurons(X, [of(1, 0), of(0, 1)]), [true, true]);
-  // (1, 1) is the sum of the other two, but they can only do without it when their lengths may grow
-  assert.deepEqual(essentialNeurons(X, [of(1, 0), of(0, 1), of(1, 1)]), [false, false, false]);
-  assert.deepEqual(essentialNeurons(X, [of(1, 0), of(1, 1), of(2, 2)]), [true, false, false]);
 });
 
 void test('cone decomposition of the gated minimum: (1, 0) = (1, -0.75) - (0, -0.75), cost 2', () => {
