@@ -137,6 +137,28 @@ export function structureLines(structure: StructureRecord): string[] {
         : `, solver ${number(form.solverObjective, 9)} (relative difference ${number(form.difference ?? null, 2)}).`;
     lines.push(`  ${form.title}. ${form.reason}${value}${check}`);
   }
+  const { rankOne, batchNorm } = structure;
+  if (rankOne !== undefined) {
+    lines.push(
+      `  deep ReLU networks on rank-one data${rankOne.asPosed ? '' : ' (without the bias)'}, built and run: ` +
+        rankOne.depths
+          .map(
+            ({ depth, primal, dual, relativeGap }) =>
+              `${depth} layers ${number(primal, 8)}, dual ${number(dual, 8)} (gap ${number(Math.max(0, relativeGap), 1)})`,
+          )
+          .join('; '),
+    );
+  }
+  if (batchNorm !== undefined) {
+    lines.push(
+      `  batch normalisation before the last layer, 0/1 classes: network ${number(batchNorm.objective, 8)}, formula ${number(batchNorm.formula, 8)}, ` +
+        `lower bound ${number(batchNorm.dualBound, 8)}; right on ${(100 * batchNorm.trainAccuracy).toFixed(1)} % of the training rows` +
+        (batchNorm.testAccuracy === null ? '' : ` and ${(100 * batchNorm.testAccuracy).toFixed(1)} % of the others`) +
+        (batchNorm.interpolationError < 1e-6
+          ? ''
+          : `; its inner layers miss the targets by up to ${number(batchNorm.interpolationError, 2)}`),
+    );
+  }
   const { spline } = structure;
   if (spline !== undefined) {
     lines.push(

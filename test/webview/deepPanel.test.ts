@@ -42,6 +42,16 @@ const classes = [
   }),
 ].join('\n');
 
+/** Fewer rows than features, three classes: the rows can be made orthogonal. */
+const wide = [
+  `${Array.from({ length: 12 }, (_, k) => `g${k}`).join(',')},class`,
+  ...Array.from({ length: 9 }, (_, i) =>
+    [...Array.from({ length: 12 }, (_, k) => Math.sin(1 + 3.7 * i + 1.9 * k * (i + 2)).toFixed(4)), 'pqr'[i % 3]].join(
+      ',',
+    ),
+  ),
+].join('\n');
+
 const runs: Record<string, () => Promise<RunRecord>> = {
   'three-layer': () => train(plane, { model: 'three-layer', m1: 2 }),
   'three-layer, one feature': () => train(line, { model: 'three-layer', m1: 2, target: 'y' }),
@@ -49,6 +59,9 @@ const runs: Record<string, () => Promise<RunRecord>> = {
   linear: () => train(plane, { model: 'linear', depth: 3 }),
   'linear, classes': () => train(classes, { model: 'linear', depth: 2, target: 'class', loss: 'squared' }),
   'linear, one per output': () => train(classes, { model: 'linear', depth: 3, target: 'class', loss: 'squared' }),
+  'whitened rows, classes': () =>
+    train(wide, { model: 'relu', target: 'class', loss: 'squared', whiten: true, bias: 'none', testFraction: 0 }),
+  'rank one': () => train(line, { model: 'relu', bias: 'none', target: 'y' }),
   'linear, zero': () => train(plane, { model: 'linear', depth: 3, beta: { kind: 'relative', value: 2 } }),
 };
 
@@ -156,6 +169,44 @@ describe('what is shown', () => {
     const rows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
     assert.equal(await rows.count(), Math.min(10, kinks.length));
     assert.equal(await rows.first().locator('td').first().innerText(), String(Math.round(kinks[0].at)));
+  });
+
+  it('closed forms that apply to whitened rows, the batch-normalised network and its class means', async () => {
+    panel = await panels.open();
+    const run = made.get('whitened rows, classes')!;
+    await panel.show(run);
+    await panel.tab('Structure');
+    const words = await text();
+    const applying = run.structure!.forms.filter((form) => form.applies);
+    assert.deepEqual(
+      applying.map(({ id }) => id),
+      ['whitened', 'one-hot', 'spike-free', 'linear', 'batch-norm'],
+    );
+    for (const form of applying) {
+      if (form.id !== 'batch-norm') assert.ok((form.difference ?? 1) < 1e-5, `${form.id}: ${form.difference}`);
+    }
+    assert.match(words, /Batch normalisation before the last layer/);
+    assert.match(words, /one normalised ReLU neuron per class on the inputs themselves/);
+    const closed = run.structure!.collapse!.find(({ source }) => source === 'batch-norm')!;
+    assert.ok(closed.deviation < 1e-9 && closed.withinOverBetween! < 1e-12);
+    assert.match(words, /a simplex to rounding/);
+    await panel.tab('Overview');
+    assert.match(await text(), /whitened \(training rows orthogonal\)/);
+  });
+
+  it('deep ReLU networks on rank-one data, one depth at a time', async () => {
+    panel = await panels.open();
+    const run = made.get('rank one')!;
+    await panel.show(run);
+    await panel.tab('Structure');
+    assert.match(await text(), /Deep ReLU networks on rank-one data/);
+    const { depths, asPosed } = run.structure!.rankOne!;
+    assert.equal(asPosed, true);
+    for (const { relativeGap } of depths) assert.ok(Math.abs(relativeGap) < 1e-9);
+    const rows = panel.page
+      .getByRole('table', { name: 'Layers of the optimal network of 3 layers' })
+      .locator('tbody tr');
+    assert.equal(await rows.count(), 3 * depths[1].branches.length);
   });
 
   it('layers of the record, and a choice of model that offers all four', async () => {

@@ -10,6 +10,7 @@ import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import type { ViewDefinition } from '../../registry.ts';
+import { BatchNorm, RankOne } from './builtNetworks.tsx';
 import { collapseNames, collapseWords, dualChart, splineChart, totalChange } from './structureModel.ts';
 
 export const structureView: ViewDefinition = {
@@ -24,7 +25,9 @@ function Structure({ run, structure }: { readonly run: RunRecord; readonly struc
   return (
     <>
       <Forms structure={structure} />
+      {structure.rankOne && <RankOne record={structure.rankOne} />}
       {structure.spline && <Spline run={run} spline={structure.spline} />}
+      {structure.batchNorm && <BatchNorm run={run} record={structure.batchNorm} />}
       {structure.collapse && <ClassMeans records={structure.collapse} />}
     </>
   );
@@ -47,7 +50,16 @@ const columns: Column<ClosedFormRecord>[] = [
     ),
     sortBy: (form) => (form.applies ? 0 : 1),
   },
-  { id: 'reason', title: 'Why', cell: (form) => <span class="prose">{form.reason}</span> },
+  {
+    id: 'reason',
+    title: 'Why',
+    cell: (form) => (
+      <span class="prose">
+        {form.reason}
+        {form.applies && form.program !== undefined && <span class="muted"> Optimum of: {form.program}.</span>}
+      </span>
+    ),
+  },
   {
     id: 'value',
     title: 'Its value',
