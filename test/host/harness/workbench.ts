@@ -75,7 +75,7 @@ export class Workbench {
   async reload(): Promise<void> {
     await this.page.evaluate(async () => {
       document.hasFocus = () => false;
-      window.dispatchEvent(new Event('blur'));
+      document.dispatchEvent(new Event('visibilitychange'));
       await new Promise((resolve) => setTimeout(resolve, 1_000)); // written a moment later
     });
     await this.ready(() => this.page.reload());
