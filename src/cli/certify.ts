@@ -64,6 +64,7 @@ function certificateRecord(c: NetworkCertificate, seconds: number): Record<strin
     datafit: c.datafit,
     neurons: c.neurons.given,
     mergedNeurons: c.neurons.merged,
+    ...(c.notes.length === 0 ? {} : { notes: c.notes }),
     lowerBound: c.lowerBound,
     relativeGap: c.relativeGap,
     ...(Number.isFinite(c.excess) ? { atMostPercentAbove: 100 * c.excess } : {}),
@@ -84,14 +85,16 @@ function certificateRecord(c: NetworkCertificate, seconds: number): Record<strin
 function summaryOf(c: NetworkCertificate): string {
   const objective = c.objective.merged.toPrecision(8);
   const bound = c.lowerBound.toPrecision(8);
-  const percent = Number.isFinite(c.excess)
-    ? `at most ${(100 * c.excess).toPrecision(3)} % above the best possible`
-    : 'no useful bound was proven';
+  const above = !Number.isFinite(c.excess)
+    ? 'no useful bound was proven'
+    : c.excess < 1
+      ? `at most ${(100 * c.excess).toPrecision(3)} % above the best possible`
+      : `at most ${(1 + c.excess).toPrecision(3)} times the best possible`;
   const better =
     c.suggestion === undefined
       ? ''
       : ` A neuron was found that lowers the objective by ${c.suggestion.decrease.toPrecision(3)} at once.`;
-  return `objective ${objective} after balancing and merging, proven lower bound ${bound}: ${percent}.${better}`;
+  return `objective ${objective} after balancing and merging, proven lower bound ${bound}: ${above}.${better}`;
 }
 
 export const certifyCommand: Command = {

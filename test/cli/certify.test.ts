@@ -34,6 +34,7 @@ interface Certificate {
   readonly mergedObjective: number;
   readonly neurons: number;
   readonly mergedNeurons: number;
+  readonly notes?: readonly string[];
   readonly lowerBound: number;
   readonly relativeGap: number;
   readonly atMostPercentAbove: number;
@@ -161,13 +162,75 @@ test('biases: regularised ones count as weights, offsets become neurons, "none" 
   assert.match(stderr, /b1: neuron 1 has a bias, but the problem says bias "none"/);
 });
 
+test('biases and several outputs: the same certificate from JSON, safetensors and ONNX', async () => {
+  const rng = createRng(9);
+  const list = (n: number): number[] => Array.from({ length: n }, () => Math.fround(rng.normal()));
+  const rows = (n: number, d: number): number[][] => Array.from({ length: n }, () => list(d));
+  const X = rows(14, 2);
+  const data = file('two-outputs.json', {
+    format: 'convexnet-problem/1',
+    X,
+    y: X.map(([a, b]) => [Math.abs(a), b]),
+    beta: 0.5,
+    model: 'relu',
+    loss: 'squared',
+    bias: 'regularized',
+  });
+  const state = { 'a.weight': rows(3, 2), 'a.bias': list(3), 'b.weight': rows(2, 3), 'b.bias': list(2) };
+  const json = file('state.json', state);
+  const parts = Object.entries(state).map(([name, value]) => {
+    const flat = value.flat();
+    const shape = Array.isArray(value[0]) ? [value.length, value[0].length] : [value.length];
+    return { name, shape, bytes: Buffer.from(Float32Array.from(flat).buffer) };
+  });
+  let end = 0;
+  const header = JSON.stringify(
+    Object.fromEntries(
+      parts.map(({ name, shape, bytes }) => {
+        const start = end;
+        end += bytes.length;
+        return [name, { dtype: 'F32', shape, data_offsets: [start, end] }];
+      }),
+    ),
+  );
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const tensors = file(
+    'net.safetensors',
+    Buffer.concat([length, Buffer.from(header), ...parts.map(({ bytes }) => bytes)]),
+  );
+  const onnx = file(
+    'net.onnx',
+    onnxModel(readNetwork(readFileSync(json), json), {
+      inputs: ['a', 'b'],
+      outputs: ['p', 'q'],
+      description: '',
+      producerVersion: '1',
+    }),
+  );
+  const [first, ...others] = await Promise.all([json, tensors, onnx].map((name) => certify(data, name, '--no-solve')));
+  assert.equal(first.neurons, 3);
+  assert.equal(first.notes?.length, 2);
+  assert.ok(first.lowerBound > 0 && first.lowerBound <= first.mergedObjective);
+  for (const c of others) {
+    assert.ok(Math.abs(c.objective - first.objective) <= 1e-6 * first.objective);
+    assert.equal(c.mergedNeurons, first.mergedNeurons);
+    assert.ok(Math.abs(c.lowerBound - first.lowerBound) <= 1e-4 * first.lowerBound);
+  }
+});
+
 test('what does not fit is refused in one line', async () => {
   const wide = file('wide.json', { W1: [[1, 2, 3, 4]], w2: [1] });
   const two = file('two.json', { W1: [[1, 2, 3]], W2: [[1, 2]], b2: [0, 0] });
   const text = file('text.json', 'no json');
   for (const [args, message] of [
     [[problem, wide], /the network takes 4 inputs, the problem has 3/],
-    [[problem, two], /the network has 2 outputs, the problem 1/],
+    [[problem, two], /two\.json: W2: the network has 2 outputs, the problem 1/],
+    [
+      [problem, file('turned.json', { W1: [[1, 2, 3]], W2: [[1], [2]], b2: [0] })],
+      /W2: has 2 rows, but there are 1 neurons/,
+    ],
+    [[problem, file('notes.txt', 'hello')], /notes\.txt: not a network: neither JSON nor safetensors nor ONNX/],
     [[problem, text], /text\.json: not valid JSON/],
     [[problem, path.join(folder, 'absent.onnx')], /cannot read .*absent\.onnx/],
     [[problem], /a problem file and a network file are needed/],
@@ -185,7 +248,7 @@ test('--out writes the certificate to a file and a sentence to stderr', async ()
   const { status, stdout, stderr } = await runProgram(['certify', problem, name, '--out', out, '--no-solve']);
   assert.equal(status, 0);
   assert.equal(stdout, '');
-  assert.match(stderr, /above the best possible/);
+  assert.match(stderr, /at most [0-9.]+ times the best possible/);
   const c = JSON.parse(readFileSync(out, 'utf8')) as Certificate;
   assert.equal(c.mergedNeurons, 0);
   assert.equal(denseMatrix(0, 1).rows, c.network.W1.length);

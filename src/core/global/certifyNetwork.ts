@@ -2,12 +2,12 @@ import { PatternIndex } from '../arrangement/patterns.ts';
 import { denseMatrix, norm2 } from '../linalg/matrix.ts';
 import { balanceNetwork } from '../network/balance.ts';
 import { networkFit, networkObjective, networkPenalty } from '../network/evaluate.ts';
+import { NetworkError } from '../network/import/networkError.ts';
 import { type ConvexNeuron, networkOfNeurons, neuronsOfNetwork } from '../network/mapping.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { prepare } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
-import { ProblemError } from '../problem/problemError.ts';
 import type { Control } from '../solver/control.ts';
 import { solve } from '../solver/solve.ts';
 import { dualPointOf, globalBound, type GlobalBoundDetails } from './globalBound.ts';
@@ -30,6 +30,8 @@ export interface NetworkCertificate {
   /** As given, then with every neuron balanced, then with neurons of one cell, sign and output merged. */
   readonly objective: { readonly given: number; readonly balanced: number; readonly merged: number };
   readonly neurons: { readonly given: number; readonly merged: number };
+  /** Why there may be more neurons after merging than before, a sentence each. */
+  readonly notes: readonly string[];
   readonly datafit: number;
   /** The merged network. */
   readonly network: TwoLayerNetwork;
@@ -62,7 +64,8 @@ export interface CertifyOptions {
  * `arrangements` play no part): the network is balanced and merged, which never raises the objective, and a lower bound over ALL
  * networks is proven by duality. The dual point is the network's own; when that leaves a gap, the one of a network trained here as well, the better
  * bound counts (a bound over all networks may come from any dual point).
- * @throws {ProblemError} when the network does not belong to the family
+ * @throws {NetworkError} when the network does not belong to the family
+ * @throws {ProblemError} when the problem is none
  */
 export function certifyNetwork(
   problem: Problem,
@@ -120,6 +123,7 @@ export function certifyNetwork(
   return {
     objective,
     neurons: { given: network.W1.rows, merged: merged.W1.rows },
+    notes: notesOn(problem, network, joint),
     datafit: prepared.datafit.value(fit.data),
     network: merged,
     lowerBound,
@@ -139,29 +143,52 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** What makes the compared network look different from the given one. */
+function notesOn(problem: Problem, network: TwoLayerNetwork, joint: boolean): string[] {
+  const { W2, b2 } = network;
+  const notes: string[] = [];
+  const shared = Array.from({ length: W2.rows }, (_, j) =>
+    W2.data.subarray(j * W2.cols, (j + 1) * W2.cols).reduce((count, a) => count + (a === 0 ? 0 : 1), 0),
+  ).some((count) => count > 1);
+  if (shared && !joint) {
+    notes.push(
+      'The penalty treats outputs one by one: a neuron that feeds several outputs counts once for each of them.',
+    );
+  }
+  if (problem.bias === 'regularized' && b2.some((b) => b !== 0)) {
+    notes.push(
+      'The bias counts as a weight: an output offset becomes a neuron without slope, and is paid for like one.',
+    );
+  }
+  return notes;
+}
+
 /** Checks that the network can be compared on this problem, and brings it into the family where that is exact. */
 function intoFamily(problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork {
   const { W1, b1, W2, b2 } = network;
-  if (network.gates !== undefined) throw new ProblemError('a gated network has no certificate over ReLU networks');
+  if (network.gates !== undefined) throw new NetworkError('a gated network has no certificate over ReLU networks');
   const m = W1.rows;
   if (m > 0 && W1.cols !== problem.X.cols) {
-    throw new ProblemError(`the network takes ${W1.cols} inputs, the problem has ${problem.X.cols}`, { field: 'W1' });
+    throw new NetworkError(`W1: the network takes ${counted(W1.cols, 'input')}, the problem has ${problem.X.cols}`);
   }
   if (b2.length !== problem.outputs || (m > 0 && W2.cols !== problem.outputs)) {
-    throw new ProblemError(`the network has ${b2.length} outputs, the problem ${problem.outputs}`, { field: 'W2' });
+    throw new NetworkError(`W2: the network has ${counted(b2.length, 'output')}, the problem ${problem.outputs}`);
   }
   if (problem.bias === 'none') {
     const j = b1.findIndex((b) => b !== 0);
     if (j >= 0) {
-      throw new ProblemError(
-        `neuron ${j + 1} has a bias, but the problem says bias "none"; use "regularized" (biases count as weights) or "free"`,
-        { field: 'b1' },
+      throw new NetworkError(
+        `b1: neuron ${j + 1} has a bias, but the problem says bias "none"; use "regularized" (biases count as weights) or "free"`,
       );
     }
   }
   if (problem.bias === 'free' || b2.every((b) => b === 0)) return network;
   if (problem.bias === 'none') {
-    throw new ProblemError('the network has an output offset, but the problem says bias "none"', { field: 'b2' });
+    throw new NetworkError('b2: the network has an output offset, but the problem says bias "none"');
   }
   // with a regularised bias a constant is a neuron without slope: (sqrt|c|)_+ * sign sqrt|c|, of penalty beta |c|
   const offsets = Array.from(b2, (value, output) => ({ value, output })).filter(({ value }) => value !== 0);

@@ -1,6 +1,7 @@
 import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
 import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
 import { coneInterior } from '../linalg/nnls.ts';
+import { type Control, uncontrolled } from '../solver/control.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** A gated group: its gate's direction and vector, on effective inputs (d numbers each). */
@@ -21,9 +22,13 @@ export interface ConeDecomposition {
 /**
  * Turns a gated network into a ReLU network with the same fit on X (n x d): every w becomes u - u' with u, u' in the cone of its gate and
  * ||u|| + ||u'|| as small as possible (Mishkin, Sahiner, Pilanci 2022). That keeps the fit and raises the penalty, often a lot: a start for training, not
- * an optimum. Undefined when the cone of a gate has no interior, so that not every w can be decomposed.
+ * an optimum. Undefined when the cone of a gate has no interior, so that not every w can be decomposed, and when it was stopped.
  */
-export function decomposeGated(X: DenseMatrix, vectors: readonly GatedVector[]): ConeDecomposition | undefined {
+export function decomposeGated(
+  X: DenseMatrix,
+  vectors: readonly GatedVector[],
+  control: Control = uncontrolled,
+): ConeDecomposition | undefined {
   const neurons: ConvexNeuron[] = [];
   let penalty = 0;
   let gatedPenalty = 0;
@@ -37,7 +42,7 @@ export function decomposeGated(X: DenseMatrix, vectors: readonly GatedVector[]):
       for (let k = 0; k < X.cols; k++) s += X.data[r * X.cols + k] * gate[k];
       signs[r] = s >= 0 ? 1 : -1;
     }
-    const parts = splitInCone(X, signs, gate, vector);
+    const parts = splitInCone(X, signs, gate, vector, control);
     if (parts === undefined) return undefined;
     parts.forEach((u, k) => {
       const length = norm2(u);
@@ -58,6 +63,7 @@ function splitInCone(
   signs: Int8Array,
   gate: Float64Array,
   w: Float64Array,
+  control: Control,
 ): [Float64Array, Float64Array] | undefined {
   const { rows: n, cols: d, data } = X;
   const zero = new Float64Array(d);
@@ -101,6 +107,7 @@ function splitInCone(
   const H = new Float64Array(d * d);
   for (let mu = 0.1 * reach; mu > 1e-11 * size; mu *= 0.2) {
     for (let round = 0; round < 50; round++) {
+      if (control.shouldStop()) return undefined;
       const g = new Float64Array(d);
       H.fill(0);
       for (const shift of [zero, w]) {

@@ -70,7 +70,9 @@ function vectorOf(value: unknown, field: string, length: number | undefined): Fl
 function matrixOf(value: unknown, field: string, rows: number | undefined): DenseMatrix {
   if (!Array.isArray(value)) throw new NetworkError(`${field}: must be a list of rows`);
   if (rows !== undefined && value.length !== rows) {
-    throw new NetworkError(`${field}: has ${value.length} rows, but there are ${rows} neurons`);
+    throw new NetworkError(
+      `${field}: has ${value.length} rows, but there are ${rows} neurons; it takes one row for each neuron and one column for each output`,
+    );
   }
   const cols = Array.isArray(value[0]) ? value[0].length : 0;
   const out = denseMatrix(value.length, cols);

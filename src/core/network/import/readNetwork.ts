@@ -1,5 +1,6 @@
 import type { TwoLayerNetwork } from '../network.ts';
 import { networkOfJson } from './jsonNetwork.ts';
+import { NetworkError } from './networkError.ts';
 import { networkOfOnnx } from './onnx.ts';
 import { networkOfSafetensors } from './safetensors.ts';
 
@@ -19,5 +20,10 @@ export function readNetwork(bytes: Uint8Array, name: string): TwoLayerNetwork {
     if (header <= BigInt(bytes.length - 8)) return networkOfSafetensors(bytes);
   }
   if (bytes.find((byte) => byte > 32) === 0x7b) return networkOfJson(new TextDecoder().decode(bytes));
-  return networkOfOnnx(bytes);
+  try {
+    return networkOfOnnx(bytes);
+  } catch (error) {
+    if (!(error instanceof NetworkError) || !error.message.startsWith('not an ONNX model')) throw error;
+    throw new NetworkError('not a network: neither JSON nor safetensors nor ONNX');
+  }
 }
