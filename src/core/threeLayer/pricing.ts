@@ -53,16 +53,83 @@ export function projectedPrice(tuple: Tuple, g: Float64Array, m1: number): Price
 
 /**
  * The price to relative accuracy `tolerance`: max g'u - (sum_j ||u_j||)^2 / 2 over the cone has the same ray and the value price^2 / 2.
- * It stops early once the proven bound is at most `enough`. A barrier method solves it; at barrier weight w the multipliers rho = 1 / (w slack) give the proven bound max_j ||g_j + (C'rho)_j||.
+ * It stops early once the proven bound is at most `enough`, or, when `above` is true, once a feasible direction beats it. A barrier method
+ * solves it on the rows of the cone that matter: those nearest to the projection first, then those that its answer violates.
  */
-export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance: number, enough = 0): Price {
-  const first = projectedPrice(tuple, g, m1);
-  if (first.upper - first.lower <= tolerance * first.upper || first.upper <= Math.max(enough, 1e-11 * norm2(g)))
-    return first;
+export function exactPrice(
+  tuple: Tuple,
+  g: Float64Array,
+  m1: number,
+  tolerance: number,
+  enough = 0,
+  above = false,
+): Price {
+  let best: Price = projectedPrice(tuple, g, m1);
+  const done = (): boolean =>
+    best.upper - best.lower <= tolerance * best.upper ||
+    best.upper <= Math.max(enough, 1e-11 * norm2(g)) ||
+    (above && best.lower > enough);
+  if (done()) return best;
   const { C } = tuple;
   const p = g.length;
+  const distance = new Float64Array(C.rows);
+  for (let row = 0; row < C.rows; row++) {
+    const c = C.data.subarray(row * p, (row + 1) * p);
+    distance[row] = dot(c, best.direction) / (norm2(c) || 1);
+  }
+  const order = Array.from(distance.keys()).sort((x, y) => distance[x] - distance[y]);
+  let rows = order.slice(0, 6 * p);
+  const inSet = new Set(rows);
+  while (!done()) {
+    const found = barrierPrice(tuple, rows, g, m1, tolerance, enough, best);
+    if (found.upper < best.upper) best = { ...best, upper: found.upper };
+    const missed: { row: number; slack: number }[] = [];
+    for (let row = 0; row < C.rows; row++) {
+      if (inSet.has(row)) continue;
+      const slack = dot(C.data.subarray(row * p, (row + 1) * p), found.direction);
+      if (slack < 0) missed.push({ row, slack });
+    }
+    if (missed.length === 0) {
+      if (found.lower > best.lower) best = { ...best, lower: found.lower, direction: found.direction };
+      break;
+    }
+    missed.sort((x, y) => x.slack - y.slack);
+    rows = [...rows, ...missed.slice(0, 4 * p).map(({ row }) => row)];
+    for (const row of rows) inSet.add(row);
+  }
+  return best;
+}
+
+/**
+ * Barrier method for the price over the cone of some rows only. At barrier weight w the multipliers rho = 1 / (w slack) give the bound
+ * max_j ||g_j + (C'rho)_j||, which is proven for the whole cone; `lower` and `direction` are feasible for these rows.
+ */
+function barrierPrice(
+  tuple: Tuple,
+  rows: readonly number[],
+  g: Float64Array,
+  m1: number,
+  tolerance: number,
+  enough: number,
+  first: Price,
+): Price {
+  const p = g.length;
   const d = p / m1;
-  let best: Price = first;
+  const count = rows.length;
+  // rows packed together, with the range of their entries that are not zero
+  const C = new Float64Array(count * p);
+  const from = new Int32Array(count);
+  const to = new Int32Array(count);
+  rows.forEach((row, r) => {
+    const c = tuple.C.data.subarray(row * p, (row + 1) * p);
+    C.set(c, r * p);
+    let begin = 0;
+    while (begin < p && c[begin] === 0) begin++;
+    let end = p;
+    while (end > begin && c[end - 1] === 0) end--;
+    from[r] = begin;
+    to[r] = end;
+  });
   const blockNorm = (u: Float64Array, j: number): number =>
     Math.sqrt(norm2(u.subarray(j * d, (j + 1) * d)) ** 2 + 1e-24);
   const mixedNorm = (u: Float64Array): number => {
@@ -82,18 +149,25 @@ export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance:
   const trial = new Float64Array(p);
   const step = new Float64Array(p);
   const unit = new Float64Array(p);
-  const slackOf = (row: number, point: Float64Array): number => dot(C.data.subarray(row * p, (row + 1) * p), point);
+  const slackOf = (r: number, point: Float64Array): number => {
+    let s = 0;
+    for (let k = from[r]; k < to[r]; k++) s += C[r * p + k] * point[k];
+    return s;
+  };
   const value = (point: Float64Array, weight: number): number => {
     let s = weight * (0.5 * mixedNorm(point) ** 2 - dot(g, point) / size);
-    for (let row = 0; row < C.rows; row++) {
-      const slack = slackOf(row, point);
+    for (let r = 0; r < count; r++) {
+      const slack = slackOf(r, point);
       if (!(slack > 0)) return Number.POSITIVE_INFINITY;
       s -= Math.log(slack);
     }
     return s;
   };
-  for (let weight = C.rows; weight < 1e18; weight *= 20) {
+  let best: Price = { lower: 0, upper: first.upper, direction: Float64Array.from(u) };
+  for (let weight = count; weight < 1e18; weight *= 20) {
     let current = value(u, weight);
+    // differences below the rounding of the value say nothing
+    const rounding = 1e-14 * weight;
     for (let inner = 0; inner < 60; inner++) {
       const total = mixedNorm(u);
       H.fill(0);
@@ -109,13 +183,12 @@ export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance:
         gradient[k] = weight * (total * unit[k] - g[k] / size);
         for (let l = 0; l <= k; l++) H[k * p + l] += weight * unit[k] * unit[l];
       }
-      for (let row = 0; row < C.rows; row++) {
-        const inverse = 1 / slackOf(row, u);
-        for (let k = 0; k < p; k++) {
-          const ck = C.data[row * p + k];
-          if (ck === 0) continue;
-          gradient[k] -= inverse * ck;
-          for (let l = 0; l <= k; l++) H[k * p + l] += inverse * inverse * ck * C.data[row * p + l];
+      for (let r = 0; r < count; r++) {
+        const inverse = 1 / slackOf(r, u);
+        for (let k = from[r]; k < to[r]; k++) {
+          const ck = inverse * C[r * p + k];
+          gradient[k] -= ck;
+          for (let l = from[r]; l <= k; l++) H[k * p + l] += inverse * ck * C[r * p + l];
         }
       }
       factorSpd(H, p);
@@ -127,7 +200,7 @@ export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance:
       for (let length = 1, k = 0; k < 40; k++, length *= 0.5) {
         for (let i = 0; i < p; i++) trial[i] = u[i] + length * step[i];
         const next = value(trial, weight);
-        if (next <= current - 1e-4 * length * decrement) {
+        if (next <= current - 1e-4 * length * decrement + rounding) {
           u.set(trial);
           current = next;
           accepted = true;
@@ -138,9 +211,9 @@ export function exactPrice(tuple: Tuple, g: Float64Array, m1: number, tolerance:
     }
     const lower = Math.max(0, dot(g, u) / mixedNorm(u));
     const bound = Float64Array.from(g);
-    for (let row = 0; row < C.rows; row++) {
-      const rho = size / (weight * slackOf(row, u));
-      for (let k = 0; k < p; k++) bound[k] += rho * C.data[row * p + k];
+    for (let r = 0; r < count; r++) {
+      const rho = size / (weight * slackOf(r, u));
+      for (let k = from[r]; k < to[r]; k++) bound[k] += rho * C[r * p + k];
     }
     const upper = relaxedPrice(bound, m1);
     if (lower > best.lower) best = { ...best, lower, direction: Float64Array.from(u) };

@@ -170,7 +170,7 @@ export function solveThreeLayer(
         unclear.sort((a, b) => b.upper - a.upper);
         for (const { block, g } of unclear) {
           if (stop() || wanted.length >= 8) break;
-          const { lower, upper } = exactPrice(block.tuple, g, m1, 0.05 * prepared.tolerance, violation);
+          const { lower, upper } = exactPrice(block.tuple, g, m1, 0.05 * prepared.tolerance, violation, true);
           known.set(keyOf(block), { g, upper });
           if (lower > violation) wanted.push({ block, price: lower });
         }
