@@ -2,7 +2,7 @@ import { dot, norm2 } from '../linalg/matrix.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
 import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
-import { centreOf, type Tuple } from './tuple.ts';
+import { centreOf, supportOf, type Tuple } from './tuple.ts';
 
 /** A tuple in play with the sign of its output weight and the output it feeds. */
 export interface Block {
@@ -97,10 +97,12 @@ export function solveBlocks(
   let best = Float64Array.from(u);
 
   const timesC = (x: Float64Array, out: Float64Array): void => {
-    blocks.forEach(({ tuple: { C } }, b) => {
+    blocks.forEach(({ tuple }, b) => {
+      const { C } = tuple;
+      const { from, to } = supportOf(tuple);
       for (let r = 0; r < C.rows; r++) {
         let s = 0;
-        for (let k = 0, at = r * p; k < p; k++) s += C.data[at + k] * x[b * p + k];
+        for (let k = from[r], at = r * p, end = to[r]; k < end; k++) s += C.data[at + k] * x[b * p + k];
         out[rowsBefore[b] + r] = s;
       }
     });
@@ -118,14 +120,16 @@ export function solveBlocks(
   const penalty = (): number => norms.reduce((sum, { at }) => sum + norm2(u.subarray(at, at + d)), 0);
   const computeResidual = (): void => {
     for (const { at, z } of norms) for (let k = 0; k < d; k++) residual[at + k] = -z[k];
-    blocks.forEach(({ tuple: { A, C, activeRows }, sign, output }, b) => {
+    blocks.forEach(({ tuple, sign, output }, b) => {
+      const { A, C, activeRows } = tuple;
+      const { from, to } = supportOf(tuple);
       for (let r = 0; r < A.rows; r++) {
         const g = sign * G[activeRows[r] * c + output];
         for (let k = 0; k < p; k++) residual[b * p + k] += g * A.data[r * p + k];
       }
       for (let r = 0; r < C.rows; r++) {
         const weight = lambda[rowsBefore[b] + r];
-        for (let k = 0; k < p; k++) residual[b * p + k] -= weight * C.data[r * p + k];
+        for (let k = from[r], end = to[r]; k < end; k++) residual[b * p + k] -= weight * C.data[r * p + k];
       }
     });
   };
@@ -179,10 +183,12 @@ export function solveBlocks(
         const m00 = 2 * w[0] * w[0] - 1;
         for (let k = 0; k < d; k++) step[at + k] += e[k + 1] + ((2 * w[0] * w[k + 1]) / m00) * e[0];
       }
-      blocks.forEach(({ tuple: { C } }, b) => {
+      blocks.forEach(({ tuple }, b) => {
+        const { C } = tuple;
+        const { from, to } = supportOf(tuple);
         for (let r = 0; r < C.rows; r++) {
           const weight = eLin[rowsBefore[b] + r];
-          for (let k = 0; k < p; k++) step[b * p + k] += weight * C.data[r * p + k];
+          for (let k = from[r], end = to[r]; k < end; k++) step[b * p + k] += weight * C.data[r * p + k];
         }
       });
       solveSpd(H, N, step);
@@ -362,15 +368,16 @@ function assembleBlocks(
   const N = blocks.length * p;
   H.fill(0);
   const local = new Float64Array(p * p);
-  blocks.forEach(({ tuple: { C } }, b) => {
+  blocks.forEach(({ tuple }, b) => {
+    const { C } = tuple;
+    const { from, to } = supportOf(tuple);
     local.fill(0);
     for (let r = 0; r < C.rows; r++) {
       const curve = lambda[rowsBefore[b] + r] / slack[rowsBefore[b] + r];
-      for (let k = 0; k < p; k++) {
-        const ck = C.data[r * p + k];
-        if (ck === 0) continue;
-        const factor = curve * ck;
-        for (let l = 0; l <= k; l++) local[k * p + l] += factor * C.data[r * p + l];
+      const begin = from[r];
+      for (let k = begin, end = to[r]; k < end; k++) {
+        const factor = curve * C.data[r * p + k];
+        for (let l = begin; l <= k; l++) local[k * p + l] += factor * C.data[r * p + l];
       }
     }
     for (let j = 0; j < m1; j++) {

@@ -1,7 +1,7 @@
 import { dot, norm2, type DenseMatrix } from '../linalg/matrix.ts';
 import { ConeProjector } from '../linalg/nnls.ts';
 import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
-import { centreOf, type Tuple } from './tuple.ts';
+import { centreOf, supportOf, type Tuple } from './tuple.ts';
 
 /** Bounds of max { g'u : C u >= 0, sum_j ||u_j|| <= 1 } and a feasible direction attaining `lower`. */
 export interface Price {
@@ -116,20 +116,12 @@ function barrierPrice(
   const p = g.length;
   const d = p / m1;
   const count = rows.length;
-  // rows packed together, with the range of their entries that are not zero
+  // rows packed together
   const C = new Float64Array(count * p);
-  const from = new Int32Array(count);
-  const to = new Int32Array(count);
-  rows.forEach((row, r) => {
-    const c = tuple.C.data.subarray(row * p, (row + 1) * p);
-    C.set(c, r * p);
-    let begin = 0;
-    while (begin < p && c[begin] === 0) begin++;
-    let end = p;
-    while (end > begin && c[end - 1] === 0) end--;
-    from[r] = begin;
-    to[r] = end;
-  });
+  const support = supportOf(tuple);
+  const from = Int32Array.from(rows, (row) => support.from[row]);
+  const to = Int32Array.from(rows, (row) => support.to[row]);
+  rows.forEach((row, r) => C.set(tuple.C.data.subarray(row * p, (row + 1) * p), r * p));
   const blockNorm = (u: Float64Array, j: number): number =>
     Math.sqrt(norm2(u.subarray(j * d, (j + 1) * d)) ** 2 + 1e-24);
   const mixedNorm = (u: Float64Array): number => {

@@ -187,3 +187,26 @@ export function centreOf(tuple: Tuple): Float64Array {
   }
   return centre;
 }
+
+const supports = new WeakMap<Tuple, { readonly from: Int32Array; readonly to: Int32Array }>();
+
+/** Per row of C the range from..to of columns that holds all its entries that are not zero: a first-layer row sees one block only. */
+export function supportOf(tuple: Tuple): { readonly from: Int32Array; readonly to: Int32Array } {
+  let support = supports.get(tuple);
+  if (!support) {
+    const { rows, cols, data } = tuple.C;
+    const from = new Int32Array(rows);
+    const to = new Int32Array(rows);
+    for (let r = 0; r < rows; r++) {
+      let begin = 0;
+      while (begin < cols && data[r * cols + begin] === 0) begin++;
+      let end = cols;
+      while (end > begin && data[r * cols + end - 1] === 0) end--;
+      from[r] = begin;
+      to[r] = end;
+    }
+    support = { from, to };
+    supports.set(tuple, support);
+  }
+  return support;
+}
