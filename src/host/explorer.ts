@@ -5,7 +5,7 @@ import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { showError } from './errors.ts';
-import { panelRoots } from './panel/panelHtml.ts';
+import { pageRoots } from './panel/page.ts';
 import { ResultsPanel } from './panel/resultsPanel.ts';
 import { revealLine } from './revealLine.ts';
 import type { RunStore } from './runs/runStore.ts';
@@ -99,7 +99,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       panelType,
       '',
       { viewColumn: neighbour?.column ?? vscode.ViewColumn.Beside, preserveFocus: true },
-      { enableScripts: true, localResourceRoots: panelRoots(this.context.extensionUri) },
+      { enableScripts: true, localResourceRoots: pageRoots(this.context.extensionUri) },
     );
     return this.adopt(panel, dataset);
   }

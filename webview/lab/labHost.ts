@@ -1,13 +1,6 @@
 import type { FromLab, LabPage, ToLab } from '../../src/shared/lab.ts';
 import { labPages } from '../../src/shared/lab.ts';
-
-interface EditorApi {
-  postMessage(message: unknown): void;
-  getState(): unknown;
-  setState(state: unknown): void;
-}
-
-declare function acquireVsCodeApi(): EditorApi;
+import { connectEditor, type Editor } from '../ui/editor.ts';
 
 /** What the Lab itself remembers across reloads: which file, which page, and what was changed in the forms. */
 export interface LabViewState {
@@ -35,24 +28,8 @@ export function restoreLabState(value: unknown): LabViewState {
   return { version: 1, uri, page: known, forms: kept };
 }
 
-/** The only place of the Lab that talks to the editor. */
-export interface LabHost {
-  send(message: FromLab): void;
-  listen(receive: (message: ToLab) => void): void;
-  restore(): LabViewState;
-  remember(state: LabViewState): void;
-}
+export type LabHost = Editor<FromLab, ToLab, LabViewState>;
 
 export function connectLab(): LabHost {
-  const api = acquireVsCodeApi();
-  return {
-    send: (message) => api.postMessage(message),
-    listen: (receive) =>
-      window.addEventListener('message', (event: MessageEvent<unknown>) => {
-        const { data } = event;
-        if (typeof data === 'object' && data !== null && 'type' in data) receive(data as ToLab);
-      }),
-    restore: () => restoreLabState(api.getState()),
-    remember: (state) => api.setState(state),
-  };
+  return connectEditor(restoreLabState);
 }

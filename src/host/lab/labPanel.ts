@@ -13,13 +13,12 @@ import {
 } from '../../shared/lab.ts';
 import { commandIds } from '../../shared/manifest.ts';
 import { showError } from '../errors.ts';
-import { panelRoots } from '../panel/panelHtml.ts';
+import { pageHtml, pageRoots } from '../panel/page.ts';
 import { revealLine } from '../revealLine.ts';
 import { saveBeside } from '../saveFile.ts';
 import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
-import { labHtml } from './labHtml.ts';
 import type { LabRecords, LabStore } from './labStore.ts';
 
 /** The Lab of one data file: a page, a worker of its own (training in the results panel goes on beside it), and the last results. */
@@ -48,7 +47,7 @@ export class LabPanel {
   ) {
     panel.title = vscode.l10n.t('Lab: {0}', this.name);
     panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
-    panel.webview.options = { enableScripts: true, localResourceRoots: panelRoots(extensionUri) };
+    panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
     this.client = new WorkerClient(
       workerFile,
       runFolder,
@@ -66,7 +65,7 @@ export class LabPanel {
       }),
       panel.onDidDispose(() => this.dispose()),
     );
-    panel.webview.html = labHtml(panel.webview, extensionUri);
+    panel.webview.html = pageHtml(panel.webview, extensionUri, 'lab');
   }
 
   get name(): string {

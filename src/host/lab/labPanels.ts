@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { labType } from '../../shared/manifest.ts';
 import type { Explorer } from '../explorer.ts';
-import { panelRoots } from '../panel/panelHtml.ts';
+import { pageRoots } from '../panel/page.ts';
 import { LabPanel } from './labPanel.ts';
 import { LabStore } from './labStore.ts';
 
@@ -32,7 +32,7 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
       labType,
       '',
       { viewColumn: vscode.ViewColumn.Beside },
-      { enableScripts: true, localResourceRoots: panelRoots(this.context.extensionUri) },
+      { enableScripts: true, localResourceRoots: pageRoots(this.context.extensionUri) },
     );
     return this.adopt(panel, uri);
   }

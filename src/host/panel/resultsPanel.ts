@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { fromPanelSchema, type FromPanel, type PanelSnapshot, type ToPanel } from '../../shared/protocol.ts';
 import type { RunStore } from '../runs/runStore.ts';
 import type { Dataset } from '../train/dataset.ts';
-import { panelHtml, panelRoots } from './panelHtml.ts';
+import { pageHtml, pageRoots } from './page.ts';
 
 /** What a panel asks of the rest of the extension. */
 export type PanelActions = (message: Exclude<FromPanel, { type: 'ready' }>, panel: ResultsPanel) => Promise<void>;
@@ -32,7 +32,7 @@ export class ResultsPanel {
   ) {
     panel.title = `Convex: ${dataset.name}`;
     panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
-    panel.webview.options = { enableScripts: true, localResourceRoots: panelRoots(extensionUri) };
+    panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
     this.subscriptions.push(
       dataset.use(),
       dataset.onDidChange(() => this.sendSnapshot()),
@@ -45,7 +45,7 @@ export class ResultsPanel {
       }),
       panel.onDidDispose(() => this.dispose()),
     );
-    panel.webview.html = panelHtml(panel.webview, extensionUri);
+    panel.webview.html = pageHtml(panel.webview, extensionUri, 'webview');
   }
 
   get visible(): boolean {
