@@ -3,11 +3,13 @@ import { type ActivePart, NewtonSystem } from './newtonSystem.ts';
 import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
 
 /** Factor of the penalty parameter from one outer iteration to the next. */
-const growth = 3;
+const growth = 4;
 /** A warm start may take longer steps from the beginning; its last sigma would be too long for another beta. */
 const warmGrowth = 10;
 /** Newton steps that one outer iteration may take before sigma is judged too large. */
 const innerLimit = 50;
+/** Residual of a Newton system solved iteratively, over its right-hand side: smaller ones take more products, larger ones more steps. */
+const stepAccuracy = 1e-2;
 /** sigma never exceeds this multiple of its start: beyond it rounding outweighs what a longer step gains. */
 const largestGrowth = 1e12;
 
@@ -169,7 +171,7 @@ export function solveNewton(program: GatedProgram, start: EngineState, work: Int
         const noise = Math.max(1e-12, Math.min(1e-2, 1e-2 * residual));
         side.curvatureFactor(L, noise);
         const part = activePart();
-        const accuracy = { relative: 1e-3, consistent: side.movesFit };
+        const accuracy = { relative: stepAccuracy, consistent: side.movesFit };
         if (!system.solve(part, L, gradient, accuracy, step)) {
           return finish(run.shouldStop() ? 'stopped' : 'numerical-error');
         }

@@ -13,7 +13,14 @@ import { gatedNetwork } from './gatedNetwork.ts';
 import { type ChosenGates, gatesOf } from './gates.ts';
 import { solveNewton } from './newton.ts';
 import { solvePrimalDual } from './primalDual.ts';
-import { type EngineResult, type EngineState, type GatedProgram, gatedProgram, untilInterrupted } from './program.ts';
+import {
+  type EngineResult,
+  type EngineRun,
+  type EngineState,
+  type GatedProgram,
+  gatedProgram,
+  untilInterrupted,
+} from './program.ts';
 import { solveWorkingSet, usesWorkingSet } from './workingSet.ts';
 
 /** What a later solve of the same data continues from. */
@@ -37,6 +44,8 @@ interface GatedWarmStart {
 /** Newton steps are expensive and few; a problem that needs this many has gone wrong. */
 const newtonStepLimit = 500;
 const firstOrderLimit = 200_000;
+/** Proximal gradient steps before the first Newton step of a solve from scratch: far from the optimum they find the region at less cost. */
+const startingSteps = 40;
 /** Iterations of the first-order method after Newton has stalled. */
 const fallbackLimit = 10_000;
 /** Seconds after a stop that the check of the point reached may still take; the bound is what has been judged by then. */
@@ -188,7 +197,7 @@ function runEngine(
   gateSet: GateSet,
   betaMax: number,
 ): EngineResult {
-  const { datafit, gates: P, beta } = program;
+  const { datafit, beta } = program;
   const zero = zeroState(program);
   // sums in another order give another last digit: betaMax as reported must count as betaMax
   if (beta >= betaMax * (1 - 1e-12)) {
@@ -212,14 +221,7 @@ function runEngine(
   const firstOrder = (from: EngineState, maxIterations: number): EngineResult =>
     (datafit.smooth ? solveAccelerated : solvePrimalDual)(program, from, { ...run, maxIterations });
   if (options.engine === 'first-order') return firstOrder(start, firstOrderLimit);
-  const newton = usesWorkingSet(program)
-    ? solveWorkingSet(program, start, run)
-    : solveNewton(
-        program,
-        start,
-        Int32Array.from({ length: P }, (_, k) => k),
-        run,
-      );
+  const newton = newtonFrom(start, program, run);
   if (newton.status === 'optimal' || newton.status === 'stopped') return newton;
   // so ill-conditioned that Newton steps stall: the first-order method goes on from there, slowly but without linear systems
   const after = firstOrder(newton, fallbackLimit);
@@ -229,6 +231,17 @@ function runEngine(
     iterations: newton.iterations + after.iterations,
     method: `${newton.method}, then ${after.method}`,
   };
+}
+
+function newtonFrom(start: EngineState, program: GatedProgram, run: EngineRun): EngineResult {
+  if (usesWorkingSet(program)) return solveWorkingSet(program, start, run);
+  const all = Int32Array.from({ length: program.gates }, (_, k) => k);
+  if (start.isWarm || !program.datafit.smooth) return solveNewton(program, start, all, run);
+  const near = solveAccelerated(program, start, { ...run, maxIterations: startingSteps, report: () => undefined });
+  if (near.status !== 'iteration-limit') return near;
+  // still far away: the long first proximal steps of a warm start would not pay
+  const newton = solveNewton(program, { ...near, isWarm: false }, all, run);
+  return { ...newton, method: `${newton.method} after ${startingSteps} proximal gradient steps` };
 }
 
 /** The zero network is optimal exactly when the dual point of the zero fit is feasible: from this beta on. */
