@@ -17,9 +17,11 @@ import { type BenchData, sampleClasses, sampleData, syntheticData } from './data
 import { benchProblem } from './problems.ts';
 import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
 
-/** CPU seconds that a peer's longest run may take, about. */
-const patience = 12;
-const targets = [1e-2, 1e-3, 1e-4, 1e-6];
+/** CPU seconds that the longest run of a peer, and each of our first-order method, may take, about. */
+const patience = Number(process.env.PEER_SECONDS ?? 12);
+/** CPU seconds that an interior-point peer may take. */
+const longPatience = 50 * patience;
+const targets = [1e-3, 1e-4, 1e-6];
 
 const python = process.env.PYTHON ?? 'python3';
 
@@ -28,18 +30,24 @@ interface PeerAnswer {
   readonly points: readonly { readonly cpu: number; readonly label: string; readonly weights: unknown }[];
 }
 
-function peerImports(module: string): boolean {
-  return spawnSync(python, ['-c', `import ${module}`]).status === 0;
+/** Names of the peers at hand. */
+function availablePeers(): Set<string> {
+  const answer = spawnSync(python, [path.resolve('test/bench/peers/runPeer.py')], { encoding: 'utf8' });
+  const names = new Set(answer.status === 0 ? answer.stdout.trim().split(' ') : []);
+  if (spawnSync('Rscript', ['-e', 'library(ECOSolveR); library(Matrix); library(jsonlite)']).status === 0) {
+    names.add('ecos');
+  }
+  return names;
 }
 
-function runPeer(task: Record<string, unknown>): PeerAnswer | undefined {
+function runPeer(task: Record<string, unknown>, limit = 6 * patience): PeerAnswer | undefined {
   const folder = mkdtempSync(path.join(tmpdir(), 'peer-'));
   try {
     const [input, output] = [path.join(folder, 'task.json'), path.join(folder, 'answer.json')];
     writeFileSync(input, JSON.stringify(task));
-    const script = path.resolve('test/bench/peers/runPeer.py');
-    spawnSync(python, [script, input, output], {
-      timeout: 1000 * 6 * patience,
+    const [program, script] = task.peer === 'ecos' ? ['Rscript', 'runEcos.R'] : [python, 'runPeer.py'];
+    spawnSync(program, [path.resolve('test/bench/peers', script), input, output], {
+      timeout: 1000 * limit,
       stdio: ['ignore', 'ignore', 'ignore'],
     });
     return existsSync(output) ? (JSON.parse(readFileSync(output, 'utf8')) as PeerAnswer) : undefined;
@@ -61,7 +69,11 @@ function timeTo(points: readonly { readonly cpu: number; readonly excess: number
   return Math.min(Infinity, ...points.filter((p) => p.excess <= excess).map((p) => p.cpu));
 }
 
-function ownTimes(problem: Problem, kernels: Kernels): { readonly times: number[]; readonly best: Solution } {
+/** CPU seconds of a cold solve to each target gap, proven by the certificate; of our first-order method as well for the gated model. */
+function ownTimes(
+  problem: Problem,
+  kernels: Kernels,
+): { readonly times: number[]; readonly twin: number[]; readonly best: Solution } {
   solve(problem, { kernels, certifySeconds: 0 }, cpuLimit(2));
   const times = targets.map((tolerance) => {
     const { value, cpu } = measured(() =>
@@ -69,7 +81,16 @@ function ownTimes(problem: Problem, kernels: Kernels): { readonly times: number[
     );
     return value.relativeGap <= tolerance ? cpu : Infinity;
   });
-  return { times, best: solve({ ...problem, tolerance: 1e-9 }, { kernels, certifySeconds: 0 }, cpuLimit(60)) };
+  let reached = problem.model === 'gated-relu';
+  const twin = targets.map((tolerance) => {
+    if (!reached) return Infinity;
+    const { value, cpu } = measured(() =>
+      solve({ ...problem, tolerance }, { kernels, engine: 'first-order' }, cpuLimit(patience)),
+    );
+    reached = value.relativeGap <= tolerance;
+    return reached ? cpu : Infinity;
+  });
+  return { times, twin, best: solve({ ...problem, tolerance: 1e-9 }, { kernels, certifySeconds: 0 }, cpuLimit(60)) };
 }
 
 /**
@@ -97,7 +118,7 @@ function benchGatedPeer(): void {
     for (const lambda of lambdas) {
       const beta = lambda * X.rows * c;
       const problem = { ...benchProblem({ data, gates, model: 'gated-relu', bias: 'none' }, beta), outputs: c };
-      const { times, best } = ownTimes(problem, kernels);
+      const { times, twin, best } = ownTimes(problem, kernels);
       const points: { cpu: number; excess: number }[] = [];
       let peak = 0;
       for (const dtype of ['float32', 'float64']) {
@@ -125,7 +146,7 @@ function benchGatedPeer(): void {
         lambda.toExponential(0),
         best.groups.length.toString(),
         best.relativeGap.toExponential(0),
-        ...targets.map((_, k) => `${seconds(times[k])} / ${seconds(peer[k])}`),
+        ...targets.map((_, k) => `${seconds(times[k])} / ${seconds(twin[k])} / ${seconds(peer[k])}`),
         `${(peak / 2 ** 20).toFixed(0)} MiB`,
       ]);
     }
@@ -136,7 +157,7 @@ function benchGatedPeer(): void {
       'lambda',
       'active',
       'truth',
-      ...targets.map((t) => `ours / scnn to ${t.toExponential(0)}`),
+      ...targets.map((t) => `ours / first order / scnn to ${t.toExponential(0)}`),
       'its memory',
     ],
     rows,
@@ -165,15 +186,17 @@ function gatedObjective(
   return certifyGated({ X, patterns, datafit, beta, penalty: problem.outputPenalty, blocks }).objective;
 }
 
-/** The cone program: scnn's augmented Lagrangian and an interior-point method through cvxpy. */
-function benchConePeers(withScnn: boolean, withCvxpy: boolean): void {
+/** The cone program: scnn's augmented Lagrangian, and interior-point methods. */
+function benchConePeers(peers: ReadonlySet<string>): void {
   const kernels = createKernels();
   const rows: string[][] = [];
+  const methods = ['cvxpy', 'ecos', 'cvxopt'].filter((name) => peers.has(name));
   const cases: [BenchData, number, number][] = [
     [syntheticData(100, 5), 40, 1e-3],
     [sampleData('iris', 100), 30, 1e-3],
     [sampleData('diabetes', 200), 40, 1e-3],
     [sampleData('breast_cancer', 200), 30, 1e-3],
+    [sampleData('airfoil', 1000), 200, 1e-3],
     [syntheticData(1000, 10), 200, 1e-3],
   ];
   for (const [data, count, lambda] of cases) {
@@ -186,19 +209,21 @@ function benchConePeers(withScnn: boolean, withCvxpy: boolean): void {
     const excesses = (answer: PeerAnswer | undefined, objective: (weights: never) => number) =>
       (answer?.points ?? []).map((p) => ({ cpu: p.cpu, excess: objective(p.weights as never) / best.objective - 1 }));
     const al =
-      withScnn && X.rows < 500
+      peers.has('scnn') && X.rows < 500
         ? excesses(runPeer({ ...task, peer: 'scnn-relu', dtype: 'float64' }), reluObjective(problem))
         : [];
-    const ip = withCvxpy
-      ? excesses(runPeer({ ...task, peer: 'cvxpy', solver: 'CLARABEL' }), coneObjective(problem))
-      : [];
+    const interior = methods.map((peer) => {
+      const answer = runPeer({ ...task, peer, solver: 'CLARABEL' }, longPatience);
+      const [point] = excesses(answer, coneObjective(problem));
+      if (answer === undefined || point === undefined) return `> ${longPatience} s (wall)`;
+      return `${seconds(point.cpu)}, ${point.excess.toExponential(0)}, ${(answer.peakBytes / 2 ** 20).toFixed(0)} MiB`;
+    });
     rows.push([
       `${data.name} ${X.rows} x ${X.cols}, ${gates.rows}`,
       best.groups.length.toString(),
       best.relativeGap.toExponential(0),
       ...targets.map((t, k) => `${seconds(times[k])} / ${seconds(timeTo(al, t))}`),
-      ip.length === 0 ? '-' : seconds(ip[0].cpu),
-      ip.length === 0 ? '-' : ip[0].excess.toExponential(0),
+      ...interior,
     ]);
   }
   table(
@@ -207,13 +232,18 @@ function benchConePeers(withScnn: boolean, withCvxpy: boolean): void {
       'neurons',
       'truth',
       ...targets.map((t) => `ours / scnn to ${t.toExponential(0)}`),
-      'Clarabel',
-      'its excess',
+      ...methods.map((name) => `${interiorPointNames[name]}: CPU, excess, memory`),
     ],
     rows,
   );
   kernels.dispose();
 }
+
+const interiorPointNames: Readonly<Record<string, string>> = {
+  cvxpy: 'Clarabel by cvxpy',
+  ecos: 'ECOS',
+  cvxopt: 'CVXOPT',
+};
 
 function reluObjective(problem: Problem): (weights: { readonly W1: number[][]; readonly W2: number[][] }) => number {
   return ({ W1, W2 }) => {
@@ -243,9 +273,11 @@ function coneObjective(problem: Problem): (weights: { readonly v: number[][]; re
 }
 
 export function benchPeers(): void {
-  const [scnn, cvxpy] = [peerImports('scnn.optimize'), peerImports('cvxpy')];
-  if (!scnn) console.log(`${python} has no scnn: see test/bench/peers/README.md (PYTHON names another interpreter).`);
-  if (!cvxpy) console.log(`${python} has no cvxpy.`);
-  if (scnn) benchGatedPeer();
-  if (scnn || cvxpy) benchConePeers(scnn, cvxpy);
+  const peers = availablePeers();
+  const missing = ['scnn', 'cvxpy', 'ecos', 'cvxopt'].filter((name) => !peers.has(name));
+  if (missing.length > 0) {
+    console.log(`Not found: ${missing.join(', ')}; test/bench/peers/README.md says how to add them.\n`);
+  }
+  if (peers.has('scnn')) benchGatedPeer();
+  if (peers.size > 0) benchConePeers(peers);
 }

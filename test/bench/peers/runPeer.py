@@ -1,22 +1,25 @@
 """Runs a peer on one problem and reports the points it reaches and the CPU seconds they took.
 
 usage: runPeer.py TASK.json ANSWER.json
+       runPeer.py              prints the peers that this interpreter has
 
-TASK: {"peer": "scnn-gated" | "scnn-relu" | "cvxpy", "X": n rows, "y": n rows of c, "gates": P rows of d, "beta": number,
+TASK: {"peer": "scnn-gated" | "scnn-relu" | "cvxpy" | "cvxopt", "X": n rows, "y": n rows of c, "gates": P rows of d, "beta": number,
        "seconds": CPU seconds to spend, "dtype": "float32" | "float64", "solver": name of the cvxpy solver}
 ANSWER: {"peakBytes": number, "points": [{"cpu": seconds, "label": text, "weights": ...}]}
   scnn-gated: weights is c x P x d, the blocks of the gated program
   scnn-relu:  weights is {"W1": m x d, "W2": c x m}, the network
-  cvxpy:      weights is {"v": P x d, "w": P x d}, the blocks of either sign
+  cvxpy, cvxopt: weights is {"v": P x d, "w": P x d}, the blocks of either sign
 
 Objectives are not reported: the caller computes them.
 """
 
+import importlib.util
 import json
 import os
 import resource
 import sys
 import time
+from unittest.mock import MagicMock
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -24,7 +27,15 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402  (after the thread settings)
 
 
+def load_scnn():
+    # It imports cvxpy for solvers that are not run here.
+    if importlib.util.find_spec("cvxpy") is None:
+        sys.modules["cvxpy"] = MagicMock()
+    import scnn.optimize  # noqa: F401
+
+
 def scnn(task, relu):
+    load_scnn()
     import torch
     from scnn.metrics import Metrics
     from scnn.models import ConvexGatedReLU, ConvexReLU
@@ -99,12 +110,67 @@ def cvxpy(task):
     yield {"cpu": cpu, "label": program.status, "weights": weights}
 
 
+def cvxopt(task):
+    """The same program as min 1/2 x'Qx + q'x over cones, handed to the interior-point solver of CVXOPT without a modelling layer."""
+    from cvxopt import matrix, solvers, spmatrix
+
+    X, y = np.asarray(task["X"]), np.asarray(task["y"])[:, 0]
+    D = (X @ np.asarray(task["gates"]).T >= 0).astype(float)
+    (n, d), P = X.shape, D.shape[1]
+    begin = time.process_time()
+    fit = np.hstack([D[:, i : i + 1] * X for i in range(P)])
+    F = np.hstack([fit, -fit])
+    groups = 2 * P
+    size = groups * d
+    Q = np.zeros((size + groups, size + groups))
+    Q[:size, :size] = F.T @ F
+    q = np.concatenate([-F.T @ y, np.full(groups, task["beta"])])
+    signs = np.hstack([2 * D - 1, 2 * D - 1])
+    values = [-(signs[:, g : g + 1] * X).ravel() for g in range(groups)]
+    rows = [np.repeat(g * n + np.arange(n), d) for g in range(groups)]
+    columns = [np.tile(g * d + np.arange(d), n) for g in range(groups)]
+    for g in range(groups):
+        values.append(np.full(d + 1, -1.0))
+        rows.append(groups * n + g * (d + 1) + np.arange(d + 1))
+        columns.append(np.concatenate([[size + g], g * d + np.arange(d)]))
+    height = groups * (n + d + 1)
+    G = spmatrix(
+        *(matrix(np.concatenate(x)) for x in (values, rows, columns)), size=(height, size + groups)
+    )
+    dims = {"l": groups * n, "q": [d + 1] * groups, "s": []}
+    solvers.options.update(show_progress=False, reltol=1e-7, abstol=1e-9, feastol=1e-8)
+    answer = solvers.coneqp(matrix(Q), matrix(q), G, matrix(0.0, (height, 1)), dims)
+    cpu = time.process_time() - begin
+    u = np.asarray(answer["x"])[:size, 0].reshape(groups, d)
+    yield {"cpu": cpu, "label": answer["status"], "weights": {"v": u[:P].tolist(), "w": u[P:].tolist()}}
+
+
+def available():
+    names = []
+    for name in ("cvxpy", "cvxopt"):
+        if importlib.util.find_spec(name) is not None:
+            names.append(name)
+    try:
+        load_scnn()
+        names.append("scnn")
+    except ImportError:
+        pass
+    return names
+
+
 def main():
+    if len(sys.argv) == 1:
+        print(" ".join(available()))
+        return
     with open(sys.argv[1]) as file:
         task = json.load(file)
     peer = task["peer"]
     points = []
-    for point in cvxpy(task) if peer == "cvxpy" else scnn(task, peer == "scnn-relu"):
+    if peer in ("cvxpy", "cvxopt"):
+        run = (cvxpy if peer == "cvxpy" else cvxopt)(task)
+    else:
+        run = scnn(task, peer == "scnn-relu")
+    for point in run:
         points.append(point)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         # Written anew after each point, so that a run that is cut off leaves what it had.
