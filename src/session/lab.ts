@@ -131,7 +131,7 @@ export function createLabOn(name: string, read: LabReader, deps: SessionDeps): L
         );
       }
       case 'geometry': {
-        const outcome = labGeometry(rows, request.settings, deps.kernels, spoken, say);
+        const outcome = labGeometry(rows, request.settings, spoken, say);
         return finish<'geometry'>(
           { page: 'geometry', settings: request.settings, result: outcome.result },
           outcome.verdicts,

@@ -1,17 +1,28 @@
-import type { Kernels } from '../core/kernels/kernels.ts';
-import { type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { planarHull, spatialHull } from '../core/flow/convexHull.ts';
+import { directionGrid, outputAxes, rectified, rowBasis } from '../core/flow/rectifiedSet.ts';
+import { type DenseMatrix, norm2 } from '../core/linalg/matrix.ts';
 import type { Control } from '../core/solver/control.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
-import type { CircleGeometry, GeometryResult, OutputGeometry, TouchingNeuron } from '../shared/labFlow.ts';
+import type {
+  CircleGeometry,
+  FlowCertificateRecord,
+  GeometryResult,
+  OutputGeometry,
+  SphereGeometry,
+  TouchingNeuron,
+} from '../shared/labFlow.ts';
 import { type LabRows, withOnes } from './labData.ts';
-import { refuseTooManyMarginRows } from './labFlow.ts';
+import { planeOf, refuseTooManyMarginRows } from './labFlow.ts';
+import { flowRun } from './labFlowRun.ts';
 import { marginRecord, marginVerdict } from './labMargin.ts';
 import { LabRefusal } from './labRefusal.ts';
 
 const curvePoints = 721;
-const sphereRings = 36;
-/** A neuron within this distance of the supporting plane is on it. */
+/** A neuron within this distance of the supporting plane is on it; one that flow has brought there by a finite margin, within the second. */
 const touching = 1e-3;
+const nearlyTouching = 1e-2;
+/** Neurons of the flow with less of the norm are left out. */
+const shownShare = 1e-3;
 
 export interface GeometryOutcome {
   readonly result: GeometryResult;
@@ -19,166 +30,155 @@ export interface GeometryOutcome {
   readonly cancelled: boolean;
 }
 
-/** (Xu)_+ */
-function rectified(X: DenseMatrix, u: ArrayLike<number>): Float64Array {
-  return Float64Array.from({ length: X.rows }, (_, i) => {
-    let s = 0;
-    for (let k = 0; k < X.cols; k++) s += X.data[i * X.cols + k] * u[k];
-    return Math.max(0, s);
-  });
-}
-
-function constraint(lambda: ArrayLike<number>, point: ArrayLike<number>): number {
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let s = 0;
-  for (let i = 0; i < point.length; i++) s += lambda[i] * point[i];
+  for (let i = 0; i < b.length; i++) s += a[i] * b[i];
   return s;
 }
 
-/** Corners of the convex hull of points in the plane, counter-clockwise (Andrew's monotone chain). */
-export function convexHull(points: readonly (readonly [number, number])[]): [number, number][] {
-  const sorted = [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const turn = (o: readonly [number, number], a: readonly [number, number], b: readonly [number, number]): number =>
-    (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
-  const chain = (list: readonly (readonly [number, number])[]): [number, number][] => {
-    const out: [number, number][] = [];
-    for (const point of list) {
-      while (out.length >= 2 && turn(out[out.length - 2], out[out.length - 1], point) <= 0) out.pop();
-      out.push([point[0], point[1]]);
-    }
-    out.pop();
-    return out;
-  };
-  return sorted.length < 3 ? sorted.map(([x, y]) => [x, y]) : [...chain(sorted), ...chain(sorted.reverse())];
-}
-
-/** Orthonormal basis of the span of the rows, at most three vectors. */
-function rowBasis(X: DenseMatrix): Float64Array[] {
-  const basis: Float64Array[] = [];
-  for (let i = 0; i < X.rows && basis.length < 3; i++) {
-    const v = rowOf(X, i).slice();
-    const before = norm2(v);
-    for (let pass = 0; pass < 2; pass++) {
-      for (const q of basis) {
-        let s = 0;
-        for (let k = 0; k < v.length; k++) s += q[k] * v[k];
-        for (let k = 0; k < v.length; k++) v[k] -= s * q[k];
-      }
-    }
-    const size = norm2(v);
-    if (size > 1e-9 * before) basis.push(v.map((value) => value / size));
-  }
-  return basis;
-}
-
-/** Unit directions in the span of a basis: a circle (2) or rings on the sphere (3). */
-function directions(basis: readonly Float64Array[], d: number): Float64Array[] {
-  const combine = (weights: readonly number[]): Float64Array => {
-    const u = new Float64Array(d);
-    basis.forEach((q, b) => q.forEach((value, k) => (u[k] += (weights[b] ?? 0) * value)));
-    return u;
-  };
-  if (basis.length <= 2) {
-    return Array.from({ length: curvePoints }, (_, i) => {
-      const t = (2 * Math.PI * i) / (curvePoints - 1);
-      return combine([Math.cos(t), Math.sin(t)]);
-    });
-  }
-  const out: Float64Array[] = [];
-  for (let r = 0; r <= sphereRings; r++) {
-    const latitude = -Math.PI / 2 + (Math.PI * r) / sphereRings;
-    for (let c = 0; c <= 2 * sphereRings; c++) {
-      const longitude = (Math.PI * c) / sphereRings;
-      out.push(
-        combine([
-          Math.cos(latitude) * Math.cos(longitude),
-          Math.cos(latitude) * Math.sin(longitude),
-          Math.sin(latitude),
-        ]),
-      );
-    }
-  }
-  return out;
+/** A neuron with its place in the space of outputs. */
+interface PlacedNeuron {
+  readonly neuron: TouchingNeuron;
+  readonly point: Float64Array;
 }
 
 export function labGeometry(
   rows: LabRows,
   settings: LabSettings['geometry'],
-  _kernels: Kernels | undefined,
   control: Control,
   say: (message: string, fraction: number | null, cell?: string) => void,
 ): GeometryOutcome {
   const X = settings.bias ? withOnes(rows.X) : rows.X;
   const names = settings.bias ? [...rows.names, 'bias'] : rows.names;
   refuseTooManyMarginRows(X.rows);
-  const byRows = X.rows === 2 || X.rows === 3;
-  if (!byRows && X.cols !== 2) {
-    throw new LabRefusal(
-      `there is a picture for two inputs or for two or three rows; here are ${X.cols} inputs${settings.bias ? ' (the bias is one)' : ''} and ${X.rows} rows`,
-      {
-        label:
-          settings.bias && rows.names.length === 1
-            ? 'Keep the bias'
-            : `Use ${rows.names.slice(0, 2).join(' and ')} without a bias`,
-        settings: { features: rows.data.features.slice(0, 2), bias: false },
-      },
-    );
-  }
+  refuseManyDimensions(X, rows, settings);
   say('Max-margin program', null);
   const margin = marginRecord(X, rows.y, settings.seed, control);
-  const { lambda } = margin;
-  const total = margin.neurons.reduce((s, { u }) => s + norm2(Float64Array.from(u)), 0);
-  const neurons: TouchingNeuron[] = margin.neurons.map(({ u, sign }) => {
-    const size = norm2(Float64Array.from(u));
-    const direction = u.map((value) => value / size);
+  const lambda = Float64Array.from(margin.lambda);
+  const place = (of: TouchingNeuron['of'], u: ArrayLike<number>, sign: number, share: number): PlacedNeuron => {
+    const size = norm2(Float64Array.from(u)) || 1;
+    const direction = Array.from(u, (value) => value / size);
     const point = rectified(X, direction);
-    return {
-      of: 'optimal',
-      sign,
-      share: size / total,
-      angle: X.cols === 2 ? Math.atan2(u[1], u[0]) : null,
-      point: byRows ? Array.from(point) : [],
-      constraint: Math.abs(constraint(lambda, point)),
-    };
-  });
-  let circle: CircleGeometry | null = null;
-  if (X.cols === 2) {
-    const kinks = Array.from({ length: X.rows }, (_, i) => Math.atan2(X.data[2 * i + 1], X.data[2 * i]))
-      .flatMap((angle) => [angle - Math.PI / 2, angle + Math.PI / 2])
-      .map((angle) => Math.atan2(Math.sin(angle), Math.cos(angle)));
-    const own = neurons.flatMap((neuron) => (neuron.angle === null ? [] : [neuron.angle]));
-    const grid = Array.from({ length: curvePoints }, (_, i) => -Math.PI + (2 * Math.PI * i) / (curvePoints - 1));
-    const angle = [...grid, ...kinks, ...own].sort((a, b) => a - b);
-    circle = {
-      angle,
-      value: angle.map((t) => constraint(lambda, rectified(X, [Math.cos(t), Math.sin(t)]))),
-      axes: [names[0], names[1]],
-      neurons,
-    };
+    const constraint = Math.abs(dot(lambda, point));
+    return { neuron: { of, sign, share, direction: X.cols <= 3 ? direction : [], constraint }, point };
+  };
+  const total = margin.neurons.reduce((s, { u }) => s + norm2(Float64Array.from(u)), 0);
+  const placed = margin.neurons.map(({ u, sign }) => place('optimal', u, sign, norm2(Float64Array.from(u)) / total));
+  let flow: FlowCertificateRecord | null = null;
+  if (margin.value !== null && !control.shouldStop()) {
+    say('Gradient flow', null, `Max-margin program: ${margin.status}`);
+    const { neurons, initScale, steps, seed } = settings;
+    const plane = planeOf(X, rows.y, names, margin);
+    const { record } = flowRun(X, rows.y, { neurons, initScale }, { seed, steps, plane }, control);
+    flow = record.certificate;
+    const sizes = record.a.map((a, j) => Math.abs(a) * norm2(Float64Array.from(record.w[j])));
+    const sum = sizes.reduce((s, size) => s + size, 0);
+    record.a.forEach((a, j) => {
+      if (sizes[j] > shownShare * sum) placed.push(place('flow', record.w[j], Math.sign(a), sizes[j] / sum));
+    });
   }
-  let output: OutputGeometry | null = null;
-  if (byRows) {
-    const points = directions(rowBasis(X), X.cols).map((u) => rectified(X, u));
-    const hull =
-      X.rows === 2 ? convexHull([[0, 0] as const, ...points.map((point) => [point[0], point[1]] as const)]).flat() : [];
-    output = {
-      rows: Array.from({ length: X.rows }, (_, i) => i),
-      boundary: points.flatMap((point) => Array.from(point)),
-      hull,
-      lambda,
-      neurons,
-    };
-  }
+  const output = outputGeometry(X, lambda, placed, rows.data.lines);
+  const circle = X.cols === 2 ? circleGeometry(X, lambda, placed, [names[0], names[1]]) : null;
+  const sphere = X.cols === 3 ? sphereGeometry(X, lambda, [names[0], names[1], names[2]]) : null;
+  const neurons = placed.map(({ neuron }) => neuron);
   return {
-    result: { margin, dimension: byRows && X.rows === 3 ? 3 : 2, output, circle },
-    verdicts: [planeVerdict(neurons), marginVerdict(margin)],
+    result: { margin, output, circle, sphere, neurons, flow },
+    verdicts: [
+      planeVerdict(neurons),
+      supportVerdict(X, lambda, placed),
+      ...(flow === null ? [] : [flowVerdict(neurons, flow)]),
+      marginVerdict(margin),
+    ],
     cancelled: control.shouldStop(),
   };
+}
+
+function refuseManyDimensions(X: DenseMatrix, rows: LabRows, settings: LabSettings['geometry']): void {
+  if (X.cols <= 3 || X.rows <= 3) return;
+  throw new LabRefusal(
+    `there is a picture for two or three inputs, or for two or three rows; here are ${X.cols} inputs${settings.bias ? ' (the bias is one)' : ''} and ${X.rows} rows`,
+    {
+      label: `Use ${rows.names.slice(0, 2).join(' and ')} without a bias`,
+      settings: { features: rows.data.features.slice(0, 2), bias: false },
+    },
+  );
+}
+
+/** The set where rows are axes; with more than three rows its projection on three directions of that space. */
+function outputGeometry(
+  X: DenseMatrix,
+  lambda: Float64Array,
+  placed: readonly PlacedNeuron[],
+  lines: readonly number[],
+): OutputGeometry {
+  const { columns, directions } = directionGrid(rowBasis(X, 3), X.cols);
+  const points = directions.map((u) => rectified(X, u));
+  const exact = X.rows <= 3;
+  const axes = exact ? [] : outputAxes(points, lambda);
+  // A set that fills fewer dimensions is drawn in the first of them.
+  const project = (point: ArrayLike<number>): number[] =>
+    exact
+      ? [...Array.from(point), ...new Array<number>(Math.max(0, 2 - X.rows)).fill(0)]
+      : [...new Array<number>(3 - axes.length).fill(0), ...axes.map((axis) => dot(axis, point))];
+  const dimension = exact && X.rows <= 2 ? 2 : 3;
+  const boundary = points.flatMap(project);
+  const neurons = placed.map(({ point }) => project(point));
+  const all = [...new Array<number>(dimension).fill(0), ...boundary, ...neurons.flat()];
+  let corners: number[];
+  let faces: number[] = [];
+  if (dimension === 2) {
+    const pairs = Array.from({ length: all.length / 2 }, (_, i) => [all[2 * i], all[2 * i + 1]] as const);
+    corners = planarHull(pairs).flat();
+  } else {
+    faces = spatialHull(all).flat();
+    const used = [...new Set(faces)];
+    const index = new Map(used.map((corner, i) => [corner, i]));
+    corners = used.flatMap((corner) => all.slice(3 * corner, 3 * corner + 3));
+    faces = faces.map((corner) => index.get(corner)!);
+  }
+  const byLine = [0, 1, 2].map((i) => (i < X.rows ? `output at line ${lines[i]}` : ''));
+  return {
+    dimension,
+    axes: exact ? byLine.slice(0, dimension) : ['widest direction', 'next widest', 'along the dual variable'],
+    exact,
+    columns,
+    boundary,
+    corners,
+    faces,
+    normal: project(lambda),
+    neurons,
+  };
+}
+
+function circleGeometry(
+  X: DenseMatrix,
+  lambda: Float64Array,
+  placed: readonly PlacedNeuron[],
+  axes: readonly [string, string],
+): CircleGeometry {
+  const kinks = Array.from({ length: X.rows }, (_, i) => Math.atan2(X.data[2 * i + 1], X.data[2 * i]))
+    .flatMap((angle) => [angle - Math.PI / 2, angle + Math.PI / 2])
+    .map((angle) => Math.atan2(Math.sin(angle), Math.cos(angle)));
+  const own = placed.map(({ neuron }) => Math.atan2(neuron.direction[1], neuron.direction[0]));
+  const grid = Array.from({ length: curvePoints }, (_, i) => -Math.PI + (2 * Math.PI * i) / (curvePoints - 1));
+  const angle = [...grid, ...kinks, ...own].sort((a, b) => a - b);
+  return { angle, value: angle.map((t) => dot(lambda, rectified(X, [Math.cos(t), Math.sin(t)]))), axes };
+}
+
+function sphereGeometry(X: DenseMatrix, lambda: Float64Array, axes: readonly [string, string, string]): SphereGeometry {
+  const unit = [0, 1, 2].map((k) => Float64Array.from({ length: 3 }, (_, i) => (i === k ? 1 : 0)));
+  const { columns, directions } = directionGrid(unit, 3);
+  return { columns, value: directions.map((u) => dot(lambda, rectified(X, u))), axes };
 }
 
 function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
   const optimal = neurons.filter((neuron) => neuron.of === 'optimal');
   const worst = optimal.length === 0 ? null : Math.max(...optimal.map((neuron) => Math.abs(neuron.constraint - 1)));
   const agrees = worst !== null && worst <= touching;
+  const subject =
+    optimal.length === 1
+      ? 'The neuron of the max-margin network is'
+      : `The ${optimal.length} neurons of the max-margin network are`;
   return {
     id: 'extreme-points',
     title: 'Every neuron sits at an extreme point that the dual variable supports',
@@ -189,6 +189,42 @@ function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
     sentence:
       worst === null
         ? 'There is no separating network, so there are no neurons to look at.'
-        : `The ${optimal.length} neurons of the max-margin network are within ${worst.toExponential(1)} of the plane on which the dual constraint is 1.`,
+        : `${subject} within ${worst.toExponential(1)} of the plane on which the dual constraint is 1.`,
+  };
+}
+
+/** The planes support the set where no point is beyond them; looked at on a grid of directions, the program's bound is the proof. */
+function supportVerdict(X: DenseMatrix, lambda: Float64Array, placed: readonly PlacedNeuron[]): LabVerdict {
+  const { directions } = directionGrid(rowBasis(X, 3), X.cols);
+  const points = [...directions.map((u) => rectified(X, u)), ...placed.map(({ point }) => point)];
+  const largest = points.reduce((most, point) => Math.max(most, Math.abs(dot(lambda, point))), 0);
+  const found = placed.length > 0;
+  return {
+    id: 'supporting-plane',
+    title: 'The planes support the rectified ellipsoid',
+    quantity: 'largest dual constraint on a grid of directions',
+    value: found ? largest : null,
+    tolerance: [null, 1 + 1e-6],
+    verdict: !found ? 'not tested' : largest <= 1 + 1e-6 ? 'agrees' : 'disagrees',
+    sentence: found
+      ? `On ${points.length} directions the dual constraint is at most ${largest.toPrecision(7)}: nothing of the set is beyond the planes at 1 and −1.`
+      : 'There is no separating network, so there is no plane that neurons could touch.',
+  };
+}
+
+function flowVerdict(neurons: readonly TouchingNeuron[], flow: FlowCertificateRecord): LabVerdict {
+  const mine = neurons.filter((neuron) => neuron.of === 'flow');
+  const worst = mine.length === 0 ? null : Math.max(...mine.map((neuron) => Math.abs(neuron.constraint - 1)));
+  const tested = worst !== null && flow.verdict === 'global';
+  return {
+    id: 'flow-extreme-points',
+    title: 'Gradient flow ends at the same extreme points',
+    quantity: 'largest distance of a neuron of the flow from the supporting plane',
+    value: worst,
+    tolerance: [0, nearlyTouching],
+    verdict: !tested ? 'not tested' : worst <= nearlyTouching ? 'agrees' : 'disagrees',
+    sentence: tested
+      ? `The flow ended at a global optimum, and its ${mine.length} neurons of weight are within ${worst.toExponential(1)} of the plane.`
+      : `The flow did not end at a certified global optimum, so its neurons need not touch the plane. ${flow.sentence}`,
   };
 }

@@ -74,6 +74,10 @@ export const labSettingsSchemas = {
     ...data,
     /** The two or three features that are looked at; empty: as many as there are, or the first two. */
     features: v.pipe(v.array(name), v.maxLength(3)),
+    /** Of the network that gradient flow trains for comparison. */
+    neurons: count(1, 10_000),
+    initScale: between(1e-8, 10),
+    steps: count(10, 10_000_000),
   }),
 };
 
@@ -109,7 +113,7 @@ export const defaultLabSettings: LabSettings = {
   },
   contrast: { ...defaultData, maxRows: 150, testFraction: 0.3, width: 1024, steps: 1000, rate: 0.5, beta: 0.05 },
   flow: { ...defaultData, maxRows: 40, bias: false, neurons: 20, seeds: 3, initScale: 1e-3, steps: 200_000 },
-  geometry: { ...defaultData, maxRows: 12, bias: false, features: [] },
+  geometry: { ...defaultData, maxRows: 12, bias: false, features: [], neurons: 20, initScale: 1e-3, steps: 60_000 },
 };
 
 /** One prediction: a number, the interval in which it agrees, and a sentence. */

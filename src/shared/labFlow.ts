@@ -70,28 +70,36 @@ export interface FlowResult {
   readonly optimal: readonly { readonly x: number; readonly y: number; readonly sign: number }[];
 }
 
-/** The rectified ellipsoid {(Xu)_+ : ||u|| <= 1} and where networks touch it. */
+/** The rectified ellipsoid {(Xu)_+ : ||u|| <= 1}, its convex hull, the supporting planes of the dual variable, and the neurons. */
 export interface GeometryResult {
-  /**
-   * rows: three or fewer rows, drawn in the space of outputs; directions: two or three inputs, drawn as the dual constraint over
-   * all directions u.
-   */
-  readonly margin: MarginRecord | null;
-  readonly dimension: 2 | 3;
+  readonly margin: MarginRecord;
+  /** In the space of outputs: two rows in the plane, three rows or up to three inputs in space. */
   readonly output: OutputGeometry | null;
+  /** Over all directions u: two inputs. */
   readonly circle: CircleGeometry | null;
+  /** Over all directions u: three inputs. */
+  readonly sphere: SphereGeometry | null;
+  readonly neurons: readonly TouchingNeuron[];
+  /** Where the run of gradient flow whose neurons are shown ended. */
+  readonly flow: FlowCertificateRecord | null;
 }
 
-/** Two or three rows: the set itself. */
 export interface OutputGeometry {
-  /** Per axis the row (from 0). */
-  readonly rows: readonly number[];
-  /** Points (Xu)_+ of a closed curve (2 rows) or of a grid on the sphere (3 rows); `dimension` numbers each. */
+  readonly dimension: 2 | 3;
+  /** What the coordinates are. */
+  readonly axes: readonly string[];
+  /** False: more than three rows, seen along three directions of the space of outputs, the last one lambda. */
+  readonly exact: boolean;
+  /** Points (Xu)_+ with `dimension` coordinates each: a closed curve (columns 0) or rings of a sphere of directions. */
+  readonly columns: number;
   readonly boundary: readonly number[];
-  /** Corners of the convex hull in order (2 rows). */
-  readonly hull: readonly number[];
-  readonly lambda: readonly number[];
-  readonly neurons: readonly TouchingNeuron[];
+  /** Convex hull of those points, the origin and the neurons: corners (in the plane in order), and triangles of them (in space). */
+  readonly corners: readonly number[];
+  readonly faces: readonly number[];
+  /** lambda in these coordinates: the supporting planes are normal'z = 1 and -1. */
+  readonly normal: readonly number[];
+  /** (X w / ||w||)_+ of every neuron in these coordinates, in the order of `GeometryResult.neurons`. */
+  readonly neurons: readonly (readonly number[])[];
 }
 
 /** Two inputs: lambda'(Xu)_+ over the circle of directions. */
@@ -99,7 +107,13 @@ export interface CircleGeometry {
   readonly angle: readonly number[];
   readonly value: readonly number[];
   readonly axes: readonly [string, string];
-  readonly neurons: readonly TouchingNeuron[];
+}
+
+/** Three inputs: lambda'(Xu)_+ over rings of the sphere of directions, from the negative third axis to the positive. */
+export interface SphereGeometry {
+  readonly columns: number;
+  readonly value: readonly number[];
+  readonly axes: readonly [string, string, string];
 }
 
 export interface TouchingNeuron {
@@ -107,10 +121,8 @@ export interface TouchingNeuron {
   readonly of: 'optimal' | 'flow';
   readonly sign: number;
   readonly share: number;
-  /** Angle of its input weights; two inputs only. */
-  readonly angle: number | null;
-  /** (X w/||w||)_+; rows of the output geometry only. */
-  readonly point: readonly number[];
-  /** |lambda'(X w/||w||)_+|: 1 on the supporting plane. */
+  /** Input weights scaled to length 1; up to three inputs only. */
+  readonly direction: readonly number[];
+  /** |lambda'(X w/||w||)_+|: 1 on a supporting plane. */
   readonly constraint: number;
 }

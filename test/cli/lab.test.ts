@@ -147,13 +147,15 @@ test('geometry: neurons on the supporting plane for every analytic case of two i
     const { X, y, expected } = caseOf(id);
     const { status, stderr, record } = run(['geometry', problem(X, y!)]);
     assert.equal(status, 0, stderr);
-    const { margin, circle } = record.result as unknown as {
+    const { margin, circle, neurons } = record.result as unknown as {
       readonly margin: { readonly value: number };
-      readonly circle: { readonly value: number[]; readonly neurons: { readonly constraint: number }[] };
+      readonly circle: { readonly value: number[] };
+      readonly neurons: { readonly of: string; readonly constraint: number }[];
     };
     near(margin.value, expected.optimal_value, 1e-6, id);
     assert.ok(circle.value.every((value) => Math.abs(value) <= 1 + 1e-6));
-    for (const { constraint } of circle.neurons) near(constraint, 1, 1e-3, `${id} neuron`);
+    for (const { constraint } of neurons.filter(({ of }) => of === 'optimal')) near(constraint, 1, 1e-3, id);
+    assert.ok(neurons.some(({ of }) => of === 'flow'));
     assert.equal(record.verdicts.find((verdict) => verdict.id === 'extreme-points')!.verdict, 'agrees');
   }
 });

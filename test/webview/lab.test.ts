@@ -99,7 +99,12 @@ describe('Lab', () => {
       sweep: { widths: [16, 64, 256], steps: 60, rateSteps: 20 },
       contrast: { width: 128, steps: 100 },
       flow: { neurons: 6, seeds: 2, steps: 2000, maxRows: 20 },
-      geometry: { features: ['petal_length_cm', 'petal_width_cm'], maxRows: 12, neurons: 6, steps: 2000 },
+      geometry: {
+        features: ['petal_length_cm', 'petal_width_cm', 'sepal_width_cm'],
+        maxRows: 12,
+        neurons: 6,
+        steps: 2000,
+      },
     });
     tiny = await results(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), {
       all: { testFraction: 0, bias: false, standardize: false },
@@ -268,7 +273,7 @@ describe('Lab', () => {
     await lab.page.waitForTimeout(80);
     assert.ok(lab.sent.some((message) => message.type === 'stop'));
     await lab.post(snapshot(typical));
-    assert.ok((await lab.page.locator('#announcer').innerText()).startsWith('Finished.'));
+    await lab.page.locator('#announcer', { hasText: /^Finished\./ }).waitFor({ state: 'attached', timeout: 10_000 });
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });
@@ -342,6 +347,67 @@ describe('Lab', () => {
     assert.equal(await button.count(), 0);
     assert.deepEqual(lab.faults, []);
     await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });
+    await lab.close();
+  });
+
+  it('turns the picture in space with mouse and keys, walks through its neurons, hides layers and saves it', async () => {
+    const lab = await open('light');
+    await lab.post(snapshot(typical));
+    await lab.page.getByRole('tab', { name: titles.geometry }).click();
+    const scene = lab.page.locator('.scene').first();
+    const canvas = scene.locator('canvas');
+    const picture = (): Promise<string> => canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
+    const changed = async (before: string): Promise<string> => {
+      let now = await picture();
+      for (let i = 0; i < 20 && now === before; i++) {
+        await lab.page.waitForTimeout(30);
+        now = await picture();
+      }
+      assert.notEqual(now, before);
+      return now;
+    };
+    await lab.page.waitForTimeout(100);
+    const start = await picture();
+    await scene.focus();
+    await lab.page.keyboard.press('ArrowRight');
+    let now = await changed(start);
+    await lab.page.keyboard.press('+');
+    now = await changed(now);
+    const box = (await canvas.boundingBox())!;
+    await lab.page.mouse.move(box.x + 100, box.y + 100);
+    await lab.page.mouse.down();
+    await lab.page.mouse.move(box.x + 160, box.y + 130);
+    await lab.page.mouse.up();
+    now = await changed(now);
+    await lab.page.keyboard.press('Home');
+    await lab.page.mouse.move(0, 0);
+    await lab.page.waitForTimeout(60);
+    assert.equal(await picture(), start, 'Home is where it started');
+    await lab.page.keyboard.press('PageDown');
+    const card = lab.page.locator('.card', { has: scene }).first();
+    assert.match(
+      await card.locator('.readout').innerText(),
+      /largest margin: (positive|negative), .*dual constraint 1/,
+    );
+    now = await picture();
+    await card.getByRole('checkbox', { name: 'convex hull' }).click();
+    await changed(now);
+    await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
+    await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
+    await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
+    await lab.page.getByRole('menuitem', { name: 'Data (CSV)' }).click();
+    await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
+    await lab.page.getByRole('menuitem', { name: 'Picture (PNG)' }).click();
+    await lab.page.waitForTimeout(80);
+    const saved = lab.sent.flatMap((message) => (message.type === 'saveFile' ? [message] : []));
+    assert.deepEqual(
+      saved.map(({ name }) => name),
+      ['geometry-space.svg', 'geometry-space.csv', 'geometry-space.png'],
+    );
+    assert.ok(saved[0].content.startsWith('<svg') && (saved[0].content.match(/<path/g) ?? []).length > 1000);
+    assert.match(saved[1].content, /^what,widest direction,next widest,along the dual variable,note\r\n"?neurons/);
+    assert.ok(Buffer.from(saved[2].content, 'base64').subarray(1, 4).toString() === 'PNG');
+    assert.deepEqual(lab.faults, []);
     await lab.close();
   });
 

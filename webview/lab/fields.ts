@@ -40,6 +40,12 @@ const test: Field = {
   label: 'Held out',
   hint: 'Share of the rows kept for testing.',
 };
+const flowSteps: Field = {
+  key: 'steps',
+  kind: 'integer',
+  label: 'Steps',
+  hint: 'At most this many steps of the flow.',
+};
 const scale: Field = {
   key: 'initScale',
   kind: 'number',
@@ -85,8 +91,13 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     { key: 'beta', kind: 'number', label: 'β / β max', hint: 'Regularisation of the convex program.' },
     test,
   ],
-  flow: [neurons, seeds, scale, steps],
-  geometry: [{ key: 'features', kind: 'names', label: 'Features', hint: 'Two feature columns; empty: all.' }],
+  flow: [neurons, seeds, scale, flowSteps],
+  geometry: [
+    { key: 'features', kind: 'names', label: 'Features', hint: 'Two or three feature columns; empty: all.' },
+    neurons,
+    scale,
+    flowSteps,
+  ],
 };
 
 export const dataFields: readonly Field[] = [

@@ -45,7 +45,7 @@ const pages: readonly { readonly id: LabPage; readonly title: string; readonly q
     id: 'geometry',
     title: 'Geometry',
     question:
-      'Where the neurons of the largest margin sit: extreme points of the rectified ellipsoid. Two inputs, or two or three rows.',
+      'Where the neurons of the largest margin sit: extreme points of the rectified ellipsoid. Two or three inputs, or two or three rows.',
   },
 ];
 

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import type { FileSource } from '../../../src/core/data/source.ts';
 import { createLab } from '../../../src/session/lab.ts';
 import { LabRefusal } from '../../../src/session/labRefusal.ts';
-import { convexHull } from '../../../src/session/labGeometry.ts';
 import { nodeSessionDeps } from '../../../src/session/platform.node.ts';
 import { TrainStopped } from '../../../src/session/session.ts';
 import {
@@ -160,30 +159,59 @@ describe('Lab tasks', () => {
     assert.match(record.verdicts.find((v) => v.id === 'max-margin')!.sentence, /No two-layer ReLU network separates/);
   });
 
-  it('geometry: neurons touch the supporting plane, in both pictures', async () => {
+  const verdictOf = (record: LabRecordOf<'geometry'>, id: string): string =>
+    record.verdicts.find((verdict) => verdict.id === id)!.verdict;
+
+  it('geometry: neurons touch the supporting plane, over the circle and in the space of outputs', async () => {
     const record = await run(sampleSource('xor_2d.csv'), 'geometry', { maxRows: 12, bias: false });
-    const { circle } = record.result;
+    const { circle, neurons, output } = record.result;
     assert.ok(circle!.value.every((value) => Math.abs(value) <= 1 + 1e-9));
-    assert.ok(circle!.neurons.length >= 2 && circle!.neurons.every((neuron) => Math.abs(neuron.constraint - 1) < 1e-3));
-    assert.equal(record.verdicts[0].verdict, 'agrees');
+    const optimal = neurons.filter(({ of }) => of === 'optimal');
+    assert.ok(optimal.length >= 2 && optimal.every((neuron) => Math.abs(neuron.constraint - 1) < 1e-3));
+    for (const id of ['extreme-points', 'supporting-plane']) assert.equal(verdictOf(record, id), 'agrees');
+    // Twelve rows seen along three directions: the last coordinate times |lambda| is the dual constraint.
+    assert.deepEqual([output!.dimension, output!.exact, output!.columns], [3, false, 0]);
+    neurons.forEach((neuron, i) => {
+      const value = output!.neurons[i].reduce((s, x, k) => s + x * output!.normal[k], 0);
+      assert.ok(Math.abs(Math.abs(value) - neuron.constraint) < 1e-9);
+    });
     const rows = await run(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), 'geometry', { standardize: false });
-    assert.deepEqual(rows.result.output!.lambda.length, 2);
-    assert.ok(rows.result.output!.hull.length >= 6);
-    assert.deepEqual(
-      convexHull([
-        [0, 0],
-        [1, 0],
-        [0.5, 0.2],
-        [1, 1],
-        [0, 1],
-      ]),
-      [
-        [0, 0],
-        [1, 0],
-        [1, 1],
-        [0, 1],
-      ],
-    );
+    assert.deepEqual([rows.result.output!.dimension, rows.result.output!.exact], [2, true]);
+    assert.ok(rows.result.output!.corners.length >= 6);
+    assert.deepEqual(rows.result.output!.axes, ['output at line 2', 'output at line 3']);
+    // Orthogonal rows, one per class: the flow is promised the same extreme points.
+    assert.equal(verdictOf(rows, 'flow-extreme-points'), 'agrees');
+    assert.ok(rows.result.neurons.some(({ of }) => of === 'flow'));
+  });
+
+  it('geometry: three rows and three inputs in space, the hull closed and within the planes', async () => {
+    const record = await run(memorySource('x,z,w,target\n2,1,0.3,a\n1,2,-0.2,a\n-1,-1,0.4,b\n'), 'geometry', {
+      standardize: false,
+    });
+    const { output, sphere, margin } = record.result;
+    assert.deepEqual([output!.dimension, output!.exact], [3, true]);
+    margin.lambda.forEach((value, i) => assert.ok(Math.abs(value - output!.normal[i]) < 1e-12));
+    const corners = output!.corners.length / 3;
+    assert.equal(output!.faces.length / 3, 2 * corners - 4);
+    let largest = 0;
+    for (let i = 0; i < corners; i++) {
+      const point = output!.corners.slice(3 * i, 3 * i + 3);
+      assert.ok(point.every((x) => x >= 0));
+      largest = Math.max(largest, Math.abs(point.reduce((s, x, k) => s + x * output!.normal[k], 0)));
+    }
+    // Supported: reached by a neuron, exceeded by nothing.
+    assert.ok(Math.abs(largest - 1) < 1e-6, String(largest));
+    assert.ok(sphere!.value.every((value) => Math.abs(value) <= 1 + 1e-6));
+    assert.equal(sphere!.value.length % sphere!.columns, 0);
+    for (const id of ['extreme-points', 'supporting-plane']) assert.equal(verdictOf(record, id), 'agrees');
+    const many = await run(iris(), 'geometry', {
+      ...setosa,
+      maxRows: 20,
+      features: ['petal_length_cm', 'petal_width_cm', 'sepal_width_cm'],
+    });
+    assert.deepEqual([many.result.output!.exact, many.result.output!.dimension], [false, 3]);
+    assert.ok(many.result.sphere !== null && many.result.output!.faces.length > 0);
+    assert.equal(verdictOf(many, 'extreme-points'), 'agrees');
   });
 
   it('refuses what cannot be done, and says what can', async () => {

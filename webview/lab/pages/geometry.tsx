@@ -7,36 +7,41 @@ import type { ChartSpec, SeriesSpec } from '../../charts/spec.ts';
 import { formatNumber, formatPercent } from '../../ui/format.ts';
 import { PagedTable } from '../../ui/pagedTable.tsx';
 import { Num, Section } from '../../ui/pieces.tsx';
+import type { Scene } from '../scene/sceneModel.ts';
+import { SceneView } from '../scene/sceneView.tsx';
+import { networkNames, neuronWords, outputScene, sphereScene } from './geometryScenes.ts';
 
 type Geometry = LabRecordOf<'geometry'>;
-const names = { optimal: 'largest margin', flow: 'gradient flow' } as const;
+type Result = Geometry['result'];
 
 /** Neurons as points; those of the optimum and of a run apart. */
 function neuronSeries(
   neurons: readonly TouchingNeuron[],
-  place: (neuron: TouchingNeuron) => readonly [number, number],
+  place: (index: number) => readonly [number, number],
 ): SeriesSpec[] {
   return (['optimal', 'flow'] as const).flatMap((of) => {
-    const mine = neurons.filter((neuron) => neuron.of === of);
+    const mine = neurons.map((_, i) => i).filter((i) => neurons[i].of === of);
     if (mine.length === 0) return [];
     return [
       {
         id: of,
-        label: `neurons: ${names[of]}`,
+        label: `neurons: ${networkNames[of]}`,
         kind: 'points',
         mark: of === 'optimal' ? 'diamond' : 'triangle',
-        x: mine.map((neuron) => place(neuron)[0]),
-        y: mine.map((neuron) => place(neuron)[1]),
+        x: mine.map((i) => place(i)[0]),
+        y: mine.map((i) => place(i)[1]),
         tone: of === 'optimal' ? 1 : 2,
-        describe: (i) => `${mine[i].sign > 0 ? 'positive' : 'negative'}, ${formatPercent(mine[i].share)} of the norm`,
+        describe: (i) => neuronWords(neurons[mine[i]]),
       } satisfies SeriesSpec,
     ];
   });
 }
 
+const degrees = (angle: number): number => (180 / Math.PI) * angle;
+const angleOf = ({ direction }: TouchingNeuron): number => degrees(Math.atan2(direction[1], direction[0]));
+
 /** Two inputs: the dual constraint over the circle of directions. */
-export function circleChart(circle: CircleGeometry): ChartSpec {
-  const degrees = (angle: number): number => (180 / Math.PI) * angle;
+export function circleChart(circle: CircleGeometry, neurons: readonly TouchingNeuron[]): ChartSpec {
   return {
     id: 'geometry-circle',
     title: 'Dual constraint over all directions',
@@ -53,7 +58,7 @@ export function circleChart(circle: CircleGeometry): ChartSpec {
         y: circle.value,
         tone: 0,
       },
-      ...neuronSeries(circle.neurons, (neuron) => [degrees(neuron.angle ?? 0), neuron.sign * neuron.constraint]),
+      ...neuronSeries(neurons, (i) => [angleOf(neurons[i]), neurons[i].sign * neurons[i].constraint]),
     ],
     guides: [
       { axis: 'y', value: 1, label: 'supporting plane', tone: 'foreground' },
@@ -62,20 +67,13 @@ export function circleChart(circle: CircleGeometry): ChartSpec {
   };
 }
 
-/** The curve t -> points of the set, in the coordinates of two rows. */
-export function outputChart(
-  output: OutputGeometry,
-  lines: readonly number[],
-  first: number,
-  second: number,
-): ChartSpec {
-  const n = output.rows.length;
-  const column = (at: number): number[] => output.boundary.filter((_, i) => i % n === at);
-  const planar = n === 2;
-  const hullX = output.hull.filter((_, i) => i % 2 === 0);
-  const hullY = output.hull.filter((_, i) => i % 2 === 1);
-  const x = column(first);
-  const y = column(second);
+/** Two rows: the set in the plane. */
+export function outputChart(output: OutputGeometry, neurons: readonly TouchingNeuron[]): ChartSpec {
+  const column = (list: readonly number[], k: number): number[] => list.filter((_, i) => i % 2 === k);
+  const hullX = column(output.corners, 0);
+  const hullY = column(output.corners, 1);
+  const x = column(output.boundary, 0);
+  const y = column(output.boundary, 1);
   // Counter-clockwise from the leftmost corner: the lower chain to the rightmost one, then the upper chain back.
   const turn = hullX.lastIndexOf(Math.max(...hullX));
   const chain = (id: string, from: number, to: number): SeriesSpec => ({
@@ -89,69 +87,73 @@ export function outputChart(
     tone: 'foreground',
     width: 1.2,
   });
-  const edges = planar ? [chain('hull-lower', 0, turn + 1), chain('hull-upper', turn, hullX.length + 1)] : [];
-  const [a, b] = [output.lambda[first], output.lambda[second]];
-  const top = 1.08 * Math.max(...x, 1e-12);
-  const right = 1.08 * Math.max(...y, 1e-12);
-  const planes: SeriesSpec[] = !planar
-    ? []
-    : [1, -1].flatMap((level) => {
-        const points = [
-          ...(b !== 0 ? [0, top].map((px) => [px, (level - a * px) / b] as const) : []),
-          ...(a !== 0 ? [0, right].map((py) => [(level - b * py) / a, py] as const) : []),
-        ].filter(([px, py]) => px >= -1e-9 && px <= top * (1 + 1e-9) && py >= -1e-9 && py <= right * (1 + 1e-9));
-        if (points.length < 2) return [];
-        points.sort((p, q) => p[0] - q[0]);
-        const ends = [points[0], points[points.length - 1]];
-        return [
-          {
-            id: `plane-${level}`,
-            label: `supporting plane at ${level}`,
-            kind: 'line',
-            x: ends.map(([px]) => px),
-            y: ends.map(([, py]) => py),
-            tone: 4,
-          } satisfies SeriesSpec,
-        ];
-      });
+  const [a, b] = output.normal;
+  const right = 1.08 * Math.max(...x, 1e-12);
+  const top = 1.08 * Math.max(...y, 1e-12);
+  const planes = [1, -1].flatMap((level): SeriesSpec[] => {
+    const points = [
+      ...(b !== 0 ? [0, right].map((px) => [px, (level - a * px) / b] as const) : []),
+      ...(a !== 0 ? [0, top].map((py) => [(level - b * py) / a, py] as const) : []),
+    ].filter(([px, py]) => px >= -1e-9 && px <= right * (1 + 1e-9) && py >= -1e-9 && py <= top * (1 + 1e-9));
+    if (points.length < 2) return [];
+    points.sort((p, q) => p[0] - q[0]);
+    const ends = [points[0], points[points.length - 1]];
+    return [
+      {
+        id: `plane-${level}`,
+        label: `supporting plane at ${level}`,
+        kind: 'line',
+        x: ends.map(([px]) => px),
+        y: ends.map(([, py]) => py),
+        tone: 4,
+      },
+    ];
+  });
   return {
-    id: `geometry-outputs-${first}-${second}`,
+    id: 'geometry-outputs',
     title: 'Rectified ellipsoid in the space of outputs',
-    summary: `All (Xu)₊ with ‖u‖ = 1${planar ? ', its convex hull with the origin, and the plane on which the dual variable is 1' : ', seen along one of the three rows'}. Neurons sit where the plane touches.`,
-    x: { label: `output at line ${lines[output.rows[first]]}`, min: -0.03 * top, max: top },
-    y: { label: `output at line ${lines[output.rows[second]]}`, min: -0.03 * right, max: right },
+    summary:
+      'All (Xu)₊ with ‖u‖ = 1, its convex hull with the origin, and the planes on which the dual variable is 1 or −1. Neurons sit where a plane touches.',
+    x: { label: output.axes[0], min: -0.03 * right, max: right },
+    y: { label: output.axes[1], min: -0.03 * top, max: top },
     height: 360,
     series: [
       { id: 'boundary', label: 'rectified ellipsoid', kind: 'points', x, y, tone: 0 },
-      ...edges,
+      chain('hull-lower', 0, turn + 1),
+      chain('hull-upper', turn, hullX.length + 1),
       ...planes,
-      ...neuronSeries(output.neurons, (neuron) => [neuron.point[first], neuron.point[second]]),
+      ...neuronSeries(neurons, (i) => [output.neurons[i][0], output.neurons[i][1]]),
     ],
   };
 }
 
+function chartsOf({ circle, output, margin, neurons }: Result): ChartSpec[] {
+  return [
+    ...(output?.dimension === 2 ? [outputChart(output, neurons)] : []),
+    ...(circle && margin.value !== null ? [circleChart(circle, neurons)] : []),
+  ];
+}
+
+function scenesOf(result: Result): Scene[] {
+  const { output, sphere, margin } = result;
+  return [
+    ...(output?.dimension === 3 ? [outputScene(output, result)] : []),
+    ...(sphere && margin.value !== null ? [sphereScene(sphere, result)] : []),
+  ];
+}
+
 export function GeometryPage({ record }: { readonly record: Geometry }): VNode {
-  const { output, circle, margin } = record.result;
-  const neurons = output?.neurons ?? circle?.neurons ?? [];
-  const { lines } = record.data;
-  const charts = useMemo(
-    () => [
-      ...(circle && margin?.value !== null ? [circleChart(circle)] : []),
-      ...(output
-        ? (output.rows.length === 2
-            ? [[0, 1]]
-            : [
-                [0, 1],
-                [0, 2],
-                [1, 2],
-              ]
-          ).map(([a, b]) => outputChart(output, lines, a, b))
-        : []),
-    ],
-    [record],
-  );
+  const { result } = record;
+  const { neurons, margin } = result;
+  const charts = useMemo(() => chartsOf(result), [result]);
+  const scenes = useMemo(() => scenesOf(result), [result]);
   return (
     <div class="grid">
+      {scenes.map((scene) => (
+        <div class="card" key={`${scene.id} ${record.createdAt}`}>
+          <SceneView scene={scene} />
+        </div>
+      ))}
       {charts.map((spec) => (
         <div class="card" key={spec.id}>
           <Chart spec={spec} />
@@ -162,7 +164,7 @@ export function GeometryPage({ record }: { readonly record: Geometry }): VNode {
         hint="The dual constraint of a neuron is 1 exactly where it touches the supporting plane."
       >
         {neurons.length === 0 ? (
-          <p>There are none: {margin?.reason ?? 'nothing was found'}.</p>
+          <p>There are none: {margin.reason}.</p>
         ) : (
           <PagedTable
             caption="Neurons"
@@ -170,15 +172,18 @@ export function GeometryPage({ record }: { readonly record: Geometry }): VNode {
             rows={neurons}
             rowKey={(_, i) => i}
             columns={[
-              { id: 'of', title: 'Network', cell: (neuron) => names[neuron.of] },
+              { id: 'of', title: 'Network', cell: (neuron) => networkNames[neuron.of] },
               { id: 'sign', title: 'Sign', cell: (neuron) => (neuron.sign > 0 ? '+' : '−') },
               { id: 'share', title: 'Share of norm', numeric: true, cell: (neuron) => formatPercent(neuron.share) },
-              {
-                id: 'angle',
-                title: 'Angle',
-                numeric: true,
-                cell: (neuron) => (neuron.angle === null ? '–' : `${formatNumber((180 / Math.PI) * neuron.angle, 4)}°`),
-              },
+              ...(neurons[0].direction.length > 0
+                ? [
+                    {
+                      id: 'direction',
+                      title: 'Direction',
+                      cell: (neuron: TouchingNeuron) => neuron.direction.map((x) => formatNumber(x, 3)).join(', '),
+                    },
+                  ]
+                : []),
               {
                 id: 'constraint',
                 title: 'Dual constraint',
