@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
 import type { Control, SolverProgress } from '../core/solver/control.ts';
-import { exportRun } from '../session/exportRun.ts';
+import type { Decomposition } from '../session/decompose.ts';
+import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -13,6 +14,7 @@ import { runInBackground } from './background.ts';
 import { countOption, parseOptions } from './options.ts';
 import { checkOutputPath, writeOutput } from './output.ts';
 import { progressWriter } from './progressLine.ts';
+import { number, plural } from './reportText.ts';
 import { describeRun } from './trainReport.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
@@ -22,17 +24,20 @@ interface TrainInput {
   readonly threads: number | undefined;
   /** The training problem is wanted as well. */
   readonly problem: boolean;
+  /** So is the ReLU network of a gated one. */
+  readonly decompose: boolean;
 }
 
 interface TrainOutput {
   /** Null when it was stopped before there was a solution. */
   readonly run: RunRecord | null;
   readonly problem?: string;
+  readonly decomposition?: Decomposition;
 }
 
 /** The part that runs in the worker: data file and settings in, run record out. */
 export async function trainTask(
-  { file, settings, threads, problem }: TrainInput,
+  { file, settings, threads, problem, decompose }: TrainInput,
   control: Control,
 ): Promise<TrainOutput> {
   let last: SolverProgress = { iteration: 0, seconds: 0, objective: NaN, dualBound: NaN, active: 0, phase: '' };
@@ -50,7 +55,11 @@ export async function trainTask(
       },
       { shouldStop: () => control.shouldStop(), now: () => control.now() },
     );
-    return { run, ...(problem ? { problem: await session.exportProblem() } : {}) };
+    return {
+      run,
+      ...(problem ? { problem: await session.exportProblem() } : {}),
+      ...(decompose ? { decomposition: await session.decompose(run, control) } : {}),
+    };
   } catch (error) {
     if (error instanceof TrainStopped) return { run: null };
     if (error instanceof DataError) throw new UsageError(error.message);
@@ -104,6 +113,7 @@ const options = {
   network: { type: 'string' },
   pytorch: { type: 'string' },
   problem: { type: 'string' },
+  decompose: { type: 'string' },
 } as const;
 
 type Values = ReturnType<typeof parseOptions<typeof options>>['values'];
@@ -200,6 +210,20 @@ function settingsOf(values: Values): TrainSettings {
   throw new UsageError(`--${name}: ${issue.message}`);
 }
 
+function formatOf(file: string): 'onnx' | 'json' | 'pytorch' {
+  if (file.endsWith('.onnx')) return 'onnx';
+  if (file.endsWith('.json')) return 'json';
+  if (file.endsWith('.py')) return 'pytorch';
+  throw new UsageError(`--decompose needs a name that ends in .onnx, .json or .py, not "${file}"`);
+}
+
+function decompositionLine(d: Decomposition): string {
+  return (
+    `\nReLU network by cone decomposition: ${plural(d.neurons, 'neuron')}, objective ${number(d.objective, 10)} ` +
+    `(gated: ${plural(d.gatedNeurons, 'neuron')}, ${number(d.gatedObjective, 10)}); fits differ by ${number(d.fitDifference, 2)} (relative)\n`
+  );
+}
+
 export const trainCommand: Command = {
   summary: 'train a network on a data file (CSV, TSV) to proven optimality',
   help: `convexnet train DATA.csv [options]
@@ -211,6 +235,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --predictions FILE       write predictions (CSV): line, split, target, prediction
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
   --problem FILE           write the training problem, for convexnet solve
+  --decompose FILE         gated-relu: write the ReLU network with the same fit (cone decomposition); the end of
+                           the name says how: .onnx, .json or .py
 
   --target COLUMN          column to predict (default: inferred)
   --task TASK              regression, binary, multiclass (default: inferred)
@@ -254,16 +280,22 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       });
     }
     const outputs = [values.out, values.predictions, values.onnx, values.network, values.pytorch, values.problem];
+    const relu = values.decompose;
+    const format = relu === undefined ? undefined : formatOf(relu);
+    if (relu !== undefined) outputs.push(relu);
     for (const file of outputs) if (file !== undefined) checkOutputPath(file);
     const input: TrainInput = {
       file: positionals[0],
       settings: settingsOf(values),
       threads: countOption('threads', values.threads),
       problem: values.problem !== undefined,
+      decompose: relu !== undefined,
     };
+    if (relu !== undefined && input.settings.model !== 'gated-relu')
+      throw new UsageError('--decompose turns a gated network into a ReLU network: it needs --model gated-relu');
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
-    const { run, problem } = (await runInBackground(
+    const { run, problem, decomposition } = (await runInBackground(
       { task: 'train', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as TrainOutput;
@@ -279,6 +311,12 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     if (values.pytorch !== undefined) await writeOutput(exportRun(run, 'pytorch') as string, values.pytorch);
     if (values.problem !== undefined && problem !== undefined) await writeOutput(problem, values.problem);
     await writeOutput(describeRun(run, values.target === undefined), undefined);
+    if (relu !== undefined && format !== undefined && decomposition !== undefined) {
+      const content = exportDecomposition(run, decomposition, format);
+      if (typeof content === 'string') await writeOutput(content, relu);
+      else writeFileSync(relu, content);
+      await writeOutput(decompositionLine(decomposition), undefined);
+    }
     return run.solution.status === 'optimal' ? exitStatus.ok : exitStatus.stopped;
   },
 };

@@ -12,6 +12,7 @@ import { activeTable, pickFile } from './pickFile.ts';
 import type { RunNode } from './runs/runTree.ts';
 import { pickSample } from './samples.ts';
 import { exportRunTo } from './saveFile.ts';
+import { turnIntoRelu } from './turnIntoRelu.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
 import { readTrainingSettings } from './trainingSettings.ts';
@@ -89,6 +90,9 @@ export function registerCommands(
       const what = await pickModelFormat();
       return what === undefined ? undefined : exportAs(explorer, what, run);
     },
+
+    [commandIds.turnIntoRelu]: async (format) =>
+      turnIntoRelu(withRun(explorer), v.parse(v.optional(v.picklist(['onnx', 'json', 'pytorch'])), format)),
 
     [commandIds.openLab]: async (uri) => {
       const file =

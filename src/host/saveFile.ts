@@ -21,10 +21,20 @@ const targets: Record<ExportKind, Target> = {
 
 /** Exports the open run to a file that the person names. Undefined when they name none. */
 export async function exportRunTo(dataset: Dataset, what: ExportKind): Promise<vscode.Uri | undefined> {
+  const content = await dataset.export(what); // first, so that a run that cannot be exported asks for no name
+  return saveAs(dataset, what, content);
+}
+
+/** Writes something of the kind of an export to a file that the person names; `part` goes into the suggested name. */
+export function saveAs(
+  dataset: Dataset,
+  what: ExportKind,
+  content: Uint8Array,
+  part = '',
+): Promise<vscode.Uri | undefined> {
   const { suffix, filter, extension } = targets[what];
   const stem = dataset.name.replace(/\.[^.]*$/, '');
-  const content = await dataset.export(what); // first, so that a run that cannot be exported asks for no name
-  return save(dataset.uri, stem + suffix, { [filter]: [extension] }, content);
+  return save(dataset.uri, stem + part + suffix, { [filter]: [extension] }, content);
 }
 
 /** Writes something that the panel made (a picture, a table) to a file that the person names. */

@@ -2,9 +2,12 @@ import { onnxModel } from '../core/export/onnx.ts';
 import { inOriginalUnits } from '../core/export/originalUnits.ts';
 import { predictionsCsv } from '../core/export/predictions.ts';
 import { pytorchSnippet } from '../core/export/pytorch.ts';
+import { DataError } from '../core/data/dataError.ts';
 import { toRows } from '../core/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
+import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
+import type { Decomposition } from './decompose.ts';
 import { networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
@@ -35,9 +38,39 @@ export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array 
         targetName: run.resolved.target,
         classes: run.resolved.classes,
       });
+    case 'onnx':
+    case 'json':
+    case 'pytorch':
+      if (run.deep !== undefined) {
+        throw new DataError(
+          'settings',
+          'ONNX, JSON and PyTorch files hold two-layer networks; the run itself (JSON) has the weights of every layer of this one',
+        );
+      }
+      return exportNetwork(run, { network: networkOfRun(run), title: run.label, model: run.settings.model }, what);
+  }
+}
+
+/** A two-layer network on the encoded inputs of a run: its own, or one that was made from it. */
+export interface ExportedNetwork {
+  readonly network: TwoLayerNetwork;
+  readonly title: string;
+  readonly model: ModelName;
+  /** More fields for the JSON file. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/** The file of a network that belongs to a run. */
+export function exportNetwork(
+  run: RunRecord,
+  exported: ExportedNetwork,
+  what: 'onnx' | 'json' | 'pytorch',
+): string | Uint8Array {
+  const { network, title } = exported;
+  switch (what) {
     case 'onnx': {
       const { classes, outputs, target } = run.resolved;
-      return onnxModel(inOriginalUnits(networkOfRun(run), run.scaling), {
+      return onnxModel(inOriginalUnits(network, run.scaling), {
         inputs: run.scaling.inputs.map(({ name }) => name),
         outputs:
           classes.length === 0
@@ -46,16 +79,16 @@ export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array 
               ? [`${target}: negative ${classes[0]}, positive ${classes[1]}`]
               : classes.map((name) => `${target} = ${name}`),
         description:
-          `${run.label}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+          `${title}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
           'an input "column = category" is 1 where the column has that category, else 0.',
         producerVersion: run.version,
       });
     }
     case 'json':
-      return networkJson(run);
+      return networkJson(run, exported);
     case 'pytorch':
       return pytorchSnippet({
-        network: networkOfRun(run),
+        network,
         scaling: run.scaling,
         classes: run.resolved.classes,
         loss: run.resolved.loss,
@@ -63,7 +96,7 @@ export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array 
         outputPenalty: run.resolved.outputPenalty,
         beta: run.resolved.beta,
         trainRows: run.resolved.trainRows,
-        title: run.label,
+        title,
       });
   }
 }
@@ -87,22 +120,33 @@ function plain(network: TwoLayerNetwork): Record<string, unknown> {
  * The network with all that is needed to use it: on encoded inputs at the top (as `convexnet certify` reads it, next to the
  * exported problem), and again in original units.
  */
-function networkJson(run: RunRecord): string {
-  const network = networkOfRun(run);
+function networkJson(run: RunRecord, { network, title, model, facts }: ExportedNetwork): string {
   return JSON.stringify(
     {
       format: 'convexnet-network/1',
-      label: run.label,
-      model: run.settings.model,
+      label: title,
+      model,
       loss: run.resolved.loss,
       beta: run.resolved.beta,
       target: run.resolved.target,
       classes: run.resolved.classes,
       scaling: run.scaling,
+      ...facts,
       ...plain(network),
       originalUnits: plain(inOriginalUnits(network, run.scaling)),
     },
     undefined,
     1,
   );
+}
+
+/** The file of the ReLU network that a gated run was turned into. */
+export function exportDecomposition(
+  run: RunRecord,
+  { network, objective, gatedObjective, fitDifference }: Decomposition,
+  what: 'onnx' | 'json' | 'pytorch',
+): string | Uint8Array {
+  const title = `${run.label}; ReLU network by cone decomposition, objective ${Number(objective.toPrecision(8))}`;
+  const facts = { decomposition: { of: run.id, objective, gatedObjective, fitDifference } };
+  return exportNetwork(run, { network, title, model: 'relu', facts }, what);
 }

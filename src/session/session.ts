@@ -15,6 +15,7 @@ import type { StructureRecord } from '../shared/depth.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { baselineRows } from './baselineRows.ts';
 import { compareWithDescent } from './compare.ts';
+import { type Decomposition, decomposeRun } from './decompose.ts';
 import { inspectTable, type Inspection } from './inspection.ts';
 import { tracePath } from './path.ts';
 import { type DeepOutcome, isDeep, solveDeep } from './deepModel.ts';
@@ -80,6 +81,8 @@ export interface Session {
    * record only: `exportRun` (exportRun.ts).
    */
   exportProblem(run?: RunRecord): Promise<string>;
+  /** The ReLU network of a gated run of this file (null: the last one). Raises `TrainStopped` when stopped. */
+  decompose(run: RunRecord | null, control: Control): Promise<Decomposition>;
 }
 
 export type { Inspection, OriginalRows };
@@ -173,18 +176,32 @@ class FileSession implements Session {
 
   async exportProblem(run: RunRecord | null = this.run): Promise<string> {
     if (run === null) throw new DataError('settings', 'nothing was trained yet');
-    const loaded = await this.load(run.settings, () => undefined, uncontrolled);
-    if (loaded.sha256 !== run.dataset.sha256) {
-      throw new DataError(
-        'unreadable',
-        'the file has changed since the run, so its training problem cannot be rebuilt',
-        {
-          file: this.source.name,
-        },
-      );
-    }
-    const data = prepareData(loaded.table, run.settings);
+    const data = await this.dataOf(run, 'its training problem cannot be rebuilt', uncontrolled);
     return problemFile({ ...trainingProblem(data, run.settings), beta: run.resolved.beta });
+  }
+
+  async decompose(of: RunRecord | null, control: Control): Promise<Decomposition> {
+    const run = of ?? this.run;
+    if (run === null) throw new DataError('settings', 'nothing was trained yet');
+    try {
+      const data = await this.dataOf(run, 'its ReLU network cannot be computed', control);
+      const decomposition = this.naming(() => decomposeRun(run, data, control));
+      if (decomposition !== null) return decomposition;
+    } catch (error) {
+      if (!(error instanceof ReadStopped)) throw error;
+    }
+    throw new TrainStopped('Stopped before the ReLU network was there.');
+  }
+
+  /** The data of a run as it was trained on them. */
+  private async dataOf(run: RunRecord, otherwise: string, control: Control): Promise<PreparedData> {
+    const loaded = await this.load(run.settings, () => undefined, control);
+    if (loaded.sha256 !== run.dataset.sha256) {
+      throw new DataError('unreadable', `the file has changed since the run, so ${otherwise}`, {
+        file: this.source.name,
+      });
+    }
+    return prepareData(loaded.table, run.settings);
   }
 
   /** The table in memory, read again when the file or the way to read it has changed. */

@@ -21,6 +21,7 @@ export const commandIds = {
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
   exportProblem: 'convexNet.exportProblem',
+  turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',
   openSamples: 'convexNet.openSamples',
   openSettings: 'convexNet.openSettings',

@@ -1,4 +1,5 @@
 import type { FileStamp } from '../core/data/source.ts';
+import type { Decomposition } from '../session/decompose.ts';
 import type { Inspection, OriginalRows } from '../session/session.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
@@ -29,9 +30,18 @@ export interface WorkerApi {
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
   rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
   export(id: string, what: ExportKind): Promise<Outcome<Uint8Array>>;
+  /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
+  decompose(task: number, id: string): Promise<Outcome<DecomposedRun>>;
   /** Runs a page of the Lab. */
   lab(task: number, request: LabRequest, onProgress: (progress: LabProgress) => void): Promise<Outcome<LabRecord>>;
 }
+
+export interface DecomposedRun extends Omit<Decomposition, 'network'> {
+  readonly files: Readonly<Record<ModelFile, Uint8Array>>;
+}
+
+/** Formats of a two-layer network. */
+export type ModelFile = 'onnx' | 'json' | 'pytorch';
 
 export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'problem';
 

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
 import type { Kernels } from '../core/kernels/kernels.ts';
 import type { Control } from '../core/solver/control.ts';
-import { exportRun } from '../session/exportRun.ts';
+import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
@@ -13,7 +13,7 @@ import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { summarizeRun } from '../shared/runSummary.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
-import type { Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
+import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
 import { panelRecord } from './panelRecord.ts';
 import { createPooledKernels } from './kernelPool.ts';
 import { createLabTask } from './labTask.ts';
@@ -37,6 +37,9 @@ function opened(): Promise<Session> {
   if (!session) throw new Error('No data file was opened.');
   return session;
 }
+
+const bytes = (content: string | Uint8Array): Uint8Array =>
+  typeof content === 'string' ? new TextEncoder().encode(content) : content;
 
 async function outcome<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
@@ -157,11 +160,22 @@ const api: WorkerApi = {
       return { header, rows: rows.map((row, i) => ({ ...row, index: indices[i] })) };
     }),
 
+  decompose: (task, id) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
+      const decomposition = await (await opened()).decompose(run, control);
+      const file = (what: ModelFile): Uint8Array => bytes(exportDecomposition(run, decomposition, what));
+      const { neurons, gatedNeurons, objective, gatedObjective, fitDifference } = decomposition;
+      const facts = { neurons, gatedNeurons, objective, gatedObjective, fitDifference };
+      return { ...facts, files: { onnx: file('onnx'), json: file('json'), pytorch: file('pytorch') } };
+    }),
+
   export: (id, what) =>
     outcome(async () => {
       const { run } = await fullRun(id);
       const content = what === 'problem' ? await (await opened()).exportProblem(run) : exportRun(run, what);
-      return typeof content === 'string' ? new TextEncoder().encode(content) : content;
+      return bytes(content);
     }),
 };
 

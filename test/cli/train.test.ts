@@ -89,6 +89,25 @@ describe('convexnet train', () => {
     );
   });
 
+  it('writes a gated network as a ReLU network with the same fit, and says what both cost', async () => {
+    const { status, stdout, stderr } = await runProgram([
+      ...['train', sample('diabetes.csv'), ...quick, '--target', 'target', '--max-rows', '60'],
+      ...['--network', at('gated.json'), '--decompose', at('relu.json')],
+    ]);
+    assert.equal(status, 0, stderr);
+    const match =
+      /ReLU network by cone decomposition: (\d+) neurons, objective (\S+) \(gated: (\d+) neurons, (\S+)\)/.exec(stdout);
+    assert.ok(match, stdout);
+    assert.ok(Number(match[2]) >= Number(match[4]));
+    const relu = JSON.parse(readFileSync(at('relu.json'), 'utf8')) as { model: string; W1: unknown[]; gates?: unknown };
+    assert.equal(relu.model, 'relu');
+    assert.equal(relu.W1.length, Number(match[1]));
+    assert.equal(relu.gates, undefined);
+    const wrong = await runProgram(['train', sample('diabetes.csv'), '--decompose', at('relu.json')]);
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /needs --model gated-relu/);
+  });
+
   it('passes options on', async () => {
     const data = file(
       'a b.csv',

@@ -5,7 +5,7 @@ import type { PanelSnapshot } from '../../shared/protocol.ts';
 import type { TracePoint, TrainProgress } from '../../shared/run.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
-import type { ExportKind, Outcome, PanelRun, TaskError } from '../../worker/api.ts';
+import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
 import { remoteFile, sourceSpec } from './remoteFile.ts';
 import { TaskFailure, valueOf } from './taskFailure.ts';
@@ -119,6 +119,13 @@ export class Dataset {
 
   export(what: ExportKind): Promise<Uint8Array> {
     return this.client.call((api) => api.export(this.openRun().summary.id, what)).then(valueOf);
+  }
+
+  /** The open gated run as a ReLU network; it can be stopped. */
+  decompose(): { readonly done: Promise<DecomposedRun>; stop(): void } {
+    const { id } = this.openRun().summary;
+    const task = this.client.task((api, number) => api.decompose(number, id));
+    return { done: task.done.then(valueOf), stop: () => task.stop() };
   }
 
   setStale(stale: boolean): void {

@@ -117,6 +117,17 @@ describe('training in a worker', () => {
     assert.ok((await dataset.export('onnx')).length > 200);
   });
 
+  it('turns a gated network into a ReLU network, and nothing else', async () => {
+    const dataset = bench.sample('iris.csv');
+    await dataset.train(quick({ target: 'target', model: 'gated-relu', gates: 20 }));
+    const decomposed = await dataset.decompose().done;
+    assert.ok(decomposed.objective >= decomposed.gatedObjective);
+    assert.match(Buffer.from(decomposed.files.json).toString('utf8'), /"model": "relu"/);
+    assert.ok(decomposed.files.onnx.length > 200);
+    await dataset.train(quick({ target: 'target' }));
+    await assert.rejects(dataset.decompose().done, /only a gated ReLU network/);
+  });
+
   it('stops within a moment and keeps the best point', async () => {
     const dataset = bench.sample('spambase.csv');
     const done = dataset.train(quick({ target: '', model: 'relu', gates: 2000, tolerance: 1e-12, maxRows: 0 }));
