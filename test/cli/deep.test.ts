@@ -156,6 +156,167 @@ test('closed forms: B3 to B7 and B9 through `structure` and `solve`', () => {
   near(three?.dual, dual, 1e-5, 'B9 dual');
 });
 
+/** A form of `structure`, which must apply and agree with the solver. */
+function formOf(result: Record<string, unknown>, id: string): { objective: number; betaMax: number } {
+  const form = (
+    result.forms as {
+      id: string;
+      applies: boolean;
+      reason: string;
+      objective: number;
+      betaMax: number;
+      difference: number;
+    }[]
+  ).find((one) => one.id === id);
+  assert.ok(form?.applies, `${id}: ${form?.reason}`);
+  assert.ok(form.difference < 1e-5, `${id} against the solver: ${form.difference}`);
+  return form;
+}
+
+test('three layers: A5, where weight decay on all layers would tie at 0 and 1', () => {
+  const { convex_program_of_paper_A: convex } = caseOf('A5').expected as {
+    convex_program_of_paper_A: { objective: number; f: number[] };
+  };
+  for (const m1 of [1, 2]) {
+    const result = solved('A5', { model: 'three-layer', hidden: { m1 }, arrangements: { kind: 'all' } });
+    near(result.objective, convex.objective, 1e-8, 'A5');
+    near((result.fit as number[])[0], convex.f[0], 1e-6, 'A5, fit');
+  }
+});
+
+test('linear networks: B1 and B2 with their thresholds, map, dual and the jump of B8', () => {
+  const { beta_max_L2, w } = caseOf('B1').expected as { beta_max_L2: number; w: number[] };
+  const two = solved('B1', { model: 'linear', depth: 2 });
+  near(two.betaMax, beta_max_L2, 1e-9, 'B1, betaMax');
+  for (const depth of [2, 3, 4]) {
+    const { layers } = solved('B1', { model: 'linear', depth }).network as { layers: number[][][] };
+    const map = layers.reduce((A, B) =>
+      A.map((row) => B[0].map((_, k) => row.reduce((sum, value, j) => sum + value * B[j][k], 0))),
+    );
+    map.flat().forEach((value, k) => near(value, w[k], 1e-6, 'B1, map'));
+  }
+  const { X, y, beta } = caseOf('B2');
+  for (const [at, rank] of [
+    [beta, 1],
+    [0.9, 2],
+    [3.1, 0],
+  ]) {
+    const { result } = run('structure', { X, y, beta: at, model: 'linear' });
+    const { objective } = formOf(result, 'linear');
+    if (at === beta) near(objective, 3, 1e-9, 'B2');
+    assert.equal((result.linear as { correlation: number[] }).correlation.filter((s) => s > at).length, rank);
+  }
+  const { p_at_threshold } = caseOf('B8').expected as { p_at_threshold: Record<string, number> };
+  const { thresholds } = run('structure', { X: [[1]], y: [2], beta: 0.5, model: 'linear' }).result.linear as {
+    thresholds: { depth: number; jump: number }[];
+  };
+  for (const [depth, jump] of Object.entries(p_at_threshold)) {
+    near(thresholds.find((one) => one.depth === Number(depth))?.jump, jump, 1e-6, `B8, jump of depth ${depth}`);
+  }
+});
+
+test('closed forms against the solver, and deep networks on the rank-one rows of B7', () => {
+  const b3 = caseOf('B3');
+  near(
+    formOf(run('structure', { X: b3.X, y: b3.y, beta: 1, model: 'relu' }).result, 'whitened').betaMax,
+    5,
+    1e-9,
+    'B3',
+  );
+  const b4 = caseOf('B4');
+  const classes = run('structure', { X: b4.X, y: b4.y, beta: b4.beta, model: 'relu' }).result;
+  near(formOf(classes, 'one-hot').objective, 1.5, 1e-9, 'B4');
+  const { objective, dualBound, collapse } = classes.batchNorm as {
+    objective: number;
+    dualBound: number;
+    collapse: { deviation: number; simplexCosine: number };
+  };
+  near(dualBound, objective, 1e-9, 'batch normalisation: no gap');
+  assert.ok(collapse.deviation < 1e-9 && collapse.simplexCosine === -1);
+  const b7 = caseOf('B7');
+  const { beta_max } = b7.expected as { beta_max: number };
+  const rows = run('structure', { X: b7.X, y: b7.y, beta: b7.beta, model: 'relu' }).result;
+  near(formOf(rows, 'rank-one').betaMax, beta_max, 1e-9, 'B7, betaMax');
+  const { networks, asPosed } = rows.rankOne as {
+    asPosed: boolean;
+    networks: { depth: number; primal: number; dual: number; branches: { alignment: { rankOneRatio: number }[] }[] }[];
+  };
+  assert.equal(asPosed, true);
+  assert.deepEqual(
+    networks.map(({ depth }) => depth),
+    [2, 3, 4, 5],
+  );
+  for (const { primal, dual, branches } of networks) {
+    near(primal, 3.4, 1e-9, 'B7, deep');
+    near(dual, 3.4, 1e-9, 'B7, dual');
+    for (const { alignment } of branches) for (const layer of alignment) assert.ok(layer.rankOneRatio < 1e-9);
+  }
+  const skew = run('structure', {
+    X: [
+      [1, 0.5],
+      [0, 1],
+    ],
+    y: [1, 2],
+    beta: 0.1,
+    model: 'relu',
+  }).result;
+  assert.equal(skew.rankOne, undefined);
+});
+
+test('splines: kinks, slope changes, dual values and interpolation limits of B5 and B6; repeated x; several outputs', () => {
+  interface Spline {
+    solution: { objective: number; dual: number[]; betaMax: number; offset: number; fit: number[] };
+    kinks: { at: number; change: number }[];
+    interpolation: { value: number; kinks: number[] };
+  }
+  const splineOf = (X: number[][], y: unknown, beta: number): Spline =>
+    run('structure', { X, y, beta, model: 'relu', bias: 'free' }).result.spline as Spline;
+  const b5 = caseOf('B5');
+  const tent = b5.expected as Record<string, number> & { kinks: number[]; dual_v: number[]; f: number[] };
+  const spline = splineOf(b5.X, b5.y, b5.beta);
+  assert.deepEqual(
+    spline.kinks.map(({ at }) => at),
+    tent.kinks,
+  );
+  near(spline.kinks[0].change, tent.slope_change, 1e-6, 'B5, change of slope');
+  spline.solution.dual.forEach((v, i) => near(v, tent.dual_v[i], 1e-6, 'B5, dual'));
+  spline.solution.fit.forEach((f, i) => near(f, tent.f[i], 1e-6, 'B5, fit'));
+  near(spline.solution.betaMax, 1 / 3, 1e-9, 'B5, no kink from');
+  near(spline.interpolation.value, tent.min_norm_interpolation, 1e-9, 'B5, interpolation');
+  near(splineOf(b5.X, b5.y, 0.2).solution.objective, tent.objective_beta_0p2, 1e-6, 'B5 at 0.2');
+  const b6 = caseOf('B6');
+  const six = b6.expected as { min_norm_interpolation: number; kinks: number[]; f: number[] };
+  const reflected = splineOf(b6.X, b6.y, b6.beta);
+  near(reflected.interpolation.value, six.min_norm_interpolation, 1e-9, 'B6, interpolation');
+  assert.deepEqual(reflected.interpolation.kinks, six.kinks);
+  reflected.solution.fit.forEach((f, i) => near(f, six.f[i], 1e-6, 'B6, fit'));
+  // rows with the same x count as often as they occur: the optimum of the means with weights
+  const twice = splineOf([[0], [1], [1], [2]], [0, 0.5, 1.5, 0], 0.1);
+  assert.ok(twice.kinks.every(({ at }) => [0, 1, 2].includes(at)));
+  near(twice.interpolation.value, 2, 1e-9, 'repeated x, interpolation of the means');
+  const several = run('structure', {
+    X: b5.X,
+    y: (b5.y as number[]).map((value) => [value, -value]),
+    beta: b5.beta,
+    model: 'relu',
+    bias: 'free',
+  }).result;
+  assert.equal(several.spline, undefined);
+  near(formOf(several, 'one-feature').objective, 2 * 0.17, 1e-6, 'two outputs, one by one');
+});
+
+test('serial and parallel linear networks: B9 with equal singular values', () => {
+  const { primal, dual, Y } = (
+    caseOf('B9').expected as { equal_singular_values_case: { Y: number[][]; primal: number; dual: number } }
+  ).equal_singular_values_case;
+  const { gaps } = run('structure', { X: caseOf('B9').X, y: Y, beta: 1, model: 'linear' }).result.linear as {
+    gaps: { depth: number; primal: number; dual: number }[];
+  };
+  const three = gaps.find(({ depth }) => depth === 3);
+  near(three?.primal, primal, 1e-9, 'B9, equal');
+  near(three?.dual, dual, 1e-9, 'B9, equal, dual');
+});
+
 test('what does not fit or does not hold is refused with the reason', () => {
   const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i % 5]);
   const many = run('solve', {
