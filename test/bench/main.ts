@@ -1,19 +1,25 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
+import { benchDepth } from './depthSection.ts';
 import { benchGated, benchMemory, benchResolve } from './gatedSection.ts';
+import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { printMachine } from './timing.ts';
+import { benchWide } from './wideSection.ts';
 
 const sections: Readonly<Record<string, { readonly title: string; readonly run: () => void | Promise<void> }>> = {
   kernels: { title: 'Kernels against their TypeScript twins and ml-matrix', run: benchKernels },
   threads: { title: 'Two threads against one', run: benchThreads },
   gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
   resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
+  host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
   memory: { title: 'Memory over 1000 re-solves', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
+  depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
+  wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },
   peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
 };
