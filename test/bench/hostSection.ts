@@ -1,0 +1,222 @@
+import { spawnSync } from 'node:child_process';
+import { createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { proxy, wrap, type Remote } from 'comlink';
+import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
+import { createRng } from '../../src/core/random/rng.ts';
+import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
+import type { TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
+import { median, seconds, table } from './timing.ts';
+
+/** The product's worker on one file, as the extension host has it. */
+interface HostedWorker {
+  readonly api: Remote<WorkerApi>;
+  /** Stops every task up to this number. */
+  stop(task: number): void;
+  end(): Promise<unknown>;
+}
+
+async function host(file: string, folder: string): Promise<HostedWorker> {
+  const workerData: WorkerData = { folder, stopFlag: new SharedArrayBuffer(4) };
+  const worker = new Worker(path.resolve('dist/worker.js'), { workerData });
+  const api = wrap<WorkerApi>(nodeEndpoint(worker));
+  await api.open({ uri: pathToFileURL(file).href, name: path.basename(file), path: file }, null);
+  return {
+    api,
+    stop: (task) => Atomics.store(new Int32Array(workerData.stopFlag), 0, task),
+    end: () => worker.terminate(),
+  };
+}
+
+function checked<T>({ value, error }: { readonly value?: T; readonly error?: { readonly message: string } }): T {
+  if (error !== undefined || value === undefined) throw new Error(error?.message ?? 'the worker gave nothing back');
+  return value;
+}
+
+/** Rows of uniform numbers with a target that two kinks make; written in blocks, so that size does not matter. */
+async function writeRows(
+  file: string,
+  columns: number,
+  enough: (rows: number, bytes: number) => boolean,
+): Promise<void> {
+  const out = createWriteStream(file);
+  out.write(`${Array.from({ length: columns }, (_, k) => `x${k}`).join(',')},y\n`);
+  const rng = createRng(1);
+  let [rows, bytes] = [0, 0];
+  while (!enough(rows, bytes)) {
+    let block = '';
+    for (let i = 0; i < 500; i++, rows++) {
+      const x = Array.from({ length: columns }, () => rng.uniform());
+      const y = Math.max(0, x[0] - x[1]) + Math.max(0, x[2] + x[3] - 1) + 0.05 * rng.normal();
+      block += `${x.map((value) => value.toFixed(6)).join(',')},${y.toFixed(6)}\n`;
+    }
+    bytes += block.length;
+    if (!out.write(block)) await new Promise((resolve) => out.once('drain', () => resolve(null)));
+  }
+  out.end();
+  await finished(out);
+}
+
+const gated: TrainSettings = {
+  ...defaultSettings,
+  target: 'y',
+  model: 'gated-relu',
+  arrangements: 'sampled',
+  gates: 500,
+  testFraction: 0,
+  certifySeconds: 0,
+  path: { points: 0, smallest: 0.01 },
+  compare: { ...defaultSettings.compare, enabled: false },
+};
+
+/** Runs in a process of its own: time to load dist/extension.js and to activate it, on an editor that answers anything. */
+const activation = `
+const Module = require('node:module');
+const os = require('node:os');
+const words = { fsPath: os.tmpdir() + '/bench-nothing', path: '/', scheme: 'file', asAbsolutePath: (file) => file };
+const anything = () => new Proxy(function () {}, {
+  get: (_, name) => {
+    if (name in words) return words[name];
+    if (name === 'then') return undefined;
+    if (name === Symbol.toPrimitive) return () => '';
+    if (name === Symbol.iterator) return function* () {};
+    return anything();
+  },
+  set: () => true,
+  apply: () => anything(),
+  construct: () => anything(),
+});
+// the bundle copies own properties and keeps the prototype: everything comes from there
+const editor = Object.create(anything());
+const load = Module._load;
+Module._load = (request, ...rest) => (request === 'vscode' ? editor : load(request, ...rest));
+const begin = performance.now();
+const before = process.cpuUsage();
+const extension = require(process.argv[1]);
+const loaded = performance.now();
+Promise.resolve(extension.activate(anything())).then(() => {
+  const { user, system } = process.cpuUsage(before);
+  console.log(JSON.stringify([loaded - begin, performance.now() - loaded, (user + system) / 1000]));
+  process.exit(0);
+});
+`;
+
+function benchActivation(): void {
+  const runs = Array.from({ length: 7 }, () => {
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', activation, path.resolve('dist/extension.js')], {
+      encoding: 'utf8',
+    });
+    if (stdout === '') throw new Error(`the extension was not activated: ${stderr}`);
+    return JSON.parse(stdout) as number[];
+  });
+  const [load, activate, cpu] = [0, 1, 2].map((k) => median(runs.map((run) => run[k])) / 1000);
+  console.log(
+    `Activation of the extension's own code (editor replaced by a stand-in, new process, wall time, median of ${runs.length}): ` +
+      `${seconds(load)} to load, ${seconds(activate)} to activate, ${seconds(load + activate)} in all, ${seconds(cpu)} of CPU (to reach: 50 ms).\n`,
+  );
+}
+
+/** A change of beta as the panel asks for it: from the call until the record, with its certificate, is back at the host. */
+async function benchRoundTrip(folder: string): Promise<void> {
+  const file = path.join(folder, 'small.csv');
+  await writeRows(file, 10, (rows) => rows >= 500);
+  const worker = await host(file, folder);
+  let got: (() => void) | undefined;
+  const listener = (): TrainListener =>
+    proxy({ progress: () => undefined, record: () => got?.() } satisfies TrainListener);
+  let task = 0;
+  const rows: string[][] = [];
+  for (const fraction of [0.1, 0.02]) {
+    const settings: TrainSettings = { ...gated, beta: { kind: 'relative', value: fraction } };
+    const { beta } = checked(await worker.api.train(++task, settings, listener()));
+    for (const factor of [2, 0.5]) {
+      const times: number[] = [];
+      for (let k = 0; k < 7; k++) {
+        let at = Infinity;
+        got = () => (at = Math.min(at, performance.now()));
+        const begin = performance.now();
+        checked(await worker.api.resolve(++task, factor * beta, { final: false, settings }, listener()));
+        times.push((at - begin) / 1000);
+        got = undefined;
+        checked(await worker.api.resolve(++task, beta, { final: false, settings }, listener()));
+      }
+      rows.push([`${fraction} -> ${fraction * factor}`, seconds(median(times)), seconds(Math.max(...times))]);
+    }
+  }
+  table(['500 rows x 10 features, 500 gates: beta/max', 'record at the host (wall, median)', 'longest of 7'], rows);
+  console.log('Solve, certificate, record and its way to the host (to reach: 150 ms with the drawing of the panel).\n');
+  await worker.end();
+}
+
+/** How long a running training goes on after a stop: all of the product's way, on the largest table it takes by default. */
+async function benchStop(folder: string): Promise<void> {
+  const file = path.join(folder, 'wide.csv');
+  await writeRows(file, 100, (rows) => rows >= 10000);
+  const worker = await host(file, folder);
+  const settings: TrainSettings = {
+    ...gated,
+    beta: { kind: 'relative', value: 0.05 },
+    path: { points: 20, smallest: 0.01 },
+  };
+  const found = new Map<string, number[]>();
+  for (let k = 0; k < 14; k++) {
+    const task = k + 1;
+    let stage = '';
+    const listener = proxy({ progress: (p) => (stage = p.stage), record: () => undefined } satisfies TrainListener);
+    const done = worker.api.train(task, settings, listener);
+    await new Promise((resolve) => setTimeout(resolve, 150 + 400 * k));
+    const [begin, where] = [performance.now(), stage];
+    worker.stop(task);
+    await done;
+    const list = found.get(where) ?? [];
+    found.set(where, [...list, (performance.now() - begin) / 1000]);
+  }
+  table(
+    ['stop while', 'times', 'answered after (wall, median)', 'longest'],
+    [...found].map(([stage, times]) => [
+      stage || 'starting',
+      `${times.length}`,
+      seconds(median(times)),
+      seconds(Math.max(...times)),
+    ]),
+  );
+  console.log('10,000 rows x 100 features, 500 gates, with a path of 20 betas; to reach: 200 ms.\n');
+  await worker.end();
+}
+
+/** Pauses of this thread's event loop while the worker reads a large file and trains on it. */
+async function benchLargeFile(folder: string): Promise<void> {
+  const file = path.join(folder, 'large.csv');
+  await writeRows(file, 6, (_, bytes) => bytes >= 100e6);
+  const worker = await host(file, folder);
+  const listener = proxy({ progress: () => undefined, record: () => undefined } satisfies TrainListener);
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  const begin = performance.now();
+  delay.enable();
+  checked(await worker.api.inspect());
+  const summary = checked(await worker.api.train(1, { ...gated, gates: 50, timeLimitSeconds: 10 }, listener));
+  delay.disable();
+  console.log(
+    `${(statSync(file).size / 1e6).toFixed(0)} MB file looked at, read and trained on in ${seconds((performance.now() - begin) / 1000)} (${summary.status}); ` +
+      `pauses of the host's event loop meanwhile: longest ${(delay.max / 1e6).toFixed(0)} ms, 99.9 % below ${(delay.percentile(99.9) / 1e6).toFixed(0)} ms (to reach: 50 ms; the timer's own 5 ms included).`,
+  );
+  await worker.end();
+}
+
+/** What the extension host feels: activation, a change of beta, a stop, a large file. Needs `dist`, which `npm run bench` builds. */
+export async function benchHost(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
+  try {
+    benchActivation();
+    await benchRoundTrip(folder);
+    await benchStop(folder);
+    await benchLargeFile(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
