@@ -62,13 +62,15 @@ export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[
     lines.push('the same architecture by gradient descent, cubic penalty:');
     lines.push(
       ...table([
-        ['branches', 'seed', 'final', 'merged', 'convex on its tuples'],
-        ...deep.rivals.map(({ K, seed, final, merged, harvested }) => [
+        ['branches', 'seed', 'final', 'merged', 'convex on its tuples', 'neurons aligned', 'layers balanced'],
+        ...deep.rivals.map(({ K, seed, final, merged, harvested, alignment }) => [
           String(K),
           String(seed),
           number(final, 7),
           number(merged, 7),
           harvested === null ? 'not solved' : number(harvested, 7),
+          number(alignment?.at(-1)?.columns ?? null, 4),
+          number(alignment?.at(-1)?.balance ?? null, 4),
         ]),
       ]),
     );
@@ -119,7 +121,10 @@ export function linearLines(run: RunRecord, deep: LinearRecord): string[] {
   if (last !== undefined) {
     lines.push(
       `gradient descent on the layers ends at ${number(last.objective, 8)} after ${plural(last.epoch, 'epoch')}: ` +
-        `second/first singular value per layer ${last.layers.map((layer) => number(layer.rankOneRatio, 2)).join(', ')}`,
+        `second/first singular value per layer ${last.layers.map((layer) => number(layer.rankOneRatio, 2)).join(', ')}` +
+        (deep.layers.length > 1
+          ? '; that is one serial network for all outputs, another problem than one network per output, so the objectives do not compare'
+          : ''),
     );
   }
   return lines;
@@ -144,7 +149,7 @@ export function structureLines(structure: StructureRecord): string[] {
         rankOne.depths
           .map(
             ({ depth, primal, dual, relativeGap }) =>
-              `${depth} layers ${number(primal, 8)}, dual ${number(dual, 8)} (gap ${number(Math.max(0, relativeGap), 1)})`,
+              `${depth} layers ${number(primal, 8)}, dual ${number(dual, 8)} (gap ${number(Math.max(0, relativeGap), 2)})`,
           )
           .join('; '),
     );

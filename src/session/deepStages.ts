@@ -179,6 +179,7 @@ function rivalRecord(rival: Rival, K: number, seed: number, optimizer: string): 
     objective: rival.objective,
     final: rival.final,
     merged: rival.merged,
+    alignment: rival.alignment,
     harvested: null,
   };
 }

@@ -68,6 +68,11 @@ export interface RivalRecord {
   readonly final: number;
   /** After balancing and merging. */
   readonly merged: number;
+  /**
+   * The alignment meter over training, branches weighed by their norm: cosine between |w2| and the column norms of W1, and smallest over
+   * largest layer norm. Both are 1 at the optimum.
+   */
+  readonly alignment?: readonly { readonly epoch: number; readonly columns: number; readonly balance: number }[];
   /** Optimum of the convex program on this rival's own tuples: never above `merged`. */
   readonly harvested: number | null;
 }

@@ -1,3 +1,4 @@
+import { norm2 } from '../linalg/matrix.ts';
 import { descend } from '../nonconvex/descend.ts';
 import type { UpdateRule } from '../nonconvex/optimizer.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
@@ -28,7 +29,43 @@ export interface Rival {
   /** Trained parameters of the parallel model, as they came out. */
   readonly theta: Float64Array;
   readonly cancelled: boolean;
+  /** The alignment meter at some epochs, dense at the start. */
+  readonly alignment: readonly (BranchAlignment & { readonly epoch: number })[];
 }
+
+/** How close trained branches come to what the optimum has, averaged over branches by their group norm. */
+export interface BranchAlignment {
+  /** Cosine between |w2| and the norms of the columns of W1: 1 where Cauchy and Schwarz are tight. */
+  readonly columns: number;
+  /** Smallest over largest of ||W1||, ||w2||, |w3|: 1 at the optimum of the cubic penalty. */
+  readonly balance: number;
+}
+
+/**
+ * The alignment meter of parallel ReLU branches: the convex penalty of a branch is reached only with |w2_j| in proportion to the column
+ * norms of W1 and, for the cubic penalty, layers of equal norm (equality in Cauchy-Schwarz and in the inequality of the means).
+ */
+export function branchAlignment(branches: readonly SubNetwork[]): BranchAlignment {
+  let weight = 0;
+  let columns = 0;
+  let balance = 0;
+  for (const { W1, w2, w3 } of branches) {
+    const m1 = w2.length;
+    const norms = new Float64Array(m1);
+    for (let k = 0; k < W1.rows; k++) for (let j = 0; j < m1; j++) norms[j] += W1.data[k * m1 + j] ** 2;
+    for (let j = 0; j < m1; j++) norms[j] = Math.sqrt(norms[j]);
+    const path = norms.reduce((sum, norm, j) => sum + norm * Math.abs(w2[j]), 0);
+    const layers = [norm2(norms), norm2(w2), Math.abs(w3)];
+    const share = path * Math.abs(w3);
+    if (!(share > 0)) continue;
+    weight += share;
+    columns += (share * path) / (layers[0] * layers[1]);
+    balance += (share * Math.min(...layers)) / Math.max(...layers);
+  }
+  return weight > 0 ? { columns: columns / weight, balance: balance / weight } : { columns: 0, balance: 0 };
+}
+
+const meterPoints = 30;
 
 const rates: Readonly<Record<RivalOptions['rule'], readonly number[]>> = {
   sgd: [0.01, 0.03, 0.1, 0.3, 1],
@@ -44,23 +81,50 @@ export function trainRival(problem: PreparedProblem, options: RivalOptions, cont
   const { m1, K, seed, rule, epochs } = options;
   const model = createParallelModel(problem, m1, K);
   const start = model.initialise(createRng(seed).fork('three-layer start'), 1);
-  const run = (learningRate: number, length: number): ReturnType<typeof descend> =>
+  const recordAt = [
+    ...new Set(
+      Array.from(
+        { length: meterPoints },
+        (_, k) => Math.round(Math.exp((Math.log(epochs + 1) * k) / (meterPoints - 1))) - 1,
+      ),
+    ),
+  ];
+  const taken: (BranchAlignment & { epoch: number })[] = [];
+  const run = (learningRate: number, length: number, observed: boolean): ReturnType<typeof descend> =>
     descend(
       model,
       start,
-      { rule, learningRate, schedule: 'cosine', epochs: length, batchSize: 0, curvePoints: 200 },
+      {
+        rule,
+        learningRate,
+        schedule: 'cosine',
+        epochs: length,
+        batchSize: 0,
+        curvePoints: 200,
+        ...(observed
+          ? {
+              recordAt,
+              observe: (epoch: number, theta: Float64Array): void => {
+                taken.push({ epoch, ...branchAlignment(model.branches(theta)) });
+              },
+            }
+          : {}),
+      },
       createRng(seed).fork('three-layer order'),
       control,
     );
   let rate = rates[rule][0];
   let lowest = Infinity;
   for (const candidate of rates[rule]) {
-    const probe = run(candidate, Math.max(20, Math.round(epochs / 20)));
+    const probe = run(candidate, Math.max(20, Math.round(epochs / 20)), false);
     if (probe.diverged || probe.cancelled) break;
     if (probe.objective < lowest) [lowest, rate] = [probe.objective, candidate];
   }
-  let result = run(rate, epochs);
-  for (let k = 0; k < 3 && result.diverged; k++) result = run((rate /= 3), epochs);
+  let result = run(rate, epochs, true);
+  for (let k = 0; k < 3 && result.diverged; k++) {
+    taken.length = 0;
+    result = run((rate /= 3), epochs, true);
+  }
   const branches = model.branches(result.theta);
   const vectors = branches.map(toSubVector).filter(({ u }) => groupNorm(u, m1) > 0);
   const fit = forward(problem.X, vectors.map(toSubNetwork), problem.outputs);
@@ -75,5 +139,6 @@ export function trainRival(problem: PreparedProblem, options: RivalOptions, cont
     learningRate: rate,
     theta: result.theta,
     cancelled: result.cancelled,
+    alignment: taken,
   };
 }

@@ -6,7 +6,7 @@ import type { Problem } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/random/rng.ts';
 import { uncontrolled } from '../../../src/core/solver/control.ts';
 import { createParallelModel } from '../../../src/core/threeLayer/parallelModel.ts';
-import { trainRival } from '../../../src/core/threeLayer/rival.ts';
+import { branchAlignment, trainRival } from '../../../src/core/threeLayer/rival.ts';
 import { solveThreeLayer } from '../../../src/core/threeLayer/solveThreeLayer.ts';
 import { forward, penalties, toCubicForm, toSubNetwork, toSubVector } from '../../../src/core/threeLayer/subNetwork.ts';
 
@@ -98,6 +98,11 @@ test('a branch keeps its function in every form, and its convex image never cost
     for (let j = 0; j < 2; j++) N += Math.hypot(...vector.u.subarray(3 * j, 3 * j + 3));
     assert.ok(Math.abs(penalties(image).constraint - N) < 1e-10 * N);
     assert.ok(Math.abs(penalties(cubic).cubic - N) < 1e-10 * N);
+    // the best scaling of the layers aligns them, and any other form is less aligned
+    const aligned = branchAlignment([cubic]);
+    assert.ok(Math.abs(aligned.columns - 1) < 1e-12 && Math.abs(aligned.balance - 1) < 1e-12);
+    const before = branchAlignment([branch]);
+    assert.ok(before.columns <= 1 + 1e-12 && before.balance < 1);
     assert.ok(penalties(branch).cubic >= N - 1e-10 && penalties(branch).constraint >= N - 1e-10);
   }
 });
@@ -110,6 +115,10 @@ test('descent never ends below the proven optimum, and the program on its own tu
     const rival = trainRival(prepared, { m1: 2, K: 4, seed, rule: 'adam', epochs: 2000 }, uncontrolled);
     for (const value of rival.objective) assert.ok(value >= exact.global.lowerBound - 1e-9);
     assert.ok(rival.merged <= rival.final + 1e-9);
+    // the alignment meter goes to 1 as training converges
+    const [first, last] = [rival.alignment[0], rival.alignment[rival.alignment.length - 1]];
+    assert.ok(first.balance < 0.9 && last.balance > 0.99 && last.columns > 0.99, `${last.balance} ${last.columns}`);
+    assert.equal(last.epoch, 2000);
     const harvested = solveThreeLayer(
       { ...problem, arrangements: { kind: 'sampled', count: 1, seed } },
       prepared,

@@ -285,3 +285,37 @@ export function depthWords(run: RunRecord, two: NonNullable<ThreeLayerRecord['tw
     return `The second hidden layer lowers the objective by ${formatPercent(gain)}, each at its own penalty.`;
   return `The three-layer run is ${formatPercent(-gain)} above the two-layer optimum: its tuples do not contain that network, more tuples would reach at least as far.`;
 }
+
+/** The alignment meter of a rival over training: 1 is what the optimum has. */
+export function alignmentChart(rival: RivalRecord, alignment: NonNullable<RivalRecord['alignment']>): ChartSpec {
+  const last = alignment[alignment.length - 1];
+  const x = alignment.map(({ epoch }) => epoch + 1);
+  return {
+    id: 'rival-alignment',
+    title: `Alignment of the layers over training (K = ${rival.K}, ${rival.optimizer})`,
+    summary: `At the optimum both are 1. Training ends at ${formatNumber(last.columns, 4)} for the neurons of a branch and ${formatNumber(last.balance, 4)} for its layers; branches count by their norm.`,
+    x: { label: 'epoch + 1', log: true },
+    y: { label: 'alignment', min: 0, max: 1 },
+    height: 240,
+    series: [
+      {
+        id: 'columns',
+        label: 'neurons: cosine of |w₂| and the norms of W₁',
+        kind: 'line-points',
+        x,
+        y: alignment.map(({ columns }) => columns),
+        tone: 0,
+      },
+      {
+        id: 'balance',
+        label: 'layers: smallest norm over largest',
+        kind: 'line-points',
+        x,
+        y: alignment.map(({ balance }) => balance),
+        tone: 1,
+        mark: 'square',
+        dash: [6, 3],
+      },
+    ],
+  };
+}

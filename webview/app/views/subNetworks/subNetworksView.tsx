@@ -28,6 +28,7 @@ import {
   onCount,
   priceChart,
   provenBound,
+  alignmentChart,
   rivalChart,
   selectedBlocks,
   sliceFacts,
@@ -416,9 +417,16 @@ function TwoOrThree({ run, deep, two }: Props & { readonly two: NonNullable<Thre
 
 function Rivals({ run, rivals }: { readonly run: RunRecord; readonly rivals: readonly RivalRecord[] }): VNode {
   const spec = useMemo(() => rivalChart(run, rivals), [run, rivals]);
+  const meter = useMemo(() => {
+    const widest = rivals.findLast(({ alignment }) => alignment !== undefined && alignment.length > 0);
+    return widest?.alignment && alignmentChart(widest, widest.alignment);
+  }, [rivals]);
   return (
     <Section title="The same architecture by gradient descent" wide>
-      <Chart spec={spec} />
+      <div class="grid">
+        <Chart spec={spec} />
+        {meter && <Chart spec={meter} />}
+      </div>
       <PagedTable<RivalRecord>
         caption="Networks trained by gradient descent"
         rows={rivals}
