@@ -1,4 +1,5 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
+import { benchDepth } from './depthSection.ts';
 import { benchGated, benchMemory, benchResolve } from './gatedSection.ts';
 import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
@@ -17,6 +18,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   memory: { title: 'Memory over 1000 re-solves', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
+  depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },
   peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
