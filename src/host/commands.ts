@@ -9,6 +9,7 @@ import { showError } from './errors.ts';
 import type { Explorer } from './explorer.ts';
 import type { LabPanels } from './lab/labPanels.ts';
 import { activeTable, pickFile } from './pickFile.ts';
+import { nameLimit } from './runs/runStore.ts';
 import type { RunNode } from './runs/runTree.ts';
 import { pickSample } from './samples.ts';
 import { exportRunTo } from './saveFile.ts';
@@ -76,6 +77,14 @@ export function registerCommands(
     [commandIds.openRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
       return id === undefined ? undefined : explorer.openRun(id);
+    },
+    [commandIds.renameRun]: async (run, name) => {
+      const id = idOf(run) ?? (await pickRun(explorer));
+      if (id !== undefined) await renameRun(explorer, id, name);
+    },
+    [commandIds.pinRun]: async (run) => {
+      const id = idOf(run) ?? (await pickRun(explorer));
+      if (id !== undefined) await explorer.store.pin(id, explorer.store.get(id)?.pinned !== true);
     },
     [commandIds.deleteRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
@@ -285,6 +294,21 @@ function idOf(run: unknown): string | undefined {
   if (typeof run !== 'object' || run === null || !('kind' in run)) return undefined;
   const node = run as RunNode;
   return node.kind === 'dataset' ? undefined : node.run.id;
+}
+
+async function renameRun(explorer: Explorer, id: string, given: unknown): Promise<void> {
+  const name =
+    typeof given === 'string'
+      ? given
+      : await vscode.window.showInputBox({
+          title: vscode.l10n.t('Rename Run'),
+          prompt: vscode.l10n.t('A name of your own; empty for the one that was made from file, target, beta and gap.'),
+          value: explorer.store.get(id)?.label ?? '',
+          ignoreFocusOut: true,
+          validateInput: (text) =>
+            text.trim().length > nameLimit ? vscode.l10n.t('At most {0} characters.', nameLimit) : undefined,
+        });
+  if (name !== undefined) await explorer.store.rename(id, name);
 }
 
 async function deleteRun(explorer: Explorer, id: string): Promise<void> {

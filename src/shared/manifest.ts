@@ -16,6 +16,8 @@ export const commandIds = {
   setGates: 'convexNet.setGates',
   setSeed: 'convexNet.setSeed',
   openRun: 'convexNet.openRun',
+  renameRun: 'convexNet.renameRun',
+  pinRun: 'convexNet.pinRun',
   deleteRun: 'convexNet.deleteRun',
   exportRun: 'convexNet.exportRun',
   exportPredictions: 'convexNet.exportPredictions',

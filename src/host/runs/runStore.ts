@@ -2,12 +2,25 @@ import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { runSummarySchema, type RunSummary } from '../../shared/runSummary.ts';
+import { runIdSchema, runSummarySchema, type RunSummary } from '../../shared/runSummary.ts';
 import { runFile, runIdOf, temporarySuffix, writeWhole } from '../../store/runFiles.ts';
 import type { PanelRun } from '../../worker/api.ts';
 import { describe } from '../log.ts';
 
+/** Longest name that a person may give a run. */
+export const nameLimit = 200;
+
 const indexSchema = v.array(v.object({ summary: runSummarySchema, mtime: v.number() }));
+/** What a person noted about a run: a name of their own, and whether it stays on top. */
+const marksSchema = v.record(
+  runIdSchema,
+  v.object({
+    name: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(nameLimit))),
+    pinned: v.optional(v.literal(true)),
+  }),
+);
+type Marks = v.InferOutput<typeof marksSchema>[string];
+
 const deletedSuffix = '.deleted';
 const abandonedAfterMs = 3_600_000;
 
@@ -18,6 +31,11 @@ export interface UnreadableRun {
   readonly reason: string;
 }
 
+/** A run as lists show it: under the name that it was given, if any. */
+export interface ListedRun extends RunSummary {
+  readonly pinned: boolean;
+}
+
 interface Entry {
   readonly summary: RunSummary;
   readonly mtime: number;
@@ -25,12 +43,14 @@ interface Entry {
 
 /**
  * The runs of this workspace: one file each, which is the truth, and an index of summaries, which is a cache. What the index
- * does not know, or knows in another version, is read again; a damaged index costs time, a damaged run costs that run only.
+ * does not know, or knows in another version, is read again; a damaged index costs time, a damaged run costs that run only. Names and
+ * pins are in a file of their own, since an index that is made anew could not know them.
  */
 export class RunStore {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   private readonly entries = new Map<string, Entry>();
+  private marks: Record<string, Marks> = {};
   private bad: readonly UnreadableRun[] = [];
   private writing: Promise<void> = Promise.resolve();
 
@@ -44,18 +64,29 @@ export class RunStore {
   ) {}
 
   /** Newest first. */
-  list(): readonly RunSummary[] {
+  list(): readonly ListedRun[] {
     return [...this.entries.values()]
-      .map((entry) => entry.summary)
+      .map((entry) => this.listed(entry.summary))
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt) || b.id.localeCompare(a.id));
   }
 
-  listFor(uri: string): readonly RunSummary[] {
+  listFor(uri: string): readonly ListedRun[] {
     return this.list().filter((run) => run.uri === uri);
   }
 
-  get(id: string): RunSummary | undefined {
-    return this.entries.get(id)?.summary;
+  get(id: string): ListedRun | undefined {
+    const entry = this.entries.get(id);
+    return entry && this.listed(entry.summary);
+  }
+
+  /** Gives a run a name of its own; an empty one takes it back. */
+  rename(id: string, name: string): Promise<void> {
+    return this.mark(id, { ...this.marks[id], name: name.trim().slice(0, nameLimit) || undefined });
+  }
+
+  /** A pinned run stands above the others and is never removed to make room. */
+  pin(id: string, pinned: boolean): Promise<void> {
+    return this.mark(id, { ...this.marks[id], pinned: pinned || undefined });
   }
 
   get unreadable(): readonly UnreadableRun[] {
@@ -66,6 +97,7 @@ export class RunStore {
   async open(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const indexed = await this.readIndex();
+    this.marks = await this.readMarks();
     const bad: UnreadableRun[] = [];
     let repaired = false;
     this.entries.clear();
@@ -94,6 +126,8 @@ export class RunStore {
       }
     }
     this.bad = bad;
+    const there = new Set([...this.entries.keys(), ...bad.map(({ id }) => id)]);
+    this.marks = Object.fromEntries(Object.entries(this.marks).filter(([id]) => there.has(id)));
     if (repaired) await this.writeIndex();
     this.changed.fire();
   }
@@ -104,7 +138,9 @@ export class RunStore {
     this.entries.set(summary.id, { summary, mtime: mtimeMs });
     const keep = this.keep();
     if (keep > 0)
-      for (const old of this.list().slice(keep)) {
+      for (const old of this.list()
+        .slice(keep)
+        .filter((run) => !run.pinned)) {
         this.entries.delete(old.id);
         await rm(runFile(this.folder, old.id), { force: true });
       }
@@ -138,6 +174,35 @@ export class RunStore {
 
   dispose(): void {
     this.changed.dispose();
+  }
+
+  private listed(summary: RunSummary): ListedRun {
+    const { name, pinned } = this.marks[summary.id] ?? {};
+    return { ...summary, label: name ?? summary.label, pinned: pinned === true };
+  }
+
+  private async mark(id: string, marks: Marks): Promise<void> {
+    if (!this.entries.has(id)) throw new Error(`There is no run ${id}.`);
+    this.marks = { ...this.marks, [id]: marks };
+    const known = Object.entries(this.marks).filter(([, { name, pinned }]) => name !== undefined || pinned === true);
+    this.changed.fire();
+    const done = this.writing.then(() => writeWhole(this.marksFile, JSON.stringify(Object.fromEntries(known))));
+    this.writing = done.catch((error: unknown) => this.log.error(`Names of runs: ${describe(error)}`));
+    await done;
+  }
+
+  private get marksFile(): string {
+    return path.join(this.folder, 'names.json');
+  }
+
+  private async readMarks(): Promise<Record<string, Marks>> {
+    try {
+      return v.parse(marksSchema, JSON.parse(await readFile(this.marksFile, 'utf8')));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.log.warn(`The names and pins of runs cannot be read: ${describe(error)}`);
+      return {};
+    }
   }
 
   private get indexFile(): string {

@@ -1,12 +1,11 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
-import type { RunSummary } from '../../shared/runSummary.ts';
 import type { Strength } from '../../shared/verdict.ts';
-import type { RunStore, UnreadableRun } from './runStore.ts';
+import type { ListedRun, RunStore, UnreadableRun } from './runStore.ts';
 
 export type RunNode =
   | { readonly kind: 'dataset'; readonly uri: string; readonly name: string; readonly count: number }
-  | { readonly kind: 'run'; readonly run: RunSummary }
+  | { readonly kind: 'run'; readonly run: ListedRun }
   | { readonly kind: 'unreadable'; readonly run: UnreadableRun };
 
 const icon = (id: string, color: string): vscode.ThemeIcon =>
@@ -22,7 +21,7 @@ const icons: Readonly<Record<Strength, vscode.ThemeIcon>> = {
   broken: icon('error', 'red'),
 };
 
-/** The tree of runs: data files, newest run first, with the runs of each. */
+/** The tree of runs: data files, newest run first, with the runs of each, pinned ones on top. */
 export class RunTree implements vscode.TreeDataProvider<RunNode> {
   readonly onDidChangeTreeData: vscode.Event<void>;
 
@@ -31,7 +30,13 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
   }
 
   getChildren(node?: RunNode): RunNode[] {
-    if (node?.kind === 'dataset') return this.store.listFor(node.uri).map((run) => ({ kind: 'run', run }));
+    if (node?.kind === 'dataset') {
+      const runs = this.store.listFor(node.uri);
+      return [...runs.filter((run) => run.pinned), ...runs.filter((run) => !run.pinned)].map((run) => ({
+        kind: 'run',
+        run,
+      }));
+    }
     if (node) return [];
     const datasets = new Map<string, RunNode & { kind: 'dataset' }>();
     for (const run of this.store.list()) {
@@ -57,7 +62,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         const { run } = node;
         const item = new vscode.TreeItem(run.label);
         item.id = run.id;
-        item.description = `${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`;
+        item.description = `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`;
         item.iconPath = icons[run.verdict.strength];
         item.contextValue = 'run';
         item.tooltip = new vscode.MarkdownString(

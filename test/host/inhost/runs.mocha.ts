@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { RunStore } from '../../../src/host/runs/runStore.ts';
 import { RunTree } from '../../../src/host/runs/runTree.ts';
@@ -85,6 +85,44 @@ describe('runs on disk', () => {
     assert.deepEqual(listed(await reopened()), ids.slice(1), 'another window takes it as gone');
     assert.ok(!readdirSync(bench.runs).some((name) => name.startsWith(ids[0])));
     ids.shift();
+  });
+
+  it('keep the name and the pin that a person gave them, in another window and with a damaged index', async () => {
+    const store = await reopened();
+    const [newest, older] = ids;
+    const label = store.get(older)!.label;
+    await store.rename(older, '  my best network ');
+    await store.pin(older, true);
+    writeFileSync(path.join(bench.runs, 'index.json'), 'damaged');
+    const again = await reopened();
+    assert.equal(again.get(older)!.label, 'my best network');
+    assert.deepEqual(listed(again), [newest, older], 'lists stay newest first');
+    const tree = new RunTree(again);
+    const [dataset] = tree.getChildren();
+    const runs = tree.getChildren(dataset);
+    assert.deepEqual(
+      runs.map((node) => node.kind === 'run' && node.run.id),
+      [older, newest],
+      'pinned ones first',
+    );
+    assert.equal(tree.getTreeItem(runs[0]).label, 'my best network');
+    assert.match(String(tree.getTreeItem(runs[0]).description), /^pinned · /);
+    const full = await reopened(1);
+    await full.add(full.get(newest)!);
+    assert.deepEqual(listed(full), [newest, older], 'a pinned run makes no room');
+    await full.rename(older, '');
+    await full.pin(older, false);
+    assert.equal((await reopened()).get(older)!.label, label);
+    await assert.rejects(full.rename('nowhere', 'x'), /no run nowhere/);
+  });
+
+  it('whose names are damaged are there all the same', async () => {
+    const file = path.join(bench.runs, 'names.json');
+    for (const damage of ['{"half', '[]', `{"${ids[0]}":{"name":7}}`]) {
+      writeFileSync(file, damage);
+      assert.deepEqual(listed(await reopened()), ids, damage);
+    }
+    rmSync(file);
   });
 
   it('are limited in number when that is set', async () => {
