@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { denseMatrix, fromRows } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, fromRows } from '../../../src/core/linalg/matrix.ts';
+import { alignment } from '../../../src/core/linear/alignment.ts';
 import { createChainModel, trainChain } from '../../../src/core/linear/chainModel.ts';
 import { prepare } from '../../../src/core/problem/prepare.ts';
 import type { Problem } from '../../../src/core/problem/problem.ts';
@@ -68,4 +69,26 @@ test('descent on three layers tends to rank-one, aligned, balanced layers at the
     assert.ok(Math.abs(layer.frobenius - 1) < 1e-2 && layer.rankOneRatio < 1e-2);
     if (l < 2) assert.ok(layer.alignment! > 0.99);
   }
+});
+
+test('the alignment meter: cosine of the vectors for rank one, 1 for aligned layers whose singular values tie', () => {
+  const outer = (a: readonly number[], b: readonly number[]): DenseMatrix =>
+    fromRows(a.map((x) => b.map((y) => x * y)));
+  const angle = 0.7;
+  const [first] = alignment([outer([1, 2, 2], [0, 3]), outer([Math.sin(angle), Math.cos(angle)], [1, -1])]);
+  assert.ok(Math.abs(first.alignment! - Math.cos(angle)) < 1e-12 && first.rankOneRatio < 1e-12);
+  // a rotation between two layers with equal singular values changes nothing; one between unequal ones does
+  const turned = fromRows([
+    [Math.cos(angle), Math.sin(angle)],
+    [-Math.sin(angle), Math.cos(angle)],
+  ]);
+  const diagonal = (a: number, b: number): DenseMatrix =>
+    fromRows([
+      [a, 0],
+      [0, b],
+    ]);
+  assert.ok(Math.abs(alignment([turned, diagonal(2, 2)])[0].alignment! - 1) < 1e-12);
+  assert.ok(Math.abs(alignment([diagonal(3, 1), diagonal(3, 1)])[0].alignment! - 1) < 1e-12);
+  assert.ok(alignment([diagonal(3, 1), diagonal(1, 3)])[0].alignment! < 0.6);
+  assert.equal(alignment([diagonal(0, 0), turned])[0].alignment, null);
 });

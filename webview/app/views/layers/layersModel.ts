@@ -59,9 +59,9 @@ const meters: Record<
   },
   alignment: {
     title: 'Alignment with the next layer',
-    axis: '|cosine|',
+    axis: 'alignment',
     summary:
-      'Cosine between the leading right vector of a layer and the leading left vector of the next: one when aligned.',
+      'Right singular vectors of a layer against left ones of the next: one when aligned, and for layers of rank one the cosine of the two vectors.',
     of: (layer) => layer.alignment ?? NaN,
   },
   norm: {

@@ -90,7 +90,7 @@ function Optimum({ run, deep }: Props): VNode {
               {
                 name: 'Weakest alignment',
                 value: <Num value={aligned} digits={8} />,
-                hint: '1: the leading right vector of each layer is the leading left vector of the next.',
+                hint: '1: what each layer puts out is what the next one takes in (right singular vectors against left ones).',
               },
               {
                 name: 'Spread of the norms',
