@@ -38,8 +38,10 @@ export const structureCommand: Command = {
   help: `convexnet structure PROBLEM.json [--out FILE]
 
 Checks the conditions of the closed forms of convex duality (rank-one data, whitened rows, one-hot targets, one feature,
-batch normalisation), evaluates those that apply and compares them with the solver; the one-feature spline with its kinks and
-dual curve; thresholds and duality gaps of deep linear networks. Writes JSON to stdout unless --out names a file.
+spike-free data, linear networks on whitened data, batch normalisation), evaluates those that apply and compares them with
+the solver; builds and runs deep ReLU networks on rank-one data and the batch-normalised network of class targets, with dual
+values; the one-feature spline with its kinks and dual curve; thresholds and duality gaps of deep linear networks. Writes
+JSON to stdout unless --out names a file.
 
 Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
 `,

@@ -317,6 +317,61 @@ test('serial and parallel linear networks: B9 with equal singular values', () =>
   near(three?.dual, dual, 1e-9, 'B9, equal, dual');
 });
 
+test('training on whitened rows says so, uses the closed form and checks it; too many inputs are refused', () => {
+  const train = (
+    name: string,
+    rows: readonly (readonly (number | string)[])[],
+    ...more: string[]
+  ): ReturnType<typeof spawnSync> => {
+    const file = path.join(folder, name);
+    writeFileSync(file, `${rows.map((row) => row.join(',')).join('\n')}\n`);
+    return spawnSync(
+      process.execPath,
+      [
+        'dist/cli.js',
+        'train',
+        file,
+        '--target',
+        'y',
+        '--whiten',
+        '--bias',
+        'none',
+        '--no-path',
+        '--no-compare',
+        ...more,
+      ],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+  };
+  const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];
+  const rows = Array.from({ length: 6 }, (_, i) => [
+    ...Array.from({ length: 9 }, (_, k) => Math.sin(1 + 2.3 * i + (k + 1) * (i + 1)).toFixed(4)),
+    [1, -2, 3, 0.5, -1, 2][i],
+  ]);
+  const { status, stdout, stderr } = train(
+    'wide.csv',
+    [header, ...rows],
+    '--test-fraction',
+    '0',
+    '--task',
+    'regression',
+  );
+  assert.equal(status, 0, String(stderr));
+  assert.match(String(stdout), /whitened \(training rows orthogonal\)/);
+  const found = /Whitened rows: .* Value ([\d.e+-]+), solver ([\d.e+-]+) \(relative difference/.exec(String(stdout));
+  assert.ok(found, String(stdout));
+  near(Number(found[1]), Number(found[2]), 1e-6, 'whitened rows');
+  const objective = /objective ([\d.e+-]+)/.exec(String(stdout))!;
+  near(Number(objective[1]), Number(found[1]), 1e-6, 'the run itself');
+  const many = Array.from({ length: 401 }, (_, k) => k);
+  const refused = train('many.csv', [
+    [...many.map((k) => `x${k}`), 'y'],
+    ...[0, 1, 2].map((i) => [...many.map((k) => Math.sin(401 * i + k).toFixed(4)), i]),
+  ]);
+  assert.equal(refused.status, 2);
+  assert.match(String(refused.stderr), /many\.csv.*too many to whiten \(at most 400 inputs/);
+});
+
 test('what does not fit or does not hold is refused with the reason', () => {
   const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i % 5]);
   const many = run('solve', {

@@ -114,7 +114,7 @@ export function totalChange(spline: SplineRecord): number {
 }
 
 export const collapseNames: Record<CollapseRecord['source'], string> = {
-  inputs: 'Inputs as they come',
+  inputs: 'Inputs as the network sees them',
   network: 'Last hidden features of this network',
   'batch-norm': 'Closed form with batch normalisation',
   'batch-norm-test': 'The same network on the held-out rows',
