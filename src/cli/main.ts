@@ -2,6 +2,7 @@ import { isMainThread } from 'node:worker_threads';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { labCommands, labTask } from './lab.ts';
+import { predictCommand, predictTask } from './predict.ts';
 import { solveCommand, solveTask } from './solve.ts';
 import { structureCommand, structureTask } from './structure.ts';
 import { trainCommand, trainTask } from './train.ts';
@@ -12,6 +13,7 @@ const commands: Readonly<Record<string, Command>> = {
   solve: solveCommand,
   certify: certifyCommand,
   train: trainCommand,
+  predict: predictCommand,
   structure: structureCommand,
   ...labCommands,
 };
@@ -21,6 +23,7 @@ const tasks: Readonly<Record<string, Task>> = {
   solve: solveTask,
   certify: certifyTask,
   train: trainTask,
+  predict: predictTask,
   structure: structureTask,
   lab: labTask,
 };

@@ -10,6 +10,7 @@ import type { Explorer } from './explorer.ts';
 import type { LabPanels } from './lab/labPanels.ts';
 import { activeTable, pickFile } from './pickFile.ts';
 import { nameLimit } from './runs/runStore.ts';
+import { predictOnFile } from './predictOnFile.ts';
 import type { RunNode } from './runs/runTree.ts';
 import { pickSample } from './samples.ts';
 import { exportRunTo } from './saveFile.ts';
@@ -100,6 +101,11 @@ export function registerCommands(
       return what === undefined ? undefined : exportAs(explorer, what, run);
     },
 
+    [commandIds.predictOnFile]: async (uri) => {
+      const dataset = withRun(explorer);
+      const file = uri instanceof vscode.Uri ? uri : await pickFile(vscode.l10n.t('Predict on Another CSV'));
+      return file && predictOnFile(dataset, file);
+    },
     [commandIds.turnIntoRelu]: async (format) =>
       turnIntoRelu(withRun(explorer), v.parse(v.optional(v.picklist(['onnx', 'json', 'pytorch'])), format)),
 

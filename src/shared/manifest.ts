@@ -23,6 +23,7 @@ export const commandIds = {
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
   exportProblem: 'convexNet.exportProblem',
+  predictOnFile: 'convexNet.predictOnFile',
   turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',
   openSamples: 'convexNet.openSamples',

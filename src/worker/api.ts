@@ -1,5 +1,6 @@
 import type { FileStamp } from '../core/data/source.ts';
 import type { Decomposition } from '../session/decompose.ts';
+import type { NewPredictions } from '../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../session/session.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
@@ -30,6 +31,8 @@ export interface WorkerApi {
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
   rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
   export(id: string, what: ExportKind): Promise<Outcome<Uint8Array>>;
+  /** The network of a run on another file; `remote` as in `open`. */
+  predict(task: number, id: string, source: SourceSpec, remote: RemoteFile | null): Promise<Outcome<NewPredictions>>;
   /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
   decompose(task: number, id: string): Promise<Outcome<DecomposedRun>>;
   /** Runs a page of the Lab. */

@@ -8,6 +8,7 @@ import type { Control } from '../core/solver/control.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
+import { predictOn } from '../session/predictOn.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { summarizeRun } from '../shared/runSummary.ts';
@@ -158,6 +159,15 @@ const api: WorkerApi = {
       const full = indices.map((index) => (shown ? shown[index] : index));
       const { header, rows } = await (await opened()).rows(full, run);
       return { header, rows: rows.map((row, i) => ({ ...row, index: indices[i] })) };
+    }),
+
+  predict: (task, id, source, remote) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
+      const predicted = await predictOn(run, await openSource(source, remote), control);
+      if (predicted === null) throw new TrainStopped('Stopped before the predictions were there.');
+      return predicted;
     }),
 
   decompose: (task, id) =>

@@ -108,6 +108,27 @@ describe('convexnet train', () => {
     assert.match(wrong.stderr, /needs --model gated-relu/);
   });
 
+  it('predicts on another file with a run that it wrote', async () => {
+    const trained = await runProgram([
+      'train',
+      sample('iris.csv'),
+      ...quick,
+      '--target',
+      'target',
+      '--out',
+      at('i.json'),
+    ]);
+    assert.equal(trained.status, 0);
+    const { status, stderr } = await runProgram(['predict', at('i.json'), sample('iris.csv'), '--out', at('ip.csv')]);
+    assert.equal(status, 0, stderr);
+    const lines = readFileSync(at('ip.csv'), 'utf8').trim().split('\n');
+    assert.match(lines[0], /^line,target,predicted target,output /);
+    assert.equal(lines.length, 1 + readRun('i.json').dataset.rowsTotal);
+    const other = await runProgram(['predict', at('i.json'), sample('xor_2d.csv')]);
+    assert.equal(other.status, 2);
+    assert.match(other.stderr, /xor_2d\.csv: the network needs the columns/);
+  });
+
   it('passes options on', async () => {
     const data = file(
       'a b.csv',

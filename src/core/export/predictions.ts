@@ -26,3 +26,30 @@ export function predictionsCsv(table: PredictionTable): string {
   const fields = ['line', 'split', table.targetName, `predicted ${table.targetName}`, ...raw];
   return `${Papa.unparse({ fields, data: rows }, { newline: '\n' })}\n`;
 }
+
+export interface NewPredictionTable {
+  /** Line in the file of each row. */
+  readonly lines: ArrayLike<number>;
+  readonly targetName: string;
+  /** The target of a row as it stands in the file; left out when the file has none. */
+  readonly target?: (row: number) => string;
+  readonly classes: readonly string[];
+  readonly outputs: number;
+  /** Outputs of a row (original units for regression); undefined where there is no prediction. */
+  readonly output: (row: number) => ArrayLike<number> | undefined;
+}
+
+/** CSV with one line per row of another file: its line, the target when it is there, prediction; for classes the raw outputs as well. */
+export function newPredictionsCsv(table: NewPredictionTable): string {
+  const { classes, outputs, targetName, target } = table;
+  const raw = classes.length === 0 ? [] : outputs === 1 ? ['output'] : classes.map((name) => `output ${name}`);
+  const rows = Array.from(table.lines, (line, row) => {
+    const values = table.output(row);
+    const before = [line, ...(target === undefined ? [] : [target(row)])];
+    if (values === undefined) return [...before, '', ...raw.map(() => '')];
+    if (classes.length === 0) return [...before, values[0]];
+    return [...before, classes[predictedClass(values, 0, outputs)], ...Array.from(values)];
+  });
+  const fields = ['line', ...(target === undefined ? [] : [targetName]), `predicted ${targetName}`, ...raw];
+  return `${Papa.unparse({ fields, data: rows }, { newline: '\n' })}\n`;
+}

@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { NewPredictions } from '../../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../../session/session.ts';
 import type { PanelSnapshot } from '../../shared/protocol.ts';
 import type { TracePoint, TrainProgress } from '../../shared/run.ts';
@@ -119,6 +120,14 @@ export class Dataset {
 
   export(what: ExportKind): Promise<Uint8Array> {
     return this.client.call((api) => api.export(this.openRun().summary.id, what)).then(valueOf);
+  }
+
+  /** The network of the open run on another file. */
+  predict(file: vscode.Uri): { readonly done: Promise<NewPredictions>; stop(): void } {
+    const { id } = this.openRun().summary;
+    const remote = file.scheme === 'file' ? null : proxy(remoteFile(file));
+    const task = this.client.task((api, number) => api.predict(number, id, sourceSpec(file), remote));
+    return { done: task.done.then(valueOf), stop: () => task.stop() };
   }
 
   /** The open gated run as a ReLU network; it can be stopped. */

@@ -117,6 +117,16 @@ describe('training in a worker', () => {
     assert.ok((await dataset.export('onnx')).length > 200);
   });
 
+  it('predicts on another file with the open run', async () => {
+    const dataset = bench.sample('iris.csv');
+    await dataset.train(quick({ target: 'target' }));
+    const other = bench.sample('penguins.csv');
+    await assert.rejects(dataset.predict(other.uri).done, /penguins\.csv: the network needs the columns/);
+    const { csv, rows, gaps } = await dataset.predict(dataset.uri).done;
+    assert.equal(csv.trim().split('\n').length, 1 + rows);
+    assert.equal(gaps.count, 0);
+  });
+
   it('turns a gated network into a ReLU network, and nothing else', async () => {
     const dataset = bench.sample('iris.csv');
     await dataset.train(quick({ target: 'target', model: 'gated-relu', gates: 20 }));

@@ -1,0 +1,37 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { saveBeside } from './saveFile.ts';
+import type { Dataset } from './train/dataset.ts';
+import { TaskFailure } from './train/taskFailure.ts';
+
+/** Runs the network of the open run on another file and saves the predictions where the person says. Undefined when it was stopped or not saved. */
+export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise<vscode.Uri | undefined> {
+  const predicted = await vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: vscode.l10n.t('Predicting on {0}', path.posix.basename(file.path)),
+      cancellable: true,
+    },
+    (_, cancellation) => {
+      const running = dataset.predict(file);
+      cancellation.onCancellationRequested(() => running.stop());
+      return running.done.catch((error: unknown) => {
+        if (error instanceof TaskFailure && error.detail.stopped) return undefined;
+        throw error;
+      });
+    },
+  );
+  if (!predicted) return undefined;
+  const { gaps, unknown } = predicted;
+  const remarks = [
+    ...(gaps.count === 0
+      ? []
+      : [vscode.l10n.t('{0} rows have gaps and no prediction (line {1}).', gaps.count, gaps.lines.join(', '))]),
+    ...unknown.map(({ column, count }) =>
+      vscode.l10n.t('"{0}" has {1} cells with a category that the network does not know.', column, count),
+    ),
+  ];
+  if (remarks.length > 0) void vscode.window.showWarningMessage(remarks.join(' '));
+  const stem = path.posix.basename(file.path).replace(/\.[^.]*$/, '');
+  return saveBeside(file, `${stem}.predictions.csv`, predicted.csv, 'utf8');
+}

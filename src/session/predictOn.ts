@@ -1,0 +1,157 @@
+import { DataError } from '../core/data/dataError.ts';
+import { readTable, ReadStopped } from '../core/data/reader.ts';
+import type { FileSource } from '../core/data/source.ts';
+import { cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
+import { whitened } from '../core/data/whiten.ts';
+import { newPredictionsCsv } from '../core/export/predictions.ts';
+import { denseMatrix, type DenseMatrix, fromRows, withOnesColumn } from '../core/linalg/matrix.ts';
+import { networkFit } from '../core/network/evaluate.ts';
+import type { Control } from '../core/solver/control.ts';
+import { forward } from '../core/threeLayer/subNetwork.ts';
+import type { RunRecord } from '../shared/run.ts';
+import { networkOfRun } from './runNetwork.ts';
+
+/** Predictions of a run's network on the rows of another file. */
+export interface NewPredictions {
+  /** One line per row: line in the file, the target when the file has it, the prediction, and raw outputs for classes. */
+  readonly csv: string;
+  readonly rows: number;
+  /** Rows with a gap in a column that the network needs: they have no prediction. */
+  readonly gaps: { readonly count: number; readonly lines: readonly number[] };
+  /** Cells whose category has no indicator (it was not among the ones encoded); all indicators of the column are 0 then, as in training. */
+  readonly unknown: readonly { readonly column: string; readonly count: number }[];
+}
+
+const linesListed = 20;
+
+/**
+ * Runs the network of a run on another file, encoded exactly as the training data were: by column name, with the means, scales, categories and
+ * whitening of the run. The file may have other columns, in any order, another delimiter and encoding. Null when it was stopped.
+ * @throws {DataError} naming file, line and column: a column is missing, or holds text where the network needs numbers
+ */
+export async function predictOn(run: RunRecord, source: FileSource, control: Control): Promise<NewPredictions | null> {
+  let table: Table;
+  try {
+    table = await readTable(source, { dialect: { header: run.dataset.header } }, control);
+  } catch (error) {
+    if (error instanceof ReadStopped) return null;
+    throw error;
+  }
+  const { inputs } = run.scaling;
+  const columns = new Map(table.columns.map((column) => [column.name, column]));
+  const needed = [...new Set(inputs.map(({ column }) => column))];
+  const missing = needed.filter((name) => !columns.has(name));
+  if (missing.length > 0) {
+    const names = missing.slice(0, 8).map((name) => `"${name}"`);
+    throw new DataError(
+      'unknown-column',
+      `the network needs the ${missing.length === 1 ? 'column' : 'columns'} ${names.join(', ')}${missing.length > 8 ? ', ...' : ''}, which this file does not have`,
+      { file: table.file },
+    );
+  }
+  const numeric = new Set(inputs.filter(({ category }) => category === undefined).map(({ column }) => column));
+  for (const name of numeric) checkNumbers(table, columns.get(name)!);
+
+  const rows: number[] = [];
+  const gapLines: number[] = [];
+  for (let row = 0; row < table.rows; row++) {
+    if (needed.every((name) => hasValue(columns.get(name)!, row))) rows.push(row);
+    else gapLines.push(table.lines[row]);
+  }
+  const d = inputs.length;
+  const X = denseMatrix(rows.length, d);
+  inputs.forEach(({ column: name, category, mean, scale }, k) => {
+    const column = columns.get(name)!;
+    rows.forEach((row, i) => {
+      const value = category === undefined ? column.numbers[row] : cellLabel(column, row) === category ? 1 : 0;
+      X.data[i * d + k] = (value - mean) / scale;
+    });
+  });
+  if (control.shouldStop()) return null;
+  const { whitening } = run.scaling;
+  const fit = outputsOf(run, whitening === undefined ? X : whitened(X, whitening));
+
+  const { classes, outputs, target } = run.resolved;
+  const { mean, scale } = run.scaling.target;
+  const outputAt = new Map(rows.map((row, i) => [row, i]));
+  const truth = columns.get(target);
+  const csv = newPredictionsCsv({
+    lines: table.lines,
+    targetName: target,
+    target: truth === undefined ? undefined : (row) => cellLabel(truth, row) ?? '',
+    classes,
+    outputs,
+    output: (row) => {
+      const i = outputAt.get(row);
+      if (i === undefined) return undefined;
+      const values = fit.data.subarray(i * outputs, (i + 1) * outputs);
+      return classes.length === 0 ? values.map((value) => value * scale + mean) : values;
+    },
+  });
+  return {
+    csv,
+    rows: table.rows,
+    gaps: { count: gapLines.length, lines: gapLines.slice(0, linesListed) },
+    unknown: unknownCategories(run, columns, rows),
+  };
+}
+
+function checkNumbers(table: Table, column: Column): void {
+  for (let row = 0; row < table.rows; row++) {
+    if (!hasValue(column, row) || isNumericCell(column, row)) continue;
+    throw new DataError(
+      'not-a-number',
+      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a number, which the network needs in this column`,
+      { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
+    );
+  }
+}
+
+/** n x c outputs of the network of a run, whatever its model, on encoded inputs. */
+function outputsOf(run: RunRecord, X: DenseMatrix): DenseMatrix {
+  const { deep } = run;
+  if (deep === undefined) return networkFit(networkOfRun(run), X);
+  const effective = run.settings.bias === 'none' ? X : withOnesColumn(X);
+  const { outputs } = run.resolved;
+  if (deep.kind === 'three-layer') {
+    const branches = deep.branches.map(({ W1, w2, w3, output }) => ({
+      W1: fromRows(W1),
+      w2: Float64Array.from(w2),
+      w3,
+      output,
+    }));
+    return forward(effective, branches, outputs);
+  }
+  const out = denseMatrix(X.rows, outputs);
+  for (let i = 0; i < X.rows; i++) {
+    for (let k = 0; k < effective.cols; k++) {
+      const x = effective.data[i * effective.cols + k];
+      for (let o = 0; o < outputs; o++) out.data[i * outputs + o] += x * deep.map[k][o];
+    }
+  }
+  return out;
+}
+
+/**
+ * Cells outside the encoded categories. One indicator stands for two categories, the other of which is only known by not being it, so such a
+ * column is not judged.
+ */
+function unknownCategories(
+  run: RunRecord,
+  columns: ReadonlyMap<string, Column>,
+  rows: readonly number[],
+): NewPredictions['unknown'] {
+  const known = new Map<string, Set<string>>();
+  for (const { column, category } of run.scaling.inputs) {
+    if (category === undefined) continue;
+    if (!known.has(column)) known.set(column, new Set());
+    known.get(column)!.add(category);
+  }
+  return [...known]
+    .filter(([, categories]) => categories.size > 1)
+    .map(([name, categories]) => ({
+      column: name,
+      count: rows.filter((row) => !categories.has(cellLabel(columns.get(name)!, row) ?? '')).length,
+    }))
+    .filter(({ count }) => count > 0);
+}
