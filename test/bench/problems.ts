@@ -1,5 +1,5 @@
 import type { DenseMatrix } from '../../src/core/linalg/matrix.ts';
-import type { Arrangements, BiasMode, ModelName, Problem } from '../../src/core/problem/problem.ts';
+import type { Arrangements, BiasMode, LossName, ModelName, Problem } from '../../src/core/problem/problem.ts';
 import type { Kernels } from '../../src/core/kernels/kernels.ts';
 import { solve } from '../../src/core/solver/solve.ts';
 import type { BenchData } from './data.ts';
@@ -8,13 +8,14 @@ export interface BenchProblem {
   readonly data: BenchData;
   readonly gates: number | DenseMatrix;
   readonly model: ModelName;
+  readonly loss?: LossName;
   readonly bias?: BiasMode;
   readonly tolerance?: number;
 }
 
-/** A squared-loss problem on the data; gates are sampled with seed 1 unless given. */
+/** A problem on the data, with squared loss unless given; gates are sampled with seed 1 unless given. */
 export function benchProblem(
-  { data, gates, model, bias = 'regularized', tolerance = 1e-6 }: BenchProblem,
+  { data, gates, model, loss = 'squared', bias = 'regularized', tolerance = 1e-6 }: BenchProblem,
   beta: number,
 ): Problem {
   const arrangements: Arrangements =
@@ -24,7 +25,7 @@ export function benchProblem(
     y: data.y,
     outputs: 1,
     model,
-    loss: 'squared',
+    loss,
     beta,
     arrangements,
     outputPenalty: 'per-output',

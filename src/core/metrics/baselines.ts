@@ -43,7 +43,7 @@ export function ridgeRegression(
   const moment = new Float64Array(d);
   for (let i = 0; i < n; i++) for (let k = 0; k < d; k++) moment[k] += Z.data[i * d + k] * target[i];
   let best = { ridge: n, error: Infinity };
-  for (let exponent = -6; exponent <= 4; exponent += 0.5) {
+  for (let exponent = -6; exponent <= 4 && !control.shouldStop(); exponent += 0.5) {
     const ridge = n * 10 ** exponent;
     let error = 0;
     for (let i = 0; i < n; i++) {

@@ -5,7 +5,14 @@ import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** Fits (n x c) of a network on inputs X (n x d, without a column of ones). Gated units pass w_j . x + b_j on where their gate is on. */
-export function networkFit(network: TwoLayerNetwork, X: DenseMatrix): DenseMatrix {
+export function networkFit(network: TwoLayerNetwork, X: DenseMatrix): DenseMatrix;
+/** Undefined when given up, which is asked after every neuron. */
+export function networkFit(
+  network: TwoLayerNetwork,
+  X: DenseMatrix,
+  giveUp: (() => boolean) | undefined,
+): DenseMatrix | undefined;
+export function networkFit(network: TwoLayerNetwork, X: DenseMatrix, giveUp?: () => boolean): DenseMatrix | undefined {
   const { W1, b1, W2, b2, gates, gateBias } = network;
   const { rows: n, cols: d } = X;
   const c = b2.length;
@@ -14,6 +21,7 @@ export function networkFit(network: TwoLayerNetwork, X: DenseMatrix): DenseMatri
   for (let r = 0; r < n; r++) for (let o = 0; o < c; o++) out.data[r * c + o] = b2[o];
   const [h, gate] = [new Float64Array(n), new Float64Array(n)];
   for (let j = 0; j < W1.rows; j++) {
+    if (giveUp?.() === true) return undefined;
     rowProducts(X, rowOf(W1, j), h);
     if (gates !== undefined) rowProducts(X, rowOf(gates, j), gate);
     const offset = gateBias?.[j] ?? 0;
@@ -121,6 +129,26 @@ export function networkObjective(
   beta: number,
   kind: OutputPenalty,
   bias: BiasMode,
-): number {
-  return datafit.value(networkFit(network, X).data) + beta * networkPenalty(network, kind, bias);
+): number;
+/** Undefined when given up, which is asked after every neuron. */
+export function networkObjective(
+  network: TwoLayerNetwork,
+  X: DenseMatrix,
+  datafit: Datafit,
+  beta: number,
+  kind: OutputPenalty,
+  bias: BiasMode,
+  giveUp: () => boolean,
+): number | undefined;
+export function networkObjective(
+  network: TwoLayerNetwork,
+  X: DenseMatrix,
+  datafit: Datafit,
+  beta: number,
+  kind: OutputPenalty,
+  bias: BiasMode,
+  giveUp?: () => boolean,
+): number | undefined {
+  const fit = networkFit(network, X, giveUp);
+  return fit === undefined ? undefined : datafit.value(fit.data) + beta * networkPenalty(network, kind, bias);
 }

@@ -154,14 +154,17 @@ export function solveGated(
     gateConstraint: certificate.gateConstraint,
     groups: groupsOf(program, blocks),
     network,
-    networkObjective: networkObjective(
-      network,
-      problem.X,
-      prepared.datafit,
-      prepared.beta,
-      prepared.outputPenalty,
-      prepared.bias,
-    ),
+    // the map keeps the objective: where a stop leaves no time to run the network, that value stands
+    networkObjective:
+      networkObjective(
+        network,
+        problem.X,
+        prepared.datafit,
+        prepared.beta,
+        prepared.outputPenalty,
+        prepared.bias,
+        giveUp,
+      ) ?? certificate.objective,
     dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
     fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
     betaMax,
