@@ -1,6 +1,7 @@
 import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
 import { nullBasis } from './nullBasis.ts';
 import { coneInterior } from '../linalg/nnls.ts';
+import { cellCentre } from './cellCentre.ts';
 
 /**
  * One activation pattern D with its closed cone K = {u : (2D - I) X u >= 0}, prepared for solvers.
@@ -24,7 +25,7 @@ export interface ConeCell {
   readonly k: number;
   /** Coordinates that count in the norm: the first q. */
   readonly q: number;
-  /** A point strictly inside the cone, cell coordinates. */
+  /** The analytic centre of the cone in the unit ball, cell coordinates. */
   readonly interior: Float64Array;
   /** From cell coordinates to d effective inputs. */
   readonly expand: (u: Float64Array) => Float64Array;
@@ -114,16 +115,23 @@ export class CellFactory {
       if (found.interior !== undefined) {
         const N = basis;
         const dim = k;
-        return {
-          id,
+        const inside = found.interior;
+        let centre: Float64Array | undefined;
+        const cone = {
           signs,
-          on: Int32Array.from(on),
           coneRows: Int32Array.from(N === undefined ? coneRows : coneRows.filter((i) => !isZero(A, i * dim, dim))),
-          linear: false,
           A,
           k: dim,
           q: N === undefined ? q : dim,
-          interior: found.interior,
+        };
+        return {
+          ...cone,
+          id,
+          on: Int32Array.from(on),
+          linear: false,
+          get interior() {
+            return (centre ??= cellCentre(cone, inside));
+          },
           expand: N === undefined ? (u) => u.slice() : (u) => combine(N, u, d),
         };
       }

@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
 import type { ConeCell } from './cell.ts';
@@ -16,6 +17,7 @@ export interface CellProgram {
   readonly beta: number;
   readonly offset: boolean;
   readonly cells: readonly ConeCell[];
+  readonly kernels?: Kernels | undefined;
 }
 
 export interface CellSolution {
@@ -38,6 +40,9 @@ interface Candidate {
   /** Interior point iterate to start the next program from. */
   central?: CentralPoint;
 }
+
+/** So many groups are taken in together rather than in rounds. */
+const atOnce = 100;
 
 /**
  * Column generation: an interior point solution of the program on a few groups, exact pricing of all groups at its dual point (one
@@ -128,10 +133,22 @@ export function solveOnCells(
   if (violators?.length === 0) violators = priceAll(V, tolerance);
   if (violators?.length === 0 && working.size === 0) violators = undefined;
   const aborted = control.shouldStop();
+  if (violators !== undefined && 2 * c * cells.length <= atOnce) {
+    // few enough to go to the end at once
+    cells.forEach(({ linear }, cell) => {
+      for (let output = 0; output < c; output++) {
+        for (const sign of linear ? ([1] as const) : ([1, -1] as const)) {
+          const name = key(cell, output, sign);
+          if (!working.has(name)) working.set(name, { cell, output, sign, price: 0 });
+        }
+      }
+    });
+    final = true;
+  }
   for (let round = 0; round < 60; round++) {
     if (violators === undefined) break;
     let added = 0;
-    const limit = Math.max(32, working.size);
+    const limit = Math.max(64, working.size);
     for (const candidate of violators) {
       const name = key(candidate.cell, candidate.output, candidate.sign);
       if (working.has(name)) continue;
@@ -151,9 +168,9 @@ export function solveOnCells(
       });
       members.push(candidate);
     }
-    const accuracy = final ? 1e-9 : ratio > 2 ? 1e-2 : 1e-3;
+    const accuracy = final ? 1e-9 : ratio > 10 ? 5e-2 : ratio > 2 ? 1e-2 : 1e-3;
     let interior = solveConeProgram(
-      { X, datafit, beta, groups, offset: program.offset },
+      { X, datafit, beta, groups, offset: program.offset, kernels: program.kernels },
       accuracy,
       control,
       cache,
@@ -162,7 +179,7 @@ export function solveOnCells(
     if (near && !interior.stopped && interior.residual > 1e-2) {
       const cold = groups.map(({ cell, output, sign }) => ({ cell, output, sign }));
       interior = solveConeProgram(
-        { X, datafit, beta, groups: cold, offset: program.offset },
+        { X, datafit, beta, groups: cold, offset: program.offset, kernels: program.kernels },
         accuracy,
         control,
         cache,
@@ -201,7 +218,9 @@ export function solveOnCells(
         seeds.push({ u, sign, output, ...placeOf(cell), tag: cell, held: [...tight] });
       });
       newton.setNeurons(seeds, interior.offset);
-      const polished = newton.run(1e-11, 80, control);
+      let polished = newton.run(1e-11, 20, control);
+      // faces that are wrong by more than a few rows are not worth sliding along
+      if (!polished.converged && polished.residual < 1) polished = newton.run(1e-11, 60, control);
       iterations += polished.iterations;
       polishedNow = polished.converged && settle();
       if (!polishedNow) V = dualAt(datafit, interior.fit);

@@ -1,7 +1,9 @@
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
 import type { ConeCell } from './cell.ts';
-import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import { PositiveSystem } from './positiveSystem.ts';
 
 /** One group of the program: the vectors u of a cell that feed one output with one sign. */
 export interface ConeGroup {
@@ -29,6 +31,8 @@ export interface ConeProgram {
   readonly groups: readonly ConeGroup[];
   /** A free constant per output is added to the fit. */
   readonly offset: boolean;
+  /** Large systems are assembled and factored by these; plain TypeScript when left out. */
+  readonly kernels?: Kernels | undefined;
 }
 
 export interface ConeProgramResult {
@@ -50,6 +54,13 @@ export interface ConeProgramResult {
 
 /** Relative gap at which points are kept for warm starts: later ones lie too near the boundary. */
 const warmGap = 0.05;
+
+/** Where to start: the part of the largest possible penalty for all groups together, and the dual of the norms over beta. */
+const firstShare = 0.1;
+const firstDual = 30;
+
+/** Columns of features that are multiplied at a time. */
+const batchColumns = 256;
 
 /** Block of the groups' Gram matrix with a constant loss Hessian, kept across programs on the same cells. */
 export type GramCache = Map<string, Float64Array>;
@@ -97,7 +108,7 @@ interface GroupState {
 }
 
 /**
- * Primal-dual interior point method with Nesterov-Todd scaling and Mehrotra's corrector (Nesterov, Todd 1998; Vandenberghe 2010,
+ * Primal-dual interior point method with Nesterov-Todd scaling and Mehrotra's and Gondzio's correctors (Nesterov, Todd 1998; Gondzio 1996; Vandenberghe 2010,
  * "The CVXOPT linear and quadratic cone program solvers") for the cone-constrained ReLU program. Iterates stay strictly inside the
  * cones, so every one of them is feasible. The Newton system is factored in the smaller of the number of rows and of the stacked
  * group vectors; the form in the rows loses digits towards the end, and `precise` asks for the other one there whatever it costs.
@@ -109,7 +120,12 @@ export function solveConeProgram(
   cache?: GramCache,
   precise = false,
 ): ConeProgramResult {
-  return new InteriorPoint(program, cache).run(tolerance, control, precise);
+  const method = new InteriorPoint(program, cache);
+  try {
+    return method.run(tolerance, control, precise);
+  } finally {
+    method.dispose();
+  }
 }
 
 class InteriorPoint {
@@ -127,7 +143,9 @@ class InteriorPoint {
   private byRows: boolean;
   private inaccurate = false;
   /** Factored system: n x n (rows form) or size x size. */
-  private system: Float64Array;
+  private system: PositiveSystem;
+  /** n x batchColumns: scaled features of several groups side by side, zero on their off-rows. */
+  private batch: Float64Array | undefined;
   private readonly root: Float64Array;
   private readonly stacked: Float64Array;
   private readonly extra: Float64Array;
@@ -145,9 +163,10 @@ class InteriorPoint {
     const { X, datafit, groups, beta } = program;
     const n = (this.n = X.rows);
     const c = (this.c = datafit.outputs);
+    this.constantHessian = datafit.name === 'squared';
     const zero = new Float64Array(n * c);
-    // the penalty at the optimum is at most l(0) / beta
-    const budget = Math.max(datafit.value(zero), 1e-12) / beta / Math.max(1, groups.length);
+    // the penalty at the optimum is at most l(0) / beta, and mostly far less
+    const budget = (firstShare * Math.max(datafit.value(zero), 1e-12)) / beta / Math.max(1, groups.length);
     let at = 0;
     this.states = groups.map((group) => {
       const { cell } = group;
@@ -186,11 +205,7 @@ class InteriorPoint {
         residual: new Float64Array(k),
       };
       at += k;
-      let norm = 0;
-      for (let j = 0; j < q; j++) norm += cell.interior[j] * cell.interior[j];
-      norm = Math.sqrt(norm);
-      const scale = norm > 0 ? (0.3 * budget) / norm : 0.3 * budget;
-      for (let j = 0; j < k; j++) state.u[j] = cell.linear ? 0 : scale * cell.interior[j];
+      for (let j = 0; j < k; j++) state.u[j] = budget * cell.interior[j];
       state.t = budget;
       return state;
     });
@@ -202,9 +217,9 @@ class InteriorPoint {
     this.doffset = new Float64Array(c);
     this.roffset = new Float64Array(c);
     this.bestOffset = new Float64Array(c);
-    this.constantHessian = datafit.name === 'squared';
-    this.byRows = c === 1 && n < at;
-    this.system = new Float64Array(this.byRows ? n * n : at * at);
+    // n^2 k + n^3 / 3 against k^3 / 3 multiplications, and the blocks of the latter only once when the Hessian stays
+    this.byRows = c === 1 && (this.constantHessian ? 1.9 : 1) * n < at;
+    this.system = new PositiveSystem(this.byRows ? n : at, program.kernels);
     this.root = new Float64Array(n);
     this.stacked = new Float64Array(at);
     this.extra = new Float64Array(at);
@@ -217,12 +232,16 @@ class InteriorPoint {
   run(tolerance: number, control: Control, precise: boolean): ConeProgramResult {
     const { states, program, n, c } = this;
     const { beta, datafit } = program;
-    // central multipliers for the starting slacks
+    // the centres of the cells and their multipliers are on the central path of the cones
     for (const g of states) {
       this.multiply(g, g.u, g.product);
-      const mu = 0.5 * beta * g.t;
-      const share = mu / Math.max(1, Math.sqrt(g.coneRows.length));
-      for (const r of g.coneRows) g.lambda[r] = share / (g.group.cell.signs[r] * g.product[r]);
+      const z0 = firstDual * beta;
+      let room = g.t * g.t;
+      for (let j = 0; j < g.q; j++) room -= g.u[j] * g.u[j];
+      const mu = (z0 * room) / (2 * g.t);
+      g.z0 = z0;
+      for (let j = 0; j < g.q; j++) g.z[j] = (-z0 * g.u[j]) / g.t;
+      for (const r of g.coneRows) g.lambda[r] = mu / (g.group.cell.signs[r] * g.product[r]);
     }
     this.warmStart();
     let degree = 0;
@@ -272,10 +291,11 @@ class InteriorPoint {
         stopped = true;
         break;
       }
-      if (this.inaccurate && this.size <= (precise ? 3000 : 600)) {
+      if (this.inaccurate && this.size <= (precise ? 3000 : 1200)) {
         this.byRows = false;
         this.inaccurate = false;
-        this.system = new Float64Array(this.size * this.size);
+        this.system.dispose();
+        this.system = new PositiveSystem(this.size, this.program.kernels);
       }
       if (!this.factor(() => control.shouldStop())) {
         stopped = control.shouldStop();
@@ -288,12 +308,19 @@ class InteriorPoint {
         g.eSoc[0] = -g.z0;
         for (const r of g.coneRows) g.eLin[r] = -g.lambda[r];
       }
-      this.direction();
+      this.direction(this.byRows && best > 1e-3 ? 1 : 4);
       const affine = this.stepLength();
       const sigma = (1 - Math.min(1, affine)) ** 3;
       this.corrector(sigma * mu);
       this.direction();
-      let step = Math.min(1, 0.99 * this.stepLength());
+      let length = this.stepLength();
+      for (let round = 0; round < 3 && length < 0.9; round++) {
+        const longer = this.centralityCorrector(sigma * mu, length);
+        const gain = longer / length;
+        length = longer;
+        if (gain < 1.1) break;
+      }
+      let step = Math.min(1, 0.99 * length);
       if (!this.constantHessian) step = this.damp(step);
       this.move(step);
     }
@@ -342,6 +369,11 @@ class InteriorPoint {
       this.multiply(g, g.u, g.product);
       for (const r of g.coneRows) g.lambda[r] = mu / (g.group.cell.signs[r] * g.product[r]);
     }
+  }
+
+  dispose(): void {
+    this.system.dispose();
+    if (this.batch !== undefined) this.program.kernels?.free(this.batch);
   }
 
   private keep(): void {
@@ -469,40 +501,46 @@ class InteriorPoint {
   private assembleRows(stop: () => boolean): boolean {
     const { n, H, root, system } = this;
     for (let i = 0; i < n; i++) root[i] = Math.sqrt(Math.max(0, H[i]));
-    system.fill(0);
+    const widest = Math.max(...this.states.map(({ k }) => k));
+    const width = Math.max(1, Math.floor(batchColumns / widest)) * widest;
+    this.batch ??= this.program.kernels?.alloc(n * width) ?? new Float64Array(n * width);
+    const { batch } = this;
+    system.clear();
+    let used = 0;
+    const flush = (): void => {
+      system.addSquare(batch, width);
+      used = 0;
+    };
     for (const g of this.states) {
-      if (stop()) return false;
+      if (used === 0) {
+        if (stop()) return false;
+        batch.fill(0);
+      }
+      // rows of L^-1 A': row r solves L c = a_r
       const { k, A, L, on } = g;
-      const m = on.length;
-      // C = L^-1 A_on', by rows of A: row r of C' solves L c = a_r
-      const C = new Float64Array(m * k);
-      for (let a = 0; a < m; a++) {
-        const from = on[a] * k;
-        const to = a * k;
+      for (const r of on) {
+        const from = r * k;
+        const to = r * width + used;
         for (let i = 0; i < k; i++) {
-          let s = A[from + i];
-          for (let j = 0; j < i; j++) s -= L[i * k + j] * C[to + j];
-          C[to + i] = s / L[i * k + i];
+          let s = root[r] * A[from + i];
+          for (let j = 0; j < i; j++) s -= L[i * k + j] * batch[to + j];
+          batch[to + i] = s / L[i * k + i];
         }
       }
-      const block = new Float64Array(m * m);
-      addOuterProducts(C, m, C, m, k, block, 0, 0, m, true);
-      for (let a = 0; a < m; a++) {
-        const row = on[a] * n;
-        for (let b = 0; b <= a; b++) system[row + on[b]] += block[a * m + b];
-      }
+      used += k;
+      if (used + widest > width) flush();
     }
-    for (let i = 0; i < n; i++) {
-      for (let j = 0; j <= i; j++) system[i * n + j] *= root[i] * root[j];
-      system[i * n + i] += 1;
-    }
-    return factorSpd(system, n, stop);
+    if (used > 0) flush();
+    const { matrix } = system;
+    for (let i = 0; i < n; i++) matrix[i * n + i] += 1;
+    return system.factor(stop);
   }
 
   /** blockdiag(B) + F'HF. */
   private assembleStacked(stop: () => boolean): boolean {
     const { states, size, system } = this;
-    system.fill(0);
+    system.clear();
+    const { matrix } = system;
     for (let a = 0; a < states.length; a++) {
       const g = states[a];
       if (stop()) return false;
@@ -512,14 +550,14 @@ class InteriorPoint {
         const sign = g.group.sign * h.group.sign;
         for (let i = 0; i < g.k; i++) {
           const row = (g.at + i) * size + h.at;
-          for (let j = 0; j < h.k; j++) system[row + j] = sign * block[i * h.k + j];
+          for (let j = 0; j < h.k; j++) matrix[row + j] = sign * block[i * h.k + j];
         }
       }
       for (let i = 0; i < g.k; i++) {
-        for (let j = 0; j <= i; j++) system[(g.at + i) * size + g.at + j] += g.B[i * g.k + j];
+        for (let j = 0; j <= i; j++) matrix[(g.at + i) * size + g.at + j] += g.B[i * g.k + j];
       }
     }
-    return factorSpd(system, size, stop);
+    return system.factor(stop);
   }
 
   /** sum over common on-rows of H[o_g, o_h] a_r b_r', k_g x k_h; without the signs. */
@@ -611,14 +649,14 @@ class InteriorPoint {
   /** x := K^-1 x with K = blockdiag(B) + F'HF. */
   private solveStacked(x: Float64Array): void {
     if (!this.byRows) {
-      solveSpd(this.system, this.size, x);
+      this.system.solve(x);
       return;
     }
     const { states, n, root, system, rowWork2 } = this;
     for (const g of states) solveSpd(g.L, g.k, x.subarray(g.at, g.at + g.k));
     this.applyStacked(x, rowWork2);
     for (let i = 0; i < n; i++) rowWork2[i] *= root[i];
-    solveSpd(system, n, rowWork2);
+    system.solve(rowWork2);
     for (let i = 0; i < n; i++) rowWork2[i] *= root[i];
     const correction = new Float64Array(this.size);
     this.transposeStacked(rowWork2, correction);
@@ -651,8 +689,8 @@ class InteriorPoint {
     }
   }
 
-  /** Newton direction for the right-hand sides in eSoc and eLin. */
-  private direction(): void {
+  /** Newton direction for the right-hand sides in eSoc and eLin, with so many rounds of iterative refinement at most. */
+  private direction(refinements = 4): void {
     const { states, stacked, size, n, c } = this;
     const { beta, offset } = this.program;
     for (const g of states) {
@@ -677,7 +715,7 @@ class InteriorPoint {
     let previous = Infinity;
     let size0 = 0;
     for (let j = 0; j < size; j++) size0 = Math.max(size0, Math.abs(stacked[j]));
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < refinements; round++) {
       this.applySystem(x, out);
       if (offset) {
         const rows = this.rowWork;
@@ -701,7 +739,7 @@ class InteriorPoint {
       for (let j = 0; j < size; j++) x[j] += out[j];
     }
     // the rows form cancels when B is nearly singular; the stacked form does not
-    this.inaccurate = this.byRows && previous > 1e-8 * Math.min(beta, size0);
+    this.inaccurate = this.byRows && refinements > 1 && previous > 1e-8 * Math.min(beta, size0);
     for (const g of states) {
       const { q, w } = g;
       for (let j = 0; j < g.k; j++) g.du[j] = x[g.at + j];
@@ -772,6 +810,46 @@ class InteriorPoint {
         g.eLin[r] = -g.lambda[r] + (mu - signs[r] * g.dproduct[r] * g.dlambda[r]) / s;
       }
     }
+  }
+
+  /**
+   * Gondzio's correction (1996) of the linear constraints: complementarity products that a longer step would leave far from `mu` are pulled
+   * back towards it. Keeps the new direction when it allows a longer step, which is returned.
+   */
+  private centralityCorrector(mu: number, length: number): number {
+    const aim = Math.min(1, length + 0.3);
+    const saved = this.states.map((g) => ({
+      du: g.du.slice(),
+      dt: g.dt,
+      dz0: g.dz0,
+      dz: g.dz.slice(),
+      dproduct: g.dproduct.slice(),
+      dlambda: g.dlambda.slice(),
+    }));
+    const offset = this.doffset.slice();
+    for (const g of this.states) {
+      const { signs } = g.group.cell;
+      for (const r of g.coneRows) {
+        const s = signs[r] * g.product[r];
+        const product = (s + aim * signs[r] * g.dproduct[r]) * (g.lambda[r] + aim * g.dlambda[r]);
+        if (product < 0.1 * mu) g.eLin[r] += (0.1 * mu - product) / s;
+        else if (product > 10 * mu) g.eLin[r] += Math.max(10 * mu - product, -10 * mu) / s;
+      }
+    }
+    this.direction();
+    const longer = this.stepLength();
+    if (longer > length) return longer;
+    this.states.forEach((g, k) => {
+      const { du, dt, dz0, dz, dproduct, dlambda } = saved[k];
+      g.du.set(du);
+      g.dt = dt;
+      g.dz0 = dz0;
+      g.dz.set(dz);
+      g.dproduct.set(dproduct);
+      g.dlambda.set(dlambda);
+    });
+    this.doffset.set(offset);
+    return length;
   }
 
   /** Largest step that stays in all cones (at most 1 / 0.99). */

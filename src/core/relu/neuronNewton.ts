@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
 import { nullBasis } from './nullBasis.ts';
@@ -43,6 +44,8 @@ export interface LocalProblem {
   readonly datafit: Datafit;
   readonly beta: number;
   readonly offset: boolean;
+  /** Large systems are factored by these; plain TypeScript when left out. */
+  readonly kernels?: Kernels | undefined;
 }
 
 interface Neuron {

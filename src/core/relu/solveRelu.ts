@@ -9,6 +9,7 @@ import {
 import { bracketDualMaximum } from '../global/dualMaximum.ts';
 import { enumerateCells } from '../global/enumerate.ts';
 import { globalBound, type GlobalBoundDetails } from '../global/globalBound.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix, dot, norm2 } from '../linalg/matrix.ts';
 import { networkObjective } from '../network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons } from '../network/mapping.ts';
@@ -90,7 +91,7 @@ export function solveRelu(
       ? { ...control, shouldStop: () => control.shouldStop(), now: () => control.now(), expired: () => false }
       : withDeadline(control, options.timeLimitSeconds);
   const { arrangements } = problem;
-  const context = new Context(prepared, limited, begin);
+  const context = new Context(prepared, limited, begin, options.kernels);
   const warm = warmStart(options.warm, prepared);
   // undefined when the enumeration was stopped: then neurons are generated as far as there is time
   const cells = arrangements.kind === 'all' ? enumerateCells(prepared.X, largestEnumeration, limited) : undefined;
@@ -307,6 +308,7 @@ class Context {
     private readonly prepared: PreparedProblem,
     private readonly control: Control,
     private readonly begin: number,
+    private readonly kernels: Kernels | undefined,
   ) {
     const { X, datafit, outputs, targets, penalizedCols } = prepared;
     this.classes = classifyRows(X);
@@ -322,7 +324,15 @@ class Context {
 
   private local(part: Part): LocalProblem {
     const { X, penalizedCols, beta, bias } = this.prepared;
-    return { X, classes: this.classes, penalizedCols, datafit: part.datafit, beta, offset: bias === 'free' };
+    return {
+      X,
+      classes: this.classes,
+      penalizedCols,
+      datafit: part.datafit,
+      beta,
+      offset: bias === 'free',
+      kernels: this.kernels,
+    };
   }
 
   /** Reports progress of one part on top of what the others have reached or start from. */
