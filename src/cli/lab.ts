@@ -55,8 +55,10 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
       );
     }
     const now = settings[name];
-    if (Array.isArray(now)) settings[name] = text.split(',').map((part) => (name === 'widths' ? Number(part) : part));
-    else if (typeof now === 'number') settings[name] = Number(text);
+    if (Array.isArray(now)) {
+      const parts = text.split(',').filter((part) => part.trim() !== '');
+      settings[name] = parts.map((part) => (name === 'widths' ? Number(part) : part));
+    } else if (typeof now === 'number') settings[name] = Number(text);
     else if (typeof now === 'boolean') settings[name] = text === 'true' ? true : text === 'false' ? false : text;
     else settings[name] = text;
   }
@@ -99,12 +101,21 @@ export async function labTask({ page, file, set, insert }: LabInput, control: Co
     }
     return { stopped: record.status === 'cancelled', text: `${JSON.stringify(record)}\n`, summary: summaryOf(record) };
   } catch (error) {
-    if (error instanceof LabRefusal || error instanceof DataError || error instanceof TrainStopped)
-      throw new UsageError(error.message);
+    if (error instanceof LabRefusal) throw new UsageError(`${error.message}${remedyWords(error)}`);
+    if (error instanceof DataError || error instanceof TrainStopped) throw new UsageError(error.message);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new UsageError(`cannot read ${file}: there is no such file`);
     throw error;
   }
+}
+
+/** What makes the task possible, as options. */
+function remedyWords({ remedy }: LabRefusal): string {
+  if (remedy === undefined) return '';
+  const options = Object.entries(remedy.settings).map(
+    ([name, value]) => `--set ${name}=${Array.isArray(value) ? value.join(',') : String(value)}`,
+  );
+  return `; possible is ${options.join(' ')}`;
 }
 
 function readProblem(file: string): { readonly problem: Problem; readonly sha256: string } {

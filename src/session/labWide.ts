@@ -9,16 +9,21 @@ import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import { LabRefusal } from './labRefusal.ts';
 import type { LabRows } from './labData.ts';
 
-/** The networks of the Lab: NTK parametrisation, inputs scaled by 1 / sqrt(d) so that the kernel does not depend on the number of features. */
+/** The networks of the Lab: NTK parametrisation unless asked otherwise, inputs scaled by 1 / sqrt(d) so that the kernel does not depend on the number of features. */
 export function labShape(
   inputs: number,
-  settings: { readonly activation: 'relu' | 'erf'; readonly hiddenLayers: number; readonly bias: boolean },
+  settings: {
+    readonly activation: 'relu' | 'erf';
+    readonly hiddenLayers: number;
+    readonly bias: boolean;
+    readonly parametrization?: MlpShape['parametrization'];
+  },
 ): MlpShape {
   return {
     inputs,
     hidden: Array.from({ length: settings.hiddenLayers }, () => 1),
     activation: settings.activation,
-    parametrization: 'ntk',
+    parametrization: settings.parametrization ?? 'ntk',
     inputScale: 1 / Math.sqrt(inputs),
     weightScale: Math.SQRT2,
     biasScale: settings.bias ? 1 : 0,

@@ -42,6 +42,8 @@ export const labSettingsSchemas = {
     ...data,
     ...network,
     widths,
+    /** Where the scales of the layers are: in the forward pass (NTK), or in the size of the start weights (standard). */
+    parametrization: v.picklist(['ntk', 'standard']),
     testFraction: between(0, 0.9),
     /** How outputs start: as drawn, or at zero by mirrored pairs (one hidden layer) or by subtracting them. */
     start: v.picklist(['random', 'mirrored', 'centered']),
@@ -104,6 +106,7 @@ export const defaultLabSettings: LabSettings = {
     hiddenLayers: 1,
     seeds: 2,
     widths: [64, 256, 1024],
+    parametrization: 'ntk',
     testFraction: 0.3,
     start: 'mirrored',
     steps: 300,

@@ -214,11 +214,76 @@ test('sweep: one JSON with five claims, each with a number and a verdict', () =>
   for (const { verdict } of record.verdicts) assert.match(verdict, /^(agrees|disagrees|not tested)$/);
 });
 
+test('rows that nothing separates are said so with the best margin, and are no error', () => {
+  // Equal rows with different labels, and a labelling that f(x) - f(-x) being linear contradicts.
+  for (const [X, y, reason] of [
+    [
+      [
+        [1, 2],
+        [1, 2],
+        [2, -1],
+      ],
+      [1, -1, 1],
+      /same direction but have different labels/,
+    ],
+    [
+      [
+        [1, 0],
+        [0, 1],
+        [1, 1],
+        [-1, 0],
+        [0, -1],
+        [-1, -1],
+      ],
+      [1, 1, -1, -1, -1, 1],
+      /normalised margin is at most/,
+    ],
+  ] as const) {
+    const file = problem(
+      X.map((row) => [...row]),
+      [...y],
+    );
+    const { status, stderr, record } = run(['flow', file, '--set', 'seeds=1', '--set', 'steps=500']);
+    assert.equal(status, 0, stderr);
+    const { margin } = record.result as unknown as {
+      readonly margin: { readonly status: string; readonly value: number | null; readonly marginBound: number };
+    };
+    assert.deepEqual([margin.status, margin.value], ['not-separable', null]);
+    assert.ok(margin.marginBound < 1e-6);
+    assert.match(stderr, /best margin is 0/);
+    assert.match(stderr, reason);
+  }
+});
+
 test('bad input: one clear line and status 2', () => {
   for (const [args, expected] of [
     [['flow', 'media/samples/diabetes.csv'], /class/],
     [['flow', 'media/samples/iris.csv'], /class/],
-    [['kernel', 'media/samples/abalone.csv', '--set', 'maxRows=4000'], /limit/],
+    [
+      ['kernel', 'media/samples/abalone.csv', '--set', 'maxRows=4000'],
+      /4000 x 4000 entries.*the limit is 500 rows; possible is --set maxRows=500/,
+    ],
+    [['flow', 'media/samples/iris.csv', '--set', 'positive=rose'], /no class "rose"/],
+    [['flow', problem([[1], [2], [3]], [1, 2, 3])], /needs two classes, and y has 3 different values/],
+    [
+      [
+        'sweep',
+        'media/samples/iris.csv',
+        '--set',
+        'positive=setosa',
+        '--set',
+        'widths=64,1000000',
+        '--set',
+        'hiddenLayers=3',
+        '--set',
+        'start=centered',
+      ],
+      /width 1000000 is too large, width \d+ fits.*possible is --set widths=64/,
+    ],
+    [
+      ['geometry', 'media/samples/iris.csv', '--set', 'positive=setosa', '--set', 'features='],
+      /picture for two or three inputs/,
+    ],
     [['kernel', path.join(folder, 'missing.csv')], /missing\.csv/],
     [['kernel', 'media/samples/iris.csv', '--set', 'width=3'], /NAME one of/],
   ] as const) {

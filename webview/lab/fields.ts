@@ -65,6 +65,16 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     activation,
     layers,
     {
+      key: 'parametrization',
+      kind: 'choice',
+      label: 'Parametrisation',
+      hint: 'NTK: scales stay in the forward pass, as the theory has it. Standard: they are in the size of the start weights.',
+      choices: [
+        { value: 'ntk', label: 'NTK' },
+        { value: 'standard', label: 'standard' },
+      ],
+    },
+    {
       key: 'start',
       kind: 'choice',
       label: 'Start',

@@ -77,6 +77,27 @@ describe('Lab tasks', () => {
     assert.deepEqual(record.data.classes, ['not setosa', 'setosa']);
   });
 
+  it('width sweep: deep, smooth networks in standard parametrisation have no infinite-width limit to compare with', async () => {
+    const { result } = await run(iris(), 'sweep', {
+      ...setosa,
+      maxRows: 20,
+      widths: [16, 32],
+      seeds: 1,
+      steps: 20,
+      rateSteps: 5,
+      noise: 0,
+      parametrization: 'standard',
+      activation: 'erf',
+      hiddenLayers: 2,
+      start: 'centered',
+    });
+    assert.deepEqual(
+      [result.setting.parametrization, result.setting.activation, result.setting.hiddenLayers, result.limit],
+      ['standard', 'erf', 2, null],
+    );
+    assert.ok(result.cells.every(({ loss }) => loss[loss.length - 1] < loss[0]));
+  });
+
   it('width sweep: a stop keeps what is finished', async () => {
     let cells = 0;
     const heard: LabProgress[] = [];

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import type { FrameLocator, Locator } from 'playwright-core';
+import type { Workbench } from './harness/workbench.ts';
+
+/** The page inside the Lab of a file: the webview with that heading, wherever its tab is. */
+async function labPage(workbench: Workbench, file: string): Promise<FrameLocator> {
+  const frames = workbench.page.locator('iframe.webview.ready');
+  for (let tries = 0; tries < 200; tries++) {
+    for (let i = 0; i < (await frames.count()); i++) {
+      const inner = workbench.page.frameLocator('iframe.webview.ready').nth(i).frameLocator('iframe#active-frame');
+      const heading = inner.locator('h1', { hasText: `Lab: ${file}` });
+      if (await heading.isVisible().catch(() => false)) return inner;
+    }
+    await workbench.page.waitForTimeout(100);
+  }
+  throw new Error(`The Lab of ${file} did not open.`);
+}
+
+/**
+ * The Lab as a person uses it: opened by right-click, the kernel page run on few rows, a width study stopped with what is finished
+ * kept, and the geometry page after its refusal was taken up. The workbench shows the folder with the sample tables.
+ */
+export async function labStory(workbench: Workbench): Promise<void> {
+  await workbench.chooseFromMenu('iris.csv', 'Open Lab');
+  const lab = await labPage(workbench, 'iris.csv');
+  const tab = (name: string): Promise<void> => lab.getByRole('tab', { name, exact: true }).click();
+  /** A field by its label; the form takes the value when the field is left. */
+  const fill = async (label: string, value: string): Promise<void> => {
+    const box = lab.getByRole('textbox', { name: label, exact: true });
+    await box.fill(value);
+    await box.press('Tab');
+  };
+  const unfold = async (): Promise<void> => {
+    const details = lab.locator('.lab-form details');
+    if ((await details.getAttribute('open')) === null) await details.locator('summary').click();
+  };
+  const verdicts = (): Locator => lab.locator('[data-verdict]');
+
+  // Three classes and no word which one: refused with the names.
+  await lab.locator('#run-kernel').click();
+  await lab.locator('.lab-banner', { hasText: 'setosa' }).waitFor({ timeout: 60_000 });
+  await unfold();
+  await fill('Class against the rest', 'setosa');
+  await fill('Rows', '30');
+  await fill('Widths', '16, 64');
+  await lab.locator('#run-kernel').click();
+  await verdicts().first().waitFor({ timeout: 60_000 });
+  assert.match(await lab.locator('.lab-facts').innerText(), /30 rows.*\+1 is setosa/s);
+  assert.ok((await lab.locator('figure.chart').count()) >= 1);
+
+  // A long study: stopped after some cells, which stay.
+  await tab('Width sweep');
+  await unfold();
+  await fill('Class against the rest', 'setosa');
+  await fill('Steps', '20000');
+  await lab.locator('#run-sweep').click();
+  await lab.locator('.lab-cells li').first().waitFor({ timeout: 120_000 });
+  await lab.locator('#stop-sweep').click();
+  await lab.locator('.lab-badge', { hasText: 'Stopped' }).waitFor({ timeout: 60_000 });
+  assert.ok((await verdicts().count()) > 0);
+
+  // Too many inputs for a picture: the remedy makes it possible.
+  await tab('Geometry');
+  await unfold();
+  await fill('Class against the rest', 'setosa');
+  await lab.locator('#run-geometry').click();
+  const remedy = lab.locator('.lab-banner vscode-button, .lab-banner button').first();
+  await remedy.waitFor({ timeout: 60_000 });
+  await remedy.click();
+  await lab.locator('#run-geometry').click();
+  await lab.locator('.scene canvas').first().waitFor({ timeout: 60_000 });
+  assert.equal(await lab.locator('.verdict.broken').count(), 0);
+
+  // The results come back with the page.
+  await tab('Kernel');
+  assert.ok((await verdicts().count()) > 0);
+}
