@@ -83,6 +83,10 @@ export function exactPrice(
   while (!done()) {
     const found = barrierPrice(tuple, rows, g, m1, tolerance, enough, best);
     if (found.upper < best.upper) best = { ...best, upper: found.upper };
+    const aim = Math.max(best.lower, found.lower);
+    if (best.upper - aim > tolerance * best.upper) {
+      best = { ...best, upper: Math.min(best.upper, sharpened(tuple, g, m1, found.bound, aim)) };
+    }
     const missed: { row: number; slack: number }[] = [];
     for (let row = 0; row < C.rows; row++) {
       if (inSet.has(row)) continue;
@@ -101,6 +105,27 @@ export function exactPrice(
 }
 
 /**
+ * A bound from fresh multipliers: small slacks lose their digits in a barrier method, so its vector g + C'rho, shortened to blocks of norm
+ * `price`, is only taken as an aim, and the rho >= 0 that come nearest to it are found by one projection.
+ */
+function sharpened(tuple: Tuple, g: Float64Array, m1: number, aim: Float64Array, price: number): number {
+  const p = g.length;
+  const d = p / m1;
+  const away = Float64Array.from(g);
+  for (let j = 0; j < m1; j++) {
+    const length = norm2(aim.subarray(j * d, (j + 1) * d));
+    const factor = length > price ? price / length : 1;
+    for (let k = j * d; k < (j + 1) * d; k++) away[k] -= factor * aim[k];
+  }
+  const { rho } = projectedPrice(tuple, away, m1);
+  const bound = Float64Array.from(g);
+  for (let r = 0; r < tuple.C.rows; r++) {
+    if (rho[r] > 0) for (let k = 0; k < p; k++) bound[k] += rho[r] * tuple.C.data[r * p + k];
+  }
+  return relaxedPrice(bound, m1);
+}
+
+/**
  * Barrier method for the price over the cone of some rows only. At barrier weight w the multipliers rho = 1 / (w slack) give the bound
  * max_j ||g_j + (C'rho)_j||, which is proven for the whole cone; `lower` and `direction` are feasible for these rows.
  */
@@ -112,7 +137,7 @@ function barrierPrice(
   tolerance: number,
   enough: number,
   first: Price,
-): Price {
+): Price & { readonly bound: Float64Array } {
   const p = g.length;
   const d = p / m1;
   const count = rows.length;
@@ -155,7 +180,7 @@ function barrierPrice(
     }
     return s;
   };
-  let best: Price = { lower: 0, upper: first.upper, direction: Float64Array.from(u) };
+  let best = { lower: 0, upper: Infinity, direction: Float64Array.from(u), bound: Float64Array.from(g) };
   for (let weight = count; weight < 1e18; weight *= 20) {
     let current = value(u, weight);
     // differences below the rounding of the value say nothing
@@ -209,7 +234,7 @@ function barrierPrice(
     }
     const upper = relaxedPrice(bound, m1);
     if (lower > best.lower) best = { ...best, lower, direction: Float64Array.from(u) };
-    if (upper < best.upper) best = { ...best, upper };
+    if (upper < best.upper) best = { ...best, upper, bound };
     if (best.upper - best.lower <= tolerance * best.upper || best.upper <= enough) break;
   }
   return best;
