@@ -239,7 +239,7 @@ function endVerdicts(report: FlowResult['report'], margin: MarginRecord, runs: r
   const words =
     runs.length === 0
       ? 'No run was finished.'
-      : `Of ${runs.length} runs ${global} ended at a global optimum, ${done.length - global} at a stationary point that is not global, ` +
+      : `Of ${runs.length} run${runs.length === 1 ? '' : 's'} ${global} ended at a global optimum, ${done.length - global} at a stationary point that is not global, ` +
         `${runs.length - done.length} had not converged (conditions of optimality to ${stationaryBelow}).` +
         (Number.isFinite(best) && margin.value !== null
           ? ` Best value ${best.toPrecision(6)}, smallest possible ${margin.value.toPrecision(6)}.`

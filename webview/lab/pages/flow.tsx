@@ -304,7 +304,7 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
         rows={runs}
         rowKey={(_, i) => i}
         columns={[
-          { id: 'seed', title: 'Start', cell: (run) => startName(run) },
+          { id: 'seed', title: 'Start', cell: (run) => startName(run).replace('start ', '') },
           { id: 'verdict', title: 'End', cell: (run) => verdictWords[run.certificate.verdict] },
           {
             id: 'primal',
