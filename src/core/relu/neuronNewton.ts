@@ -3,6 +3,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
 import { nullBasis } from './nullBasis.ts';
+import { PositiveSystem } from './positiveSystem.ts';
 import type { RowClasses } from './rowClasses.ts';
 import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
 
@@ -549,8 +550,8 @@ export class NeuronNewton {
 
   /** Newton direction in the held manifolds, into du and doffset; false when the system could not be solved. */
   private newtonDirection(damping: number): boolean {
-    const { d, c, n, H, V } = this;
-    const { beta, offset } = this.problem;
+    const { d, c, n, V } = this;
+    const { offset } = this.problem;
     let size = 0;
     for (const neuron of this.neurons) {
       this.ensureBasis(neuron);
@@ -574,68 +575,14 @@ export class NeuronNewton {
     if (this.singleOutput && !offset && this.q === d && size > 1.2 * n) {
       this.solveByRows(rhs, damping);
     } else {
-      const A = new Float64Array(size * size);
-      let widest = 0;
-      for (const { dim } of this.neurons) widest = Math.max(widest, dim);
-      const P = new Float64Array(widest * n);
-      const Q = new Float64Array(widest * n);
-      const mine = new Int32Array(n);
-      const theirs = new Int32Array(n);
-      const weights = new Float64Array(n);
-      for (let a = 0; a < this.neurons.length; a++) {
-        const g = this.neurons[a];
-        if (this.stop()) return false;
-        for (let b = 0; b <= a; b++) {
-          const h = this.neurons[b];
-          // rows that both are on for: both lists ascend
-          let common = 0;
-          for (let r = 0, s = 0; r < g.on.length && s < h.on.length;) {
-            const difference = g.on[r] - h.on[s];
-            if (difference === 0) {
-              mine[common] = r;
-              theirs[common++] = s;
-            }
-            if (difference <= 0) r++;
-            if (difference >= 0) s++;
-          }
-          for (let k = 0; k < common; k++) weights[k] = H[(g.on[mine[k]] * c + g.output) * c + h.output];
-          for (let x = 0; x < g.dim; x++) {
-            const from = x * g.on.length;
-            const to = x * common;
-            for (let k = 0; k < common; k++) P[to + k] = weights[k] * g.features[from + mine[k]];
-          }
-          for (let y = 0; y < h.dim; y++) {
-            const from = y * h.on.length;
-            const to = y * common;
-            for (let k = 0; k < common; k++) Q[to + k] = h.features[from + theirs[k]];
-          }
-          addOuterProducts(P, g.dim, Q, h.dim, common, A, g.at, h.at, size, a === b);
-        }
-        if (offset) {
-          for (let r = 0; r < g.on.length; r++) {
-            const i = g.on[r];
-            for (let o = 0; o < c; o++) {
-              const weight = H[(i * c + o) * c + g.output];
-              const row = (stacked + o) * size + g.at;
-              for (let x = 0; x < g.dim; x++) A[row + x] += weight * g.features[x * g.on.length + r];
-            }
-          }
-        }
-        this.addCurvature(g, A, size, beta);
+      const system = new PositiveSystem(size, this.problem.kernels);
+      try {
+        system.clear();
+        if (!this.assemble(system.matrix, size, stacked, damping) || !system.factor(this.stop)) return false;
+        system.solve(rhs);
+      } finally {
+        system.dispose();
       }
-      if (offset) {
-        for (let i = 0; i < n; i++) {
-          for (let o = 0; o < c; o++) {
-            for (let p = 0; p <= o; p++) A[(stacked + o) * size + stacked + p] += H[(i * c + o) * c + p];
-          }
-        }
-      }
-      let trace = 0;
-      for (let i = 0; i < size; i++) trace += A[i * size + i];
-      const shift = Math.max(damping, 1e-14) * (trace / size);
-      for (let i = 0; i < size; i++) A[i * size + i] += shift;
-      if (!factorSpd(A, size, this.stop)) return false;
-      solveSpd(A, size, rhs);
     }
     for (const neuron of this.neurons) {
       const Z = neuron.basis!;
@@ -648,6 +595,72 @@ export class NeuronNewton {
     this.doffset.fill(0);
     if (offset) for (let o = 0; o < c; o++) this.doffset[o] = rhs[stacked + o];
     for (let i = 0; i < size; i++) if (!Number.isFinite(rhs[i])) return false;
+    return true;
+  }
+
+  /** The Newton system (lower triangle, order `size`, offsets from `stacked` on) with its damping into A, which is zero; false when stopped. */
+  private assemble(A: Float64Array, size: number, stacked: number, damping: number): boolean {
+    const { c, n, H } = this;
+    const { beta, offset } = this.problem;
+    let widest = 0;
+    for (const { dim } of this.neurons) widest = Math.max(widest, dim);
+    const P = new Float64Array(widest * n);
+    const Q = new Float64Array(widest * n);
+    const mine = new Int32Array(n);
+    const theirs = new Int32Array(n);
+    const weights = new Float64Array(n);
+    for (let a = 0; a < this.neurons.length; a++) {
+      const g = this.neurons[a];
+      if (this.stop()) return false;
+      for (let b = 0; b <= a; b++) {
+        const h = this.neurons[b];
+        // rows that both are on for: both lists ascend
+        let common = 0;
+        for (let r = 0, s = 0; r < g.on.length && s < h.on.length;) {
+          const difference = g.on[r] - h.on[s];
+          if (difference === 0) {
+            mine[common] = r;
+            theirs[common++] = s;
+          }
+          if (difference <= 0) r++;
+          if (difference >= 0) s++;
+        }
+        for (let k = 0; k < common; k++) weights[k] = H[(g.on[mine[k]] * c + g.output) * c + h.output];
+        for (let x = 0; x < g.dim; x++) {
+          const from = x * g.on.length;
+          const to = x * common;
+          for (let k = 0; k < common; k++) P[to + k] = weights[k] * g.features[from + mine[k]];
+        }
+        for (let y = 0; y < h.dim; y++) {
+          const from = y * h.on.length;
+          const to = y * common;
+          for (let k = 0; k < common; k++) Q[to + k] = h.features[from + theirs[k]];
+        }
+        addOuterProducts(P, g.dim, Q, h.dim, common, A, g.at, h.at, size, a === b);
+      }
+      if (offset) {
+        for (let r = 0; r < g.on.length; r++) {
+          const i = g.on[r];
+          for (let o = 0; o < c; o++) {
+            const weight = H[(i * c + o) * c + g.output];
+            const row = (stacked + o) * size + g.at;
+            for (let x = 0; x < g.dim; x++) A[row + x] += weight * g.features[x * g.on.length + r];
+          }
+        }
+      }
+      this.addCurvature(g, A, size, beta);
+    }
+    if (offset) {
+      for (let i = 0; i < n; i++) {
+        for (let o = 0; o < c; o++) {
+          for (let p = 0; p <= o; p++) A[(stacked + o) * size + stacked + p] += H[(i * c + o) * c + p];
+        }
+      }
+    }
+    let trace = 0;
+    for (let i = 0; i < size; i++) trace += A[i * size + i];
+    const shift = Math.max(damping, 1e-14) * (trace / size);
+    for (let i = 0; i < size; i++) A[i * size + i] += shift;
     return true;
   }
 
