@@ -10,7 +10,7 @@ import { Menu } from '../ui/menu.tsx';
 import { BetaControl } from './betaControl.tsx';
 import { usePanel } from './panelContext.ts';
 import type { PanelState } from './panelState.ts';
-import { activeWords, modelNames } from './runData.ts';
+import { activeWords, modelNames, panelVerdict } from './runData.ts';
 import { TraceCharts } from './stages.tsx';
 import { gapOf } from './trace.ts';
 
@@ -144,8 +144,8 @@ function StatusLine(): VNode | null {
   return (
     <div class="status-line">
       <span class="status-words muted">
-        {formatDate(run.createdAt)} · solved in {formatSeconds(run.solution.seconds)} · gap{' '}
-        {formatGap(run.solution.relativeGap)} · {activeWords(run)}
+        {formatDate(run.createdAt)} · solved in {formatSeconds(run.solution.seconds)} · {panelVerdict(run).word} ·{' '}
+        {activeWords(run)}
       </span>
     </div>
   );

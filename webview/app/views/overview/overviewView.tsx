@@ -127,7 +127,8 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
       hint: 'Value of a feasible dual point: no network of the program has a smaller objective.',
     },
     {
-      name: 'Relative gap',
+      name:
+        searchesPatterns(run) && solution.scope === 'sampled' ? 'Relative gap for the patterns found' : 'Relative gap',
       value: <span title={String(solution.relativeGap)}>{formatGap(solution.relativeGap)}</span>,
     },
   ];
