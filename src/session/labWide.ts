@@ -62,6 +62,16 @@ export function offeringWidths<T>(widths: readonly number[], work: () => T): T {
 /** How far the smallest eigenvalue of the widest networks may be from the limit. */
 const lambdaTolerance: readonly [number, number] = [0.5, 1.5];
 
+function finiteWidthWords(width: number, ratio: number): string {
+  const [low, high] = lambdaTolerance;
+  return (
+    `At width ${width} the smallest eigenvalue is ${ratio.toPrecision(3)} of that limit on average: ` +
+    (ratio >= low && ratio <= high
+      ? 'the networks are wide enough to have it.'
+      : 'wider networks are needed to have it.')
+  );
+}
+
 export function labKernel(
   rows: LabRows,
   settings: LabSettings['kernel'],
@@ -98,7 +108,7 @@ export function labKernel(
             : value >= lambdaTolerance[0] && value <= lambdaTolerance[1]
               ? 'agrees'
               : 'disagrees',
-        sentence: result.verdict,
+        sentence: value === null ? result.verdict : `${result.verdict} ${finiteWidthWords(widest, value)}`,
       },
     ],
   };

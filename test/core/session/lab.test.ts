@@ -55,6 +55,10 @@ describe('Lab tasks', () => {
     });
     assert.equal(good.verdicts[0].verdict, 'agrees');
     assert.ok(Math.abs(good.verdicts[0].value! - 1) < 0.5);
+    assert.match(good.verdicts[0].sentence, /positive definite.*At width 4096 .* wide enough/);
+    const narrow = await run(iris(), 'kernel', { ...setosa, widths: [8], seeds: 1 });
+    assert.equal(narrow.verdicts[0].verdict, 'disagrees');
+    assert.match(narrow.verdicts[0].sentence, /At width 8 .* wider networks are needed/);
   });
 
   it('width sweep: a verdict per claim, one line per cell', async () => {
