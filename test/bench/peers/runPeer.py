@@ -84,7 +84,16 @@ def scnn(task, relu):
         result, cpu = run(solver_of)
         spent += cpu
         parameters = [np.asarray(p, dtype=float) for p in result.parameters]
-        weights = {"W1": parameters[0].tolist(), "W2": parameters[1].tolist()} if relu else parameters[0].tolist()
+        if relu:
+            weights = {"W1": parameters[0].tolist(), "W2": parameters[1].tolist()}
+        else:
+            # It sorts the gates and may drop some: back to the order of the task.
+            theirs = np.asarray(result.G, dtype=float).T
+            blocks = np.zeros((c, len(task["gates"]), X.shape[1]))
+            for k, gate in enumerate(theirs):
+                distance = np.linalg.norm(np.asarray(task["gates"]) - gate, axis=1)
+                blocks[:, int(np.argmin(distance))] = parameters[0].reshape(c, len(theirs), -1)[:, k]
+            weights = blocks.tolist()
         yield {"cpu": cpu, "label": label, "weights": weights}
         # The longest run is about a third of all of them together.
         if spent > 3 * task["seconds"]:
