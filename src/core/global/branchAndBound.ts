@@ -1,15 +1,22 @@
 import type { Control } from '../solver/control.ts';
-import { SphereAscent } from './ascent.ts';
+import { ConeBound, type ConeStack } from './coneBound.ts';
 import { GeneratorNorm } from './generatorNorm.ts';
 import { evaluateHinges, type HingeSum } from './hingeSum.ts';
+import { normBound } from './normBounds.ts';
+import { pairedHinges } from './pairedHinges.ts';
 import { everyRows } from './polling.ts';
 import { largestRank } from './rowSpace.ts';
-import { SideRows } from './sideRows.ts';
 
 /** Largest number of generators of a cone: one bit each. */
 const mostGenerators = 31;
 /** With a free bias the search starts from all orthants. */
 const mostFreeCoordinates = 16;
+
+/** Distances up to which rows are paired for the bounds of wide cones. */
+const pairReaches: readonly number[] = [0.6];
+
+/** Pairing is given up for thresholds below this part of the paired function's norm bound: there cones are so small that h itself does better. */
+const pairingPays = 0.76;
 
 /** Whether cones can be split at all: with a free bias every coordinate is resolved, otherwise memory decides. */
 export function canSearchCones(h: HingeSum): boolean {
@@ -40,19 +47,20 @@ type Branch = typeof cutEdge | typeof resolveCoordinate;
  *
  * A cone that is not settled is cut in two at the edge whose hinges are interpolated worst. Once no gain row changes sign within a
  * cone the interpolation is exact, and so is the distance from its slope to the zonotope {sum_j tau_j loss_j}, which is then the
- * bound. Rows that keep their sign within a cone are folded into its slopes, so that small cones cost little. Depth first: memory is
+ * bound. Gain and loss that nearly cancel are bounded apart by all this, which costs most where cones are wide: there `pairedHinges`, a function
+ * above h in which they have been cancelled, is bounded as well, and the lesser bound counts. Rows that keep their sign within a cone are folded into its slopes, so that small cones cost little. Depth first: memory is
  * one vertex and one list of rows per level, whatever the number of cones.
  */
-export class ConeSearch {
+export class ConeSearch implements ConeStack {
   /** Largest value of h met on the way, and where. */
   readonly incumbent: { value: number; at: Float64Array };
   /** Cones bounded so far. */
   nodes = 0;
   /** Coordinates of h, of a generator (rho last, unless the bias is free), and those of a generator that count in the norm. */
-  private readonly d: number;
-  private readonly width: number;
+  readonly d: number;
+  readonly width: number;
   private readonly counted: number;
-  private readonly free: boolean;
+  readonly free: boolean;
   /** Coordinates that may be resolved. */
   private readonly most: number;
   private readonly levels: number;
@@ -62,37 +70,28 @@ export class ConeSearch {
   /** Slots of the axes: 2 k for +e_k, 2 k + 1 for -e_k, then rho (without a free bias). */
   private readonly radiusSlot: number;
   private readonly fixedSlots: number;
-  /** Vertices by slot, fixed ones first, then one per level: coordinates, and the convex part (of the resolved coordinates) there. */
-  private readonly U: Float64Array;
-  private readonly convex: Float64Array;
-  private readonly gain: SideRows;
-  private readonly loss: SideRows;
+  /** Vertices by slot, fixed ones first, then one per level. */
+  readonly U: Float64Array;
   /** Per level: resolved coordinates, generators, and where among these the axis of rho is (-1: cut off). */
-  private readonly resolved: Int32Array;
-  private readonly size: Int32Array;
+  readonly resolved: Int32Array;
+  readonly size: Int32Array;
   private readonly radiusAt: Int32Array;
-  /** Per level: slope of the convex part less its undecided rows, sum of the decided loss rows, linearisation of the concave part. */
-  private readonly convexSlope: Float64Array;
-  private readonly lossSlope: Float64Array;
-  private readonly zetas: Float64Array;
-  private readonly norm: GeneratorNorm;
-  private readonly closing: SphereAscent | undefined;
-  private readonly minusOnes: Float64Array;
-  private readonly zeta: Float64Array;
-  private readonly zetaNew: Float64Array;
-  private readonly zetaMix: Float64Array;
+  readonly norm: GeneratorNorm;
+  /** h itself first, then functions above it; per level, which of them are still followed, and which gave the least bound. */
+  private readonly bounds: readonly ConeBound[];
+  private readonly followed: Uint8Array;
+  /** Norm bounds of the functions. */
+  private readonly norms: readonly number[];
+  private readonly chosen: Uint8Array;
   private readonly middle: Float64Array;
-  private readonly point: Float64Array;
-  private readonly radii: Float64Array;
-  private readonly b: Float64Array;
-  private readonly p: Float64Array;
-  private readonly lambda: Float64Array;
-  private readonly lambdaNew: Float64Array;
   private readonly scaled: Float64Array;
   private readonly sizes: Float64Array;
   private readonly carriers: Int32Array;
 
-  constructor(private readonly h: HingeSum) {
+  constructor(
+    private readonly h: HingeSum,
+    reaches: readonly number[] = pairReaches,
+  ) {
     const d = h.dim;
     const free = d > h.penalized;
     this.d = d;
@@ -103,8 +102,8 @@ export class ConeSearch {
     if (!canSearchCones(h)) throw new RangeError(`too large to split cones: ${d} coordinates`);
     const n = h.gain.rows + h.loss.rows;
     this.levels = Math.max(30, Math.min(60 + 20 * this.width, Math.floor(8e6 / (n + 1))));
-    // covering: a vertex rounded off its edge leaves slivers of relative width epsilon per level uncovered
-    this.slack = h.slack + 2 ** -52 * h.size * 8 * this.levels * Math.sqrt(this.width + 1);
+    // covering: a vertex rounded off its edge leaves slivers of relative width epsilon per level uncovered; pairing: rounding of each piece
+    this.slack = h.slack + 2 ** -52 * h.size * (8 * this.levels * Math.sqrt(this.width + 1) + 2 * n);
     this.incumbent = { value: 0, at: new Float64Array(d) };
     const { generators, roots } = free ? prismRoots(h) : axisRoots(this.most);
     this.roots = roots;
@@ -114,32 +113,30 @@ export class ConeSearch {
     const slots = this.fixedSlots + this.levels + 1;
     const levels = this.levels + 2;
     this.U = new Float64Array(slots * this.width);
-    this.convex = new Float64Array(slots);
-    this.gain = new SideRows(h.gain, slots, levels, true);
-    this.loss = new SideRows(h.loss, slots, levels, false);
     this.resolved = new Int32Array(levels);
     this.size = new Int32Array(levels);
     this.radiusAt = new Int32Array(levels);
-    this.convexSlope = new Float64Array(levels * d);
-    this.lossSlope = new Float64Array(levels * d);
-    this.zetas = new Float64Array(levels * d);
     this.norm = new GeneratorNorm(this.width, this.width, this.counted);
-    this.closing = free ? undefined : new SphereAscent(h.loss);
-    this.minusOnes = new Float64Array(h.loss.rows).fill(-1);
-    this.zeta = new Float64Array(d);
-    this.zetaNew = new Float64Array(d);
-    this.zetaMix = new Float64Array(d);
     this.middle = new Float64Array(this.width);
-    this.point = new Float64Array(d);
-    this.radii = new Float64Array(this.width);
-    this.b = new Float64Array(this.width);
-    this.p = new Float64Array(this.counted);
-    this.lambda = new Float64Array(this.width);
-    this.lambdaNew = new Float64Array(this.width);
-    this.scaled = new Float64Array(2 * this.width * h.gain.rows);
+    const consider = (level: number, point: Float64Array, lost: number): void => {
+      this.consider(level, point, lost);
+    };
+    const own = new ConeBound(h, this, slots, levels, this.counted, consider, (z) => {
+      this.offer(z);
+    });
+    // the prisms of a free bias are laid out for the biases at which h itself is largest
+    const above = free ? [] : reaches.map((reach) => pairedHinges(h, reach));
+    this.bounds = [
+      own,
+      ...above.flatMap((g) => (g === undefined ? [] : [new ConeBound(g, this, slots, levels, this.counted)])),
+    ];
+    this.followed = new Uint8Array(levels * this.bounds.length);
+    this.chosen = new Uint8Array(levels);
+    this.norms = this.bounds.map((bound) => normBound(bound.h));
+    this.scaled = new Float64Array(2 * this.width * Math.max(...this.bounds.map(({ gain }) => gain.total)));
     this.sizes = new Float64Array(this.width);
     this.carriers = new Int32Array(this.width);
-    this.startLevel();
+    this.start(Infinity);
     generators.forEach((u, slot) => {
       this.U.set(u, slot * this.width);
       this.finishVertex(slot, 0, this.most);
@@ -182,11 +179,13 @@ export class ConeSearch {
     const poll = everyRows(4 * width * (this.h.gain.rows + this.h.loss.rows));
     for (const root of this.roots) {
       cones.set(root, 0);
-      this.startLevel();
+      this.start(T);
       resolved[0] = this.rootResolved;
       size[0] = root.length;
       radiusAt[0] = this.free || root[root.length - 1] !== this.radiusSlot ? -1 : root.length - 1;
-      this.decideAll(0, 0, cones.subarray(0, width));
+      this.bounds.forEach((bound, q) => {
+        if (this.followed[q] !== 0) bound.decide(0, 0, cones.subarray(0, width));
+      });
       let level = 0;
       let enter = true;
       while (level >= 0) {
@@ -195,7 +194,7 @@ export class ConeSearch {
           if (this.nodes % poll === 0 && control.shouldStop()) return 'stopped';
           if (this.nodes >= end) return 'undecided';
           this.nodes++;
-          const bound = this.bound(cone, level, goal, control);
+          const bound = this.boundCone(cone, level, goal, control);
           if (this.incumbent.value > T) return 'exceeded';
           enter = false;
           if (bound <= goal) {
@@ -223,29 +222,6 @@ export class ConeSearch {
     return 'proven';
   }
 
-  /** Level 0: nothing decided yet. */
-  private startLevel(): void {
-    this.convexSlope.set(this.h.linear, 0);
-    this.lossSlope.fill(0, 0, this.d);
-    this.gain.all();
-    this.loss.all();
-  }
-
-  /** Decides rows at all generators of the cone of level `to`, starting from what is undecided at level `from`. */
-  private decideAll(from: number, to: number, cone: Int32Array): void {
-    const { radii } = this;
-    const count = this.size[to];
-    for (let k = 0; k < count; k++) radii[k] = this.radius(cone[k]);
-    this.gain.decide(from, to, cone, count, radii, this.resolved[to], this.convexSlope);
-    this.loss.decide(from, to, cone, count, radii, this.resolved[to], this.lossSlope);
-  }
-
-  private copySlopes(level: number): void {
-    const { d, convexSlope, lossSlope } = this;
-    convexSlope.copyWithin((level + 1) * d, level * d, (level + 1) * d);
-    lossSlope.copyWithin((level + 1) * d, level * d, (level + 1) * d);
-  }
-
   /** The child whose generator at `position` is the vertex of its parent's level. */
   private cutChild(child: Int32Array, level: number, position: number): void {
     const { resolved, size, radiusAt } = this;
@@ -256,10 +232,10 @@ export class ConeSearch {
     size[level + 1] = size[level];
     // the other generators keep their radius: only an axis of rho that is still there may be resolved further
     radiusAt[level + 1] = radiusAt[level] === position || this.radius(slot) > 0 ? -1 : radiusAt[level];
-    this.copySlopes(level);
-    const rho = this.radius(slot);
-    this.gain.inherit(level, position, slot, rho, m, this.convexSlope);
-    this.loss.inherit(level, position, slot, rho, m, this.lossSlope);
+    this.follow(level, (bound) => {
+      bound.copySlopes(level);
+      bound.inherit(level, position, slot);
+    });
   }
 
   /** The child in which coordinate m is resolved and has the given sign: (v_m, rho) from rho. */
@@ -277,141 +253,74 @@ export class ConeSearch {
       size[level + 1] = size[level];
       radiusAt[level + 1] = -1;
     }
-    this.copySlopes(level);
-    this.decideAll(level, level + 1, child);
+    this.follow(level, (bound) => {
+      bound.copySlopes(level);
+      bound.decide(level, level + 1, child);
+    });
   }
 
   private radius(slot: number): number {
     return this.free ? 0 : this.U[(slot + 1) * this.width - 1];
   }
 
-  /** Upper bound of h over the cone's part of the unit ball; stops improving once it is at most `goal`. Fills lambda. */
-  private bound(cone: Int32Array, level: number, goal: number, control: Control): number {
-    const { d, width, U, norm, zeta, zetaNew, zetaMix, middle, point, lambda, lambdaNew, p } = this;
-    const m = this.resolved[level];
+  /** Level 0 of a root: the functions that may help to prove T. */
+  private start(T: number): void {
+    this.bounds.forEach((bound, q) => {
+      const follow = q === 0 || T >= pairingPays * this.norms[q];
+      this.followed[q] = follow ? 1 : 0;
+      if (follow) this.chosen[0] = q;
+      bound.start();
+    });
+  }
+
+  /** Does something for every bound followed at a level, and follows the same ones at the next. */
+  private follow(level: number, action: (bound: ConeBound) => void): void {
+    const { bounds, followed, chosen } = this;
+    const count = bounds.length;
+    chosen[level + 1] = chosen[level];
+    for (let q = 0; q < count; q++) {
+      followed[(level + 1) * count + q] = followed[level * count + q];
+      if (followed[level * count + q] !== 0) action(bounds[q]);
+    }
+  }
+
+  /**
+   * Least of the bounds, or the first that is at most `goal`; the one that did best one level up goes first. A function above h is given up within
+   * a cone once h itself is bounded lower there: cones only get smaller.
+   */
+  private boundCone(cone: Int32Array, level: number, goal: number, control: Control): number {
+    const { bounds, followed, chosen, width, U, middle } = this;
     const count = this.size[level];
     middle.fill(0);
     for (let k = 0; k < count; k++) for (let j = 0; j < width; j++) middle[j] += U[cone[k] * width + j];
-    norm.load(U, cone, count, middle);
-    // the parent's linearisation is as valid here; better ones are mixed in where it does not do
-    if (level === 0) {
-      point.fill(0);
-      for (let j = 0; j < m; j++) point[j] = middle[j];
-      this.linearise(level, point, zeta);
-    } else zeta.set(this.zetas.subarray((level - 1) * d, level * d));
-    this.fillB(cone, level, zeta);
-    let best = norm.shortest(this.b, lambda, p);
-    if (best > goal && m < d && this.gain.tightenSpread(level, m)) {
-      this.fillB(cone, level, zeta);
-      best = norm.shortest(this.b, lambda, p);
+    this.norm.load(U, cone, count, middle);
+    const total = bounds.length;
+    const first = chosen[level];
+    let best = bounds[first].bound(cone, level, goal, middle, control);
+    let own = first === 0 ? best : Infinity;
+    for (let q = 0; q < total && best > goal; q++) {
+      if (q === first || followed[level * total + q] === 0) continue;
+      const value = bounds[q].bound(cone, level, goal, middle, control);
+      if (q === 0) own = value;
+      else if (value >= own) followed[level * total + q] = 0;
+      if (value >= best) continue;
+      best = value;
+      chosen[level] = q;
     }
-    if (best > goal && this.gain.count[level] === 0) {
-      best = Math.min(best, this.closeCone(cone, level, control));
-    }
-    for (let round = 0; round < 6 && best > goal; round++) {
-      // the maximiser of the current bound: linearise the concave part there
-      this.maximiser(cone, level);
-      const here = this.linearise(level, point, zetaNew);
-      if (level > 2 * width) this.consider(level, here);
-      let there = 0;
-      let length = 0;
-      for (let j = 0; j < d; j++) there += zeta[j] * point[j];
-      for (let j = 0; j < this.h.penalized; j++) length += point[j] * point[j];
-      if (length === 0 || here - there < 0.3 * (best - goal) * Math.sqrt(length)) break;
-      let improved = false;
-      for (let alpha = 0.5; alpha > 0.05; alpha *= 0.5) {
-        for (let j = 0; j < d; j++) zetaMix[j] = zeta[j] + alpha * (zetaNew[j] - zeta[j]);
-        this.fillB(cone, level, zetaMix);
-        const value = norm.shortest(this.b, lambdaNew, p);
-        if (value < best) {
-          improved = best - value > 0.05 * (best - goal);
-          best = value;
-          zeta.set(zetaMix);
-          lambda.set(lambdaNew);
-          break;
-        }
-      }
-      if (!improved) break;
-    }
-    this.zetas.set(zeta, level * d);
+    if (first !== 0 && chosen[level] !== first && own < Infinity && chosen[level] === 0)
+      followed[level * total + first] = 0;
     return best;
   }
 
-  private fillB(cone: Int32Array, level: number, zeta: Float64Array): void {
-    const { d, width, U, b, convex, free } = this;
-    const m = this.resolved[level];
-    let perRadius = 0;
-    if (m < d) {
-      let slope = 0;
-      for (let j = m; j < d; j++) {
-        const s = this.convexSlope[level * d + j] + 0.5 * this.gain.undecidedSum[level * d + j] - zeta[j];
-        slope += s * s;
-      }
-      const W = this.gain.undecidedNorm[level];
-      perRadius = Math.sqrt(slope) + 0.5 * Math.sqrt(W * Math.min(W, this.gain.spread[level]));
-    }
-    for (let k = 0; k < this.size[level]; k++) {
-      const at = cone[k] * width;
-      let s = convex[cone[k]];
-      for (let j = 0; j < m; j++) s -= zeta[j] * U[at + j];
-      b[k] = free ? s : s + perRadius * U[at + width - 1];
-    }
-  }
-
-  /** point := where the bound is attained: sum_k lambda_k u_k, and of length rho along the slope in the other coordinates. */
-  private maximiser(cone: Int32Array, level: number): void {
-    const { d, width, U, lambda, point, zeta } = this;
-    const m = this.resolved[level];
-    point.fill(0);
-    let rho = 0;
-    for (let k = 0; k < this.size[level]; k++) {
-      if (lambda[k] === 0) continue;
-      for (let j = 0; j < m; j++) point[j] += lambda[k] * U[cone[k] * width + j];
-      rho += lambda[k] * this.radius(cone[k]);
-    }
-    if (m === d || rho === 0) return;
-    let length = 0;
-    for (let j = m; j < d; j++) {
-      point[j] = this.convexSlope[level * d + j] + 0.5 * this.gain.undecidedSum[level * d + j] - zeta[j];
-      length += point[j] * point[j];
-    }
-    if (length === 0) return;
-    length = rho / Math.sqrt(length);
-    for (let j = m; j < d; j++) point[j] *= length;
-  }
-
-  /** zeta := sum of the loss rows that are on at z; returns sum_j (loss_j'z)_+. For z in the cone of the level. */
-  private linearise(level: number, z: Float64Array, zeta: Float64Array): number {
-    const { d, lossSlope } = this;
-    let sum = 0;
-    for (let j = 0; j < d; j++) {
-      zeta[j] = lossSlope[level * d + j];
-      sum += zeta[j] * z[j];
-    }
-    return sum + this.loss.addActive(level, z, zeta);
-  }
-
   /** Offers `point` (not scaled) for the incumbent; `lost` is its concave part. */
-  private consider(level: number, lost: number): void {
-    const { d, point, convexSlope } = this;
-    let value = this.gain.activeSum(level, point) - lost;
+  private consider(level: number, point: Float64Array, lost: number): void {
+    const value = this.bounds[0].valueAt(level, point, lost);
     let length = 0;
-    for (let j = 0; j < d; j++) value += convexSlope[level * d + j] * point[j];
     for (let j = 0; j < this.h.penalized; j++) length += point[j] * point[j];
     length = Math.sqrt(length);
     if (value <= this.incumbent.value * length) return;
     this.incumbent.value = value / length;
-    for (let j = 0; j < d; j++) this.incumbent.at[j] = point[j] / length;
-  }
-
-  /** The convex part is linear on the cone: distance from its slope to the zonotope of the loss rows. */
-  private closeCone(cone: Int32Array, level: number, control: Control): number {
-    if (this.closing === undefined) return Infinity;
-    const slope = this.convexSlope.slice(level * this.d, (level + 1) * this.d);
-    this.maximiser(cone, level);
-    const top = this.closing.climb(this.minusOnes, slope, this.point, 1, () => control.shouldStop());
-    if (top !== undefined) this.offer(top.direction);
-    return this.closing.dualBound(this.minusOnes, slope);
+    for (let j = 0; j < this.d; j++) this.incumbent.at[j] = point[j] / length;
   }
 
   /**
@@ -419,7 +328,8 @@ export class ConeSearch {
    * of rho is cut only when the directions beyond the resolved coordinates are bounded by `low` on their own.
    */
   private branch(cone: Int32Array, level: number, low: number, edges: Int32Array): Branch {
-    const { width, U, b, lambda, scaled, sizes, carriers, gain } = this;
+    const { width, U, scaled, sizes, carriers } = this;
+    const { b, lambda, gain } = this.bounds[this.chosen[level]];
     const m = this.resolved[level];
     const generators = this.size[level];
     const radiusAt = this.radiusAt[level];
@@ -483,23 +393,18 @@ export class ConeSearch {
 
   /** Scales a vertex in the cone of the level to norm 1, and computes what bounds need of it; its coordinates from m on are 0. */
   private finishVertex(slot: number, level: number, m: number): void {
-    const { d, width, counted, U, convexSlope, lossSlope } = this;
+    const { width, counted, U } = this;
     const u = U.subarray(slot * width, (slot + 1) * width);
     let length = 0;
     for (let j = 0; j < counted; j++) length += u[j] * u[j];
     length = Math.sqrt(length);
     for (let j = 0; j < width; j++) u[j] /= length;
     let value = 0;
-    let lost = 0;
-    for (let j = 0; j < m; j++) {
-      value += convexSlope[level * d + j] * u[j];
-      lost += lossSlope[level * d + j] * u[j];
+    for (let q = this.bounds.length - 1; q >= 0; q--) {
+      if (this.followed[level * this.bounds.length + q] !== 0) value = this.bounds[q].finishVertex(slot, level, m);
     }
-    value += this.gain.multiply(level, slot, u, m);
-    lost += this.loss.multiply(level, slot, u, m);
-    this.convex[slot] = value;
-    if (value - lost > this.incumbent.value && this.radius(slot) === 0) {
-      this.incumbent.value = value - lost;
+    if (value > this.incumbent.value && this.radius(slot) === 0) {
+      this.incumbent.value = value;
       this.incumbent.at.fill(0);
       this.incumbent.at.set(u.subarray(0, m));
     }

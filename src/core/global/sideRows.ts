@@ -8,6 +8,8 @@ import { symmetricEigen } from '../linalg/symmetricEigen.ts';
  * bit per generator of the cone: whether the product can be positive there, and negative.
  */
 export class SideRows {
+  /** Rows in all. */
+  readonly total: number;
   /** Undecided rows per level. */
   readonly count: Int32Array;
   /** Per level, over the undecided rows: their sum (all coordinates), and the sum of their c_i. */
@@ -39,6 +41,7 @@ export class SideRows {
   ) {
     const { rows: n, cols: d, data } = rows;
     this.n = n;
+    this.total = n;
     this.d = d;
     this.count = new Int32Array(levels);
     this.undecidedSum = new Float64Array(levels * d);
