@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Locator } from 'playwright-core';
 import { bridgeExtension, root, type Release, type ServerOptions } from './harness/server.ts';
 import { packageExtension } from './harness/vsix.ts';
 import { Workbench } from './harness/workbench.ts';
+import { labStory } from './labStory.ts';
 
 /**
  * The product as a person uses it, in a real workbench: mouse, keyboard and what is on the screen. The newest VS Code has the
@@ -191,13 +192,16 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     });
 
     step('one notification says where a file is wrong, and leads there', async () => {
-      appendFileSync(path.join(workbench.server.workspace, 'iris.csv'), '1,2\n3\n'); // more than one row in a hundred
+      const file = path.join(workbench.server.workspace, 'iris.csv');
+      const whole = readFileSync(file);
+      appendFileSync(file, '1,2\n3\n'); // more than one row in a hundred
       await workbench.chooseFromMenu('iris.csv', 'Train Convex Network');
       const toast = workbench.toasts.filter({ hasText: /iris\.csv, line 152/ });
       await toast.waitFor();
       assert.equal(await workbench.toasts.filter({ hasText: 'iris.csv' }).count(), 1);
       await toast.getByRole('button', { name: 'Open at Line 152' }).click();
       await until(async () => (await evaluateSelection(workbench)).line === 152, 'the line is selected');
+      writeFileSync(file, whole);
     });
 
     step('the tree lists the runs and deletes one with a way back', async () => {
@@ -261,6 +265,8 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       appendFileSync(path.join(workbench.server.workspace, 'penguins.csv'), 'Dream,50,18,200,3900,male,Chinstrap\n');
       await panel('.badge.stale').waitFor();
     });
+
+    step('the Lab checks the theorems on a file', () => labStory(workbench));
 
     it('no script of the page failed', () => {
       assert.deepEqual(
