@@ -187,16 +187,16 @@ export function structureLines(structure: StructureRecord): string[] {
       );
     }
   }
-  for (const { source, deviation, withinOverBetween } of structure.collapse ?? []) {
+  for (const { source, classes, deviation, withinOverBetween } of structure.collapse ?? []) {
     const name = {
       inputs: 'inputs',
       network: 'features of this network',
       'batch-norm': 'batch-normalised closed form',
       'batch-norm-test': 'the same on held-out rows',
     }[source];
-    lines.push(
-      `  class means, ${name}: largest distance of a cosine from the simplex ${number(deviation, 3)}, scatter within over between ${number(withinOverBetween, 3)}`,
-    );
+    // around their centre two means are opposite whatever the features are
+    const shape = classes.length === 2 ? '' : `largest distance of a cosine from the simplex ${number(deviation, 3)}, `;
+    lines.push(`  class means, ${name}: ${shape}scatter within over between ${number(withinOverBetween, 3)}`);
   }
   return lines.length === 0 && structure.notes.length === 0
     ? []

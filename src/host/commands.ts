@@ -308,7 +308,7 @@ async function renameRun(explorer: Explorer, id: string, given: unknown): Promis
       ? given
       : await vscode.window.showInputBox({
           title: vscode.l10n.t('Rename Run'),
-          prompt: vscode.l10n.t('A name of your own; empty for the one that was made from file, target, beta and gap.'),
+          prompt: vscode.l10n.t('A name of your own; empty for the one that was made from file, target, beta and verdict.'),
           value: explorer.store.get(id)?.label ?? '',
           ignoreFocusOut: true,
           validateInput: (text) =>

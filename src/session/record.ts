@@ -1,6 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Table } from '../core/data/table.ts';
+import type { OptimalSet } from '../core/network/optimalSet.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { GlobalBound, Solution } from '../core/solver/solution.ts';
 import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
@@ -10,12 +11,14 @@ import type {
   GateRecord,
   GlobalCertificate,
   MetricRow,
+  OptimalSetRecord,
   PathRecord,
   RunRecord,
   SolutionSummary,
   TracePoint,
 } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
+import { describeVerdict } from '../shared/verdict.ts';
 import { productVersion } from '../shared/version.ts';
 import { metricRows } from './baselineRows.ts';
 import { landscapeOf } from './landscape.ts';
@@ -61,10 +64,9 @@ export function assembleRun(parts: RunParts): RunRecord {
   const neurons = neuronRecords(solution, data);
   const shape = deep ? deepShape(deep.predict, data) : shapeOf(solution.network, data);
   const landscape = deep ? undefined : landscapeOf(problem, data, solution, neurons);
-  return {
+  const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
     id: parts.id,
-    label: labelOf(parts),
     createdAt: parts.created.toISOString(),
     version: productVersion,
     dataset: datasetSummary(parts),
@@ -105,6 +107,7 @@ export function assembleRun(parts: RunParts): RunRecord {
     ...(parts.structure === undefined ? {} : { structure: parts.structure }),
     notes: [...parts.notes],
   };
+  return { ...record, label: labelOf(parts, describeVerdict(record).word) };
 }
 
 /** The tuples of a three-layer network in the place of gates: price over beta, norm of its branches. */
@@ -127,13 +130,14 @@ function short(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-function labelOf({ source, data, problem, solution, deep }: RunParts): string {
+/** "iris.csv: species, beta 0.12, 9 neurons, proven optimal" */
+function labelOf({ source, data, problem, solution, deep }: RunParts, verdict: string): string {
   const m = deep?.active ?? solution.network.W1.rows;
   const unit = deep === undefined ? 'neuron' : deep.record.kind === 'linear' ? 'direction' : 'branch';
   const units = m === 1 ? unit : unit === 'branch' ? 'branches' : `${unit}s`;
   return (
     `${source.name}: ${data.target}, beta ${short(problem.beta)}, ${m} ${units}, ` +
-    `gap ${solution.relativeGap.toExponential(0)}`
+    `${verdict.charAt(0).toLowerCase()}${verdict.slice(1)}`
   );
 }
 
@@ -160,7 +164,7 @@ function datasetSummary({ source, sha256, table, data }: RunParts): DatasetSumma
 }
 
 function solutionSummary(solution: Solution, beta: number): SolutionSummary {
-  const { status, objective, dualBound, relativeGap, datafit, penalty, scope, networkObjective } = solution;
+  const { status, objective, dualBound, relativeGap, datafit, penalty, scope, networkObjective, optimalSet } = solution;
   return {
     status,
     objective,
@@ -170,6 +174,7 @@ function solutionSummary(solution: Solution, beta: number): SolutionSummary {
     penalty,
     scope,
     ...(solution.global === undefined ? {} : { global: globalCertificate(solution.global, beta) }),
+    ...(optimalSet === undefined ? {} : { optimalSet: optimalSetRecord(optimalSet) }),
     networkObjective,
     kkt: solution.kkt,
     iterations: solution.iterations,
@@ -177,6 +182,10 @@ function solutionSummary(solution: Solution, beta: number): SolutionSummary {
     method: solution.method,
     threads: solution.threads,
   };
+}
+
+function optimalSetRecord({ scope, directions }: OptimalSet): OptimalSetRecord {
+  return { scope, ...(directions === undefined ? {} : { directions }) };
 }
 
 /** The bound as the record has it: dual constraints over beta. */

@@ -162,7 +162,7 @@ export interface CollapseRecord {
   /** Cosines between the class means after the mean of the class means is taken off. */
   readonly cosines: readonly (readonly number[])[];
   readonly simplexCosine: number;
-  /** Largest distance of an off-diagonal cosine from it. */
+  /** Largest distance of an off-diagonal cosine from it. Says nothing for two classes: around their centre two means are opposite. */
   readonly deviation: number;
   /** Scatter within classes over scatter between them; null when the class means coincide. */
   readonly withinOverBetween: number | null;

@@ -11,7 +11,7 @@ import type { BetaSetting, OptimizerName, Task, TrainSettings } from './settings
 export interface RunRecord {
   readonly format: 'convexnet-run/1';
   readonly id: string;
-  /** Short human name: file, target, beta, neurons, gap. */
+  /** Short human name: file, target, beta, neurons, verdict. */
   readonly label: string;
   readonly createdAt: string;
   readonly version: string;
@@ -118,6 +118,8 @@ export interface SolutionSummary {
   /** The proof over all networks is still running, so `global` is missing. Never in a run on disk. */
   readonly proving?: boolean;
   readonly global?: GlobalCertificate;
+  /** ReLU: what is known about all optimal networks; `presence` of each neuron says more. */
+  readonly optimalSet?: OptimalSetRecord;
   /** Objective of the exported network, computed by running it. */
   readonly networkObjective: number;
   /** Largest violation of each optimality condition, relative. */
@@ -126,6 +128,14 @@ export interface SolutionSummary {
   readonly seconds: number;
   readonly method: string;
   readonly threads: number;
+}
+
+/** Among which rivals it is known whether a neuron can be replaced. */
+export interface OptimalSetRecord {
+  /** 'proven': all directions of all activation patterns; 'found': the neurons of the network itself. */
+  readonly scope: 'proven' | 'found';
+  /** Proven: how many directions optimal networks can be made of. */
+  readonly directions?: number;
 }
 
 export interface TracePoint {
@@ -159,6 +169,8 @@ export interface NeuronRecord {
   /** Rows it is on for, as base64 of bits (row r is bit r & 7 of byte r >> 3), over all rows of the run. */
   readonly on: string;
   readonly onCount: number;
+  /** Whether every optimal network has this neuron (up to its length); left out where `SolutionSummary.optimalSet` is. */
+  readonly presence?: 'every' | 'not every' | 'unknown';
 }
 
 /** The dual constraint of every gate that was in play: value over beta, at most 1 at the optimum, tight where active. */

@@ -7,6 +7,9 @@ import type { RunRecord } from './run.ts';
  */
 export type Strength = 'proven' | 'bounded' | 'searched' | 'gates' | 'stopped' | 'broken';
 
+/** What a verdict is made from: everything but the name of the run, which ends in it. */
+type Claimed = Omit<RunRecord, 'label'>;
+
 export interface Verdict {
   readonly strength: Strength;
   /** A few words for a badge or a list. */
@@ -47,7 +50,7 @@ export function searchesPatterns({ settings }: Pick<RunRecord, 'settings'>): boo
 }
 
 /** The networks that a proof is about. */
-function familyOf({ settings, deep }: RunRecord): string {
+function familyOf({ settings, deep }: Claimed): string {
   switch (settings.model) {
     case 'three-layer':
       return `all parallel three-layer ReLU networks with m1 = ${settings.m1}, of any number of branches`;
@@ -61,7 +64,7 @@ function familyOf({ settings, deep }: RunRecord): string {
 }
 
 /** The claim that the numbers of the run support, and no more. */
-export function describeVerdict(run: RunRecord, format: VerdictFormat = plainFormat): Verdict {
+export function describeVerdict(run: Claimed, format: VerdictFormat = plainFormat): Verdict {
   const { solution, settings } = run;
   const { objective, global } = solution;
   const scale = Math.max(Math.abs(objective), 1e-300);
@@ -168,24 +171,24 @@ export function describeVerdict(run: RunRecord, format: VerdictFormat = plainFor
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** "the 200 sampled gates" */
-function gateWords(run: RunRecord, format: VerdictFormat): string {
+function gateWords(run: Claimed, format: VerdictFormat): string {
   if (run.solution.scope === 'all-arrangements') return 'all activation patterns of the data';
   const unit = run.settings.model === 'three-layer' ? 'tuple' : 'gate';
   return `${run.settings.model === 'gated-relu' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
 }
 
-function optimalFor(run: RunRecord, format: VerdictFormat): string {
+function optimalFor(run: Claimed, format: VerdictFormat): string {
   return `Optimal for ${gateWords(run, format)}, to relative gap ${format.gap(Math.max(0, run.solution.relativeGap))}`;
 }
 
 /** What a search leaves behind holds for the patterns that it has generated, which is no claim about the others. */
-function generatedGap({ solution, gates, settings }: RunRecord, format: VerdictFormat): string {
+function generatedGap({ solution, gates, settings }: Claimed, format: VerdictFormat): string {
   if (solution.scope !== 'sampled') return '';
   const unit = settings.model === 'three-layer' ? 'tuple' : 'pattern';
   return `On the ${format.count(gates.count, `${unit}`)} that the search brought in, the relative gap is ${format.gap(Math.max(0, solution.relativeGap))}.`;
 }
 
-function stopWords(run: RunRecord): string {
+function stopWords(run: Claimed): string {
   if (run.solution.relativeGap <= run.settings.tolerance) return '';
   switch (run.solution.status) {
     case 'cancelled':

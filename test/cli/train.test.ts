@@ -57,6 +57,8 @@ describe('convexnet train', () => {
     ]) {
       assert.ok(stdout.includes(word), word);
     }
+    assert.match(stdout, /class means, inputs: scatter within over between \d/);
+    assert.ok(!stdout.includes('simplex'), 'two means are opposite whatever the features are');
     // The record, by the definitions and the file.
     const rows = naiveRows(readFileSync(sample('xor_2d.csv'), 'utf8'), ',');
     const cells = new Map(rows.map(({ line, cells: row }) => [line, row]));

@@ -10,7 +10,7 @@ import { describe } from '../log.ts';
 /** Longest name that a person may give a run. */
 export const nameLimit = 200;
 
-const indexSchema = v.array(v.object({ summary: runSummarySchema, mtime: v.number() }));
+const entrySchema = v.object({ summary: runSummarySchema, mtime: v.number() });
 /** What a person noted about a run: a name of their own, and whether it stays on top. */
 const marksSchema = v.record(
   runIdSchema,
@@ -211,8 +211,11 @@ export class RunStore {
 
   private async readIndex(): Promise<Map<string, Entry>> {
     try {
-      const parsed = v.parse(indexSchema, JSON.parse(await readFile(this.indexFile, 'utf8')));
-      return new Map(parsed.map((entry) => [entry.summary.id, entry]));
+      const entries = v.parse(v.array(v.unknown()), JSON.parse(await readFile(this.indexFile, 'utf8')));
+      // a summary that an earlier version wrote may lack what lists show now: its run is read again
+      return new Map(
+        entries.flatMap((entry) => (v.is(entrySchema, entry) ? [[entry.summary.id, entry] as const] : [])),
+      );
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         this.log.warn(`The index of runs is damaged and is made anew: ${describe(error)}`);

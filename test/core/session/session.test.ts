@@ -9,6 +9,7 @@ import { exportRun } from '../../../src/session/exportRun.ts';
 import { TrainStopped } from '../../../src/session/session.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
 import type { TrainSettings } from '../../../src/shared/settings.ts';
+import { describeVerdict } from '../../../src/shared/verdict.ts';
 import { memorySource, sampleSource } from '../../support/memorySource.ts';
 import { recompute } from '../../support/recompute.ts';
 import { clock, listen, quickSettings, running, testSession } from '../../support/sessionHarness.ts';
@@ -42,7 +43,8 @@ describe('training', () => {
     assert.equal(run.compare?.runs.length, 4);
     assert.ok(run.compare?.complete && run.path?.complete);
     assert.deepEqual(run.notes, []);
-    assert.match(run.label, /^xor_2d\.csv: target, beta [\d.]+, \d+ neurons, gap/);
+    assert.match(run.label, /^xor_2d\.csv: target, beta [\d.]+, \d+ neurons, /);
+    assert.ok(run.label.toLowerCase().endsWith(`, ${describeVerdict(run).word.toLowerCase()}`), run.label);
     assert.match(run.dataset.sha256, /^[0-9a-f]{64}$/);
     assert.ok(run.trace.length > 0 && run.trace.every(({ objective, dualBound }) => objective >= dualBound - 1e-9));
     // Plain JSON.

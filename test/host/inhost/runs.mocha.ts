@@ -38,6 +38,20 @@ describe('runs on disk', () => {
     assert.equal((JSON.parse(readFileSync(index, 'utf8')) as unknown[]).length, ids.length);
   });
 
+  it('are read again when an earlier version summarised them otherwise, without a word of damage', async () => {
+    const index = path.join(bench.runs, 'index.json');
+    const content = readFileSync(index, 'utf8');
+    const entries = JSON.parse(content) as { summary: { verdict?: unknown } }[];
+    delete entries[0].summary.verdict;
+    writeFileSync(index, JSON.stringify(entries));
+    const before = bench.log.lines.length;
+    assert.deepEqual(listed(await reopened()), ids);
+    assert.deepEqual(bench.log.lines.slice(before), []);
+    const now = JSON.parse(readFileSync(index, 'utf8')) as typeof entries;
+    assert.equal(now.length, ids.length);
+    assert.ok(now.every(({ summary }) => summary.verdict !== undefined));
+  });
+
   it('that are damaged are named with the reason and cost nothing else', async () => {
     const file = path.join(bench.runs, `${ids[1]}.run.json`);
     const content = readFileSync(file, 'utf8');

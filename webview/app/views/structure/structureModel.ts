@@ -120,12 +120,13 @@ export const collapseNames: Record<CollapseRecord['source'], string> = {
   'batch-norm-test': 'The same network on the held-out rows',
 };
 
-/** What the cosines say, in one sentence. */
-export function collapseWords({ source, deviation, withinOverBetween }: CollapseRecord): string {
+/** What cosines and scatter say, in one sentence; around their centre two means are opposite whatever the features, so nothing is said of that. */
+export function collapseWords({ source, classes, deviation, withinOverBetween }: CollapseRecord): string {
   const spread =
     withinOverBetween === null
       ? 'the class means coincide'
       : `scatter within classes is ${formatNumber(withinOverBetween, 3)} of that between`;
+  if (classes.length === 2) return `${source === 'batch-norm' ? 'At the optimum: ' : ''}${spread}.`;
   const shape = deviation < 1e-6 ? 'a simplex to rounding' : `off the simplex by up to ${formatNumber(deviation, 3)}`;
   return `${source === 'batch-norm' ? 'At the optimum: ' : ''}${shape}; ${spread}.`;
 }

@@ -220,11 +220,15 @@ function ClassMeans({ records }: { readonly records: readonly CollapseRecord[] }
     <Section
       title="Class means"
       wide
-      hint={`Cosines between the means of the ${formatCount(classes.length, 'class', 'classes')}, around their centre, on the training rows. In a simplex every pair has ${formatNumber(simplexCosine, 4)}; ${classes.length === 2 ? 'two means are always opposite' : 'neural collapse tends there'}.`}
+      hint={
+        classes.length === 2
+          ? 'How far the rows of each class scatter around their mean, against the distance of the two means, on the training rows; neural collapse sends it to 0. The angle between two means says nothing: around their centre two points are always opposite.'
+          : `Cosines between the means of the ${formatCount(classes.length, 'class', 'classes')}, around their centre, on the training rows. In a simplex every pair has ${formatNumber(simplexCosine, 4)}; neural collapse tends there.`
+      }
     >
       <div class="grid">
         {records.map((record) => (
-          <CosineTable key={record.source} record={record} />
+          <ClassMeansOf key={record.source} record={record} />
         ))}
       </div>
     </Section>
@@ -233,15 +237,23 @@ function ClassMeans({ records }: { readonly records: readonly CollapseRecord[] }
 
 const shownClasses = 12;
 
+function ClassMeansOf({ record }: { readonly record: CollapseRecord }): VNode {
+  return (
+    <div>
+      <h3>{collapseNames[record.source]}</h3>
+      <p class="chart-summary">
+        {formatCount(record.features, 'feature')}: {collapseWords(record)}
+      </p>
+      {record.classes.length > 2 && <CosineTable record={record} />}
+    </div>
+  );
+}
+
 function CosineTable({ record }: { readonly record: CollapseRecord }): VNode {
   const name = collapseNames[record.source];
   const classes = record.classes.slice(0, shownClasses);
   return (
-    <div>
-      <h3>{name}</h3>
-      <p class="chart-summary">
-        {formatCount(record.features, 'feature')}: {collapseWords(record)}
-      </p>
+    <>
       <div class="table-scroll" tabIndex={0} role="region" aria-label={`Cosines: ${name}`}>
         <table class="matrix">
           <caption class="visually-hidden">Cosines between class means: {name}</caption>
@@ -274,6 +286,6 @@ function CosineTable({ record }: { readonly record: CollapseRecord }): VNode {
           The first {shownClasses} of {record.classes.length} classes.
         </p>
       )}
-    </div>
+    </>
   );
 }
