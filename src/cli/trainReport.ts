@@ -1,5 +1,6 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
+import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import { betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
 import { number, plural, table } from './reportText.ts';
@@ -20,7 +21,9 @@ function metricTable(metrics: readonly MetricRow[]): string[] {
 
 function neuronTable(run: RunRecord): string[] {
   const shown = run.neurons.slice(0, 10);
-  const rows = shown.map(({ id, sign, norm, share, onCount, original, output }) => {
+  const { optimalSet } = run.solution;
+  const rows = shown.map((neuron) => {
+    const { id, sign, norm, share, onCount, original, output } = neuron;
     const slopes = original.weights[Math.max(0, output)];
     const strongest = slopes
       .map((slope, k) => ({ slope, k, size: Math.abs(slope) * run.scaling.inputs[k].scale }))
@@ -34,11 +37,20 @@ function neuronTable(run: RunRecord): string[] {
       number(norm, 4),
       `${(100 * share).toFixed(1)} %`,
       `${onCount}`,
+      ...(optimalSet === undefined ? [] : [presenceWords(neuron, optimalSet) ?? '-']),
       strongest.join(', '),
     ];
   });
   const lines = table([
-    ['', run.resolved.outputs > 1 ? 'feeds' : 'sign', 'norm', 'share', 'rows on', 'strongest slopes'],
+    [
+      '',
+      run.resolved.outputs > 1 ? 'feeds' : 'sign',
+      'norm',
+      'share',
+      'rows on',
+      ...(optimalSet === undefined ? [] : ['optima']),
+      'strongest slopes',
+    ],
     ...rows,
   ]);
   return run.neurons.length > shown.length ? [...lines, `  ... and ${run.neurons.length - shown.length} more`] : lines;
@@ -47,9 +59,11 @@ function neuronTable(run: RunRecord): string[] {
 function networkLines(run: RunRecord): string[] {
   if (run.deep?.kind === 'three-layer') return threeLayerLines(run, run.deep);
   if (run.deep?.kind === 'linear') return linearLines(run, run.deep);
+  const optima = optimalSetWords(run);
   return [
     `${plural(run.neurons.length, 'active neuron')}, ${plural(run.gates.count, 'gate')} in play`,
     ...(run.neurons.length > 0 ? neuronTable(run) : []),
+    ...(optima === undefined ? [] : [optima]),
   ];
 }
 

@@ -102,6 +102,7 @@ export function neuronRecords(solution: Solution, data: PreparedData): NeuronRec
       },
       on: encodeBits(bits),
       onCount: bits.reduce((sum, bit) => sum + bit, 0),
+      ...(solution.optimalSet === undefined ? {} : { presence: solution.optimalSet.presence[j] }),
     };
   });
   return records.sort((a, b) => b.share - a.share || b.norm - a.norm).map((record, id) => ({ id, ...record }));

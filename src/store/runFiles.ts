@@ -78,9 +78,26 @@ const runSchema = v.pipe(
       inputs: v.array(v.looseObject({ name: text, column: text, mean: v.number(), scale: v.number() })),
       target: v.object({ mean: v.number(), scale: v.number() }),
     }),
-    solution: v.looseObject({ status: text, objective: v.number(), dualBound: v.nullable(v.number()) }),
+    solution: v.looseObject({
+      status: text,
+      objective: v.number(),
+      dualBound: v.nullable(v.number()),
+      // not in runs of earlier versions: then nothing is said about other optimal networks
+      optimalSet: v.optional(
+        v.looseObject({ scope: v.picklist(['proven', 'found']), directions: v.optional(v.number()) }),
+      ),
+    }),
     trace: v.array(v.looseObject({ seconds: v.number(), objective: v.nullable(v.number()) })),
-    neurons: v.array(v.looseObject({ id: v.number(), weights: numbers, outer: numbers, norm: v.number(), on: text })),
+    neurons: v.array(
+      v.looseObject({
+        id: v.number(),
+        weights: numbers,
+        outer: numbers,
+        norm: v.number(),
+        on: text,
+        presence: v.optional(v.picklist(['every', 'not every', 'unknown'])),
+      }),
+    ),
     gates: v.looseObject({ count: v.number(), constraint: numbers, norm: numbers }),
     rows: v.looseObject({ line: numbers, split: numbers, target: numbers, prediction: numbers, dual: numbers }),
     metrics: v.array(v.looseObject({ model: text, measure: text })),

@@ -34,6 +34,22 @@ describe('run files', () => {
     assert.deepEqual(await readRun(file), JSON.parse(JSON.stringify(run)));
   });
 
+  it('of earlier versions know nothing about other optima, and an entry that is not one is refused', async () => {
+    const known = await trained('xor_2d.csv', { model: 'relu', arrangements: 'adaptive', maxRows: 30 });
+    assert.equal(known.solution.optimalSet?.scope, 'found');
+    assert.deepEqual((await readRun(await writeRun(folder, known))).neurons, known.neurons);
+    const older = {
+      ...known,
+      solution: { ...known.solution, optimalSet: undefined },
+      neurons: known.neurons.map((neuron) => ({ ...neuron, presence: undefined })),
+    };
+    const back = await readRun(await writeRun(folder, older));
+    assert.ok(!('optimalSet' in back.solution) && back.neurons.every((neuron) => !('presence' in neuron)));
+    const file = path.join(folder, 'odd.run.json');
+    writeFileSync(file, JSON.stringify({ ...known, neurons: known.neurons.map((n) => ({ ...n, presence: 'often' })) }));
+    await assert.rejects(readRun(file), /neurons\.0\.presence/);
+  });
+
   it('are whole or not there: a write that fails leaves the old one and nothing beside it', async () => {
     const file = path.join(folder, 'whole.json');
     await writeWhole(file, 'old');

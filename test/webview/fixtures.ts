@@ -30,7 +30,11 @@ export interface FixtureOptions {
   readonly path?: boolean;
   readonly compare?: boolean;
   readonly model?: 'relu' | 'gated-relu';
+  /** What is known about other optima, the neurons by turns in every one, replaceable, unknown; left out as in older runs. */
+  readonly optimalSet?: 'proven' | 'found';
 }
+
+const presences = ['every', 'not every', 'unknown'] as const;
 
 /**
  * A run of the right shape and consistent in itself (counts, bits, sums, bounds), with made-up numbers: it exercises the panel
@@ -103,6 +107,7 @@ export function makeRun(options: FixtureOptions): RunRecord {
     },
     on: bits[j].toString('base64'),
     onCount: onCount[j],
+    ...(options.optimalSet === undefined ? {} : { presence: presences[j % presences.length] }),
   }));
   const norms = Array.from({ length: p }, (_, i) => (i < m ? neurons[i].norm : 0));
   const gates: GateRecord = {
@@ -297,6 +302,14 @@ export function makeRun(options: FixtureOptions): RunRecord {
       penalty,
       scope: 'sampled',
       global: model === 'relu' ? global : undefined,
+      ...(options.optimalSet === undefined
+        ? {}
+        : {
+            optimalSet: {
+              scope: options.optimalSet,
+              ...(options.optimalSet === 'proven' ? { directions: 2 * m } : {}),
+            },
+          }),
       networkObjective: objective * (1 + 3e-14),
       kkt: { stationarity: 2.1e-8, cone: 1.4e-10, complementarity: 3.3e-9 },
       iterations: 24,
@@ -443,6 +456,7 @@ export const fixtures = {
       shape: 'surface',
       task: 'binary',
       classes: ['inner', 'outer'],
+      optimalSet: 'proven',
     }),
   classes: (): RunRecord =>
     makeRun({

@@ -428,6 +428,28 @@ describe('by keyboard alone', () => {
     );
   });
 
+  it('neurons say whether other optima have them, and older runs say nothing', async () => {
+    panel = await panels.open();
+    await panel.show(fixtures.surface());
+    await panel.tab('Neurons');
+    const table = panel.page.locator('.card', { has: panel.page.getByRole('heading', { name: 'Active neurons' }) });
+    assert.match(
+      await table.innerText(),
+      /made of at most 18 directions \(proven .*\)\. 3 of the 9 neurons are in every optimal network\. 3 of the 9 .* For 3 the solution/,
+    );
+    for (const words of ['in every optimum (proven)', 'can be replaced', 'unknown']) {
+      assert.equal(await table.getByRole('cell', { name: words, exact: true }).count(), 3, words);
+    }
+    const at = (await table.locator('tbody tr').first().innerText()).includes('unknown') ? 1 : 0;
+    const row = table.locator('tbody tr').nth(at);
+    const words = await row.locator('td').last().innerText();
+    await row.getByRole('button').click();
+    await panel.page.locator('.facts div', { hasText: 'Other optima' }).getByText(words, { exact: true }).waitFor();
+    await panel.show(fixtures.typical());
+    await panel.page.getByText('18 active neurons', { exact: true }).waitFor();
+    assert.equal(await panel.page.getByText('Other optima').count(), 0);
+  });
+
   it('tables are sorted, paged and opened; menus are walked and closed', async () => {
     panel = await panels.open();
     await panel.show(fixtures.large());

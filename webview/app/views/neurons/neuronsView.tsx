@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { optimalSetWords, presenceWords } from '../../../../src/shared/optimalSet.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
@@ -125,6 +126,7 @@ interface TableProps {
 
 function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
   const n = run.rows.line.length;
+  const { optimalSet } = run.solution;
   const columns: Column<NeuronRecord>[] = [
     {
       id: 'name',
@@ -176,9 +178,20 @@ function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
       cell: (neuron) => `${formatInteger(neuron.onCount)} (${formatPercent(n > 0 ? neuron.onCount / n : null, 2)})`,
       sortBy: (neuron) => neuron.onCount,
     },
+    ...(optimalSet === undefined
+      ? []
+      : [
+          {
+            id: 'presence',
+            title: 'Other optima',
+            hint: 'Several networks can be optimal. Whether each of them has this neuron, or others can take its place.',
+            cell: (neuron: NeuronRecord) => presenceWords(neuron, optimalSet) ?? '',
+            sortBy: (neuron: NeuronRecord) => neuron.presence ?? '',
+          },
+        ]),
   ];
   return (
-    <Section title="Active neurons">
+    <Section title="Active neurons" hint={optimalSetWords(run)}>
       <PagedTable
         caption={`${formatCount(neurons.length, 'active neuron')}`}
         rows={neurons}
@@ -197,6 +210,7 @@ function NeuronCard({ run, neuron }: { readonly run: RunRecord; readonly neuron:
   const [units, setUnits] = useChoice('weightUnits', 'standard');
   const output = neuron.output >= 0 ? neuron.output : mainOutput(neuron);
   const outer = outerWeights(run, neuron);
+  const presence = presenceWords(neuron, run.solution.optimalSet);
   const bars = useMemo(() => neuronWeights(run, neuron, units as WeightUnits, output), [run, neuron, units, output]);
   const shown = bars.length > 30 ? [...bars.slice(0, 29), bars[bars.length - 1]] : bars;
   return (
@@ -210,6 +224,7 @@ function NeuronCard({ run, neuron }: { readonly run: RunRecord; readonly neuron:
           { name: 'Norm', value: <Num value={neuron.norm} /> },
           { name: 'Share of fit', value: formatPercent(neuron.share) },
           { name: 'Gate', value: neuron.gate >= 0 ? formatInteger(neuron.gate + 1) : 'generated' },
+          ...(presence === undefined ? [] : [{ name: 'Other optima', value: presence }]),
         ]}
       />
       {outer.length > 1 && (
