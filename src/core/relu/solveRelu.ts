@@ -106,7 +106,10 @@ export function solveRelu(
   const zeroTop = searched ? (warm?.betaMax ?? context.betaMaxOverAll(0, 0)) : { value: 0, upper: 0 };
   let solved =
     chosen === undefined
-      ? context.overAll(warm, arrangements.kind === 'adaptive' ? arrangements.seed : 1)
+      ? // no direction can be worth inserting: a search would climb for minutes on large data and find none
+        problem.bias !== 'free' && zeroTop.upper <= prepared.beta
+        ? zeroNetwork(prepared.outputs)
+        : context.overAll(warm, arrangements.kind === 'adaptive' ? arrangements.seed : 1)
       : context.onGates(chosen.gateSet, cells === undefined ? warm : context.insideCells(context.overAll(warm, 1)));
   let report = assemble(problem, prepared, solved, chosen?.gateSet);
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
@@ -214,6 +217,12 @@ export function solveRelu(
   }
 
   return finish(proof, certifySeconds);
+}
+
+/** What is optimal from betaMax on. */
+function zeroNetwork(outputs: number): Solved {
+  const method = 'zero network (beta is at least betaMax)';
+  return { neurons: [], offset: new Float64Array(outputs), iterations: 0, stopped: false, method };
 }
 
 /** The bound over all networks that costs nothing: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||. */
