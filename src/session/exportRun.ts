@@ -1,14 +1,15 @@
-import { onnxModel } from '../core/export/onnx.ts';
-import { inOriginalUnits } from '../core/export/originalUnits.ts';
+import { onnxModel, type OnnxOptions, onnxStack } from '../core/export/onnx.ts';
+import { deepInOriginalUnits, inOriginalUnits } from '../core/export/originalUnits.ts';
 import { predictionsCsv } from '../core/export/predictions.ts';
 import { pytorchSnippet } from '../core/export/pytorch.ts';
-import { DataError } from '../core/data/dataError.ts';
+import { deepPytorch } from '../core/export/pytorchDeep.ts';
 import { toRows } from '../core/linalg/matrix.ts';
+import { type DeepNetwork, layerStack } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
 import type { Decomposition } from './decompose.ts';
-import { networkOfRun } from './runNetwork.ts';
+import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
 export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
@@ -41,12 +42,7 @@ export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array 
     case 'onnx':
     case 'json':
     case 'pytorch':
-      if (run.deep !== undefined) {
-        throw new DataError(
-          'settings',
-          'ONNX, JSON and PyTorch files hold two-layer networks; the run itself (JSON) has the weights of every layer of this one',
-        );
-      }
+      if (run.deep !== undefined) return exportDeep(run, deepNetworkOfRun(run, run.deep), what);
       return exportNetwork(run, { network: networkOfRun(run), title: run.label, model: run.settings.model }, what);
   }
 }
@@ -68,22 +64,8 @@ export function exportNetwork(
 ): string | Uint8Array {
   const { network, title } = exported;
   switch (what) {
-    case 'onnx': {
-      const { classes, outputs, target } = run.resolved;
-      return onnxModel(inOriginalUnits(network, run.scaling), {
-        inputs: run.scaling.inputs.map(({ name }) => name),
-        outputs:
-          classes.length === 0
-            ? [target]
-            : outputs === 1
-              ? [`${target}: negative ${classes[0]}, positive ${classes[1]}`]
-              : classes.map((name) => `${target} = ${name}`),
-        description:
-          `${title}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
-          'an input "column = category" is 1 where the column has that category, else 0.',
-        producerVersion: run.version,
-      });
-    }
+    case 'onnx':
+      return onnxModel(inOriginalUnits(network, run.scaling), onnxOptions(run, title));
     case 'json':
       return networkJson(run, exported);
     case 'pytorch':
@@ -99,6 +81,74 @@ export function exportNetwork(
         title,
       });
   }
+}
+
+function onnxOptions(run: RunRecord, title: string): OnnxOptions {
+  const { classes, outputs, target } = run.resolved;
+  return {
+    inputs: run.scaling.inputs.map(({ name }) => name),
+    outputs:
+      classes.length === 0
+        ? [target]
+        : outputs === 1
+          ? [`${target}: negative ${classes[0]}, positive ${classes[1]}`]
+          : classes.map((name) => `${target} = ${name}`),
+    description:
+      `${title}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+      'an input "column = category" is 1 where the column has that category, else 0.',
+    producerVersion: run.version,
+  };
+}
+
+/** The file of a three-layer or linear network. */
+function exportDeep(run: RunRecord, network: DeepNetwork, what: 'onnx' | 'json' | 'pytorch'): string | Uint8Array {
+  const { classes, loss, beta, target, trainRows } = run.resolved;
+  switch (what) {
+    case 'onnx':
+      return onnxStack(layerStack(deepInOriginalUnits(network, run.scaling)), onnxOptions(run, run.label));
+    case 'json':
+      return JSON.stringify(
+        {
+          format: 'convexnet-network/1',
+          label: run.label,
+          model: network.kind,
+          loss,
+          beta,
+          target,
+          classes,
+          scaling: run.scaling,
+          ...plainDeep(network),
+          originalUnits: plainDeep(deepInOriginalUnits(network, run.scaling)),
+        },
+        undefined,
+        1,
+      );
+    case 'pytorch': {
+      const { label: title, scaling } = run;
+      return deepPytorch({ network, scaling, classes, loss, bias: run.settings.bias, beta, trainRows, title });
+    }
+  }
+}
+
+function plainDeep(network: DeepNetwork): Record<string, unknown> {
+  const { inputs, outputs } = network;
+  const offset = Array.from(network.offset);
+  if (network.kind === 'three-layer') {
+    const branches = network.branches.map(({ W1, b1, w2, w3, output }) => ({
+      W1: toRows(W1),
+      b1: Array.from(b1),
+      w2: Array.from(w2),
+      w3,
+      output,
+    }));
+    return { inputs, outputs, m1: network.m1, branches, offset };
+  }
+  const chains = network.chains.map(({ layers, b1, output }) => ({
+    layers: layers.map(toRows),
+    b1: Array.from(b1),
+    ...(output < 0 ? {} : { output }),
+  }));
+  return { inputs, outputs, depth: network.depth, chains, offset };
 }
 
 function plain(network: TwoLayerNetwork): Record<string, unknown> {

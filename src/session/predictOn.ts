@@ -4,12 +4,12 @@ import type { FileSource } from '../core/data/source.ts';
 import { cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { newPredictionsCsv } from '../core/export/predictions.ts';
-import { denseMatrix, type DenseMatrix, fromRows, withOnesColumn } from '../core/linalg/matrix.ts';
+import { denseMatrix } from '../core/linalg/matrix.ts';
+import { deepNetworkFit } from '../core/network/deepNetwork.ts';
 import { networkFit } from '../core/network/evaluate.ts';
 import type { Control } from '../core/solver/control.ts';
-import { forward } from '../core/threeLayer/subNetwork.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { networkOfRun } from './runNetwork.ts';
+import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** Predictions of a run's network on the rows of another file. */
 export interface NewPredictions {
@@ -69,7 +69,11 @@ export async function predictOn(run: RunRecord, source: FileSource, control: Con
   });
   if (control.shouldStop()) return null;
   const { whitening } = run.scaling;
-  const fit = outputsOf(run, whitening === undefined ? X : whitened(X, whitening));
+  const encoded = whitening === undefined ? X : whitened(X, whitening);
+  const fit =
+    run.deep === undefined
+      ? networkFit(networkOfRun(run), encoded)
+      : deepNetworkFit(deepNetworkOfRun(run, run.deep), encoded);
 
   const { classes, outputs, target } = run.resolved;
   const { mean, scale } = run.scaling.target;
@@ -105,31 +109,6 @@ function checkNumbers(table: Table, column: Column): void {
       { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
     );
   }
-}
-
-/** n x c outputs of the network of a run, whatever its model, on encoded inputs. */
-function outputsOf(run: RunRecord, X: DenseMatrix): DenseMatrix {
-  const { deep } = run;
-  if (deep === undefined) return networkFit(networkOfRun(run), X);
-  const effective = run.settings.bias === 'none' ? X : withOnesColumn(X);
-  const { outputs } = run.resolved;
-  if (deep.kind === 'three-layer') {
-    const branches = deep.branches.map(({ W1, w2, w3, output }) => ({
-      W1: fromRows(W1),
-      w2: Float64Array.from(w2),
-      w3,
-      output,
-    }));
-    return forward(effective, branches, outputs);
-  }
-  const out = denseMatrix(X.rows, outputs);
-  for (let i = 0; i < X.rows; i++) {
-    for (let k = 0; k < effective.cols; k++) {
-      const x = effective.data[i * effective.cols + k];
-      for (let o = 0; o < outputs; o++) out.data[i * outputs + o] += x * deep.map[k][o];
-    }
-  }
-  return out;
 }
 
 /**

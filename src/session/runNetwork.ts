@@ -1,5 +1,8 @@
-import { denseMatrix } from '../core/linalg/matrix.ts';
+import { denseMatrix, fromRows, norm2 } from '../core/linalg/matrix.ts';
+import { balancedLayers } from '../core/linear/nuclear.ts';
+import { type DeepNetwork, type LinearChain, splitBias } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
+import type { DeepRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';
 
 /** The network of a run, on encoded inputs and targets. */
@@ -45,4 +48,36 @@ export function networkOfRun(run: RunRecord): TwoLayerNetwork {
         }
       : {}),
   };
+}
+
+/**
+ * The three-layer or linear network of a run, on encoded inputs and targets. The layers of a linear network follow from its map: the least
+ * sum of squares of layers with that product is attained by the L-th roots of its singular values, which is what the run reports.
+ */
+export function deepNetworkOfRun(run: RunRecord, deep: DeepRecord): DeepNetwork {
+  const { inputs, outputs, outputPenalty } = run.resolved;
+  const withBias = run.settings.bias !== 'none';
+  const offset = new Float64Array(outputs);
+  if (deep.kind === 'three-layer') {
+    const branches = deep.branches.map(({ W1, w2, w3, output }) => {
+      const { W, b } = splitBias(fromRows(W1), withBias);
+      return { W1: W, b1: b, w2: Float64Array.from(w2), w3, output };
+    });
+    return { kind: 'three-layer', inputs, outputs, m1: deep.m1, branches, offset };
+  }
+  const map = fromRows(deep.map, outputs);
+  const chain = (part: typeof map, output: number): LinearChain[] => {
+    if (!(norm2(part.data) > 0)) return [];
+    const [first, ...rest] = balancedLayers(part, deep.depth);
+    const { W, b } = splitBias(first, withBias);
+    return [{ layers: [W, ...rest], b1: b, output }];
+  };
+  const chains =
+    outputs > 1 && outputPenalty === 'per-output'
+      ? Array.from({ length: outputs }, (_, o) => {
+          const column = deep.map.map((row) => row[o]);
+          return chain(denseMatrix(map.rows, 1, Float64Array.from(column)), o);
+        }).flat()
+      : chain(map, -1);
+  return { kind: 'linear', inputs, outputs, depth: deep.depth, chains, offset };
 }

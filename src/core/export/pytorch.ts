@@ -68,37 +68,25 @@ function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }:
   ];
 }
 
-/** A Python module that rebuilds the network in PyTorch, with its weights, on inputs in original units. */
-export function pytorchSnippet(options: PytorchOptions): string {
-  const { network, scaling, classes } = options;
-  const { whitening } = scaling;
-  const c = network.b2.length;
-  const d = network.W1.cols;
-  const list = (values: ArrayLike<number>): string => `[${Array.from(values, String).join(', ')}]`;
-  const matrix = (rows: readonly (readonly number[])[], width: number): string =>
+/** A list, a matrix of `width` columns and a vector as Python text. */
+export const python = {
+  text: pythonText,
+  list: (values: ArrayLike<number>): string => `[${Array.from(values, String).join(', ')}]`,
+  matrix: (rows: readonly (readonly number[])[], width: number): string =>
     rows.length === 0
       ? `torch.zeros(0, ${width}, dtype=torch.float64)`
-      : `torch.tensor([\n${rows.map((row) => `    ${list(row)},`).join('\n')}\n], dtype=torch.float64)`;
-  const vector = (values: ArrayLike<number>): string => `torch.tensor(${list(values)}, dtype=torch.float64)`;
-  const outer = Array.from({ length: c }, (_, o) =>
-    Array.from({ length: network.W2.rows }, (_, j) => rowOf(network.W2, j)[o]),
-  );
-  const gated = network.gates !== undefined;
+      : `torch.tensor([\n${rows.map((row) => `    ${python.list(row)},`).join('\n')}\n], dtype=torch.float64)`,
+  vector: (values: ArrayLike<number>): string => `torch.tensor(${python.list(values)}, dtype=torch.float64)`,
+};
+
+/** The head of a module: comments, the inputs in order, the classes. */
+export function pythonHead(lines: readonly string[], scaling: Scaling, classes: readonly string[]): string {
   const inputs = scaling.inputs.map(({ column, category }) =>
     category === undefined
       ? `    (${pythonText(column)}, None),`
       : `    (${pythonText(column)}, ${pythonText(category)}),`,
   );
-  const output =
-    classes.length === 0
-      ? 'the target in its own units'
-      : c === 1
-        ? `one logit: negative ${pythonText(classes[0])}, positive ${pythonText(classes[1])}`
-        : 'one output per class, in the order of CLASSES';
-  const comments = [options.title, '', ...objectiveLines(options)].map((line) =>
-    `# ${line.replace(/[\r\n]+/g, ' ')}`.trimEnd(),
-  );
-  return `${comments.join('\n')}
+  return `${lines.map((line) => `# ${line.replace(/[\r\n]+/g, ' ')}`.trimEnd()).join('\n')}
 import torch
 
 # Each input: (column, None) is the number itself, (column, category) is 1 where the column has that category, else 0.
@@ -106,10 +94,39 @@ INPUTS = [
 ${inputs.join('\n')}
 ]
 CLASSES = [${classes.map(pythonText).join(', ')}]
+`;
+}
 
+/** What the outputs mean. */
+export function outputText(outputs: number, classes: readonly string[]): string {
+  if (classes.length === 0) return 'the target in its own units';
+  return outputs === 1
+    ? `one logit: negative ${pythonText(classes[0])}, positive ${pythonText(classes[1])}`
+    : 'one output per class, in the order of CLASSES';
+}
+
+/** Means, scales and whitening map of the inputs. */
+export function scalingConstants({ inputs, whitening }: Scaling): string {
+  return `MEAN = ${python.vector(inputs.map(({ mean }) => mean))}
+SCALE = ${python.vector(inputs.map(({ scale }) => scale))}
+${whitening === undefined ? '' : `WHITEN = ${python.matrix(whitening.matrix, inputs.length)}\n`}`;
+}
+
+/** A Python module that rebuilds the network in PyTorch, with its weights, on inputs in original units. */
+export function pytorchSnippet(options: PytorchOptions): string {
+  const { network, scaling, classes } = options;
+  const { whitening } = scaling;
+  const c = network.b2.length;
+  const d = network.W1.cols;
+  const { matrix, vector } = python;
+  const outer = Array.from({ length: c }, (_, o) =>
+    Array.from({ length: network.W2.rows }, (_, j) => rowOf(network.W2, j)[o]),
+  );
+  const gated = network.gates !== undefined;
+  return `${pythonHead([options.title, '', ...objectiveLines(options)], scaling, classes)}
 
 class TwoLayerNetwork(torch.nn.Module):
-    """Rows x ${d} inputs in original units -> rows x ${c}: ${output}."""
+    """Rows x ${d} inputs in original units -> rows x ${c}: ${outputText(c, classes)}."""
 
     def __init__(self):
         super().__init__()
@@ -131,9 +148,7 @@ ${
         return ${scaling.target.mean} + ${scaling.target.scale} * (hidden @ self.W2.T + self.b2)
 
 
-MEAN = ${vector(scaling.inputs.map(({ mean }) => mean))}
-SCALE = ${vector(scaling.inputs.map(({ scale }) => scale))}
-${whitening === undefined ? '' : `WHITEN = ${matrix(whitening.matrix, d)}\n`}W1 = ${matrix(toRows(network.W1), d)}
+${scalingConstants(scaling)}W1 = ${matrix(toRows(network.W1), d)}
 B1 = ${vector(network.b1)}
 W2 = ${network.W2.rows === 0 ? `torch.zeros(${c}, 0, dtype=torch.float64)` : matrix(outer, 0)}
 B2 = ${vector(network.b2)}

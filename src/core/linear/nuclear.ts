@@ -2,7 +2,7 @@ import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { denseMatrix, dot, type DenseMatrix } from '../linalg/matrix.ts';
 import { bestDualScale, type Datafit } from '../problem/datafit.ts';
 import type { Control, SolveStatus } from '../solver/control.ts';
-import { svd } from './svd.ts';
+import { numericalRank, svd } from './svd.ts';
 
 /**
  * Two-layer linear network with several outputs and weight decay on both layers:
@@ -210,19 +210,24 @@ export function solveNuclear(
   };
 }
 
-/** Balanced factors W1 (d x r), W2 (r x c) with W1 W2 = Z and (||W1||^2 + ||W2||^2) / 2 = ||Z||_*. */
-export function balancedFactors(Z: DenseMatrix): { readonly W1: DenseMatrix; readonly W2: DenseMatrix } {
+/**
+ * Layers W_1 (d x r), W_2 .. W_{L-1} (r x r), W_L (r x c) with product Z of rank r and the least sum of squares, L sum_i sigma_i^(2/L): every
+ * layer carries the L-th roots of the singular values, and its right singular vectors are the next layer's left ones.
+ */
+export function balancedLayers(Z: DenseMatrix, layers: number): DenseMatrix[] {
   const { U, s, V } = svd(Z);
   const k = s.length;
-  const rank = s.filter((value) => value > 1e-12 * Math.max(s[0] ?? 0, Number.MIN_VALUE)).length;
-  const W1 = denseMatrix(Z.rows, rank);
-  const W2 = denseMatrix(rank, Z.cols);
-  for (let j = 0; j < rank; j++) {
-    const root = Math.sqrt(s[j]);
-    for (let i = 0; i < Z.rows; i++) W1.data[i * rank + j] = root * U.data[i * k + j];
-    for (let i = 0; i < Z.cols; i++) W2.data[j * Z.cols + i] = root * V.data[i * k + j];
-  }
-  return { W1, W2 };
+  const rank = numericalRank(s, 1e-12);
+  return Array.from({ length: layers }, (_, l) => {
+    const W = denseMatrix(l === 0 ? Z.rows : rank, l === layers - 1 ? Z.cols : rank);
+    for (let j = 0; j < rank; j++) {
+      const root = s[j] ** (1 / layers);
+      if (l === 0) for (let i = 0; i < Z.rows; i++) W.data[i * rank + j] = root * U.data[i * k + j];
+      else if (l === layers - 1) for (let i = 0; i < Z.cols; i++) W.data[j * Z.cols + i] = root * V.data[i * k + j];
+      else W.data[j * rank + j] = root;
+    }
+    return W;
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { ProblemError } from '../problem/problemError.ts';
 import type { Control, SolveStatus } from '../solver/control.ts';
 import { alignment, type LayerAlignment } from './alignment.ts';
 import { alignedLayers, solveDeepLinear } from './deepLinear.ts';
-import { balancedFactors, solveNuclear } from './nuclear.ts';
+import { balancedLayers, solveNuclear } from './nuclear.ts';
 import { scalarPath } from './scalarPath.ts';
 import { numericalRank, svd } from './svd.ts';
 
@@ -135,10 +135,9 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
   }
   if (layers === 2) {
     const s = solveNuclear(X, prepared.datafit, beta, prepared.tolerance, control);
-    const { W1, W2 } = balancedFactors(s.Z);
     return finish({
       status: s.status,
-      networks: s.rank > 0 ? [{ layers: [W1, W2], output: -1 }] : [],
+      networks: s.rank > 0 ? [{ layers: balancedLayers(s.Z, 2), output: -1 }] : [],
       map: s.Z,
       bound: s.dualBound,
       dual: s.dual,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { balancedFactors, serialGap, solveNuclear } from '../../../src/core/linear/nuclear.ts';
+import { balancedLayers, serialGap, solveNuclear } from '../../../src/core/linear/nuclear.ts';
 import { svd } from '../../../src/core/linear/svd.ts';
 import { denseMatrix, fromRows } from '../../../src/core/linalg/matrix.ts';
 import { createDatafit } from '../../../src/core/problem/datafit.ts';
@@ -61,7 +61,7 @@ test('random data, three losses: gap closes, factors are balanced, zero at betaM
     const s = solveNuclear(X, datafit, 0.2 * betaMax, 1e-8, uncontrolled);
     assert.equal(s.status, 'optimal');
     assert.ok(s.objective - s.dualBound <= 1e-8 * s.objective && s.objective - s.dualBound > -1e-12);
-    const { W1, W2 } = balancedFactors(s.Z);
+    const [W1, W2] = balancedLayers(s.Z, 2);
     let square = 0;
     for (const w of W1.data) square += w * w;
     for (const w of W2.data) square += w * w;
