@@ -117,6 +117,9 @@ function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
   );
 }
 
+/** In which of the optimal networks a neuron is, for a narrow column. */
+const inOptima = { every: 'every', 'not every': 'some', unknown: 'unknown' } as const;
+
 interface TableProps {
   readonly run: RunRecord;
   readonly neurons: readonly NeuronRecord[];
@@ -178,14 +181,16 @@ function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
       cell: (neuron) => `${formatInteger(neuron.onCount)} (${formatPercent(n > 0 ? neuron.onCount / n : null, 2)})`,
       sortBy: (neuron) => neuron.onCount,
     },
-    ...(optimalSet === undefined
+    ...(optimalSet?.scope !== 'proven'
       ? []
       : [
           {
             id: 'presence',
-            title: 'Other optima',
+            title: 'Optima',
             hint: 'Several networks can be optimal. Whether each of them has this neuron, or others can take its place.',
-            cell: (neuron: NeuronRecord) => presenceWords(neuron, optimalSet) ?? '',
+            cell: (neuron: NeuronRecord) => (
+              <span title={presenceWords(neuron, optimalSet)}>{inOptima[neuron.presence ?? 'unknown']}</span>
+            ),
             sortBy: (neuron: NeuronRecord) => neuron.presence ?? '',
           },
         ]),
