@@ -224,12 +224,10 @@ async function pickBetaFromPath(explorer: Explorer): Promise<RunSummary | undefi
 
 /** Model and size in steps; undefined when the person closes it. */
 async function askModel({ run }: DatasetWithRun): Promise<ModelChoice | undefined> {
-  const { settings, resolved } = run.record;
+  const { settings } = run.record;
   const choice: { value: ModelChoice } = { value: settings };
-  const squared = (): boolean =>
-    settings.loss === 'squared' || (settings.loss === 'auto' && resolved.task === 'regression');
   try {
-    await runSteps(vscode.l10n.t('Model'), () => modelSteps(choice, squared));
+    await runSteps(vscode.l10n.t('Model'), () => modelSteps(choice, settings.loss));
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
     throw error;
@@ -308,7 +306,9 @@ async function renameRun(explorer: Explorer, id: string, given: unknown): Promis
       ? given
       : await vscode.window.showInputBox({
           title: vscode.l10n.t('Rename Run'),
-          prompt: vscode.l10n.t('A name of your own; empty for the one that was made from file, target, beta and verdict.'),
+          prompt: vscode.l10n.t(
+            'A name of your own; empty for the one that was made from file, target, beta and verdict.',
+          ),
           value: explorer.store.get(id)?.label ?? '',
           ignoreFocusOut: true,
           validateInput: (text) =>

@@ -17,9 +17,13 @@ export function pickRows(X: DenseMatrix, rows: Int32Array): DenseMatrix {
   return out;
 }
 
-/** The loss that `auto` stands for; a chosen one is checked against the task. */
-export function resolveLoss(data: PreparedData, wanted: LossName | 'auto'): LossName {
+/** The loss that `auto` stands for; a chosen one is checked against the task. Deep linear networks have a theory for squared loss alone. */
+export function resolveLoss(
+  data: PreparedData,
+  { loss: wanted, model, depth }: Pick<TrainSettings, 'loss' | 'model' | 'depth'>,
+): LossName {
   if (wanted === 'auto') {
+    if (model === 'linear' && depth > 2) return 'squared';
     return data.task === 'regression' ? 'squared' : data.task === 'binary' ? 'logistic' : 'softmax';
   }
   const fits =
@@ -74,7 +78,7 @@ function arrangementsOf(settings: TrainSettings): Arrangements {
 
 /** The training problem without its beta (set to 1). */
 export function trainingProblem(data: PreparedData, settings: TrainSettings): Problem {
-  const loss = resolveLoss(data, settings.loss);
+  const loss = resolveLoss(data, settings);
   const outputs = outputsOf(data, loss);
   return {
     X: pickRows(data.X, data.trainRows),

@@ -25,6 +25,16 @@ const readRun = (name: string): RunRecord => JSON.parse(readFileSync(at(name), '
 const quick = ['--model', 'gated-relu', '--gates', '20', '--no-path', '--no-compare'];
 
 describe('convexnet train', () => {
+  it('takes the squared loss by itself where a deep linear network needs it', async () => {
+    const deep = [...['train', sample('iris.csv'), '--model', 'linear', '--depth', '3'], '--no-path', '--no-compare'];
+    const { status, stdout } = await runProgram([...deep, '--out', at('deep.json')]);
+    assert.equal(status, 0);
+    assert.match(stdout, /linear, squared loss/);
+    const refused = await runProgram([...deep, '--loss', 'softmax']);
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /need squared loss/);
+  });
+
   it('trains with everything, prints a summary and writes the run and all exports', async () => {
     const { status, stdout, stderr } = await runProgram([
       'train',

@@ -74,10 +74,10 @@ function sizeOf(model: TrainSettings['model']): Size | null {
 }
 
 /**
- * The steps that ask for a model and, where it has one, its size. `squaredLoss` says whether the loss will be the squared one, which deep linear
- * networks of more than two layers need.
+ * The steps that ask for a model and, where it has one, its size. `loss` is the one that was chosen: linear networks of more than two layers
+ * need the squared one, which `auto` means for them.
  */
-export function modelSteps(choice: { value: ModelChoice }, squaredLoss: () => boolean): readonly Step[] {
+export function modelSteps(choice: { value: ModelChoice }, loss: TrainSettings['loss']): readonly Step[] {
   const askModel: Step = async (place) => {
     const words = modelWords();
     const items = (Object.keys(words) as TrainSettings['model'][]).map((model) => ({
@@ -101,8 +101,8 @@ export function modelSteps(choice: { value: ModelChoice }, squaredLoss: () => bo
     const text = await askText(place, prompt, String(choice.value[field]), (input) => {
       const value = input.trim() === '' ? NaN : Number(input);
       if (!v.safeParse(schema, value).success) return rule;
-      if (field === 'depth' && value > 2 && !squaredLoss())
-        return vscode.l10n.t('With classes, more than two layers need the squared loss (setting "Loss"). Take 2 here.');
+      if (field === 'depth' && value > 2 && loss !== 'auto' && loss !== 'squared')
+        return vscode.l10n.t('More than two layers need the squared loss (setting "Loss"). Take 2 here.');
       return undefined;
     });
     choice.value = { ...choice.value, [field]: Number(text) };

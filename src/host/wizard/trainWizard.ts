@@ -96,7 +96,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       askTarget,
       ...(target?.taskUnclear === true ? [askTask] : []),
       askFeatures,
-      ...(withOptions ? modelSteps(choice, () => defaults.loss === 'squared' || task === 'regression') : []),
+      ...(withOptions ? modelSteps(choice, defaults.loss) : []),
     ]);
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
