@@ -31,7 +31,8 @@ export const predictCommand: Command = {
   help: `convexnet predict RUN.json DATA.csv [options]
 
 Runs the network of a run (as convexnet train --out writes it, or exported by the editor) on another file, encoded as the training data
-were, and writes a CSV with one line per row: line, target (when the file has it), prediction, raw outputs for classes.
+were (gaps are filled where training filled them), and writes a CSV with one line per row: line, target (when the file has it), prediction,
+raw outputs for classes.
 
   --out FILE               write there instead of to stdout
 
@@ -48,7 +49,9 @@ Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
       return exitStatus.stopped;
     }
     await writeOutput(predicted.csv, values.out);
-    const { gaps, unknown } = predicted;
+    const { filled, gaps, unknown } = predicted;
+    for (const { column, count } of filled)
+      process.stderr.write(`"${column}": ${plural(count, 'gap')} filled as in training\n`);
     if (gaps.count > 0) {
       process.stderr.write(`${plural(gaps.count, 'row')} with gaps not predicted (line ${gaps.lines.join(', ')})\n`);
     }

@@ -3,7 +3,8 @@
 /** Up to `digits` significant digits. */
 export function number(value: number | null, digits = 5): string {
   if (value === null) return '-';
-  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) return value.toExponential(Math.max(0, digits - 2));
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7))
+    return value.toExponential(Math.max(0, digits - 2));
   return String(Number(value.toPrecision(digits)));
 }
 

@@ -22,8 +22,9 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
     },
   );
   if (!predicted) return undefined;
-  const { gaps, unknown } = predicted;
+  const { filled, gaps, unknown } = predicted;
   const remarks = [
+    ...filled.map(({ column, count }) => vscode.l10n.t('"{0}": {1} gaps filled as in training.', column, count)),
     ...(gaps.count === 0
       ? []
       : [vscode.l10n.t('{0} rows have gaps and no prediction (line {1}).', gaps.count, gaps.lines.join(', '))]),

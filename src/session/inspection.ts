@@ -1,5 +1,6 @@
 import { inferTarget, profileTable, type ColumnKind, type Task } from '../core/data/infer.ts';
 import { DataError } from '../core/data/dataError.ts';
+import { dateUnit } from '../core/data/dates.ts';
 import { cellLabel, type Table } from '../core/data/table.ts';
 
 /** What a training form is prefilled with, from the first rows of the file only. */
@@ -32,7 +33,7 @@ export interface InspectedColumn {
   readonly examples: readonly string[];
   /** Inference would use it as a feature (when it is not the target). */
   readonly suggested: boolean;
-  /** Why not. */
+  /** Why not, what is wrong with it, or how it is read. */
   readonly note: string;
   /** The task it would be as a target; null when it cannot be one. */
   readonly task: Task | null;
@@ -52,12 +53,14 @@ export function inspectTable(table: Table, fileBytes: number): Inspection {
   const columns = profiles.map((profile): InspectedColumn => {
     const examples = new Set<string>();
     for (let row = 0; row < table.rows && examples.size < 3; row++) {
-      const label = cellLabel(profile.column, row);
+      const label = cellLabel(table.columns[profile.column.index], row);
       if (label !== null) examples.add(label);
     }
     const { kind, distinct, missing, suggested, note, task, taskUnclear } = profile;
     const bad =
-      profile.bad === null ? '' : `${profile.bad.count} cells are not numbers, e.g. "${profile.bad.text.slice(0, 40)}"`;
+      profile.bad === null
+        ? ''
+        : `${profile.bad.count} cells are not ${profile.date ? 'dates' : 'numbers'}, e.g. "${profile.bad.text.slice(0, 40)}"`;
     return {
       name: profile.column.name,
       kind,
@@ -65,7 +68,7 @@ export function inspectTable(table: Table, fileBytes: number): Inspection {
       missing,
       examples: [...examples],
       suggested,
-      note: note || bad,
+      note: [note, profile.date ? `dates as ${dateUnit}` : '', bad].filter((text) => text !== '').join(', '),
       task,
       taskUnclear,
     };

@@ -16,9 +16,11 @@ export interface NewPredictions {
   /** One line per row: line in the file, the target when the file has it, the prediction, and raw outputs for classes. */
   readonly csv: string;
   readonly rows: number;
-  /** Rows with a gap in a column that the network needs: they have no prediction. */
+  /** Cells filled as in training (median or commonest category of the training rows), when the run fills gaps. */
+  readonly filled: readonly { readonly column: string; readonly count: number }[];
+  /** Rows with a gap in a column that the network needs and that the run does not fill: they have no prediction. */
   readonly gaps: { readonly count: number; readonly lines: readonly number[] };
-  /** Cells whose category has no indicator (it was not among the ones encoded); all indicators of the column are 0 then, as in training. */
+  /** Cells with a category that was not among the ones encoded; all indicators of the column are 0 then, as in training. */
   readonly unknown: readonly { readonly column: string; readonly count: number }[];
 }
 
@@ -26,8 +28,9 @@ const linesListed = 20;
 
 /**
  * Runs the network of a run on another file, encoded exactly as the training data were: by column name, with the means, scales, categories and
- * whitening of the run. The file may have other columns, in any order, another delimiter and encoding. Null when it was stopped.
- * @throws {DataError} naming file, line and column: a column is missing, or holds text where the network needs numbers
+ * whitening of the run; gaps are filled as in training, or leave their row without a prediction where training left such rows out. The file may
+ * have other columns, in any order, another delimiter and encoding. Null when it was stopped.
+ * @throws {DataError} naming file, line and column: a column is missing, or holds text where the network needs numbers or dates
  */
 export async function predictOn(run: RunRecord, source: FileSource, control: Control): Promise<NewPredictions | null> {
   let table: Table;
@@ -49,21 +52,27 @@ export async function predictOn(run: RunRecord, source: FileSource, control: Con
       { file: table.file },
     );
   }
-  const numeric = new Set(inputs.filter(({ category }) => category === undefined).map(({ column }) => column));
-  for (const name of numeric) checkNumbers(table, columns.get(name)!);
+  for (const { column, category, date } of inputs) {
+    if (category === undefined) checkCells(table, columns.get(column)!, date === true);
+  }
 
+  const unfilled = inputs.filter(({ fill }) => fill === undefined).map(({ column }) => columns.get(column)!);
   const rows: number[] = [];
   const gapLines: number[] = [];
   for (let row = 0; row < table.rows; row++) {
-    if (needed.every((name) => hasValue(columns.get(name)!, row))) rows.push(row);
+    if (unfilled.every((column) => hasValue(column, row))) rows.push(row);
     else gapLines.push(table.lines[row]);
   }
   const d = inputs.length;
   const X = denseMatrix(rows.length, d);
-  inputs.forEach(({ column: name, category, mean, scale }, k) => {
+  inputs.forEach(({ column: name, category, date, fill, mean, scale }, k) => {
     const column = columns.get(name)!;
+    const numbers = date === true ? column.dates! : column.numbers;
     rows.forEach((row, i) => {
-      const value = category === undefined ? column.numbers[row] : cellLabel(column, row) === category ? 1 : 0;
+      let value: number;
+      if (!hasValue(column, row)) value = fill!;
+      else if (category === undefined) value = numbers[row];
+      else value = cellLabel(column, row) === category ? 1 : 0;
       X.data[i * d + k] = (value - mean) / scale;
     });
   });
@@ -95,25 +104,34 @@ export async function predictOn(run: RunRecord, source: FileSource, control: Con
   return {
     csv,
     rows: table.rows,
+    filled: needed
+      .map((name) => {
+        const column = columns.get(name)!;
+        return { column: name, count: rows.filter((row) => !hasValue(column, row)).length };
+      })
+      .filter(({ count }) => count > 0),
     gaps: { count: gapLines.length, lines: gapLines.slice(0, linesListed) },
     unknown: unknownCategories(run, columns, rows),
   };
 }
 
-function checkNumbers(table: Table, column: Column): void {
+/** Every cell that is no gap must be a number, or a date. */
+function checkCells(table: Table, column: Column, date: boolean): void {
+  const { dates } = column;
   for (let row = 0; row < table.rows; row++) {
-    if (!hasValue(column, row) || isNumericCell(column, row)) continue;
+    if (!hasValue(column, row)) continue;
+    if (date ? dates !== null && !Number.isNaN(dates[row]) : isNumericCell(column, row)) continue;
     throw new DataError(
       'not-a-number',
-      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a number, which the network needs in this column`,
+      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column`,
       { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
     );
   }
 }
 
 /**
- * Cells outside the encoded categories. One indicator stands for two categories, the other of which is only known by not being it, so such a
- * column is not judged.
+ * Cells outside the encoded categories. Where one indicator stands for two categories and the record does not name the other one (an earlier
+ * version wrote it), any other category could be it, so such a column is not judged.
  */
 function unknownCategories(
   run: RunRecord,
@@ -121,16 +139,18 @@ function unknownCategories(
   rows: readonly number[],
 ): NewPredictions['unknown'] {
   const known = new Map<string, Set<string>>();
-  for (const { column, category } of run.scaling.inputs) {
+  for (const { column, category, other } of run.scaling.inputs) {
     if (category === undefined) continue;
     if (!known.has(column)) known.set(column, new Set());
     known.get(column)!.add(category);
+    if (other !== undefined) known.get(column)!.add(other);
   }
   return [...known]
     .filter(([, categories]) => categories.size > 1)
-    .map(([name, categories]) => ({
-      column: name,
-      count: rows.filter((row) => !categories.has(cellLabel(columns.get(name)!, row) ?? '')).length,
-    }))
+    .map(([name, categories]) => {
+      const column = columns.get(name)!;
+      const unknown = rows.filter((row) => hasValue(column, row) && !categories.has(cellLabel(column, row) ?? ''));
+      return { column: name, count: unknown.length };
+    })
     .filter(({ count }) => count > 0);
 }

@@ -89,7 +89,7 @@ function curve(fit: Fit, lines: readonly Line[], data: PreparedData): ShapeRecor
   const c = values.length / at.length;
   return {
     kind: 'curve',
-    feature: data.scaling.inputs[0].column,
+    feature: data.scaling.inputs[0].name,
     x: at,
     y: Array.from({ length: c }, (_, o) => at.map((_, i) => values[i * c + o])),
     kinks,
@@ -119,7 +119,7 @@ function surface(at: Fit, lines: readonly Line[], data: PreparedData): ShapeReco
   }
   return {
     kind: 'surface',
-    features: [data.scaling.inputs[0].column, data.scaling.inputs[1].column],
+    features: [data.scaling.inputs[0].name, data.scaling.inputs[1].name],
     x: gx,
     y: gy,
     value,

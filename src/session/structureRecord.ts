@@ -173,7 +173,7 @@ function splineRecord(
   }
   const interpolation = minimumNormInterpolation(x, y);
   return {
-    feature: input.column,
+    feature: input.name,
     beta: problem.beta,
     betaMax: s.betaMax,
     objective: s.objective,

@@ -75,7 +75,18 @@ const runSchema = v.pipe(
       outputs: v.pipe(v.number(), v.integer(), v.minValue(1)),
     }),
     scaling: v.looseObject({
-      inputs: v.array(v.looseObject({ name: text, column: text, mean: v.number(), scale: v.number() })),
+      inputs: v.array(
+        v.looseObject({
+          name: text,
+          column: text,
+          mean: v.number(),
+          scale: v.number(),
+          // not in runs of earlier versions
+          other: v.optional(text),
+          date: v.optional(v.boolean()),
+          fill: v.optional(v.number()),
+        }),
+      ),
       target: v.object({ mean: v.number(), scale: v.number() }),
     }),
     solution: v.looseObject({

@@ -44,3 +44,31 @@ const datePattern =
 export function looksLikeDate(cell: string): boolean {
   return datePattern.test(cell);
 }
+
+const isoDate =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(?: ?(?:[Zz]|([+-])(\d{2}):?(\d{2})))?)?$/;
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const millisecondsOfDay = 86_400_000;
+/** The calendar repeats after 400 years, which take this many days. */
+const daysIn400Years = 146_097;
+
+/**
+ * An ISO 8601 date as days since 1970-01-01 (Gregorian calendar throughout); a time of day is the fraction. A zone is taken off, so that all
+ * times are UTC; a time without one stands as it is written. NaN for anything else, also for a day that does not exist (2023-02-29).
+ */
+export function daysOfDate(cell: string): number {
+  // most texts are sorted out by their fifth character
+  if (cell.charCodeAt(4) !== 45) return NaN;
+  const match = isoDate.exec(cell);
+  if (match === null) return NaN;
+  const [year, month, day, hours, minutes, seconds, zoneHours, zoneMinutes] = [1, 2, 3, 4, 5, 6, 8, 9].map((group) =>
+    Number((match[group] as string | undefined) ?? 0),
+  );
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
+  if (month < 1 || month > 12 || day < 1 || day > monthDays[month - 1] + leap) return NaN;
+  if (hours > 23 || minutes > 59 || seconds >= 60 || zoneHours > 23 || zoneMinutes > 59) return NaN;
+  // years below 100 would be read as 19xx
+  const days = Date.UTC(year + 400, month - 1, day) / millisecondsOfDay - daysIn400Years;
+  const zone = (match[7] === '-' ? -1 : 1) * (zoneHours * 3600 + zoneMinutes * 60);
+  return days + (hours * 3600 + minutes * 60 + seconds - zone) / 86_400;
+}

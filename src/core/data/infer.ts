@@ -1,4 +1,5 @@
 import { looksLikeDate } from './cells.ts';
+import { dateColumn, dateOfDays } from './dates.ts';
 import { cellCode, type Column, type Table } from './table.ts';
 
 export type Task = 'regression' | 'binary' | 'multiclass';
@@ -15,12 +16,15 @@ const badCellShare = 0.5;
 
 /** What a column holds and what it is good for. */
 export interface ColumnProfile {
+  /** As it is used: dates are numbers in it. */
   readonly column: Column;
+  /** It holds dates, taken as days since 1970-01-01. */
+  readonly date: boolean;
   readonly kind: ColumnKind;
   /** Distinct values, texts and numbers together; a lower bound when the column has very many. */
   readonly distinct: number;
   readonly missing: number;
-  /** Row of the first text in a column that is otherwise numeric, and how many there are. */
+  /** Row of the first text in a column otherwise of numbers or dates, and how many there are. */
   readonly bad: { readonly row: number; readonly count: number; readonly text: string } | null;
   /** Whether inference would use it as a feature, and why not. */
   readonly suggested: boolean;
@@ -86,25 +90,29 @@ function holdsDates(column: Column): boolean {
 }
 
 /** Looks through a column once. */
-export function profileColumn(column: Column, rows: number): ColumnProfile {
+export function profileColumn(given: Column, rows: number): ColumnProfile {
+  const dates = dateColumn(given, rows);
+  const date = dates !== undefined;
+  const column = dates ?? given;
   const missing = column.missing + column.notFinite;
   const present = rows - missing;
   const facts = numericFacts(column);
   const texts = usedTexts(column);
   const distinct = facts.distinct + texts;
   const numbers = present - column.texts;
-  const base = { column, distinct, missing, bad: null, suggested: false, taskUnclear: false, idLike: false };
+  const base = { column, date, distinct, missing, bad: null, suggested: false, taskUnclear: false, idLike: false };
   if (present === 0) {
     return { ...base, kind: 'constant', note: 'no values', task: null };
   }
   const mixed = column.texts > 0 && numbers > 0;
   const mostlyNumeric =
     mixed && numbers > badCellShare * present && (distinct > categoryLimit || column.texts <= 0.05 * present);
-  if (column.texts === 0 || mostlyNumeric) {
-    const bad = mostlyNumeric ? { ...firstText(column), count: column.texts } : null;
+  if (column.texts === 0 || mostlyNumeric || date) {
+    const bad = column.texts > 0 ? { ...firstText(column), count: column.texts } : null;
     if (facts.distinct === 1 && bad === null) {
-      return { ...base, kind: 'constant', note: `always ${facts.max}`, task: null };
+      return { ...base, kind: 'constant', note: `always ${date ? dateOfDays(facts.max) : facts.max}`, task: null };
     }
+    if (date) return { ...base, kind: 'numeric', bad, suggested: true, note: '', task: 'regression' };
     const { task, unclear } = numericTask(facts, numbers);
     const allDifferent = facts.integers && facts.distinct === present && present >= 10 && bad === null;
     const idLike = allDifferent && ((facts.counter && column.index === 0) || idName.test(column.name));
@@ -119,7 +127,13 @@ export function profileColumn(column: Column, rows: number): ColumnProfile {
   }
   const task: Task | null = distinct > classLimit ? null : distinct === 2 ? 'binary' : 'multiclass';
   if (holdsDates(column)) {
-    return { ...base, kind: 'id', note: 'dates or times: not used as a feature', task: null, idLike: true };
+    return {
+      ...base,
+      kind: 'id',
+      note: 'dates or times in another form than YYYY-MM-DD: not used as a feature',
+      task: null,
+      idLike: true,
+    };
   }
   if (distinct > categoryLimit || (distinct === present && present > 10)) {
     const count = column.overflow ? `more than ${column.dictionary.length}` : `${distinct}`;
@@ -143,10 +157,10 @@ const targetNames = ['target', 'label', 'class', 'y', 'outcome', 'response', 'ou
 
 /**
  * The column a person most likely wants to predict: one called target, label, class, y, ... (or target_...), else the last
- * one that can be a target.
+ * one that can be a target and is no date.
  */
 export function inferTarget(profiles: readonly ColumnProfile[]): ColumnProfile | undefined {
-  const usable = profiles.filter((profile) => profile.task !== null && !profile.idLike);
+  const usable = profiles.filter((profile) => profile.task !== null && !profile.idLike && !profile.date);
   for (const name of targetNames) {
     const found = usable.find((profile) => profile.column.name.toLowerCase() === name);
     if (found !== undefined) return found;

@@ -1,6 +1,7 @@
 import { denseMatrix, type DenseMatrix, rowOf } from '../linalg/matrix.ts';
 import { type Control, uncontrolled } from '../solver/control.ts';
 import { DataError } from './dataError.ts';
+import { dateOfDays, dateUnit } from './dates.ts';
 import {
   categoryLimit,
   classLimit,
@@ -193,7 +194,9 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     const { name } = profile.column;
     const base = { name, kind: profile.kind, missing: profile.missing, distinct: profile.distinct };
     if (profile === target) {
-      const note = numericTarget ? 'regression target' : `${classes.length} classes`;
+      const note = numericTarget
+        ? `regression target${target.date ? ` (date as ${dateUnit})` : ''}`
+        : `${classes.length} classes`;
       return { ...base, role: 'target', note };
     }
     const encoded = encoder.notes.get(name);
@@ -342,6 +345,9 @@ function chooseTask(table: Table, target: ColumnProfile, wanted: Task | 'auto'):
       place,
     );
   }
+  if (target.date && wanted !== 'auto' && wanted !== 'regression') {
+    throw new DataError('bad-target', `the target holds dates (${dateUnit}), which cannot be classes`, place);
+  }
   const task = wanted === 'auto' ? target.task : wanted;
   const numeric = column.texts === 0 || target.bad !== null;
   if (task === 'regression') {
@@ -377,7 +383,7 @@ function badCell(table: Table, profile: ColumnProfile): DataError {
   const { row, count, text } = profile.bad!;
   return new DataError(
     'not-a-number',
-    `"${text.slice(0, 60)}" is not a number in a column of numbers (${count} such ${count === 1 ? 'cell' : 'cells'} in ` +
+    `"${text.slice(0, 60)}" is not ${profile.date ? 'a date (YYYY-MM-DD) in a column of dates' : 'a number in a column of numbers'} (${count} such ${count === 1 ? 'cell' : 'cells'} in ` +
       `${table.rows} rows); correct it, leave it empty, or leave the column out`,
     { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
   );
@@ -494,24 +500,39 @@ class Encoder {
     else this.addIndicators(profile);
   }
 
-  private addNumber({ column }: ColumnProfile): void {
-    const { table, rows, trainRows } = this;
+  private addNumber({ column, date }: ColumnProfile): void {
+    const { table, rows, trainRows, options } = this;
     const values = Float64Array.from(rows, (row) => column.numbers[row]);
     const gaps = values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
-    let note = '';
-    if (gaps > 0) {
+    const notes = date ? [`date as ${dateUnit}`] : [];
+    let fill: number | undefined;
+    if (options.missing === 'impute') {
       const present = Float64Array.from(trainRows, (i) => values[i]).filter((value) => !Number.isNaN(value));
       if (present.length === 0) return this.leave(column.name, 'no values in the training rows');
-      const fill = median(present);
+      fill = median(present);
       for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) values[i] = fill;
-      note = `${gaps} missing ${gaps === 1 ? 'cell' : 'cells'} filled with the median ${fill} of the training rows`;
+      if (gaps > 0) {
+        notes.push(
+          `${gaps} missing ${gaps === 1 ? 'cell' : 'cells'} filled with the median ${date ? dateOfDays(fill) : fill} of the training rows`,
+        );
+      }
     }
-    checkSize(table, column, rows, this.options.standardize, 1e300);
+    checkSize(table, column, rows, options.standardize, 1e300);
     const { mean, scale } = meanAndScale(values, trainRows);
     if (scale === 0) return this.leave(column.name, 'constant in the training rows');
     this.warnOutlier(column, values, mean, scale);
-    this.push({ name: column.name, column: column.name, mean, scale }, values);
-    this.notes.set(column.name, { used: true, note });
+    this.push(
+      {
+        name: date ? `${column.name} (${dateUnit})` : column.name,
+        column: column.name,
+        ...(date ? { date } : {}),
+        ...(fill === undefined ? {} : { fill }),
+        mean,
+        scale,
+      },
+      values,
+    );
+    this.notes.set(column.name, { used: true, note: notes.join('; ') });
   }
 
   /** One cell can stretch the scale so far that the rest of the column says nothing. */
@@ -546,8 +567,8 @@ class Encoder {
     }
     const notes: string[] = [];
     const gaps = labels.filter((label) => label === null).length;
+    const mode = byCount[0][0];
     if (gaps > 0) {
-      const mode = byCount[0][0];
       labels.forEach((label, i) => {
         if (label === null) labels[i] = mode;
       });
@@ -567,12 +588,24 @@ class Encoder {
     if (unseen > 0)
       notes.push(`${unseen} test ${unseen === 1 ? 'row has' : 'rows have'} a category that training has not`);
     // The second of two categories says everything; with more, each gets its own indicator, so that none is singled out.
-    const shown = kept.length === 2 && byCount.length === 2 ? kept.slice(1) : kept;
+    const single = byCount.length === 2;
+    const shown = single ? kept.slice(1) : kept;
     for (const category of shown) {
       const values = Float64Array.from(labels, (label) => (label === category ? 1 : 0));
       const { mean, scale } = meanAndScale(values, trainRows);
       if (scale === 0) continue;
-      this.push({ name: `${column.name} = ${category}`, column: column.name, category, mean, scale }, values);
+      this.push(
+        {
+          name: `${column.name} = ${category}`,
+          column: column.name,
+          category,
+          ...(single ? { other: kept[0] } : {}),
+          ...(this.options.missing === 'impute' ? { fill: mode === category ? 1 : 0 } : {}),
+          mean,
+          scale,
+        },
+        values,
+      );
     }
     notes.unshift(`${shown.length} ${shown.length === 1 ? 'indicator' : 'indicators'}`);
     this.notes.set(column.name, { used: true, note: notes.join('; ') });

@@ -284,6 +284,7 @@ class TableBuilder {
       columns = columns.map((column) => ({
         ...column,
         numbers: Float64Array.from(order, (i) => column.numbers[i]),
+        dates: column.dates === null ? null : Float64Array.from(order, (i) => column.dates![i]),
         codes: column.codes === null ? null : Int32Array.from(order, (i) => column.codes![i]),
       }));
       lines = Int32Array.from(order, (i) => lines[i]);

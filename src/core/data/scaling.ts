@@ -13,11 +13,17 @@ export function meanAndScale(values: ArrayLike<number>, rows: ArrayLike<number>)
   return { mean: mean * top, scale: deviation > 1e-14 ? deviation * top : 0 };
 }
 
-/** One encoded input: (value - mean) / scale of a numeric column, or of the indicator of one category. */
+/** One encoded input: (value - mean) / scale of a column of numbers or dates, or of the indicator of one category. */
 export interface InputScaling {
   readonly name: string;
   readonly column: string;
   readonly category?: string;
+  /** Where one indicator stands for two categories: the one that is 0. Not in records of earlier runs. */
+  readonly other?: string;
+  /** The column holds dates; the value is days since 1970-01-01. */
+  readonly date?: boolean;
+  /** Where gaps are filled: the value of a gap (median, or the indicator for the commonest category, of the training rows). Not in records of earlier runs. */
+  readonly fill?: number;
   readonly mean: number;
   readonly scale: number;
 }

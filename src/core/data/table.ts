@@ -1,4 +1,4 @@
-import { isMissing, parseNumber, type DecimalMark } from './cells.ts';
+import { daysOfDate, isMissing, parseNumber, type DecimalMark } from './cells.ts';
 import type { Dialect } from './dialect.ts';
 import type { Encoding } from './encoding.ts';
 
@@ -15,6 +15,8 @@ export interface Column {
   readonly index: number;
   /** NaN where the cell is not a finite number. */
   readonly numbers: Float64Array;
+  /** Days since 1970-01-01 where the text of the cell is a date, else NaN; null when no cell is one. */
+  readonly dates: Float64Array | null;
   /** Index into `dictionary` or one of `cellCode`; null when every cell is a number. */
   readonly codes: Int32Array | null;
   readonly dictionary: readonly string[];
@@ -70,6 +72,7 @@ export function hasValue(column: Column, row: number): boolean {
 /** Grows column by column while rows come in; cells may also be overwritten (reservoir sampling). */
 export class ColumnBuilder {
   private numbers = new Float64Array(1024);
+  private dates: Float64Array | null = null;
   private codes: Int32Array | null = null;
   private readonly dictionary: string[] = [];
   private readonly lookup = new Map<string, number>();
@@ -86,6 +89,7 @@ export class ColumnBuilder {
     const first = raw.charCodeAt(0);
     const cell = first <= 32 || first > 127 || raw.charCodeAt(raw.length - 1) <= 32 ? raw.trim() : raw;
     const value = parseNumber(cell, this.decimal);
+    if (this.dates !== null) this.dates[row] = NaN;
     if (value - value === 0) {
       this.numbers[row] = value;
       if (this.codes !== null) this.codes[row] = cellCode.numeric;
@@ -98,6 +102,10 @@ export class ColumnBuilder {
       : value === Infinity || value === -Infinity
         ? cellCode.notFinite
         : this.code(cell);
+    const days = daysOfDate(cell);
+    if (Number.isNaN(days)) return;
+    this.dates ??= new Float64Array(this.numbers.length).fill(NaN);
+    this.dates[row] = days;
   }
 
   finish(rows: number): Column {
@@ -116,6 +124,7 @@ export class ColumnBuilder {
       name: this.name,
       index: this.index,
       numbers: this.numbers.slice(0, rows),
+      dates: this.dates?.slice(0, rows) ?? null,
       codes: texts + missing + notFinite === 0 ? null : codes,
       dictionary: this.dictionary,
       texts,
@@ -144,6 +153,11 @@ export class ColumnBuilder {
     const numbers = new Float64Array(size);
     numbers.set(this.numbers);
     this.numbers = numbers;
+    if (this.dates !== null) {
+      const dates = new Float64Array(size).fill(NaN);
+      dates.set(this.dates);
+      this.dates = dates;
+    }
     if (this.codes !== null) {
       const codes = new Int32Array(size).fill(cellCode.numeric);
       codes.set(this.codes);

@@ -1,3 +1,4 @@
+import { dateUnit } from '../data/dates.ts';
 import type { Scaling } from '../data/scaling.ts';
 import type { BiasMode, LossName, OutputPenalty } from '../problem/problem.ts';
 import { rowOf, toRows } from '../linalg/matrix.ts';
@@ -81,9 +82,9 @@ export const python = {
 
 /** The head of a module: comments, the inputs in order, the classes. */
 export function pythonHead(lines: readonly string[], scaling: Scaling, classes: readonly string[]): string {
-  const inputs = scaling.inputs.map(({ column, category }) =>
+  const inputs = scaling.inputs.map(({ column, category, date }) =>
     category === undefined
-      ? `    (${pythonText(column)}, None),`
+      ? `    (${pythonText(column)}, None),${date === true ? `  # ${dateUnit}` : ''}`
       : `    (${pythonText(column)}, ${pythonText(category)}),`,
   );
   return `${lines.map((line) => `# ${line.replace(/[\r\n]+/g, ' ')}`.trimEnd()).join('\n')}

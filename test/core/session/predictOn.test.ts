@@ -66,6 +66,47 @@ describe('predictions on another file', () => {
     assert.ok(Number.isFinite(Number(rows[0]['predicted target'])) && rows[2]['predicted target'] !== '');
   });
 
+  it('fills gaps with the medians and commonest categories of the training rows where training filled them', async () => {
+    const rows = Array.from({ length: 30 }, (_, i) => [
+      i === 4 ? '' : String(i * i),
+      i === 7 ? '?' : 'rrgb'[i % 4],
+      `${3 * i}`,
+    ]);
+    const source = memorySource(`size,colour,target\n${rows.map((row) => row.join(',')).join('\n')}\n`);
+    const run = await trained(source, { target: 'target', missing: 'impute' });
+    const training = run.rows.line.flatMap((line, i) => (run.rows.split[i] === 0 ? [rows[line - 2]] : []));
+    const sizes = training.flatMap(([size]) => (size === '' ? [] : [Number(size)])).sort((a, b) => a - b);
+    const half = Math.floor(sizes.length / 2);
+    const median = sizes.length % 2 === 1 ? sizes[half] : (sizes[half - 1] + sizes[half]) / 2;
+    const found = (await predictOn(run, memorySource('size,colour\n,g\n9,NA\n,?\n3,r\n'), running))!;
+    const given = (await predictOn(run, memorySource(`size,colour\n${median},g\n9,r\n${median},r\n3,r\n`), running))!;
+    assert.equal(found.csv, given.csv);
+    assert.deepEqual(found.filled, [
+      { column: 'size', count: 2 },
+      { column: 'colour', count: 2 },
+    ]);
+    assert.deepEqual([given.filled, found.unknown, found.gaps.count], [[], [], 0]);
+    // a record of an earlier version has no values to fill with
+    const earlier = JSON.parse(
+      JSON.stringify(run, (key, value: unknown) => (key === 'fill' ? undefined : value)),
+    ) as RunRecord;
+    const unfilled = (await predictOn(earlier, memorySource('size,colour\n,g\n3,r\n'), running))!;
+    assert.deepEqual(unfilled.gaps, { count: 1, lines: [2] });
+    assert.deepEqual(unfilled.filled, []);
+  });
+
+  it('counts unknown categories also where one indicator stands for two', async () => {
+    const two = `size,side,target\n${Array.from({ length: 30 }, (_, i) => `${2 * i},${['left', 'right'][i % 2]},${3 * i + (i % 2)}`).join('\n')}\n`;
+    const run = await trained(memorySource(two), { target: 'target' });
+    assert.equal(run.resolved.inputs, 2);
+    const other = memorySource('size,side\n4,left\n4,right\n4,middle\n5,top\n');
+    assert.deepEqual((await predictOn(run, other, running))!.unknown, [{ column: 'side', count: 2 }]);
+    const earlier = JSON.parse(
+      JSON.stringify(run, (key, value: unknown) => (key === 'other' ? undefined : value)),
+    ) as RunRecord;
+    assert.deepEqual((await predictOn(earlier, other, running))!.unknown, []);
+  });
+
   it('says in one sentence which column is missing or which cell is no number', async () => {
     const run = await trained(memorySource(small), { target: 'target' });
     await assert.rejects(
