@@ -10,7 +10,8 @@ import { type Control, withDeadline } from '../core/solver/control.ts';
 import type { Solution } from '../core/solver/solution.ts';
 import type { CompareRecord, GradientRun } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
-import { predictionsOf } from './predictions.ts';
+import { activityOf } from './activity.ts';
+import { predictionsFrom } from './predictions.ts';
 import type { SessionDeps, SessionListener } from './session.ts';
 
 /** The gates behind non-zero groups. */
@@ -64,7 +65,8 @@ export async function compareWithDescent(
     complete,
   });
   const keep = (result: GradientResult): void => {
-    const predictions = predictionsOf(result.network, data, problem.loss);
+    const fit = activityOf(result.network, data.X, data.trainRows, deps.kernels).fit;
+    const predictions = predictionsFrom(fit, data, problem.loss);
     runs.push({
       optimizer: result.rule,
       seed: result.seed,

@@ -1,22 +1,12 @@
+import { onCount } from '../core/arrangement/patterns.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { inOriginalUnits } from '../core/export/originalUnits.ts';
+import type { Kernels } from '../core/kernels/kernels.ts';
 import { type DenseMatrix, dot, norm2, rowOf } from '../core/linalg/matrix.ts';
-import { preActivations } from '../core/network/evaluate.ts';
-import type { TwoLayerNetwork } from '../core/network/network.ts';
 import type { Solution } from '../core/solver/solution.ts';
 import type { GateRecord, NeuronRecord } from '../shared/run.ts';
-import { encodeBits } from './bits.ts';
-
-/** n x m gate values (gated) or pre-activations (ReLU): the neuron is on where the gate value is >= 0, the pre-activation > 0. */
-function switches(network: TwoLayerNetwork, X: DenseMatrix, hidden: DenseMatrix): Uint8Array {
-  if (network.gates === undefined) return Uint8Array.from(hidden.data, (h) => (h > 0 ? 1 : 0));
-  const gates: TwoLayerNetwork = {
-    ...network,
-    W1: network.gates,
-    b1: network.gateBias ?? new Float64Array(network.gates.rows),
-  };
-  return Uint8Array.from(preActivations(gates, X).data, (value) => (value >= 0 ? 1 : 0));
-}
+import { type Activity, gatePatterns } from './activity.ts';
+import { encodePattern } from './bits.ts';
 
 /**
  * Index into the solution's gates that each neuron belongs to: its own gate vector for gated networks; for ReLU the gate of the
@@ -29,15 +19,20 @@ function gatesOfNeurons(solution: Solution): Int32Array {
   const out = new Int32Array(m).fill(-1);
   const effective = gates.cols;
   const vector = new Float64Array(effective);
+  // candidates by their first coordinate: comparing every pair takes longer than the rest of a record
+  const byFirst = new Map<number, number[]>();
+  for (let p = 0; p < gates.rows && network.gates !== undefined; p++) {
+    const first = gates.data[p * effective];
+    byFirst.set(first, [...(byFirst.get(first) ?? []), p]);
+  }
   for (let j = 0; j < m; j++) {
     const [W, b] = network.gates === undefined ? [network.W1, network.b1] : [network.gates, network.gateBias];
     vector.fill(0);
     vector.set(rowOf(W, j));
     if (effective > d) vector[d] = b?.[j] ?? 0;
     if (network.gates !== undefined) {
-      for (let p = 0; p < gates.rows && out[j] < 0; p++) {
-        if (rowOf(gates, p).every((value, k) => value === vector[k])) out[j] = p;
-      }
+      const same = (p: number): boolean => rowOf(gates, p).every((value, k) => value === vector[k]);
+      out[j] = byFirst.get(vector[0])?.find(same) ?? -1;
       continue;
     }
     const outer = rowOf(network.W2, j);
@@ -55,23 +50,17 @@ function gatesOfNeurons(solution: Solution): Int32Array {
 }
 
 /** The neurons of a solution, on all rows of the data, largest share of the fit first. */
-export function neuronRecords(solution: Solution, data: PreparedData): NeuronRecord[] {
+export function neuronRecords(solution: Solution, data: PreparedData, { on, energy }: Activity): NeuronRecord[] {
   const { network } = solution;
-  const { X, scaling } = data;
+  const { scaling } = data;
   const m = network.W1.rows;
   const d = network.W1.cols;
   const c = network.W2.cols;
-  const hidden = preActivations(network, X);
-  const on = switches(network, X, hidden);
   const gateOf = gatesOfNeurons(solution);
   const original = inOriginalUnits(network, scaling);
 
   // Size of each neuron's contribution to the outputs on the training rows.
-  const size = new Float64Array(m);
-  for (const row of data.trainRows) {
-    for (let j = 0; j < m; j++) if (on[row * m + j] === 1) size[j] += hidden.data[row * m + j] ** 2;
-  }
-  for (let j = 0; j < m; j++) size[j] = Math.sqrt(size[j]) * norm2(rowOf(network.W2, j));
+  const size = energy.map((sum, j) => Math.sqrt(sum) * norm2(rowOf(network.W2, j)));
   const total = size.reduce((sum, value) => sum + value, 0);
 
   const records = Array.from({ length: m }, (_, j) => {
@@ -79,7 +68,6 @@ export function neuronRecords(solution: Solution, data: PreparedData): NeuronRec
     const feeds = Array.from(outer.keys()).filter((o) => outer[o] !== 0);
     const strongest = outer.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
     const inner = Math.sqrt(dot(rowOf(network.W1, j), rowOf(network.W1, j)) + network.b1[j] ** 2);
-    const bits = Uint8Array.from({ length: X.rows }, (_, row) => on[row * m + j]);
     return {
       gate: gateOf[j],
       sign: strongest < 0 ? (-1 as const) : (1 as const),
@@ -100,8 +88,8 @@ export function neuronRecords(solution: Solution, data: PreparedData): NeuronRec
         ),
         offset: Array.from({ length: c }, (_, o) => original.W2.data[j * c + o] * original.b1[j]),
       },
-      on: encodeBits(bits),
-      onCount: bits.reduce((sum, bit) => sum + bit, 0),
+      on: encodePattern(on, j),
+      onCount: onCount(on, j),
       ...(solution.optimalSet === undefined ? {} : { presence: solution.optimalSet.presence[j] }),
     };
   });
@@ -109,28 +97,17 @@ export function neuronRecords(solution: Solution, data: PreparedData): NeuronRec
 }
 
 /** The dual constraint, group norm and size of every gate that was in play. */
-export function gateRecord(solution: Solution, trainX: DenseMatrix): GateRecord {
+export function gateRecord(solution: Solution, trainX: DenseMatrix, kernels: Kernels | undefined): GateRecord {
   const { gates } = solution;
   const norm = new Float64Array(gates.rows);
   for (const group of solution.groups) if (group.gate >= 0) norm[group.gate] += norm2(group.vector);
-  const d = trainX.cols;
-  const onCount = Array.from({ length: gates.rows }, (_, p) => {
-    const gate = rowOf(gates, p);
-    const offset = gates.cols > d ? gate[d] : 0;
-    let count = 0;
-    for (let i = 0; i < trainX.rows; i++) {
-      let s = offset;
-      for (let k = 0; k < d; k++) s += gate[k] * trainX.data[i * d + k];
-      if (s >= 0) count++;
-    }
-    return count;
-  });
+  const patterns = gatePatterns(gates, trainX, kernels);
   return {
     count: gates.rows,
     requested: solution.requestedGates,
     duplicates: solution.duplicateGates,
     constraint: Array.from(solution.gateConstraint),
     norm: Array.from(norm),
-    onCount,
+    onCount: Array.from(norm, (_, p) => onCount(patterns, p)),
   };
 }

@@ -42,7 +42,8 @@ export async function tracePath(
     const step = steps.next();
     if (step.done === true) break;
     const { beta, solution } = step.value;
-    const predictions = predictionsOf(solution.network, data, problem.loss);
+    const predictions = predictionsOf(solution.network, data, problem.loss, () => limited.shouldStop());
+    if (predictions === undefined) break;
     points.push({
       beta,
       objective: solution.objective,

@@ -2,6 +2,7 @@ import type { PreparedData } from '../core/data/prepareData.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Table } from '../core/data/table.ts';
 import type { OptimalSet } from '../core/network/optimalSet.ts';
+import type { Kernels } from '../core/kernels/kernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { GlobalBound, Solution } from '../core/solver/solution.ts';
 import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
@@ -20,11 +21,12 @@ import type {
 import type { TrainSettings } from '../shared/settings.ts';
 import { describeVerdict } from '../shared/verdict.ts';
 import { productVersion } from '../shared/version.ts';
+import { activityOf } from './activity.ts';
 import { metricRows } from './baselineRows.ts';
 import { landscapeOf } from './landscape.ts';
 import { type DeepOutcome, deepPredictions } from './deepModel.ts';
 import { gateRecord, neuronRecords } from './neurons.ts';
-import { predictionsOf } from './predictions.ts';
+import { predictionsFrom } from './predictions.ts';
 import { deepShape, shapeOf } from './shape.ts';
 
 /** All that a record is made of. */
@@ -41,6 +43,8 @@ export interface RunParts {
   /** Proven upper bound of betaMax where it was searched for. */
   readonly betaMaxUpper?: number;
   readonly solution: Solution;
+  /** By `describeSolution`: it stays the same while path and comparison are added. */
+  readonly described: SolutionDescription;
   /** The proof over all patterns is still running. */
   readonly proving?: boolean;
   readonly trace: readonly TracePoint[];
@@ -54,16 +58,43 @@ export interface RunParts {
   readonly notes: readonly string[];
 }
 
-export function assembleRun(parts: RunParts): RunRecord {
-  const { data, problem, solution, settings } = parts;
-  const { deep } = parts;
+/** What a record says about the solution alone, from running the network on all rows. */
+export type SolutionDescription = Pick<RunRecord, 'neurons' | 'gates' | 'rows' | 'metrics' | 'shape' | 'landscape'>;
+
+export function describeSolution(
+  problem: Problem,
+  data: PreparedData,
+  solution: Solution,
+  deep: DeepOutcome | undefined,
+  kernels: Kernels | undefined,
+): SolutionDescription {
+  const activity = activityOf(solution.network, data.X, data.trainRows, kernels);
   const predictions = deep
     ? deepPredictions(deep.predict(data.X), data, problem)
-    : predictionsOf(solution.network, data, problem.loss);
-  const offsets = Array.from(solution.network.b2);
-  const neurons = neuronRecords(solution, data);
+    : predictionsFrom(activity.fit, data, problem.loss);
+  const neurons = neuronRecords(solution, data, activity);
   const shape = deep ? deepShape(deep.predict, data) : shapeOf(solution.network, data);
   const landscape = deep ? undefined : landscapeOf(problem, data, solution, neurons);
+  return {
+    neurons,
+    gates: deep ? tupleRecord(deep) : gateRecord(solution, problem.X, kernels),
+    rows: {
+      line: Array.from(data.lines),
+      split: Array.from(data.split),
+      target: Array.from(data.y),
+      prediction: Array.from(predictions.prediction),
+      dual: Array.from(solution.dual.data),
+    },
+    metrics: metricRows('convex network', predictions, data),
+    ...(shape === undefined ? {} : { shape }),
+    ...(landscape === undefined ? {} : { landscape }),
+  };
+}
+
+export function assembleRun(parts: RunParts): RunRecord {
+  const { data, problem, solution, settings, described } = parts;
+  const offsets = Array.from(solution.network.b2);
+  const { shape, landscape } = described;
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
     id: parts.id,
@@ -88,17 +119,11 @@ export function assembleRun(parts: RunParts): RunRecord {
     scaling: data.scaling,
     solution: { ...solutionSummary(solution, problem.beta), ...(parts.proving === true ? { proving: true } : {}) },
     trace: parts.trace,
-    neurons,
+    neurons: described.neurons,
     ...(offsets.some((b) => b !== 0) ? { outputOffset: offsets } : {}),
-    gates: deep ? tupleRecord(deep) : gateRecord(solution, problem.X),
-    rows: {
-      line: Array.from(data.lines),
-      split: Array.from(data.split),
-      target: Array.from(data.y),
-      prediction: Array.from(predictions.prediction),
-      dual: Array.from(solution.dual.data),
-    },
-    metrics: [...metricRows('convex network', predictions, data), ...parts.baselines],
+    gates: described.gates,
+    rows: described.rows,
+    metrics: [...described.metrics, ...parts.baselines],
     ...(parts.path === undefined ? {} : { path: parts.path }),
     ...(parts.compare === undefined ? {} : { compare: parts.compare }),
     ...(shape === undefined ? {} : { shape }),

@@ -20,7 +20,7 @@ import { inspectTable, type Inspection } from './inspection.ts';
 import { tracePath } from './path.ts';
 import { type DeepOutcome, isDeep, solveDeep } from './deepModel.ts';
 import { deepCompare, deepExtras, deepPath } from './deepStages.ts';
-import { assembleRun, type RunParts } from './record.ts';
+import { assembleRun, describeSolution, type RunParts } from './record.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { hiddenFeatures, structureRecord } from './structureRecord.ts';
 import { findBetaMax, trainingProblem } from './trainingProblem.ts';
@@ -247,7 +247,7 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, this.deps.kernels, control);
-        const baselines = baselineRows(data, control);
+        const baselines = control.shouldStop() ? [] : baselineRows(data, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, warm: undefined, baselines };
         return this.trained;
@@ -314,6 +314,7 @@ class FileSession implements Session {
         betaMaxUpper,
         path,
         solution,
+        described: describeSolution(problem, trained.data, solution, undefined, this.deps.kernels),
         proving: true,
         trace: thinned(trace),
         notes: [],
@@ -329,10 +330,12 @@ class FileSession implements Session {
     trained.warm = solution.warm;
     trained.betaMaxUpper = closer(trained.betaMaxUpper, solution.betaMaxUpper);
     const notes: string[] = solutionNotes(solution, settings);
+    const described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
     const parts = (extra: { path?: PathRecord; compare?: CompareRecord }): RunParts => ({
       ...common,
       betaMaxUpper: trained.betaMaxUpper,
       solution,
+      described,
       ...(deep === undefined ? {} : { deep, deepRecord }),
       ...(structure === undefined ? {} : { structure }),
       trace: thinned(trace),

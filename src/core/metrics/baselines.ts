@@ -25,7 +25,8 @@ export function ridgeRegression(
   let offset = 0;
   for (const row of trainRows) offset += y[row] / n;
   const target = Float64Array.from(trainRows, (row) => y[row] - offset);
-  const gram = gramMatrix(centered);
+  const gram = gramMatrix(centered, control);
+  if (gram === undefined) return { prediction: new Float64Array(X.rows).fill(offset), ridge: Infinity };
   const eigen = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
   const values = eigen.realEigenvalues.map((value) => Math.max(0, value));
   // Z = X V, the data in the basis of the eigenvectors; coefficients there are independent.
@@ -91,7 +92,8 @@ export function logisticRegression(
   const { centered, mean } = centeredRows(X, trainRows);
   const p = d + 1;
   const bound = new Matrix(p, p);
-  const gram = gramMatrix(centered);
+  const gram = gramMatrix(centered, control);
+  if (gram === undefined) return { prediction: new Float64Array(X.rows * outputs), ridge };
   const curvature = outputs === 1 ? 0.25 : 0.5;
   for (let j = 0; j < d; j++) {
     for (let k = 0; k < d; k++) bound.set(j, k, curvature * gram.get(j, k));
@@ -195,11 +197,13 @@ function centeredRows(X: DenseMatrix, rows: Int32Array): { centered: DenseMatrix
   return { centered, mean };
 }
 
-function gramMatrix(X: DenseMatrix): Matrix {
+/** X'X; undefined when stopped. */
+function gramMatrix(X: DenseMatrix, control: Control): Matrix | undefined {
   const d = X.cols;
   const gram = new Matrix(d, d);
   const sums = new Float64Array(d * d);
   for (let i = 0; i < X.rows; i++) {
+    if ((i & 255) === 0 && control.shouldStop()) return undefined;
     const x = rowOf(X, i);
     for (let j = 0; j < d; j++) {
       const xj = x[j];

@@ -38,12 +38,10 @@ export function networkFit(network: TwoLayerNetwork, X: DenseMatrix, giveUp?: ()
 export function preActivations(network: TwoLayerNetwork, X: DenseMatrix): DenseMatrix {
   const { W1, b1 } = network;
   const out = denseMatrix(X.rows, W1.rows);
-  for (let r = 0; r < X.rows; r++) {
-    for (let j = 0; j < W1.rows; j++) {
-      let h = b1[j];
-      for (let k = 0; k < X.cols; k++) h += W1.data[j * X.cols + k] * X.data[r * X.cols + k];
-      out.data[r * W1.rows + j] = h;
-    }
+  const h = new Float64Array(X.rows);
+  for (let j = 0; j < W1.rows; j++) {
+    rowProducts(X, rowOf(W1, j), h);
+    for (let r = 0; r < X.rows; r++) out.data[r * W1.rows + j] = h[r] + b1[j];
   }
   return out;
 }
