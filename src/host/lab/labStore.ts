@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import { labPages, labSettingsSchemas, type LabPage, type LabRecord } from '../../shared/lab.ts';
+import { productVersion } from '../../shared/version.ts';
 import { writeWhole } from '../../store/runFiles.ts';
 
 export type LabRecords = { [P in LabPage]?: Extract<LabRecord, { page: P }> };
@@ -12,6 +13,8 @@ const recordSchema = (page: LabPage): v.GenericSchema =>
   v.looseObject({
     format: v.literal('convexnet-lab/1'),
     page: v.literal(page),
+    // What a result holds is known for this version only; the page can be run again.
+    version: v.literal(productVersion),
     createdAt: v.string(),
     settings: labSettingsSchemas[page],
     data: v.looseObject({ lines: v.array(v.number()), classes: v.array(v.string()), warnings: v.array(v.string()) }),
