@@ -128,8 +128,9 @@ function suggests(record: LabRecord): boolean {
   return record.page === 'flow' && record.result.runs.some((run) => run.certificate.suggested !== null);
 }
 
-function summaryOf({ verdicts }: LabRecord): string {
-  return verdicts.map(({ title, verdict, sentence }) => `${title}: ${verdict}. ${sentence}\n`).join('');
+function summaryOf(record: LabRecord): string {
+  if (record.page === 'mlp') return `${record.result.sentence}\n`;
+  return record.verdicts.map(({ title, verdict, sentence }) => `${title}: ${verdict}. ${sentence}\n`).join('');
 }
 
 /** One command per page of the Lab. */
@@ -184,6 +185,7 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 
 }
 
 export const labCommands: Readonly<Record<LabPage, Command>> = {
+  mlp: labCommand('mlp', 'networks of several widths and starts trained side by side by several update rules'),
   kernel: labCommand('kernel', 'tangent kernel at initialisation, its spectrum against the infinite-width limit'),
   sweep: labCommand('sweep', 'five claims about wide networks checked across widths'),
   contrast: labCommand('contrast', 'a lazy wide network against the sparse convex optimum'),

@@ -9,6 +9,7 @@ import { labContrast } from './labContrast.ts';
 import { type LabReader, type LabRows, readLabRows } from './labData.ts';
 import { type FlowMemory, labFlow } from './labFlow.ts';
 import { labGeometry } from './labGeometry.ts';
+import { labMlp, type MlpMemory } from './labMlp.ts';
 import { LabRefusal } from './labRefusal.ts';
 import { labKernel, labSweep } from './labWide.ts';
 import { type SessionDeps, TrainStopped } from './session.ts';
@@ -34,11 +35,14 @@ export function createLab(source: FileSource, deps: SessionDeps): Lab {
 export function createLabOn(name: string, read: LabReader, deps: SessionDeps): Lab {
   /** The last run of gradient flow, for inserting its suggested neuron. */
   let memory: FlowMemory | null = null;
+  /** The last networks of page "mlp", for going on. */
+  let trained: MlpMemory | null = null;
 
   const rowsFor = async (request: LabRequest, control: Control): Promise<LabRows> => {
     switch (request.page) {
       case 'kernel':
         return read(request.settings, { testFraction: 0, binary: false }, control);
+      case 'mlp':
       case 'sweep':
       case 'contrast': {
         const { testFraction } = request.settings;
@@ -90,6 +94,18 @@ export function createLabOn(name: string, read: LabReader, deps: SessionDeps): L
       } as unknown as LabRecordOf<P>;
     }
     switch (request.page) {
+      case 'mlp': {
+        const from = request.resume === true ? trained : null;
+        trained = null;
+        const outcome = await labMlp(rows, request.settings, from, deps, spoken, say);
+        trained = outcome.memory;
+        if (outcome.result.runs.length === 0) throw new TrainStopped('Stopped before a network was trained.');
+        return finish<'mlp'>(
+          { page: 'mlp', settings: request.settings, result: outcome.result },
+          [],
+          outcome.cancelled ? 'cancelled' : 'complete',
+        );
+      }
       case 'kernel': {
         const { result, verdicts } = labKernel(rows, request.settings, deps.kernels, spoken);
         return finish<'kernel'>({ page: 'kernel', settings: request.settings, result }, verdicts, result.status);

@@ -13,7 +13,7 @@ import { kernelSpectrum } from '../core/wide/spectrum.ts';
 import { tangentKernel } from '../core/wide/tangentKernel.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import type { ContrastResult } from '../shared/labContrast.ts';
-import type { LabRows } from './labData.ts';
+import { errorMeasure, type LabRows } from './labData.ts';
 import { LabRefusal } from './labRefusal.ts';
 import { findBetaMax } from './trainingProblem.ts';
 import { labShape, offeringWidths, refuseTooManyRows } from './labWide.ts';
@@ -205,14 +205,6 @@ function trainWide(
     datafit,
     seconds: control.now() - begin,
   };
-}
-
-/** Share of rows on the wrong side, or root mean squared error in units of the target. */
-function errorMeasure(rows: LabRows): (fit: Float64Array, y: Float64Array) => number {
-  if (rows.data.task === 'binary') {
-    return (fit, y) => y.reduce((s, target, i) => s + (target * fit[i] > 0 ? 0 : 1), 0) / y.length;
-  }
-  return (fit, y) => rows.unit * Math.sqrt(y.reduce((s, target, i) => s + (target - fit[i]) ** 2, 0) / y.length);
 }
 
 function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict[] {

@@ -134,6 +134,14 @@ function listed(names: readonly string[]): string {
   return names.length > shown.length ? `${shown.join(', ')} and ${names.length - shown.length} more` : shown.join(', ');
 }
 
+/** Share of rows on the wrong side, or root mean squared error in units of the target, of outputs `fit`. */
+export function errorMeasure(rows: LabRows): (fit: Float64Array, y: Float64Array) => number {
+  if (rows.data.task === 'binary') {
+    return (fit, y) => y.reduce((s, target, i) => s + (target * fit[i] > 0 ? 0 : 1), 0) / y.length;
+  }
+  return (fit, y) => rows.unit * Math.sqrt(y.reduce((s, target, i) => s + (target - fit[i]) ** 2, 0) / y.length);
+}
+
 /** X with a column of ones. */
 export function withOnes(X: DenseMatrix): DenseMatrix {
   const out = denseMatrix(X.rows, X.cols + 1);

@@ -3,9 +3,10 @@ import type { KernelReport } from '../core/wide/kernelReport.ts';
 import type { SweepResult } from '../core/wide/sweep.ts';
 import type { ContrastResult } from './labContrast.ts';
 import type { FlowResult, GeometryResult } from './labFlow.ts';
+import type { MlpResult } from './labMlp.ts';
 
 /** The Lab: theorems about wide networks and about gradient flow, checked on a data file. One page per question. */
-export const labPages = ['kernel', 'sweep', 'contrast', 'flow', 'geometry'] as const;
+export const labPages = ['kernel', 'sweep', 'contrast', 'mlp', 'flow', 'geometry'] as const;
 export type LabPage = (typeof labPages)[number];
 
 const count = (least: number, most: number): v.GenericSchema<number> =>
@@ -36,7 +37,29 @@ const network = {
   seeds: count(1, 20),
 };
 
+/** A learning rate; 0: chosen by short trial runs (of the flow: its usual one). */
+const learningRate = between(0, 1000);
+
 export const labSettingsSchemas = {
+  mlp: v.object({
+    ...data,
+    ...network,
+    widths,
+    /** Update rules, each on every width from every start. */
+    rules: v.pipe(v.array(v.picklist(['sgd', 'momentum', 'adam', 'flow'])), v.minLength(1, 'choose at least one')),
+    parametrization: v.picklist(['ntk', 'standard']),
+    loss: v.picklist(['squared', 'logistic']),
+    epochs: count(1, 1_000_000),
+    /** Rows per step; 0: all. The flow always takes all. */
+    batchSize: count(0, 1_000_000),
+    /** For the mean loss, as common frameworks count it. */
+    sgdRate: learningRate,
+    momentumRate: learningRate,
+    adamRate: learningRate,
+    /** Largest step of the flow in units of the loss. */
+    flowRate: learningRate,
+    testFraction: between(0, 0.9),
+  }),
   kernel: v.object({ ...data, ...network, widths }),
   sweep: v.object({
     ...data,
@@ -91,6 +114,24 @@ const defaultData = { target: '', positive: '', seed: 1, standardize: true, bias
 
 /** Small enough to be finished in seconds on some hundred rows. */
 export const defaultLabSettings: LabSettings = {
+  mlp: {
+    ...defaultData,
+    maxRows: 150,
+    rules: ['sgd', 'momentum', 'adam', 'flow'],
+    widths: [32, 128],
+    seeds: 2,
+    hiddenLayers: 2,
+    activation: 'relu',
+    parametrization: 'ntk',
+    loss: 'squared',
+    epochs: 300,
+    batchSize: 0,
+    sgdRate: 0,
+    momentumRate: 0,
+    adamRate: 0,
+    flowRate: 0,
+    testFraction: 0.3,
+  },
   kernel: {
     ...defaultData,
     maxRows: 150,
@@ -148,6 +189,7 @@ export interface LabData {
 }
 
 interface LabResults {
+  readonly mlp: MlpResult;
   readonly kernel: KernelReport;
   readonly sweep: SweepResult;
   readonly contrast: ContrastResult;
@@ -212,6 +254,12 @@ export type ToLab =
   | { readonly type: 'labProgress'; readonly progress: LabProgress };
 
 const request = v.variant('page', [
+  v.object({
+    page: v.literal('mlp'),
+    settings: labSettingsSchemas.mlp,
+    /** Go on from where the last runs ended, to the number of epochs asked for. */
+    resume: v.optional(v.boolean()),
+  }),
   v.object({ page: v.literal('kernel'), settings: labSettingsSchemas.kernel }),
   v.object({ page: v.literal('sweep'), settings: labSettingsSchemas.sweep }),
   v.object({ page: v.literal('contrast'), settings: labSettingsSchemas.contrast }),

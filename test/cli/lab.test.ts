@@ -214,6 +214,31 @@ test('sweep: one JSON with five claims, each with a number and a verdict', () =>
   for (const { verdict } of record.verdicts) assert.match(verdict, /^(agrees|disagrees|not tested)$/);
 });
 
+test('mlp: deep networks by several rules, widths and starts in one JSON, with settings checked', () => {
+  const data = ['mlp', 'media/samples/diabetes.csv', '--set', 'maxRows=60', '--set', 'epochs=30'];
+  const { status, stderr, record } = run([
+    ...data,
+    ...['rules=adam,flow', 'widths=8,16', 'hiddenLayers=3', 'activation=erf', 'parametrization=standard'].flatMap(
+      (pair) => ['--set', pair],
+    ),
+  ]);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /8 of 8 networks trained/);
+  const { runs } = record.result as {
+    readonly runs: { readonly rule: string; readonly width: number; readonly curve: { readonly loss: number[] } }[];
+  };
+  assert.deepEqual([...new Set(runs.map((one) => `${one.rule} ${one.width}`))].sort(), [
+    'adam 16',
+    'adam 8',
+    'flow 16',
+    'flow 8',
+  ]);
+  for (const { curve } of runs) assert.ok(curve.loss.at(-1)! < curve.loss[0]);
+  const wrong = run([...data, '--set', 'rules=adam,newton']);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /--set rules.*newton/);
+});
+
 test('rows that nothing separates are said so with the best margin, and are no error', () => {
   // Equal rows with different labels, and a labelling that f(x) - f(-x) being linear contradicts.
   for (const [X, y, reason] of [

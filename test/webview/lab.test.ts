@@ -31,6 +31,7 @@ const titles: Record<LabPage, string> = {
   kernel: 'Kernel',
   sweep: 'Width sweep',
   contrast: 'Contrast',
+  mlp: 'Training',
   flow: 'Gradient flow',
   geometry: 'Geometry',
 };
@@ -48,6 +49,16 @@ async function results(
     records[page] = await lab.run(request, () => undefined, running);
   }
   return records;
+}
+
+/** Looks again and again until there is something; what is awaited is a state, never a time. */
+async function until<T>(find: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+  for (let tries = 0; tries < 400; tries++) {
+    const found = await find();
+    if (found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error('what was awaited did not come');
 }
 
 interface OpenLab {
@@ -98,6 +109,7 @@ describe('Lab', () => {
       kernel: { widths: [16, 64, 256], seeds: 2 },
       sweep: { widths: [16, 64, 256], steps: 60, rateSteps: 20 },
       contrast: { width: 128, steps: 100 },
+      mlp: { widths: [16, 64], epochs: 60 },
       flow: { neurons: 6, seeds: 2, steps: 2000, maxRows: 20 },
       geometry: {
         features: ['petal_length_cm', 'petal_width_cm', 'sepal_width_cm'],
@@ -111,6 +123,7 @@ describe('Lab', () => {
       kernel: { widths: [8], seeds: 1 },
       sweep: { widths: [8], seeds: 1, steps: 10, rateSteps: 5, noise: 0 },
       contrast: { width: 8, steps: 10 },
+      mlp: { widths: [4], seeds: 1, epochs: 5, rules: ['sgd'] },
       flow: { neurons: 3, seeds: 1, steps: 500 },
       geometry: { neurons: 3, steps: 500 },
     });
@@ -169,8 +182,20 @@ describe('Lab', () => {
       sent,
       faults,
       post: async (message) => {
-        await page.evaluate((m) => window.postMessage(m, '*'), message);
-        await page.waitForTimeout(120);
+        // Messages are handled in order: once a later one has arrived and two frames are drawn, so is this.
+        await page.evaluate(
+          (m) =>
+            new Promise<void>((resolve) => {
+              window.addEventListener('message', function heard(event: MessageEvent) {
+                if (event.data !== 'drawn') return;
+                window.removeEventListener('message', heard);
+                requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
+              });
+              window.postMessage(m, '*');
+              window.postMessage('drawn', '*');
+            }),
+          message,
+        );
       },
       kept: () => page.evaluate(() => (window as unknown as { __kept: () => unknown }).__kept()),
       close: () => context.close(),
@@ -210,15 +235,23 @@ describe('Lab', () => {
     });
   }
 
+  /** The page of a record is there, with its verdicts, and its canvases have been painted. */
+  async function drawn(page: Page, { page: name, verdicts }: LabRecord): Promise<void> {
+    await page.locator(`[role=tabpanel][aria-labelledby=tab-${name}]`).waitFor();
+    await until(async () => (await page.locator('[data-verdict]').count()) === verdicts.length);
+    await page.locator('figure.chart').first().waitFor();
+    await page.evaluate(
+      () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
+    );
+  }
+
   for (const theme of Object.keys(themes) as ThemeName[]) {
     it(`draws every page in the ${theme} theme without a fault`, async () => {
       const lab = await open(theme);
       await lab.post(snapshot(typical));
       for (const page of labPages) {
         await lab.page.getByRole('tab', { name: titles[page] }).click();
-        await lab.page.waitForTimeout(150);
-        const shown = await lab.page.locator('[data-verdict]').count();
-        assert.equal(shown, typical[page]!.verdicts.length, page);
+        await drawn(lab.page, typical[page]!);
         assert.ok((await lab.page.locator('figure.chart').count()) >= 1, page);
         for (const sentence of typical[page]!.verdicts.map((verdict) => verdict.sentence)) {
           assert.ok((await lab.page.locator('.lab-verdicts').innerText()).includes(sentence), sentence);
@@ -236,8 +269,7 @@ describe('Lab', () => {
     await lab.post(snapshot(tiny));
     for (const page of labPages) {
       await lab.page.getByRole('tab', { name: titles[page] }).click();
-      await lab.page.waitForTimeout(150);
-      assert.equal(await lab.page.locator('[data-verdict]').count(), tiny[page]!.verdicts.length);
+      await drawn(lab.page, tiny[page]!);
       const overflow = await lab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(overflow <= 0, `${page} is ${overflow} pixels too wide`);
       await lab.page.screenshot({ path: path.join(shots, `lab-${page}-tiny.png`), fullPage: true });
@@ -259,9 +291,8 @@ describe('Lab', () => {
     const run = lab.page.locator('#run-kernel');
     await run.focus();
     await lab.page.keyboard.press('Enter');
-    await lab.page.waitForTimeout(80);
-    const asked = lab.sent.find((message) => message.type === 'run');
-    assert.deepEqual(asked?.request.page === 'kernel' && asked.request.settings.widths, [8, 32]);
+    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    assert.deepEqual(asked.request.page === 'kernel' && asked.request.settings.widths, [8, 32]);
     await lab.post(snapshot({}, { running: 'kernel' }));
     await lab.post({
       type: 'labProgress',
@@ -270,8 +301,7 @@ describe('Lab', () => {
     assert.ok((await lab.page.locator('.status-words').innerText()).includes('width 8'));
     assert.ok((await lab.page.locator('.lab-cells').innerText()).includes('Width 8, seed 1'));
     await lab.page.locator('#stop-kernel').click();
-    await lab.page.waitForTimeout(80);
-    assert.ok(lab.sent.some((message) => message.type === 'stop'));
+    await until(() => lab.sent.some((message) => message.type === 'stop'));
     await lab.post(snapshot(typical));
     await lab.page.locator('#announcer', { hasText: /^Finished\./ }).waitFor({ state: 'attached', timeout: 10_000 });
     assert.deepEqual(lab.faults, []);
@@ -284,12 +314,14 @@ describe('Lab', () => {
     const widths = lab.page.getByRole('textbox', { name: 'Widths' });
     await widths.fill('8, many');
     await widths.press('Enter');
-    assert.ok((await lab.page.getByRole('alert').innerText()).startsWith('Widths:'));
+    await lab.page
+      .getByRole('alert')
+      .filter({ hasText: /^Widths:/ })
+      .waitFor();
     await lab.page.locator('#run-kernel').click();
-    await lab.page.waitForTimeout(80);
-    const asked = lab.sent.find((message) => message.type === 'run');
+    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
     assert.deepEqual(
-      asked?.request.page === 'kernel' && asked.request.settings.widths,
+      asked.request.page === 'kernel' && asked.request.settings.widths,
       defaultLabSettings.kernel.widths,
     );
     await lab.close();
@@ -311,9 +343,8 @@ describe('Lab', () => {
     );
     await lab.page.getByRole('button', { name: 'Use a sample of 500 rows' }).click();
     await lab.page.locator('#run-kernel').click();
-    await lab.page.waitForTimeout(80);
-    const asked = lab.sent.find((message) => message.type === 'run');
-    assert.equal(asked?.request.settings.maxRows, 500);
+    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    assert.equal(asked.request.settings.maxRows, 500);
     const kept = await lab.kept();
     assert.equal((kept as { uri: string }).uri, 'file:///data/iris.csv');
     await lab.close();
@@ -337,9 +368,8 @@ describe('Lab', () => {
     const button = lab.page.getByRole('button', { name: 'Insert the suggested neuron and train on' });
     await button.focus();
     await lab.page.keyboard.press('Enter');
-    await lab.page.waitForTimeout(80);
-    const asked = lab.sent.find((message) => message.type === 'run');
-    assert.equal(asked?.request.page === 'flow' && asked.request.insert, true);
+    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    assert.equal(asked.request.page === 'flow' && asked.request.insert, true);
     await lab.post(snapshot(records(second)));
     const text = await lab.page.locator('main').innerText();
     assert.match(text, /Before insertion/i);
@@ -347,6 +377,44 @@ describe('Lab', () => {
     assert.equal(await button.count(), 0);
     assert.deepEqual(lab.faults, []);
     await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });
+    await lab.close();
+  });
+
+  it('trains on: more epochs, what was stopped, the table as CSV; rules are ticked', async () => {
+    const lab = await open('light', null, 1000);
+    const mlp = typical.mlp!;
+    await lab.post(snapshot({ mlp: { ...mlp, status: 'cancelled' } }));
+    await lab.page.getByRole('tab', { name: titles.mlp }).click();
+    await lab.page.getByText(mlp.result.sentence).waitFor();
+    await lab.page.getByRole('button', { name: 'Finish what was stopped' }).click();
+    const runs = (): Extract<FromLab, { type: 'run' }>['request'][] =>
+      lab.sent.flatMap((message) => (message.type === 'run' ? [message.request] : []));
+    const [finish] = await until(() => runs().length > 0 && runs());
+    assert.deepEqual(finish, { page: 'mlp', settings: mlp.settings, resume: true });
+    const more = lab.page.getByRole('textbox', { name: 'More epochs' });
+    await more.fill('2.5');
+    await more.press('Enter');
+    await lab.page.getByRole('alert').filter({ hasText: 'whole number' }).waitFor();
+    await more.fill('40');
+    await more.press('Enter');
+    await lab.page.getByRole('button', { name: 'Train on', exact: true }).click();
+    const [, on] = await until(() => runs().length > 1 && runs());
+    assert.equal(on.page === 'mlp' && on.settings.epochs, 100);
+    assert.equal(on.page === 'mlp' && on.resume, true);
+    await lab.page.getByRole('checkbox', { name: 'momentum' }).click();
+    await lab.page.locator('#run-mlp').click();
+    const [, , fresh] = await until(() => runs().length > 2 && runs());
+    assert.deepEqual(fresh.page === 'mlp' && [fresh.settings.rules, fresh.resume], [
+      ['sgd', 'adam', 'flow'],
+      undefined,
+    ]);
+    await lab.page.getByRole('button', { name: 'Export table (CSV)' }).click();
+    const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+    const lines = saved.content.trim().split('\r\n');
+    assert.equal(lines.length, 1 + mlp.result.runs.length);
+    assert.match(lines[0], /^rule,width,start,.*,distance moved,/);
+    assert.ok(lines[1].includes(String(mlp.result.runs[0].loss)));
+    assert.deepEqual(lab.faults, []);
     await lab.close();
   });
 
@@ -358,15 +426,12 @@ describe('Lab', () => {
     const canvas = scene.locator('canvas');
     const picture = (): Promise<string> => canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
     const changed = async (before: string): Promise<string> => {
-      let now = await picture();
-      for (let i = 0; i < 20 && now === before; i++) {
-        await lab.page.waitForTimeout(30);
-        now = await picture();
-      }
-      assert.notEqual(now, before);
-      return now;
+      return until(async () => {
+        const now = await picture();
+        return now !== before && now;
+      });
     };
-    await lab.page.waitForTimeout(100);
+    await drawn(lab.page, typical.geometry!);
     const start = await picture();
     await scene.focus();
     await lab.page.keyboard.press('ArrowRight');
@@ -381,8 +446,8 @@ describe('Lab', () => {
     now = await changed(now);
     await lab.page.keyboard.press('Home');
     await lab.page.mouse.move(0, 0);
-    await lab.page.waitForTimeout(60);
-    assert.equal(await picture(), start, 'Home is where it started');
+    // Home is where it started.
+    await until(async () => (await picture()) === start);
     await lab.page.keyboard.press('PageDown');
     const card = lab.page.locator('.card', { has: scene }).first();
     assert.match(
@@ -398,8 +463,10 @@ describe('Lab', () => {
     await lab.page.getByRole('menuitem', { name: 'Data (CSV)' }).click();
     await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
     await lab.page.getByRole('menuitem', { name: 'Picture (PNG)' }).click();
-    await lab.page.waitForTimeout(80);
-    const saved = lab.sent.flatMap((message) => (message.type === 'saveFile' ? [message] : []));
+    const saved = await until(() => {
+      const all = lab.sent.flatMap((message) => (message.type === 'saveFile' ? [message] : []));
+      return all.length >= 3 && all;
+    });
     assert.deepEqual(
       saved.map(({ name }) => name),
       ['geometry-space.svg', 'geometry-space.csv', 'geometry-space.png'],
@@ -418,12 +485,11 @@ describe('Lab', () => {
     await lab.page.getByRole('button', { name: 'Export JSON' }).click();
     await lab.page.getByRole('button', { name: /^Save: Spectrum/ }).click();
     await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
-    await lab.page.waitForTimeout(80);
-    const line = lab.sent.find((message) => message.type === 'revealLine')?.line;
-    assert.ok(line !== undefined && typical.kernel!.data.lines.includes(line));
-    assert.ok(lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'));
-    const saved = lab.sent.find((message) => message.type === 'saveFile');
-    assert.ok(saved?.content.startsWith('<svg') && saved.name === 'kernel-spectrum.svg');
+    const { line } = await until(() => lab.sent.find((message) => message.type === 'revealLine'));
+    assert.ok(typical.kernel!.data.lines.includes(line));
+    await until(() => lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'));
+    const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+    assert.ok(saved.content.startsWith('<svg') && saved.name === 'kernel-spectrum.svg');
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });

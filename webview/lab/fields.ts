@@ -1,4 +1,5 @@
 import type { LabPage } from '../../src/shared/lab.ts';
+import { ruleNames } from '../../src/shared/labMlp.ts';
 
 /** A field of a page's form. */
 export type Field = { readonly key: string; readonly label: string; readonly hint: string } & (
@@ -6,7 +7,11 @@ export type Field = { readonly key: string; readonly label: string; readonly hin
   /** Numbers or names with commas between them. */
   | { readonly kind: 'numbers' | 'names' }
   | { readonly kind: 'check' }
-  | { readonly kind: 'choice'; readonly choices: readonly { readonly value: string; readonly label: string }[] }
+  /** One of the choices, or any number of them. */
+  | {
+      readonly kind: 'choice' | 'several';
+      readonly choices: readonly { readonly value: string; readonly label: string }[];
+    }
 );
 
 const width: Field = {
@@ -27,6 +32,22 @@ const activation: Field = {
   ],
 };
 const layers: Field = { key: 'hiddenLayers', kind: 'integer', label: 'Hidden layers', hint: '1 to 6.' };
+const parametrization: Field = {
+  key: 'parametrization',
+  kind: 'choice',
+  label: 'Parametrisation',
+  hint: 'NTK: scales stay in the forward pass, as the theory has it. Standard: they are in the size of the start weights.',
+  choices: [
+    { value: 'ntk', label: 'NTK' },
+    { value: 'standard', label: 'standard' },
+  ],
+};
+const learningRate = (key: string, label: string): Field => ({
+  key,
+  kind: 'number',
+  label,
+  hint: 'For the mean loss; 0: chosen by short trial runs.',
+});
 const steps: Field = { key: 'steps', kind: 'integer', label: 'Steps', hint: 'Steps of gradient descent.' };
 const rate: Field = {
   key: 'rate',
@@ -64,16 +85,7 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     rate,
     activation,
     layers,
-    {
-      key: 'parametrization',
-      kind: 'choice',
-      label: 'Parametrisation',
-      hint: 'NTK: scales stay in the forward pass, as the theory has it. Standard: they are in the size of the start weights.',
-      choices: [
-        { value: 'ntk', label: 'NTK' },
-        { value: 'standard', label: 'standard' },
-      ],
-    },
+    parametrization,
     {
       key: 'start',
       kind: 'choice',
@@ -99,6 +111,52 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     steps,
     rate,
     { key: 'beta', kind: 'number', label: 'β / β max', hint: 'Regularisation of the convex program.' },
+    test,
+  ],
+  mlp: [
+    {
+      key: 'rules',
+      kind: 'several',
+      label: 'Update rules',
+      hint: 'Each trains every width from every start.',
+      choices: Object.entries(ruleNames).map(([value, label]) => ({ value, label })),
+    },
+    layers,
+    width,
+    seeds,
+    {
+      key: 'epochs',
+      kind: 'integer',
+      label: 'Epochs',
+      hint: 'Passes over the rows; a step of the flow counts as one.',
+    },
+    {
+      key: 'batchSize',
+      kind: 'integer',
+      label: 'Batch size',
+      hint: 'Rows per step; 0: all. Gradient flow always takes all.',
+    },
+    activation,
+    parametrization,
+    {
+      key: 'loss',
+      kind: 'choice',
+      label: 'Loss',
+      hint: 'The logistic loss needs two classes.',
+      choices: [
+        { value: 'squared', label: 'squared' },
+        { value: 'logistic', label: 'logistic' },
+      ],
+    },
+    learningRate('sgdRate', 'Rate of gradient descent'),
+    learningRate('momentumRate', 'of momentum'),
+    learningRate('adamRate', 'of Adam'),
+    {
+      key: 'flowRate',
+      kind: 'number',
+      label: 'Largest step of the flow',
+      hint: 'In units of the loss; 0: 0.1.',
+    },
     test,
   ],
   flow: [neurons, seeds, scale, flowSteps],
@@ -149,6 +207,7 @@ export function fieldValue(field: Field, text: string): unknown {
       return parts;
     case 'text':
     case 'choice':
+    case 'several':
     case 'check':
       return text.trim();
   }

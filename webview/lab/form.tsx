@@ -47,6 +47,31 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
     if (field.kind === 'check') {
       return <Checkbox label={field.label} checked={value === true} onToggle={(on) => change(field, on)} />;
     }
+    if (field.kind === 'several') {
+      const chosen = Array.isArray(value) ? (value as readonly string[]) : [];
+      return (
+        <span class="field" role="group" aria-label={field.label}>
+          <span class="field-label" aria-hidden="true">
+            {field.label}
+          </span>
+          {field.choices.map((choice) => (
+            <Checkbox
+              key={choice.value}
+              label={choice.label}
+              checked={chosen.includes(choice.value)}
+              onToggle={(on) =>
+                change(
+                  field,
+                  field.choices
+                    .map((other) => other.value)
+                    .filter((other) => (other === choice.value ? on : chosen.includes(other))),
+                )
+              }
+            />
+          ))}
+        </span>
+      );
+    }
     if (field.kind === 'choice') {
       return (
         <Dropdown

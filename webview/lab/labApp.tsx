@@ -15,6 +15,7 @@ import { ContrastPage } from './pages/contrast.tsx';
 import { FlowPage } from './pages/flow.tsx';
 import { GeometryPage } from './pages/geometry.tsx';
 import { KernelPage } from './pages/kernel.tsx';
+import { MlpPage } from './pages/mlp.tsx';
 import { SweepPage } from './pages/sweep.tsx';
 import { Verdicts } from './verdicts.tsx';
 
@@ -35,6 +36,11 @@ const pages: readonly { readonly id: LabPage; readonly title: string; readonly q
     id: 'contrast',
     title: 'Contrast',
     question: 'The same rows by a wide network that hardly moves and by the convex optimum with few neurons.',
+  },
+  {
+    id: 'mlp',
+    title: 'Training',
+    question: 'How do update rules compare on networks of one or several hidden layers, over widths and starts?',
   },
   {
     id: 'flow',
@@ -240,7 +246,7 @@ function Result({ page }: { readonly page: LabPage }): VNode {
   const { data } = record;
   return (
     <>
-      <Verdicts record={record} />
+      {record.verdicts.length > 0 && <Verdicts record={record} />}
       <p class="muted lab-facts">
         {formatCount(data.lines.length, 'row')}
         {data.rowsInFile > data.lines.length + data.testRows
@@ -259,6 +265,7 @@ function Result({ page }: { readonly page: LabPage }): VNode {
       {record.page === 'kernel' && <KernelPage record={record} />}
       {record.page === 'sweep' && <SweepPage record={record} />}
       {record.page === 'contrast' && <ContrastPage record={record} />}
+      {record.page === 'mlp' && <MlpPage record={record} />}
       {record.page === 'flow' && <FlowPage record={record} />}
       {record.page === 'geometry' && <GeometryPage record={record} />}
     </>

@@ -51,5 +51,6 @@ export function labAnnouncement(before: LabState, after: LabState): string {
   if (after.running !== null) return 'Started.';
   if (after.error !== null && after.error.page === before.running) return `Failed. ${after.error.message}`;
   const record = before.running === null ? undefined : after.records[before.running];
+  if (record?.page === 'mlp') return `Finished. ${record.result.sentence}`;
   return record === undefined ? '' : `Finished. ${record.verdicts.map((verdict) => verdict.sentence).join(' ')}`;
 }

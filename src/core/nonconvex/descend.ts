@@ -22,6 +22,8 @@ export interface DescentOptions {
   readonly curvePoints: number;
   /** State of the update rule at the end of an earlier run, to continue it (warm restart). */
   readonly resume?: OptimizerState;
+  /** Order of the rows at the end of that run (mini-batches only); with its `rng` the run goes on as if it had not been interrupted. */
+  readonly order?: Int32Array;
   /** Also add up the lengths of the steps. */
   readonly trackPath?: boolean;
   /** Called for every recorded point, before the step that follows it; `theta` must not be changed or kept. */
@@ -51,6 +53,8 @@ export interface DescentResult {
   /** Sum of the step lengths, when asked for. */
   readonly pathLength?: number;
   readonly optimizer: OptimizerState;
+  /** Order of the rows after the last epoch; null: full batch. */
+  readonly order: Int32Array | null;
 }
 
 /** Below this share of the largest step the flow has settled: no step that changes the parameters lowers the objective. */
@@ -108,7 +112,7 @@ export function descend(
   const gradient = model.vector();
   const optimizer = createOptimizer(options.rule, model.size, options.resume);
   const batch = options.batchSize <= 0 || options.batchSize >= n ? n : options.batchSize;
-  const order = batch === n ? null : Int32Array.from({ length: n }, (_, i) => i);
+  const order = batch === n ? null : (options.order?.slice() ?? Int32Array.from({ length: n }, (_, i) => i));
   const record =
     options.recordAt === undefined
       ? recordingEpochs(options.epochs, options.curvePoints)
@@ -264,11 +268,13 @@ export function descend(
     theta: end,
     objective: diverged ? bestObjective : (curve.objective[curve.objective.length - 1] ?? Infinity),
     curve,
-    epochs: done,
+    // A stop may come after a step whose epoch has not been counted yet.
+    epochs: cancelled ? Math.floor(step / stepsPerEpoch) : done,
     diverged,
     settled,
     cancelled,
     pathLength: options.trackPath === true ? pathLength : undefined,
     optimizer: optimizer.state(),
+    order,
   };
 }

@@ -18,18 +18,24 @@ export function withWidth(shape: MlpShape, width: number): MlpShape {
 }
 
 /**
- * Refuses widths beyond the budget before anything is allocated.
+ * Refuses widths beyond the budget before anything is allocated; `bytesOf`: what one network takes.
  * @throws {KernelMemoryError} saying the largest width that fits
  */
-export function checkWidths(shape: MlpShape, widths: readonly number[], rows: number, budgetBytes: number): void {
+export function checkWidths(
+  shape: MlpShape,
+  widths: readonly number[],
+  rows: number,
+  budgetBytes: number,
+  bytesOf: (shape: MlpShape, rows: number) => number = trainingBytes,
+): void {
   const widest = Math.max(...widths);
-  const needed = trainingBytes(withWidth(shape, widest), rows);
+  const needed = bytesOf(withWidth(shape, widest), rows);
   if (needed <= budgetBytes) return;
   let low = 0;
   let high = widest;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (trainingBytes(withWidth(shape, middle), rows) <= budgetBytes) low = middle;
+    if (bytesOf(withWidth(shape, middle), rows) <= budgetBytes) low = middle;
     else high = middle;
   }
   throw new KernelMemoryError(

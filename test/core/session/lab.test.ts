@@ -139,6 +139,59 @@ describe('Lab tasks', () => {
     assert.ok(result.wide.curve.loss.at(-1)! < result.wide.curve.loss[0]);
   });
 
+  it('training: every rule on every width from every start, trained on as if not interrupted, stopped with what is there', async () => {
+    const work = createLab(iris(), nodeSessionDeps());
+    const base = { ...defaultLabSettings.mlp, ...setosa, widths: [6, 12], seeds: 2, hiddenLayers: 2, batchSize: 8 };
+    const train = async (
+      changes: Partial<LabSettings['mlp']>,
+      resume: boolean,
+      control = running,
+      on = work,
+    ): Promise<LabRecordOf<'mlp'>> => {
+      const settings = {
+        ...base,
+        ...changes,
+        rules: [...(changes.rules ?? base.rules)],
+        widths: [...(changes.widths ?? base.widths)],
+      };
+      const record = await on.run({ page: 'mlp', settings, resume }, () => undefined, control);
+      return record as LabRecordOf<'mlp'>;
+    };
+    const ends = (record: LabRecordOf<'mlp'>): unknown[] =>
+      record.result.runs.map((run) => ({ ...run, seconds: 0, curve: run.curve.loss.at(-1) }));
+    const whole = await train({ epochs: 40 }, false, running, createLab(iris(), nodeSessionDeps()));
+    assert.equal(whole.result.runs.length, 16);
+    assert.equal(new Set(whole.result.runs.map(({ rule, width, seed }) => `${rule} ${width} ${seed}`)).size, 16);
+    for (const run of whole.result.runs) {
+      assert.equal(run.epochs, 40);
+      assert.ok(run.loss < run.curve.loss[0] && run.train <= 1 && run.test !== null);
+      assert.equal(run.parameters, 5 * run.width + run.width * (run.width + 1) + run.width);
+    }
+    await train({ epochs: 15, widths: [6] }, false);
+    assert.deepEqual(ends(await train({ epochs: 40 }, true)), ends(whole));
+
+    // Stopped while going on: what had been trained before is all there.
+    let begun = false;
+    const soon = { ...running, shouldStop: () => begun };
+    const stopping = work.run(
+      { page: 'mlp', settings: { ...base, rules: [...base.rules], epochs: 4000 }, resume: true },
+      ({ message }) => (begun ||= message.includes('width 6, start 2')),
+      soon,
+    );
+    const stopped = (await stopping) as LabRecordOf<'mlp'>;
+    assert.equal(stopped.status, 'cancelled');
+    assert.equal(stopped.result.runs.length, 16);
+    assert.ok(stopped.result.runs.every((run) => run.epochs >= 40));
+    assert.ok(
+      stopped.result.runs.some((run) => run.epochs === 4000) && stopped.result.runs.some((run) => run.epochs === 40),
+    );
+    assert.match(stopped.result.sentence, /16 of 16 networks trained/);
+
+    const given = await train({ epochs: 5, rules: ['sgd'], sgdRate: 0.02 }, false);
+    assert.ok(given.result.runs.every((run) => run.outcome === 'finished' && run.learningRate === 0.02 && !run.chosen));
+    await assert.rejects(train({}, false, { ...running, shouldStop: () => true }), TrainStopped);
+  });
+
   it('gradient flow: orthogonally separable rows have the margin of their two support vector machines', async () => {
     // u+ and u- are the rows themselves over their squared norms: value 1/|x| + 1/|z|.
     const record = await run(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), 'flow', { standardize: false });
@@ -258,6 +311,9 @@ describe('Lab tasks', () => {
     };
     assert.deepEqual(fits.widths, [64]);
     assert.deepEqual(await remedy(run(iris(), 'sweep', { ...setosa, widths: [7] })), { widths: [8] });
+    const wide = (await remedy(run(iris(), 'mlp', { ...setosa, widths: [100_000] }))) as { widths: number[] };
+    assert.ok(wide.widths[0] >= 4096 && wide.widths[0] < 100_000);
+    assert.deepEqual(await remedy(run(sampleSource('diabetes.csv'), 'mlp', { loss: 'logistic' })), { loss: 'squared' });
     assert.deepEqual(await remedy(run(iris(), 'geometry', setosa)), {
       features: ['sepal_length_cm', 'sepal_width_cm'],
       bias: false,
