@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { finished } from 'node:stream/promises';
 import Papa from 'papaparse';
 import { type DenseMatrix, denseMatrix } from '../../src/core/linalg/matrix.ts';
 import { createRng } from '../../src/core/random/rng.ts';
@@ -65,4 +66,29 @@ export function syntheticData(n: number, d: number, seed = 1): BenchData {
     return s;
   });
   return { name: `synthetic ${n} x ${d}`, X, y: denseMatrix(n, 1, Float64Array.from(standardised(y))) };
+}
+
+/** A CSV of uniform numbers with a target that two kinks make, or the class that it falls in; written in blocks, so that size does not matter. */
+export async function writeRows(
+  file: string,
+  columns: number,
+  enough: (rows: number, bytes: number) => boolean,
+  classes = false,
+): Promise<void> {
+  const out = createWriteStream(file);
+  out.write(`${Array.from({ length: columns }, (_, k) => `x${k}`).join(',')},y\n`);
+  const rng = createRng(1);
+  let [rows, bytes] = [0, 0];
+  while (!enough(rows, bytes)) {
+    let block = '';
+    for (let i = 0; i < 500; i++, rows++) {
+      const x = Array.from({ length: columns }, () => rng.uniform());
+      const y = Math.max(0, x[0] - x[1]) + Math.max(0, x[2] + x[3] - 1) + 0.05 * rng.normal();
+      block += `${x.map((value) => value.toFixed(6)).join(',')},${classes ? (y > 0.35 ? 'high' : 'low') : y.toFixed(6)}\n`;
+    }
+    bytes += block.length;
+    if (!out.write(block)) await new Promise((resolve) => out.once('drain', () => resolve(null)));
+  }
+  out.end();
+  await finished(out);
 }

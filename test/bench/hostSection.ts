@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -8,9 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { proxy, wrap, type Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
-import { createRng } from '../../src/core/random/rng.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 import type { TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
+import { writeRows } from './data.ts';
 import { median, seconds, table } from './timing.ts';
 
 /** The product's worker on one file, as the extension host has it. */
@@ -36,30 +35,6 @@ async function host(file: string, folder: string): Promise<HostedWorker> {
 function checked<T>({ value, error }: { readonly value?: T; readonly error?: { readonly message: string } }): T {
   if (error !== undefined || value === undefined) throw new Error(error?.message ?? 'the worker gave nothing back');
   return value;
-}
-
-/** Rows of uniform numbers with a target that two kinks make; written in blocks, so that size does not matter. */
-async function writeRows(
-  file: string,
-  columns: number,
-  enough: (rows: number, bytes: number) => boolean,
-): Promise<void> {
-  const out = createWriteStream(file);
-  out.write(`${Array.from({ length: columns }, (_, k) => `x${k}`).join(',')},y\n`);
-  const rng = createRng(1);
-  let [rows, bytes] = [0, 0];
-  while (!enough(rows, bytes)) {
-    let block = '';
-    for (let i = 0; i < 500; i++, rows++) {
-      const x = Array.from({ length: columns }, () => rng.uniform());
-      const y = Math.max(0, x[0] - x[1]) + Math.max(0, x[2] + x[3] - 1) + 0.05 * rng.normal();
-      block += `${x.map((value) => value.toFixed(6)).join(',')},${y.toFixed(6)}\n`;
-    }
-    bytes += block.length;
-    if (!out.write(block)) await new Promise((resolve) => out.once('drain', () => resolve(null)));
-  }
-  out.end();
-  await finished(out);
 }
 
 const gated: TrainSettings = {

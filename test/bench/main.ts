@@ -6,6 +6,7 @@ import { benchKernels } from './kernelSection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
+import { benchStop } from './stopSection.ts';
 import { printMachine } from './timing.ts';
 import { benchWide } from './wideSection.ts';
 
@@ -15,6 +16,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
   resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
   host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
+  stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1000 re-solves', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
