@@ -107,14 +107,20 @@ export function linearLines(run: RunRecord, deep: LinearRecord): string[] {
     lines.push('minimum-norm fit of serial networks against their convex dual, by depth:');
     lines.push(
       ...table([
-        ['layers', 'serial', 'dual', 'gap'],
-        ...deep.gap.map(({ depth, primal, dual }) => [
+        ['layers', 'serial', 'dual', 'gap', 'parallel branches, run'],
+        ...deep.gap.map(({ depth, primal, dual, built }) => [
           String(depth),
           number(primal, 7),
           number(dual, 7),
           number(Math.max(0, primal - dual) / Math.max(primal, 1e-300), 3),
+          built === undefined ? 'not built' : number(built.parallel, 7),
         ]),
       ]),
+    );
+  }
+  if (deep.parallel !== undefined) {
+    lines.push(
+      `parallel branches of ${deep.parallel.depth} layers at this beta, penalty on the last two layers: objective ${number(deep.parallel.objective, 9)}, proven bound ${number(deep.parallel.dualBound, 9)}`,
     );
   }
   const last = deep.training?.at(-1);

@@ -1,5 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { trainChain } from '../core/linear/chainModel.ts';
+import { gapNetworks, parallelObjective } from '../core/linear/gapNetworks.ts';
+import { solveNuclear } from '../core/linear/nuclear.ts';
 import { solveLinear } from '../core/linear/solveLinear.ts';
 import { svd } from '../core/linear/svd.ts';
 import { denseMatrix, type DenseMatrix, withOnesColumn } from '../core/linalg/matrix.ts';
@@ -74,9 +76,10 @@ export async function deepExtras(context: StageContext, outcome: DeepOutcome): P
 
 async function linearExtras(
   { problem, deps, settings, listener, control }: StageContext,
-  record: LinearRecord,
+  solved: LinearRecord,
 ): Promise<LinearRecord> {
   const limited = withDeadline(control, settings.timeLimitSeconds);
+  const record = await builtNetworks(problem, solved, deps, limited);
   const betaMax = record.threshold.betaMax;
   const rankPath: LinearRecord['rankPath'][number][] = [];
   for (const beta of betaMax > 0 ? betaGrid(betaMax, 24, 0.001) : []) {
@@ -110,6 +113,29 @@ async function linearExtras(
     rankPath,
     training: run.points.map(({ epoch, objective, layers }) => ({ epoch, objective, layers })),
   };
+}
+
+/** The networks that the duality gap speaks of, built and run. */
+async function builtNetworks(
+  problem: Problem,
+  record: LinearRecord,
+  deps: SessionDeps,
+  control: Control,
+): Promise<LinearRecord> {
+  const { X, targets, datafit, beta, outputs, tolerance } = prepare(problem);
+  const gap: LinearRecord['gap'][number][] = [];
+  for (const point of record.gap) {
+    await deps.pause();
+    if (control.shouldStop()) return record;
+    const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth);
+    gap.push({ ...point, built: { serial, parallel, branches, dual, fitError } });
+  }
+  if (outputs === 1 || problem.loss !== 'squared') return { ...record, gap };
+  await deps.pause();
+  const depth = Math.max(3, record.depth);
+  const { Z, dualBound } = solveNuclear(X, datafit, beta, tolerance, quiet(control));
+  if (control.shouldStop()) return { ...record, gap };
+  return { ...record, gap, parallel: { depth, objective: parallelObjective(X, Z, depth, datafit, beta), dualBound } };
 }
 
 async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord): Promise<ThreeLayerRecord> {

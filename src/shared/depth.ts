@@ -93,7 +93,24 @@ export interface LinearRecord {
   }[];
   readonly threshold: { readonly betaMax: number; readonly jump: number | null; readonly message: string };
   /** Singular values of the least squares map and the serial duality gap per depth. */
-  readonly gap: readonly { readonly depth: number; readonly primal: number; readonly dual: number }[];
+  readonly gap: readonly {
+    readonly depth: number;
+    readonly primal: number;
+    readonly dual: number;
+    /** One serial network and parallel branches of rank one with the least squares map, built and run; value of a feasible dual point. */
+    readonly built?: {
+      readonly serial: number;
+      readonly parallel: number;
+      readonly branches: number;
+      readonly dual: number;
+      readonly fitError: number;
+    };
+  }[];
+  /**
+   * Several outputs, squared loss: parallel branches at the beta of the run with the penalty on the last two layers (inner layers of norm at
+   * most 1), by running them, and the convex dual's lower bound.
+   */
+  readonly parallel?: { readonly depth: number; readonly objective: number; readonly dualBound: number };
   /** Gradient descent on the layers themselves: the alignment meter over training. */
   readonly training?: readonly {
     readonly epoch: number;

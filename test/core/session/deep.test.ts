@@ -118,6 +118,29 @@ describe('linear runs', () => {
     assert.ok(run.deep.gap.every(({ primal, dual }) => primal >= dual * (1 - 1e-12)));
   });
 
+  it('build the parallel branches that close the gap of serial networks, and run them', async () => {
+    const lines = Array.from({ length: 18 }, (_, i) =>
+      [Math.sin(2.1 * i), Math.cos(1.7 * i), 'pqr'[Math.floor((i * 7) / 5) % 3]].join(),
+    );
+    const run = await train(['a,b,label', ...lines].join('\n'), {
+      model: 'linear',
+      depth: 3,
+      target: 'label',
+      loss: 'squared',
+      beta: { kind: 'relative', value: 0.1 },
+    });
+    assert.ok(run.deep?.kind === 'linear');
+    for (const { primal, dual, built } of run.deep.gap) {
+      assert.ok(built !== undefined && built.fitError < 1e-9);
+      close(built.serial, primal, 1e-9);
+      close(built.parallel, dual, 1e-9);
+      close(built.dual, dual, 1e-9);
+    }
+    const open = run.deep.gap.find(({ depth }) => depth === 3)!;
+    assert.ok(open.primal > 1.01 * open.dual);
+    close(run.deep.parallel!.objective, run.deep.parallel!.dualBound, 1e-5);
+  });
+
   it('are zero from the recorded threshold on and not before', async () => {
     const at = async (value: number): Promise<RunRecord> =>
       await train(plane, { model: 'linear', depth: 3, beta: { kind: 'relative', value } });

@@ -210,7 +210,9 @@ export function gapChart(deep: LinearRecord): ChartSpec {
       },
       {
         id: 'dual',
-        label: 'convex dual, reached by parallel branches',
+        label: deep.gap.some(({ built }) => built !== undefined)
+          ? 'convex dual, at a feasible point'
+          : 'convex dual, by the formula',
         kind: 'line-points',
         x: depth,
         y: deep.gap.map(({ dual }) => dual),
@@ -225,11 +227,19 @@ export function relativeGap({ primal, dual }: { readonly primal: number; readonl
   return primal > 0 ? Math.max(0, (primal - dual) / primal) : 0;
 }
 
+/** What the parallel networks built from these data come to. */
+function parallelWords({ gap }: LinearRecord): string {
+  const built = gap.flatMap((point) => (point.built === undefined ? [] : [point.built]));
+  if (built.length === 0) return 'The parallel networks that would close it were not built in this run.';
+  const worst = Math.max(...built.map(({ parallel, dual }) => relativeGap({ primal: parallel, dual })));
+  return `Parallel branches, one per singular direction (${built[0].branches}), built and run on these rows, come within ${formatNumber(worst, 2)} (relative) of the dual at every depth shown.`;
+}
+
 /** What the gap says on these data. */
 export function gapWords(deep: LinearRecord): string {
   const open = deep.gap.filter((point) => relativeGap(point) > 1e-9);
   if (open.length === 0) {
     return 'No gap at any depth: the least squares map of these data has rank one (or is zero), so serial networks reach the convex dual.';
   }
-  return `From ${formatCount(open[0].depth, 'layer')} on a serial network cannot reach the convex dual here: the gap is ${formatPercent(relativeGap(open[0]), 3)} there and ${formatPercent(relativeGap(open[open.length - 1]), 3)} at ${open[open.length - 1].depth}. Parallel branches, one per singular direction, close it.`;
+  return `From ${formatCount(open[0].depth, 'layer')} on a serial network cannot reach the convex dual here: the gap is ${formatPercent(relativeGap(open[0]), 3)} there and ${formatPercent(relativeGap(open[open.length - 1]), 3)} at ${open[open.length - 1].depth}. ${parallelWords(deep)}`;
 }

@@ -239,15 +239,33 @@ function Gap({ deep }: { readonly deep: LinearRecord }): VNode {
                 numeric: true,
                 cell: (point) => <Num value={point.primal} digits={7} />,
               },
+              ...(deep.gap.some(({ built }) => built !== undefined)
+                ? [
+                    {
+                      id: 'parallel',
+                      title: 'Parallel',
+                      numeric: true,
+                      cell: ({ built }: Point) =>
+                        built === undefined ? '' : <Num value={built.parallel} digits={7} />,
+                    },
+                  ]
+                : []),
               { id: 'dual', title: 'Dual', numeric: true, cell: (point) => <Num value={point.dual} digits={7} /> },
               { id: 'gap', title: 'Gap', numeric: true, cell: (point) => formatPercent(relativeGap(point), 3) },
             ]}
           />
           <p class="muted">
-            From the singular values of the least squares map of the training rows. The dual is a nuclear norm, and a
-            parallel network, one branch of rank one per singular direction, reaches it at every depth; a serial network
-            does so only where the map has rank one.
+            Networks that fit the training rows as least squares does; the penalty is on the last two layers, inner
+            layers have norm at most 1. Serial: one network, by its formula. Parallel: one branch of rank one per
+            singular direction of the map, built and run. Dual: no such network costs less.
           </p>
+          {deep.parallel !== undefined && (
+            <p class="muted">
+              At the β of this run, parallel branches of {deep.parallel.depth} layers have the objective{' '}
+              <Num value={deep.parallel.objective} digits={8} /> when run, and the convex dual proves that none is below{' '}
+              <Num value={deep.parallel.dualBound} digits={8} />.
+            </p>
+          )}
         </div>
       </div>
     </Section>
