@@ -277,7 +277,11 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         await this.setBeta(dataset, message.beta, message.final);
         return;
       case 'setModel':
-        if (dataset.run) await this.train(dataset, { ...dataset.run.record.settings, model: message.model });
+        if (dataset.run) {
+          const { settings } = dataset.run.record;
+          const { model, m1 = settings.m1, depth = settings.depth } = message;
+          await this.train(dataset, { ...settings, model, m1, depth });
+        }
         return;
       case 'openRun':
         await this.openRun(message.id);

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
+import { trainSettingsSchema } from './settingsSchema.ts';
 
 /**
  * Host <-> panel. The host always sends whole snapshots, never deltas, because hidden panels drop messages; live progress is
@@ -43,7 +44,13 @@ export const fromPanelSchema = v.variant('type', [
   v.object({ type: v.literal('stop') }),
   /** `final` false while a slider is being dragged: re-solve only, no path, no comparison. */
   v.object({ type: v.literal('setBeta'), beta: finitePositive, final: v.boolean() }),
-  v.object({ type: v.literal('setModel'), model: v.picklist(['gated-relu', 'relu', 'three-layer', 'linear']) }),
+  v.object({
+    type: v.literal('setModel'),
+    model: trainSettingsSchema.entries.model,
+    /** The size of a three-layer or linear network; left out: the one of the shown run. */
+    m1: v.optional(trainSettingsSchema.entries.m1),
+    depth: v.optional(trainSettingsSchema.entries.depth),
+  }),
   v.object({ type: v.literal('openRun'), id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)) }),
   v.object({ type: v.literal('trainAgain') }),
   v.object({ type: v.literal('revealRow'), index: rowIndex }),

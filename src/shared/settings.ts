@@ -8,6 +8,9 @@ export type OptimizerName = 'sgd' | 'momentum' | 'adam';
 export type BetaSetting =
   { readonly kind: 'absolute'; readonly value: number } | { readonly kind: 'relative'; readonly value: number };
 
+/** Bounds of the sizes that some models have: first hidden width of a branch, number of layers. */
+export const sizeBounds = { m1: { least: 1, most: 16 }, depth: { least: 2, most: 64 } } as const;
+
 /** Everything a training run depends on besides the data. One flat validated record. */
 export interface TrainSettings {
   /** What is not left to guessing about the file: delimiter, decimal mark, header row. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { TrainSettings } from './settings.ts';
+import { sizeBounds, type TrainSettings } from './settings.ts';
 
 const count = (least: number, most: number): v.GenericSchema<number> =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
@@ -22,8 +22,8 @@ export const trainSettingsSchema = v.object({
   task: v.picklist(['auto', 'regression', 'binary', 'multiclass']),
   features: v.pipe(v.array(name), v.maxLength(100_000)),
   model: v.picklist(['gated-relu', 'relu', 'three-layer', 'linear']),
-  m1: count(1, 16),
-  depth: count(2, 64),
+  m1: count(sizeBounds.m1.least, sizeBounds.m1.most),
+  depth: count(sizeBounds.depth.least, sizeBounds.depth.most),
   loss: v.picklist(['auto', 'squared', 'logistic', 'softmax', 'hinge']),
   beta: v.object({ kind: v.picklist(['absolute', 'relative']), value: positive(1e12) }),
   arrangements: v.picklist(['sampled', 'adaptive', 'all']),

@@ -220,9 +220,38 @@ describe('what is shown', () => {
     assert.equal(await choices.count(), 4);
     await panel.page.locator('header vscode-dropdown').first().click();
     await choices.filter({ hasText: 'three-layer' }).click();
+    const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
+    const field = panel.page.locator('header').getByRole('textbox', { name: 'm1' });
+    const train = panel.page.locator('header').getByRole('button', { name: 'Train', exact: true });
+    assert.equal(await field.inputValue(), String(run.settings.m1));
+    assert.deepEqual(sent(), [], 'nothing is trained before the size is agreed on');
+    for (const wrong of ['0', '2.5', '17', 'two', '']) {
+      await field.fill(wrong);
+      await field.press('Enter');
+      assert.match(await panel.page.locator('header [role=alert]').innerText(), /m1 is a whole number from 1 to 16/);
+      await train.click();
+    }
+    assert.deepEqual(sent(), []);
+    await field.fill('3');
+    await train.click();
+    assert.deepEqual(sent(), [{ type: 'setModel', model: 'three-layer', m1: 3 }]);
+    assert.deepEqual(await axe(panel), []);
+  });
+
+  it('the number of layers of a shown linear network can be changed', async () => {
+    panel = await panels.open();
+    const run = made.get('linear')!;
+    await panel.show(run);
+    const field = panel.page.locator('header').getByRole('textbox', { name: 'Layers' });
+    assert.equal(await field.inputValue(), '3');
+    const train = panel.page.locator('header').getByRole('button', { name: 'Train', exact: true });
+    assert.equal(await train.count(), 0);
+    await field.fill('5');
+    await field.press('Enter');
+    await train.click();
     assert.deepEqual(
       panel.sent.filter(({ type }) => type === 'setModel'),
-      [{ type: 'setModel', model: 'three-layer' }],
+      [{ type: 'setModel', model: 'linear', depth: 5 }],
     );
   });
 });

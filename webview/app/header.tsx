@@ -1,6 +1,5 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
-import type { ModelName } from '../../src/core/problem/problem.ts';
 import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { TrainProgress } from '../../src/shared/run.ts';
 import { Button, Dropdown, ProgressRing } from '../ui/controls.ts';
@@ -10,7 +9,8 @@ import { Menu } from '../ui/menu.tsx';
 import { BetaControl } from './betaControl.tsx';
 import { usePanel } from './panelContext.ts';
 import type { PanelState } from './panelState.ts';
-import { activeWords, modelNames, panelVerdict } from './runData.ts';
+import { ModelControl } from './modelControl.tsx';
+import { activeWords, panelVerdict } from './runData.ts';
 import { TraceCharts } from './stages.tsx';
 import { gapOf } from './trace.ts';
 
@@ -33,8 +33,6 @@ const exports: readonly { readonly what: Extract<FromPanel, { type: 'export' }>[
   { what: 'pytorch', label: 'Model (PyTorch code)' },
   { what: 'problem', label: 'Convex problem (JSON)' },
 ];
-
-const modelChoices = (Object.keys(modelNames) as ModelName[]).map((value) => ({ value, label: modelNames[value] }));
 
 /** File, target, model, beta and what can be done with them; always in the same place. */
 export function Header(): VNode {
@@ -72,12 +70,7 @@ export function Header(): VNode {
       )}
       {run && (
         <div class="header-row">
-          <Dropdown
-            label="Model"
-            value={run.settings.model}
-            choices={modelChoices}
-            onSelect={(model) => send({ type: 'setModel', model: model as ModelName })}
-          />
+          <ModelControl run={run} />
           <BetaControl run={run} />
           {state.history.length > 1 && (
             <Dropdown

@@ -21,6 +21,8 @@ describe('results panel', () => {
       ...[-1, NaN, Infinity, '1', null].map((beta) => ({ type: 'setBeta', beta, final: true })),
       { type: 'setBeta', beta: 1 },
       { type: 'setModel', model: 'transformer' },
+      ...[0, 17, 1.5, '2'].map((m1) => ({ type: 'setModel', model: 'three-layer', m1 })),
+      ...[1, 65].map((depth) => ({ type: 'setModel', model: 'linear', depth })),
       ...['', '../../etc/passwd', 'a/b', 'a'.repeat(81), 7].map((id) => ({ type: 'openRun', id })),
       ...[-1, 0.5, '0'].map((index) => ({ type: 'revealRow', index })),
       { type: 'requestRows', requestId: 1, indices: Array.from({ length: 501 }, (_, i) => i) },

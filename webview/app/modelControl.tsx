@@ -1,0 +1,97 @@
+import type { VNode } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { ModelName } from '../../src/core/problem/problem.ts';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { sizeBounds } from '../../src/shared/settings.ts';
+import { Button, Dropdown, TextField } from '../ui/controls.ts';
+import { usePanel } from './panelContext.ts';
+import { modelNames } from './runData.ts';
+
+const modelChoices = (Object.keys(modelNames) as ModelName[]).map((value) => ({ value, label: modelNames[value] }));
+
+/** What is asked of a model before it is trained. */
+const sizes = {
+  'three-layer': {
+    field: 'm1',
+    label: 'm1',
+    name: 'm1',
+    hint: 'Neurons in the first hidden layer of each sub-network; 1 or 2 solve fast.',
+  },
+  linear: { field: 'depth', label: 'Layers', name: 'The number of layers', hint: 'Layers of the linear network.' },
+} as const;
+
+const sizeOf = (model: ModelName): (typeof sizes)[keyof typeof sizes] | undefined =>
+  model === 'three-layer' || model === 'linear' ? sizes[model] : undefined;
+
+/**
+ * Which network is trained. A model without a size is trained as soon as it is chosen; for one with a size, the size is shown first, and can
+ * be changed as long as the run is shown.
+ */
+export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
+  const { state, send } = usePanel();
+  const { settings } = run;
+  const [model, setModel] = useState(settings.model);
+  const [text, setText] = useState<string | undefined>(undefined);
+  useEffect(() => {
+    setModel(settings.model);
+    setText(undefined);
+  }, [run.id]);
+  const size = sizeOf(model);
+  const shown = text ?? (size === undefined ? '' : String(settings[size.field]));
+  const problem = size === undefined ? '' : problemOf(size, shown, settings.loss);
+  const changed = model !== settings.model || (size !== undefined && shown.trim() !== String(settings[size.field]));
+  return (
+    <div class="model" role="group" aria-label="Model of the network">
+      <Dropdown
+        label="Model"
+        value={model}
+        choices={modelChoices}
+        onSelect={(value) => {
+          const chosen = value as ModelName;
+          setModel(chosen);
+          setText(undefined);
+          if (sizeOf(chosen) === undefined && chosen !== settings.model) send({ type: 'setModel', model: chosen });
+        }}
+      />
+      {size !== undefined && (
+        <>
+          <span title={size.hint}>
+            <TextField key={size.field} label={size.label} size={3} value={shown} onCommit={setText} />
+          </span>
+          {changed && (
+            <Button
+              look="primary"
+              disabled={state.phase === 'training'}
+              onPress={() => {
+                if (problem === '') send({ type: 'setModel', model, [size.field]: Number(shown) });
+              }}
+            >
+              Train
+            </Button>
+          )}
+          {problem !== '' && (
+            <span class="problem" role="alert">
+              {problem}
+            </span>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+function problemOf(
+  { field, name }: (typeof sizes)[keyof typeof sizes],
+  text: string,
+  loss: RunRecord['settings']['loss'],
+): string {
+  const { least, most } = sizeBounds[field];
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    return `${name} is a whole number from ${least} to ${most}.`;
+  }
+  if (field === 'depth' && value > 2 && loss !== 'auto' && loss !== 'squared') {
+    return 'More than two layers need the squared loss (setting "Loss"). Take 2 here.';
+  }
+  return '';
+}
