@@ -9,7 +9,7 @@ import { mainMeasure, scoreOf } from '../core/metrics/scores.ts';
 import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { createRng } from '../core/random/rng.ts';
-import { type Control, withDeadline } from '../core/solver/control.ts';
+import { type Control, type SolveStatus, withDeadline } from '../core/solver/control.ts';
 import { betaGrid } from '../core/solver/path.ts';
 import { solve } from '../core/solver/solve.ts';
 import { createParallelModel } from '../core/threeLayer/parallelModel.ts';
@@ -49,7 +49,7 @@ export async function deepPath(context: StageContext, betaMax: number): Promise<
     await deps.pause();
     if (limited.shouldStop()) break;
     const { solution, predict, active } = solveDeep({ ...problem, beta }, data, { certifySeconds: 0 }, quiet(limited));
-    if (solution.status !== 'optimal') break;
+    if (cutShort(solution.status)) break;
     const predictions = deepPredictions(predict(data.X), data, problem);
     points.push({
       beta,
@@ -64,6 +64,9 @@ export async function deepPath(context: StageContext, betaMax: number): Promise<
   }
   return { betaMax, measure, points, complete: points.length === count };
 }
+
+/** Ended before its time: what is there is no value of the program. Slightly above its tolerance is, with the gap shown. */
+const cutShort = (status: SolveStatus): boolean => status === 'cancelled' || status === 'time-limit';
 
 const quiet = (control: Control): Control => ({ shouldStop: () => control.shouldStop(), now: () => control.now() });
 
@@ -173,7 +176,7 @@ async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord)
       { certifySeconds: 0, timeLimitSeconds: Math.min(10, settings.timeLimitSeconds) },
       quiet(limited),
     );
-    if (s.status === 'optimal') budget.push({ tuples: s.tuples, objective: s.objective, dualBound: s.dualBound });
+    if (!cutShort(s.status)) budget.push({ tuples: s.tuples, objective: s.objective, dualBound: s.dualBound });
   }
   out = { ...out, budget };
   const rivals: RivalRecord[] = [];
@@ -224,7 +227,7 @@ function harvest(
     { harvest: rival.branches, certifySeconds: 0, timeLimitSeconds: 10 },
     quiet(control),
   );
-  return s.status === 'optimal' ? Math.min(s.objective, rival.merged) : null;
+  return cutShort(s.status) ? null : Math.min(s.objective, rival.merged);
 }
 
 const sliceSize = 25;

@@ -290,6 +290,7 @@ export function solveThreeLayer(
     return datafit.dualValue(dual.data.map((v) => t * v));
   };
   const dualBound = Math.min(boundOf(top), cleaned.objective);
+  const relativeGap = (cleaned.objective - dualBound) / Math.max(Math.abs(cleaned.objective), 1e-300);
   const t = bestDualScale(datafit, dual.data, top > 0 ? beta / top : Number.POSITIVE_INFINITY);
   const global = globalBoundOf(
     X,
@@ -303,6 +304,10 @@ export function solveThreeLayer(
     options,
     control,
   );
+  // the solver's own gap was met, but it is the one recomputed here that counts
+  if (status === 'optimal' && relativeGap > prepared.tolerance) {
+    status = !stop() ? 'numerical-error' : control.shouldStop() ? 'cancelled' : 'time-limit';
+  }
   const betaMax = Math.max(
     zeroThreshold(prepared, pool.list, m1, outputs, stop),
     kind === 'adaptive' ? searchedThreshold(prepared, m1, twoLayerBetaMax, rng, stop) : 0,
@@ -315,7 +320,7 @@ export function solveThreeLayer(
     status,
     objective: cleaned.objective,
     dualBound,
-    relativeGap: (cleaned.objective - dualBound) / Math.max(Math.abs(cleaned.objective), 1e-300),
+    relativeGap,
     scope: kind === 'all' ? 'all-arrangements' : kind === 'sampled' ? 'sampled' : 'given-gates',
     global,
     branches,
