@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { certifyDeepNetwork, type DeepCertificate } from '../core/global/certifyDeepNetwork.ts';
 import { certifyNetwork, type NetworkCertificate } from '../core/global/certifyNetwork.ts';
+import { deepNetworkOfJson } from '../core/network/import/deepJson.ts';
 import { NetworkError } from '../core/network/import/networkError.ts';
 import { readNetwork } from '../core/network/import/readNetwork.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
@@ -44,7 +46,15 @@ export function certifyTask(input: CertifyInput, control: Control): CertifyOutpu
   const problem = parseProblemFile(text, input.problem, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
   let certificate: NetworkCertificate;
   try {
-    const network = readNetwork(readBytes(input.network), input.network);
+    const bytes = readBytes(input.network);
+    const deep = deepNetworkOfJson(new TextDecoder().decode(bytes));
+    if (deep !== undefined) {
+      const result = certifyDeepNetwork(problem, deep, { seconds: input.seconds }, control);
+      const summary = deepSummary(result);
+      const record = deepRecord(result, summary, control.now() - started);
+      return { stopped: result.stopped, text: `${JSON.stringify(record)}\n`, summary };
+    }
+    const network = readNetwork(bytes, input.network);
     certificate = certifyNetwork(problem, network, { seconds: input.seconds, solve: input.solve }, control);
   } catch (error) {
     if (error instanceof NetworkError) throw new UsageError(`${input.network}: ${error.message}`);
@@ -82,14 +92,47 @@ function certificateRecord(c: NetworkCertificate, seconds: number): Record<strin
   };
 }
 
+/** The certificate of a three-layer or linear network as written. */
+function deepRecord(c: DeepCertificate, summary: string, seconds: number): Record<string, unknown> {
+  const excess = excessOf(c);
+  return {
+    format: 'convexnet-certificate/1',
+    model: c.kind,
+    penalty: c.penalty,
+    objective: c.objective,
+    balancedObjective: c.balanced,
+    datafit: c.datafit,
+    lowerBound: c.lowerBound,
+    relativeGap: c.relativeGap,
+    ...(Number.isFinite(excess) ? { atMostPercentAbove: 100 * excess } : {}),
+    proof: c.proof,
+    bestFound: c.bestFound,
+    summary,
+    reason: c.reason,
+    seconds,
+  };
+}
+
+function excessOf({ balanced, lowerBound }: DeepCertificate): number {
+  return lowerBound > 0 ? (balanced - lowerBound) / lowerBound : balanced > 0 ? Infinity : 0;
+}
+
+function deepSummary(c: DeepCertificate): string {
+  const given = `${c.kind} network, penalty ${c.penalty}: objective ${c.balanced.toPrecision(8)}${c.kind === 'three-layer' ? ' after rescaling its branches' : ''}`;
+  return `${given}, proven lower bound ${c.lowerBound.toPrecision(8)}: ${aboveText(excessOf(c))}. Best found here: ${c.bestFound.toPrecision(8)}.`;
+}
+
+function aboveText(excess: number): string {
+  if (!Number.isFinite(excess)) return 'no useful bound was proven';
+  return excess < 1
+    ? `at most ${(100 * excess).toPrecision(3)} % above the best possible`
+    : `at most ${(1 + excess).toPrecision(3)} times the best possible`;
+}
+
 function summaryOf(c: NetworkCertificate): string {
   const objective = c.objective.merged.toPrecision(8);
   const bound = c.lowerBound.toPrecision(8);
-  const above = !Number.isFinite(c.excess)
-    ? 'no useful bound was proven'
-    : c.excess < 1
-      ? `at most ${(100 * c.excess).toPrecision(3)} % above the best possible`
-      : `at most ${(1 + c.excess).toPrecision(3)} times the best possible`;
+  const above = aboveText(c.excess);
   const better =
     c.suggestion === undefined
       ? ''
@@ -103,7 +146,8 @@ export const certifyCommand: Command = {
 
 Takes any two-layer ReLU network, balances and merges its neurons, and proves a lower bound over all networks
 of the family (any width). NETWORK is {"W1","b1","w2","b2"} or a result file as JSON, a PyTorch state dict as
-JSON or safetensors, or ONNX. Writes JSON to stdout unless --out names a file.
+JSON or safetensors, or ONNX. A three-layer or linear network is certified in its own family when NETWORK is the
+JSON that train --network writes for such a run. Writes JSON to stdout unless --out names a file.
 
   --out FILE            write the certificate to FILE
   --time-limit SECONDS  time for the proof (default ${defaultSeconds})

@@ -253,3 +253,72 @@ test('--out writes the certificate to a file and a sentence to stderr', async ()
   assert.equal(c.mergedNeurons, 0);
   assert.equal(denseMatrix(0, 1).rows, c.network.W1.length);
 });
+
+test('three-layer and linear networks, as train writes them, are certified in their own family', async () => {
+  const rows = Array.from({ length: 12 }, (_, i) => {
+    const [a, b] = [Math.sin(1 + 2.1 * i), Math.cos(2 + 1.3 * i)];
+    return [a, b, Math.abs(a) - Math.max(0, a + b)].join();
+  });
+  const csv = file('plane.csv', ['a,b,y', ...rows].join('\n'));
+  for (const model of [
+    ['--model', 'three-layer', '--arrangements', 'sampled', '--gates', '20'],
+    ['--model', 'linear', '--depth', '3'],
+  ]) {
+    const [name, problemFile, run] = ['net', 'problem', 'run'].map((part) =>
+      path.join(folder, `${model[1]}.${part}.json`),
+    );
+    const trained = await runProgram([
+      ...[
+        'train',
+        csv,
+        '--target',
+        'y',
+        '--no-path',
+        '--no-compare',
+        '--time-limit',
+        '2',
+        '--certify-seconds',
+        '0.5',
+        ...model,
+      ],
+      ...['--network', name, '--problem', problemFile, '--out', run],
+    ]);
+    assert.equal(trained.status, 0, trained.stderr);
+    const { solution } = JSON.parse(readFileSync(run, 'utf8')) as { solution: { objective: number } };
+    const c = (await certify(problemFile, name, '--time-limit', '4')) as Certificate & {
+      model: string;
+      bestFound: number;
+    };
+    assert.equal(c.model, model[1]);
+    assert.ok(Math.abs(c.balancedObjective - solution.objective) <= 1e-6 * solution.objective);
+    assert.ok(c.lowerBound > 0 && c.lowerBound <= c.balancedObjective);
+    assert.ok(c.bestFound <= solution.objective * (1 + 1e-6) && c.bestFound >= c.lowerBound);
+    if (model[1] === 'linear') assert.ok(c.relativeGap < 1e-6);
+    // the same function with unbalanced layers costs more and is certified alike
+    const network = JSON.parse(readFileSync(name, 'utf8')) as {
+      branches?: { w2: number[]; w3: number }[];
+      chains?: { layers: number[][][] }[];
+    };
+    for (const branch of network.branches ?? []) {
+      branch.w2 = branch.w2.map((w) => 3 * w);
+      branch.w3 /= 3;
+    }
+    for (const { layers } of network.chains ?? []) {
+      layers[1] = layers[1].map((row) => row.map((w) => 2 * w));
+      layers[2] = layers[2].map((row) => row.map((w) => w / 2));
+    }
+    const other = await certify(problemFile, file(`${model[1]}.other.json`, network), '--time-limit', '4');
+    assert.ok(other.objective > c.objective * (1 + 1e-4));
+    assert.ok(other.lowerBound <= other.balancedObjective && other.lowerBound > 0);
+    if (model[1] === 'three-layer') assert.ok(Math.abs(other.balancedObjective - c.balancedObjective) < 1e-9);
+    for (const [change, message] of [
+      [{ offset: [1] }, /offset: networks of this family have no output offset/],
+      [{ inputs: 3 }, /W1|layer 1/],
+      [model[1] === 'linear' ? { depth: 5 } : { m1: 0 }, model[1] === 'linear' ? /has 3 layers, but depth is 5/ : /m1/],
+    ] as [object, RegExp][]) {
+      const bad = await runProgram(['certify', problemFile, file('bad.json', { ...network, ...change })]);
+      assert.equal(bad.status, 2);
+      assert.match(bad.stderr, message);
+    }
+  }
+});

@@ -27,7 +27,7 @@ export function networkOfJson(text: string): TwoLayerNetwork {
   return networkOfTensors(tensors);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -50,14 +50,14 @@ function plainNetwork(json: Record<string, unknown>): TwoLayerNetwork {
   return { W1, b1, W2: m === 0 ? denseMatrix(0, b2.length || 1) : W2, b2: b2.length === 0 ? new Float64Array(1) : b2 };
 }
 
-function numberOf(value: unknown, place: string): number {
+export function numberOf(value: unknown, place: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     throw new NetworkError(`${place}: ${JSON.stringify(value) ?? 'nothing'} is not a finite number`);
   }
   return value;
 }
 
-function vectorOf(value: unknown, field: string, length: number | undefined): Float64Array {
+export function vectorOf(value: unknown, field: string, length: number | undefined): Float64Array {
   if (!Array.isArray(value)) throw new NetworkError(`${field}: must be a list of numbers`);
   if (length !== undefined && value.length !== length) {
     throw new NetworkError(
@@ -67,7 +67,7 @@ function vectorOf(value: unknown, field: string, length: number | undefined): Fl
   return Float64Array.from(value, (entry, i) => numberOf(entry, `${field}, entry ${i + 1}`));
 }
 
-function matrixOf(value: unknown, field: string, rows: number | undefined): DenseMatrix {
+export function matrixOf(value: unknown, field: string, rows: number | undefined): DenseMatrix {
   if (!Array.isArray(value)) throw new NetworkError(`${field}: must be a list of rows`);
   if (rows !== undefined && value.length !== rows) {
     throw new NetworkError(
