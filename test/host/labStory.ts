@@ -31,7 +31,7 @@ export async function labStory(workbench: Workbench): Promise<void> {
     await box.press('Tab');
   };
   const unfold = async (): Promise<void> => {
-    const details = lab.locator('.lab-form details');
+    const details = lab.locator('.lab-form details.lab-data');
     if ((await details.getAttribute('open')) === null) await details.locator('summary').click();
   };
   const verdicts = (): Locator => lab.locator('[data-verdict]');

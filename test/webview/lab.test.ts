@@ -350,7 +350,7 @@ describe('Lab', () => {
     await lab.close();
     const again = await open('dark', kept);
     await again.post(snapshot({}));
-    await again.page.locator('summary').click();
+    await again.page.getByText('Rows and columns').click();
     assert.equal(await again.page.getByRole('textbox', { name: 'Rows' }).inputValue(), '500');
     await again.close();
   });
@@ -378,6 +378,29 @@ describe('Lab', () => {
     assert.deepEqual(lab.faults, []);
     await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });
     await lab.close();
+  });
+
+  it('draws the circle of directions as a circle, on the page and in the SVG', async () => {
+    for (const width of [420, 1000]) {
+      const lab = await open('light', null, width);
+      await lab.post(snapshot(typical));
+      await lab.page.getByRole('tab', { name: titles.flow }).click();
+      await drawn(lab.page, typical.flow!);
+      const card = lab.page.locator('.card', { has: lab.page.getByText('Directions of rows and neurons') }).first();
+      await card.getByRole('button', { name: /^Save: Directions/ }).click();
+      await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
+      const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+      const circle = /<path d="M([^"]*)" fill="none"/.exec(saved.content)![1].split('L');
+      const points = circle.map((pair) => pair.split(' ').map(Number));
+      const extent = (axis: 0 | 1): number => {
+        const values = points.map((point) => point[axis]);
+        return Math.max(...values) - Math.min(...values);
+      };
+      // One half of the circle: twice as wide as it is high.
+      assert.ok(Math.abs(extent(0) / extent(1) - 2) < 0.02, `${extent(0)} x ${extent(1)}`);
+      await lab.page.screenshot({ path: path.join(shots, `lab-flow-${width}.png`), fullPage: true });
+      await lab.close();
+    }
   });
 
   it('trains on: more epochs, what was stopped, the table as CSV; rules are ticked', async () => {

@@ -8,7 +8,7 @@ import { canvasPng, chartSvg, chartTable } from './exportFile.ts';
 import { Frame } from './frame.tsx';
 import { addMark, markPath, markRadius } from './mark.ts';
 import type { AxisSpec, ChartSpec, DrawnSeries, Range, SeriesSpec } from './spec.ts';
-import { axisTicks, domains, drawnSeries, legendEntries } from './spec.ts';
+import { axisTicks, domains, drawnSeries, legendEntries, withEqualUnits } from './spec.ts';
 import type { Palette } from './theme.ts';
 import { toneColor, usePalette, withAlpha } from './theme.ts';
 
@@ -251,6 +251,12 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
     const element = holder.current;
     if (!element || !any) return undefined;
     const draw = (u: uPlot): void => drawSeries(u, spec, drawn, palette);
+    const whole = ({ bbox }: uPlot): { readonly x: Range; readonly y: Range } =>
+      spec.equalUnits && bbox.width > 0 && bbox.height > 0 ? withEqualUnits(domain, bbox.width, bbox.height) : domain;
+    // The plot has its size only after the axes have theirs: ranges that depend on it are set once more.
+    const settle = (u: uPlot): void => {
+      if (spec.equalUnits) u.setData(u.data, true);
+    };
     const options: uPlot.Options = {
       width: Math.max(120, element.clientWidth),
       height: spec.height ?? 260,
@@ -263,14 +269,15 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
         drag: { x: true, y: true, uni: 24, setScale: false },
       },
       scales: {
-        x: { time: false, distr: spec.x.log ? 3 : 1, range: () => [...(zoom.current.x ?? domain.x)] },
-        y: { distr: spec.y.log ? 3 : 1, range: () => [...(zoom.current.y ?? domain.y)] },
+        x: { time: false, distr: spec.x.log ? 3 : 1, range: (u) => [...(zoom.current.x ?? whole(u).x)] },
+        y: { distr: spec.y.log ? 3 : 1, range: (u) => [...(zoom.current.y ?? whole(u).y)] },
       },
       axes: [axisOptions(spec.x, 'x', palette), axisOptions(spec.y, 'y', palette)],
       // uPlot keeps the axes, scales and zoom; the series are drawn here, because each has an x of its own.
       series: [{}, { show: true, paths: () => null, points: { show: false } }],
       hooks: {
         draw: [draw],
+        ready: [settle],
         setSelect: [
           (u) => {
             const { left, top, width, height } = u.select;
@@ -316,7 +323,9 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
     });
     const observer = new ResizeObserver(() => {
       const width = Math.max(120, element.clientWidth);
-      if (width !== u.width) u.setSize({ width, height: spec.height ?? 260 });
+      if (width === u.width) return;
+      u.setSize({ width, height: spec.height ?? 260 });
+      settle(u);
     });
     observer.observe(element);
     return () => {

@@ -1,6 +1,6 @@
 import { exactNumber } from '../ui/format.ts';
 import type { ChartSpec, DrawnSeries, Range } from './spec.ts';
-import { axisTicks, domains, drawnSeries, legendEntries } from './spec.ts';
+import { axisTicks, domains, drawnSeries, legendEntries, withEqualUnits } from './spec.ts';
 import { markPath, markRadius } from './mark.ts';
 import type { Palette } from './theme.ts';
 import { toneColor } from './theme.ts';
@@ -62,9 +62,10 @@ const escapeXml = (text: string): string =>
 /** The chart as a self-contained SVG of the given size, with title, axes and legend, in the colours of the theme. */
 export function chartSvg(chart: ChartSpec, palette: Palette, width = 720, height = 440): string {
   const drawn = drawnSeries(chart);
-  const domain = domains(chart, drawn);
   const legend = legendEntries(chart);
   const box = { left: 74, top: 40, right: width - 20, bottom: height - 56 - 20 * Math.ceil(legend.length / 3) };
+  const whole = domains(chart, drawn);
+  const domain = chart.equalUnits ? withEqualUnits(whole, box.right - box.left, box.bottom - box.top) : whole;
   const scale = (range: Range, log: boolean | undefined, from: number, to: number): ((v: number) => number) => {
     const t = log ? Math.log10 : (v: number): number => v;
     const [a, b] = [t(range[0]), t(range[1])];

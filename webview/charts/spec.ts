@@ -57,6 +57,8 @@ export interface ChartSpec {
   readonly y: AxisSpec;
   readonly series: readonly SeriesSpec[];
   readonly guides?: readonly GuideSpec[];
+  /** A unit is as long on one axis as on the other (both linear): circles are drawn as circles. */
+  readonly equalUnits?: boolean;
   /** Height of the drawing in pixels. */
   readonly height?: number;
   /** Shown in place of an empty drawing. */
@@ -132,6 +134,21 @@ export function domains(chart: ChartSpec, drawn: readonly DrawnSeries[]): { read
   }
   const lines = drawn.some((series) => series.spec.kind !== 'line' && series.spec.kind !== 'step');
   return { x: extent(chart.x, along('x'), lines ? 0.03 : 0.01), y: extent(chart.y, along('y'), 0.06) };
+}
+
+/** Widens one of the ranges about its middle so that a unit has the same length on both axes of a plot of this size. */
+export function withEqualUnits(
+  domain: { readonly x: Range; readonly y: Range },
+  width: number,
+  height: number,
+): { readonly x: Range; readonly y: Range } {
+  const perPixel = Math.max((domain.x[1] - domain.x[0]) / width, (domain.y[1] - domain.y[0]) / height);
+  const around = ([low, high]: Range, pixels: number): Range => {
+    const middle = (low + high) / 2;
+    const half = (perPixel * pixels) / 2;
+    return [middle - half, middle + half];
+  };
+  return { x: around(domain.x, width), y: around(domain.y, height) };
 }
 
 /** About `count` round numbers inside the range, at 1, 2 or 5 times a power of ten. */

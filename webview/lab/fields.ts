@@ -148,15 +148,6 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
         { value: 'logistic', label: 'logistic' },
       ],
     },
-    learningRate('sgdRate', 'Rate of gradient descent'),
-    learningRate('momentumRate', 'of momentum'),
-    learningRate('adamRate', 'of Adam'),
-    {
-      key: 'flowRate',
-      kind: 'number',
-      label: 'Largest step of the flow',
-      hint: 'In units of the loss; 0: 0.1.',
-    },
     test,
   ],
   flow: [neurons, seeds, scale, flowSteps],
@@ -167,6 +158,19 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     flowSteps,
   ],
 };
+
+/** Learning rates, on the training page only. */
+export const rateFields: readonly Field[] = [
+  learningRate('sgdRate', 'Gradient descent'),
+  learningRate('momentumRate', 'Momentum'),
+  learningRate('adamRate', 'Adam'),
+  {
+    key: 'flowRate',
+    kind: 'number',
+    label: 'Largest step of gradient flow',
+    hint: 'In units of the loss; 0: 0.1.',
+  },
+];
 
 export const dataFields: readonly Field[] = [
   { key: 'target', kind: 'text', label: 'Target', hint: 'Column to predict; empty: found by itself.' },

@@ -5,7 +5,7 @@ import type { LabPage, LabSettings } from '../../src/shared/lab.ts';
 import { defaultLabSettings, labSettingsSchemas } from '../../src/shared/lab.ts';
 import { Button, Checkbox, Dropdown, TextField } from '../ui/controls.ts';
 import type { Field } from './fields.ts';
-import { dataFields, fieldText, fieldValue, pageFields } from './fields.ts';
+import { dataFields, fieldText, fieldValue, pageFields, rateFields } from './fields.ts';
 import { useLab } from './labContext.ts';
 
 /** The settings of a page: defaults, what the host suggests, and what was changed, in that order. Changes that do not hold are dropped. */
@@ -102,7 +102,13 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
   return (
     <section class="lab-form" aria-label="Settings">
       <div class="lab-fields">{list(pageFields[page])}</div>
-      <details>
+      {page === 'mlp' && (
+        <details>
+          <summary>Learning rates (0: chosen by short trial runs)</summary>
+          <div class="lab-fields">{list(rateFields)}</div>
+        </details>
+      )}
+      <details class="lab-data">
         <summary>Rows and columns</summary>
         <div class="lab-fields">{list(dataFields)}</div>
       </details>

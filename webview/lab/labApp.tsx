@@ -253,7 +253,7 @@ function Result({ page }: { readonly page: LabPage }): VNode {
           ? ` (a sample of ${formatCount(data.rowsInFile, 'row')})`
           : ''}
         {data.testRows > 0 ? `, ${formatCount(data.testRows, 'row')} held out` : ''},{' '}
-        {formatCount(data.features.length, 'input')}; target {data.target}
+        {formatCount(data.features.length, 'input')}; target “{data.target}”
         {data.classes.length > 0 ? `: −1 is ${data.classes[0]}, +1 is ${data.classes[1]}` : ', standardised'}.{' '}
         {formatDate(record.createdAt)}, {formatSeconds(record.seconds)}.
       </p>

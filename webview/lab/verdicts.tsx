@@ -35,7 +35,7 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
               <p>{verdict.sentence}</p>
               <p class="muted">
                 {verdict.quantity}: <Num value={verdict.value} digits={4} />
-                {verdict.value !== null && toleranceWords(verdict.tolerance) !== ''
+                {verdict.value !== null && verdict.verdict !== 'not tested' && toleranceWords(verdict.tolerance) !== ''
                   ? ` (agrees: ${toleranceWords(verdict.tolerance)})`
                   : ''}
               </p>

@@ -68,6 +68,7 @@ export function directionChart({ result }: Flow, run: FlowRunRecord | undefined)
       : 'Projected on a plane: directions that leave it are nearer to the middle.',
     x: { label: result.plane.axes[0], min: -1.1, max: 1.1 },
     y: { label: result.plane.axes[1], min: -1.1, max: 1.1 },
+    equalUnits: true,
     height: 420,
     series: [
       ...[1, -1].map((side): SeriesSpec => ({
