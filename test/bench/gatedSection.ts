@@ -7,7 +7,7 @@ import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';
 import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
 
 /** CPU seconds after which the slower ways are stopped. */
-const patience = 8;
+const patience = 3;
 
 /** Semismooth Newton to gap 1e-6 against the accelerated proximal gradient method to gap 1e-4, same gates, same kernels. */
 export function benchGated(): void {

@@ -7,7 +7,7 @@ import { benchPeers } from './peerSection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStop } from './stopSection.ts';
-import { printMachine } from './timing.ts';
+import { cpuSeconds, printMachine, seconds } from './timing.ts';
 import { benchWide } from './wideSection.ts';
 
 const sections: Readonly<Record<string, { readonly title: string; readonly run: () => void | Promise<void> }>> = {
@@ -37,7 +37,9 @@ async function main(names: readonly string[]): Promise<void> {
   for (const name of names.length > 0 ? names : Object.keys(sections)) {
     const { title, run } = sections[name];
     console.log(`\n== ${name}: ${title}\n`);
+    const [cpu, wall] = [cpuSeconds(), performance.now()];
     await run();
+    console.log(`(${seconds(cpuSeconds() - cpu)} of CPU, ${seconds((performance.now() - wall) / 1000)} in all)`);
   }
 }
 
