@@ -215,7 +215,7 @@ export function gapChart(deep: LinearRecord): ChartSpec {
           : 'convex dual, by the formula',
         kind: 'line-points',
         x: depth,
-        y: deep.gap.map(({ dual }) => dual),
+        y: deep.gap.map(({ dual, built }) => built?.dual ?? dual),
         tone: 0,
         dash: [6, 3],
       },
