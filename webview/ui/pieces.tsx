@@ -79,7 +79,7 @@ export function BarTable(props: {
         {props.bars.map((bar) => (
           <tr key={bar.name}>
             <th scope="row" title={bar.name}>
-              {bar.name}
+              <span class="bar-name">{bar.name}</span>
             </th>
             <td>
               <span class="bar-track" aria-hidden="true">
