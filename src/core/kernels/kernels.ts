@@ -183,6 +183,7 @@ export class KernelsInterrupted extends Error {
   }
 }
 
-function formatBytes(bytes: number): string {
+/** Bytes as people read them. */
+export function formatBytes(bytes: number): string {
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -87,6 +87,8 @@ export interface SolveOptions {
   readonly onSolved?: (solution: Solution) => void;
   /** Engine for the gated program: the default, or the first-order twin as an independent check. */
   readonly engine?: 'newton' | 'first-order';
+  /** Memory that the solve may take, 4 GiB when left out: larger problems are refused before anything is allocated. */
+  readonly memoryBytes?: number;
   /** Numeric kernels to run on, not disposed of; plain TypeScript when left out. */
   readonly kernels?: Kernels;
 }

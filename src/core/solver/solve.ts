@@ -4,20 +4,22 @@ import { ProblemError } from '../problem/problemError.ts';
 import { solveRelu } from '../relu/solveRelu.ts';
 import { type Control, uncontrolled } from './control.ts';
 import { solveGated } from './gated/solveGated.ts';
+import { refuseTooLarge, withinKernelMemory } from './memoryBudget.ts';
 import type { Solution, SolveOptions } from './solution.ts';
 
 /**
  * Solves the convex program of a problem and returns the network it stands for, with objective, dual bound and optimality
  * residuals recomputed from the data. A stop or a time limit gives the best feasible point so far and says so in `status`.
- * @throws {ProblemError} when the problem itself is wrong
+ * @throws {ProblemError} when the problem itself is wrong or too large
  */
 export function solve(problem: Problem, options: SolveOptions = {}, control: Control = uncontrolled): Solution {
+  refuseTooLarge(problem, options.memoryBytes);
   const prepared = prepare(problem);
   switch (problem.model) {
     case 'gated-relu':
-      return solveGated(problem, prepared, options, control);
+      return withinKernelMemory(() => solveGated(problem, prepared, options, control));
     case 'relu':
-      return solveRelu(problem, prepared, options, control);
+      return withinKernelMemory(() => solveRelu(problem, prepared, options, control));
     case 'linear':
     case 'three-layer':
       throw new ProblemError(`the model "${problem.model}" is not available yet`, { field: 'model' });

@@ -1,4 +1,4 @@
-import type { HessianTerms, SymmetricSystem } from '../../kernels/kernels.ts';
+import { type HessianTerms, KernelMemoryError, type SymmetricSystem } from '../../kernels/kernels.ts';
 import { dot } from '../../linalg/matrix.ts';
 import { type BlockPenalty, createPenalty } from '../../problem/penalty.ts';
 import type { GatedProgram } from './program.ts';
@@ -60,7 +60,7 @@ const refinementIterations = 25;
 /** Below this order a new factor costs next to nothing. */
 const smallestRefined = 150;
 /** Largest dense system that is factored (order^2 doubles: 288 MB). */
-const largestOrder = 6000;
+export const largestOrder = 6000;
 
 /**
  * Solves (S^-1 + sigma M) x = -g with M = A J A', A = [D_i X] over the active gates and J the generalised derivative of the prox, S = L L'
@@ -72,6 +72,7 @@ export class NewtonSystem {
   private readonly factors = new Map<number, KeptFactor>();
   private woodburySystem: SymmetricSystem | undefined;
   private readonly counts = new Map<LinearMethod, number>();
+  private noRoom = false;
   private readonly single: BlockPenalty;
 
   constructor(
@@ -117,7 +118,19 @@ export class NewtonSystem {
   }
 
   private solvePart(part: Part): boolean {
-    switch (this.choose(part)) {
+    try {
+      return this.solveBy(this.noRoom ? 'iterative' : this.choose(part), part);
+    } catch (error) {
+      if (!(error instanceof KernelMemoryError) || this.noRoom) throw error;
+      // a dense system does not fit beside the data: products need no more memory than there is
+      this.noRoom = true;
+      this.dispose();
+      return this.solveBy('iterative', part);
+    }
+  }
+
+  private solveBy(method: 'cholesky' | 'woodbury' | 'iterative', part: Part): boolean {
+    switch (method) {
       case 'woodbury':
         this.count('Woodbury');
         return this.woodbury(part);

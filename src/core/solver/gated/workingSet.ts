@@ -1,11 +1,16 @@
-import { forwardActive } from './accelerated.ts';
+import { forwardActive, solveAccelerated } from './accelerated.ts';
 import { solveNewton } from './newton.ts';
+import { largestOrder } from './newtonSystem.ts';
 import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
 
 /** Below this many multiply-adds for one pass over all gates, working with all of them at once is cheaper. */
 const smallestPass = 2e8;
 /** Gates in the first working set, at least. */
 const firstSize = 100;
+/** Proximal gradient steps on the first working set of a solve from scratch: far from the optimum Newton systems are not worth solving. */
+const startingSteps = 40;
+/** The same on every larger working set where systems are solved matrix-free: each Newton step then costs as much as dozens of these. */
+const matrixFreeSteps = 300;
 
 /** Whether a working set pays: a pass over all gates is expensive and there are many more gates than rows can use. */
 export function usesWorkingSet(program: GatedProgram): boolean {
@@ -35,6 +40,8 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
   let dualBound = -Infinity;
   let work = new Int32Array(0);
   let iterations = 0;
+  let newtonSteps = 0;
+  let firstOrderSteps = 0;
   let rounds = 0;
   let engine = '';
   const finish = (status: EngineResult['status']): EngineResult => ({
@@ -43,7 +50,7 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
     status,
     isWarm: true,
     iterations,
-    method: `${engine}; working set of ${work.length} of ${P} gates in ${rounds} rounds, ${P - alive.length} gates screened out`,
+    method: `${engine}${firstOrderSteps > 0 ? ` after ${firstOrderSteps} proximal gradient steps` : ''}; working set of ${work.length} of ${P} gates in ${rounds} rounds, ${P - alive.length} gates screened out`,
   });
 
   for (let p = 0; p < P; p++) if (state.U.subarray(p * size, (p + 1) * size).some((u) => u !== 0)) isIn[p] = 1;
@@ -65,7 +72,7 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
       const gap = objective - dualBound;
       if (gap <= run.tolerance * Math.abs(objective)) return finish('optimal');
       if (run.shouldStop()) return finish('stopped');
-      if (iterations >= run.maxIterations) return finish('iteration-limit');
+      if (newtonSteps >= run.maxIterations) return finish('iteration-limit');
 
       const radius = Math.sqrt(2 * datafit.lipschitz * Math.max(0, objective - bound));
       if (Number.isFinite(radius)) {
@@ -91,17 +98,26 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
       const tolerance = grew
         ? Math.max(0.3 * run.tolerance, Math.min(1e-2, Number.isFinite(relative) ? 0.1 * relative : 1e-2))
         : 0.3 * run.tolerance;
-      const used = iterations;
-      const result = solveNewton(program, state, work, {
+      let used = iterations;
+      const inner: EngineRun = {
         tolerance,
-        maxIterations: run.maxIterations - used,
+        maxIterations: run.maxIterations - newtonSteps,
         shouldStop: () => run.shouldStop(),
         // the bound of the smaller program says nothing about the whole one
         report: (iteration, value, _bound, active, phase) => {
           run.report(used + iteration, Math.min(objective, value), dualBound, active, phase);
         },
-      });
+      };
+      const steps = n > largestOrder ? (grew ? matrixFreeSteps : 0) : rounds === 1 && !start.isWarm ? startingSteps : 0;
+      if (steps > 0 && datafit.smooth) {
+        const near = startingPoint(program, state, work, { ...inner, maxIterations: steps });
+        iterations = used += near.iterations;
+        firstOrderSteps += near.iterations;
+        state = near;
+      }
+      const result = solveNewton(program, state, work, inner);
       iterations += result.iterations;
+      newtonSteps += result.iterations;
       engine = result.method;
       forwardActive(program, result.U, fit);
       const value = datafit.value(fit) + beta * penalty.value(result.U, P);
@@ -114,6 +130,37 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
     }
   };
   return untilInterrupted(iterate, () => finish('stopped'));
+}
+
+/** A point nearer to the optimum over the listed gates, by proximal gradient steps. */
+function startingPoint(program: GatedProgram, start: EngineState, work: Int32Array, run: EngineRun): EngineResult {
+  const size = program.features * program.outputs;
+  const U = new Float64Array(work.length * size);
+  work.forEach((p, k) => U.set(start.U.subarray(p * size, (p + 1) * size), k * size));
+  const near = solveAccelerated(restricted(program, work), { ...start, U }, run);
+  const full = new Float64Array(program.gates * size);
+  work.forEach((p, k) => full.set(near.U.subarray(k * size, (k + 1) * size), p * size));
+  return { ...near, U: full, isWarm: false };
+}
+
+/** The program on the listed gates alone, on the operator of the whole one. */
+function restricted(program: GatedProgram, work: Int32Array): GatedProgram {
+  const { operator } = program;
+  const listed = (gates?: Int32Array): Int32Array => (gates === undefined ? work : gates.map((k) => work[k]));
+  return {
+    ...program,
+    gates: work.length,
+    operator: {
+      rows: operator.rows,
+      features: operator.features,
+      gates: work.length,
+      forward: (V, outputs, out, gates) => operator.forward(V, outputs, out, listed(gates)),
+      adjoint: (xi, outputs, out, gates) => operator.adjoint(xi, outputs, out, listed(gates)),
+      fits: (W, outputs, out, gates) => operator.fits(W, outputs, out, listed(gates)),
+      hessian: (terms, H) => operator.hessian({ ...terms, gates: listed(terms.gates) }, H),
+      dispose: () => undefined,
+    },
+  };
 }
 
 /** Adds the gates with the largest prices above beta: as many as are in already, at least the first size. */

@@ -1,0 +1,93 @@
+import { formatBytes, KernelMemoryError } from '../kernels/kernels.ts';
+import type { Problem } from '../problem/problem.ts';
+import { ProblemError } from '../problem/problemError.ts';
+
+/** Memory a solve may take unless the caller says otherwise. */
+export const defaultMemoryBytes = 4 * 2 ** 30;
+
+/** What the memory of a solve depends on: n rows, d effective columns, c outputs, P gates (0: generated as needed). */
+interface Size {
+  readonly rows: number;
+  readonly cols: number;
+  readonly outputs: number;
+  readonly gates: number;
+}
+
+/**
+ * Refuses a two-layer problem that needs more memory than allowed, before anything is allocated, and says which size would fit.
+ * @throws {ProblemError} naming `X` or, when fewer gates would do, `arrangements`
+ */
+export function refuseTooLarge(problem: Problem, memoryBytes = defaultMemoryBytes): void {
+  const bytesOf = problem.model === 'relu' ? reluBytes : gatedBytes;
+  const size = sizeOf(problem);
+  const needed = bytesOf(size);
+  if (!(needed > memoryBytes)) return;
+  const { rows: n, gates: P } = size;
+  const rows = largest(n, (k) => bytesOf({ ...size, rows: k }) <= memoryBytes);
+  const gates = largest(P, (k) => bytesOf({ ...size, gates: k }) <= memoryBytes);
+  const counted = (k: number, what: string): string => `${k} ${what}${k === 1 ? '' : 's'}`;
+  const what = `${counted(n, 'row')}${P > 0 ? ` and ${counted(P, 'gate')}` : ''}`;
+  const fits = [
+    ...(gates > 0 ? [`${counted(gates, 'gate')} would fit on all rows`] : []),
+    ...(rows > 0 ? [`${counted(rows, 'row')} would fit${P > 0 ? ' with all gates' : ''}`] : []),
+  ];
+  throw new ProblemError(
+    `${what} of ${size.cols} columns need about ${formatBytes(needed)} of memory, ${formatBytes(memoryBytes)} are allowed; ${fits.length > 0 ? fits.join(', ') : 'no smaller part of it would fit either'}`,
+    { field: gates > 0 ? 'arrangements' : 'X' },
+  );
+}
+
+/** Runs a solve; memory that the kernels refuse all the same becomes a complaint about the problem. */
+export function withinKernelMemory<T>(solve: () => T): T {
+  try {
+    return solve();
+  } catch (error) {
+    if (error instanceof KernelMemoryError) throw new ProblemError(`is too large: ${error.message}`, { field: 'X' });
+    throw error;
+  }
+}
+
+function sizeOf({ X, bias, outputs, arrangements }: Problem): Size {
+  // patterns of `all` and `adaptive` are found on the way
+  const gates =
+    arrangements.kind === 'given'
+      ? arrangements.gates.rows
+      : arrangements.kind === 'sampled' && arrangements.count > 0
+        ? arrangements.count
+        : 0;
+  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: Math.max(1, outputs || 1), gates };
+}
+
+/** Inputs as given, with a bias column, and again inside the kernels; vectors over rows, the loss curvature among them. */
+function dataBytes({ rows: n, cols: d, outputs: c }: Size): number {
+  return 8 * (3 * n * d + n * c * (30 + c));
+}
+
+/** Bits both ways round, for all gates and for those in use; twelve numbers per entry of a block in the engines; partial sums of products. */
+function gatedBytes(size: Size): number {
+  const { rows: n, cols: d, outputs: c, gates: P } = size;
+  const bits = 32 * Math.max(Math.ceil(n / 64) * P, Math.ceil(P / 64) * n);
+  return dataBytes(size) + bits + 8 * (12 * P * d * c + n * c * Math.ceil(d / 8));
+}
+
+/**
+ * Sides of every row for each cell, and for each cell, output and sign the interior point iterate (seven vectors over rows, two systems of order
+ * d); the Newton system in rows or in stacked vectors, with the copy it is restored from.
+ */
+function reluBytes(size: Size): number {
+  const { rows: n, cols: d, outputs: c, gates: P } = size;
+  const groups = 2 * P * c;
+  const order = Math.min(n, groups * d);
+  return dataBytes(size) + 9 * n * P + 8 * groups * (7 * n + 2 * d * d + 12 * d) + 16 * order * order;
+}
+
+/** Largest k in 0..limit that fits; what fits is downward closed. */
+function largest(limit: number, fits: (k: number) => boolean): number {
+  let [low, high] = [0, limit];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
