@@ -86,15 +86,4 @@ describe('a gated run as a ReLU network', () => {
     source.stamp = { size: 1, mtime: 2 };
     await assert.rejects(session.decompose(gated, running), /changed since the run/);
   });
-
-  it('has files where the run is not a two-layer network only as the run itself', async () => {
-    const run = await testSession(sampleSource('co2_1d.csv')).train(
-      { ...quickSettings, model: 'linear', maxRows: 40 },
-      listen(),
-      running,
-    );
-    for (const what of ['onnx', 'json', 'pytorch'] as const)
-      assert.throws(() => exportRun(run, what), /hold two-layer networks/);
-    assert.ok(exportRun(run, 'run').length > 0);
-  });
 });
