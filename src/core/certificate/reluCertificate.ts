@@ -27,6 +27,8 @@ export interface ReluClaim {
    * one, in a fraction of the time.
    */
   readonly quick?: boolean;
+  /** Asked before each of these solves: from a stop on it is as with `quick`. */
+  readonly shouldStop?: () => boolean;
   /** Constant added to every fit (c numbers), free of penalty; given exactly when the bias is free. */
   readonly offset?: Float64Array;
 }
@@ -60,7 +62,8 @@ export interface ReluCertificate {
  */
 export function certifyRelu(claim: ReluClaim): ReluCertificate {
   const { X, penalizedCols: q, gates, datafit, beta, vectors, offset } = claim;
-  const quick = claim.quick === true && claim.penalizedCols === claim.X.cols;
+  const mayStop = claim.penalizedCols === claim.X.cols;
+  const quick = (): boolean => mayStop && (claim.quick === true || claim.shouldStop?.() === true);
   const { rows: n, cols: d } = X;
   const c = datafit.outputs;
   const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(X.data.subarray(r * d, (r + 1) * d)));
@@ -116,7 +119,7 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
       const bound = norm2(slope);
       // no need to solve where the bound settles it
       if (q === d && bound <= atMost) return bound;
-      if (quick && atMost === 0) {
+      if (atMost === 0 && quick()) {
         point.set(slope);
         return bound * (1 + 1e-14 * n);
       }

@@ -39,7 +39,7 @@ const mostWork = 3e8;
  * make of them by 2 S ||X||^2 delta / beta: neurons count as 'every' only when the distance to that cone is larger.
  *
  * `neurons` without zero ones; `dual` and `fit` are n x c. `patterns`: all of them, or whether to enumerate them if they are few. With a free bias (an
- * attaining direction is not unique within a cell) and for softmax (the fit is not unique) the scope is always 'found'.
+ * attaining direction is not unique within a cell) and for softmax (the fit is not unique) the scope is always 'found'. Undefined when stopped.
  */
 export function optimalSet(
   prepared: PreparedProblem,
@@ -47,14 +47,12 @@ export function optimalSet(
   point: { readonly dual: DenseMatrix; readonly fit: DenseMatrix; readonly objective: number },
   patterns: CellList | boolean,
   control: Control,
-): OptimalSet {
+): OptimalSet | undefined {
   const { datafit, outputs, outputPenalty, bias } = prepared;
-  const among = (): OptimalSet => ({
-    presence: essentialNeurons(prepared.X, neurons, bias === 'free').map((essential) =>
-      essential ? 'every' : 'not every',
-    ),
-    scope: 'found',
-  });
+  const among = (): OptimalSet | undefined => {
+    const essential = essentialNeurons(prepared.X, neurons, bias === 'free', () => control.shouldStop());
+    return essential && { presence: essential.map((is) => (is ? 'every' : 'not every')), scope: 'found' };
+  };
   const unique = datafit.name === 'squared' || datafit.name === 'logistic';
   const separate = outputs === 1 || outputPenalty === 'per-output';
   if (patterns === false || neurons.length === 0 || !unique || !separate || bias === 'free') return among();
@@ -187,18 +185,26 @@ function judge(
 
 /**
  * For every neuron, whether the others alone cannot produce the same fit with non-negative lengths, i.e. whether each optimal network on these
- * directions has it. With a free output offset (`offset`) constants cost nothing and count as replacements too.
+ * directions has it. With a free output offset (`offset`) constants cost nothing and count as replacements too. Undefined when stopped.
  */
-export function essentialNeurons(X: DenseMatrix, neurons: readonly ConvexNeuron[], offset = false): boolean[] {
-  return neurons.map((neuron, j) => {
+export function essentialNeurons(
+  X: DenseMatrix,
+  neurons: readonly ConvexNeuron[],
+  offset = false,
+  shouldStop: () => boolean = () => false,
+): boolean[] | undefined {
+  const out: boolean[] = [];
+  for (const [j, neuron] of neurons.entries()) {
+    if (shouldStop()) return undefined;
     const mine = neurons.filter((other) => other.output === neuron.output);
     const target = new Float64Array(X.rows);
     for (const fit of fitsOf(X, mine)) for (let i = 0; i < X.rows; i++) target[i] += fit[i];
     const rivals = neurons.filter((other, k) => k !== j && other.output === neuron.output);
     const fits = fitsOf(X, rivals);
     if (offset) for (const value of [1, -1]) fits.push(new Float64Array(X.rows).fill(value));
-    return distanceToCone(fits, target) > 1e-9 * norm2(target);
-  });
+    out.push(distanceToCone(fits, target) > 1e-9 * norm2(target));
+  }
+  return out;
 }
 
 /** min over a >= 0 of ||target - sum_j a_j fit_j||. */

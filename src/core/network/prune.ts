@@ -18,6 +18,7 @@ export function fitsOf(X: DenseMatrix, neurons: readonly ConvexNeuron[]): Float6
  * A network of at most n neurons per output with the same fit and no larger penalty (Mishkin and Pilanci 2023: minimal models): while
  * the fits of the neurons of an output are linearly dependent, all lengths move along a dependency, in the direction in which the sum of norms does not rise,
  * until one neuron vanishes. X is n x d (effective inputs). With an offset, constants count as a fit as well and `offset` is updated.
+ * A stop leaves the neurons that are still there.
  */
 export function pruneNeurons(
   X: DenseMatrix,
@@ -25,6 +26,7 @@ export function pruneNeurons(
   neurons: readonly ConvexNeuron[],
   outputs: number,
   offset?: Float64Array,
+  shouldStop: () => boolean = () => false,
 ): ConvexNeuron[] {
   const out: ConvexNeuron[] = [];
   for (let output = 0; output < outputs; output++) {
@@ -32,7 +34,7 @@ export function pruneNeurons(
     for (;;) {
       const fits = fitsOf(X, mine);
       if (offset !== undefined) fits.push(new Float64Array(X.rows).fill(1));
-      const dependency = findDependency(fits);
+      const dependency = findDependency(fits, shouldStop);
       if (dependency === undefined) break;
       const norms = mine.map(({ u }) => norm2(u.subarray(0, penalizedCols)));
       let slope = 0;
@@ -59,13 +61,17 @@ export function pruneNeurons(
   return out;
 }
 
-/** Coefficients a, not all zero, with sum_j a_j fit_j = 0 to rounding, or undefined. Modified Gram-Schmidt with reorthogonalisation. */
-export function findDependency(fits: readonly Float64Array[]): Float64Array | undefined {
+/** Coefficients a, not all zero, with sum_j a_j fit_j = 0 to rounding, or undefined (when stopped, too). Modified Gram-Schmidt with reorthogonalisation. */
+export function findDependency(
+  fits: readonly Float64Array[],
+  shouldStop: () => boolean = () => false,
+): Float64Array | undefined {
   const n = fits[0]?.length ?? 0;
   const basis: Float64Array[] = [];
   /** basis_k as a combination of the fits. */
   const recipes: Float64Array[] = [];
   for (let j = 0; j < fits.length; j++) {
+    if (shouldStop()) return undefined;
     const size = norm2(fits[j]);
     const recipe = new Float64Array(fits.length);
     if (size === 0) {

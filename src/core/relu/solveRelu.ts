@@ -111,7 +111,7 @@ export function solveRelu(
         ? zeroNetwork(prepared.outputs)
         : context.overAll(warm, arrangements.kind === 'adaptive' ? arrangements.seed : 1)
       : context.onGates(chosen.gateSet, cells === undefined ? warm : context.insideCells(context.overAll(warm, 1)));
-  let report = assemble(problem, prepared, solved, chosen?.gateSet);
+  let report = assemble(problem, prepared, solved, chosen?.gateSet, limited);
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
   const finish = (proof: GlobalBoundDetails | undefined, seconds: number): Solution => {
     const { certificate, neurons, gates, network } = report;
@@ -136,6 +136,9 @@ export function solveRelu(
     };
     const dual = denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual);
     const fit = denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit);
+    const optima = solved.stopped
+      ? undefined
+      : optimalSet(prepared, neurons, { ...certificate, dual, fit }, cells ?? seconds > 0, limited);
     return {
       status: statusOf(solved.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
       objective: certificate.objective,
@@ -164,9 +167,7 @@ export function solveRelu(
         'per-output',
         prepared.bias,
       ),
-      ...(solved.stopped
-        ? {}
-        : { optimalSet: optimalSet(prepared, neurons, { ...certificate, dual, fit }, cells ?? seconds > 0, limited) }),
+      ...(optima === undefined ? {} : { optimalSet: optima }),
       dual,
       fit,
       betaMax: betaMax?.value ?? certificate.betaMax,
@@ -212,7 +213,7 @@ export function solveRelu(
       ]);
       again.iterations += solved.iterations;
       solved = again;
-      report = assemble(problem, prepared, solved, undefined);
+      report = assemble(problem, prepared, solved, undefined, limited);
     }
   }
 
@@ -587,14 +588,22 @@ interface PartResult {
 }
 
 /** Groups, certificate and network of solved neurons. */
-function assemble(problem: Problem, prepared: PreparedProblem, solved: Solved, gateSet: GateSet | undefined) {
+function assemble(
+  problem: Problem,
+  prepared: PreparedProblem,
+  solved: Solved,
+  gateSet: GateSet | undefined,
+  control: Control,
+) {
+  let asked = false;
+  const shouldStop = (): boolean => (asked ||= control.shouldStop());
   const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
   const d = X.cols;
   const offset = solved.offset.slice();
   const free = bias === 'free';
   let neurons = solved.neurons.filter(({ u }) => norm2(u.subarray(0, penalizedCols)) > 0);
   if (gateSet === undefined && !solved.stopped) {
-    neurons = pruneNeurons(X, penalizedCols, neurons, outputs, free ? offset : undefined).map(
+    neurons = pruneNeurons(X, penalizedCols, neurons, outputs, free ? offset : undefined, shouldStop).map(
       ({ u, sign, output }) => ({
         u,
         sign,
@@ -631,12 +640,21 @@ function assemble(problem: Problem, prepared: PreparedProblem, solved: Solved, g
     vectors,
     ...(free ? { offset } : {}),
     quick: solved.stopped,
+    shouldStop,
   });
   const convex = vectors.map(({ vector, sign, output }) => ({ u: vector, sign, output }));
   // tidying up a point that was cut short is not worth the wait
   const distinct = solved.stopped
     ? convex
-    : pruneNeurons(X, penalizedCols, mergeCollinear(X, penalizedCols, convex), outputs, free ? offset : undefined);
+    : pruneNeurons(
+        X,
+        penalizedCols,
+        mergeCollinear(X, penalizedCols, convex),
+        outputs,
+        free ? offset : undefined,
+        shouldStop,
+      );
+  if (asked) solved.stopped = true;
   return {
     certificate,
     gates,
