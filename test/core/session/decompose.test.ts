@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { networkFit } from '../../../src/core/network/evaluate.ts';
 import { fromRows } from '../../../src/core/linalg/matrix.ts';
-import { exportDecomposition, exportRun } from '../../../src/session/exportRun.ts';
+import { exportDecomposition } from '../../../src/session/exportRun.ts';
 import { clock, listen, quickSettings, running, testSession } from '../../support/sessionHarness.ts';
 import { memorySource, sampleSource } from '../../support/memorySource.ts';
 import { decodeOnnx } from '../../support/onnxDecoder.ts';
