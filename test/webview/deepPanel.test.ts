@@ -6,7 +6,7 @@ import { memorySource } from '../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 import { axe } from './axe.ts';
 import type { OpenPanel, Panels } from './harness.ts';
-import { startPanels } from './harness.ts';
+import { startPanels, until } from './harness.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
 
@@ -223,7 +223,7 @@ describe('what is shown', () => {
     const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
     const field = panel.page.locator('header').getByRole('textbox', { name: 'm1' });
     const train = panel.page.locator('header').getByRole('button', { name: 'Train', exact: true });
-    assert.equal(await field.inputValue(), String(run.settings.m1));
+    await until('m1 as set', async () => (await field.inputValue()) === String(run.settings.m1));
     assert.deepEqual(sent(), [], 'nothing is trained before the size is agreed on');
     for (const wrong of ['0', '2.5', '17', 'two', '']) {
       await field.fill(wrong);
@@ -234,6 +234,7 @@ describe('what is shown', () => {
     assert.deepEqual(sent(), []);
     await field.fill('3');
     await train.click();
+    await until('a request', () => sent().length > 0);
     assert.deepEqual(sent(), [{ type: 'setModel', model: 'three-layer', m1: 3 }]);
     assert.deepEqual(await axe(panel), []);
   });
@@ -243,15 +244,14 @@ describe('what is shown', () => {
     const run = made.get('linear')!;
     await panel.show(run);
     const field = panel.page.locator('header').getByRole('textbox', { name: 'Layers' });
-    assert.equal(await field.inputValue(), '3');
+    await until('the layers of the run', async () => (await field.inputValue()) === '3');
     const train = panel.page.locator('header').getByRole('button', { name: 'Train', exact: true });
     assert.equal(await train.count(), 0);
     await field.fill('5');
     await field.press('Enter');
     await train.click();
-    assert.deepEqual(
-      panel.sent.filter(({ type }) => type === 'setModel'),
-      [{ type: 'setModel', model: 'linear', depth: 5 }],
-    );
+    const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
+    await until('a request', () => sent().length > 0);
+    assert.deepEqual(sent(), [{ type: 'setModel', model: 'linear', depth: 5 }]);
   });
 });

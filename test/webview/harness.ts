@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -210,4 +211,13 @@ async function openPanel(
     },
     close: () => context.close(),
   };
+}
+
+/** Waits until a condition on the messages or the page holds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < end, `never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
 }

@@ -7,7 +7,7 @@ import type { RunRecord } from '../../src/shared/run.ts';
 import { axe } from './axe.ts';
 import { fixtures } from './fixtures.ts';
 import type { OpenPanel, Panels } from './harness.ts';
-import { startPanels } from './harness.ts';
+import { startPanels, until } from './harness.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
 
@@ -36,15 +36,6 @@ const last = (type: FromPanel['type']): FromPanel | undefined =>
   panel.sent.filter((message) => message.type === type).at(-1);
 const count = (type: FromPanel['type']): number => panel.sent.filter((message) => message.type === type).length;
 const text = (selector: string): Promise<string> => panel.page.locator(selector).first().innerText();
-/** Waits until a condition on the messages or the page holds. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < end, `never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
 describe('every view with every run', () => {
   for (const [name, make] of [
     ...Object.entries(fixtures),

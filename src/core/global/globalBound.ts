@@ -222,7 +222,8 @@ function reasonFor(
       ? `branch and bound over ${visited} cones of directions`
       : `all ${visited} activation patterns`;
   const percent = `${(100 * gap).toPrecision(3)} %`;
-  if (exact && gap < 1e-6) return `Proven globally optimal to ${percent}: ${how} found no neuron above the penalty.`;
+  if (exact && gap < 1e-6)
+    return `Proven globally optimal to a relative gap of ${gap.toExponential(1)}: ${how} found no neuron above the penalty.`;
   if (exact)
     return `Proven within ${percent}: the dual maximum is exact (${how}), the rest of the gap is in the network.`;
   const search = lower <= beta * (1 + 1e-6) ? 'search found no better neuron' : 'search found a better neuron';

@@ -53,7 +53,7 @@ export function checkKernelRows(rows: number, limit: number): void {
   const megabytes = Math.round((8 * rows * rows) / 2 ** 20);
   throw new ProblemError(
     `a kernel on ${rows} rows would have ${rows} x ${rows} entries (${megabytes} MiB) and cubic cost; the limit is ${limit} rows. ` +
-      `Take a seeded sample of the rows (--rows ${limit} --seed 1) or raise the limit`,
+      `Take a seeded sample of the rows (maxRows=${limit}, with its seed) or raise the limit`,
     { field: 'X' },
   );
 }

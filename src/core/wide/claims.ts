@@ -198,7 +198,7 @@ export function assumptionClaim(runs: readonly LazyRun[], limitMin: number | nul
     1,
     [0.5, 1.5],
     (verdict) =>
-      `At width ${width} the smallest eigenvalue is ${value!.toFixed(3)} of its infinite-width limit ${limitMin!.toPrecision(4)}, away from zero: ${words[verdict]}.`,
+      `At width ${width} the smallest eigenvalue is ${value!.toFixed(3)} of its infinite-width limit ${limitMin!.toPrecision(4)}: ${words[verdict]}.`,
     singular
       ? 'The infinite-width kernel is singular to working precision: the assumption of the theory fails on these rows.'
       : 'There is no infinite-width limit in this parametrisation.',
