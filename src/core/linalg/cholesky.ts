@@ -22,94 +22,11 @@ export function factorSpd(a: Float64Array, n: number, stop?: () => boolean): boo
         else a[row + i] = s > tiny ? Math.sqrt(s) : 1e100;
       }
     }
-    trailingUpdate(a, n, start, end);
+    // a[i, j] -= sum over the columns start..end of a[i, k] a[j, k], for end <= j <= i
+    const below: Panel = { values: a, at: end * n + start, stride: n, rows: n - end };
+    addTiles(-1, below, below, end - start, a, end * (n + 1), n, true);
   }
   return true;
-}
-
-/** a[i, j] -= sum over columns start..end of a[i, k] a[j, k], for end <= j <= i. */
-function trailingUpdate(a: Float64Array, n: number, start: number, end: number): void {
-  for (let i = end; i < n; i += 4) {
-    const rows = Math.min(4, n - i);
-    for (let j = end; j < i + rows; j += 4) {
-      if (rows === 4 && j + 4 <= i) {
-        const i0 = i * n;
-        const i1 = i0 + n;
-        const i2 = i1 + n;
-        const i3 = i2 + n;
-        const j0 = j * n;
-        const j1 = j0 + n;
-        const j2 = j1 + n;
-        const j3 = j2 + n;
-        let s00 = 0;
-        let s01 = 0;
-        let s02 = 0;
-        let s03 = 0;
-        let s10 = 0;
-        let s11 = 0;
-        let s12 = 0;
-        let s13 = 0;
-        let s20 = 0;
-        let s21 = 0;
-        let s22 = 0;
-        let s23 = 0;
-        let s30 = 0;
-        let s31 = 0;
-        let s32 = 0;
-        let s33 = 0;
-        for (let k = start; k < end; k++) {
-          const x0 = a[i0 + k];
-          const x1 = a[i1 + k];
-          const x2 = a[i2 + k];
-          const x3 = a[i3 + k];
-          const y0 = a[j0 + k];
-          const y1 = a[j1 + k];
-          const y2 = a[j2 + k];
-          const y3 = a[j3 + k];
-          s00 += x0 * y0;
-          s01 += x0 * y1;
-          s02 += x0 * y2;
-          s03 += x0 * y3;
-          s10 += x1 * y0;
-          s11 += x1 * y1;
-          s12 += x1 * y2;
-          s13 += x1 * y3;
-          s20 += x2 * y0;
-          s21 += x2 * y1;
-          s22 += x2 * y2;
-          s23 += x2 * y3;
-          s30 += x3 * y0;
-          s31 += x3 * y1;
-          s32 += x3 * y2;
-          s33 += x3 * y3;
-        }
-        a[i0 + j] -= s00;
-        a[i0 + j + 1] -= s01;
-        a[i0 + j + 2] -= s02;
-        a[i0 + j + 3] -= s03;
-        a[i1 + j] -= s10;
-        a[i1 + j + 1] -= s11;
-        a[i1 + j + 2] -= s12;
-        a[i1 + j + 3] -= s13;
-        a[i2 + j] -= s20;
-        a[i2 + j + 1] -= s21;
-        a[i2 + j + 2] -= s22;
-        a[i2 + j + 3] -= s23;
-        a[i3 + j] -= s30;
-        a[i3 + j + 1] -= s31;
-        a[i3 + j + 2] -= s32;
-        a[i3 + j + 3] -= s33;
-        continue;
-      }
-      for (let p = i; p < i + rows; p++) {
-        for (let q = j; q < Math.min(j + 4, p + 1); q++) {
-          let s = 0;
-          for (let k = start; k < end; k++) s += a[p * n + k] * a[q * n + k];
-          a[p * n + q] -= s;
-        }
-      }
-    }
-  }
 }
 
 /** b := A^-1 b with the factor of `factorSpd`. */
@@ -142,19 +59,50 @@ export function addOuterProducts(
   stride: number,
   lower: boolean,
 ): void {
+  addTiles(
+    1,
+    { values: P, at: 0, stride: depth, rows: p },
+    { values: Q, at: 0, stride: depth, rows: q },
+    depth,
+    out,
+    row * stride + column,
+    stride,
+    lower,
+  );
+}
+
+/** Rows of a row-major matrix: row x begins at `at + x * stride`. */
+interface Panel {
+  readonly values: Float64Array;
+  readonly at: number;
+  readonly stride: number;
+  readonly rows: number;
+}
+
+/** out[at + x * stride + y] += sign * sum over k < depth of P[x, k] Q[y, k]; with `lower`, only y <= x. `out` may hold P and Q elsewhere. */
+function addTiles(
+  sign: 1 | -1,
+  { values: P, at: pAt, stride: pStride, rows: p }: Panel,
+  { values: Q, at: qAt, stride: qStride, rows: q }: Panel,
+  depth: number,
+  out: Float64Array,
+  at: number,
+  stride: number,
+  lower: boolean,
+): void {
   for (let x = 0; x < p; x += 4) {
     const height = Math.min(4, p - x);
     const end = lower ? x + height : q;
     for (let y = 0; y < end; y += 4) {
       if (height === 4 && y + 4 <= q && (!lower || y + 4 <= x + 1)) {
-        const a0 = x * depth;
-        const a1 = a0 + depth;
-        const a2 = a1 + depth;
-        const a3 = a2 + depth;
-        const b0 = y * depth;
-        const b1 = b0 + depth;
-        const b2 = b1 + depth;
-        const b3 = b2 + depth;
+        const a0 = pAt + x * pStride;
+        const a1 = a0 + pStride;
+        const a2 = a1 + pStride;
+        const a3 = a2 + pStride;
+        const b0 = qAt + y * qStride;
+        const b1 = b0 + qStride;
+        const b2 = b1 + qStride;
+        const b3 = b2 + qStride;
         let s00 = 0;
         let s01 = 0;
         let s02 = 0;
@@ -197,34 +145,34 @@ export function addOuterProducts(
           s32 += x3 * y2;
           s33 += x3 * y3;
         }
-        let at = (row + x) * stride + column + y;
-        out[at] += s00;
-        out[at + 1] += s01;
-        out[at + 2] += s02;
-        out[at + 3] += s03;
-        at += stride;
-        out[at] += s10;
-        out[at + 1] += s11;
-        out[at + 2] += s12;
-        out[at + 3] += s13;
-        at += stride;
-        out[at] += s20;
-        out[at + 1] += s21;
-        out[at + 2] += s22;
-        out[at + 3] += s23;
-        at += stride;
-        out[at] += s30;
-        out[at + 1] += s31;
-        out[at + 2] += s32;
-        out[at + 3] += s33;
+        let to = at + x * stride + y;
+        out[to] += sign * s00;
+        out[to + 1] += sign * s01;
+        out[to + 2] += sign * s02;
+        out[to + 3] += sign * s03;
+        to += stride;
+        out[to] += sign * s10;
+        out[to + 1] += sign * s11;
+        out[to + 2] += sign * s12;
+        out[to + 3] += sign * s13;
+        to += stride;
+        out[to] += sign * s20;
+        out[to + 1] += sign * s21;
+        out[to + 2] += sign * s22;
+        out[to + 3] += sign * s23;
+        to += stride;
+        out[to] += sign * s30;
+        out[to + 1] += sign * s31;
+        out[to + 2] += sign * s32;
+        out[to + 3] += sign * s33;
         continue;
       }
       for (let a = x; a < x + height; a++) {
         const last = Math.min(y + 4, lower ? a + 1 : q);
         for (let b = y; b < last; b++) {
           let s = 0;
-          for (let k = 0; k < depth; k++) s += P[a * depth + k] * Q[b * depth + k];
-          out[(row + a) * stride + column + b] += s;
+          for (let k = 0; k < depth; k++) s += P[pAt + a * pStride + k] * Q[qAt + b * qStride + k];
+          out[at + a * stride + b] += sign * s;
         }
       }
     }

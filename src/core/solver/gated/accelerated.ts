@@ -1,4 +1,5 @@
 import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
+import { createBestPair } from './bestPair.ts';
 import { operatorNormSquared } from './operatorNorm.ts';
 
 /**
@@ -21,50 +22,27 @@ export function solveAccelerated(program: GatedProgram, start: EngineState, run:
   let [T, TBefore] = [buffer(length), buffer(length)];
   const TAt = buffer(length);
   const V = buffer(n * c);
-  const scaled = buffer(n * c);
   const sizes = buffer(P * penalty.groups);
-  const best = { objective: Infinity, dualBound: -Infinity, U: start.U.slice(), V: start.V.slice() };
+  const best = createBestPair(program, start);
 
   operator.forward(U, c, fit);
   fitBefore.set(fit);
   let penaltyValue = penalty.value(U, P);
   let active = 0;
 
-  const measure = (fits: Float64Array, blocks: Float64Array, adjoint: Float64Array, value: number): number => {
-    const objective = datafit.value(fits) + beta * value;
-    if (objective < best.objective) {
-      best.objective = objective;
-      best.U.set(blocks);
-    }
-    const t = Math.min(1, beta / penalty.dualNorms(adjoint, P, sizes));
-    for (let i = 0; i < n * c; i++) scaled[i] = t * V[i];
-    const bound = datafit.dualValue(scaled);
-    if (bound > best.dualBound) {
-      best.dualBound = bound;
-      best.V.set(V);
-    }
-    return (best.objective - best.dualBound) / Math.max(Math.abs(best.objective), Number.MIN_VALUE);
-  };
   const dualOf = (fits: Float64Array, out: Float64Array): void => {
     datafit.dualPoint(fits, V);
     operator.adjoint(V, c, out);
   };
   dualOf(fit, T);
   TBefore.set(T);
-  let gap = measure(fit, U, T, penaltyValue);
+  let gap = best.offer(fit, U, penaltyValue, V, T);
 
   let lipschitz = Math.max(datafit.lipschitz * operatorNormSquared(program, 8), 1e-300);
   let theta = 1;
   let iteration = 0;
-  const finish = (status: EngineResult['status']): EngineResult => ({
-    status,
-    U: best.U,
-    V: best.V,
-    dualBound: best.dualBound,
-    isWarm: true,
-    iterations: iteration,
-    method: 'accelerated proximal gradient with restart',
-  });
+  const finish = (status: EngineResult['status']): EngineResult =>
+    best.result(status, iteration, 'accelerated proximal gradient with restart');
   const iterate = (): EngineResult => {
     for (; ; iteration++) {
       if (gap <= run.tolerance) return finish('optimal');
@@ -102,10 +80,10 @@ export function solveAccelerated(program: GatedProgram, start: EngineState, run:
         [TBefore, T] = [T, TBefore];
         dualOf(fit, T);
         if (turn > 0) TBefore.set(T);
-        gap = measure(fit, U, T, penaltyValue);
+        gap = best.offer(fit, U, penaltyValue, V, T);
       } else if (iteration % 10 === 9) {
         dualOf(fit, T);
-        gap = measure(fit, U, T, penaltyValue);
+        gap = best.offer(fit, U, penaltyValue, V, T);
       }
       lipschitz *= 0.995;
       if (iteration % 10 === 9) {

@@ -1,4 +1,5 @@
 import { forwardActive } from './accelerated.ts';
+import { createBestPair } from './bestPair.ts';
 import { operatorNormSquared } from './operatorNorm.ts';
 import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
 
@@ -18,7 +19,7 @@ export function solvePrimalDual(program: GatedProgram, start: EngineState, run: 
   const [fit, fitNext, Z, F] = Array.from({ length: 4 }, () => new Float64Array(n * c));
   const scaled = new Float64Array(n * c);
   const sizes = new Float64Array(P * penalty.groups);
-  const best = { objective: Infinity, dualBound: -Infinity, U: U.slice(), V: V.slice() };
+  const best = createBestPair(program, { U, V });
   const operatorNorm = 1.02 * Math.sqrt(operatorNormSquared(program, 60));
   let balance = 1;
   let adaptivity = 0.5;
@@ -26,31 +27,9 @@ export function solvePrimalDual(program: GatedProgram, start: EngineState, run: 
   let gap = Infinity;
   operator.forward(U, c, fit);
   operator.adjoint(V, c, T);
-  const measure = (penaltyValue: number): number => {
-    const objective = datafit.value(fit) + beta * penaltyValue;
-    if (objective < best.objective) {
-      best.objective = objective;
-      best.U.set(U);
-    }
-    const t = Math.min(1, beta / penalty.dualNorms(T, P, sizes));
-    for (let i = 0; i < n * c; i++) scaled[i] = t * V[i];
-    const bound = datafit.dualValue(scaled);
-    if (bound > best.dualBound) {
-      best.dualBound = bound;
-      best.V.set(V);
-    }
-    return (best.objective - best.dualBound) / Math.max(Math.abs(best.objective), Number.MIN_VALUE);
-  };
-  gap = measure(penalty.value(U, P));
-  const finish = (status: EngineResult['status']): EngineResult => ({
-    status,
-    U: best.U,
-    V: best.V,
-    dualBound: best.dualBound,
-    isWarm: true,
-    iterations: iteration,
-    method: 'primal-dual hybrid gradient',
-  });
+  gap = best.offer(fit, U, penalty.value(U, P), V, T);
+  const finish = (status: EngineResult['status']): EngineResult =>
+    best.result(status, iteration, 'primal-dual hybrid gradient');
   const iterate = (): EngineResult => {
     for (; ; iteration++) {
       if (gap <= run.tolerance) return finish('optimal');
@@ -82,7 +61,7 @@ export function solvePrimalDual(program: GatedProgram, start: EngineState, run: 
         dualMoved += Math.abs(scaled[i] / sigma + (fitNext[i] - fit[i]));
         fit[i] = fitNext[i];
       }
-      gap = measure(penaltyValue);
+      gap = best.offer(fit, U, penaltyValue, V, T);
       if (primal > 2 * dualMoved) {
         balance *= 1 + adaptivity;
         adaptivity *= 0.97;
