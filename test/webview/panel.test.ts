@@ -279,6 +279,12 @@ describe('messages', () => {
     await field.press('Enter');
     assert.match(await text('.problem'), /positive number/);
     assert.deepEqual(await axe(panel), []);
+    // A solution that comes back while something is typed leaves the typing alone.
+    await field.fill('0.12');
+    await panel.show({ ...run, id: 'late', resolved: { ...run.resolved, beta: 3 } });
+    assert.equal(await field.inputValue(), '0.12');
+    await field.press('Enter');
+    assert.deepEqual(last('setBeta'), { type: 'setBeta', beta: 0.12, final: true });
     await panel.show({ ...run, id: 'next', resolved: { ...run.resolved, beta: 8 } });
     await panel.page.getByRole('button', { name: /halve beta/ }).click();
     assert.deepEqual(last('setBeta'), { type: 'setBeta', beta: 4, final: true });

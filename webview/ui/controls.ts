@@ -13,7 +13,7 @@ import {
 } from '@vscode/webview-ui-toolkit';
 import type { ComponentChild, ComponentChildren } from 'preact';
 import { h } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 provideVSCodeDesignSystem().register(
   vsCodeButton(),
@@ -135,13 +135,16 @@ export interface TextFieldProps {
 
 export function TextField({ label, value, size = 10, quiet, disabled, onCommit }: TextFieldProps): ComponentChild {
   const ref = useRef<HTMLElement & { value: string }>(null);
-  useEffect(() => {
-    if (ref.current) ref.current.value = value;
+  // What is being typed is the user's: a value that arrives meanwhile must not replace it.
+  const typing = useRef(false);
+  useLayoutEffect(() => {
+    if (ref.current && !typing.current) ref.current.value = value;
   }, [value]);
   // The element names itself "Text field" when it is connected; this comes after that.
   useEffect(() => ref.current?.setAttribute('aria-label', label), [label]);
   const commit = (): void => {
     const text = ref.current?.value ?? '';
+    typing.current = false;
     if (text !== value) onCommit(text);
   };
   return h('span', { class: 'field' }, [
@@ -151,9 +154,15 @@ export function TextField({ label, value, size = 10, quiet, disabled, onCommit }
       size,
       'aria-label': label,
       disabled: disabled === true,
+      onInput: () => {
+        typing.current = true;
+      },
       onKeyDown: (event: KeyboardEvent) => {
         if (event.key === 'Enter') commit();
-        else if (event.key === 'Escape' && ref.current) ref.current.value = value;
+        else if (event.key === 'Escape' && ref.current) {
+          typing.current = false;
+          ref.current.value = value;
+        }
       },
       onBlur: commit,
     }),
