@@ -215,7 +215,7 @@ async function openPanel(
 
 /** Waits until a condition on the messages or the page holds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!(await holds())) {
     assert.ok(Date.now() < end, `never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
