@@ -31,7 +31,7 @@ function run(
   writeFileSync(file, JSON.stringify({ format: 'convexnet-problem/1', loss: 'squared', tolerance: 1e-8, ...problem }));
   const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', command, file], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 180_000,
   });
   return { status, stderr, result: stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>) };
 }
@@ -340,7 +340,7 @@ test('training on whitened rows says so, uses the closed form and checks it; too
         '--no-compare',
         ...more,
       ],
-      { encoding: 'utf8', timeout: 60_000 },
+      { encoding: 'utf8', timeout: 180_000 },
     );
   };
   const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];

@@ -18,7 +18,7 @@ interface LabOutput {
 function run(args: readonly string[]): { status: number | null; stderr: string; record: LabOutput } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], {
     encoding: 'utf8',
-    timeout: 100_000,
+    timeout: 240_000,
   });
   return { status, stderr, record: (stdout === '' ? {} : JSON.parse(stdout)) as LabOutput };
 }

@@ -303,7 +303,7 @@ describe('Lab', () => {
     await lab.page.locator('#stop-kernel').click();
     await until(() => lab.sent.some((message) => message.type === 'stop'));
     await lab.post(snapshot(typical));
-    await lab.page.locator('#announcer', { hasText: /^Finished\./ }).waitFor({ state: 'attached', timeout: 10_000 });
+    await lab.page.locator('#announcer', { hasText: /^Finished\./ }).waitFor({ state: 'attached' });
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });

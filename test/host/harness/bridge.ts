@@ -30,7 +30,7 @@ export class Bridge {
   }
 
   /** Resolves when more than `seen` extension hosts have reported. */
-  async arrived(seen: number, ms = 90_000): Promise<void> {
+  async arrived(seen: number, ms = 180_000): Promise<void> {
     const end = Date.now() + ms;
     while (this.connections <= seen) {
       const left = end - Date.now();

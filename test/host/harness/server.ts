@@ -198,7 +198,7 @@ export class Server {
     process.once('exit', killGroup);
     let text = '';
     const port = await new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`The server did not start:\n${text}`)), 60_000);
+      const timer = setTimeout(() => reject(new Error(`The server did not start:\n${text}`)), 180_000);
       const read = (chunk: Buffer): void => {
         if (text.length < 100_000) text += chunk.toString();
         const found = /Extension host agent listening on (\d+)/.exec(text);

@@ -6,7 +6,7 @@ import { ensureChromium } from '../../../src/build/ensure.mjs';
 import { Server, type ServerOptions } from './server.ts';
 
 /** Under load a step may take several times as long; states are waited for, never times. */
-const patienceMs = 45_000;
+const patienceMs = 90_000;
 
 /** The workbench of a VS Code server in Chromium, driven as a person does. */
 export class Workbench {
@@ -161,8 +161,8 @@ export class Workbench {
   private async ready(go: () => Promise<unknown>): Promise<void> {
     const before = this.server.bridge.connections;
     await go();
-    await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 90_000 });
-    await this.explorerRow('').first().waitFor({ timeout: 90_000 });
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 180_000 });
+    await this.explorerRow('').first().waitFor({ timeout: 180_000 });
     await this.server.bridge.arrived(before);
   }
 }

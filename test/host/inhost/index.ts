@@ -8,7 +8,7 @@ export const figures: Record<string, string> = {};
 
 /** The entry that an extension host loads (the contract of `extensionTestsPath`): runs mocha there. */
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, reporter: 'min' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, reporter: 'min' });
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   await import('./activation.mocha.ts');
   await import('./training.mocha.ts');

@@ -99,7 +99,7 @@ export function quick(settings: Partial<TrainSettings>): TrainSettings {
 }
 
 /** Waits until something holds. */
-export async function until(holds: () => boolean, what: string, ms = 20_000): Promise<void> {
+export async function until(holds: () => boolean, what: string, ms = 60_000): Promise<void> {
   const end = Date.now() + ms;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);

@@ -70,7 +70,7 @@ describe('training by commands', () => {
         return done;
       },
       'two steps and a training',
-      60_000,
+      100_000,
     );
     const again = await asked;
     assert.equal(again?.model, 'linear');

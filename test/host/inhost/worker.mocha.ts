@@ -45,5 +45,5 @@ describe('a worker that fails', () => {
     task.stop();
     await ended;
     hanging.dispose();
-  }).timeout(20_000);
+  }).timeout(60_000);
 });
