@@ -104,7 +104,7 @@ test('max-margin: gap below 1e-6, value and bound recomputed by other code, on r
   ]) {
     const X = gaussian(n, d, seed);
     const y = Float64Array.from({ length: n }, (_, i) => (X.data[i * d] * X.data[i * d + 1] > 0 ? 1 : -1));
-    const result = solveMaxMargin(X, y, { certifySeconds: 20 });
+    const result = solveMaxMargin(X, y, { certifySeconds: 60 });
     assert.equal(result.status, 'optimal', result.reason);
     assert.ok(result.relativeGap >= -1e-12 && result.relativeGap < 1e-6, String(result.relativeGap));
     close(Math.min(...marginsOf(X, y, result.neurons)), 1, 1e-9);

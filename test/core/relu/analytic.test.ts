@@ -14,7 +14,7 @@ function solved(
 ): Solution {
   const { X, y, ...rest } = analyticCase(id);
   return solve(reluProblem({ X, y, beta: beta ?? rest.beta, bias, loss, ...(gates === undefined ? {} : { gates }) }), {
-    certifySeconds: 10,
+    certifySeconds: 60,
   });
 }
 

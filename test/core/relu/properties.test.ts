@@ -18,7 +18,7 @@ for (const loss of losses) {
     void test(`${loss}, bias ${bias}: sampled, own and adaptive gates are in order, and every gap is closed`, () => {
       const fields = randomProblem(loss.length + bias.length, { loss, bias, n: 18, d: 2 });
       const gates = gaussian(createRng(5), 12, width(2, bias));
-      const adaptive = solve(reluProblem(fields), { certifySeconds: 2 });
+      const adaptive = solve(reluProblem(fields), { certifySeconds: 60 });
       const few = solve(reluProblem({ ...fields, gates: gates.slice(0, 5) }));
       const many = solve(reluProblem({ ...fields, gates }));
       const own = solve(reluProblem({ ...fields, gates: gateRows(adaptive) }));
@@ -83,7 +83,7 @@ void test('a duplicated row counts like the row and its target times sqrt(2)', (
 
 void test('path over beta by warm starts: concave and increasing objective, zero exactly from betaMax on', () => {
   const fields = randomProblem(6, { d: 2, n: 15, bias: 'regularized' });
-  const { betaMax } = solve(reluProblem(fields), { certifySeconds: 2 });
+  const { betaMax } = solve(reluProblem(fields), { certifySeconds: 60 });
   const betas = [1, 0.7, 0.4, 0.2, 0.1, 0.05].map((t) => t * betaMax);
   let warm: unknown;
   const path = betas.map((beta) => {

@@ -18,7 +18,7 @@ for (const name of ['r03_iris2_sq', 'l04_disc_log_relu', 'v07_iris3_relu_ova']) 
 for (const name of ['global_t03_xor_nobias', 'global_t06_rand_n12_d3', 'global_t12_disc_n12_log']) {
   void test(`reference ${name} over all networks, proven`, () => {
     const { problem, objective } = reference(name);
-    const solution = solve(reluProblem(problem), { certifySeconds: 20 });
+    const solution = solve(reluProblem(problem), { certifySeconds: 60 });
     assert.ok(relative(solution.objective, objective) <= 1e-10, `${solution.objective}, reference ${objective}`);
     assert.equal(solution.global?.proof, 'exact');
     assert.equal(solution.scope, 'all-arrangements');

@@ -30,7 +30,7 @@ const counts = ({ neurons }: RunRecord, presence: string): number =>
 describe('what a run says about other optimal networks', () => {
   it('two triangles on a hexagon do equally well: none of the neurons is in every optimum', async () => {
     const heard = listen();
-    const run = await testSession(memorySource(hexagon())).train({ ...relu, certifySeconds: 5 }, heard, running);
+    const run = await testSession(memorySource(hexagon())).train({ ...relu, certifySeconds: 60 }, heard, running);
     assert.deepEqual(run.solution.optimalSet, { scope: 'proven', directions: 6 });
     assert.ok(run.neurons.length >= 3);
     assert.equal(counts(run, 'not every'), run.neurons.length);
@@ -50,7 +50,7 @@ describe('what a run says about other optimal networks', () => {
 
   it('where neurons are needed this is proven over all patterns, and a search alone claims no more than it knows', async () => {
     const proven = await testSession(sampleSource('xor_2d.csv')).train(
-      { ...relu, bias: 'regularized', maxRows: 40, certifySeconds: 5, tolerance: 1e-9 },
+      { ...relu, bias: 'regularized', maxRows: 40, certifySeconds: 60, tolerance: 1e-9 },
       listen(),
       running,
     );

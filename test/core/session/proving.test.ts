@@ -10,7 +10,7 @@ const relu = { ...quickSettings, model: 'relu', arrangements: 'adaptive', target
 describe('a ReLU run with a proof', () => {
   it('is shown before its proof, marked as searched only, and again with the proof under the same id', async () => {
     const heard = listen();
-    const run = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 5 }, heard, running);
+    const run = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 60 }, heard, running);
     const [early, proven] = heard.records;
     assert.equal(early.solution.proving, true);
     assert.equal(early.solution.global, undefined);
@@ -31,7 +31,7 @@ describe('a ReLU run with a proof', () => {
   });
 
   it('has a proven beta max with two inputs, and one that is at least so large where the proof has no time', async () => {
-    const flat = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 5 }, listen(), running);
+    const flat = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 60 }, listen(), running);
     assert.ok(betaMaxIsProven(flat));
     const wide = await testSession(sampleSource('diabetes.csv')).train(
       { ...relu, maxRows: 60, seed: defaultSettings.seed },
