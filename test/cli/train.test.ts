@@ -39,7 +39,7 @@ describe('convexnet train', () => {
     const { status, stdout, stderr } = await runProgram([
       'train',
       sample('xor_2d.csv'),
-      ...['--target', 'target', '--certify-seconds', '5', '--path-points', '3', '--path-smallest', '0.1'],
+      ...['--target', 'target', '--certify-seconds', '60', '--path-points', '3', '--path-smallest', '0.1'],
       ...['--optimizers', 'adam', '--seeds', '1', '--epochs', '50', '--max-rows', '60'],
       ...['--out', at('run.json'), '--onnx', at('m.onnx'), '--network', at('n.json'), '--pytorch', at('m.py')],
       ...['--predictions', at('p.csv'), '--problem', at('problem.json')],
