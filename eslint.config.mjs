@@ -7,7 +7,7 @@ const forbid = (patterns, message) => ({
 export default tseslint.config(
   { ignores: ['dist/**', '**/node_modules/**', 'test/fixtures/**', '**/*.as.ts', '**/*.js', '**/*.cjs'] },
   {
-    files: ['**/*.{ts,tsx}'],
+    files: ['**/*.{ts,mts,tsx}'],
     extends: [tseslint.configs.recommendedTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

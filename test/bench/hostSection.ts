@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { proxy, wrap, type Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
-import type { TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
+import type { PanelRun, TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
 import { writeRows } from './data.ts';
 import { median, seconds, table } from './timing.ts';
 
@@ -102,8 +102,12 @@ async function benchRoundTrip(folder: string): Promise<void> {
   await writeRows(file, 10, (rows) => rows >= 500);
   const worker = await host(file, folder);
   let got: (() => void) | undefined;
-  const listener = (): TrainListener =>
-    proxy({ progress: () => undefined, record: () => got?.() } satisfies TrainListener);
+  const records: PanelRun['record'][] = [];
+  const take = ({ record }: PanelRun): void => {
+    got?.();
+    if (got) records.push(record);
+  };
+  const listener = (): TrainListener => proxy({ progress: () => undefined, record: take } satisfies TrainListener);
   let task = 0;
   const rows: string[][] = [];
   for (const fraction of [0.1, 0.02]) {
@@ -126,6 +130,23 @@ async function benchRoundTrip(folder: string): Promise<void> {
   table(['500 rows x 10 features, 500 gates: beta/max', 'record at the host (wall, median)', 'longest of 7'], rows);
   console.log('Solve, certificate, record and its way to the host (to reach: 150 ms with the drawing of the panel).\n');
   await worker.end();
+  benchDrawing(records, path.join(folder, 'records.json'));
+}
+
+/** The same records in the built panel, in Chromium: from the message until the frame that has the pictures. */
+function benchDrawing(records: readonly PanelRun['record'][], file: string): void {
+  writeFileSync(file, JSON.stringify(records));
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'test/bench/drawPanel.mts', file], {
+    encoding: 'utf8',
+    maxBuffer: 1e8,
+  });
+  if (stdout === '') throw new Error(`the panel was not drawn: ${stderr}`);
+  const times = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number[]>;
+  table(
+    ['the panel redraws: view', 'wall, median', `longest of ${2 * records.length}`],
+    Object.entries(times).map(([view, ms]) => [view, seconds(median(ms) / 1000), seconds(Math.max(...ms) / 1000)]),
+  );
+  console.log('From the message to the end of the second frame; headless Chromium without a graphics card.\n');
 }
 
 /** How long a running training goes on after a stop: all of the product's way, on the largest table it takes by default. */
