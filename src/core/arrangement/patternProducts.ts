@@ -2,7 +2,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import { emptyPatterns, type PatternSet } from './patterns.ts';
 
-/** Rows of X multiplied at a time. */
+/** Rows of X multiplied at a time: whole words of a pattern. */
 const blockRows = 512;
 /** Multiply-adds from which preparing a fast product pays. */
 const worthwhile = 2e7;
@@ -26,6 +26,7 @@ export function patternsByProduct(
   const xLengths = rowLengths(X);
   // Either sum of d products is within d 2^-53 |x| |g| (1 + ...) of the true one, and within d 2^-1074 where products underflow.
   const relative = 4 * d * 2 ** -53;
+  const underflow = Number.MIN_VALUE * 4 * d;
   const G = kernels.alloc(P * d);
   const Z = kernels.alloc(P * blockRows);
   try {
@@ -35,15 +36,24 @@ export function patternsByProduct(
       const rows = Math.min(blockRows, n - start);
       kernels.gemm(false, true, P, rows, d, 1, G, X.data.subarray(start * d, (start + rows) * d), 0, Z);
       for (let p = 0; p < P; p++) {
-        for (let i = 0; i < rows; i++) {
-          const r = start + i;
-          let z = Z[p * rows + i];
-          // written so that a NaN is summed again, too
-          if (!(Math.abs(z) > relative * lengths[p] * xLengths[r] + Number.MIN_VALUE * 4 * d)) {
-            z = 0;
-            for (let k = 0; k < d; k++) z += X.data[r * d + k] * gates.data[p * d + k];
+        const slack = relative * lengths[p];
+        const at = p * wordsPerPattern + (start >> 5);
+        for (let w = 0; w << 5 < rows; w++) {
+          const last = Math.min(32, rows - (w << 5));
+          let bits = 0;
+          for (let b = 0; b < last; b++) {
+            const i = (w << 5) + b;
+            const r = start + i;
+            let z = Z[p * rows + i];
+            // written so that a NaN is summed again, too
+            if (!(Math.abs(z) > slack * xLengths[r] + underflow)) {
+              z = 0;
+              for (let k = 0; k < d; k++) z += X.data[r * d + k] * gates.data[p * d + k];
+            }
+            // without a branch: the sign is as good as random
+            bits |= Number(z >= 0) << b;
           }
-          if (z >= 0) words[p * wordsPerPattern + (r >> 5)] |= 1 << (r & 31);
+          words[at + w] = bits;
         }
       }
     }
