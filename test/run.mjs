@@ -9,11 +9,12 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const parts = process.argv.slice(2);
 const wants = (part) => parts.length === 0 || parts.includes(part);
 
-function succeeds(command, args) {
+function succeeds(command, args, timeout = 0) {
   const started = Date.now();
   console.log(`\n> ${[command, ...args].join(' ')}`.slice(0, 200));
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
-  console.log(`  ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const shell = process.platform === 'win32';
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, timeout });
+  console.log(`  ${((Date.now() - started) / 1000).toFixed(1)} s${result.error ? `: ${result.error.message}` : ''}`);
   return result.status === 0;
 }
 
@@ -45,14 +46,16 @@ function nodeTests(folder) {
   run(process.execPath, [...nodeTest, '--test-concurrency=2', ...testFilesOf(folder)]);
 }
 
+/** Milliseconds for one file of browser tests; several times what it takes. */
+const patience = 600_000;
+const secondRuns = [];
 /**
  * Tests that drive a browser or an editor, file by file. Such a file that fails runs once more, because a busy machine can
  * starve a browser of its time; that it took two runs is printed at the end, and a failure that repeats is a failure.
  */
-const secondRuns = [];
 function browserTests(folder) {
   for (const file of testFilesOf(folder)) {
-    if (succeeds(process.execPath, [...nodeTest, file])) continue;
+    if (succeeds(process.execPath, [...nodeTest, file], patience)) continue;
     console.log(`\n${file} failed and runs once more.`);
     run(process.execPath, [...nodeTest, file]);
     secondRuns.push(file);

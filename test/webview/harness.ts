@@ -68,6 +68,7 @@ export async function startPanels(): Promise<Panels> {
   const { port } = server.address() as AddressInfo;
   const browser: Browser = await chromium.launch({
     executablePath: ensureChromium(),
+    timeout: 120_000,
     args: [
       '--headless=new',
       '--no-sandbox',

@@ -102,6 +102,7 @@ describe('Lab', () => {
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     browser = await chromium.launch({
       executablePath: ensureChromium(),
+      timeout: 120_000,
       args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run'],
     });
     typical = await results(sampleSource('iris.csv'), {

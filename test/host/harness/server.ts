@@ -210,6 +210,13 @@ export class Server {
       child.stderr.on('data', read);
       child.once('error', reject);
       child.once('exit', (code, signal) => reject(new Error(`The server ended (${code ?? signal}):\n${text}`)));
+    }).catch(async (error: unknown) => {
+      // nothing of it may stay: an open socket would keep the tests from ending
+      killGroup();
+      process.off('exit', killGroup);
+      await bridge.close();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      throw error;
     });
     return new Server(release, folder, port, bridge, child, killGroup);
   }

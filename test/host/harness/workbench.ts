@@ -20,15 +20,20 @@ export class Workbench {
   static async start(options: ServerOptions, viewport = { width: 1400, height: 900 }): Promise<Workbench> {
     const server = await Server.start(options);
     const profile = mkdtempSync(path.join(tmpdir(), 'convexnet-chromium-'));
-    const context = await chromium.launchPersistentContext(profile, {
+    const launched = chromium.launchPersistentContext(profile, {
       executablePath: ensureChromium(),
       headless: true,
       viewport,
+      timeout: 120_000,
       args: [
         ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
         ...['--disable-component-update', '--disable-sync'],
         '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost', // nothing but the local server
       ],
+    });
+    const context = await launched.catch(async (error: unknown) => {
+      await server.stop();
+      throw error;
     });
     const page = context.pages()[0] ?? (await context.newPage());
     page.setDefaultTimeout(patienceMs);
