@@ -31,7 +31,11 @@ describe('a ReLU run with a proof', () => {
   });
 
   it('has a proven beta max with two inputs, and one that is at least so large where the proof has no time', async () => {
-    const flat = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 60 }, listen(), running);
+    const flat = await testSession(sampleSource('xor_2d.csv')).train(
+      { ...relu, certifySeconds: 60 },
+      listen(),
+      running,
+    );
     assert.ok(betaMaxIsProven(flat));
     const wide = await testSession(sampleSource('diabetes.csv')).train(
       { ...relu, maxRows: 60, seed: defaultSettings.seed },
