@@ -1,6 +1,6 @@
 import { encodedName } from '../core/data/scaling.ts';
 import { decodeBits } from '../session/bits.ts';
-import type { LinearRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
+import type { LinearRecord, SplineRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { number, plural, table } from './reportText.ts';
 
@@ -136,6 +136,40 @@ export function linearLines(run: RunRecord, deep: LinearRecord): string[] {
   return lines;
 }
 
+function splineLines(spline: SplineRecord): string[] {
+  const { feature, loss, output, kinks, kinkDistance, objective, dualBound, regularized, interpolation, repeated } =
+    spline;
+  const where = (distance: number): string =>
+    distance < 1e-9 ? 'at data points' : `up to ${number(distance, 2)} of the span off the data`;
+  const what = output === null ? '' : loss === 'logistic' ? `, log-odds of ${output}` : `, class ${output}`;
+  const shown = kinks
+    .slice(0, 8)
+    .map(({ at }) => number(at, 6))
+    .join(', ');
+  const places = kinks.length === 0 ? '' : `: ${shown}${kinks.length > 8 ? ', ...' : ''} (${where(kinkDistance)})`;
+  const inside =
+    regularized === null
+      ? ''
+      : `; bias inside the norm: ${plural(regularized.kinks.length, 'kink')}, ${where(regularized.kinkDistance)}`;
+  const limit =
+    interpolation === null
+      ? 'no interpolation limit: some values have rows of one class only, so the fit grows without bound as beta falls'
+      : `interpolation limit ${number(interpolation.norm, 8)} with ${plural(interpolation.kinks.length, 'kink')}`;
+  const lines = [
+    `  spline in ${feature}${what}: ${plural(kinks.length, 'kink')}${places}, objective ${number(objective, 8)}, dual bound ${number(dualBound, 8)}${inside}; ${limit}`,
+  ];
+  if (repeated.abscissae > 0) {
+    const means =
+      interpolation === null
+        ? ''
+        : `: the interpolation limit takes their ${loss === 'logistic' ? 'log-odds' : 'mean'}`;
+    lines.push(
+      `  ${plural(repeated.abscissae, 'value')} of ${feature} occur in several rows, ${repeated.conflicting} of them with different targets${means}`,
+    );
+  }
+  return lines;
+}
+
 /** Closed forms that apply, the spline, class means: one line each. */
 export function structureLines(structure: StructureRecord): string[] {
   const lines: string[] = [];
@@ -170,29 +204,7 @@ export function structureLines(structure: StructureRecord): string[] {
           : `; its inner layers miss the targets by up to ${number(batchNorm.interpolationError, 2)}`),
     );
   }
-  const { spline } = structure;
-  if (spline !== undefined) {
-    lines.push(
-      `  spline in ${spline.feature}: ${plural(spline.kinks.length, 'kink')}` +
-        (spline.kinks.length > 0
-          ? ` at ${spline.kinks
-              .slice(0, 8)
-              .map(({ at }) => number(at, 6))
-              .join(
-                ', ',
-              )}${spline.kinks.length > 8 ? ', ...' : ''} (${spline.kinkDistance < 1e-9 ? 'all data points' : `up to ${number(spline.kinkDistance, 2)} of the span off the data`})`
-          : '') +
-        `, objective ${number(spline.objective, 8)}, dual bound ${number(spline.dualBound, 8)}` +
-        (spline.regularized === null
-          ? ''
-          : `; bias inside the norm: ${plural(spline.regularized.kinks.length, 'kink')}, ${spline.regularized.kinkDistance < 1e-9 ? 'at data points here' : `up to ${number(spline.regularized.kinkDistance, 2)} of the span off the data`}`),
-    );
-    if (spline.repeated.abscissae > 0) {
-      lines.push(
-        `  ${plural(spline.repeated.abscissae, 'value')} of ${spline.feature} occur in several rows, ${spline.repeated.conflicting} of them with different targets: the interpolation limit takes their mean`,
-      );
-    }
-  }
+  for (const spline of structure.splines ?? []) lines.push(...splineLines(spline));
   for (const { source, classes, deviation, withinOverBetween } of structure.collapse ?? []) {
     const name = {
       inputs: 'inputs',

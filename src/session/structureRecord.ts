@@ -7,11 +7,18 @@ import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/scores.ts';
 import { networkFit, preActivations } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
-import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
+import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { type Control, withDeadline } from '../core/solver/control.ts';
-import { solve } from '../core/solver/solve.ts';
-import { evaluateSpline, kinksOf, minimumNormInterpolation, solveSpline } from '../core/spline/lassoSpline.ts';
+import { evaluateSpline } from '../core/spline/lassoSpline.ts';
+import {
+  farthest,
+  noSpline,
+  type RegularizedFit,
+  regularizedFit,
+  type SplineReport,
+  splineReports,
+} from '../core/spline/report.ts';
 import type {
   BatchNormRecord,
   ClosedFormRecord,
@@ -29,6 +36,8 @@ const secondsInAll = 6;
 const secondsPerSolve = 3;
 const curvePoints = 401;
 const margin = 0.06;
+/** Classes whose splines are kept. */
+const shownOutputs = 12;
 
 /** Last hidden features of the trained network on encoded inputs (rows x features); undefined when it has none. */
 export type HiddenFeatures = (X: DenseMatrix) => DenseMatrix | undefined;
@@ -58,13 +67,13 @@ export function structureRecord(
   } else {
     ({ forms, rankOne } = closedForms(problem, data, limited, notes));
   }
-  const spline = splineRecord(problem, prepared, data, limited, notes);
+  const splines = splineRecords(problem, data, limited, notes);
   const { collapse, batchNorm } = classMeans(problem, data, features, limited, notes);
   if (limited.shouldStop()) notes.push('The structure of the data was cut short by Stop or its time limit.');
   return {
     forms,
     ...(rankOne === undefined ? {} : { rankOne }),
-    ...(spline === undefined ? {} : { spline }),
+    ...(splines === undefined ? {} : { splines }),
     ...(batchNorm === undefined ? {} : { batchNorm }),
     ...(collapse.length === 0 ? {} : { collapse }),
     notes,
@@ -108,40 +117,43 @@ function closedForms(
 const oneFeature = (data: PreparedData): boolean =>
   data.scaling.inputs.length === 1 && data.scaling.inputs[0].category === undefined;
 
-/** Distance of the farthest kink from its nearest point, over the span of the points. */
-function farthest(kinks: readonly number[], x: Float64Array): number {
-  const sorted = Float64Array.from(x).sort();
-  const span = sorted[sorted.length - 1] - sorted[0] || 1;
-  let distance = 0;
-  for (const at of kinks) {
-    let nearest = Infinity;
-    for (const t of x) nearest = Math.min(nearest, Math.abs(t - at));
-    distance = Math.max(distance, nearest / span);
-  }
-  return distance;
-}
-
-function splineRecord(
+/** The splines of one feature, one per output, in original units. */
+function splineRecords(
   problem: Problem,
-  prepared: PreparedProblem,
   data: PreparedData,
   control: Control,
   notes: string[],
-): SplineRecord | undefined {
-  if (!oneFeature(data) || prepared.outputs !== 1 || problem.X.rows === 0) return undefined;
-  if (problem.loss !== 'squared') {
-    notes.push(`The spline of one feature is a Lasso for squared loss; this run uses the ${problem.loss} loss.`);
+): readonly SplineRecord[] | undefined {
+  if (!oneFeature(data) || problem.X.rows === 0) return undefined;
+  const refusal = noSpline(problem);
+  if (refusal !== undefined) {
+    notes.push(refusal);
     return undefined;
   }
-  const input = data.scaling.inputs[0];
-  const target = data.scaling.target;
   const x = Float64Array.from(problem.X.data);
-  const y = Float64Array.from(problem.y.data);
-  const toX = (t: number): number => t * input.scale + input.mean;
+  const reports = splineReports(problem, x, control);
+  if (reports.length > shownOutputs) notes.push(`Splines of the first ${shownOutputs} of ${reports.length} classes.`);
+  const inside = control.shouldStop() ? null : regularizedFit(problem, secondsPerSolve, control);
+  if (inside?.optimal === false) {
+    notes.push('The fit with the bias inside the norm did not reach its tolerance in time and is left out.');
+  }
+  const regularized = inside?.optimal === true ? inside : null;
+  return reports.slice(0, shownOutputs).map((report) => splineRecord(problem, data, x, report, regularized));
+}
+
+function splineRecord(
+  { y, beta, outputs }: Problem,
+  { scaling, classes }: PreparedData,
+  x: Float64Array,
+  { output, loss, solution: s, kinks, kinkDistance, interpolation, repeated }: SplineReport,
+  inside: RegularizedFit | null,
+): SplineRecord {
+  const input = scaling.inputs[0];
+  const { target } = scaling;
+  const unit = input.scale / (scaling.whitening?.matrix[0][0] ?? 1);
+  const toX = (t: number): number => t * unit + input.mean;
   const toY = (f: number): number => f * target.scale + target.mean;
-  const slope = target.scale / input.scale;
-  const s = solveSpline(x, y, problem.beta, control);
-  const kinks = kinksOf(s).filter(({ change }) => Math.abs(change) > 1e-9 * s.penalty);
+  const slope = target.scale / unit;
   const low = s.knots[0];
   const high = s.knots[s.knots.length - 1];
   const pad = (high - low || 1) * margin;
@@ -149,82 +161,42 @@ function splineRecord(
     { length: curvePoints },
     (_, i) => low - pad + ((high - low + 2 * pad) * i) / (curvePoints - 1),
   );
-  const inside = control.shouldStop()
-    ? null
-    : solve(insideTheNorm(problem), { timeLimitSeconds: secondsPerSolve, certifySeconds: 0 }, control);
-  const bends =
-    inside === null
-      ? []
-      : Array.from({ length: inside.network.W1.rows }, (_, j) => -inside.network.b1[j] / inside.network.W1.data[j]);
-  const inRange = bends.filter((at) => at > low - pad && at < high + pad).sort((a, b) => a - b);
+  const bends = inside?.kinksOf(output).filter((at) => at > low - pad && at < high + pad) ?? [];
   // corners are drawn where they are
-  const at = [...new Set([...grid, ...kinks.map((kink) => kink.at), ...inRange])].sort((a, b) => a - b);
-  const regularized =
-    inside?.status !== 'optimal'
-      ? null
-      : {
-          y: Array.from(networkFit(inside.network, denseMatrix(at.length, 1, Float64Array.from(at))).data, toY),
-          kinks: inRange.map(toX),
-          objective: inside.objective,
-          kinkDistance: farthest(inRange, x),
-        };
-  if (inside !== null && regularized === null) {
-    notes.push('The fit with the bias inside the norm did not reach its tolerance in time and is left out.');
-  }
-  const interpolation = minimumNormInterpolation(x, y);
+  const at = [...new Set([...grid, ...kinks.map((kink) => kink.at), ...bends])].sort((a, b) => a - b);
+  const insideFit =
+    inside === null ? undefined : networkFit(inside.network, denseMatrix(at.length, 1, Float64Array.from(at)));
   return {
     feature: input.name,
-    beta: problem.beta,
+    loss,
+    output: classes.length === 0 ? null : (classes[outputs === 1 ? 1 : output] ?? String(output + 1)),
+    beta,
     betaMax: s.betaMax,
     objective: s.objective,
     dualBound: s.dualBound,
     kinks: kinks.map((kink) => ({ at: toX(kink.at), change: kink.change * slope })),
     x: at.map(toX),
     free: at.map((t) => toY(evaluateSpline(s, t))),
-    regularized,
+    regularized:
+      inside === null || insideFit === undefined
+        ? null
+        : {
+            y: at.map((_, i) => toY(insideFit.data[i * outputs + output])),
+            kinks: bends.map(toX),
+            objective: inside.objective,
+            kinkDistance: farthest(bends, x),
+          },
     dual: {
       at: Array.from(s.knots, toX),
-      right: Array.from(s.dualCurve, (value) => value / problem.beta),
-      left: Array.from(s.mirrorCurve, (value) => value / problem.beta),
+      right: Array.from(s.dualCurve, (value) => value / beta),
+      left: Array.from(s.mirrorCurve, (value) => value / beta),
     },
-    interpolation: { norm: interpolation.value * slope, kinks: interpolation.kinks.map(toX) },
-    repeated: repeatedAbscissae(x, y),
-    points: { x: Array.from(x, toX), y: Array.from(y, toY) },
-    kinkDistance: farthest(
-      kinks.map((kink) => kink.at),
-      x,
-    ),
+    interpolation:
+      interpolation === null ? null : { norm: interpolation.value * slope, kinks: interpolation.kinks.map(toX) },
+    repeated,
+    points: { x: Array.from(x, toX), y: Array.from(x, (_, i) => toY(y.data[i * outputs + output])) },
+    kinkDistance,
   };
-}
-
-/** Two layers with the bias inside the norm, patterns generated by the dual. */
-function insideTheNorm({ X, y, outputs, loss, beta, tolerance, outputPenalty }: Problem): Problem {
-  return {
-    X,
-    y,
-    outputs,
-    loss,
-    beta,
-    tolerance,
-    outputPenalty,
-    bias: 'regularized',
-    model: 'relu',
-    arrangements: { kind: 'adaptive', seed: 1 },
-  };
-}
-
-function repeatedAbscissae(x: Float64Array, y: Float64Array): SplineRecord['repeated'] {
-  const seen = new Map<number, { count: number; first: number; differs: boolean }>();
-  x.forEach((at, i) => {
-    const entry = seen.get(at);
-    if (entry === undefined) seen.set(at, { count: 1, first: y[i], differs: false });
-    else {
-      entry.count++;
-      entry.differs ||= y[i] !== entry.first;
-    }
-  });
-  const several = [...seen.values()].filter(({ count }) => count > 1);
-  return { abscissae: several.length, conflicting: several.filter(({ differs }) => differs).length };
 }
 
 /**

@@ -131,7 +131,8 @@ export interface StructureRecord {
   readonly forms: readonly ClosedFormRecord[];
   /** Deep ReLU networks on rank-one data, built layer by layer. */
   readonly rankOne?: RankOneRecord;
-  readonly spline?: SplineRecord;
+  /** One feature: the spline of every output. */
+  readonly splines?: readonly SplineRecord[];
   /** The network of the closed form with batch normalisation before the last layer, built and run on this data. */
   readonly batchNorm?: BatchNormRecord;
   /** Class means of last-layer features on the training rows: of the trained network, and of the batch-normalised closed form. */
@@ -207,6 +208,9 @@ export interface ClosedFormRecord {
  */
 export interface SplineRecord {
   readonly feature: string;
+  readonly loss: 'squared' | 'logistic';
+  /** The class that the output speaks for (logistic loss: its log-odds against all others); null for a number. */
+  readonly output: string | null;
   readonly beta: number;
   readonly betaMax: number;
   readonly objective: number;
@@ -214,7 +218,10 @@ export interface SplineRecord {
   readonly kinks: readonly { readonly at: number; readonly change: number }[];
   readonly x: readonly number[];
   readonly free: readonly number[];
-  /** Fit with the bias inside the norm at the same beta, and its kinks, which are generally not data points; null: not solved in time. */
+  /**
+   * Fit with the bias inside the norm at the same beta, and its kinks, which are generally not data points; its objective is that of all
+   * outputs together. Null: not solved in time.
+   */
   readonly regularized: {
     readonly y: readonly number[];
     readonly kinks: readonly number[];
@@ -227,8 +234,11 @@ export interface SplineRecord {
     readonly right: readonly number[];
     readonly left: readonly number[];
   };
-  /** Least sum of |slope changes| of any function through the data, in original units. */
-  readonly interpolation: { readonly norm: number; readonly kinks: readonly number[] };
+  /**
+   * Where beta -> 0 tends: least norm of a function with the least loss, in original units. Null for classes when some abscissa has rows of
+   * one class only: the log-odds there grow without bound.
+   */
+  readonly interpolation: { readonly norm: number; readonly kinks: readonly number[] } | null;
   /** Abscissae with more than one row, and how many of those have different targets (no function goes through them). */
   readonly repeated: { readonly abscissae: number; readonly conflicting: number };
   readonly points: { readonly x: readonly number[]; readonly y: readonly number[] };

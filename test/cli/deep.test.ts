@@ -134,7 +134,7 @@ test('closed forms: B3 to B7 and B9 through `structure` and `solve`', () => {
   ] as const) {
     const { X, y, beta } = caseOf(id);
     const { result } = run('structure', { X, y, beta, model: 'relu', bias: 'free' });
-    const spline = result.spline as { solution: { objective: number }; kinkDistance: number };
+    const [spline] = result.splines as { solution: { objective: number }; kinkDistance: number }[];
     near(spline.solution.objective, objective, 1e-6, id);
     assert.equal(spline.kinkDistance, 0);
   }
@@ -270,7 +270,7 @@ test('splines: kinks, slope changes, dual values and interpolation limits of B5 
     interpolation: { value: number; kinks: number[] };
   }
   const splineOf = (X: number[][], y: unknown, beta: number): Spline =>
-    run('structure', { X, y, beta, model: 'relu', bias: 'free' }).result.spline as Spline;
+    (run('structure', { X, y, beta, model: 'relu', bias: 'free' }).result.splines as Spline[])[0];
   const b5 = caseOf('B5');
   const tent = b5.expected as Record<string, number> & { kinks: number[]; dual_v: number[]; f: number[] };
   const spline = splineOf(b5.X, b5.y, b5.beta);
@@ -301,7 +301,9 @@ test('splines: kinks, slope changes, dual values and interpolation limits of B5 
     model: 'relu',
     bias: 'free',
   }).result;
-  assert.equal(several.spline, undefined);
+  const [own, mirrored] = several.splines as Spline[];
+  near(own.kinks[0].change, tent.slope_change, 1e-6, 'two outputs, the first');
+  near(mirrored.kinks[0].change, -tent.slope_change, 1e-6, 'two outputs, the second');
   near(formOf(several, 'one-feature').objective, 2 * 0.17, 1e-6, 'two outputs, one by one');
 });
 

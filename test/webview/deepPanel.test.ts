@@ -42,6 +42,9 @@ const classes = [
   }),
 ].join('\n');
 
+/** One feature, three classes that overlap. */
+const ordered = ['x,kind', ...[...'aaabacbbbcbccac'].map((kind, i) => `${i},${kind}`)].join('\n');
+
 /** Fewer rows than features, three classes: the rows can be made orthogonal. */
 const wide = [
   `${Array.from({ length: 12 }, (_, k) => `g${k}`).join(',')},class`,
@@ -61,6 +64,7 @@ const runs: Record<string, () => Promise<RunRecord>> = {
   'linear, one per output': () => train(classes, { model: 'linear', depth: 3, target: 'class', loss: 'squared' }),
   'whitened rows, classes': () =>
     train(wide, { model: 'relu', target: 'class', loss: 'squared', whiten: true, bias: 'none', testFraction: 0 }),
+  'one feature, classes': () => train(ordered, { model: 'relu', target: 'kind', loss: 'logistic', testFraction: 0 }),
   'rank one': () => train(line, { model: 'relu', bias: 'none', target: 'y' }),
   'linear, zero': () => train(plane, { model: 'linear', depth: 3, beta: { kind: 'relative', value: 2 } }),
 };
@@ -118,6 +122,7 @@ describe('themes', () => {
         ['three-layer', 'Sub-networks'],
         ['linear, classes', 'Layers'],
         ['three-layer, one feature', 'Structure'],
+        ['one feature, classes', 'Structure'],
       ]) {
         await panel.show(made.get(run)!);
         await panel.tab(tab);
@@ -162,13 +167,35 @@ describe('what is shown', () => {
     await panel.show(run);
     await panel.tab('Structure');
     const words = await text();
-    const kinks = run.structure!.spline!.kinks;
+    const kinks = run.structure!.splines![0].kinks;
     assert.ok(kinks.length > 0);
     assert.match(words, /exactly at data points/);
     assert.match(words, /2 values of x occur in several rows, 1 of them with different targets/);
     const rows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
     assert.equal(await rows.count(), Math.min(10, kinks.length));
     assert.equal(await rows.first().locator('td').first().innerText(), String(Math.round(kinks[0].at)));
+  });
+
+  it('a spline of log-odds for every class, chosen by name, without a limit where values have one class only', async () => {
+    panel = await panels.open();
+    const run = made.get('one feature, classes')!;
+    const splines = run.structure!.splines!;
+    assert.deepEqual(
+      splines.map(({ output }) => output),
+      ['a', 'b', 'c'],
+    );
+    await panel.show(run);
+    await panel.tab('Structure');
+    await panel.page.getByRole('heading', { name: 'A spline in x: log-odds of a', exact: true }).waitFor();
+    assert.match(await text(), /none: it grows without bound/);
+    const kinkRows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
+    const firstKink = (): Promise<string> => kinkRows.first().locator('td').first().innerText();
+    assert.equal(await firstKink(), String(Math.round(splines[0].kinks[0].at)));
+    await panel.page.getByRole('combobox', { name: 'Class' }).click();
+    await panel.page.getByRole('option', { name: 'b', exact: true }).click();
+    await panel.page.getByRole('heading', { name: 'A spline in x: log-odds of b', exact: true }).waitFor();
+    assert.equal(await kinkRows.count(), Math.min(10, splines[1].kinks.length));
+    assert.equal(await firstKink(), String(Math.round(splines[1].kinks[0].at)));
   });
 
   it('closed forms that apply to whitened rows, the batch-normalised network and its class means', async () => {

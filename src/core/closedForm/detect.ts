@@ -3,7 +3,7 @@ import { numericalRank, svd } from '../linear/svd.ts';
 import { createDatafit } from '../problem/datafit.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
-import { solveSpline } from '../spline/lassoSpline.ts';
+import { noSpline, splineReports } from '../spline/report.ts';
 import type { Control } from '../solver/control.ts';
 import { batchNormForm } from './batchNorm.ts';
 import { equalSingularValues, linearForm } from './linearForm.ts';
@@ -184,19 +184,19 @@ export function detectClosedForms(
       : {}),
   });
 
-  const splines = feature && squared ? oneFeatureForm(feature, Y, beta, control) : undefined;
+  const refused = feature ? noSpline(problem) : `There are ${problem.X.cols} inputs, not one.`;
+  const splines = feature && refused === undefined ? splineReports(problem, feature, control) : [];
   reports.push({
     id: 'one-feature',
     title: 'One feature: a linear spline with kinks at data points',
-    applies: splines !== undefined,
-    reason: !feature
-      ? `There are ${problem.X.cols} inputs, not one.`
-      : squared
-        ? `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae.${outputs > 1 ? ' Output by output.' : ''}`
-        : `With free biases kinks are at data points for any loss, but the Lasso is for squared loss; this run uses the ${loss} loss.`,
-    ...(splines
+    applies: splines.length > 0,
+    reason:
+      refused ??
+      `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae${loss === 'logistic' ? ', with the logistic loss of the log-odds' : ''}.${outputs > 1 ? ' Output by output.' : ''}`,
+    ...(splines.length > 0
       ? {
-          ...splines,
+          objective: splines.reduce((sum, { solution }) => sum + solution.objective, 0),
+          betaMax: Math.max(...splines.map(({ solution }) => solution.betaMax)),
           program: 'two-layer ReLU with free biases',
           check: { ...twin, bias: 'free' },
         }
@@ -222,24 +222,6 @@ export function detectClosedForms(
       : {}),
   });
   return reports;
-}
-
-/** The free-bias Lasso of each output. */
-function oneFeatureForm(
-  x: Float64Array,
-  Y: DenseMatrix,
-  beta: number,
-  control: Control,
-): { readonly objective: number; readonly betaMax: number } {
-  let objective = 0;
-  let betaMax = 0;
-  for (let k = 0; k < Y.cols; k++) {
-    const y = Float64Array.from({ length: Y.rows }, (_, i) => Y.data[i * Y.cols + k]);
-    const spline = solveSpline(x, y, beta, control);
-    objective += spline.objective;
-    betaMax = Math.max(betaMax, spline.betaMax);
-  }
-  return { objective, betaMax };
 }
 
 /** Spike-free data: one gate that is on everywhere is enough, which is a small program of its own. */

@@ -7,8 +7,7 @@ import { createDatafit } from '../problem/datafit.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
 import type { Control } from '../solver/control.ts';
-import { solve } from '../solver/solve.ts';
-import { kinksOf, minimumNormInterpolation, solveSpline, type SplineSolution } from '../spline/lassoSpline.ts';
+import { noSpline, regularizedFit, type SplineReport, splineReports } from '../spline/report.ts';
 import { batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
 import { type CheckedForm, checkedForms } from './checkForms.ts';
 import { type Collapse, collapseOf } from './collapse.ts';
@@ -21,7 +20,9 @@ export interface Structure {
   /** Values that stand unchecked, and what was left out. */
   readonly notes: readonly string[];
   readonly rankOne?: RankOneReport;
-  readonly spline?: SplineReport;
+  /** One feature: the spline of every output, and the optimum with the bias inside the norm beside them. */
+  readonly splines?: readonly SplineReport[];
+  readonly regularized?: { readonly objective: number; readonly kinks: readonly (readonly number[])[] };
   readonly linear: LinearReport;
   readonly batchNorm?: Omit<BatchNormNetwork, 'run'> & { readonly collapse: Collapse };
 }
@@ -31,17 +32,6 @@ export interface RankOneReport {
   /** False when the inputs are of rank one only without the bias of the problem, so that these networks have none. */
   readonly asPosed: boolean;
   readonly networks: readonly DeepRankOne[];
-}
-
-export interface SplineReport {
-  readonly solution: SplineSolution;
-  readonly kinks: readonly { readonly at: number; readonly change: number }[];
-  /** Kinks of the two-layer optimum whose bias is inside the norm: generally not data points. */
-  readonly regularizedKinks: readonly number[];
-  readonly regularizedObjective: number | null;
-  readonly interpolation: { readonly value: number; readonly kinks: readonly number[] };
-  /** Largest distance of a kink from the nearest data point over the span of the data. */
-  readonly kinkDistance: number;
 }
 
 /** Linear networks of depth 2 to 5 on the same data. */
@@ -74,14 +64,31 @@ export function structureOf(problem: Problem, control: Control): Structure {
     forms,
     notes: left,
     ...(rankOne === undefined ? {} : { rankOne }),
-    ...(feature && problem.loss === 'squared' && prepared.outputs === 1
-      ? { spline: splineReport(problem, feature, control) }
-      : {}),
+    ...splineFacts(problem, feature, left, control),
     linear: linearReport(prepared, control),
     ...(oneHot !== undefined && problem.X.rows <= batchNormLimit
       ? { batchNorm: batchNormReport(prepared, oneHot) }
       : {}),
   };
+}
+
+function splineFacts(
+  problem: Problem,
+  feature: Float64Array | undefined,
+  notes: string[],
+  control: Control,
+): Pick<Structure, 'splines' | 'regularized'> {
+  if (feature === undefined) return {};
+  const refusal = noSpline(problem);
+  if (refusal !== undefined) {
+    notes.push(refusal);
+    return {};
+  }
+  const splines = splineReports(problem, feature, control);
+  if (control.shouldStop()) return { splines };
+  const { objective, optimal, kinksOf } = regularizedFit(problem, secondsPerSolve, control);
+  if (!optimal) return { splines };
+  return { splines, regularized: { objective, kinks: splines.map(({ output }) => kinksOf(output)) } };
 }
 
 /** Why the network with batch normalisation is not built. */
@@ -126,44 +133,6 @@ function batchNormReport({ X, beta }: PreparedProblem, Y: DenseMatrix): NonNulla
       known.map((row) => labels[row]),
       Y.cols,
     ),
-  };
-}
-
-function splineReport(problem: Problem, x: Float64Array, control: Control): SplineReport {
-  const y = Float64Array.from(problem.y.data);
-  const solution = solveSpline(x, y, problem.beta, control);
-  const kinks = kinksOf(solution).filter(({ change }) => Math.abs(change) > 1e-9 * solution.penalty);
-  const sorted = Float64Array.from(x).sort();
-  const span = sorted[sorted.length - 1] - sorted[0] || 1;
-  let kinkDistance = 0;
-  for (const { at } of kinks) {
-    let nearest = Infinity;
-    for (const t of x) nearest = Math.min(nearest, Math.abs(t - at));
-    kinkDistance = Math.max(kinkDistance, nearest / span);
-  }
-  let regularizedKinks: number[] = [];
-  let regularizedObjective: number | null = null;
-  if (!control.shouldStop()) {
-    const inside = solve(
-      { ...problem, model: 'relu', bias: 'regularized', arrangements: { kind: 'adaptive', seed: 1 } },
-      { timeLimitSeconds: 10, certifySeconds: 0 },
-      control,
-    );
-    regularizedObjective = inside.objective;
-    regularizedKinks = Array.from(
-      { length: inside.network.W1.rows },
-      (_, j) => -inside.network.b1[j] / inside.network.W1.data[j],
-    )
-      .filter(Number.isFinite)
-      .sort((a, b) => a - b);
-  }
-  return {
-    solution,
-    kinks,
-    regularizedKinks,
-    regularizedObjective,
-    interpolation: minimumNormInterpolation(x, y),
-    kinkDistance,
   };
 }
 

@@ -162,7 +162,7 @@ describe('structure of the data', () => {
 
   it('holds the one-feature spline with kinks at data points, its dual curve and its limits', async () => {
     const run = await train(line, { target: 'y', model: 'relu' });
-    const spline = run.structure?.spline;
+    const spline = run.structure?.splines?.[0];
     assert.ok(spline !== undefined && spline.regularized !== null);
     assert.ok(spline.kinks.length > 0);
     for (const { at } of spline.kinks) assert.ok(Math.abs(at - Math.round(at)) < 1e-9, `${at} is no data point`);
@@ -183,9 +183,43 @@ describe('structure of the data', () => {
       1e-6,
     );
     // interpolation through the means: slopes 2, -1, -0.5, 1.5, 2, 1, -2, -0.5, -1.5, -1
-    close(spline.interpolation.norm, 3 + 0.5 + 2 + 0.5 + 1 + 3 + 1.5 + 1 + 0.5, 1e-9);
+    close(spline.interpolation?.norm ?? NaN, 3 + 0.5 + 2 + 0.5 + 1 + 3 + 1.5 + 1 + 0.5, 1e-9);
     const form = run.structure?.forms.find(({ id }) => id === 'one-feature');
     assert.ok(form?.applies === true && form.difference !== undefined && form.difference < 1e-6);
+  });
+
+  it('holds the spline of the log-odds of two classes, checked by the solver, with no limit where the classes separate', async () => {
+    const overlapping = ['x,kind', ...[...'aabababbbab'].map((kind, i) => `${100 + 2 * i},${kind}`)].join('\n');
+    const run = await train(overlapping, { target: 'kind', model: 'relu' });
+    const form = run.structure?.forms.find(({ id }) => id === 'one-feature');
+    assert.ok(form?.applies === true && form.difference !== undefined && form.difference < 1e-6);
+    const [spline, ...others] = run.structure?.splines ?? [];
+    assert.equal(others.length, 0);
+    assert.deepEqual([spline.loss, spline.output], ['logistic', 'b']);
+    close(spline.objective, form.objective!, 1e-9);
+    assert.ok(spline.kinks.length > 0);
+    for (const { at } of spline.kinks)
+      assert.ok(Math.abs(at / 2 - Math.round(at / 2)) < 1e-9, `${at} is no data point`);
+    assert.ok(spline.objective >= spline.dualBound && spline.objective - spline.dualBound < 1e-8 * spline.objective);
+    for (const value of [...spline.dual.right, ...spline.dual.left]) assert.ok(Math.abs(value) <= 1 + 1e-9);
+    // every value has rows of one class only
+    assert.equal(spline.interpolation, null);
+    assert.deepEqual([...new Set(spline.points.y)].sort(), [-1, 1]);
+  });
+
+  it('holds a spline for every class where the loss allows it, and says why where it does not', async () => {
+    const three = ['x,kind', ...[...'aaabacbbbcbccac'].map((kind, i) => `${i},${kind}`)].join('\n');
+    const logistic = await train(three, { target: 'kind', model: 'relu', loss: 'logistic' });
+    assert.deepEqual(
+      logistic.structure?.splines?.map(({ output }) => output),
+      ['a', 'b', 'c'],
+    );
+    const form = logistic.structure?.forms.find(({ id }) => id === 'one-feature');
+    assert.ok(form?.applies === true && form.difference !== undefined && form.difference < 1e-6);
+    const softmax = await train(three, { target: 'kind', model: 'relu' });
+    assert.equal(softmax.structure?.splines, undefined);
+    assert.ok(softmax.structure?.notes.some((note) => /softmax.*couples.*logistic loss/.test(note)));
+    assert.match(softmax.structure?.forms.find(({ id }) => id === 'one-feature')?.reason ?? '', /couples/);
   });
 
   it('checks closed forms against the solver', async () => {

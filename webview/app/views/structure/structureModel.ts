@@ -4,16 +4,61 @@ import type { ChartSpec, SeriesSpec } from '../../../charts/spec.ts';
 import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
 import { curveAt } from '../overview/fitModel.ts';
 
+/** Names the spline of one output. */
+export function splineTitle({ feature, output, loss }: SplineRecord): string {
+  if (output === null) return `A spline in ${feature}`;
+  return loss === 'logistic'
+    ? `A spline in ${feature}: log-odds of ${output}`
+    : `A spline in ${feature}: class ${output}`;
+}
+
+/** What the fit of a class is; undefined for a number. */
+export function splineHint({ output, loss }: SplineRecord): string | undefined {
+  if (output === null) return undefined;
+  return loss === 'logistic'
+    ? `Above zero the network says ${output}, below it another class. The rows are drawn above the curve when they are ${output}, and below it when not.`
+    : `Squared loss on the target +1 for ${output} and −1 for every other class.`;
+}
+
+/** What beta → 0 tends to. */
+export function limitWords({ interpolation, loss }: SplineRecord): string {
+  if (interpolation === null) {
+    return 'Where all rows of one value are of one class, more extreme log-odds always fit better, so as beta → 0 the fit tends to no finite function.';
+  }
+  return loss === 'logistic'
+    ? 'The least norm of a function through the log-odds of the rows at every value, which beta → 0 tends to.'
+    : 'The least norm of a function through all points, which beta → 0 tends to: the linear spline through the data.';
+}
+
+/** How the interpolation limit treats rows that differ at one value. */
+export function repeatedWords({ interpolation, loss }: SplineRecord): string {
+  if (interpolation === null) return '';
+  return loss === 'logistic'
+    ? ': the interpolation limit takes the log-odds of their classes'
+    : ': no function goes through those, so the interpolation limit takes their mean';
+}
+
+/** Heights at which rows of the class and of all others are drawn beside a curve of log-odds: above and below both fits. */
+function rowHeights({ free, regularized, points }: SplineRecord): readonly number[] {
+  let largest = 1;
+  for (const value of [...free, ...(regularized?.y ?? [])]) largest = Math.max(largest, Math.abs(value));
+  return points.y.map((sign) => 1.15 * largest * sign);
+}
+
 /** The two fits of one feature over the data: bias free, and bias inside the norm. */
 export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
   const { regularized } = spline;
+  const classes = spline.loss === 'logistic';
   const series: SeriesSpec[] = [
     {
       id: 'rows',
       label: 'training rows',
       kind: 'points',
       x: spline.points.x,
-      y: spline.points.y,
+      y: classes ? rowHeights(spline) : spline.points.y,
+      ...(classes
+        ? { describe: (i: number): string => (spline.points.y[i] > 0 ? `${spline.output}` : `not ${spline.output}`) }
+        : {}),
       tone: 'muted',
     },
     { id: 'free', label: 'bias free', kind: 'line', x: spline.x, y: spline.free, tone: 0, width: 2.5 },
@@ -60,10 +105,16 @@ export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
         ? 'At this beta the free-bias fit has no kink.'
         : `With free biases the optimum bends at ${formatCount(spline.kinks.length, 'data point')}${spline.kinkDistance <= 1e-6 ? ', exactly at data points' : `, at most ${formatPercent(spline.kinkDistance, 2)} of the span from a data point`}.`,
     x: { label: spline.feature },
-    y: { label: run.resolved.target },
+    y: { label: axisOf(run, spline) },
+    ...(classes ? { guides: [{ axis: 'y', value: 0, label: 'even odds', tone: 'foreground', dash: [2, 3] }] } : {}),
     height: 320,
     series: series.filter(({ x }) => x.length > 0),
   };
+}
+
+function axisOf(run: RunRecord, { output, loss }: SplineRecord): string {
+  if (output === null) return run.resolved.target;
+  return loss === 'logistic' ? `log-odds of ${output}` : `output for ${output}`;
 }
 
 /** The dual functions of the position of a kink; they touch the lines +-1 where the optimum bends. */

@@ -1,17 +1,29 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { ClosedFormRecord, CollapseRecord, SplineRecord, StructureRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
+import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { useChoice } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { BatchNorm, RankOne } from './builtNetworks.tsx';
-import { collapseNames, collapseWords, dualChart, splineChart, totalChange } from './structureModel.ts';
+import {
+  collapseNames,
+  collapseWords,
+  dualChart,
+  limitWords,
+  repeatedWords,
+  splineChart,
+  splineHint,
+  splineTitle,
+  totalChange,
+} from './structureModel.ts';
 
 export const structureView: ViewDefinition = {
   id: 'structure',
@@ -26,7 +38,7 @@ function Structure({ run, structure }: { readonly run: RunRecord; readonly struc
     <>
       <Forms structure={structure} />
       {structure.rankOne && <RankOne record={structure.rankOne} />}
-      {structure.spline && <Spline run={run} spline={structure.spline} />}
+      {structure.splines && structure.splines.length > 0 && <Splines run={run} splines={structure.splines} />}
       {structure.batchNorm && <BatchNorm run={run} record={structure.batchNorm} />}
       {structure.collapse && <ClassMeans records={structure.collapse} />}
     </>
@@ -120,7 +132,38 @@ function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
   );
 }
 
-function Spline({ run, spline }: { readonly run: RunRecord; readonly spline: SplineRecord }): VNode {
+/** The spline of one output; with several, the class is chosen. */
+function Splines({ run, splines }: { readonly run: RunRecord; readonly splines: readonly SplineRecord[] }): VNode {
+  const [wanted, choose] = useChoice('spline-output', '0');
+  const shown = Number(wanted) < splines.length ? Number(wanted) : 0;
+  return (
+    <Spline
+      run={run}
+      spline={splines[shown]}
+      several={splines.length > 1}
+      tools={
+        splines.length > 1 && (
+          <Dropdown
+            label="Class"
+            value={String(shown)}
+            choices={splines.map(({ output }, i) => ({ value: String(i), label: output ?? String(i + 1) }))}
+            onSelect={choose}
+          />
+        )
+      }
+    />
+  );
+}
+
+interface SplineProps {
+  readonly run: RunRecord;
+  readonly spline: SplineRecord;
+  /** There are splines of other outputs. */
+  readonly several: boolean;
+  readonly tools: ComponentChildren;
+}
+
+function Spline({ run, spline, several, tools }: SplineProps): VNode {
   const fit = useMemo(() => splineChart(run, spline), [run, spline]);
   const dual = useMemo(() => dualChart(spline), [spline]);
   const { regularized } = spline;
@@ -140,9 +183,11 @@ function Spline({ run, spline }: { readonly run: RunRecord; readonly spline: Spl
     ...(regularized
       ? [
           {
-            name: 'Objective, bias in the norm',
+            name: several ? 'Objective of all classes, bias in the norm' : 'Objective, bias in the norm',
             value: <Num value={regularized.objective} digits={8} />,
-            hint: 'Never smaller: the bias costs as well, and there is no free offset.',
+            hint: several
+              ? 'Of the networks of all classes together. Never smaller than the sum of the free-bias objectives: the bias costs as well, and there is no free offset.'
+              : 'Never smaller: the bias costs as well, and there is no free offset.',
           },
           {
             name: 'Its kinks',
@@ -153,26 +198,29 @@ function Spline({ run, spline }: { readonly run: RunRecord; readonly spline: Spl
     {
       name: 'Sum of |slope changes|',
       value: <Num value={totalChange(spline)} />,
-      hint: 'Of the free-bias fit, in original units.',
+      hint: `Of the free-bias fit, ${spline.loss === 'logistic' ? 'log-odds per unit of the feature' : 'in original units'}.`,
     },
     {
       name: 'Interpolation limit',
-      value: (
-        <>
-          <Num value={spline.interpolation.norm} /> with {formatCount(spline.interpolation.kinks.length, 'kink')}
-        </>
-      ),
-      hint: 'The least norm of a function through all points, which beta → 0 tends to: the linear spline through the data.',
+      value:
+        spline.interpolation === null ? (
+          'none: it grows without bound'
+        ) : (
+          <>
+            <Num value={spline.interpolation.norm} /> with {formatCount(spline.interpolation.kinks.length, 'kink')}
+          </>
+        ),
+      hint: limitWords(spline),
     },
   ];
   return (
-    <Section title={`A spline in ${spline.feature}`} wide>
+    <Section title={splineTitle(spline)} wide hint={splineHint(spline)} tools={tools}>
       <Facts facts={facts} />
       {spline.repeated.abscissae > 0 && (
         <p class="muted">
           {formatCount(spline.repeated.abscissae, 'value')} of {spline.feature} occur in several rows
           {spline.repeated.conflicting > 0
-            ? `, ${formatCount(spline.repeated.conflicting, 'of them with different targets', 'of them with different targets')}: no function goes through those, so the interpolation limit takes their mean.`
+            ? `, ${formatInteger(spline.repeated.conflicting)} of them with different targets${repeatedWords(spline)}.`
             : ', always with the same target.'}
         </p>
       )}
