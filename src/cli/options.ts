@@ -33,3 +33,10 @@ export function countOption(name: string, text: string | undefined): number | un
   }
   return value;
 }
+
+/** Bytes of `--memory`, given in GiB; undefined when left out. */
+export function memoryOption(text: string | undefined): number | undefined {
+  const value = numberOption('memory', text);
+  if (value === 0) throw new UsageError(`--memory needs a positive number of GiB, not "${text}"`);
+  return value === undefined ? undefined : value * 2 ** 30;
+}

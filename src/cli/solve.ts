@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control, SolveStatus } from '../core/solver/control.ts';
+import { defaultMemoryBytes } from '../core/solver/memoryBudget.ts';
 import { solveToRecord } from '../core/solver/solveToRecord.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
-import { countOption, numberOption, parseOptions } from './options.ts';
+import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
 import { checkOutputPath, writeOutput } from './output.ts';
 import { progressWriter } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
@@ -14,6 +15,8 @@ interface SolveInput {
   readonly file: string;
   readonly threads: number | undefined;
   readonly timeLimitSeconds: number | undefined;
+  /** 4 GiB when left out. */
+  readonly memoryBytes: number | undefined;
   /** For the proof over all networks of a ReLU model. */
   readonly certifySeconds: number;
 }
@@ -28,7 +31,7 @@ const defaultCertifySeconds = 10;
 
 /** The part that runs in the worker: file in, result text out. */
 export function solveTask(
-  { file, threads, timeLimitSeconds, certifySeconds }: SolveInput,
+  { file, threads, timeLimitSeconds, memoryBytes, certifySeconds }: SolveInput,
   control: Control,
 ): SolveOutput {
   let text: string;
@@ -40,10 +43,11 @@ export function solveTask(
   const folder = path.dirname(file);
   const problem = parseProblemFile(text, file, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
   const kernels = createPooledKernels({ threads });
+  if (memoryBytes !== undefined) kernels.budgetBytes = memoryBytes;
   try {
     const { status, record } = solveToRecord(
       problem,
-      { threads, kernels, timeLimitSeconds, ...(problem.model === 'relu' ? { certifySeconds } : {}) },
+      { threads, kernels, timeLimitSeconds, memoryBytes, ...(problem.model === 'relu' ? { certifySeconds } : {}) },
       control,
     );
     return { status, text: `${JSON.stringify(record)}\n` };
@@ -61,6 +65,7 @@ Solves the problem and writes the result as JSON, to stdout unless --out names a
   --out FILE            write the result to FILE
   --threads N           use at most N threads
   --time-limit SECONDS  stop after this time with the best point so far
+  --memory GIB          memory the solve may take (default ${defaultMemoryBytes / 2 ** 30}); a larger problem is refused at once
   --certify-seconds S   ReLU models: time for the proof over all networks (default ${defaultCertifySeconds}, 0 skips it)
   --progress            show progress on stderr even when it is not a terminal
 
@@ -72,6 +77,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       out: { type: 'string' },
       threads: { type: 'string' },
       'time-limit': { type: 'string' },
+      memory: { type: 'string' },
       'certify-seconds': { type: 'string' },
       progress: { type: 'boolean' },
     });
@@ -84,6 +90,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       file: positionals[0],
       threads: countOption('threads', values.threads),
       timeLimitSeconds: numberOption('time-limit', values['time-limit']),
+      memoryBytes: memoryOption(values.memory),
       certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
     };
     if (values.out !== undefined) checkOutputPath(values.out);

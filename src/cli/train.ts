@@ -97,6 +97,7 @@ const options = {
   tolerance: { type: 'string' },
   'time-limit': { type: 'string' },
   'certify-seconds': { type: 'string' },
+  memory: { type: 'string' },
   'path-points': { type: 'string' },
   'path-smallest': { type: 'string' },
   'no-path': { type: 'boolean' },
@@ -125,6 +126,7 @@ const optionOf: Record<string, string> = {
   maxRows: 'max-rows',
   timeLimitSeconds: 'time-limit',
   certifySeconds: 'certify-seconds',
+  memoryGiB: 'memory',
   'path.points': 'path-points',
   'path.smallest': 'path-smallest',
   'compare.optimizers': 'optimizers',
@@ -187,6 +189,7 @@ function settingsOf(values: Values): TrainSettings {
     tolerance: number('tolerance', base.tolerance),
     timeLimitSeconds: number('time-limit', base.timeLimitSeconds),
     certifySeconds: number('certify-seconds', base.certifySeconds),
+    memoryGiB: number('memory', base.memoryGiB!),
     path: {
       points: values['no-path'] === true ? 0 : number('path-points', base.path.points),
       smallest: number('path-smallest', base.path.smallest),
@@ -264,6 +267,7 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --tolerance T            relative duality gap (default ${defaultSettings.tolerance})
   --time-limit SECONDS     for the solve, for the path, and for the comparison, each (default ${defaultSettings.timeLimitSeconds})
   --certify-seconds S      for the proof over all networks (default ${defaultSettings.certifySeconds})
+  --memory GIB             memory that a solve may take; larger problems are refused at once (default ${defaultSettings.memoryGiB})
   --path-points N          points of the regularisation path (default ${defaultSettings.path.points}); --path-smallest R; --no-path
   --optimizers A,B         sgd, momentum, adam; --seeds N; --epochs N; --batch-size N (0: full); --no-compare
   --threads N              use at most N threads

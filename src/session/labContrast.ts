@@ -77,7 +77,7 @@ export function labContrast(
     bias: settings.bias ? 'regularized' : 'none',
     tolerance: 1e-6,
   };
-  const { betaMax } = findBetaMax(problem, kernels, control);
+  const { betaMax } = findBetaMax(problem, { kernels }, control);
   if (control.shouldStop()) return undefined;
   const beta = settings.beta * betaMax;
   const solution = solve({ ...problem, beta }, { timeLimitSeconds: solveSeconds, certifySeconds: 0, kernels }, control);

@@ -4,7 +4,7 @@ import type { Problem } from '../core/problem/problem.ts';
 import { type Control, withDeadline } from '../core/solver/control.ts';
 import { betaGrid, regularizationPath } from '../core/solver/path.ts';
 import type { PathPoint, PathRecord } from '../shared/run.ts';
-import type { TrainSettings } from '../shared/settings.ts';
+import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { predictionsOf } from './predictions.ts';
 import type { SessionDeps, SessionListener } from './session.ts';
 
@@ -28,7 +28,7 @@ export async function tracePath(
   const steps = regularizationPath(
     problem,
     betaGrid(betaMax, count, smallest),
-    { certifySeconds: 0, threads: deps.threads, kernels: deps.kernels },
+    { certifySeconds: 0, threads: deps.threads, kernels: deps.kernels, memoryBytes: memoryBytesOf(settings) },
     { shouldStop: () => limited.shouldStop(), now: () => limited.now() },
   );
   for (;;) {

@@ -12,7 +12,7 @@ import { solve } from '../core/solver/solve.ts';
 import type { Solution, SolveOptions } from '../core/solver/solution.ts';
 import type { CompareRecord, PathRecord, RunRecord, TracePoint, TrainProgress } from '../shared/run.ts';
 import type { StructureRecord } from '../shared/depth.ts';
-import type { TrainSettings } from '../shared/settings.ts';
+import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { baselineRows } from './baselineRows.ts';
 import { compareWithDescent } from './compare.ts';
 import { type Decomposition, decomposeRun } from './decompose.ts';
@@ -238,6 +238,9 @@ class FileSession implements Session {
 
   /** All that comes before the solve. */
   private async prepare(settings: TrainSettings, listener: SessionListener, control: Control): Promise<Trained> {
+    const { kernels } = this.deps;
+    const memoryBytes = memoryBytesOf(settings);
+    if (kernels) kernels.budgetBytes = memoryBytes;
     listener.progress({ stage: 'reading', fraction: 0, message: `Reading ${this.source.name}` });
     try {
       const loaded = await this.load(settings, (progress) => listener.progress(progress), control);
@@ -246,7 +249,7 @@ class FileSession implements Session {
       return this.naming(() => {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
-        const { betaMax, betaMaxUpper } = findBetaMax(problem, this.deps.kernels, control);
+        const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
         const baselines = control.shouldStop() ? [] : baselineRows(data, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, warm: undefined, baselines };
@@ -305,6 +308,7 @@ class FileSession implements Session {
       certifySeconds: everything ? settings.certifySeconds : 0,
       threads: this.deps.threads,
       kernels: this.deps.kernels,
+      memoryBytes: memoryBytesOf(settings),
     };
     // the network is there and only its bound is missing: a person need not wait for that
     const onSolved = (solution: Solution): void => {

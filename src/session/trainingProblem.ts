@@ -1,11 +1,12 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import type { Kernels } from '../core/kernels/kernels.ts';
 import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/solver/control.ts';
 import { solveLinear } from '../core/linear/solveLinear.ts';
+import { refuseTooLarge } from '../core/solver/memoryBudget.ts';
+import type { SolveOptions } from '../core/solver/solution.ts';
 import { solve } from '../core/solver/solve.ts';
 import { solveThreeLayer } from '../core/threeLayer/solveThreeLayer.ts';
 import type { TrainSettings } from '../shared/settings.ts';
@@ -102,12 +103,14 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
  * any unit direction is at most sum_i ||v_i|| ||x_i||, v = -gradient of the datafit at zero. Three layers: the best value that a search
  * finds, at least that of two layers. Where patterns are searched for, `betaMax` is attained by one of them and `betaMaxUpper` (when known) a
  * proven upper bound.
+ * @throws {ProblemError} when the problem does not fit the memory allowed (`memoryBytes`, 4 GiB when left out)
  */
 export function findBetaMax(
   problem: Problem,
-  kernels: Kernels | undefined,
+  { kernels, memoryBytes }: Pick<SolveOptions, 'kernels' | 'memoryBytes'>,
   control: Control,
 ): { readonly betaMax: number; readonly betaMaxUpper?: number } {
+  refuseTooLarge(problem, memoryBytes);
   const prepared = prepare(problem);
   const { X, datafit, outputs } = prepared;
   const zero = new Float64Array(X.rows * outputs);
@@ -120,5 +123,5 @@ export function findBetaMax(
   if (problem.model === 'three-layer') {
     return { betaMax: solveThreeLayer(large, prepare(large), { certifySeconds: 0 }, control).betaMax };
   }
-  return solve(large, { certifySeconds: 0, kernels }, control);
+  return solve(large, { certifySeconds: 0, kernels, memoryBytes }, control);
 }

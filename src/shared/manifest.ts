@@ -72,6 +72,7 @@ export const trainingSettings = {
   tolerance: 'tolerance',
   timeLimitSeconds: 'timeLimitSeconds',
   certifySeconds: 'certifySeconds',
+  memoryGiB: 'memoryGiB',
   'path.points': 'path.points',
   'path.smallest': 'path.smallest',
   'compare.enabled': 'compare.enabled',

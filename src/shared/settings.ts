@@ -48,6 +48,8 @@ export interface TrainSettings {
   readonly timeLimitSeconds: number;
   /** Seconds that may go into proving the global bound of a ReLU network. */
   readonly certifySeconds: number;
+  /** Memory that a solve may take, in GiB: larger problems are refused before anything is allocated. Not in records of earlier runs. */
+  readonly memoryGiB?: number;
   readonly path: { readonly points: number; readonly smallest: number };
   readonly compare: {
     readonly enabled: boolean;
@@ -80,6 +82,12 @@ export const defaultSettings: TrainSettings = {
   tolerance: 1e-6,
   timeLimitSeconds: 60,
   certifySeconds: 10,
+  memoryGiB: 4,
   path: { points: 20, smallest: 0.01 },
   compare: { enabled: true, optimizers: ['sgd', 'momentum', 'adam'], seeds: 3, epochs: 1000, batchSize: 0 },
 };
+
+/** Bytes that a solve with these settings may take. */
+export function memoryBytesOf({ memoryGiB = defaultSettings.memoryGiB! }: Pick<TrainSettings, 'memoryGiB'>): number {
+  return memoryGiB * 2 ** 30;
+}

@@ -39,6 +39,7 @@ export const trainSettingsSchema = v.object({
   tolerance: between(1e-12, 0.1),
   timeLimitSeconds: positive(86_400),
   certifySeconds: between(0, 86_400),
+  memoryGiB: v.optional(between(0.01, 1024)),
   path: v.object({ points: count(0, 200), smallest: between(1e-6, 0.99) }),
   compare: v.object({
     enabled: v.boolean(),

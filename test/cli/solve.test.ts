@@ -213,6 +213,12 @@ const refused: [string, readonly string[], RegExp][] = [
   ],
   ['a file that is not there', ['solve', 'gone.json'], /^convexnet solve: cannot read gone.json: ENOENT/],
   [
+    'a problem beyond the memory allowed',
+    ['solve', reference, '--memory', '0.00003'],
+    /^convexnet solve: .* need about .* of memory, 0\.0 MiB are allowed; .* would fit.*, or allow more memory\n$/,
+  ],
+  ['memory that is none', ['solve', reference, '--memory', '0'], /^convexnet solve: --memory needs a positive number/],
+  [
     'an output folder that is not there',
     ['solve', reference, '--out', '/nowhere/at/all.json'],
     /^convexnet solve: \/nowhere\/at\/all.json: the folder \/nowhere\/at does not exist\n$/,

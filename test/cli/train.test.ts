@@ -208,6 +208,13 @@ describe('convexnet train', () => {
     ['an unknown optimiser', 'good.csv', ['--optimizers', 'adam,lion'], /--optimizers: /],
     ['contradicting options', 'good.csv', ['--beta', '1', '--beta-rel', '1'], /either --beta or --beta-rel/],
     ['an unknown option', 'good.csv', ['--gate', '1'], /--gate/],
+    [
+      'a problem beyond the memory allowed',
+      'good.csv',
+      ['--model', 'gated-relu', '--gates', '100000', '--memory', '0.02'],
+      /good\.csv: .*\d+ gates would fit on all rows.*or allow more memory/,
+    ],
+    ['memory that is none', 'good.csv', ['--memory', '0'], /--memory: /],
     ['an impossible output', 'good.csv', ['--out', at('no/such/run.json')], /does not exist/],
     ['no file', '', ['train'], /no data file given/],
   ];

@@ -15,6 +15,8 @@ export interface Kernels {
   readonly threads: number;
   /** Bytes held by handles and arrays not yet given back. */
   readonly bytesInUse: number;
+  /** Bytes that may be held; what goes beyond is refused with a `KernelMemoryError` before it is allocated. */
+  budgetBytes: number;
 
   /**
    * Asked now and then during calls that take longer than some 10 ms; when it answers true, the call ends with a `KernelsInterrupted` and what it

@@ -2,6 +2,7 @@ import { isOn, onRows, type PatternSet } from '../arrangement/patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import {
   type DirectionSearch,
+  KernelMemoryError,
   type Kernels,
   KernelsInterrupted,
   type MaskedOperator,
@@ -13,6 +14,8 @@ export function createReferenceKernels(): Kernels {
   let bytesInUse = 0;
   const allocated = new WeakSet<Float64Array>();
   const hold = (bytes: number): (() => void) => {
+    const room = kernels.budgetBytes - bytesInUse;
+    if (bytes > room) throw new KernelMemoryError(bytes, room);
     bytesInUse += bytes;
     let held = true;
     return () => {
@@ -26,14 +29,15 @@ export function createReferenceKernels(): Kernels {
   const kernels: Kernels = {
     name: 'typescript',
     threads: 1,
+    budgetBytes: 2 ** 32,
     interrupt: undefined,
     get bytesInUse() {
       return bytesInUse;
     },
     alloc(length) {
+      hold(8 * length);
       const array = new Float64Array(length);
       allocated.add(array);
-      bytesInUse += array.byteLength;
       return array;
     },
     free(array) {

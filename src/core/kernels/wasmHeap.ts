@@ -13,6 +13,8 @@ export class WasmHeap {
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   bytesInUse = 0;
+  /** Bytes that may be in use at a time; the memory itself never exceeds what it was made for. */
+  budgetBytes: number;
   private readonly free: { start: number; size: number }[] = [];
   private readonly sizes = new Map<number, number>();
   private top: number;
@@ -28,6 +30,7 @@ export class WasmHeap {
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared });
     this.shared = shared;
     this.limit = pages * PAGE;
+    this.budgetBytes = this.limit;
     this.top = 0;
     this.refresh();
   }
@@ -39,7 +42,8 @@ export class WasmHeap {
 
   /** Bytes that could still be allocated in one piece. */
   get bytesAvailable(): number {
-    return Math.max(this.limit - this.top, ...this.free.map((range) => range.size));
+    const room = Math.max(this.limit - this.top, ...this.free.map((range) => range.size));
+    return Math.min(room, this.budgetBytes - this.bytesInUse);
   }
 
   get f64(): Float64Array {
@@ -71,6 +75,7 @@ export class WasmHeap {
   /** Address of `bytes` zeroed bytes. */
   allocate(bytes: number, hint = ''): number {
     const size = align(Math.max(bytes, 1));
+    if (this.bytesInUse + size > this.budgetBytes) throw new KernelMemoryError(size, this.bytesAvailable, hint);
     let start = this.takeFree(size);
     if (start < 0) {
       start = this.top;

@@ -51,6 +51,12 @@ function kernelsOn(context: WasmContext, relaxed: boolean): Kernels {
     get bytesInUse() {
       return heap.bytesInUse - fixed + ordinary;
     },
+    get budgetBytes() {
+      return heap.budgetBytes - fixed;
+    },
+    set budgetBytes(bytes) {
+      heap.budgetBytes = bytes + fixed;
+    },
     get interrupt() {
       return context.interrupt;
     },

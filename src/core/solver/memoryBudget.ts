@@ -1,38 +1,43 @@
 import { formatBytes, KernelMemoryError } from '../kernels/kernels.ts';
-import type { Problem } from '../problem/problem.ts';
+import type { ModelName, Problem } from '../problem/problem.ts';
 import { ProblemError } from '../problem/problemError.ts';
 
 /** Memory a solve may take unless the caller says otherwise. */
 export const defaultMemoryBytes = 4 * 2 ** 30;
 
-/** What the memory of a solve depends on: n rows, d effective columns, c outputs, P gates (0: generated as needed). */
+/**
+ * What the memory of a solve depends on: n rows, d effective columns, c outputs, P gates (tuples of three layers; 0: none, or generated as
+ * needed), first hidden width of a three-layer branch.
+ */
 interface Size {
   readonly rows: number;
   readonly cols: number;
   readonly outputs: number;
   readonly gates: number;
+  readonly m1: number;
 }
 
 /**
- * Refuses a two-layer problem that needs more memory than allowed, before anything is allocated, and says which size would fit.
+ * Refuses a problem that needs more memory than allowed, before anything is allocated, and says which size would fit.
  * @throws {ProblemError} naming `X` or, when fewer gates would do, `arrangements`
  */
 export function refuseTooLarge(problem: Problem, memoryBytes = defaultMemoryBytes): void {
-  const bytesOf = problem.model === 'relu' ? reluBytes : gatedBytes;
+  const bytesOf = bytesByModel[problem.model];
   const size = sizeOf(problem);
   const needed = bytesOf(size);
   if (!(needed > memoryBytes)) return;
   const { rows: n, gates: P } = size;
   const rows = largest(n, (k) => bytesOf({ ...size, rows: k }) <= memoryBytes);
   const gates = largest(P, (k) => bytesOf({ ...size, gates: k }) <= memoryBytes);
+  const gate = problem.model === 'three-layer' ? 'tuple' : 'gate';
   const counted = (k: number, what: string): string => `${k} ${what}${k === 1 ? '' : 's'}`;
-  const what = `${counted(n, 'row')}${P > 0 ? ` and ${counted(P, 'gate')}` : ''}`;
+  const what = `${counted(n, 'row')}${P > 0 ? ` and ${counted(P, gate)}` : ''}`;
   const fits = [
-    ...(gates > 0 ? [`${counted(gates, 'gate')} would fit on all rows`] : []),
-    ...(rows > 0 ? [`${counted(rows, 'row')} would fit${P > 0 ? ' with all gates' : ''}`] : []),
+    ...(gates > 0 ? [`${counted(gates, gate)} would fit on all rows`] : []),
+    ...(rows > 0 ? [`${counted(rows, 'row')} would fit${P > 0 ? ` with all ${gate}s` : ''}`] : []),
   ];
   throw new ProblemError(
-    `${what} of ${size.cols} columns need about ${formatBytes(needed)} of memory, ${formatBytes(memoryBytes)} are allowed; ${fits.length > 0 ? fits.join(', ') : 'no smaller part of it would fit either'}`,
+    `${what} of ${size.cols} columns need about ${formatBytes(needed)} of memory, ${formatBytes(memoryBytes)} are allowed; ${fits.length > 0 ? fits.join(', ') : 'no smaller part of it would fit either'}, or allow more memory`,
     { field: gates > 0 ? 'arrangements' : 'X' },
   );
 }
@@ -47,15 +52,18 @@ export function withinKernelMemory<T>(solve: () => T): T {
   }
 }
 
-function sizeOf({ X, bias, outputs, arrangements }: Problem): Size {
-  // patterns of `all` and `adaptive` are found on the way
+function sizeOf({ X, bias, outputs, arrangements, hidden, model }: Problem): Size {
+  // patterns of `all` and `adaptive` are found on the way, a linear network has none
   const gates =
-    arrangements.kind === 'given'
-      ? arrangements.gates.rows
-      : arrangements.kind === 'sampled' && arrangements.count > 0
-        ? arrangements.count
-        : 0;
-  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: Math.max(1, outputs || 1), gates };
+    model === 'linear'
+      ? 0
+      : arrangements.kind === 'given'
+        ? arrangements.gates.rows
+        : arrangements.kind === 'sampled' && arrangements.count > 0
+          ? arrangements.count
+          : 0;
+  const m1 = hidden?.m1 ?? 2;
+  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: Math.max(1, outputs || 1), gates, m1 };
 }
 
 /** Inputs as given, with a bias column, and again inside the kernels; vectors over rows, the loss curvature among them. */
@@ -80,6 +88,19 @@ function reluBytes(size: Size): number {
   const order = Math.min(n, groups * d);
   return dataBytes(size) + 9 * n * P + 8 * groups * (7 * n + 2 * d * d + 12 * d) + 16 * order * order;
 }
+
+/** For each tuple the rows of its cone, (m1 + 1) n of m1 d numbers, and its features, at most n of them. */
+function threeLayerBytes(size: Size): number {
+  const { rows: n, cols: d, gates: P, m1 } = size;
+  return dataBytes(size) + P * n * (8 * (m1 + 2) * m1 * d + 2 * m1);
+}
+
+const bytesByModel: Readonly<Record<ModelName, (size: Size) => number>> = {
+  'gated-relu': gatedBytes,
+  relu: reluBytes,
+  'three-layer': threeLayerBytes,
+  linear: dataBytes,
+};
 
 /** Largest k in 0..limit that fits; what fits is downward closed. */
 function largest(limit: number, fits: (k: number) => boolean): number {

@@ -5,15 +5,20 @@ import type { Problem } from '../problem/problem.ts';
 import { resultFormat, resultRecord } from '../problem/resultFile.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../threeLayer/solveThreeLayer.ts';
 import type { Control, SolveStatus } from './control.ts';
+import { refuseTooLarge } from './memoryBudget.ts';
 import type { SolveOptions } from './solution.ts';
 import { solve } from './solve.ts';
 
-/** Solves a problem of any model and writes its result file (`convexnet-result/1`). */
+/**
+ * Solves a problem of any model and writes its result file (`convexnet-result/1`).
+ * @throws {ProblemError} when the problem itself is wrong or too large
+ */
 export function solveToRecord(
   problem: Problem,
   options: SolveOptions,
   control: Control,
 ): { readonly status: SolveStatus; readonly record: Record<string, unknown> } {
+  refuseTooLarge(problem, options.memoryBytes);
   if (problem.model === 'linear') {
     const solution = solveLinear(problem, prepare(problem), control);
     return { status: solution.status, record: linearRecord(solution) };

@@ -302,6 +302,21 @@ for (const { label, kernels } of builds()) {
     assert.throws(() => small.createSymmetricSystem(5000), /symmetric matrix of order \d+ would fit/);
     small.dispose();
   });
+
+  test(`a budget that changes while kernels live holds at once, and for memory taken before, ${label}`, () => {
+    const plain = createReferenceKernels();
+    const fast = createWasmKernels({ shared: label !== 'unshared memory' })!;
+    for (const kernels of [plain, fast]) {
+      const wide = kernels.budgetBytes;
+      kernels.createSymmetricSystem(1000).dispose();
+      kernels.budgetBytes = 4e6;
+      assert.throws(() => kernels.createSymmetricSystem(1000), { name: 'KernelMemoryError' });
+      kernels.createSymmetricSystem(500).dispose();
+      kernels.budgetBytes = wide;
+      kernels.createSymmetricSystem(1000).dispose();
+      kernels.dispose();
+    }
+  });
 }
 
 test('a long call answers to the interrupt', () => {

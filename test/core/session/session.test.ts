@@ -170,6 +170,26 @@ describe('training', () => {
     }
   });
 
+  it('refuses what does not fit the memory allowed, whatever the model, and says what would fit', async () => {
+    for (const [model, gates, memoryGiB, what] of [
+      ['gated-relu', 20_000, 0.01, /\d+ gates would fit on all rows/],
+      ['relu', 300, 0.01, /\d+ gates would fit on all rows, \d+ rows would fit with all gates/],
+      ['three-layer', 400, 0.05, /\d+ tuples would fit on all rows, \d+ rows would fit with all tuples/],
+    ] as const) {
+      const settings = { ...quickSettings, model, arrangements: 'sampled', gates, memoryGiB } as const;
+      await assert.rejects(
+        testSession(sampleSource('diabetes.csv')).train(settings, listen(), running),
+        (error: unknown) =>
+          error instanceof DataError &&
+          /diabetes\.csv: .* need about .* of memory, [\d.]+ MiB are allowed; .*or allow more memory/.test(
+            error.message,
+          ) &&
+          what.test(error.message),
+        model,
+      );
+    }
+  });
+
   it('refuses losses that do not go with the task, naming the file', async () => {
     await assert.rejects(
       testSession(sampleSource('diabetes.csv')).train({ ...quickSettings, loss: 'softmax' }, listen(), running),
