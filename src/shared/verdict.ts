@@ -63,16 +63,23 @@ function familyOf({ settings, deep }: Claimed): string {
   }
 }
 
+/**
+ * Proven lower bound over the whole family of networks: the bound of the program when all patterns are in it, and what was proven
+ * beyond it; -Infinity when there is none.
+ */
+export function boundOverFamily({ solution }: Pick<Claimed, 'solution'>): number {
+  return Math.max(
+    solution.scope === 'all-arrangements' ? solution.dualBound : -Infinity,
+    solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : -Infinity,
+  );
+}
+
 /** The claim that the numbers of the run support, and no more. */
 export function describeVerdict(run: Claimed, format: VerdictFormat = plainFormat): Verdict {
   const { solution, settings } = run;
   const { objective, global } = solution;
   const scale = Math.max(Math.abs(objective), 1e-300);
-  // over the whole family: the bound of the program when all patterns are in it, and what was proven beyond it
-  const bound = Math.max(
-    solution.scope === 'all-arrangements' ? solution.dualBound : -Infinity,
-    global && global.proof !== 'none' ? global.lowerBound : -Infinity,
-  );
+  const bound = boundOverFamily(run);
   const slack = rounding * scale + 1e-12;
   if (solution.dualBound - objective > slack || bound - objective > slack) {
     return {

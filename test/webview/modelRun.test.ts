@@ -7,7 +7,7 @@ import { betaMaxHint, betaMaxIsProven, describeVerdict, networkCheck } from '../
 import { betaScale, betaToStep, parseBeta, stepToBeta } from '../../webview/app/betaScale.ts';
 import { announcement, initialState, reduce } from '../../webview/app/panelState.ts';
 import { decodeOn, isOn, predictedClass } from '../../webview/app/runData.ts';
-import { finishedTrace, gapOf } from '../../webview/app/trace.ts';
+import { finishedTrace, gapOf, traceBoundName } from '../../webview/app/trace.ts';
 import { emptyViewState, restoreViewState } from '../../webview/app/viewState.ts';
 import { compareWords, curvesChart, thin } from '../../webview/app/views/compare/compareModel.ts';
 import {
@@ -282,11 +282,19 @@ describe('scores and fit', () => {
     assert.equal(pointAt(run.path!, run.path!.points[3].beta * 1.0001), 3);
   });
   it('ends the trace with the certified objective and bound', () => {
-    const run = recorded('diabetes');
+    const run = fixtures.gated();
     const last = finishedTrace(run).at(-1)!;
     assert.equal(last.objective, run.solution.objective);
     assert.equal(last.dualBound, run.solution.dualBound);
     assert.ok(gapOf(last) >= 1e-16);
+    assert.equal(traceBoundName(run), 'lower bound for these gates');
+  });
+  it('ends the trace of a search with the bound over all networks, not with that of the patterns found', () => {
+    const run = recorded('diabetes');
+    const { global, dualBound } = run.solution;
+    assert.ok(global!.lowerBound < dualBound);
+    assert.equal(finishedTrace(run).at(-1)!.dualBound, global!.lowerBound);
+    assert.equal(traceBoundName(run), 'proven lower bound, all networks');
   });
 });
 

@@ -11,11 +11,16 @@ import { gapChart, gapOf, traceChart } from './trace.ts';
 export function TraceCharts({
   trace,
   tolerance,
+  boundName = 'lower bound',
 }: {
   readonly trace: readonly TracePoint[];
   readonly tolerance: number | null;
+  readonly boundName?: string;
 }): VNode {
-  const objective = useMemo(() => traceChart(trace, 'solve-objective', 'Objective while solving'), [trace]);
+  const objective = useMemo(
+    () => traceChart(trace, 'solve-objective', 'Objective while solving', boundName),
+    [trace, boundName],
+  );
   const gap = useMemo(() => gapChart(trace, 'solve-gap', tolerance), [trace, tolerance]);
   return (
     <div class="grid">

@@ -1,10 +1,15 @@
 import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
+import { boundOverFamily, searchesPatterns } from '../../src/shared/verdict.ts';
 import type { ChartSpec } from '../charts/spec.ts';
 import { formatInteger, formatNumber, formatSeconds } from '../ui/format.ts';
 
-/** The recorded steps, and the end of the solve as the certificate found it. */
+/**
+ * The recorded steps, and the end of the solve as the certificate found it. A run that searches activation patterns ends with the bound
+ * over all of them: that of the patterns it happened to need says nothing about how far the search could still get.
+ */
 export function finishedTrace(run: RunRecord): readonly TracePoint[] {
-  const { objective, dualBound, seconds, iterations } = run.solution;
+  const { objective, seconds, iterations } = run.solution;
+  const dualBound = searchesPatterns(run) ? Math.max(0, boundOverFamily(run)) : run.solution.dualBound;
   const last = run.trace.at(-1);
   return [
     ...run.trace,
@@ -23,8 +28,15 @@ export function gapOf(point: TracePoint): number {
   return Math.max(1e-16, (point.objective - point.dualBound) / Math.max(Math.abs(point.objective), 1e-300));
 }
 
-/** Objective and proven bound against time, with the number of active neurons in words. */
-export function traceChart(trace: readonly TracePoint[], id: string, title: string): ChartSpec {
+/** What the bound of a run's trace is a bound for. */
+export function traceBoundName(run: RunRecord): string {
+  return searchesPatterns(run) || run.solution.scope === 'all-arrangements'
+    ? 'proven lower bound, all networks'
+    : 'lower bound for these gates';
+}
+
+/** Objective and lower bound against time, with the number of active neurons in words. */
+export function traceChart(trace: readonly TracePoint[], id: string, title: string, boundName: string): ChartSpec {
   const seconds = trace.map((point) => point.seconds);
   const objective = trace.map((point) => point.objective);
   const bound = trace.map((point) => point.dualBound);
@@ -33,7 +45,7 @@ export function traceChart(trace: readonly TracePoint[], id: string, title: stri
   return {
     id,
     title,
-    summary: 'The objective of the best network so far and the proven lower bound close in on each other.',
+    summary: 'The objective of the best network so far, and the lower bound that is proven by then.',
     x: { label: 'time', format: formatSeconds, min: trace.length > 1 ? undefined : 0 },
     y: { label: 'objective', log: positive && spread > 20 },
     height: 220,
@@ -51,7 +63,7 @@ export function traceChart(trace: readonly TracePoint[], id: string, title: stri
       },
       {
         id: 'bound',
-        label: 'proven lower bound',
+        label: boundName,
         kind: 'line-points',
         x: seconds,
         y: bound,

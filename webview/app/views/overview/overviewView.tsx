@@ -26,7 +26,7 @@ import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
 import { betaMaxWords, modelNames, panelVerdict } from '../../runData.ts';
 import { TraceCharts } from '../../stages.tsx';
-import { finishedTrace } from '../../trace.ts';
+import { finishedTrace, traceBoundName } from '../../trace.ts';
 import { FitPictures } from './fitPictures.tsx';
 import { scoreTable } from './scores.ts';
 
@@ -58,7 +58,7 @@ function Solving({ run }: { readonly run: RunRecord }): VNode {
   const trace = useMemo(() => finishedTrace(run), [run]);
   return (
     <Section title="How it was solved" wide>
-      <TraceCharts trace={trace} tolerance={run.settings.tolerance} />
+      <TraceCharts trace={trace} tolerance={run.settings.tolerance} boundName={traceBoundName(run)} />
     </Section>
   );
 }
