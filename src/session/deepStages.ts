@@ -224,7 +224,7 @@ function harvest(
   const s = solveThreeLayer(
     { ...problem, arrangements: { kind: 'sampled', count: 1, seed: settings.seed } },
     prepared,
-    { harvest: rival.branches, certifySeconds: 0, timeLimitSeconds: 10 },
+    { harvest: [rival.branches], certifySeconds: 0, timeLimitSeconds: 10 },
     quiet(control),
   );
   return cutShort(s.status) ? null : Math.min(s.objective, rival.merged);

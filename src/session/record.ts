@@ -215,13 +215,15 @@ function optimalSetRecord({ scope, directions }: OptimalSet): OptimalSetRecord {
 
 /** The bound as the record has it: dual constraints over beta. */
 function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate {
-  const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate, cells, worstDirection, reason } = bound;
+  const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate } = bound;
+  const { dualPointShrink, cells, worstDirection, reason } = bound;
   return {
     lowerBound,
     relativeGap,
     proof,
     maxDualConstraint: maxDualConstraint / beta,
     searchEstimate: searchEstimate / beta,
+    ...(dualPointShrink === undefined ? {} : { dualPointShrink }),
     ...(cells === undefined ? {} : { cells }),
     ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
     reason,

@@ -99,6 +99,8 @@ export interface GlobalCertificate {
   /** Proven upper bound of the dual maximum M(v), and the best value that search found; both over beta. */
   readonly maxDualConstraint: number;
   readonly searchEstimate: number;
+  /** The lower bound comes from another dual point, that of the fit times this factor; both figures above are of the fit's own. */
+  readonly dualPointShrink?: number;
   /** Cells of the arrangement when they were enumerated. */
   readonly cells?: number;
   /** The direction (encoded inputs, then bias) of the worst dual constraint found. */

@@ -23,6 +23,8 @@ export interface GlobalBound {
   readonly proof: 'exact' | 'bound' | 'none';
   /** Proven upper bound of M(v) at the dual point used. */
   readonly maxDualConstraint: number;
+  /** The lower bound comes from another dual point, that of the fit times this factor; the other figures are of the fit's own. */
+  readonly dualPointShrink?: number;
   /** Largest |v'(Xu)_+| that search found (a lower estimate of M(v)). */
   readonly searchEstimate: number;
   /** Direction attaining the search estimate, on effective inputs. */

@@ -1,4 +1,4 @@
-import { denseMatrix, dot, rowOf, type DenseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../linalg/matrix.ts';
 import { coneInterior } from '../linalg/nnls.ts';
 import type { Rng } from '../random/rng.ts';
 import { preActivation } from './subNetwork.ts';
@@ -46,6 +46,17 @@ export function tupleOf(X: DenseMatrix, inner: Int8Array, u: Float64Array): Tupl
   const h = preActivation(X, inner, u);
   const second = Uint8Array.from(h, (value) => (value >= 0 ? 1 : 0));
   return buildTuple(X, inner, first, second, u);
+}
+
+/** The tuple of a direction, nudged off its boundaries when it lies on some; undefined when that does not help. */
+export function interiorTuple(X: DenseMatrix, inner: Int8Array, u: Float64Array, rng: Rng): Tuple | undefined {
+  const size = norm2(u) / Math.sqrt(u.length);
+  for (const noise of [0, 1e-9, 1e-7, 1e-5, 1e-3]) {
+    const nudged = u.map((value) => value + noise * size * rng.normal());
+    const tuple = tupleOf(X, inner, nudged);
+    if (tuple) return tuple;
+  }
+  return undefined;
 }
 
 /** The cone and features of given patterns; undefined when `interior` is not strictly inside. */

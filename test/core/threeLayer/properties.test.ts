@@ -55,7 +55,7 @@ test('all tuples <= generated <= two layers, sampled never below all; every boun
     const sampled = run({ ...base, arrangements: { kind: 'sampled', count: 12, seed: 2 } });
     const two = solve({ ...base, model: 'relu', hidden: undefined });
     const slack = 1e-6 * all.objective;
-    assert.equal(all.global.proof, 'exact');
+    assert.equal(all.global!.proof, 'exact');
     assert.ok(
       all.objective <= adaptive.objective + slack,
       `${loss}: all ${all.objective}, adaptive ${adaptive.objective}`,
@@ -63,7 +63,7 @@ test('all tuples <= generated <= two layers, sampled never below all; every boun
     assert.ok(adaptive.objective <= two.objective + slack);
     assert.ok(all.objective <= sampled.objective + slack);
     for (const s of [all, adaptive, sampled]) {
-      assert.ok(s.global.lowerBound <= all.objective + slack);
+      assert.ok(s.global!.lowerBound <= all.objective + slack);
       assert.ok(Math.abs(s.networkObjective.constraint - s.objective) <= 1e-9 * s.objective);
       assert.ok(Math.abs(s.networkObjective.cubic - s.objective) <= 1e-9 * s.objective);
     }
@@ -112,7 +112,7 @@ test('a stop is answered with a valid network', () => {
   let polls = 0;
   const stopped = run(base, { ...uncontrolled, shouldStop: () => ++polls > 200 });
   assert.equal(stopped.status, 'cancelled');
-  assert.ok(Number.isFinite(stopped.objective) && stopped.objective >= stopped.global.lowerBound - 1e-9);
+  assert.ok(Number.isFinite(stopped.objective) && stopped.objective >= stopped.global!.lowerBound - 1e-9);
 });
 
 test('duplicate rows, a zero row and more columns than rows do no harm', () => {

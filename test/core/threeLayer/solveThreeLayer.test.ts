@@ -67,8 +67,8 @@ for (const arrangements of [{ kind: 'all' }, { kind: 'adaptive', seed: 1 }] as c
     );
     assert.ok(three.relativeGap < 1e-6 && three.relativeGap > -1e-12, `gap ${three.relativeGap}`);
     if (arrangements.kind === 'all') {
-      assert.equal(three.global.proof, 'exact');
-      assert.ok(three.global.relativeGap < 1e-6);
-    } else assert.ok(three.global.lowerBound <= 0.2554658 + 1e-6);
+      assert.equal(three.global!.proof, 'exact');
+      assert.ok(three.global!.relativeGap < 1e-6);
+    } else assert.ok(three.global!.lowerBound <= 0.2554658 + 1e-6);
   });
 }

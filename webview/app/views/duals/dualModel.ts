@@ -270,11 +270,16 @@ export function certificateWords(run: RunRecord): string {
       ? 'All activation patterns of the data are in the program, so its own gap is the certificate.'
       : 'For this run only the gates in play were checked. A certificate over all activation patterns was not computed.';
   }
+  const part = run.settings.model === 'three-layer' ? 'branch' : 'neuron';
   const proven =
     global.proof === 'none'
       ? 'No useful upper bound of the dual maximum was proven'
       : global.maxDualConstraint <= 1 + tightness
-        ? `Proven: the dual maximum is at most ${formatNumber(global.maxDualConstraint, 7)} β, so no neuron anywhere can improve the network by more than the gap`
+        ? `Proven: the dual maximum is at most ${formatNumber(global.maxDualConstraint, 7)} β, so no ${part} anywhere can improve the network by more than the gap`
         : `Proven: the dual maximum is at most ${formatNumber(global.maxDualConstraint, 4)} β`;
-  return `${proven}. The best direction that a search found reaches ${formatNumber(global.searchEstimate, 7)} β.`;
+  const elsewhere =
+    global.dualPointShrink === undefined
+      ? ''
+      : ` The lower bound comes from another dual point, that of the fit times ${formatNumber(global.dualPointShrink, 3)}, where it is higher.`;
+  return `${proven}. The best ${part === 'branch' ? 'branch' : 'direction'} that a search found reaches ${formatNumber(global.searchEstimate, 7)} β.${elsewhere}`;
 }

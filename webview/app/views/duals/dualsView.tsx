@@ -197,6 +197,7 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
 function Certificate({ run }: { readonly run: RunRecord }): VNode {
   const { global } = run.solution;
   const { landscape } = run;
+  const deep = run.settings.model === 'three-layer';
   const worst = useMemo(() => worstDirection(run), [run]);
   const name = (id: number): string => `Neuron ${id + 1}`;
   const circle = useMemo(() => (landscape?.kind === 'circle' ? circleChart(landscape, name) : null), [landscape]);
@@ -209,7 +210,7 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
           <Facts
             facts={[
               {
-                name: 'Best direction found',
+                name: deep ? 'Best branch found' : 'Best direction found',
                 value: (
                   <>
                     <Num value={global.searchEstimate} digits={8} /> β
