@@ -63,7 +63,7 @@ export function flowRun(
 }
 
 function recordOf(
-  { network, snapshots, steps, stopped }: FlowResult,
+  { network, snapshots, steps, stopped, settled, atRest, onKinks }: FlowResult,
   certificate: FlowCertificate,
   {
     seed,
@@ -87,6 +87,8 @@ function recordOf(
     neurons: m,
     steps,
     status: stopped ? 'cancelled' : 'complete',
+    ended: stopped ? 'stopped' : settled ? 'settled' : atRest ? 'at-rest' : 'steps',
+    onKinks,
     at: snapshots.map(({ step }) => step),
     loss: snapshots.map(({ logLoss }) => Math.exp(logLoss)),
     margin: snapshots.map(({ normalizedMargin }) => normalizedMargin),

@@ -42,6 +42,13 @@ export interface FlowRunRecord {
   readonly neurons: number;
   readonly steps: number;
   readonly status: string;
+  /**
+   * Why the flow ended: its direction had settled; it came to rest without separating, because no neuron is left that could change the rows it
+   * has wrong; its steps were used up; it was stopped.
+   */
+  readonly ended: 'settled' | 'at-rest' | 'steps' | 'stopped';
+  /** Pairs of a neuron and a kink (the rows orthogonal to it) along which the flow slides at the end. */
+  readonly onKinks: number;
   /** Recorded steps with loss, normalised margin min y f / ||theta||^2, and largest drift of a^2 - ||w||^2. */
   readonly at: readonly number[];
   readonly loss: readonly number[];

@@ -22,6 +22,7 @@ import {
   type ToLab,
 } from '../../src/shared/lab.ts';
 import { memorySource, sampleSource } from '../support/memorySource.ts';
+import { formatNumber } from '../../webview/ui/format.ts';
 import { running } from '../support/sessionHarness.ts';
 import { type ThemeName, themes } from './themes.ts';
 
@@ -374,7 +375,15 @@ describe('Lab', () => {
     await lab.post(snapshot(records(second)));
     const text = await lab.page.locator('main').innerText();
     assert.match(text, /Before insertion/i);
-    assert.ok(text.includes('2.70749') && text.includes('2.37401'), text);
+    // By hand: two neurons on rows at an obtuse angle cost 2, the best ones 5/3; the negative one 1 / sqrt 2.
+    for (const [record, value] of [
+      [first, 2 + Math.SQRT1_2],
+      [second, 5 / 3 + Math.SQRT1_2],
+    ] as const) {
+      assert.ok(record.page === 'flow');
+      const { primal } = record.result.runs[0].certificate;
+      assert.ok(Math.abs(primal! - value) < 1e-3 && text.includes(formatNumber(primal, 6)), text);
+    }
     assert.equal(await button.count(), 0);
     assert.deepEqual(lab.faults, []);
     await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });

@@ -1,6 +1,9 @@
-import type { DenseMatrix } from '../linalg/matrix.ts';
+import { type DenseMatrix, dot } from '../linalg/matrix.ts';
 import { createRng } from '../random/rng.ts';
 import { type Control, uncontrolled } from '../solver/control.ts';
+import { fieldPoint, logisticField, weightedField } from './logisticField.ts';
+import { SlidingKinks } from './slidingKinks.ts';
+import { StiffPart } from './stiffStep.ts';
 
 /** A two-layer ReLU network f(x) = sum_j a_j (w_j'x)_+ on effective inputs: inner weights m x d by rows, then m outer weights. */
 export interface FlowNetwork {
@@ -60,6 +63,8 @@ export interface FlowSnapshot {
   readonly norm: number;
   /** Largest |a_j^2 - ||w_j||^2 - its start value| relative to ||theta||^2. */
   readonly balanceDrift: number;
+  /** Pairs of a neuron and a kink it slides along. */
+  readonly onKinks: number;
   /** The weights at this moment. */
   readonly network: FlowNetwork;
 }
@@ -70,6 +75,10 @@ export interface FlowResult {
   readonly steps: number;
   readonly time: number;
   readonly separated: boolean;
+  /** Pairs of a neuron and a kink that the flow slides along at the end. */
+  readonly onKinks: number;
+  /** The flow came to rest without separating: no neuron is left that could change the rows it has wrong. */
+  readonly atRest: boolean;
   /** Movement of the direction per factor e of norm over the last steps; null if the norm was never held. */
   readonly speed: number | null;
   readonly settled: boolean;
@@ -88,8 +97,20 @@ function inverseLoss(logLoss: number): number {
   return logLoss < -30 ? -logLoss : -Math.log(Math.expm1(Math.exp(logLoss)));
 }
 
-/** Steps between two looks at how far a held direction has moved. */
-const settleWindow = 500;
+/** A held direction is looked at whenever the flow would have made the norm grow by a factor of e to this power. */
+const settleGrowth = 0.5;
+/** Growth of log ||theta|| in one step once the norm is held: what keeps the steps finite where nothing moves any more. */
+const mostGrowth = 0.05;
+/** From this margin on the flow is stiff: rows trade their weight far faster than directions move. */
+const stiffMargin = 3;
+/** gamma of the second-order Rosenbrock method: the smaller value for which it is L-stable. */
+const gamma = 1 - Math.SQRT1_2;
+/** What decides about kinks is the field after the weights of rows have relaxed for at least this much flow time. */
+const relaxation = 0.1;
+/** Rounds of looking at kinks after one step. */
+const mostRounds = 4;
+/** A relative change of theta this much at odds with any change of log L means the flow has come to rest. */
+const restSlope = 1e-7;
 
 /** A random start. */
 export function initialFlowNetwork(inputs: number, options: FlowOptions): FlowNetwork {
@@ -111,9 +132,10 @@ export function initialFlowNetwork(inputs: number, options: FlowOptions): FlowNe
 
 /**
  * Gradient flow of the logistic loss sum ln(1 + exp(-y f)) without regularisation, with time counted in units of the loss:
- *     d theta / ds = -grad L / L = sum_i p_i y_i grad f(x_i),   p_i = -l'(q_i) / L,
- * computed from logarithms, so that nothing underflows however large the margins get. Heun's method with its Euler error estimate; on a kink
- * the estimate makes the steps small and lets them pass. Deterministic by seed.
+ *     d theta / ds = -grad L / L = sum_i p_i y_i grad f(x_i),   p_i = -l'(q_i) / L.
+ * A two-stage Rosenbrock method of second order for any approximation of the derivative (Verwer et al. 1999) with its first-order error
+ * estimate: explicit (Heun) while margins are small, later with the stiff part of the derivative. On kinks into which both sides point the
+ * flow slides (`SlidingKinks`); others are passed, the error estimate making the steps small there. Deterministic by seed.
  */
 export function gradientFlow(
   X: DenseMatrix,
@@ -123,7 +145,6 @@ export function gradientFlow(
 ): FlowResult {
   const n = X.rows;
   const d = X.cols;
-  const x = X.data;
   const first = options.start ?? initialFlowNetwork(d, options);
   if (first.inputs !== d) throw new RangeError(`the network takes ${first.inputs} inputs, the data have ${d}`);
   const m = first.a.length;
@@ -131,11 +152,13 @@ export function gradientFlow(
   const theta = new Float64Array(size);
   theta.set(first.W);
   theta.set(first.a, m * d);
-  const H = new Float64Array(n * m);
-  const q = new Float64Array(n);
-  const p = new Float64Array(n);
+  const here = fieldPoint(n, m);
+  const there = fieldPoint(n, m);
+  const kinks = new SlidingKinks(X, y, m);
   const k1 = new Float64Array(size);
   const k2 = new Float64Array(size);
+  const velocity = new Float64Array(size);
+  const raw = new Float64Array(size);
   const trial = new Float64Array(size);
   const balance0 = new Float64Array(m);
   const balanceOf = (j: number): number => {
@@ -144,50 +167,7 @@ export function gradientFlow(
     return s;
   };
   for (let j = 0; j < m; j++) balance0[j] = balanceOf(j);
-
-  let logLoss = 0;
-  let margin = 0;
-  /** out := -grad log L at t; sets logLoss and margin. */
-  const field = (t: Float64Array, out: Float64Array): void => {
-    margin = Infinity;
-    let top = -Infinity;
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      let f = 0;
-      for (let j = 0, w = 0; j < m; j++, w += d) {
-        let s = 0;
-        for (let k = 0; k < d; k++) s += t[w + k] * x[at + k];
-        if (s > 0) f += s * t[m * d + j];
-        H[i * m + j] = s;
-      }
-      q[i] = y[i] * f;
-      margin = Math.min(margin, q[i]);
-      // ln l(q) for l = ln(1 + e^-q): about -q for large q.
-      p[i] = q[i] > 30 ? -q[i] - 0.5 * Math.exp(-q[i]) : Math.log(q[i] > -30 ? Math.log1p(Math.exp(-q[i])) : -q[i]);
-      top = Math.max(top, p[i]);
-    }
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += Math.exp(p[i] - top);
-    logLoss = top + Math.log(sum);
-    out.fill(0);
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      // -l'(q) / L = sigmoid(-q) / L.
-      const slope = -(q[i] > 0 ? q[i] + Math.log1p(Math.exp(-q[i])) : Math.log1p(Math.exp(q[i]))) - logLoss;
-      if (slope < -745) continue;
-      const force = y[i] * Math.exp(slope);
-      for (let j = 0, w = 0, h = i * m; j < m; j++, w += d, h++) {
-        const s = H[h];
-        if (!(s > 0)) continue;
-        out[m * d + j] += force * s;
-        const back = force * t[m * d + j];
-        for (let k = 0; k < d; k++) out[w + k] += back * x[at + k];
-      }
-    }
-  };
-  const norm2Of = (t: Float64Array): number => {
-    let s = 0;
-    for (let i = 0; i < size; i++) s += t[i] * t[i];
-    return s;
-  };
+  const squareOf = (t: Float64Array): number => dot(t, t);
 
   let heldNorm: number | null = null;
   const snapshots: FlowSnapshot[] = [];
@@ -195,9 +175,10 @@ export function gradientFlow(
   let steps = 0;
   const copy = (): FlowNetwork => ({ inputs: d, W: theta.slice(0, m * d), a: theta.slice(m * d) });
   const snap = (): void => {
-    const square = norm2Of(theta);
+    const square = squareOf(theta);
     let drift = 0;
     for (let j = 0; j < m; j++) drift = Math.max(drift, Math.abs(balanceOf(j) - balance0[j]));
+    const { logLoss, margin } = here;
     snapshots.push({
       time,
       step: steps,
@@ -208,84 +189,121 @@ export function gradientFlow(
       smoothedMargin: margin > 0 && logLoss < logOfLn2 ? inverseLoss(logLoss) / square : null,
       norm: Math.sqrt(square),
       balanceDrift: drift / square,
+      onKinks: kinks.count,
       network: copy(),
     });
   };
 
-  field(theta, k1);
+  /** The velocity at a point from its raw field: along the kinks, and across theta once the norm is held. Returns d log ||theta|| / ds. */
+  const directed = (point: Float64Array, field: Float64Array): number => {
+    kinks.project(field);
+    const radial = dot(field, point) / squareOf(point);
+    if (heldNorm !== null) for (let i = 0; i < size; i++) field[i] -= radial * point[i];
+    return radial;
+  };
+  let stiff: StiffPart | undefined;
+  let radial = 0;
+  let step = 1e-3;
+  /**
+   * The velocity at theta, after the kinks it came to have been looked at: with the weights rows relax to, because right after a kink is met
+   * they are far from those with which the flow goes on.
+   */
+  const arrive = (): void => {
+    for (let round = 0; ; round++) {
+      logisticField(X, y, theta, kinks.held, here, velocity);
+      raw.set(velocity);
+      radial = directed(theta, velocity);
+      stiff = here.q.some((q) => q >= stiffMargin) ? StiffPart.at(X, y, theta, here, kinks.bases) : undefined;
+      // Letting go of one kink may lead straight onto another.
+      if (round === mostRounds) return;
+      if (stiff !== undefined) {
+        k1.set(velocity);
+        stiff.solve(k1, Math.max(relaxation, gamma * step));
+        weightedField(X, y, theta, here, stiff.relaxed, raw);
+      }
+      if (!kinks.update(theta, raw, here.H, stiff?.relaxed ?? here.p, round === 0 ? there.H : here.H)) return;
+    }
+  };
+
+  logisticField(X, y, theta, kinks.held, here, raw);
+  kinks.begin(here.H);
+  arrive();
   const begin = control.now();
   snap();
   // Snapshots are taken whenever the norm has changed by this factor, or directions may have moved: every so many steps before.
-  let lastNorm = norm2Of(theta);
-  let lastLoss = logLoss;
+  let lastNorm = squareOf(theta);
+  let lastLoss = here.logLoss;
   let everyNorm = 1.05;
-  let step = 1e-3;
   let stopped = false;
   let drop = 0;
   let bestSmoothed = -Infinity;
-  const reference = new Float64Array(size);
+  const reference = theta.slice();
   let growth = 0;
-  let checked = 0;
   let speed: number | null = null;
   let settled = false;
+  let atRest = false;
   let lastHeld = 0;
-  while (steps < options.maxSteps && !settled) {
-    if (heldNorm === null && margin >= options.targetMargin) heldNorm = Math.sqrt(norm2Of(theta));
+  while (steps < options.maxSteps && !settled && !atRest) {
+    if (heldNorm === null && here.margin >= options.targetMargin) {
+      heldNorm = Math.sqrt(squareOf(theta));
+      directed(theta, velocity);
+      reference.set(theta);
+    }
+    // A stiff step on hundreds of rows takes a good part of a tenth of a second.
+    if ((stiff !== undefined || (steps & 15) === 0) && control.shouldStop()) {
+      stopped = true;
+      break;
+    }
     if ((steps & 15) === 0) {
-      if (control.shouldStop()) {
-        stopped = true;
-        break;
-      }
       control.report?.({
         iteration: steps,
         seconds: control.now() - begin,
-        objective: margin,
+        objective: here.margin,
         dualBound: NaN,
         active: m,
         phase: 'gradient flow',
       });
     }
-    const length = Math.sqrt(norm2Of(theta));
-    for (let i = 0; i < size; i++) trial[i] = theta[i] + step * k1[i];
-    const keptLoss = logLoss;
-    const keptMargin = margin;
-    field(trial, k2);
-    let error = 0;
-    for (let i = 0; i < size; i++) error += (k2[i] - k1[i]) ** 2;
-    const relative = (0.5 * step * Math.sqrt(error)) / (options.stepTolerance * length);
-    if (relative > 1 && step > 1e-12) {
-      logLoss = keptLoss;
-      margin = keptMargin;
-      step *= Math.max(0.2, 0.9 / Math.sqrt(relative));
-      continue;
+    const length = Math.sqrt(squareOf(theta));
+    if (heldNorm !== null) step = Math.min(step, mostGrowth / Math.max(radial, 1e-300));
+    else if (here.margin <= 0 && Math.sqrt(squareOf(velocity)) * length < restSlope) {
+      atRest = true;
+      break;
     }
-    for (let i = 0; i < size; i++) theta[i] += 0.5 * step * (k1[i] + k2[i]);
+    let relative: number;
+    do {
+      k1.set(velocity);
+      stiff?.solve(k1, gamma * step);
+      for (let i = 0; i < size; i++) trial[i] = theta[i] + step * k1[i];
+      logisticField(X, y, trial, kinks.held, there, k2);
+      directed(trial, k2);
+      for (let i = 0; i < size; i++) k2[i] -= 2 * k1[i];
+      stiff?.solve(k2, gamma * step);
+      let error = 0;
+      for (let i = 0; i < size; i++) error += (k1[i] + k2[i]) ** 2;
+      relative = (0.5 * step * Math.sqrt(error)) / (options.stepTolerance * length);
+      if (!(relative > 1 && step > 1e-12)) break;
+      step *= Math.max(0.2, 0.9 / Math.sqrt(relative));
+    } while (!control.shouldStop());
+    for (let i = 0; i < size; i++) theta[i] += step * (1.5 * k1[i] + 0.5 * k2[i]);
     if (heldNorm !== null) {
-      const factor = heldNorm / Math.sqrt(norm2Of(theta));
+      const factor = heldNorm / Math.sqrt(squareOf(theta));
       for (let i = 0; i < size; i++) theta[i] *= factor;
     }
-    const taken = step;
     time += step;
     steps++;
+    growth += heldNorm === null ? 0 : step * radial;
     step *= Math.min(2, 0.9 / Math.sqrt(Math.max(relative, 1e-4)));
-    field(theta, k1);
-    const square = norm2Of(theta);
-    if (heldNorm !== null) {
-      // The field is the velocity; its radial part is the growth of log ||theta|| that is held back.
-      let radial = 0;
-      for (let i = 0; i < size; i++) radial += k1[i] * theta[i];
-      growth += (taken * radial) / square;
-      if (steps - checked >= settleWindow) {
-        let moved = 0;
-        for (let i = 0; i < size; i++) moved += (theta[i] - reference[i]) ** 2;
-        if (checked > 0) {
-          speed = Math.sqrt(moved / square) / growth;
-          settled = growth > 0.1 && speed <= options.settledSpeed;
-        }
-        reference.set(theta);
-        checked = steps;
-        growth = 0;
-      }
+    arrive();
+    const { logLoss, margin } = here;
+    const square = squareOf(theta);
+    if (growth >= settleGrowth) {
+      let moved = 0;
+      for (let i = 0; i < size; i++) moved += (theta[i] - reference[i]) ** 2;
+      speed = Math.sqrt(moved / square) / growth;
+      settled = speed <= options.settledSpeed;
+      reference.set(theta);
+      growth = 0;
     }
     if (margin > 0 && logLoss < logOfLn2) {
       const smoothed = inverseLoss(logLoss) / square;
@@ -294,7 +312,7 @@ export function gradientFlow(
     }
     const changed =
       heldNorm !== null
-        ? steps - lastHeld >= 200 * everyNorm
+        ? steps - lastHeld >= 20 * everyNorm
         : square > lastNorm * everyNorm || square < lastNorm / everyNorm || Math.abs(logLoss - lastLoss) > 0.05;
     if (changed) {
       snap();
@@ -321,7 +339,9 @@ export function gradientFlow(
     snapshots,
     steps,
     time,
-    separated: margin > 0,
+    separated: here.margin > 0,
+    onKinks: kinks.count,
+    atRest,
     speed,
     settled,
     heldNorm,

@@ -20,6 +20,13 @@ const verdictWords: Record<FlowRunRecord['certificate']['verdict'], string> = {
   'not-converged': 'not converged',
 };
 
+const endWords: Record<FlowRunRecord['ended'], string> = {
+  settled: 'direction settled',
+  'at-rest': 'came to rest',
+  steps: 'steps used up',
+  stopped: 'stopped',
+};
+
 function startName({ seed, before }: FlowRunRecord): string {
   return before.length === 0
     ? `start ${seed}`
@@ -297,7 +304,11 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
   return (
     <Section
       title="Certificates of the runs"
-      hint="Dual variables are fitted to the end of each run; ν is the largest dual constraint over all directions, and at most 1 exactly where the end is global."
+      hint={
+        'Dual variables are fitted to the end of each run; ν is the largest dual constraint over all directions, and at most 1 exactly where the end is global. ' +
+        'On kinks: how often a neuron ends orthogonal to a row and slides along that boundary, because the flow on either side points back to it. ' +
+        'A flow that came to rest has rows on the wrong side that none of its neurons can change any more.'
+      }
     >
       <PagedTable
         caption="Certificates"
@@ -307,6 +318,12 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
         columns={[
           { id: 'seed', title: 'Start', cell: (run) => startName(run).replace('start ', '') },
           { id: 'verdict', title: 'End', cell: (run) => verdictWords[run.certificate.verdict] },
+          {
+            id: 'ended',
+            title: 'Flow',
+            cell: (run) => `${endWords[run.ended]} after ${formatInteger(run.steps)} steps`,
+          },
+          { id: 'kinks', title: 'On kinks', numeric: true, cell: (run) => formatInteger(run.onKinks) },
           {
             id: 'primal',
             title: 'Value',
