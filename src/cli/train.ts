@@ -87,6 +87,7 @@ const options = {
   standardize: { type: 'boolean' },
   'no-standardize': { type: 'boolean' },
   whiten: { type: 'boolean' },
+  'batch-norm': { type: 'boolean' },
   missing: { type: 'string' },
   'test-fraction': { type: 'string' },
   'max-rows': { type: 'string' },
@@ -122,6 +123,7 @@ type Values = ReturnType<typeof parseOptions<typeof options>>['values'];
 /** Which option a setting comes from, where the name differs. */
 const optionOf: Record<string, string> = {
   outputPenalty: 'output-penalty',
+  batchNorm: 'batch-norm',
   testFraction: 'test-fraction',
   maxRows: 'max-rows',
   timeLimitSeconds: 'time-limit',
@@ -182,6 +184,7 @@ function settingsOf(values: Values): TrainSettings {
     bias: values.bias ?? base.bias,
     standardize: either(values.standardize, values['no-standardize'], 'standardize') ?? base.standardize,
     whiten: values.whiten ?? base.whiten,
+    batchNorm: values['batch-norm'] ?? base.batchNorm,
     outputPenalty: values['output-penalty'] ?? base.outputPenalty,
     missing: values.missing ?? base.missing,
     testFraction: number('test-fraction', base.testFraction),
@@ -262,6 +265,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --standardize, --no-standardize
   --whiten                 make the inputs uncorrelated, of deviation 1; with at most as many training rows as inputs, make
                            the rows orthogonal, for the closed forms of whitened data (with --bias none)
+  --batch-norm             relu: batch normalisation in the hidden layer; beta/2 (scale^2 + shift^2 + outgoing weight^2) is
+                           paid, the inner weights are free; --bias none: no shift, free: the shift is not paid for
   --seed N                 split, sampling, gradient descent (default ${defaultSettings.seed})
 
   --tolerance T            relative duality gap (default ${defaultSettings.tolerance})

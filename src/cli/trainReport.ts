@@ -1,7 +1,8 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
-import { betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
+import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
+import { batchNormWords } from '../shared/batchNorm.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
 import { number, plural, table } from './reportText.ts';
 
@@ -67,6 +68,16 @@ function networkLines(run: RunRecord): string[] {
   ];
 }
 
+function batchNormLines(run: RunRecord): string[] {
+  const [words, check] = [batchNormWords(run), batchNormCheck(run)];
+  return words === undefined || check === undefined
+    ? []
+    : [
+        `batch normalisation: ${words}`,
+        `  run with the statistics of the training rows: objective ${number(check.objective, 10)} (relative difference ${number(check.difference, 2)})`,
+      ];
+}
+
 /** The summary that `convexnet train` prints. */
 export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const { dataset, resolved, solution } = run;
@@ -85,12 +96,13 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
     ),
     ...dataset.warnings.map((text) => `warning: ${text}`),
     '',
-    `${run.settings.model}, ${resolved.loss} loss, beta ${number(resolved.beta)} ` +
+    `${run.settings.model}${run.settings.batchNorm === true ? ' with batch normalisation' : ''}, ${resolved.loss} loss, beta ${number(resolved.beta)} ` +
       `(${number(resolved.beta / resolved.betaMax, 3)} of betaMax ${betaMaxIsProven(run) ? '' : 'at least '}${number(resolved.betaMax)})`,
     `verdict: ${verdict.headline}`,
     `  ${verdict.because}`,
     `objective ${number(solution.objective, 10)}, dual bound ${number(solution.dualBound, 10)}, relative gap ${number(Math.max(0, solution.relativeGap), 2)}`,
     `the exported network's own objective: ${number(solution.networkObjective, 10)}`,
+    ...batchNormLines(run),
     `${solution.method}: ${plural(solution.iterations, 'iteration')}, ${solution.seconds.toFixed(2)} s`,
     '',
     ...metricTable(run.metrics),

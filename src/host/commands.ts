@@ -62,7 +62,9 @@ export function registerCommands(
       const { settings } = dataset.run.record;
       const asked = model === undefined ? await askModel(dataset) : v.parse(modelArguments, model);
       const choice = typeof asked === 'string' ? { model: asked } : asked;
-      return choice && explorer.train(dataset, v.parse(trainSettingsSchema, { ...settings, ...choice }));
+      return (
+        choice && explorer.train(dataset, v.parse(trainSettingsSchema, { ...settings, batchNorm: false, ...choice }))
+      );
     },
     [commandIds.setGates]: (gates) =>
       changeSetting(
@@ -144,6 +146,7 @@ const modelArguments = v.union([
     model: modelChoiceSchema.entries.model,
     m1: v.optional(modelChoiceSchema.entries.m1),
     depth: v.optional(modelChoiceSchema.entries.depth),
+    batchNorm: modelChoiceSchema.entries.batchNorm,
   }),
 ]);
 
@@ -232,8 +235,8 @@ async function askModel({ run }: DatasetWithRun): Promise<ModelChoice | undefine
     if (error instanceof Cancelled) return undefined;
     throw error;
   }
-  const { model, m1, depth } = choice.value;
-  return { model, m1, depth };
+  const { model, m1, depth, batchNorm } = choice.value;
+  return { model, m1, depth, batchNorm };
 }
 
 async function changeSetting(

@@ -279,8 +279,8 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       case 'setModel':
         if (dataset.run) {
           const { settings } = dataset.run.record;
-          const { model, m1 = settings.m1, depth = settings.depth } = message;
-          await this.train(dataset, { ...settings, model, m1, depth });
+          const { model, m1 = settings.m1, depth = settings.depth, batchNorm = false } = message;
+          await this.train(dataset, { ...settings, model, m1, depth, batchNorm });
         }
         return;
       case 'openRun':

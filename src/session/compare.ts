@@ -1,8 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
 import { mainMeasure, scoreOf } from '../core/metrics/scores.ts';
-import { compareGradient, type GradientResult } from '../core/nonconvex/train.ts';
-import type { HiddenLayer } from '../core/nonconvex/twoLayer.ts';
+import { compareGradient, type GradientResult, type RivalLayer } from '../core/nonconvex/train.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
@@ -13,6 +12,7 @@ import type { TrainSettings } from '../shared/settings.ts';
 import { activityOf } from './activity.ts';
 import { predictionsFrom } from './predictions.ts';
 import type { SessionDeps, SessionListener } from './session.ts';
+import { pickRows } from './trainingProblem.ts';
 
 /** The gates behind non-zero groups. */
 function activeGates(solution: Solution): DenseMatrix {
@@ -22,6 +22,19 @@ function activeGates(solution: Solution): DenseMatrix {
   const gates = denseMatrix(used.length, solution.gates.cols);
   used.forEach((gate, i) => gates.data.set(rowOf(solution.gates, gate), i * gates.cols));
   return gates;
+}
+
+/** The hidden layer that gradient descent trains: with batch normalisation it sees the inputs before whitening. */
+function rivalLayer(
+  { model }: Problem,
+  data: PreparedData,
+  solution: Solution,
+  { batchNorm }: TrainSettings,
+): RivalLayer {
+  if (model !== 'relu') return { kind: 'gated', gates: activeGates(solution) };
+  const width = solution.network.W1.rows;
+  if (batchNorm !== true) return { kind: 'relu', width };
+  return { kind: 'batch-norm', width, inputs: pickRows(data.unwhitened ?? data.X, data.trainRows) };
 }
 
 /**
@@ -46,14 +59,13 @@ export async function compareWithDescent(
   const { optimizers, seeds, epochs, batchSize } = settings.compare;
   const total = optimizers.length * seeds;
   const limited = withDeadline(control, settings.timeLimitSeconds);
-  const hidden: HiddenLayer =
-    problem.model === 'relu' ? { kind: 'relu', width } : { kind: 'gated', gates: activeGates(solution) };
+  const hidden = rivalLayer(problem, data, solution, settings);
   const measure = mainMeasure(data.classes.length);
   const prepared = prepare(problem);
   const runs: GradientRun[] = [];
   const record = (complete: boolean): CompareRecord => ({
     measure,
-    width: hidden.kind === 'relu' ? width : hidden.gates.rows,
+    width: hidden.kind === 'gated' ? hidden.gates.rows : width,
     convexObjective: solution.objective,
     lowerBound:
       problem.model === 'gated-relu'

@@ -1,8 +1,10 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Table } from '../core/data/table.ts';
+import { batchNormalised } from '../core/network/batchNormalised.ts';
 import type { OptimalSet } from '../core/network/optimalSet.ts';
 import type { Kernels } from '../core/kernels/kernels.ts';
+import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { GlobalBound, Solution } from '../core/solver/solution.ts';
 import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
@@ -28,6 +30,7 @@ import { type DeepOutcome, deepPredictions } from './deepModel.ts';
 import { gateRecord, neuronRecords } from './neurons.ts';
 import { predictionsFrom } from './predictions.ts';
 import { deepShape, shapeOf } from './shape.ts';
+import { pickRows } from './trainingProblem.ts';
 
 /** All that a record is made of. */
 export interface RunParts {
@@ -59,7 +62,10 @@ export interface RunParts {
 }
 
 /** What a record says about the solution alone, from running the network on all rows. */
-export type SolutionDescription = Pick<RunRecord, 'neurons' | 'gates' | 'rows' | 'metrics' | 'shape' | 'landscape'>;
+export type SolutionDescription = Pick<
+  RunRecord,
+  'neurons' | 'gates' | 'rows' | 'metrics' | 'shape' | 'landscape' | 'batchNorm'
+>;
 
 export function describeSolution(
   problem: Problem,
@@ -88,7 +94,21 @@ export function describeSolution(
     metrics: metricRows('convex network', predictions, data),
     ...(shape === undefined ? {} : { shape }),
     ...(landscape === undefined ? {} : { landscape }),
+    ...(data.scaling.batchNorm === true
+      ? { batchNorm: { objective: asBatchNormalised(problem, data, solution) } }
+      : {}),
   };
+}
+
+/** Objective of the network with batch normalisation that a solution stands for, by running it. */
+function asBatchNormalised(
+  problem: Problem,
+  { scaling, X, unwhitened, trainRows }: PreparedData,
+  solution: Solution,
+): number {
+  const { datafit, beta, bias } = prepare(problem);
+  const inputs = pickRows(unwhitened ?? X, trainRows);
+  return batchNormalised(solution.network, inputs, scaling.whitening?.matrix, datafit, beta, bias).objective;
 }
 
 export function assembleRun(parts: RunParts): RunRecord {
@@ -122,6 +142,7 @@ export function assembleRun(parts: RunParts): RunRecord {
     neurons: described.neurons,
     ...(offsets.some((b) => b !== 0) ? { outputOffset: offsets } : {}),
     gates: described.gates,
+    ...(described.batchNorm === undefined ? {} : { batchNorm: described.batchNorm }),
     rows: described.rows,
     metrics: [...described.metrics, ...parts.baselines],
     ...(parts.path === undefined ? {} : { path: parts.path }),

@@ -1,6 +1,7 @@
 import { batchNormForm, batchNormLimit, batchNormNetwork } from '../core/closedForm/batchNorm.ts';
 import { checkedForms } from '../core/closedForm/checkForms.ts';
 import { collapseOf } from '../core/closedForm/collapse.ts';
+import { oneHotTargets } from '../core/closedForm/detect.ts';
 import { rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
@@ -89,8 +90,12 @@ function closedForms(
   const feature = oneFeature(data) ? Float64Array.from(problem.X.data) : undefined;
   const checked = checkedForms(problem, feature, secondsPerSolve, control);
   notes.push(...checked.notes);
+  const oneHot = oneHotTargets(prepare(problem));
   const forms = checked.forms.map(({ neurons, ...form }): ClosedFormRecord => ({
     ...form,
+    ...(form.id === 'batch-norm' && oneHot !== undefined
+      ? { objective: batchNormForm(oneHot, normalisedBeta(problem, data)).objective }
+      : {}),
     ...(neurons === undefined
       ? {}
       : {
@@ -112,6 +117,14 @@ function closedForms(
       })),
     },
   };
+}
+
+/**
+ * Beta in the scale of the theorem on batch normalisation, whose normalised features have norm 1. A run with batch normalisation divides by the
+ * deviation instead, so that its features have norm sqrt n and its beta is sqrt n times the theorem's.
+ */
+function normalisedBeta({ beta, X }: Problem, { scaling }: PreparedData): number {
+  return scaling.batchNorm === true ? beta / Math.sqrt(X.rows) : beta;
 }
 
 const oneFeature = (data: PreparedData): boolean =>
@@ -237,7 +250,8 @@ function classMeans(
   if (control.shouldStop()) return { collapse };
   const Y = denseMatrix(labels.length, k);
   labels.forEach((label, i) => (Y.data[i * k + label] = 1));
-  const { run, ...network } = batchNormNetwork(X, Y, problem.beta, 1);
+  const beta = normalisedBeta(problem, data);
+  const { run, ...network } = batchNormNetwork(X, Y, beta, 1);
   const train = run(X);
   collapse.push(record('batch-norm', train.features));
   const accuracy = (outputs: DenseMatrix, of: Float64Array): number => {
@@ -256,7 +270,8 @@ function classMeans(
   }
   const batchNorm: BatchNormRecord = {
     ...network,
-    formula: batchNormForm(Y, problem.beta).objective,
+    beta,
+    formula: batchNormForm(Y, beta).objective,
     trainAccuracy: accuracy(train.outputs, labels),
     testAccuracy,
   };

@@ -79,6 +79,13 @@ function arrangementsOf(settings: TrainSettings): Arrangements {
 
 /** The training problem without its beta (set to 1). */
 export function trainingProblem(data: PreparedData, settings: TrainSettings): Problem {
+  if (settings.batchNorm === true && settings.model !== 'relu') {
+    throw new DataError(
+      'settings',
+      `batch normalisation goes with the two-layer ReLU network (model relu), not with ${settings.model}: ` +
+        'only there its problem is known to be the convex program on normalised inputs',
+    );
+  }
   const loss = resolveLoss(data, settings);
   const outputs = outputsOf(data, loss);
   return {

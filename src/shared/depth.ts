@@ -160,6 +160,11 @@ export interface RankOneRecord {
 export interface BatchNormRecord {
   /** Neurons of a random first hidden layer; 0 when the inputs themselves reach the targets. */
   readonly hidden: number;
+  /**
+   * Beta in the scale of the theorem, whose normalised features have norm 1: with batch normalisation in the run, whose features have norm
+   * sqrt(rows), that of the run over sqrt(rows). Not in records of earlier runs, where it is that of the run.
+   */
+  readonly beta?: number;
   /** Largest error on the targets (0 and 1) of the layer before normalisation. */
   readonly interpolationError: number;
   readonly neurons: readonly { readonly scale: number; readonly shift: number; readonly weight: number }[];

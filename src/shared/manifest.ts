@@ -65,6 +65,7 @@ export const trainingSettings = {
   bias: 'bias',
   standardize: 'standardize',
   whiten: 'whiten',
+  batchNorm: 'batchNorm',
   outputPenalty: 'outputPenalty',
   missing: 'missing',
   testFraction: 'testFraction',

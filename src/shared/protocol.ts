@@ -50,6 +50,8 @@ export const fromPanelSchema = v.variant('type', [
     /** The size of a three-layer or linear network; left out: the one of the shown run. */
     m1: v.optional(trainSettingsSchema.entries.m1),
     depth: v.optional(trainSettingsSchema.entries.depth),
+    /** Batch normalisation (model relu); left out: none. */
+    batchNorm: v.optional(v.boolean()),
   }),
   v.object({ type: v.literal('openRun'), id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)) }),
   v.object({ type: v.literal('trainAgain') }),

@@ -28,6 +28,8 @@ export interface RunRecord {
   /** Free output offsets of the network, on encoded targets; left out when all are zero. */
   readonly outputOffset?: readonly number[];
   readonly gates: GateRecord;
+  /** With batch normalisation: objective of the network run as such, means and deviations of its hidden layer taken over the training rows. */
+  readonly batchNorm?: { readonly objective: number };
   readonly rows: RowRecord;
   readonly metrics: readonly MetricRow[];
   readonly path?: PathRecord;

@@ -11,6 +11,19 @@ export type BetaSetting =
 /** Bounds of the sizes that some models have: first hidden width of a branch, number of layers. */
 export const sizeBounds = { m1: { least: 1, most: 16 }, depth: { least: 2, most: 64 } } as const;
 
+/** What a person chooses between: the models, and the ReLU network with batch normalisation as one of its own. */
+export type NetworkName = ModelName | 'relu-batch-norm';
+
+/** The network that settings ask for. */
+export function networkNameOf({ model, batchNorm }: Pick<TrainSettings, 'model' | 'batchNorm'>): NetworkName {
+  return model === 'relu' && batchNorm === true ? 'relu-batch-norm' : model;
+}
+
+/** The settings that ask for a network. */
+export function networkSettings(name: NetworkName): { readonly model: ModelName; readonly batchNorm: boolean } {
+  return name === 'relu-batch-norm' ? { model: 'relu', batchNorm: true } : { model: name, batchNorm: false };
+}
+
 /** Everything a training run depends on besides the data. One flat validated record. */
 export interface TrainSettings {
   /** What is not left to guessing about the file: delimiter, decimal mark, header row. */
@@ -36,6 +49,8 @@ export interface TrainSettings {
   readonly standardize: boolean;
   /** Whiten the inputs on the training rows; not in records of earlier runs, where it means no. */
   readonly whiten?: boolean;
+  /** Batch normalisation in the hidden layer of a two-layer ReLU network; not in records of earlier runs, where it means no. */
+  readonly batchNorm?: boolean;
   readonly outputPenalty: OutputPenalty;
   /** What happens to rows with missing cells. */
   readonly missing: 'drop' | 'impute';
@@ -75,6 +90,7 @@ export const defaultSettings: TrainSettings = {
   bias: 'regularized',
   standardize: true,
   whiten: false,
+  batchNorm: false,
   outputPenalty: 'per-output',
   missing: 'drop',
   testFraction: 0.2,

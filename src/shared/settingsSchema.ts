@@ -32,6 +32,7 @@ export const trainSettingsSchema = v.object({
   bias: v.picklist(['none', 'regularized', 'free']),
   standardize: v.boolean(),
   whiten: v.optional(v.boolean()),
+  batchNorm: v.optional(v.boolean()),
   outputPenalty: v.picklist(['per-output', 'frobenius', 'nuclear']),
   missing: v.picklist(['drop', 'impute']),
   testFraction: between(0, 0.9),

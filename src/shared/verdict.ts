@@ -57,7 +57,9 @@ function familyOf({ settings, deep }: Claimed): string {
     case 'linear':
       return `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`;
     case 'relu':
-      return 'all two-layer ReLU networks of any width';
+      return settings.batchNorm === true
+        ? 'all two-layer ReLU networks with batch normalisation in the hidden layer, of any width'
+        : 'all two-layer ReLU networks of any width';
     case 'gated-relu':
       return 'all two-layer gated ReLU networks, whatever their gates';
   }
@@ -211,10 +213,22 @@ function stopWords(run: Claimed): string {
   }
 }
 
+/** The same for the network with batch normalisation that stands behind a run; undefined without. */
+export function batchNormCheck(
+  run: RunRecord,
+): { readonly objective: number; readonly difference: number } | undefined {
+  if (run.batchNorm === undefined) return undefined;
+  const { objective } = run.batchNorm;
+  return { objective, difference: relativeDifference(objective, run.solution.objective) };
+}
+
+const relativeDifference = (found: number, wanted: number): number =>
+  Math.abs(found - wanted) / Math.max(Math.abs(wanted), 1e-300);
+
 /** Whether the exported network really has the objective of the convex program, and by how much it differs. */
 export function networkCheck(run: RunRecord): { readonly difference: number; readonly agrees: boolean } {
   const { objective, networkObjective } = run.solution;
-  const difference = Math.abs(networkObjective - objective) / Math.max(Math.abs(objective), 1e-300);
+  const difference = relativeDifference(networkObjective, objective);
   return { difference, agrees: difference <= Math.max(1e-8, run.settings.tolerance) };
 }
 

@@ -374,6 +374,36 @@ test('training on whitened rows says so, uses the closed form and checks it; too
   assert.match(String(refused.stderr), /many\.csv.*too many to whiten \(at most 400 inputs/);
 });
 
+test('batch normalisation: the penalty it is exact for, the check by running it, its closed form; other models are refused', () => {
+  const rows = Array.from({ length: 7 }, (_, i) => [
+    ...Array.from({ length: 9 }, (_, k) => Math.sin(1 + 2.3 * i + (k + 1) * (i + 1)).toFixed(4)),
+    [1, -2, 3, 0.5, -1, 2, 1][i],
+  ]);
+  const file = path.join(folder, 'normalised.csv');
+  const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];
+  writeFileSync(file, `${[header, ...rows].map((row) => row.join(',')).join('\n')}\n`);
+  const train = (...more: string[]): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, ['dist/cli.js', 'train', file, '--target', 'y', '--batch-norm', '--no-path', ...more], {
+      encoding: 'utf8',
+      timeout: 180_000,
+    });
+  const { status, stdout, stderr } = train('--test-fraction', '0', '--task', 'regression', '--no-compare');
+  assert.equal(status, 0, String(stderr));
+  const text = String(stdout);
+  assert.match(text, /batch normalisation: Every hidden neuron is \(scale · \(w·x − mean\) \/ deviation \+ shift\)₊/);
+  const check = /run with the statistics of the training rows: objective ([\d.e+-]+)/.exec(text);
+  const [objective, formula] = [
+    /^objective ([\d.e+-]+)/m.exec(text),
+    /Whitened rows: .* Value ([\d.e+-]+), solver/.exec(text),
+  ];
+  assert.ok(check && objective && formula, text);
+  near(Number(check[1]), Number(objective[1]), 1e-9, 'the network with batch statistics');
+  near(Number(objective[1]), Number(formula[1]), 1e-6, 'the two-neuron formula');
+  const refused = train('--model', 'linear');
+  assert.equal(refused.status, 2);
+  assert.match(String(refused.stderr), /batch normalisation goes with the two-layer ReLU network/);
+});
+
 test('what does not fit or does not hold is refused with the reason', () => {
   const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i % 5]);
   const many = run('solve', {

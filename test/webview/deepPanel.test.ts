@@ -66,6 +66,7 @@ const runs: Record<string, () => Promise<RunRecord>> = {
     train(wide, { model: 'relu', target: 'class', loss: 'squared', whiten: true, bias: 'none', testFraction: 0 }),
   'one feature, classes': () => train(ordered, { model: 'relu', target: 'kind', loss: 'logistic', testFraction: 0 }),
   'rank one': () => train(line, { model: 'relu', bias: 'none', target: 'y' }),
+  'batch normalisation': () => train(classes, { model: 'relu', target: 'class', batchNorm: true }),
   'linear, zero': () => train(plane, { model: 'linear', depth: 3, beta: { kind: 'relative', value: 2 } }),
 };
 
@@ -236,7 +237,7 @@ describe('what is shown', () => {
     assert.equal(await rows.count(), 3 * depths[1].branches.length);
   });
 
-  it('layers of the record, and a choice of model that offers all four', async () => {
+  it('layers of the record, and a choice of model that offers all five', async () => {
     panel = await panels.open();
     const run = made.get('linear')!;
     assert.ok(run.deep?.kind === 'linear');
@@ -244,7 +245,7 @@ describe('what is shown', () => {
     await panel.tab('Layers');
     assert.match(await text(), /3 layers, penalty/);
     const choices = panel.page.locator('header vscode-dropdown').first().locator('vscode-option');
-    assert.equal(await choices.count(), 4);
+    assert.equal(await choices.count(), 5);
     await panel.page.locator('header vscode-dropdown').first().click();
     await choices.filter({ hasText: 'three-layer' }).click();
     const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
@@ -263,6 +264,28 @@ describe('what is shown', () => {
     await train.click();
     await until('a request', () => sent().length > 0);
     assert.deepEqual(sent(), [{ type: 'setModel', model: 'three-layer', m1: 3 }]);
+    assert.deepEqual(await axe(panel), []);
+  });
+
+  it('batch normalisation is a model of its own, with the penalty it is exact for and a check by running it', async () => {
+    panel = await panels.open();
+    await panel.show(made.get('rank one')!);
+    const dropdown = panel.page.locator('header vscode-dropdown').first();
+    await dropdown.click();
+    await dropdown.locator('vscode-option').filter({ hasText: 'batch normalisation' }).click();
+    const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
+    await until('a request', () => sent().length > 0);
+    assert.deepEqual(sent(), [{ type: 'setModel', model: 'relu', batchNorm: true }]);
+    const run = made.get('batch normalisation')!;
+    await panel.show(run);
+    await until('the penalty', async () =>
+      (await text()).includes('exact for the penalty beta/2 · Σ (scale² + shift² + outgoing weight²)'),
+    );
+    assert.match(await text(), /Run in that form on the training rows, its objective is/);
+    await panel.tab('Compare');
+    assert.match(await text(), /mean and deviation of its pre-activations over all training rows/);
+    await panel.tab('Structure');
+    assert.match(await text(), new RegExp(`that of this run over √${run.resolved.trainRows}`));
     assert.deepEqual(await axe(panel), []);
   });
 

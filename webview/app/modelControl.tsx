@@ -1,13 +1,12 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { ModelName } from '../../src/core/problem/problem.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { sizeBounds } from '../../src/shared/settings.ts';
+import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../src/shared/settings.ts';
 import { Button, Dropdown, TextField } from '../ui/controls.ts';
 import { usePanel } from './panelContext.ts';
 import { modelNames } from './runData.ts';
 
-const modelChoices = (Object.keys(modelNames) as ModelName[]).map((value) => ({ value, label: modelNames[value] }));
+const modelChoices = (Object.keys(modelNames) as NetworkName[]).map((value) => ({ value, label: modelNames[value] }));
 
 /** What is asked of a model before it is trained. */
 const sizes = {
@@ -20,7 +19,7 @@ const sizes = {
   linear: { field: 'depth', label: 'Layers', name: 'The number of layers', hint: 'Layers of the linear network.' },
 } as const;
 
-const sizeOf = (model: ModelName): (typeof sizes)[keyof typeof sizes] | undefined =>
+const sizeOf = (model: NetworkName): (typeof sizes)[keyof typeof sizes] | undefined =>
   model === 'three-layer' || model === 'linear' ? sizes[model] : undefined;
 
 /**
@@ -30,16 +29,17 @@ const sizeOf = (model: ModelName): (typeof sizes)[keyof typeof sizes] | undefine
 export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
   const { state, send } = usePanel();
   const { settings } = run;
-  const [model, setModel] = useState(settings.model);
+  const [model, setModel] = useState(networkNameOf(settings));
   const [text, setText] = useState<string | undefined>(undefined);
   useEffect(() => {
-    setModel(settings.model);
+    setModel(networkNameOf(settings));
     setText(undefined);
   }, [run.id]);
   const size = sizeOf(model);
   const shown = text ?? (size === undefined ? '' : String(settings[size.field]));
   const problem = size === undefined ? '' : problemOf(size, shown, settings.loss);
-  const changed = model !== settings.model || (size !== undefined && shown.trim() !== String(settings[size.field]));
+  const changed =
+    model !== networkNameOf(settings) || (size !== undefined && shown.trim() !== String(settings[size.field]));
   return (
     <div class="model" role="group" aria-label="Model of the network">
       <Dropdown
@@ -47,10 +47,13 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
         value={model}
         choices={modelChoices}
         onSelect={(value) => {
-          const chosen = value as ModelName;
+          const chosen = value as NetworkName;
           setModel(chosen);
           setText(undefined);
-          if (sizeOf(chosen) === undefined && chosen !== settings.model) send({ type: 'setModel', model: chosen });
+          if (sizeOf(chosen) === undefined && chosen !== networkNameOf(settings)) {
+            const { model: asked, batchNorm } = networkSettings(chosen);
+            send({ type: 'setModel', model: asked, ...(batchNorm ? { batchNorm } : {}) });
+          }
         }}
       />
       {size !== undefined && (
@@ -63,7 +66,9 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
               look="primary"
               disabled={state.phase === 'training'}
               onPress={() => {
-                if (problem === '') send({ type: 'setModel', model, [size.field]: Number(shown) });
+                if (problem === '') {
+                  send({ type: 'setModel', model: networkSettings(model).model, [size.field]: Number(shown) });
+                }
               }}
             >
               Train

@@ -1,5 +1,5 @@
-import type { ModelName } from '../../src/core/problem/problem.ts';
 import type { NeuronRecord, RunRecord } from '../../src/shared/run.ts';
+import type { NetworkName } from '../../src/shared/settings.ts';
 import { betaMaxIsProven, describeVerdict, type Verdict } from '../../src/shared/verdict.ts';
 import { formatCount, formatGap, formatNumber, formatPercent } from '../ui/format.ts';
 
@@ -61,8 +61,9 @@ export function predictedClass(run: RunRecord, row: number): number {
   return best;
 }
 
-export const modelNames: Record<ModelName, string> = {
+export const modelNames: Record<NetworkName, string> = {
   relu: 'two-layer ReLU',
+  'relu-batch-norm': 'two-layer ReLU, batch normalisation',
   'gated-relu': 'two-layer gated ReLU',
   'three-layer': 'parallel three-layer ReLU',
   linear: 'deep linear',

@@ -27,6 +27,8 @@ export interface PrepareOptions {
   readonly standardize: boolean;
   /** Whether the inputs are made uncorrelated on the training rows (few rows: the rows orthogonal). Left out: no. */
   readonly whiten?: boolean;
+  /** Whether they are centred and whitened for a network with batch normalisation in its hidden layer. Left out: no. */
+  readonly batchNorm?: boolean;
   /** Share of the rows held out. */
   readonly testFraction: number;
   readonly seed: number;
@@ -178,7 +180,11 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     for (let i = 0; i < rows.length; i++) X.data[i * d + j] = values[i];
   });
 
-  const whitening = options.whiten === true ? whiten(X, encoder.inputs, trainRows, file, warnings) : undefined;
+  const batchNorm = options.batchNorm === true;
+  const whitening =
+    batchNorm || options.whiten === true
+      ? whiten(X, encoder.inputs, trainRows, { batchNorm, file }, warnings)
+      : undefined;
 
   let targetScaling = { mean: 0, scale: 1 };
   if (numericTarget) {
@@ -211,6 +217,7 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     scaling: {
       inputs: encoder.inputs,
       ...(whitening === undefined ? {} : { whitening: whitening.map }),
+      ...(batchNorm ? { batchNorm } : {}),
       target: targetScaling,
     },
     ...(whitening === undefined ? { X } : { X: whitening.X, unwhitened: X }),
@@ -227,26 +234,33 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
 
 /**
  * Whitens on the training rows. Rows that are at most as many as the inputs can be made orthogonal, but not once a mean is taken off
- * (their sum would be zero), so the means are put back first, in `X` and in `inputs`. With one input the map is a number, which goes into its
- * scale.
+ * (their sum would be zero), so the means are put back first, in `X` and in `inputs`. Batch normalisation takes them off instead. With one
+ * input the map is a number, which goes into its scale.
  */
 function whiten(
   X: DenseMatrix,
   inputs: InputScaling[],
   trainRows: Int32Array,
-  file: string,
+  { batchNorm, file }: { readonly batchNorm: boolean; readonly file: string },
   warnings: string[],
 ): { readonly map: Whitening; readonly X: DenseMatrix } | undefined {
   const [n, d] = [trainRows.length, X.cols];
   if (d > whitenLimit || n * d * Math.min(n, d) > whitenWork) {
     throw new DataError(
       'settings',
-      `${n} training rows by ${d} inputs are too many to whiten (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); ` +
-        'choose fewer features or rows, or do not whiten',
+      `${n} training rows by ${d} inputs are too many to ${batchNorm ? 'batch-normalise' : 'whiten'} (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); ` +
+        `choose fewer features or rows, or ${batchNorm ? 'leave batch normalisation out' : 'do not whiten'}`,
       { file },
     );
   }
-  if (n <= d) {
+  if (batchNorm) {
+    inputs.forEach((input, k) => {
+      let mean = 0;
+      for (const row of trainRows) mean += X.data[row * d + k] / n;
+      for (let i = 0; i < X.rows; i++) X.data[i * d + k] -= mean;
+      inputs[k] = { ...input, mean: input.mean + mean * input.scale };
+    });
+  } else if (n <= d) {
     inputs.forEach((input, k) => {
       const shift = input.mean / input.scale;
       for (let i = 0; i < X.rows; i++) X.data[i * d + k] += shift;
@@ -263,7 +277,13 @@ function whiten(
     inputs[0] = { ...inputs[0], scale: inputs[0].scale / factor };
     return undefined;
   }
-  if (n <= d && !map.rowsOrthogonal) {
+  if (batchNorm) {
+    if (map.rank < Math.min(n - 1, d)) {
+      warnings.push(
+        `Batch normalisation: the training rows vary in ${map.rank} dimensions only; directions without variation are left out.`,
+      );
+    }
+  } else if (n <= d && !map.rowsOrthogonal) {
     warnings.push(
       `Whitening: the ${n} training rows span ${map.rank} dimensions only, so they cannot all be made orthogonal.`,
     );

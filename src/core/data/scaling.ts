@@ -43,6 +43,8 @@ export interface Scaling {
   readonly inputs: readonly InputScaling[];
   /** Applied after `inputs`, when the data are whitened. */
   readonly whitening?: Whitening;
+  /** The whitening is that of batch normalisation: rows centred, so that every direction has mean 0 and deviation 1. */
+  readonly batchNorm?: true;
   /** Regression targets are (y - mean) / scale; 0 and 1 for classes. */
   readonly target: { readonly mean: number; readonly scale: number };
 }
@@ -51,11 +53,13 @@ export interface Scaling {
 export function encodedName(scaling: Scaling, k: number): string {
   const input = scaling.inputs[k] as InputScaling | undefined;
   if (input === undefined) return 'bias';
+  if (scaling.batchNorm === true) return `${input.name}, normalised`;
   return scaling.whitening === undefined ? input.name : `${input.name}, whitened`;
 }
 
 /** What was done to the features, in words: beta belongs to the features in this state. */
-export function scalingWords({ inputs, whitening }: Scaling): string {
+export function scalingWords({ inputs, whitening, batchNorm }: Scaling): string {
+  if (batchNorm === true) return 'batch-normalised, every direction of mean 0 and deviation 1';
   if (whitening !== undefined) {
     return whitening.rowsOrthogonal ? 'whitened (training rows orthogonal)' : 'whitened (uncorrelated, deviation 1)';
   }

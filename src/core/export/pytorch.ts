@@ -106,6 +106,16 @@ export function outputText(outputs: number, classes: readonly string[]): string 
     : 'one output per class, in the order of CLASSES';
 }
 
+/** What became of batch normalisation. */
+function frozenLines({ batchNorm }: Scaling): string[] {
+  return batchNorm === true
+    ? [
+        'Trained with batch normalisation in the hidden layer. Its statistics of the training rows are in MEAN, SCALE and WHITEN: a row of W1 is',
+        'the scale of its neuron times the direction that is normalised, and b1 the shift.',
+      ]
+    : [];
+}
+
 /** Means, scales and whitening map of the inputs. */
 export function scalingConstants({ inputs, whitening }: Scaling): string {
   return `MEAN = ${python.vector(inputs.map(({ mean }) => mean))}
@@ -124,7 +134,7 @@ export function pytorchSnippet(options: PytorchOptions): string {
     Array.from({ length: network.W2.rows }, (_, j) => rowOf(network.W2, j)[o]),
   );
   const gated = network.gates !== undefined;
-  return `${pythonHead([options.title, '', ...objectiveLines(options)], scaling, classes)}
+  return `${pythonHead([options.title, '', ...frozenLines(scaling), ...objectiveLines(options)], scaling, classes)}
 
 class TwoLayerNetwork(torch.nn.Module):
     """Rows x ${d} inputs in original units -> rows x ${c}: ${outputText(c, classes)}."""

@@ -5,7 +5,7 @@ import { ConeProjector } from '../linalg/nnls.ts';
 import { bestDualScale } from '../problem/datafit.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { ProblemError } from '../problem/problemError.ts';
-import type { Control } from '../solver/control.ts';
+import { type Control, withDeadline } from '../solver/control.ts';
 import type { ConvexNeuron } from './mapping.ts';
 import { fitsOf } from './prune.ts';
 
@@ -24,6 +24,8 @@ export interface OptimalSet {
   readonly directions?: number;
 }
 
+/** Seconds for going through all patterns; then only the neurons of the network are compared. */
+const secondsForPatterns = 5;
 /** Effort beyond which patterns are not enumerated for this: cells, and cells times entries of X. */
 const mostCells = 30_000;
 const mostWork = 3e8;
@@ -56,9 +58,10 @@ export function optimalSet(
   const unique = datafit.name === 'squared' || datafit.name === 'logistic';
   const separate = outputs === 1 || outputPenalty === 'per-output';
   if (patterns === false || neurons.length === 0 || !unique || !separate || bias === 'free') return among();
-  const cells = patterns === true ? allCells(prepared.X, control) : patterns;
+  const limited = withDeadline(control, secondsForPatterns);
+  const cells = patterns === true ? allCells(prepared.X, limited) : patterns;
   if (cells === undefined) return among();
-  const attaining = attainingDirections(prepared, cells, point, control);
+  const attaining = attainingDirections(prepared, cells, point, limited);
   if (attaining === undefined) return among();
   return judge(prepared, neurons, point, attaining);
 }

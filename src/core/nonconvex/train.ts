@@ -1,13 +1,16 @@
 import { createReferenceKernels } from '../kernels/reference.ts';
 import type { Kernels } from '../kernels/kernels.ts';
+import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
-import { createRng } from '../random/rng.ts';
+import { createRng, type Rng } from '../random/rng.ts';
 import { type Control, uncontrolled } from '../solver/control.ts';
 import { type DescentCurve, type Schedule, descend } from './descend.ts';
-import { mergeAndBalance } from './merge.ts';
+import { createBatchNormModel } from './batchNorm.ts';
+import { type MergedNetwork, mergeAndBalance } from './merge.ts';
+import type { TrainableModel } from './model.ts';
 import type { UpdateRule } from './optimizer.ts';
-import { type HiddenLayer, type TwoLayerModel, createTwoLayerModel } from './twoLayer.ts';
+import { type HiddenLayer, createTwoLayerModel } from './twoLayer.ts';
 
 /** Rules that make sense on a regularised objective. */
 export type DescentRule = Exclude<UpdateRule, 'flow'>;
@@ -67,6 +70,47 @@ export interface GradientResult {
   readonly theta: Float64Array;
 }
 
+/**
+ * What the trained network's hidden layer is: that of the problem, or one with batch normalisation on `inputs`, the training rows (n x d)
+ * whose whitening is the problem's X.
+ */
+export type RivalLayer =
+  HiddenLayer | { readonly kind: 'batch-norm'; readonly width: number; readonly inputs: DenseMatrix };
+
+/** A network that descent trains, and its image in the convex program. */
+interface Rival {
+  readonly model: TrainableModel;
+  readonly columns: number;
+  initialise(rng: Rng, scale: number): Float64Array;
+  merged(theta: Float64Array): MergedNetwork;
+}
+
+function createRival(problem: PreparedProblem, hidden: RivalLayer, kernels: Kernels): Rival {
+  if (hidden.kind !== 'batch-norm') {
+    const model = createTwoLayerModel(problem, hidden, kernels);
+    return {
+      model,
+      columns: model.columns,
+      initialise: (rng, scale) => model.initialise(rng, scale),
+      merged: (theta) => mergeAndBalance(problem, model, theta),
+    };
+  }
+  const model = createBatchNormModel(problem, hidden.inputs, hidden.width, kernels);
+  return {
+    model,
+    columns: model.columns,
+    initialise: (rng, scale) => model.initialise(rng, scale),
+    merged(theta) {
+      const whitened = createTwoLayerModel(problem, { kind: 'relu', width: model.columns }, kernels);
+      try {
+        return mergeAndBalance(problem, whitened, model.onWhitened(theta));
+      } finally {
+        whitened.dispose();
+      }
+    },
+  };
+}
+
 /** Half decades; momentum multiplies the effective step by ten, Adam's steps do not depend on the gradient's size. */
 const rateGrid: Readonly<Record<DescentRule, readonly number[]>> = {
   sgd: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
@@ -83,7 +127,7 @@ const probeSeeds = 3;
  * on one start may switch the neurons of another off for good.
  */
 function chooseRate(
-  model: TwoLayerModel,
+  rival: Rival,
   seeds: readonly number[],
   options: Omit<GradientOptions, 'seed' | 'learningRate'>,
   control: Control,
@@ -98,8 +142,8 @@ function chooseRate(
     let diverged = false;
     for (const seed of seeds.slice(0, probeSeeds)) {
       const run = descend(
-        model,
-        startOf(model, seed, options.initScale),
+        rival.model,
+        startOf(rival, seed, options.initScale),
         {
           rule: options.rule,
           learningRate,
@@ -128,8 +172,8 @@ function chooseRate(
 }
 
 /** The start that belongs to a seed: the same for every rule. */
-function startOf(model: TwoLayerModel, seed: number, scale = 1): Float64Array {
-  return model.initialise(createRng(seed).fork('start'), scale);
+function startOf(rival: Rival, seed: number, scale = 1): Float64Array {
+  return rival.initialise(createRng(seed).fork('start'), scale);
 }
 
 /**
@@ -137,23 +181,23 @@ function startOf(model: TwoLayerModel, seed: number, scale = 1): Float64Array {
  */
 export function trainGradient(
   problem: PreparedProblem,
-  hidden: HiddenLayer,
+  hidden: RivalLayer,
   options: GradientOptions,
   control: Control = uncontrolled,
 ): GradientResult {
   const kernels = options.kernels ?? createReferenceKernels();
   const begin = control.now();
-  const model = createTwoLayerModel(problem, hidden, kernels);
+  const rival = createRival(problem, hidden, kernels);
   try {
-    const start = startOf(model, options.seed, options.initScale);
+    const start = startOf(rival, options.seed, options.initScale);
     const chosen =
       options.learningRate === undefined
-        ? chooseRate(model, [options.seed], options, control)
+        ? chooseRate(rival, [options.seed], options, control)
         : { rate: options.learningRate, probes: [] };
     let learningRate = chosen.rate;
     const run = (): ReturnType<typeof descend> =>
       descend(
-        model,
+        rival.model,
         start,
         {
           rule: options.rule,
@@ -173,7 +217,7 @@ export function trainGradient(
       learningRate /= 3;
       result = run();
     }
-    const merged = mergeAndBalance(problem, model, result.theta);
+    const merged = rival.merged(result.theta);
     return {
       rule: options.rule,
       seed: options.seed,
@@ -184,7 +228,7 @@ export function trainGradient(
       final: result.objective,
       merged: merged.objective,
       active: merged.active,
-      width: model.columns,
+      width: rival.columns,
       network: merged.network,
       diverged: result.diverged,
       cancelled: result.cancelled,
@@ -192,23 +236,23 @@ export function trainGradient(
       theta: result.theta,
     };
   } finally {
-    model.dispose();
+    rival.model.dispose();
   }
 }
 
 /** Chooses a rate for several seeds at once. */
 function probeRates(
   problem: PreparedProblem,
-  hidden: HiddenLayer,
+  hidden: RivalLayer,
   options: Omit<GradientOptions, 'seed' | 'learningRate'>,
   seeds: readonly number[],
   control: Control,
 ): { readonly rate: number; readonly probes: readonly RateProbe[] } {
-  const model = createTwoLayerModel(problem, hidden, options.kernels ?? createReferenceKernels());
+  const rival = createRival(problem, hidden, options.kernels ?? createReferenceKernels());
   try {
-    return chooseRate(model, seeds, options, control);
+    return chooseRate(rival, seeds, options, control);
   } finally {
-    model.dispose();
+    rival.model.dispose();
   }
 }
 
@@ -222,7 +266,7 @@ export interface ComparisonOptions extends Omit<GradientOptions, 'rule' | 'seed'
 /** Every rule with every seed, one after the other; `onRun` gets each finished run at once, so that a stop loses nothing. */
 export function compareGradient(
   problem: PreparedProblem,
-  hidden: HiddenLayer,
+  hidden: RivalLayer,
   options: ComparisonOptions,
   control: Control = uncontrolled,
   onRun: (run: GradientResult, done: number, total: number) => void = () => undefined,

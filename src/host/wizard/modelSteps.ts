@@ -1,24 +1,30 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import type { TrainSettings } from '../../shared/settings.ts';
+import { type NetworkName, networkNameOf, networkSettings, type TrainSettings } from '../../shared/settings.ts';
 import { trainSettingsSchema } from '../../shared/settingsSchema.ts';
 import { askText, pickOne, type Step } from './multiStep.ts';
 
 /** What names a network: the model, and the size that it has besides its data. */
-export type ModelChoice = Pick<TrainSettings, 'model' | 'm1' | 'depth'>;
+export type ModelChoice = Pick<TrainSettings, 'model' | 'm1' | 'depth' | 'batchNorm'>;
 
-export const modelChoiceSchema = v.pick(trainSettingsSchema, ['model', 'm1', 'depth']);
+export const modelChoiceSchema = v.pick(trainSettingsSchema, ['model', 'm1', 'depth', 'batchNorm']);
 
 interface ModelWords {
   readonly label: string;
   readonly detail: string;
 }
 
-export function modelWords(): Record<TrainSettings['model'], ModelWords> {
+export function modelWords(): Record<NetworkName, ModelWords> {
   return {
     relu: {
       label: vscode.l10n.t('ReLU'),
       detail: vscode.l10n.t('Two layers; each neuron is kept inside the cone of its activation pattern.'),
+    },
+    'relu-batch-norm': {
+      label: vscode.l10n.t('ReLU with batch normalisation'),
+      detail: vscode.l10n.t(
+        'Two layers; the input of every neuron is normalised over the training rows, then scaled and shifted.',
+      ),
     },
     'gated-relu': {
       label: vscode.l10n.t('Gated ReLU'),
@@ -40,8 +46,8 @@ export function modelWords(): Record<TrainSettings['model'], ModelWords> {
 }
 
 /** "Three-layer ReLU, m1 = 2" */
-export function modelTitle({ model, m1, depth }: ModelChoice): string {
-  const { label } = modelWords()[model];
+export function modelTitle({ model, m1, depth, batchNorm }: ModelChoice): string {
+  const { label } = modelWords()[networkNameOf({ model, batchNorm })];
   if (model === 'three-layer') return vscode.l10n.t('{0}, m1 = {1}', label, m1);
   if (model === 'linear') return vscode.l10n.t('{0}, {1} layers', label, depth);
   return label;
@@ -80,18 +86,19 @@ function sizeOf(model: TrainSettings['model']): Size | null {
 export function modelSteps(choice: { value: ModelChoice }, loss: TrainSettings['loss']): readonly Step[] {
   const askModel: Step = async (place) => {
     const words = modelWords();
-    const items = (Object.keys(words) as TrainSettings['model'][]).map((model) => ({
-      ...words[model],
-      description: model === choice.value.model ? vscode.l10n.t('now') : '',
-      model,
+    const now = networkNameOf(choice.value);
+    const items = (Object.keys(words) as NetworkName[]).map((network) => ({
+      ...words[network],
+      description: network === now ? vscode.l10n.t('now') : '',
+      network,
     }));
-    const { model } = await pickOne(
+    const { network } = await pickOne(
       place,
       vscode.l10n.t('Which network should be trained?'),
       items,
-      items.find((item) => item.model === choice.value.model),
+      items.find((item) => item.network === now),
     );
-    choice.value = { ...choice.value, model };
+    choice.value = { ...choice.value, ...networkSettings(network) };
   };
   const size = sizeOf(choice.value.model);
   if (size === null) return [askModel];

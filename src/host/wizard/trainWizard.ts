@@ -30,8 +30,8 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   let target = inspection.columns.find((column) => column.name === inspection.target);
   let task: Task | undefined;
   let features: readonly string[] = [];
-  const { model, m1, depth } = defaults;
-  const choice: { value: ModelChoice } = { value: { model, m1, depth } };
+  const { model, m1, depth, batchNorm } = defaults;
+  const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
   let withOptions = false;
 
   const askTarget: Step = async (place) => {

@@ -64,7 +64,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
       <Section
         title="Gradient descent against the convex solution"
         wide
-        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty, started at random.${compare.complete ? '' : ' The comparison was cut short.'}`}
+        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${compare.complete ? '' : ' The comparison was cut short.'}`}
       >
         <ul class="findings">
           {words.map((sentence) => (

@@ -1,10 +1,13 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { scalingWords } from '../../../../src/core/data/scaling.ts';
+import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
+import { networkNameOf } from '../../../../src/shared/settings.ts';
 import {
   betaMaxHint,
   betaMaxIsProven,
+  batchNormCheck,
   networkCheck,
   searchesPatterns,
   type Strength,
@@ -75,6 +78,7 @@ const strengthIcons: Record<Strength, IconName> = {
 function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
   const verdict = panelVerdict(run);
   const check = networkCheck(run);
+  const normalised = batchNormCheck(run);
   return (
     <section class={`verdict ${verdict.strength}`} aria-labelledby="verdict">
       <div class="verdict-word">
@@ -85,13 +89,17 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
         <p>{verdict.because}</p>
         <p class="muted">
           {check.agrees
-            ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${
-                check.difference < 1e-15
-                  ? 'the same number'
-                  : `a relative difference of ${formatNumber(check.difference, 2)}`
-              }.`
+            ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${differenceWords(
+                check.difference,
+              )}.`
             : `Warning: the exported network, run on the training rows, has objective ${formatNumber(run.solution.networkObjective, 8)}, which differs by a relative ${formatNumber(check.difference, 2)}.`}
         </p>
+        {normalised !== undefined && (
+          <p class="muted">
+            {batchNormWords(run)} Run in that form on the training rows, its objective is{' '}
+            {formatNumber(normalised.objective, 8)}, {differenceWords(normalised.difference)}.
+          </p>
+        )}
         {run.notes.length > 0 && (
           <ul class="notes" aria-label="Notes on this run">
             {run.notes.map((note) => (
@@ -105,6 +113,9 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
     </section>
   );
 }
+
+const differenceWords = (difference: number): string =>
+  difference < 1e-15 ? 'the same number' : `a relative difference of ${formatNumber(difference, 2)}`;
 
 function Numbers({ run }: { readonly run: RunRecord }): VNode {
   const { solution, resolved } = run;
@@ -349,7 +360,8 @@ function Settings({ run }: { readonly run: RunRecord }): VNode {
   const facts: Fact[] = [
     {
       name: 'Model',
-      value: modelNames[settings.model],
+      value: modelNames[networkNameOf(settings)],
+      hint: batchNormWords(run),
     },
     { name: 'Task', value: asked(resolved.task, settings.task) },
     { name: 'Loss', value: asked(resolved.loss, settings.loss) },

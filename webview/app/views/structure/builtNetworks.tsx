@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import type { BatchNormRecord, LayerRecord, RankOneRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice } from '../../panelContext.ts';
@@ -144,7 +144,11 @@ export function BatchNorm({ run, record }: { readonly run: RunRecord; readonly r
       title="Batch normalisation before the last layer"
       wide
       hint={
-        `Squared loss on classes coded 0 and 1, beta of this run. The network has one normalised ReLU neuron per class on ` +
+        `Squared loss on classes coded 0 and 1, ${
+          run.settings.batchNorm === true && record.beta !== undefined
+            ? `beta ${formatNumber(record.beta)}: that of this run over √${formatInteger(run.resolved.trainRows)}, because the theorem's normalised features have norm 1 and those of the run deviation 1`
+            : 'beta of this run'
+        }. The network has one normalised ReLU neuron per class on ` +
         `${hidden === 0 ? 'the inputs themselves' : `a random layer of ${formatCount(hidden, 'ReLU neuron')}`}. ${reached}. ` +
         'It is built from the formula and then run like any other network.'
       }

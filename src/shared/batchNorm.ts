@@ -1,0 +1,16 @@
+import type { RunRecord } from './run.ts';
+
+/** The network with batch normalisation that a run is about, and which penalty its program is exact for; undefined without. */
+export function batchNormWords({ settings }: Pick<RunRecord, 'settings'>): string | undefined {
+  if (settings.batchNorm !== true) return undefined;
+  const shifted = settings.bias !== 'none';
+  const paid = {
+    regularized: 'scale² + shift² + outgoing weight²',
+    none: 'scale² + outgoing weight²',
+    free: 'scale² + outgoing weight², the shift free',
+  }[settings.bias];
+  return (
+    `Every hidden neuron is (scale · (w·x − mean) / deviation${shifted ? ' + shift' : ''})₊, mean and deviation of w·x over the training rows. ` +
+    `The program is exact for the penalty beta/2 · Σ (${paid}); the weights w cost nothing, because normalisation undoes their length.`
+  );
+}
