@@ -1,3 +1,4 @@
+import { emptyPatterns } from '../core/arrangement/patterns.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { alignment } from '../core/linear/alignment.ts';
 import { serialGap } from '../core/linear/nuclear.ts';
@@ -64,7 +65,10 @@ const effective = (X: DenseMatrix, problem: Problem): DenseMatrix => (problem.bi
 function emptySolution(
   problem: Problem,
   prepared: PreparedProblem,
-  part: Omit<Solution, 'gates' | 'groups' | 'network' | 'datafit' | 'penalty' | 'threads' | 'warm' | 'duplicateGates'>,
+  part: Omit<
+    Solution,
+    'gates' | 'patterns' | 'groups' | 'network' | 'datafit' | 'penalty' | 'threads' | 'warm' | 'duplicateGates'
+  >,
 ): Solution {
   const datafit = prepared.datafit.value(part.fit.data);
   const c = prepared.outputs;
@@ -73,6 +77,7 @@ function emptySolution(
     datafit,
     penalty: (part.objective - datafit) / prepared.beta,
     gates: denseMatrix(0, prepared.X.cols),
+    patterns: emptyPatterns(0, prepared.X.rows),
     groups: [],
     duplicateGates: 0,
     network: {

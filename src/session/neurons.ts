@@ -1,18 +1,17 @@
 import { onCount } from '../core/arrangement/patterns.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { inOriginalUnits } from '../core/export/originalUnits.ts';
-import type { Kernels } from '../core/kernels/kernels.ts';
-import { type DenseMatrix, dot, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { dot, norm2, rowOf } from '../core/linalg/matrix.ts';
 import type { Solution } from '../core/solver/solution.ts';
 import type { GateRecord, NeuronRecord } from '../shared/run.ts';
-import { type Activity, gatePatterns } from './activity.ts';
+import type { Activity } from './activity.ts';
 import { encodePattern } from './bits.ts';
 
 /**
  * Index into the solution's gates that each neuron belongs to: its own gate vector for gated networks; for ReLU the gate of the
  * group with the same output, sign and direction. -1 when there is none (merged or generated neurons).
  */
-function gatesOfNeurons(solution: Solution): Int32Array {
+export function gatesOfNeurons(solution: Solution): Int32Array {
   const { network, groups, gates } = solution;
   const m = network.W1.rows;
   const d = network.W1.cols;
@@ -49,14 +48,18 @@ function gatesOfNeurons(solution: Solution): Int32Array {
   return out;
 }
 
-/** The neurons of a solution, on all rows of the data, largest share of the fit first. */
-export function neuronRecords(solution: Solution, data: PreparedData, { on, energy }: Activity): NeuronRecord[] {
+/** The neurons of a solution, on all rows of the data, largest share of the fit first; `gateOf` by `gatesOfNeurons`. */
+export function neuronRecords(
+  solution: Solution,
+  data: PreparedData,
+  { on, energy }: Activity,
+  gateOf: Int32Array,
+): NeuronRecord[] {
   const { network } = solution;
   const { scaling } = data;
   const m = network.W1.rows;
   const d = network.W1.cols;
   const c = network.W2.cols;
-  const gateOf = gatesOfNeurons(solution);
   const original = inOriginalUnits(network, scaling);
 
   // Size of each neuron's contribution to the outputs on the training rows.
@@ -97,11 +100,9 @@ export function neuronRecords(solution: Solution, data: PreparedData, { on, ener
 }
 
 /** The dual constraint, group norm and size of every gate that was in play. */
-export function gateRecord(solution: Solution, trainX: DenseMatrix, kernels: Kernels | undefined): GateRecord {
-  const { gates } = solution;
+export function gateRecord({ gates, patterns, ...solution }: Solution): GateRecord {
   const norm = new Float64Array(gates.rows);
   for (const group of solution.groups) if (group.gate >= 0) norm[group.gate] += norm2(group.vector);
-  const patterns = gatePatterns(gates, trainX, kernels);
   return {
     count: gates.rows,
     requested: solution.requestedGates,

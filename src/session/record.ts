@@ -27,7 +27,7 @@ import { activityOf } from './activity.ts';
 import { metricRows } from './baselineRows.ts';
 import { landscapeOf } from './landscape.ts';
 import { type DeepOutcome, deepPredictions } from './deepModel.ts';
-import { gateRecord, neuronRecords } from './neurons.ts';
+import { gateRecord, gatesOfNeurons, neuronRecords } from './neurons.ts';
 import { predictionsFrom } from './predictions.ts';
 import { deepShape, shapeOf } from './shape.ts';
 import { pickRows } from './trainingProblem.ts';
@@ -74,16 +74,18 @@ export function describeSolution(
   deep: DeepOutcome | undefined,
   kernels: Kernels | undefined,
 ): SolutionDescription {
-  const activity = activityOf(solution.network, data.X, data.trainRows, kernels);
+  const gateOf = gatesOfNeurons(solution);
+  const known = gateOf.includes(-1) ? undefined : { patterns: solution.patterns, gateOf };
+  const activity = activityOf(solution.network, data.X, data.trainRows, kernels, known);
   const predictions = deep
     ? deepPredictions(deep.predict(data.X), data, problem)
     : predictionsFrom(activity.fit, data, problem.loss);
-  const neurons = neuronRecords(solution, data, activity);
+  const neurons = neuronRecords(solution, data, activity, gateOf);
   const shape = deep ? deepShape(deep.predict, data) : shapeOf(solution.network, data);
   const landscape = deep ? undefined : landscapeOf(problem, data, solution, neurons);
   return {
     neurons,
-    gates: deep ? tupleRecord(deep) : gateRecord(solution, problem.X, kernels),
+    gates: deep ? tupleRecord(deep) : gateRecord(solution),
     rows: {
       line: Array.from(data.lines),
       split: Array.from(data.split),

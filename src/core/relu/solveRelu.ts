@@ -153,6 +153,7 @@ export function solveRelu(
           ? {}
           : { global: proof }),
       gates: gates.gates,
+      patterns: gates.patterns,
       requestedGates: gates.requested,
       duplicateGates: gates.removed,
       ...(chosen === undefined || gates.source === undefined ? {} : { gateSource: gates.source }),

@@ -1,3 +1,4 @@
+import type { PatternSet } from '../arrangement/patterns.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
@@ -49,6 +50,8 @@ export interface Solution {
   readonly global?: GlobalBound;
   /** P x d_eff gate directions in play, duplicates removed. */
   readonly gates: DenseMatrix;
+  /** Rows of the data that each of them is on for. */
+  readonly patterns: PatternSet;
   /** How many patterns were asked for and how many of them were duplicates or all-zero. */
   readonly requestedGates: number;
   readonly duplicateGates: number;

@@ -49,7 +49,7 @@ const startingSteps = 40;
 /** Iterations of the first-order method after Newton has stalled. */
 const fallbackLimit = 10_000;
 /** Seconds after a stop that the check of the point reached may still take; the bound is what has been judged by then. */
-const checkPatience = 0.1;
+const checkPatience = 0.06;
 
 /**
  * Solves the gated ReLU program on the gates that the problem asks for.
@@ -148,6 +148,7 @@ export function solveGated(
     penalty: certificate.penalty,
     scope,
     gates: gateSet.gates,
+    patterns: gateSet.patterns,
     requestedGates: gateSet.requested,
     duplicateGates: gateSet.removed,
     gateSource: gateSet.source,
