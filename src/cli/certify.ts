@@ -84,7 +84,13 @@ function certificateRecord(c: NetworkCertificate, seconds: number): Record<strin
     ...(c.bestFound === undefined ? {} : { bestFound: c.bestFound }),
     ...(c.suggestion === undefined
       ? {}
-      : { suggestedNeuron: { ...c.suggestion, direction: Array.from(c.suggestion.direction) } }),
+      : {
+          suggestedNeuron: {
+            ...c.suggestion,
+            direction: Array.from(c.suggestion.direction),
+            outer: Array.from(c.suggestion.outer),
+          },
+        }),
     summary: summaryOf(c),
     reason: c.reason,
     network: networkRecord(c.network),

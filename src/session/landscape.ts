@@ -1,6 +1,6 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { encodedName } from '../core/data/scaling.ts';
-import { type DenseMatrix, rowOf } from '../core/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { Solution } from '../core/solver/solution.ts';
@@ -10,13 +10,17 @@ const circlePoints = 720;
 const longitudes = 120;
 const latitudes = 61;
 
-/** v'(Xu)_+ / beta of the output where it is largest in size, with its sign; X with the bias column, v n x c. */
+/**
+ * v'(Xu)_+ / beta of the output where it is largest in size, with its sign, or ||V'(Xu)_+|| / beta where neurons feed all outputs (`joint`);
+ * X with the bias column, v n x c.
+ */
 function dualConstraint(
   X: DenseMatrix,
   v: DenseMatrix,
   beta: number,
   u: readonly number[],
   sums: Float64Array,
+  joint: boolean,
 ): number {
   const c = v.cols;
   sums.fill(0);
@@ -27,6 +31,7 @@ function dualConstraint(
     if (h <= 0) continue;
     for (let o = 0; o < c; o++) sums[o] += h * v.data[i * c + o];
   }
+  if (joint) return norm2(sums) / beta;
   return sums.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0) / beta;
 }
 
@@ -49,8 +54,9 @@ export function landscapeOf(
   const axes = [...data.scaling.inputs.map((_, k) => encodedName(data.scaling, k)), ...(hasBias ? ['bias'] : [])];
   if (axes.length !== 2 && axes.length !== 3) return undefined;
   const { X } = prepare(problem);
+  const joint = problem.outputs > 1 && problem.outputPenalty !== 'per-output';
   const sums = new Float64Array(solution.dual.cols);
-  const at = (u: readonly number[]): number => dualConstraint(X, solution.dual, problem.beta, u, sums);
+  const at = (u: readonly number[]): number => dualConstraint(X, solution.dual, problem.beta, u, sums, joint);
   const directions = neurons.map(({ id, weights, bias }) => {
     const u = hasBias ? [...weights, bias] : weights;
     const length = Math.hypot(...u);

@@ -9,7 +9,7 @@ import { encodePattern } from './bits.ts';
 
 /**
  * Index into the solution's gates that each neuron belongs to: its own gate vector for gated networks; for ReLU the gate of the
- * group with the same output, sign and direction. -1 when there is none (merged or generated neurons).
+ * group with the same output, sign and direction (feeding all outputs: the same block). -1 when there is none (merged or generated neurons).
  */
 export function gatesOfNeurons(solution: Solution): Int32Array {
   const { network, groups, gates } = solution;
@@ -35,10 +35,15 @@ export function gatesOfNeurons(solution: Solution): Int32Array {
       continue;
     }
     const outer = rowOf(network.W2, j);
+    // a neuron that feeds all outputs is the block w a' of its group
+    const block = Float64Array.from({ length: effective * outer.length }, (_, k) => {
+      return vector[Math.floor(k / outer.length)] * outer[k % outer.length];
+    });
     let best = 1 - 1e-9;
     for (const group of groups) {
-      if (group.vector.length !== effective || outer[Math.max(0, group.output)] * group.sign <= 0) continue;
-      const cosine = dot(group.vector, vector) / (norm2(group.vector) * norm2(vector));
+      if (group.output >= 0 && outer[group.output] * group.sign <= 0) continue;
+      const own = group.output < 0 ? block : vector;
+      const cosine = dot(group.vector, own) / (norm2(group.vector) * norm2(own));
       if (cosine > best) {
         best = cosine;
         out[j] = group.gate;

@@ -297,7 +297,7 @@ export type ShapeRecord =
 /**
  * v'(Xu)_+ / beta over unit directions u of the encoded inputs (then the bias), v the dual values; a network is optimal over all
  * networks exactly when this stays within -1 .. 1, and its neurons are the directions that touch. With several outputs the
- * signed value of the output where it is largest in size.
+ * signed value of the output where it is largest in size, or, where neurons feed all outputs, the norm over them.
  */
 export type DualLandscape =
   | {

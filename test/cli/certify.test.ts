@@ -47,6 +47,7 @@ interface Certificate {
     readonly bias: number;
     readonly sign: number;
     readonly output: number;
+    readonly outer: number[];
     readonly size: number;
     readonly decrease: number;
   };
@@ -134,6 +135,74 @@ test('a network as gradient descent leaves it: valid bounds, and the suggested n
   assert.ok(better.lowerBound >= optimum * (1 - 1e-6) && better.lowerBound <= optimum * (1 + 1e-9));
   const percent = (100 * (better.mergedObjective - better.lowerBound)) / better.lowerBound;
   assert.ok(Math.abs(better.atMostPercentAbove - percent) <= 1e-9 * percent);
+});
+
+test('several outputs with plain weight decay: solved, certified, and a poor network is told the neuron that it lacks', async () => {
+  const rng = createRng(6);
+  const X = Array.from({ length: 20 }, () => [rng.normal(), rng.normal()]);
+  const y = X.map(([a, b]) => (a > 0.3 ? 2 : a * b > 0 ? 1 : 0));
+  const fields = { format: 'convexnet-problem/1', X, y, loss: 'softmax', model: 'relu', beta: 0.8 };
+  const classes = file('classes.json', { ...fields, outputPenalty: 'nuclear' });
+  const result = path.join(folder, 'classes.result.json');
+  const solve = await runProgram(['solve', classes, '--out', result]);
+  assert.equal(solve.status, 0, solve.stderr);
+  interface Result {
+    readonly objective: number;
+    readonly networkObjective: number;
+    readonly global: { readonly proof: string; readonly lowerBound: number };
+    readonly groups: readonly { readonly output: number; readonly vector: unknown }[];
+    readonly network: { readonly W1: number[][]; readonly W2: number[][] };
+  }
+  const solved = JSON.parse(readFileSync(result, 'utf8')) as Result;
+  const { W1, W2 } = solved.network;
+  const penalty = [...W1, ...W2].flat().reduce((sum, w) => sum + (0.8 / 2) * w * w, 0);
+  const loss = X.reduce((sum, x, i) => {
+    const h = W1.map((w) => Math.max(0, w[0] * x[0] + w[1] * x[1]));
+    const f = [0, 1, 2].map((o) => h.reduce((s, value, j) => s + value * W2[j][o], 0));
+    return sum + Math.log(f.reduce((s, value) => s + Math.exp(value), 0)) - f[y[i]];
+  }, 0);
+  assert.ok(Math.abs(loss + penalty - solved.objective) <= 1e-9 * solved.objective);
+  assert.ok(
+    W2.some((a) => a.filter((value) => value !== 0).length > 1),
+    'neurons feed several outputs',
+  );
+  assert.ok(solved.groups.every(({ output }) => output === -1));
+  assert.equal(solved.global.proof, 'exact');
+
+  const own = await certify(classes, result);
+  assert.ok(own.relativeGap < 1e-6 && own.lowerBound <= solved.objective * (1 + 1e-12));
+  assert.equal(own.notes, undefined);
+  // every neuron as two of one direction, one after the other out of scale
+  const split = {
+    W1: W1.flatMap((w) => [w, w.map((x) => 3 * x)]),
+    W2: W2.flatMap((a) => [a.map((x) => 0.4 * x), a.map((x) => 0.2 * x)]),
+    b2: [0, 0, 0],
+  };
+  const merged = await certify(classes, file('classes.split.json', split));
+  assert.equal(merged.mergedNeurons, W1.length);
+  assert.ok(Math.abs(merged.mergedObjective - solved.objective) <= 1e-9 * solved.objective);
+  assert.ok(merged.objective > solved.objective * 1.01);
+
+  const poor = { W1: W1.slice(1), W2: W2.slice(1), b2: [0, 0, 0] };
+  const c = await certify(classes, file('classes.poor.json', poor), '--no-solve');
+  const { size, direction, outer, decrease } = c.suggestedNeuron!;
+  assert.ok(Math.abs(Math.hypot(...outer) - 1) <= 1e-9 && decrease > 0);
+  const root = Math.sqrt(size);
+  const given = JSON.parse(JSON.stringify(c.network)) as { readonly W1: number[][]; readonly W2: number[][] };
+  const grown = {
+    W1: [...given.W1, direction.map((x) => root * x)],
+    W2: [...given.W2, outer.map((x) => root * x)],
+    b2: [0, 0, 0],
+  };
+  const after = await certify(classes, file('classes.grown.json', grown), '--no-solve');
+  assert.ok(Math.abs(after.objective - (c.mergedObjective - decrease)) <= 1e-9 * c.mergedObjective);
+  const helped = await certify(classes, file('classes.poor.json', poor));
+  assert.ok(Math.abs(helped.bestFound! - solved.objective) <= 1e-6 * solved.objective);
+
+  const blocks = file('classes.blocks.json', { ...fields, outputPenalty: 'frobenius' });
+  const refused = await runProgram(['solve', blocks]);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /outputPenalty.*Frobenius blocks exist for gated networks only/);
 });
 
 test('biases: regularised ones count as weights, offsets become neurons, "none" refuses them', async () => {

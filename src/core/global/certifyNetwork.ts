@@ -3,11 +3,19 @@ import { denseMatrix, norm2 } from '../linalg/matrix.ts';
 import { balanceNetwork } from '../network/balance.ts';
 import { networkFit, networkObjective, networkPenalty } from '../network/evaluate.ts';
 import { NetworkError } from '../network/import/networkError.ts';
-import { type ConvexNeuron, networkOfNeurons, neuronsOfNetwork } from '../network/mapping.ts';
+import {
+  type ConvexNeuron,
+  networkOfNeurons,
+  networkOfShared,
+  neuronsOfNetwork,
+  sharedOfNetwork,
+} from '../network/mapping.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { prepare } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
+import { classifyRows } from '../relu/rowClasses.ts';
+import { mergeShared } from '../relu/joint/mergeShared.ts';
 import type { Control } from '../solver/control.ts';
 import { solve } from '../solver/solve.ts';
 import { dualPointOf, globalBound, type GlobalBoundDetails } from './globalBound.ts';
@@ -17,9 +25,11 @@ export interface SuggestedNeuron {
   /** On the inputs, norm 1 together with the bias (without it when the bias is free). */
   readonly direction: Float64Array;
   readonly bias: number;
+  /** Outgoing weights, norm 1 (c numbers); `output` is the one of largest size, the only one for the per-output penalty, `sign` its sign. */
+  readonly outer: Float64Array;
   readonly sign: 1 | -1;
   readonly output: number;
-  /** |v'(Xu)_+| over beta: above 1. */
+  /** Dual constraint over beta, |v'(Xu)_+| of that output or ||V'(Xu)_+|| of all: above 1. */
   readonly dualConstraint: number;
   /** Norm that is best for it when nothing else changes, and what the objective falls by then. */
   readonly size: number;
@@ -81,7 +91,7 @@ export function certifyNetwork(
     networkObjective(net, problem.X, prepared.datafit, problem.beta, problem.outputPenalty, problem.bias);
   const joint = problem.outputs > 1 && problem.outputPenalty !== 'per-output';
   const balanced = joint ? balanceJoint(family, problem) : balanceNetwork(family, problem.bias);
-  const merged = joint ? balanced : mergeCells(prepared, problem, balanced);
+  const merged = joint ? mergeBlocks(prepared, problem, balanced) : mergeCells(prepared, problem, balanced);
   const objective = { given: objectiveOf(family), balanced: objectiveOf(balanced), merged: objectiveOf(merged) };
   const fit = networkFit(merged, problem.X);
   const V = dualPointOf(prepared, fit);
@@ -96,7 +106,7 @@ export function certifyNetwork(
   let best: GlobalBoundDetails = own;
   let reason = own.reason;
   let bestFound: number | undefined;
-  const solvable = !joint && problem.loss !== 'hinge';
+  const solvable = problem.loss !== 'hinge';
   if (
     options.solve !== false &&
     solvable &&
@@ -105,8 +115,10 @@ export function certifyNetwork(
     !control.shouldStop()
   ) {
     const share = 0.5 * left();
+    // all penalties that join the outputs are plain weight decay for ReLU networks
+    const outputPenalty = joint ? 'nuclear' : problem.outputPenalty;
     const solution = solve(
-      { ...problem, model: 'relu', arrangements: { kind: 'adaptive', seed: options.seed ?? 1 } },
+      { ...problem, model: 'relu', outputPenalty, arrangements: { kind: 'adaptive', seed: options.seed ?? 1 } },
       { timeLimitSeconds: left(), certifySeconds: share },
       control,
     );
@@ -234,6 +246,17 @@ function balanceJoint(network: TwoLayerNetwork, problem: Problem): TwoLayerNetwo
   return out;
 }
 
+/** Replaces neurons of one closed cell by the singular pairs of their sum where these are in it: the fit stays, and the penalty does not rise. */
+function mergeBlocks(prepared: PreparedProblem, problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork {
+  const { X, penalizedCols, datafit, beta, bias } = prepared;
+  const local = { X, classes: classifyRows(X), penalizedCols, datafit, beta, offset: bias === 'free' };
+  const neurons = mergeShared(local, sharedOfNetwork(network, bias));
+  const merged = networkOfShared(neurons, problem.X.cols, bias, network.b2);
+  return networkPenalty(merged, 'nuclear', bias) <= networkPenalty(network, 'nuclear', bias) * (1 + 1e-12)
+    ? merged
+    : network;
+}
+
 /** Adds up the neurons of one activation pattern, sign and output: the fit stays, and ||u + u'|| <= ||u|| + ||u'||. */
 function mergeCells(prepared: PreparedProblem, problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork {
   const { X } = prepared;
@@ -269,6 +292,7 @@ function suggest(
 ): SuggestedNeuron | undefined {
   const { X, beta, datafit, outputs } = prepared;
   const u = bound.worstDirection;
+  const outer = bound.worstOuter;
   if (u === undefined || bound.bracket.lower <= beta * (1 + 1e-9)) return undefined;
   const feature = new Float64Array(X.rows);
   for (let i = 0; i < X.rows; i++) {
@@ -279,8 +303,7 @@ function suggest(
   const moved = fit.slice();
   const at = (size: number): number => {
     for (let i = 0; i < X.rows; i++) {
-      const k = i * outputs + bound.worstOutput;
-      moved[k] = fit[k] + bound.worstSign * size * feature[i];
+      for (let k = i * outputs, o = 0; o < outputs; o++, k++) moved[k] = fit[k] + size * feature[i] * outer[o];
     }
     return datafit.value(moved) + beta * size;
   };
@@ -299,11 +322,13 @@ function suggest(
   const decrease = from - at(size);
   if (!(decrease > 0)) return undefined;
   const withBias = problem.bias !== 'none';
+  const output = outer.reduce((best, value, o) => (Math.abs(value) > Math.abs(outer[best]) ? o : best), 0);
   return {
     direction: u.slice(0, problem.X.cols),
     bias: withBias ? u[problem.X.cols] : 0,
-    sign: bound.worstSign,
-    output: bound.worstOutput,
+    outer,
+    sign: outer[output] < 0 ? -1 : 1,
+    output,
     dualConstraint: bound.bracket.lower / beta,
     size,
     decrease,

@@ -4,6 +4,7 @@ import type { PreparedProblem } from '../problem/prepare.ts';
 import type { Control } from '../solver/control.ts';
 import type { GlobalBound } from '../solver/solution.ts';
 import { bracketDualMaximum, type DualBracket } from './dualMaximum.ts';
+import { bracketVectorMaximum } from './vectorMaximum.ts';
 
 export interface GlobalBoundOptions {
   /** Time for the proof, all outputs together. */
@@ -13,23 +14,35 @@ export interface GlobalBoundOptions {
   readonly seed?: number;
 }
 
-/** A bound, and the sign and output that the worst direction has it with. */
+/** A bound, and what it was found from. */
 export interface GlobalBoundDetails extends GlobalBound {
-  readonly worstSign: 1 | -1;
-  readonly worstOutput: number;
+  readonly worstOuter: Float64Array;
   /** Proven bracket of the dual maximum over all outputs, at the dual point as given (before scaling). */
   readonly bracket: { readonly lower: number; readonly upper: number };
 }
 
+/** What is known of the dual maximum over all outputs. */
+interface Bracket {
+  readonly lower: number;
+  readonly upper: number;
+  readonly direction: Float64Array | undefined;
+  readonly outer: Float64Array;
+  readonly methods: ReadonlySet<DualBracket['method']>;
+  /** Patterns or cones that were visited, over all outputs. */
+  readonly visited: number;
+  /** Outgoing directions between which the bound was subdivided; 0 when outputs stand alone. */
+  readonly outerDirections: number;
+}
+
 /**
  * A proven lower bound of the objective over ALL two-layer ReLU networks of the family of `prepared` (any width), from one dual point V
- * (n x c), usually -gradient of the datafit at some fit. Weak duality (Pilanci and Ergen 2020): if M(V) = max over ||u|| <= 1 of |v_k'(Xu)_+| is at
- * most beta then -l*(-V) is a lower bound; M is positively homogeneous, so tV with t = beta / M(V) is feasible for every V, and the best
- * smaller t is taken too. M(V) is not known but bounded from above by proof, which is all that is needed.
+ * (n x c), usually -gradient of the datafit at some fit. Weak duality (Pilanci and Ergen 2020): if M(V) is at most beta then -l*(-V) is a lower bound;
+ * M is positively homogeneous, so tV with t = beta / M(V) is feasible for every V, and the best smaller t is taken too. M(V) is the maximum over
+ * ||u|| <= 1 of |v_k'(Xu)_+| and outputs k for the per-output penalty, and of ||V'(Xu)_+||_2 for plain weight decay (Sahiner, Ergen, Pauly and Pilanci
+ * 2021), which `nuclear` and `frobenius` both are for ReLU networks. It is not known but bounded from above by proof, which is all that is needed.
  *
  * `proof`: 'exact' when the bound of M is attained by a direction (to 1e-8 relative), 'bound' when it is proven but not tight. A poor V
- * gives a valid bound as well, just a low one. `objective` is that of the network the gap is for.
- * Penalties that join the outputs use M(V) <= sqrt(sum_k M(v_k)^2), never 'exact'. 'none': nothing beyond the loss being non-negative.
+ * gives a valid bound as well, just a low one. `objective` is that of the network the gap is for. 'none': nothing beyond the loss being non-negative.
  */
 export function globalBound(
   prepared: PreparedProblem,
@@ -38,40 +51,14 @@ export function globalBound(
   options: GlobalBoundOptions,
   control: Control,
 ): GlobalBoundDetails {
-  const { X, beta, penalizedCols, datafit, outputs, outputPenalty } = prepared;
+  const { X, beta, datafit, outputs, outputPenalty } = prepared;
   if (V.rows !== X.rows || V.cols !== outputs) {
     throw new RangeError(`the dual is ${V.rows} x ${V.cols}, the problem ${X.rows} x ${outputs}`);
   }
   const point = usablePoint(prepared, V);
-  const brackets: DualBracket[] = [];
-  const v = new Float64Array(X.rows);
-  const started = control.now();
-  for (let k = 0; k < outputs; k++) {
-    for (let i = 0; i < X.rows; i++) v[i] = point[i * outputs + k];
-    const left = Math.max(0, options.seconds - (control.now() - started)) / (outputs - k);
-    const others = Math.max(0, ...brackets.map((b) => b.upper));
-    brackets.push(
-      bracketDualMaximum(
-        X,
-        v,
-        penalizedCols,
-        {
-          seconds: left,
-          candidates: options.candidates,
-          seed: options.seed,
-          // one output's bound below another's changes nothing
-          goal: outputs > 1 && outputPenalty === 'per-output' ? others : 0,
-        },
-        control,
-      ),
-    );
-  }
-  const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
-  const perOutput = outputs === 1 || outputPenalty === 'per-output';
-  const joint = (values: number[]): number => (perOutput ? Math.max(...values) : Math.hypot(...values));
-  const upper = joint(brackets.map((b) => b.upper)) * (1 + 4e-16 * outputs);
-  const lower = Math.max(...brackets.map((b) => b.lower));
-  const visited = brackets.reduce((s, b) => s + b.visited, 0);
+  const joint = outputs > 1 && outputPenalty !== 'per-output';
+  const bracket = (joint ? bracketJointly : bracketOutputs)(prepared, point, options, control);
+  const { lower, upper, methods } = bracket;
 
   const limit = upper > 0 ? (beta / upper) * (1 - 4e-16) : Infinity;
   const scaled = new Float64Array(point.length);
@@ -83,7 +70,7 @@ export function globalBound(
     datafit.name === 'squared' ? Math.min(limit, squaredScale(prepared, point)) : bestDualScale(datafit, point, limit);
   // zero is feasible and gives the infimum of the loss, 0 for every loss here
   const proven = Math.max(0, dualAt(t) - roundingOfDual(prepared, scaled));
-  const exact = perOutput && upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
+  const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
   const relativeGap = Math.max(0, (objective - proven) / Math.max(Math.abs(objective), Number.MIN_VALUE));
   return {
     lowerBound: proven,
@@ -91,12 +78,64 @@ export function globalBound(
     proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
     maxDualConstraint: upper,
     searchEstimate: lower,
-    worstDirection: brackets[worst].direction,
-    worstSign: brackets[worst].sign,
-    worstOutput: worst,
-    cells: brackets.every(({ method }) => method === 'sweep') ? visited : undefined,
+    worstDirection: bracket.direction,
+    worstOuter: bracket.outer,
+    // between outgoing directions, patterns are visited again and again: their number is no count of cells
+    cells: !joint && methods.size === 1 && methods.has('sweep') ? bracket.visited : undefined,
     bracket: { lower, upper },
-    reason: reasonFor(brackets, exact, relativeGap, upper, lower, beta, perOutput),
+    reason: reasonFor(bracket, exact, relativeGap, beta),
+  };
+}
+
+/** Every output on its own: the largest of their maxima. */
+function bracketOutputs(
+  { X, penalizedCols, outputs }: PreparedProblem,
+  point: Float64Array,
+  options: GlobalBoundOptions,
+  control: Control,
+): Bracket {
+  const started = control.now();
+  const brackets: DualBracket[] = [];
+  const v = new Float64Array(X.rows);
+  for (let k = 0; k < outputs; k++) {
+    for (let i = 0; i < X.rows; i++) v[i] = point[i * outputs + k];
+    const left = Math.max(0, options.seconds - (control.now() - started)) / (outputs - k);
+    const { candidates, seed } = options;
+    // one output's bound below another's changes nothing
+    const goal = Math.max(0, ...brackets.map((b) => b.upper));
+    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal }, control));
+  }
+  const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
+  const outer = new Float64Array(outputs);
+  outer[worst] = brackets[worst].sign;
+  return {
+    lower: brackets[worst].lower,
+    upper: Math.max(...brackets.map((b) => b.upper)) * (1 + 4e-16 * outputs),
+    direction: brackets[worst].direction,
+    outer,
+    methods: new Set(brackets.map(({ method }) => method)),
+    visited: brackets.reduce((s, b) => s + b.visited, 0),
+    outerDirections: 0,
+  };
+}
+
+/** All outputs together. */
+function bracketJointly(
+  { X, penalizedCols, outputs }: PreparedProblem,
+  point: Float64Array,
+  { seconds, candidates, seed }: GlobalBoundOptions,
+  control: Control,
+): Bracket {
+  const V = denseMatrix(X.rows, outputs, point);
+  const found = bracketVectorMaximum(X, V, penalizedCols, { seconds, candidates, seed }, control);
+  return {
+    lower: found.lower,
+    upper: found.upper,
+    direction: found.direction,
+    outer: found.output ?? new Float64Array(outputs),
+    methods: new Set([found.method]),
+    visited: found.visited,
+    outerDirections: found.outputs,
   };
 }
 
@@ -205,31 +244,24 @@ function roundingOfDual(prepared: PreparedProblem, V: Float64Array): number {
   return (V.length + 8) * 2 ** -52 * size;
 }
 
-function reasonFor(
-  brackets: readonly DualBracket[],
-  exact: boolean,
-  gap: number,
-  upper: number,
-  lower: number,
-  beta: number,
-  perOutput: boolean,
-): string {
-  const visited = brackets.reduce((s, b) => s + b.visited, 0);
-  const methods = new Set(brackets.map((b) => b.method));
-  const how = methods.has('norms')
+function reasonFor(bracket: Bracket, exact: boolean, gap: number, beta: number): string {
+  const { lower, upper, methods, visited, outerDirections } = bracket;
+  const patterns = methods.has('norms')
     ? 'norm bounds only'
     : methods.has('branch-and-bound')
       ? `branch and bound over ${visited} cones of directions`
-      : `all ${visited} activation patterns`;
+      : outerDirections > 0
+        ? 'all activation patterns'
+        : `all ${visited} activation patterns`;
+  const how = outerDirections > 0 ? `${patterns}, ${outerDirections} directions of the outputs` : patterns;
   const percent = `${(100 * gap).toPrecision(3)} %`;
   if (exact && gap < 1e-6)
     return `Proven globally optimal to a relative gap of ${gap.toExponential(1)}: ${how} found no neuron above the penalty.`;
   if (exact)
     return `Proven within ${percent}: the dual maximum is exact (${how}), the rest of the gap is in the network.`;
   const search = lower <= beta * (1 + 1e-6) ? 'search found no better neuron' : 'search found a better neuron';
-  const joint = perOutput ? '' : ', outputs bounded separately';
   return (
-    `Proven within ${percent} (${how}${joint}): the dual maximum is at most ${(upper / beta).toPrecision(4)} times the penalty, ` +
+    `Proven within ${percent} (${how}): the dual maximum is at most ${(upper / beta).toPrecision(4)} times the penalty, ` +
     `and at least ${(lower / beta).toPrecision(4)} times; ${search}.`
   );
 }

@@ -39,9 +39,7 @@ export function maximizeDualConstraint(
   control: Control,
 ): DualMaximizer[] {
   if (V.rows !== X.rows) throw new RangeError(`V has ${V.rows} rows, X ${X.rows}`);
-  const penalized = options.penalizedCols ?? X.cols;
-  if (penalized !== X.cols && penalized !== X.cols - 1) throw new RangeError('only the last column may be free');
-  const climber = penalized === X.cols ? new PlainClimber(X, control) : new FreeBiasClimber(X, control);
+  const climber = createClimber(X, options.penalizedCols ?? X.cols, control);
   // fewer starts by default on large data, where each takes a second
   const starts = options.starts ?? Math.min(24, Math.max(3, Math.floor(1e7 / (X.rows * X.cols + 1))));
   const keep = options.keep ?? 8;
@@ -70,7 +68,7 @@ export function maximizeDualConstraint(
  * Starting directions: the slope of the all-on cell, of the cell of the rows that gain, of random cells, and isotropic ones. Slopes
  * X' D v favour directions that the data spread in, where large values live.
  */
-function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: number, rng: Rng, out: Float64Array): void {
+export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: number, rng: Rng, out: Float64Array): void {
   const { rows: n, cols: d, data } = X;
   if (k % 3 === 2) {
     for (let j = 0; j < d; j++) out[j] = rng.normal();
@@ -110,8 +108,16 @@ function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number
   if (found.length > keep) found.pop();
 }
 
-interface Climber {
+/** Climbs to a local maximum of sign * v'(Xu)_+ over the unit ball of the penalised columns. */
+export interface Climber {
   climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined;
+}
+
+/** A climber for X (n x d); with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
+export function createClimber(X: DenseMatrix, penalizedCols: number, control: Control): Climber {
+  if (penalizedCols === X.cols) return new PlainClimber(X, control);
+  if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
+  return new FreeBiasClimber(X, control);
 }
 
 class PlainClimber implements Climber {

@@ -1,5 +1,6 @@
-import { type DenseMatrix, denseMatrix, norm2 } from '../linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../linalg/matrix.ts';
 import type { BiasMode } from '../problem/problem.ts';
+import type { SharedNeuron } from '../relu/joint/sharedNeuron.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** A neuron in the coordinates of the convex program: it adds sign * (Xu)_+ to one output, and costs beta ||u||. */
@@ -108,4 +109,36 @@ export function neuronsOfNetwork(network: TwoLayerNetwork, bias: BiasMode): Conv
     }
   }
   return out;
+}
+
+/** The network of neurons that feed all outputs, balanced or not: each becomes one hidden unit with its weights as they are. */
+export function networkOfShared(
+  neurons: readonly SharedNeuron[],
+  inputs: number,
+  bias: BiasMode,
+  offset: ArrayLike<number>,
+): TwoLayerNetwork {
+  const m = neurons.length;
+  const c = offset.length;
+  const W1 = denseMatrix(m, inputs);
+  const b1 = new Float64Array(m);
+  const W2 = denseMatrix(m, c);
+  neurons.forEach(({ w, a }, j) => {
+    W1.data.set(w.subarray(0, inputs), j * inputs);
+    if (bias !== 'none') b1[j] = w[inputs];
+    W2.data.set(a, j * c);
+  });
+  return { W1, b1, W2, b2: Float64Array.from(offset) };
+}
+
+/** The hidden units of a network on effective inputs, each with all its outgoing weights; those that add nothing are left out. */
+export function sharedOfNetwork(network: TwoLayerNetwork, bias: BiasMode): SharedNeuron[] {
+  const { W1, b1, W2 } = network;
+  const d = W1.cols;
+  return Array.from({ length: W1.rows }, (_, j) => {
+    const w = new Float64Array(bias === 'none' ? d : d + 1);
+    w.set(rowOf(W1, j));
+    if (bias !== 'none') w[d] = b1[j];
+    return { w, a: rowOf(W2, j).slice() };
+  }).filter(({ w, a }) => norm2(w) > 0 && norm2(a) > 0);
 }

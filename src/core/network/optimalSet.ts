@@ -196,16 +196,39 @@ export function essentialNeurons(
   offset = false,
   shouldStop: () => boolean = () => false,
 ): boolean[] | undefined {
+  const out = new Array<boolean>(neurons.length).fill(false);
+  const constants = offset ? [1, -1].map((value) => new Float64Array(X.rows).fill(value)) : [];
+  for (const output of new Set(neurons.map((neuron) => neuron.output))) {
+    const mine = [...neurons.keys()].filter((j) => neurons[j].output === output);
+    const essential = essentialFits(
+      fitsOf(
+        X,
+        mine.map((j) => neurons[j]),
+      ),
+      constants,
+      shouldStop,
+    );
+    if (essential === undefined) return undefined;
+    mine.forEach((j, k) => (out[j] = essential[k]));
+  }
+  return out;
+}
+
+/**
+ * For every one of these fits, whether the others and `free` ones (which cost nothing) with non-negative lengths cannot produce the sum of all.
+ * Undefined when stopped.
+ */
+export function essentialFits(
+  fits: readonly Float64Array[],
+  free: readonly Float64Array[],
+  shouldStop: () => boolean = () => false,
+): boolean[] | undefined {
+  const target = new Float64Array(fits[0]?.length ?? 0);
+  for (const fit of fits) for (let i = 0; i < fit.length; i++) target[i] += fit[i];
   const out: boolean[] = [];
-  for (const [j, neuron] of neurons.entries()) {
+  for (let j = 0; j < fits.length; j++) {
     if (shouldStop()) return undefined;
-    const mine = neurons.filter((other) => other.output === neuron.output);
-    const target = new Float64Array(X.rows);
-    for (const fit of fitsOf(X, mine)) for (let i = 0; i < X.rows; i++) target[i] += fit[i];
-    const rivals = neurons.filter((other, k) => k !== j && other.output === neuron.output);
-    const fits = fitsOf(X, rivals);
-    if (offset) for (const value of [1, -1]) fits.push(new Float64Array(X.rows).fill(value));
-    out.push(distanceToCone(fits, target) > 1e-9 * norm2(target));
+    out.push(distanceToCone([...fits.filter((_, k) => k !== j), ...free], target) > 1e-9 * norm2(target));
   }
   return out;
 }

@@ -55,6 +55,7 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
           global: {
             ...global,
             ...(global.worstDirection === undefined ? {} : { worstDirection: Array.from(global.worstDirection) }),
+            ...(global.worstOuter === undefined ? {} : { worstOuter: Array.from(global.worstOuter) }),
           },
         }),
     groups: solution.groups.map(({ gate, output, sign, vector }) => ({

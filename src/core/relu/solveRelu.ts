@@ -28,6 +28,7 @@ import { CellFactory, type ConeCell } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import type { LocalProblem, NeuronSeed } from './neuronNewton.ts';
 import { classifyRows, type RowClasses } from './rowClasses.ts';
+import { solveShared } from './joint/solveShared.ts';
 
 /** What a later solve of the same data continues from. */
 interface ReluWarmStart {
@@ -85,6 +86,9 @@ export function solveRelu(
   control: Control,
 ): Solution {
   refuse(problem, prepared);
+  if (prepared.outputs > 1 && prepared.outputPenalty === 'nuclear') {
+    return solveShared(problem, prepared, options, control);
+  }
   const begin = control.now();
   const limited =
     options.timeLimitSeconds === undefined
@@ -210,7 +214,7 @@ export function solveRelu(
       const improving = proof.bracket.lower > prepared.beta * (1 + insertTolerance);
       if (!searched || !improving || proof.worstDirection === undefined || limited.shouldStop()) break;
       const again = context.overAll({ neurons: solved.neurons, offset: solved.offset }, 1000 + round, [
-        { direction: proof.worstDirection, sign: proof.worstSign, output: proof.worstOutput },
+        { direction: proof.worstDirection, ...signedOutput(proof.worstOuter) },
       ]);
       again.iterations += solved.iterations;
       solved = again;
@@ -225,6 +229,15 @@ export function solveRelu(
 function zeroNetwork(outputs: number): Solved {
   const method = 'zero network (beta is at least betaMax)';
   return { neurons: [], offset: new Float64Array(outputs), iterations: 0, stopped: false, method };
+}
+
+/** The output that a signed unit vector feeds. */
+function signedOutput(outer: Float64Array): { readonly sign: 1 | -1; readonly output: number } {
+  const output = Math.max(
+    0,
+    outer.findIndex((x) => x !== 0),
+  );
+  return { output, sign: outer[output] < 0 ? -1 : 1 };
 }
 
 /** The bound over all networks that costs nothing: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||. */
@@ -269,10 +282,17 @@ function refuse(problem: Problem, prepared: PreparedProblem): void {
       { field: 'loss' },
     );
   }
-  if (prepared.outputs > 1 && prepared.outputPenalty !== 'per-output') {
+  if (prepared.outputs > 1 && prepared.outputPenalty === 'frobenius') {
     throw new ProblemError(
-      `with several outputs the "${prepared.outputPenalty}" penalty of ReLU networks has no tractable exact convex program; "per-output" is solved exactly`,
+      'Frobenius blocks exist for gated networks only: a ReLU neuron is its own unit, so that its penalty is plain weight decay; take "nuclear" for that, or "per-output"',
       { field: 'outputPenalty' },
+    );
+  }
+  if (prepared.outputs > 1 && prepared.outputPenalty === 'nuclear' && problem.arrangements.kind !== 'adaptive') {
+    throw new ProblemError(
+      'with plain weight decay ("nuclear") and several outputs the program on given activation patterns is copositive, which no method solves in reasonable time; ' +
+        'take "adaptive", which generates neurons and proves a bound over all patterns, or the per-output penalty',
+      { field: 'arrangements' },
     );
   }
   if (prepared.bias !== 'free' || problem.loss === 'squared') return;

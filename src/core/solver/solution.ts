@@ -30,6 +30,8 @@ export interface GlobalBound {
   readonly searchEstimate: number;
   /** Direction attaining the search estimate, on effective inputs. */
   readonly worstDirection?: Float64Array;
+  /** Outgoing weights (c numbers, norm 1) of the neuron along it that lowers the objective most; per output: a signed unit vector. */
+  readonly worstOuter?: Float64Array;
   readonly cells?: number;
   readonly reason: string;
 }

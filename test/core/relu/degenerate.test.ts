@@ -111,7 +111,8 @@ void test('what has no exact program is refused with the reason', () => {
   refused({ ...fields, beta: 0 }, 'beta', /interpolating/);
   const Y = (fields.y as number[]).map((v) => [v, -v]);
   refused({ ...fields, y: Y, outputPenalty: 'frobenius' }, 'outputPenalty', /per-output/);
-  refused({ ...fields, y: Y, outputPenalty: 'nuclear' }, 'outputPenalty', /per-output/);
+  refused({ ...fields, y: Y, outputPenalty: 'nuclear', gates: fields.X }, 'arrangements', /copositive.*adaptive/);
+  refused({ ...fields, y: Y, outputPenalty: 'nuclear', arrangements: { kind: 'all' } }, 'arrangements', /adaptive/);
   refused({ ...fields, y: (fields.y as number[]).map((v) => (v > 0 ? 1 : -1)), loss: 'hinge' }, 'loss', /logistic/);
   const wide = randomProblem(6, { n: 60, d: 8 });
   refused({ ...wide, arrangements: { kind: 'all' } }, 'arrangements', /activation patterns/);
