@@ -147,6 +147,7 @@ export function solveShared(
       scope: exact ? 'all-arrangements' : 'sampled',
       ...(proof === undefined ? {} : { global: proof }),
       gates: gates.gates,
+      patterns: gates.patterns,
       requestedGates: gates.requested,
       duplicateGates: gates.removed,
       gateConstraint: certificate.gateConstraint,
