@@ -196,29 +196,32 @@ function startsOf(
     return {
       seed,
       start: {
-        network: withSuggestedNeuron(network, certificate.suggestion, certificate.margin),
-        before: [...record.before, record.certificate.primal],
+        network: withSuggestedNeuron(X, network, { suggestion: certificate.suggestion, margin: certificate.margin }),
+        before: [...record.before, { value: record.certificate.primal, loss: record.loss.at(-1)! }],
       },
       kept,
     };
   });
 }
 
-/** Whether every run whose suggested neuron was put in ended below its value before. */
+/** Whether every run whose suggested neuron was put in ended below its value before, or its loss where it did not separate. */
 function insertionVerdict(runs: readonly FlowRunRecord[]): LabVerdict[] {
-  const inserted = runs.flatMap(({ before, certificate: { primal } }) => {
+  const inserted = runs.flatMap(({ before, loss, certificate: { primal } }) => {
     const last = before.at(-1);
-    return last === undefined ? [] : [{ before: last ?? Infinity, after: primal ?? Infinity }];
+    return last === undefined ? [] : [{ before: last, after: { value: primal, loss: loss.at(-1)! } }];
   });
   if (inserted.length === 0) return [];
-  const drops = inserted.map(({ before, after }) => (before === Infinity && after < Infinity ? 1 : 1 - after / before));
-  const least = Math.min(...drops.map((drop) => (Number.isFinite(drop) ? drop : 0)));
-  const words = (value: number): string => (value === Infinity ? 'not separated' : value.toPrecision(6));
+  const drops = inserted.map(({ before, after }) =>
+    before.value === null ? 1 - after.loss / before.loss : after.value === null ? -1 : 1 - after.value / before.value,
+  );
+  const least = Math.min(...drops);
+  const words = ({ value, loss }: FlowRunRecord['before'][number]): string =>
+    value === null ? `not separated (loss ${loss.toPrecision(4)})` : value.toPrecision(6);
   return [
     {
       id: 'insertion',
-      title: 'A suggested neuron lowers the value',
-      quantity: 'least relative drop of the value after insertion',
+      title: 'A suggested neuron lowers the value, or the loss of rows not yet separated',
+      quantity: 'least relative drop after insertion',
       value: least,
       tolerance: [0, null],
       verdict: least > 0 ? 'agrees' : 'disagrees',
@@ -232,7 +235,8 @@ function insertionVerdict(runs: readonly FlowRunRecord[]): LabVerdict[] {
 
 /** How many runs end at a global optimum, and whether that fits the theorem that applies. */
 function endVerdicts(report: FlowResult['report'], margin: MarginRecord, runs: readonly FlowRunRecord[]): LabVerdict[] {
-  const done = runs.filter((run) => run.certificate.verdict !== 'not-converged');
+  const done = runs.filter(({ certificate: { verdict } }) => verdict === 'global' || verdict === 'kkt-not-global');
+  const apart = runs.filter((run) => run.certificate.verdict === 'not-separated').length;
   const global = done.filter((run) => run.certificate.verdict === 'global').length;
   const promised = report.theorem === 'orthogonal-separable';
   const best = Math.min(...runs.map((run) => run.certificate.primal ?? Infinity));
@@ -240,7 +244,10 @@ function endVerdicts(report: FlowResult['report'], margin: MarginRecord, runs: r
     runs.length === 0
       ? 'No run was finished.'
       : `Of ${runs.length} run${runs.length === 1 ? '' : 's'} ${global} ended at a global optimum, ${done.length - global} at a stationary point that is not global, ` +
-        `${runs.length - done.length} had not converged (conditions of optimality to ${stationaryBelow}).` +
+        `${runs.length - done.length - apart} had not converged (conditions of optimality to ${stationaryBelow})` +
+        (apart === 0
+          ? '.'
+          : `, and ${apart} did not separate the rows${margin.status === 'not-separable' ? ', which no network can' : margin.value === null ? '' : ', which some network does'}.`) +
         (Number.isFinite(best) && margin.value !== null
           ? ` Best value ${best.toPrecision(6)}, smallest possible ${margin.value.toPrecision(6)}.`
           : '') +

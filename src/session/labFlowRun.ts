@@ -12,10 +12,10 @@ export const stationaryBelow = 1e-2;
 /** Relative distance of value and bound below which an end counts as global. */
 const globalBelow = 1e-2;
 
-/** How a run starts: at random, or from the end of another one with a neuron put in (`before`: values up to there). */
+/** How a run starts: at random, or from the end of another one with a neuron put in (`before`: the ends up to there). */
 export type FlowStart =
   | { readonly neurons: number; readonly initScale: number }
-  | { readonly network: FlowNetwork; readonly before: readonly (number | null)[] };
+  | { readonly network: FlowNetwork; readonly before: FlowRunRecord['before'] };
 
 /** Gradient flow from one start, with its certificate, as the page shows it. */
 export function flowRun(
@@ -65,11 +65,7 @@ export function flowRun(
 function recordOf(
   { network, snapshots, steps, stopped, settled, atRest, onKinks }: FlowResult,
   certificate: FlowCertificate,
-  {
-    seed,
-    before,
-    plane,
-  }: { readonly seed: number; readonly before: readonly (number | null)[]; readonly plane: Plane },
+  { seed, before, plane }: { readonly seed: number; readonly before: FlowRunRecord['before']; readonly plane: Plane },
 ): FlowRunRecord {
   const { inputs: d, W, a } = network;
   const m = a.length;
@@ -107,7 +103,7 @@ function recordOf(
 const verdicts: Record<FlowCertificate['verdict'], FlowCertificateRecord['verdict']> = {
   global: 'global',
   'stationary-only': 'kkt-not-global',
-  'not-separated': 'not-converged',
+  'not-separated': 'not-separated',
   'not-converged': 'not-converged',
   undecided: 'not-converged',
 };
@@ -115,17 +111,18 @@ const verdicts: Record<FlowCertificate['verdict'], FlowCertificateRecord['verdic
 function certificateRecord(certificate: FlowCertificate): FlowCertificateRecord {
   const { primal, nu, nuUpper, residual, lambda, sentence, lowerBound, suggestion } = certificate;
   const verdict = verdicts[certificate.verdict];
+  const separated = verdict !== 'not-separated';
   return {
     verdict,
     primal: Number.isFinite(primal) ? primal : null,
     bound: lowerBound,
-    nu,
-    nuUpper: Number.isFinite(nuUpper) ? nuUpper : 0,
-    stationarity: Number.isFinite(residual) ? residual : 1,
+    nu: separated ? nu : null,
+    nuUpper: Number.isFinite(nuUpper) ? nuUpper : null,
+    stationarity: Number.isFinite(residual) ? residual : null,
     lambda,
     sentence,
     suggested:
-      verdict !== 'global' && suggestion !== null && suggestion.value > 1 + globalBelow
+      verdict !== 'global' && suggestion !== null && (!separated || suggestion.value > 1 + globalBelow)
         ? { direction: suggestion.direction, sign: suggestion.sign }
         : null,
   };

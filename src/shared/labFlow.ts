@@ -20,25 +20,26 @@ export interface MarginRecord {
 
 /** What a finished run of gradient flow is worth. */
 export interface FlowCertificateRecord {
-  readonly verdict: 'global' | 'kkt-not-global' | 'not-converged';
+  readonly verdict: 'global' | 'kkt-not-global' | 'not-converged' | 'not-separated';
   /** Half the squared norm of the parameters scaled to margin 1; null: the data are not separated. */
   readonly primal: number | null;
   /** sum |lambda| / max(nu, 1): no network of margin 1 costs less. */
   readonly bound: number;
-  /** Largest dual constraint over all directions: found, and at most. */
-  readonly nu: number;
-  readonly nuUpper: number;
-  readonly stationarity: number;
+  /** Largest dual constraint over all directions: found, and at most (null: not known). All null: the data are not separated. */
+  readonly nu: number | null;
+  readonly nuUpper: number | null;
+  readonly stationarity: number | null;
+  /** Fitted dual variables; where the data are not separated the forces of the rows, y sigmoid(-y f). */
   readonly lambda: readonly number[];
   readonly sentence: string;
-  /** Direction of the dual constraint's maximum where it is above 1. */
+  /** Direction of the dual constraint's maximum where it is above 1; not separated: the direction in which a neuron lowers the loss most. */
   readonly suggested: { readonly direction: readonly number[]; readonly sign: number } | null;
 }
 
 export interface FlowRunRecord {
   readonly seed: number;
-  /** Value at the end of the earlier runs that this one continues, a suggested neuron put in after each; empty: a fresh start. */
-  readonly before: readonly (number | null)[];
+  /** Ends of the earlier runs that this one continues, a suggested neuron put in after each; empty: a fresh start. */
+  readonly before: readonly { readonly value: number | null; readonly loss: number }[];
   readonly neurons: number;
   readonly steps: number;
   readonly status: string;

@@ -66,9 +66,11 @@ interface FlowOutput {
     readonly spikeFreeOffenders: { readonly rows: number[]; readonly value: number }[];
   };
   readonly runs: {
-    readonly before: (number | null)[];
+    readonly before: { readonly value: number | null; readonly loss: number }[];
+    readonly loss: number[];
     readonly certificate: {
       readonly verdict: string;
+      readonly sentence: string;
       readonly primal: number;
       readonly bound: number;
       readonly nu: number;
@@ -131,7 +133,7 @@ test('flow: ends that are stationary but not global, and the suggested neuron pu
   assert.equal(status, 0, stderr);
   for (const { before, certificate } of (record.result as unknown as FlowOutput).runs) {
     assert.equal(before.length, 1);
-    near(before[0]!, spurious.value, 2e-3, 'before');
+    near(before[0].value!, spurious.value, 2e-3, 'before');
     assert.equal(certificate.verdict, 'global');
     assert.equal(certificate.suggested, null);
     near(certificate.primal, expected.optimal_value, 2e-3, 'after');
@@ -140,6 +142,33 @@ test('flow: ends that are stationary but not global, and the suggested neuron pu
   const none = run(['flow', problem(X, y!), '--insert', 'some']);
   assert.equal(none.status, 2);
   assert.match(none.stderr, /--insert needs/);
+});
+
+test('flow: a run that does not separate the rows gets the neuron that lowers its loss, until it does', () => {
+  // One neuron has one sign, so it cannot; by hand the smallest value is 2 sqrt 2, with one neuron per row.
+  const X = [
+    [1, 0],
+    [Math.SQRT1_2, Math.SQRT1_2],
+  ];
+  const one = ['flow', problem(X, [1, -1]), '--set', 'neurons=1', '--set', 'seeds=2'];
+  const fresh = run(one);
+  for (const { certificate } of (fresh.record.result as unknown as FlowOutput).runs) {
+    assert.equal(certificate.verdict, 'not-separated');
+    assert.ok((certificate.primal as unknown) === null);
+    assert.ok(certificate.suggested !== null);
+    assert.match(certificate.sentence, /[12] of 2 on the wrong side/);
+  }
+  assert.match(fresh.stderr, /2 did not separate the rows, which some network does/);
+  const { status, stderr, record } = run([...one, '--insert', '3']);
+  assert.equal(status, 0, stderr);
+  for (const { before, certificate, loss } of (record.result as unknown as FlowOutput).runs) {
+    assert.equal(before[0].value, null);
+    assert.ok(loss.at(-1)! < before[0].loss);
+    assert.equal(certificate.verdict, 'global', certificate.sentence);
+    near(certificate.primal, 2 * Math.SQRT2, 2e-3, 'value');
+  }
+  const insertion = record.verdicts.find(({ id }) => id === 'insertion')!;
+  assert.equal(insertion.verdict, 'agrees');
 });
 
 test('geometry: neurons on the supporting plane for every analytic case of two inputs', () => {

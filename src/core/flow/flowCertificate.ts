@@ -6,6 +6,12 @@ import type { FlowNetwork } from './gradientFlow.ts';
 
 export type FlowVerdict = 'not-separated' | 'not-converged' | 'global' | 'stationary-only' | 'undecided';
 
+export interface Suggestion {
+  readonly direction: readonly number[];
+  readonly sign: 1 | -1;
+  readonly value: number;
+}
+
 /** How close the end of a gradient flow is to a KKT point of the max-margin problem, and whether that point is globally optimal. */
 export interface FlowCertificate {
   readonly verdict: FlowVerdict;
@@ -16,7 +22,10 @@ export interface FlowCertificate {
   readonly primal: number;
   /** Sum |a_j| ||w_j|| at margin 1: the value after balancing, never larger. */
   readonly balanced: number;
-  /** n numbers, y_i lambda_i >= 0, by non-negative least squares on the stationarity equations. */
+  /**
+   * n numbers, y_i lambda_i >= 0, by non-negative least squares on the stationarity equations; not separated: the forces y_i sigmoid(-y_i f_i) of
+   * the loss.
+   */
   readonly lambda: readonly number[];
   /** ||stationarity residual|| / ||theta||. */
   readonly residual: number;
@@ -32,8 +41,11 @@ export interface FlowCertificate {
   /** Proven: no network has a smaller value than sum |lambda| / max(nu, 1). */
   readonly lowerBound: number;
   readonly relativeGap: number;
-  /** Direction of the largest dual constraint, and the sign of the output weight a neuron there would get. */
-  readonly suggestion: { readonly direction: readonly number[]; readonly sign: 1 | -1; readonly value: number } | null;
+  /**
+   * Direction of the largest dual constraint, and the sign of the output weight a neuron there would get. Not separated: a neuron there of size s (both
+   * weights) lowers the loss by value s^2 to first order in s^2; null where no direction lowers it.
+   */
+  readonly suggestion: Suggestion | null;
   /** For every neuron of weight: |lambda'(X w / ||w||)_+|, 1 at a stationary point. */
   readonly touching: readonly { readonly neuron: number; readonly share: number; readonly value: number }[];
 }
@@ -58,7 +70,8 @@ const kinks = [1e-6, 1e-4, 1e-3];
  * w_j = a_j X'D_j lambda and a_j = lambda'(X w_j)_+ with y lambda >= 0: linear in lambda, which is fitted by non-negative least squares (the last
  * gradient would not do: exp(-margin) underflows to a single row). A row on a neuron's kink may count with any share in [0, 1], for every
  * such neuron another one (Clarke's subdifferential). If nu <= 1 the KKT point is globally optimal; in any case sum |lambda| / max(nu, 1) bounds the
- * value of every network from below (weak duality).
+ * value of every network from below (weak duality). A network that does not separate is no candidate; of it the forces of the rows are taken, whose
+ * largest dual constraint is the direction of the neuron that lowers the loss most.
  */
 export function certifyFlow(
   X: DenseMatrix,
@@ -84,29 +97,7 @@ export function certifyFlow(
   }
   let margin = Infinity;
   for (let i = 0; i < n; i++) margin = Math.min(margin, y[i] * f[i]);
-  const empty = {
-    lambda: [],
-    residual: Infinity,
-    kink: 0,
-    onKink: 0,
-    complementarity: Infinity,
-    nu: 0,
-    nuUpper: Infinity,
-    suggestion: null,
-    touching: [],
-  };
-  if (!(margin > 0)) {
-    return {
-      ...empty,
-      verdict: 'not-separated',
-      sentence: `The network does not separate the data (smallest margin ${margin.toPrecision(3)}): the flow has to run longer, or cannot separate them.`,
-      margin,
-      primal: Infinity,
-      balanced: Infinity,
-      lowerBound: 0,
-      relativeGap: Infinity,
-    };
-  }
+  if (!(margin > 0)) return notSeparated(X, y, f, margin, options, control);
   const scale = 1 / Math.sqrt(margin);
   const W = network.W.map((value) => value * scale);
   const a = network.a.map((value) => value * scale);
@@ -170,14 +161,13 @@ export function certifyFlow(
     };
   }).filter(({ share }) => share > 1e-4);
   const converged = residual <= residualTolerance && complementarity <= 10 * residualTolerance;
-  let verdict: FlowVerdict;
+  let verdict: Exclude<FlowVerdict, 'not-separated'>;
   if (relativeGap <= tolerance) verdict = 'global';
   else if (!converged) verdict = 'not-converged';
   else if (nu > 1 + 2 * Math.max(tolerance, residual)) verdict = 'stationary-only';
   else verdict = 'undecided';
   const percent = (100 * relativeGap).toPrecision(2);
-  const sentences: Record<FlowVerdict, string> = {
-    'not-separated': '',
+  const sentences: Record<typeof verdict, string> = {
     'not-converged': `The direction has not settled (stationarity residual ${residual.toExponential(1)}, complementarity ${complementarity.toExponential(1)}); proven is only that the value is at most ${percent} % above the best possible.`,
     global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * relativeGap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
     'stationary-only': `The limit is stationary but not globally optimal: nu = ${nu.toFixed(4)} > 1, a neuron in the suggested direction lowers the value. At most ${percent} % above the best possible.`,
@@ -203,6 +193,55 @@ export function certifyFlow(
         ? null
         : { direction: Array.from(bracket.direction), sign: bracket.sign, value: bracket.lower },
     touching,
+  };
+}
+
+/** A share of the forces below this counts as none. */
+const noForce = 1e-6;
+
+function notSeparated(
+  X: DenseMatrix,
+  y: Float64Array,
+  f: Float64Array,
+  margin: number,
+  { seed }: FlowCertificateOptions,
+  control: Control,
+): FlowCertificate {
+  const lambda = Float64Array.from(f, (value, i) => y[i] / (1 + Math.exp(y[i] * value)));
+  let wrong = 0;
+  let total = 0;
+  for (let i = 0; i < X.rows; i++) {
+    wrong += Number(!(y[i] * f[i] > 0));
+    total += Math.abs(lambda[i]) * norm2(X.data.subarray(i * X.cols, (i + 1) * X.cols));
+  }
+  const {
+    lower: value,
+    direction,
+    sign,
+  } = bracketDualMaximum(X, lambda, X.cols, { seconds: 0, seed: seed ?? 1 }, control);
+  const suggestion =
+    direction !== undefined && value > noForce * total ? { direction: Array.from(direction), sign, value } : null;
+  return {
+    verdict: 'not-separated',
+    sentence:
+      `The network does not separate the rows: ${wrong} of ${X.rows} on the wrong side or on the boundary (smallest margin ${margin.toPrecision(3)}). ` +
+      (suggestion === null
+        ? 'No direction was found in which one more neuron would lower the loss.'
+        : 'A neuron in the suggested direction lowers the loss.'),
+    margin,
+    primal: Infinity,
+    balanced: Infinity,
+    lambda: Array.from(lambda),
+    residual: Infinity,
+    kink: 0,
+    onKink: 0,
+    complementarity: Infinity,
+    nu: 0,
+    nuUpper: Infinity,
+    lowerBound: 0,
+    relativeGap: Infinity,
+    suggestion,
+    touching: [],
   };
 }
 
@@ -307,12 +346,14 @@ function same(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
 
 /**
  * The network with one more neuron in the suggested direction, scaled down to a small margin so that the flow can move again. `share`:
- * norm of the new neuron relative to the root mean square of the others.
+ * norm of the new neuron relative to the root mean square of the others. Where the network does not separate, the neuron is as small as it takes
+ * for the logistic loss to be lower at once: a neuron of size s adds s^2 (x_i'u)_+ to the outputs, and the loss has curvature at most 1/4 in each, so
+ * that it falls by at least s^2 value / 2 for s^2 <= 4 value / sum (x_i'u)_+^2.
  */
 export function withSuggestedNeuron(
+  X: DenseMatrix,
   network: FlowNetwork,
-  suggestion: { readonly direction: readonly number[]; readonly sign: 1 | -1 },
-  margin: number,
+  { suggestion, margin }: Pick<FlowCertificate, 'margin'> & { readonly suggestion: Suggestion },
   share = 0.5,
 ): FlowNetwork {
   const d = network.inputs;
@@ -327,8 +368,18 @@ export function withSuggestedNeuron(
     a[j] = scale * network.a[j];
     square += Math.abs(a[j]) * norm2(W.subarray(j * d, (j + 1) * d));
   }
-  const size = share * Math.sqrt(square / Math.max(1, m));
   const length = norm2(suggestion.direction) || 1;
+  let size = share * Math.sqrt(square / Math.max(1, m));
+  if (!(margin > 0)) {
+    let squares = 0;
+    for (let i = 0; i < X.rows; i++) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s += (X.data[i * d + k] * suggestion.direction[k]) / length;
+      squares += Math.max(0, s) ** 2;
+    }
+    const most = Math.sqrt((4 * suggestion.value) / squares);
+    size = size > 0 ? Math.min(size, most) : most;
+  }
   for (let k = 0; k < d; k++) W[m * d + k] = (size * suggestion.direction[k]) / length;
   a[m] = suggestion.sign * size;
   return { inputs: d, W, a };

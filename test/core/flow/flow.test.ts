@@ -308,7 +308,10 @@ test('two neurons on rows at an obtuse angle: stationary but not global, and the
   close(certificate.primal, expected.spurious_kkt.value, 0.002);
   close(certificate.nu, expected.spurious_kkt.dual_max, 0.002);
   close(certificate.lowerBound, expected.spurious_kkt.lower_bound, 0.002);
-  const start = withSuggestedNeuron(flow.network, certificate.suggestion!, certificate.margin);
+  const start = withSuggestedNeuron(data, flow.network, {
+    suggestion: certificate.suggestion!,
+    margin: certificate.margin,
+  });
   const again = certifyFlow(data, labels(y), flowOf(data, labels(y), { start, maxSteps: 100_000 }).network);
   assert.equal(again.verdict, 'global', again.sentence);
   close(again.primal, expected.optimal_value, 0.002);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { certifyFlow } from '../../../src/core/flow/flowCertificate.ts';
+import { certifyFlow, withSuggestedNeuron } from '../../../src/core/flow/flowCertificate.ts';
 import { type FlowOptions, defaultFlowOptions, gradientFlow } from '../../../src/core/flow/gradientFlow.ts';
 import { boundedLeastSquares } from '../../../src/core/flow/slidingKinks.ts';
 import { type DenseMatrix, dot, fromRows } from '../../../src/core/linalg/matrix.ts';
@@ -115,6 +115,81 @@ test('on random labels flows end: at rest, or with a direction that is stationar
     }
   }
   assert.ok(separated >= 8 && slid >= 8, `${separated} separated, ${slid} on kinks`);
+});
+
+/** Trains on with suggested neurons until the rows are separated; the losses on the way, and the end. */
+function insertUntilSeparated(
+  data: DenseMatrix,
+  sides: Float64Array,
+  first: ReturnType<typeof gradientFlow>,
+  most: number,
+): { readonly losses: readonly number[]; readonly flow: ReturnType<typeof gradientFlow> } {
+  const losses = [first.snapshots.at(-1)!.logLoss];
+  let flow = first;
+  for (let round = 0; round < most && !flow.separated; round++) {
+    const { verdict, suggestion, margin } = certifyFlow(data, sides, flow.network);
+    assert.equal(verdict, 'not-separated');
+    if (suggestion === null) break;
+    const network = withSuggestedNeuron(data, flow.network, { suggestion, margin });
+    assert.equal(network.a.length, flow.network.a.length + 1);
+    flow = gradientFlow(data, sides, { ...defaultFlowOptions, start: network, maxSteps: 20_000 });
+    // Lower at once, and along the flow.
+    assert.ok(flow.snapshots[0].logLoss < losses.at(-1)! && flow.snapshots.at(-1)!.logLoss < flow.snapshots[0].logLoss);
+    losses.push(flow.snapshots.at(-1)!.logLoss);
+  }
+  return { losses, flow };
+}
+
+test('a flow at rest gets the neuron that lowers its loss, and with it reaches the limit known by hand', () => {
+  const rest = gradientFlow(X, y, { ...defaultFlowOptions, ...start([[0.1, -0.12, 1]]) });
+  const { suggestion, sentence } = certifyFlow(X, y, rest.network);
+  // Only B pulls, with half its weight: a negative neuron along it, A's part being what is left of A's force.
+  assert.equal(suggestion!.sign, -1);
+  suggestion!.direction.forEach((value) => assert.ok(Math.abs(value - Math.SQRT1_2) < 1e-4));
+  assert.ok(Math.abs(suggestion!.value - 0.5) < 1e-4);
+  assert.match(sentence, /1 of 2 on the wrong side/);
+  const { losses, flow } = insertUntilSeparated(X, y, rest, 1);
+  assert.equal(losses.length, 2);
+  const certificate = certifyFlow(X, y, flow.network);
+  assert.equal(certificate.verdict, 'global', certificate.sentence);
+  assert.ok(Math.abs(certificate.primal - 2 * Math.SQRT2) < 1e-4, String(certificate.primal));
+});
+
+test('suggested neurons lower the loss of every flow at rest until the rows are separated', () => {
+  let repaired = 0;
+  for (const [n, d, seed] of [
+    [5, 2, 2],
+    [5, 2, 3],
+    [6, 3, 1],
+    [8, 2, 3],
+    [8, 2, 4],
+    [8, 3, 5],
+  ]) {
+    const rng = createRng(100 * n + seed);
+    const data: DenseMatrix = { rows: n, cols: d, data: Float64Array.from({ length: n * d }, () => rng.normal()) };
+    const sides = Float64Array.from({ length: n }, (_, i) => (i % 2 ? 1 : -1));
+    const first = gradientFlow(data, sides, { ...defaultFlowOptions, width: 12, seed, maxSteps: 20_000 });
+    if (first.separated) continue;
+    const { losses, flow } = insertUntilSeparated(data, sides, first, 8);
+    assert.ok(flow.separated, `${n} x ${d}, seed ${seed}: ${losses.join(', ')}`);
+    repaired++;
+  }
+  assert.ok(repaired >= 5, `${repaired} started at rest`);
+});
+
+test('rows that no network separates: no neuron is suggested where none would help', () => {
+  const data = fromRows([
+    [1, 2],
+    [1, 2],
+    [2, -1],
+  ]);
+  const sides = Float64Array.of(1, -1, -1);
+  const flow = gradientFlow(data, sides, defaultFlowOptions);
+  assert.ok(flow.atRest && !flow.separated);
+  assert.ok(Math.abs(flow.snapshots.at(-1)!.logLoss - Math.log(2 * Math.LN2)) < 1e-4);
+  const { suggestion, sentence, verdict } = certifyFlow(data, sides, flow.network);
+  assert.equal(verdict, 'not-separated');
+  assert.equal(suggestion, null, sentence);
 });
 
 test('bounded least squares meets its conditions of optimality', () => {

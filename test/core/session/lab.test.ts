@@ -222,7 +222,7 @@ describe('Lab tasks', () => {
     const record = await ask(true);
     const [better, same] = record.result.runs;
     assert.deepEqual(same, global);
-    assert.deepEqual(better.before, [spurious.certificate.primal]);
+    assert.deepEqual(better.before, [{ value: spurious.certificate.primal, loss: spurious.loss.at(-1) }]);
     assert.equal(better.neurons, spurious.neurons + 1);
     assert.equal(better.certificate.verdict, 'global');
     assert.ok(Math.abs(better.certificate.primal! / record.result.margin!.value! - 1) < 2e-3);

@@ -18,6 +18,7 @@ const verdictWords: Record<FlowRunRecord['certificate']['verdict'], string> = {
   global: 'global',
   'kkt-not-global': 'stationary, not global',
   'not-converged': 'not converged',
+  'not-separated': 'rows not separated',
 };
 
 const endWords: Record<FlowRunRecord['ended'], string> = {
@@ -336,8 +337,25 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
                   id: 'before',
                   title: 'Before insertion',
                   numeric: true,
-                  cell: (run: FlowRunRecord) =>
-                    run.before.length === 0 ? '–' : <Num value={run.before[run.before.length - 1]} digits={6} />,
+                  cell: (run: FlowRunRecord) => {
+                    const last = run.before.at(-1);
+                    if (last === undefined) return '–';
+                    return last.value === null ? (
+                      `loss ${formatNumber(last.loss)}`
+                    ) : (
+                      <Num value={last.value} digits={6} />
+                    );
+                  },
+                },
+              ]
+            : []),
+          ...(runs.some((run) => run.certificate.verdict === 'not-separated')
+            ? [
+                {
+                  id: 'loss',
+                  title: 'Loss',
+                  numeric: true,
+                  cell: (run: FlowRunRecord) => <Num value={run.loss.at(-1) ?? null} />,
                 },
               ]
             : []),
