@@ -104,6 +104,9 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
       because: `This holds over ${familyOf(run)} with this loss, penalty and beta. ${sentence(global?.reason ?? 'All activation patterns are in the program.')}`,
     };
   }
+  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
+  const found = global !== undefined && global.searchEstimate > 1 + searchSlack;
+  const improvement = found ? improvementWords(run, global.searchEstimate) : '';
   const useful = bound > 0 && gap <= looseBound;
   const atMost = `no network of this family can be more than ${format.percent(gap)} better`;
   if (useful) {
@@ -115,6 +118,7 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
         `This holds over ${familyOf(run)}.`,
         sentence(global?.reason ?? 'All activation patterns are in the program.'),
         searched || solution.scope === 'all-arrangements' ? '' : `${optimalFor(run, format)}.`,
+        improvement,
       ]
         .filter((part) => part !== '')
         .join(' '),
@@ -143,8 +147,6 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
       because: `The network is shown as it is. When the proof ends, it says how much better any network can be. ${generatedGap(run, format)}`,
     };
   }
-  const found = global !== undefined && global.searchEstimate > 1 + searchSlack;
-  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
   if (searched) {
     return {
       strength: 'searched',
@@ -153,7 +155,7 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
         ? `Not optimal: the search found a ${part} that would improve this network.`
         : `Searched: no better ${part} was found${bound > 0 ? `; proven within ${format.percent(gap)}` : ', and nothing is proven'}.`,
       because: [
-        found ? '' : 'That no better one was found is evidence, not a proof.',
+        found ? improvement : 'That no better one was found is evidence, not a proof.',
         loose || 'A bound over all activation patterns has not been computed.',
         generatedGap(run, format),
       ]
@@ -167,11 +169,11 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
       : global === undefined
         ? 'Whether a network with other activation patterns is better has not been checked.'
         : found
-          ? 'A search found a neuron that would improve it: networks outside these gates can be better.'
-          : 'A search found no neuron that would improve it; that is evidence, not a proof.';
+          ? improvement
+          : `A search found no ${part} that would improve it; that is evidence, not a proof.`;
   return {
     strength: 'gates',
-    word: 'Optimal for its gates',
+    word: settings.model === 'three-layer' ? 'Optimal for its tuples' : 'Optimal for its gates',
     headline: `${optimalFor(run, format)}.`,
     because: [others, loose].filter((text) => text !== '').join(' '),
   };
@@ -188,6 +190,16 @@ function gateWords(run: Claimed, format: VerdictFormat): string {
 
 function optimalFor(run: Claimed, format: VerdictFormat): string {
   return `Optimal for ${gateWords(run, format)}, to relative gap ${format.gap(Math.max(0, run.solution.relativeGap))}`;
+}
+
+/** A better neuron or branch exists, what it gains (over beta, above 1), and what brings it in. */
+function improvementWords({ settings }: Claimed, value: number): string {
+  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
+  const remedy =
+    settings.arrangements === 'sampled' && settings.model !== 'gated-relu'
+      ? `; choose adaptive arrangements, which bring such a ${part} in`
+      : '';
+  return `A better ${part} exists: per unit of its norm it gains ${Number(value.toPrecision(4))} beta and costs 1${remedy}.`;
 }
 
 /** What a search leaves behind holds for the patterns that it has generated, which is no claim about the others. */
