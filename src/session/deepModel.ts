@@ -9,9 +9,13 @@ import type { Predictions } from '../core/metrics/scores.ts';
 import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
 import type { ModelName, Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/solver/control.ts';
-import type { Solution, SolveOptions } from '../core/solver/solution.ts';
-import { solveThreeLayer, type ThreeLayerSolution } from '../core/threeLayer/solveThreeLayer.ts';
-import { decayOfGroupNorm, forward, groupNorm, preActivation } from '../core/threeLayer/subNetwork.ts';
+import type { Solution } from '../core/solver/solution.ts';
+import {
+  solveThreeLayer,
+  type ThreeLayerOptions,
+  type ThreeLayerSolution,
+} from '../core/threeLayer/solveThreeLayer.ts';
+import { decayOfGroupNorm, forward, groupNorm, preActivation, type SubNetwork } from '../core/threeLayer/subNetwork.ts';
 import type { BranchRecord, DeepRecord, LayerRecord, LinearRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import { encodeBits } from './bits.ts';
 import type { HiddenFeatures } from './structureRecord.ts';
@@ -39,13 +43,23 @@ export interface DeepOutcome {
 export function solveDeep(
   problem: Problem,
   data: PreparedData,
-  options: SolveOptions,
+  options: ThreeLayerOptions,
   control: Control,
-): DeepOutcome & { readonly threeLayer?: ThreeLayerSolution } {
+): DeepOutcome {
   const prepared = prepare(problem);
   if (problem.model === 'linear') return linearOutcome(problem, prepared, solveLinear(problem, prepared, control));
-  const threeLayer = solveThreeLayer(problem, prepared, options, control);
-  return { ...threeLayerOutcome(problem, prepared, data, threeLayer), threeLayer };
+  const harvest = [...keptNetworks(options.warm), ...(options.harvest ?? [])];
+  const solved = solveThreeLayer(problem, prepared, { ...options, harvest }, control);
+  return threeLayerOutcome(problem, prepared, data, solved, harvest.length > 0 ? { harvest } : undefined);
+}
+
+/** Of a three-layer run: the trained networks whose tuples stay in play at other betas. */
+interface ThreeLayerWarm {
+  readonly harvest: readonly (readonly SubNetwork[])[];
+}
+
+function keptNetworks(warm: unknown): ThreeLayerWarm['harvest'] {
+  return typeof warm === 'object' && warm !== null && 'harvest' in warm ? (warm as ThreeLayerWarm).harvest : [];
 }
 
 /** Outputs in original units on all rows. */
@@ -67,7 +81,7 @@ function emptySolution(
   prepared: PreparedProblem,
   part: Omit<
     Solution,
-    'gates' | 'patterns' | 'groups' | 'network' | 'datafit' | 'penalty' | 'threads' | 'warm' | 'duplicateGates'
+    'gates' | 'patterns' | 'groups' | 'network' | 'datafit' | 'penalty' | 'threads' | 'duplicateGates'
   >,
 ): Solution {
   const datafit = prepared.datafit.value(part.fit.data);
@@ -87,7 +101,6 @@ function emptySolution(
       b2: new Float64Array(c),
     },
     threads: 1,
-    warm: undefined,
   };
 }
 
@@ -96,6 +109,7 @@ function threeLayerOutcome(
   prepared: PreparedProblem,
   data: PreparedData,
   s: ThreeLayerSolution,
+  warm: ThreeLayerWarm | undefined,
 ): DeepOutcome {
   const all = effective(data.X, problem);
   const m1 = problem.hidden?.m1 ?? 2;
@@ -143,6 +157,7 @@ function threeLayerOutcome(
     regularizer:
       'beta/2 (||w2||² + w3²) with ||W1||_F ≤ 1; the same optimum as beta/3 (||W1||³ + ||w2||³ + |w3|³) without the constraint',
     tuples: s.tuples,
+    harvested: s.harvestedTuples,
     prices: Array.from(s.prices),
     branches,
     networkObjective: s.networkObjective,
@@ -175,6 +190,7 @@ function threeLayerOutcome(
       iterations: s.iterations,
       seconds: s.seconds,
       method: s.method,
+      warm,
     }),
     record,
     predict: (X) => forward(effective(X, problem), s.branches, prepared.outputs),
@@ -242,6 +258,7 @@ function linearOutcome(problem: Problem, prepared: PreparedProblem, s: LinearSol
       iterations: s.iterations,
       seconds: s.seconds,
       method: s.method,
+      warm: undefined,
     }),
     record,
     predict: (inputs) => product(effective(inputs, problem), s.map),

@@ -20,6 +20,7 @@ import type { DeepRecord, LinearRecord, RivalRecord, ThreeLayerRecord } from '..
 import type { CompareRecord, GradientRun, PathPoint, PathRecord } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { type DeepOutcome, deepPredictions, solveDeep } from './deepModel.ts';
+import { excessOf, type TrainedNetwork } from './harvest.ts';
 import type { SessionDeps, SessionListener } from './session.ts';
 import { shapeOf } from './shape.ts';
 
@@ -71,9 +72,12 @@ const cutShort = (status: SolveStatus): boolean => status === 'cancelled' || sta
 const quiet = (control: Control): Control => ({ shouldStop: () => control.shouldStop(), now: () => control.now() });
 
 /** What belongs to the model beside its solution: two-layer twin, tuple budget, rivals, landscape; rank path and training of layers. */
-export async function deepExtras(context: StageContext, outcome: DeepOutcome): Promise<DeepRecord> {
+export async function deepExtras(
+  context: StageContext,
+  outcome: DeepOutcome,
+): Promise<{ readonly record: DeepRecord; readonly networks: readonly TrainedNetwork[] }> {
   return outcome.record.kind === 'linear'
-    ? await linearExtras(context, outcome.record)
+    ? { record: await linearExtras(context, outcome.record), networks: [] }
     : await threeLayerExtras(context, outcome.record);
 }
 
@@ -141,7 +145,10 @@ async function builtNetworks(
   return { ...record, gap, parallel: { depth, objective: parallelObjective(X, Z, depth, datafit, beta), dualBound } };
 }
 
-async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord): Promise<ThreeLayerRecord> {
+async function threeLayerExtras(
+  context: StageContext,
+  record: ThreeLayerRecord,
+): Promise<{ readonly record: ThreeLayerRecord; readonly networks: readonly TrainedNetwork[] }> {
   const { problem, data, settings, deps, listener, control } = context;
   const limited = withDeadline(control, settings.timeLimitSeconds);
   let out = record;
@@ -180,6 +187,7 @@ async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord)
   }
   out = { ...out, budget };
   const rivals: RivalRecord[] = [];
+  const networks: TrainedNetwork[] = [];
   const landscape: NonNullable<ThreeLayerRecord['landscape']>[number][] = [];
   for (const K of [1, 2, 4, 8]) {
     if (!settings.compare.enabled || !(await stage(`Gradient descent with K = ${K}`))) break;
@@ -189,14 +197,13 @@ async function threeLayerExtras(context: StageContext, record: ThreeLayerRecord)
       quiet(limited),
     );
     if (rival.cancelled) break;
-    rivals.push({
-      ...rivalRecord(rival, K, settings.seed, 'adam'),
-      harvested: harvest(problem, prepared, rival, settings, limited),
-    });
+    const refined = harvest(problem, prepared, rival, settings, limited);
+    rivals.push({ ...rivalRecord(rival, K, settings.seed, 'adam'), harvested: refined?.objective ?? null });
+    networks.push(refined ?? { objective: rival.merged, branches: rival.branches });
     landscape.push({ K, ...slice(prepared, record.m1, K, rival, settings.seed) });
     out = { ...out, rivals: [...rivals], landscape: [...landscape] };
   }
-  return out;
+  return { record: out, networks };
 }
 
 function rivalRecord(rival: Rival, K: number, seed: number, optimizer: string): RivalRecord {
@@ -213,21 +220,21 @@ function rivalRecord(rival: Rival, K: number, seed: number, optimizer: string): 
   };
 }
 
-/** Optimum over the rival's own tuples and a handful of sampled ones; null when time ran out. */
+/** Optimum over the rival's own tuples and a sampled one, never above the rival; undefined when time ran out. */
 function harvest(
   problem: Problem,
   prepared: PreparedProblem,
   rival: Rival,
   settings: TrainSettings,
   control: Control,
-): number | null {
+): TrainedNetwork | undefined {
   const s = solveThreeLayer(
     { ...problem, arrangements: { kind: 'sampled', count: 1, seed: settings.seed } },
     prepared,
     { harvest: [rival.branches], certifySeconds: 0, timeLimitSeconds: 10 },
     quiet(control),
   );
-  return cutShort(s.status) ? null : Math.min(s.objective, rival.merged);
+  return cutShort(s.status) ? undefined : { objective: s.objective, branches: s.branches };
 }
 
 const sliceSize = 25;
@@ -267,11 +274,15 @@ function slice(
   return { size: sliceSize, span: 1, value };
 }
 
-/** Gradient descent on the same architecture: every optimiser with every seed; a sentence when there is nothing to compare. */
+/**
+ * Gradient descent on the same architecture: every optimiser with every seed; a sentence when there is nothing to compare. `onNetwork` is given what
+ * each run ends with.
+ */
 export async function deepCompare(
   context: StageContext,
   outcome: DeepOutcome,
   onRun: (partial: CompareRecord) => void,
+  onNetwork: (network: TrainedNetwork) => void,
 ): Promise<CompareRecord | string> {
   const { problem, data, settings, deps, listener, control } = context;
   if (outcome.active === 0) return 'No comparison with gradient descent: the zero network is optimal at this beta.';
@@ -309,6 +320,7 @@ export async function deepCompare(
       const rival = trainRival(prepared, { m1, K, seed, rule, epochs: settings.compare.epochs }, quiet(limited));
       const fit = forward(X, rival.branches, problem.outputs);
       const predictions = deepPredictions(denseMatrix(fit.rows, fit.cols, fit.data), data, problem);
+      onNetwork({ objective: rival.merged, branches: rival.branches });
       const norms = rival.branches.filter(({ w3 }) => Math.abs(w3) > 1e-3).length;
       runs.push({
         optimizer: rule,
@@ -319,9 +331,7 @@ export async function deepCompare(
         objective: rival.objective,
         final: rival.final,
         merged: rival.merged,
-        excess:
-          (rival.merged - outcome.solution.objective) /
-          Math.max(Math.abs(outcome.solution.objective), Number.MIN_VALUE),
+        excess: excessOf(rival.merged, outcome.solution.objective),
         active: norms,
         train: scoreOf(predictions, data.trainRows, measure),
         test: data.testRows.length > 0 ? scoreOf(predictions, data.testRows, measure) : null,

@@ -20,6 +20,7 @@ import { inspectTable, type Inspection } from './inspection.ts';
 import { tracePath } from './path.ts';
 import { type DeepOutcome, isDeep, solveDeep } from './deepModel.ts';
 import { deepCompare, deepExtras, deepPath } from './deepStages.ts';
+import { comparedWith, refineBelow, type TrainedNetwork } from './harvest.ts';
 import { assembleRun, describeSolution, type RunParts } from './record.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { hiddenFeatures, structureRecord } from './structureRecord.ts';
@@ -325,16 +326,17 @@ class FileSession implements Session {
       });
       listener.record(this.run);
     };
-    const deep: DeepOutcome | undefined = isDeep(problem.model)
+    let deep: DeepOutcome | undefined = isDeep(problem.model)
       ? this.naming(() => solveDeep(problem, trained.data, options, watched))
       : undefined;
-    const solution = deep?.solution ?? this.naming(() => solve(problem, { ...options, onSolved }, watched));
+    let solution = deep?.solution ?? this.naming(() => solve(problem, { ...options, onSolved }, watched));
     let deepRecord = deep?.record;
     let structure: StructureRecord | undefined;
     trained.warm = solution.warm;
     trained.betaMaxUpper = closer(trained.betaMaxUpper, solution.betaMaxUpper);
     const notes: string[] = solutionNotes(solution, settings);
-    const described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
+    const solvedNotes = notes.length;
+    let described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
     const parts = (extra: { path?: PathRecord; compare?: CompareRecord }): RunParts => ({
       ...common,
       betaMaxUpper: trained.betaMaxUpper,
@@ -366,13 +368,19 @@ class FileSession implements Session {
     }
     listener.progress({ stage: 'structure', fraction: null, message: 'Closed forms, splines, class means' });
     await this.deps.pause();
-    if (!control.shouldStop()) {
+    const describeStructure = (): void => {
       const features = deep?.features ?? hiddenFeatures(solution.network);
       structure = this.naming(() => structureRecord(problem, trained.data, features, control));
+    };
+    if (!control.shouldStop()) {
+      describeStructure();
       emit({ path });
     }
+    const networks: TrainedNetwork[] = [];
     if (deep) {
-      deepRecord = await deepExtras(context, deep);
+      const extras = await deepExtras(context, deep);
+      deepRecord = extras.record;
+      networks.push(...extras.networks);
       emit({ path });
     }
     let compare: CompareRecord | undefined;
@@ -380,7 +388,7 @@ class FileSession implements Session {
       await this.deps.pause();
       const onRun = (partial: CompareRecord): RunRecord => emit({ path, compare: partial });
       const outcome = deep
-        ? await deepCompare(context, deep, onRun)
+        ? await deepCompare(context, deep, onRun, (network) => networks.push(network))
         : await compareWithDescent(problem, trained.data, solution, settings, this.deps, listener, control, onRun);
       if (typeof outcome === 'string') notes.push(outcome);
       else {
@@ -389,6 +397,19 @@ class FileSession implements Session {
         if (!compare.complete)
           notes.push(cutShort('The comparison', control, `${compare.runs.length} of ${total} runs`));
       }
+    }
+    // never above what gradient descent has reached: its patterns are taken over
+    const refined = deep && refineBelow(deep, networks, problem, trained.data, options, watched);
+    if (refined !== undefined) notes.push(refined.note);
+    if (refined?.outcome !== undefined && deepRecord !== undefined) {
+      deep = refined.outcome;
+      solution = deep.solution;
+      trained.warm = solution.warm;
+      described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
+      deepRecord = { ...deepRecord, ...deep.record };
+      compare = compare && comparedWith(compare, deep);
+      notes.splice(0, notes.length, ...solutionNotes(solution, settings), ...notes.slice(solvedNotes));
+      if (!control.shouldStop()) describeStructure();
     }
     const change = await this.fileChange(trained.loaded.stamp);
     if (change !== null) notes.push(change);

@@ -12,6 +12,8 @@ export interface ThreeLayerRecord {
   readonly regularizer: string;
   /** Tuples (D_11 .. D_1m1, signs, D_2) in play, and the largest proven price of each over beta (at most 1 at the optimum). */
   readonly tuples: number;
+  /** How many of them came from trained networks and were not sampled. */
+  readonly harvested?: number;
   readonly prices: readonly number[];
   readonly branches: readonly BranchRecord[];
   readonly networkObjective: { readonly constraint: number; readonly cubic: number };

@@ -184,6 +184,9 @@ const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text
 /** "the 200 sampled gates" */
 function gateWords(run: Claimed, format: VerdictFormat): string {
   if (run.solution.scope === 'all-arrangements') return 'all activation patterns of the data';
+  const harvested = run.deep?.kind === 'three-layer' ? (run.deep.harvested ?? 0) : 0;
+  if (harvested > 0 && run.solution.scope === 'sampled')
+    return `its ${format.count(run.gates.count, 'tuple')}, ${run.gates.count - harvested} sampled and ${harvested} from gradient descent`;
   const unit = run.settings.model === 'three-layer' ? 'tuple' : 'gate';
   return `${run.settings.model === 'gated-relu' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
 }

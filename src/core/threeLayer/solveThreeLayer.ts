@@ -46,6 +46,8 @@ export interface ThreeLayerSolution {
   /** Patterns of each branch: index into `tuples`. */
   readonly tupleOfBranch: readonly number[];
   readonly tuples: number;
+  /** How many of them the given networks brought in. */
+  readonly harvestedTuples: number;
   /** Upper bound of each tuple's price over beta (at most 1 at the optimum). */
   readonly prices: Float64Array;
   readonly networkObjective: { readonly constraint: number; readonly cubic: number };
@@ -102,7 +104,9 @@ export function solveThreeLayer(
   else if (kind === 'sampled') sampleTuples(X, m1, problem.arrangements.count, rng.fork('tuples'), pool, stop);
   else if (kind === 'given')
     throw new ProblemError('give no gates: three-layer tuples are sampled, harvested or generated', { field: 'gates' });
+  const before = pool.list.length;
   const known = harvested(prepared, m1, options.harvest ?? [], pool, rng.fork('harvest'));
+  const harvestedTuples = pool.list.length - before;
 
   const n = X.rows;
   const program = new TupleProgram(prepared, m1, limited, started);
@@ -171,6 +175,7 @@ export function solveThreeLayer(
       pool.indexOf(interiorTuple(X, inner, u, rng.fork('tuple of branch'))),
     ),
     tuples: pool.list.length,
+    harvestedTuples,
     prices: prices.map((price) => price / beta),
     networkObjective: {
       constraint: branchLoss + beta * sums.reduce((a, b) => a + b.constraint, 0),

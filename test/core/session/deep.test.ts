@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { decodeBits } from '../../../src/session/bits.ts';
 import type { TrainSettings } from '../../../src/shared/settings.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
+import { describeVerdict } from '../../../src/shared/verdict.ts';
 import { memorySource } from '../../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../../support/sessionHarness.ts';
 
@@ -96,6 +97,59 @@ describe('three-layer runs', () => {
     for (const { size, value } of landscape) assert.equal(value.length, size * size);
     assert.ok(twoLayer !== undefined && twoLayer.shape?.kind === 'surface');
     for (let i = 1; i < budget.length; i++) assert.ok(budget[i].tuples >= budget[i - 1].tuples);
+  });
+
+  it('are never above gradient descent: tuples of networks below them are taken over and stay for other betas', async () => {
+    const session = testSession(memorySource(plane));
+    const few: TrainSettings = {
+      ...settings,
+      model: 'three-layer',
+      m1: 2,
+      arrangements: 'sampled',
+      gates: 2,
+      timeLimitSeconds: 60,
+      compare: { ...settings.compare, epochs: 400 },
+    };
+    const run = await session.train(few, listen(), running);
+    assert.ok(run.deep?.kind === 'three-layer' && run.compare !== undefined);
+    const { objective } = run.solution;
+    const ends = [
+      ...run.compare.runs.map(({ merged }) => merged),
+      ...(run.deep.rivals ?? []).flatMap(({ merged, harvested }) => [merged, harvested ?? merged]),
+    ];
+    assert.ok(ends.length > 4);
+    for (const end of ends) assert.ok(objective <= end * (1 + 1e-9), `${objective} above ${end}`);
+    assert.ok(run.deep.harvested! > 0 && run.deep.tuples === 2 + run.deep.harvested!);
+    assert.equal(run.deep.prices.length, run.deep.tuples);
+    assert.ok(run.notes.some((note) => /Gradient descent reached .* below .* solved again/.test(note)));
+    assert.equal(run.compare.convexObjective, objective);
+    for (const { merged, excess } of run.compare.runs) close(excess, (merged - objective) / objective, 1e-6);
+    // what they gave stays in play when beta moves
+    const next = await session.resolve(0.9 * run.resolved.beta, { final: false }, listen(), running);
+    assert.ok(next.deep?.kind === 'three-layer' && next.deep.harvested! > 0);
+    assert.ok(next.solution.objective <= objective);
+  });
+
+  it('say so when search finds a branch that the sampled tuples lack', async () => {
+    const run = await train(plane, {
+      model: 'three-layer',
+      m1: 2,
+      arrangements: 'sampled',
+      gates: 1,
+      compare: { ...settings.compare, enabled: false },
+    });
+    const { searchEstimate, lowerBound } = run.solution.global!;
+    assert.ok(searchEstimate > 1.01 && lowerBound < run.solution.objective);
+    const { headline, because, strength } = describeVerdict(run);
+    assert.ok(strength === 'gates' || strength === 'bounded', strength);
+    assert.match(`${headline} ${because}`, /better branch exists.*gains [\d.]+ beta and costs 1; choose adaptive/);
+    const adaptive = await train(plane, {
+      model: 'three-layer',
+      m1: 2,
+      compare: { ...settings.compare, enabled: false },
+    });
+    assert.ok(adaptive.solution.objective < run.solution.objective);
+    assert.doesNotMatch(describeVerdict(adaptive).because, /better branch exists/);
   });
 
   it('refuse an m1 or a loss that does not fit, with the reason', async () => {
