@@ -39,6 +39,8 @@ export class SphereAscent {
   private readonly angles: Float64Array;
   private readonly order: Int32Array;
   private readonly norms: Float64Array;
+  /** Whether `g` was summed from scratch, not carried along. */
+  private fresh = false;
 
   constructor(private readonly X: DenseMatrix) {
     const { rows: n, cols: d } = X;
@@ -97,7 +99,7 @@ export class SphereAscent {
     // a bounded number of multiplications per climb: on large data a climb ends a little below its top
     const maxSteps = Math.min(60 + 6 * this.d, Math.max(12, Math.floor(3e8 / (3 * this.n * this.d + 1))));
     const poll = everyRows(3 * this.n * this.d);
-    const { n, d, t, on, held, g, p, q, u } = this;
+    const { n, d, t, on, held, q, u } = this;
     const x = this.X.data;
     let length = 0;
     for (let k = 0; k < d; k++) length += start[k] * start[k];
@@ -113,32 +115,20 @@ export class SphereAscent {
       on[i] = ti > 0 ? 1 : 0;
     }
     let stalled = 0;
+    this.slope(w, a, sign);
     for (let step = 0; step < maxSteps; step++) {
       if (step % poll === 0 && shouldStop?.() === true) break;
-      this.slope(w, a, sign);
-      let gp = 0;
-      for (let k = 0; k < d; k++) gp += g[k] * g[k];
-      const gNorm = Math.sqrt(gp);
-      this.projectOut(g, p);
-      let pp = 0;
-      let pu = 0;
-      for (let k = 0; k < d; k++) {
-        pp += p[k] * p[k];
-        pu += p[k] * u[k];
+      let { gNorm, pNorm, pu, qNorm } = this.tangent();
+      // conclusions are drawn from a slope without the rounding of many updates
+      if (!this.fresh && (pNorm <= 1e-6 * gNorm || qNorm <= 1e-6 * pNorm || step % 32 === 31)) {
+        this.slope(w, a, sign);
+        ({ gNorm, pNorm, pu, qNorm } = this.tangent());
       }
-      const pNorm = Math.sqrt(pp);
       if (pNorm <= 1e-13 * gNorm || pNorm === 0) {
         // nothing to gain while the held rows stay held; letting one go is the only way on
         if (!this.release(w, sign)) return undefined;
         continue;
       }
-      // q: unit tangent at u towards p
-      let qq = 0;
-      for (let k = 0; k < d; k++) {
-        q[k] = p[k] - pu * u[k];
-        qq += q[k] * q[k];
-      }
-      const qNorm = Math.sqrt(qq);
       if (qNorm <= 1e-11 * pNorm && pu > 0) {
         if (stalled > 2 * d || !this.release(w, sign)) break;
         stalled++;
@@ -181,6 +171,37 @@ export class SphereAscent {
     return Math.sqrt(s);
   }
 
+  /** p := g without the held rows' part, q := its tangent at u (not of norm 1); their norms, and p'u. */
+  private tangent(): { gNorm: number; pNorm: number; pu: number; qNorm: number } {
+    const { d, g, p, q, u } = this;
+    this.projectOut(g, p);
+    let gg = 0;
+    let pp = 0;
+    let pu = 0;
+    for (let k = 0; k < d; k++) {
+      gg += g[k] * g[k];
+      pp += p[k] * p[k];
+      pu += p[k] * u[k];
+    }
+    let qq = 0;
+    for (let k = 0; k < d; k++) {
+      q[k] = p[k] - pu * u[k];
+      qq += q[k] * q[k];
+    }
+    return { gNorm: Math.sqrt(gg), pNorm: Math.sqrt(pp), pu, qNorm: Math.sqrt(qq) };
+  }
+
+  /** Puts row i on or off, and carries the slope along. */
+  private set(w: Float64Array, sign: number, i: number, side: number): void {
+    const { d, g, on } = this;
+    if (on[i] === side) return;
+    on[i] = side;
+    const change = side === 1 ? sign * w[i] : -sign * w[i];
+    const x = this.X.data;
+    for (let k = 0, at = i * d; k < d; k++) g[k] += change * x[at + k];
+    this.fresh = false;
+  }
+
   /** g := slope of sign * h in the cell of `on`. */
   private slope(w: Float64Array, a: Float64Array | undefined, sign: number): void {
     const { n, d, g, on } = this;
@@ -192,6 +213,7 @@ export class SphereAscent {
       if (wi === 0) continue;
       for (let k = 0; k < d; k++) g[k] += wi * x[at + k];
     }
+    this.fresh = true;
   }
 
   /** out := z minus its part in the span of the held rows. */
@@ -235,17 +257,18 @@ export class SphereAscent {
     }
     let phi = limit;
     let stop = -1;
-    const queue = count > 0 ? order.subarray(0, count).sort((i, j) => angles[i] - angles[j]) : order.subarray(0, 0);
-    for (let k = 0; ; k++) {
-      const end = k < count ? Math.atan(angles[queue[k]]) : limit;
+    // a climb stops after few of the crossings: taken from a heap, the others need not be sorted
+    for (let k = (count >> 1) - 1; k >= 0; k--) sink(order, angles, k, count);
+    for (;;) {
+      const end = count > 0 ? Math.atan(angles[order[0]]) : limit;
       // the slope gq cos - gu sin vanishes at atan2(gq, gu); past it h falls in this cell
       const peak = Math.atan2(gq, gu);
       if (peak <= end) {
         phi = Math.max(0, peak);
         break;
       }
-      if (k === count) break;
-      const i = queue[k];
+      if (count === 0) break;
+      const i = order[0];
       const change = on[i] !== 0 ? -sign * w[i] : sign * w[i];
       if (sign * w[i] < 0) {
         const slope = (gq + change * s[i]) * Math.cos(end) - (gu + change * t[i]) * Math.sin(end);
@@ -257,7 +280,9 @@ export class SphereAscent {
       }
       gu += change * t[i];
       gq += change * s[i];
-      on[i] ^= 1;
+      this.set(w, sign, i, on[i] ^ 1);
+      order[0] = order[--count];
+      sink(order, angles, 0, count);
     }
     const cos = Math.cos(phi);
     const sin = Math.sin(phi);
@@ -271,7 +296,7 @@ export class SphereAscent {
     for (let i = 0; i < n; i++) t[i] = held[i] !== 0 ? 0 : cos * t[i] + sin * s[i];
     if (stop >= 0 && this.hold(stop)) {
       t[stop] = 0;
-      on[stop] = 0;
+      this.set(w, sign, stop, 0);
       this.projectOut(u, this.c);
       uu = 0;
       for (let k = 0; k < d; k++) uu += this.c[k] * this.c[k];
@@ -313,7 +338,7 @@ export class SphereAscent {
    * u is then a local maximum.
    */
   private release(w: Float64Array, sign: number): boolean {
-    const { d, basis, R, g, c, heldCount, heldRows, on, held } = this;
+    const { d, basis, R, g, c, heldCount, heldRows, held } = this;
     if (heldCount === 0) return false;
     // g - p = sum_k c_k x_k over the held rows: back substitution in c' Rows = z', Rows = R basis
     for (let l = 0; l < heldCount; l++) {
@@ -345,12 +370,27 @@ export class SphereAscent {
     const keep = Array.from(heldRows.subarray(0, heldCount)).filter((i) => i !== freed);
     for (const i of keep) held[i] = 0;
     held[freed] = 0;
-    on[freed] = side;
+    this.set(w, sign, freed, side);
     this.t[freed] = 0;
     this.heldCount = 0;
     for (const i of keep) {
-      if (!this.hold(i)) this.on[i] = 0;
+      if (!this.hold(i)) this.set(w, sign, i, 0);
     }
     return true;
   }
+}
+
+/** Restores a heap of `count` indices, least key first, below place k. */
+function sink(heap: Int32Array, keys: Float64Array, k: number, count: number): void {
+  const index = heap[k];
+  const key = keys[index];
+  for (;;) {
+    let child = 2 * k + 1;
+    if (child >= count) break;
+    if (child + 1 < count && keys[heap[child + 1]] < keys[heap[child]]) child++;
+    if (keys[heap[child]] >= key) break;
+    heap[k] = heap[child];
+    k = child;
+  }
+  heap[k] = index;
 }

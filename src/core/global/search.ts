@@ -54,14 +54,29 @@ export function maximizeDualConstraint(
       const candidates = options.candidates ?? [];
       for (let k = 0; k < candidates.length + starts; k++) {
         if (control.shouldStop()) return found;
-        if (k < candidates.length) start.set(candidates[k]);
-        else drawStart(X, v, sign, k - candidates.length, rng, start);
+        if (k < candidates.length) {
+          start.set(candidates[k]);
+          // from a negative value a climb leads anywhere, which the drawn starts do already
+          if (sign * valueAt(X, v, start) <= 0) continue;
+        } else drawStart(X, v, sign, k - candidates.length, rng, start);
         const top = climber.climb(v, start, sign);
         if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
       }
     }
   }
   return found;
+}
+
+/** v'(Xu)_+ */
+function valueAt(X: DenseMatrix, v: Float64Array, u: Float64Array): number {
+  const { rows: n, cols: d, data } = X;
+  let value = 0;
+  for (let i = 0, at = 0; i < n; i++, at += d) {
+    let t = 0;
+    for (let j = 0; j < d; j++) t += data[at + j] * u[j];
+    if (t > 0) value += v[i] * t;
+  }
+  return value;
 }
 
 /**
