@@ -193,6 +193,17 @@ export function structureLines(structure: StructureRecord): string[] {
           )
           .join('; '),
     );
+    for (const { depth, dual, training, branches } of rankOne.depths) {
+      const end = training?.branches[0];
+      if (training === undefined || end === undefined || branches.length === 0) continue;
+      const aligned = Math.min(1, ...end.layers.flatMap(({ alignment }) => (alignment === null ? [] : [alignment])));
+      const norms = end.layers.map(({ frobenius }) => frobenius);
+      lines.push(
+        `    gradient descent, ${depth} layers: ${number(training.final, 8)}, ${number((100 * (training.final - dual)) / Math.max(Math.abs(dual), 1e-300), 3)} % above the dual; ` +
+          `of its largest branch second/first singular value at most ${number(Math.max(...end.layers.map(({ rankOneRatio }) => rankOneRatio)), 2)}, ` +
+          `alignment at least ${number(aligned, 6)}, norms ${number(Math.min(...norms), 4)} to ${number(Math.max(...norms), 4)}`,
+      );
+    }
   }
   if (batchNorm !== undefined) {
     lines.push(

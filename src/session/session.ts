@@ -370,7 +370,7 @@ class FileSession implements Session {
     await this.deps.pause();
     const describeStructure = (): void => {
       const features = deep?.features ?? hiddenFeatures(solution.network);
-      structure = this.naming(() => structureRecord(problem, trained.data, features, control));
+      structure = this.naming(() => structureRecord(problem, trained.data, features, settings, control));
     };
     if (!control.shouldStop()) {
       describeStructure();

@@ -1,6 +1,7 @@
 import { batchNormForm, batchNormLimit, batchNormNetwork } from '../core/closedForm/batchNorm.ts';
 import { checkedForms } from '../core/closedForm/checkForms.ts';
 import { collapseOf } from '../core/closedForm/collapse.ts';
+import type { BranchTraining } from '../core/closedForm/deepBranches.ts';
 import { oneHotTargets } from '../core/closedForm/detect.ts';
 import { rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
@@ -22,12 +23,14 @@ import {
 } from '../core/spline/report.ts';
 import type {
   BatchNormRecord,
+  BranchTrainingRecord,
   ClosedFormRecord,
   CollapseRecord,
   RankOneRecord,
   SplineRecord,
   StructureRecord,
 } from '../shared/depth.ts';
+import type { TrainSettings } from '../shared/settings.ts';
 import { pickRows } from './trainingProblem.ts';
 
 /** Multiplications of a singular value decomposition above which the closed forms are not looked for. */
@@ -52,6 +55,7 @@ export function structureRecord(
   problem: Problem,
   data: PreparedData,
   features: HiddenFeatures,
+  settings: Pick<TrainSettings, 'seed' | 'compare'>,
   control: Control,
 ): StructureRecord {
   const limited = withDeadline({ shouldStop: () => control.shouldStop(), now: () => control.now() }, secondsInAll);
@@ -66,7 +70,7 @@ export function structureRecord(
       `The closed forms were not looked for: ${n} rows by ${d} inputs are too many to decompose in a few seconds.`,
     );
   } else {
-    ({ forms, rankOne } = closedForms(problem, data, limited, notes));
+    ({ forms, rankOne } = closedForms(problem, data, settings, limited, notes));
   }
   const splines = splineRecords(problem, data, limited, notes);
   const { collapse, batchNorm } = classMeans(problem, data, features, limited, notes);
@@ -84,6 +88,7 @@ export function structureRecord(
 function closedForms(
   problem: Problem,
   data: PreparedData,
+  settings: Pick<TrainSettings, 'seed' | 'compare'>,
   control: Control,
   notes: string[],
 ): { forms: ClosedFormRecord[]; rankOne?: RankOneRecord } {
@@ -105,18 +110,33 @@ function closedForms(
           })),
         }),
   }));
-  const report = rankOneReport(problem, 1);
+  const report = rankOneReport(problem, settings.seed, settings.compare.enabled ? settings.compare.epochs : 0, control);
   if (report === undefined) return { forms };
   return {
     forms,
     rankOne: {
       asPosed: report.asPosed,
-      depths: report.networks.map(({ branches, ...network }) => ({
-        ...network,
-        branches: branches.map(({ side, alignment }) => ({ side, layers: alignment })),
-      })),
+      depths: report.networks.map(({ branches, ...network }) => {
+        const found = report.trainings.find(({ depth }) => depth === network.depth);
+        return {
+          ...network,
+          branches: branches.map(({ side, alignment }) => ({ side, layers: alignment })),
+          ...(found === undefined ? {} : { training: trainingRecord(found) }),
+        };
+      }),
     },
   };
+}
+
+function trainingRecord({
+  width,
+  started,
+  branches,
+  points,
+  final,
+  learningRate,
+}: BranchTraining): BranchTrainingRecord {
+  return { width, started, branches, points, final, learningRate };
 }
 
 /**

@@ -156,7 +156,35 @@ export interface RankOneRecord {
     readonly dualConstraint: number;
     readonly sampled: { readonly count: number; readonly largest: number };
     readonly branches: readonly { readonly side: 1 | -1; readonly layers: readonly LayerRecord[] }[];
+    /** Gradient descent on such branches; not in records of earlier runs, nor when there was no time or no comparison is wanted. */
+    readonly training?: BranchTrainingRecord;
   }[];
+}
+
+/** A layer on the alignment meter. */
+export type MeteredLayer = Pick<LayerRecord, 'rankOneRatio' | 'alignment' | 'frobenius'>;
+
+/**
+ * Adam on parallel ReLU branches on rank-one data with the penalty beta/L sum ||W_l||^L. Of the first layer, `alignment` is that of what it
+ * passes on from both sides with the left vector of the second.
+ */
+export interface BranchTrainingRecord {
+  readonly width: number;
+  readonly started: number;
+  /** Branches that are worth something at the end, largest first; side 0: on for both signs. */
+  readonly branches: readonly {
+    readonly side: 1 | -1 | 0;
+    readonly share: number;
+    readonly layers: readonly MeteredLayer[];
+  }[];
+  /** Over training: objective, and the layers of the branch that ends largest. */
+  readonly points: readonly {
+    readonly epoch: number;
+    readonly objective: number;
+    readonly layers: readonly MeteredLayer[];
+  }[];
+  readonly final: number;
+  readonly learningRate: number;
 }
 
 export interface BatchNormRecord {

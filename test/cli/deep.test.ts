@@ -237,9 +237,14 @@ test('closed forms against the solver, and deep networks on the rank-one rows of
   const { beta_max } = b7.expected as { beta_max: number };
   const rows = run('structure', { X: b7.X, y: b7.y, beta: b7.beta, model: 'relu' }).result;
   near(formOf(rows, 'rank-one').betaMax, beta_max, 1e-9, 'B7, betaMax');
-  const { networks, asPosed } = rows.rankOne as {
+  const { networks, trainings, asPosed } = rows.rankOne as {
     asPosed: boolean;
     networks: { depth: number; primal: number; dual: number; branches: { alignment: { rankOneRatio: number }[] }[] }[];
+    trainings: {
+      depth: number;
+      points: { objective: number }[];
+      branches: { layers: { rankOneRatio: number; alignment: number | null }[] }[];
+    }[];
   };
   assert.equal(asPosed, true);
   assert.deepEqual(
@@ -250,6 +255,13 @@ test('closed forms against the solver, and deep networks on the rank-one rows of
     near(primal, 3.4, 1e-9, 'B7, deep');
     near(dual, 3.4, 1e-9, 'B7, dual');
     for (const { alignment } of branches) for (const layer of alignment) assert.ok(layer.rankOneRatio < 1e-9);
+  }
+  // gradient descent on such branches: above the dual all the way, its largest branch as the theorem says
+  for (const { depth, points, branches: left } of trainings) {
+    for (const { objective } of points) assert.ok(objective >= 3.4 * (1 - 1e-9), `${depth} layers: ${objective}`);
+    const ratios = left[0].layers.map(({ rankOneRatio }) => rankOneRatio);
+    assert.ok(Math.max(...ratios) < 1e-3, `${depth} layers: ${ratios.join(', ')}`);
+    for (const { alignment } of left[0].layers) assert.ok(alignment === null || alignment > 0.999);
   }
   const skew = run('structure', {
     X: [

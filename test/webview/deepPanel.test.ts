@@ -235,6 +235,11 @@ describe('what is shown', () => {
       .getByRole('table', { name: 'Layers of the optimal network of 3 layers' })
       .locator('tbody tr');
     assert.equal(await rows.count(), 3 * depths[1].branches.length);
+    const trained = depths[1].training!;
+    for (const { objective } of trained.points) assert.ok(objective >= depths[1].dual * (1 - 1e-9));
+    assert.match(await text(), /Does gradient descent come to such layers\?/);
+    const ends = panel.page.getByRole('table', { name: /^Branches at the end of training/ }).locator('tbody tr');
+    assert.equal(await ends.count(), Math.min(8, trained.branches.length));
   });
 
   it('layers of the record, and a choice of model that offers all five', async () => {

@@ -9,6 +9,7 @@ import type { Problem } from '../problem/problem.ts';
 import type { Control } from '../solver/control.ts';
 import { noSpline, regularizedFit, type SplineReport, splineReports } from '../spline/report.ts';
 import { batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
+import { type BranchTraining, trainDeepBranches } from './deepBranches.ts';
 import { type CheckedForm, checkedForms } from './checkForms.ts';
 import { type Collapse, collapseOf } from './collapse.ts';
 import { deepRankOne, type DeepRankOne } from './deepRankOne.ts';
@@ -32,6 +33,8 @@ export interface RankOneReport {
   /** False when the inputs are of rank one only without the bias of the problem, so that these networks have none. */
   readonly asPosed: boolean;
   readonly networks: readonly DeepRankOne[];
+  /** Gradient descent on branches of the same depths, as many of them as there was time for; none when it is not asked for. */
+  readonly trainings: readonly (BranchTraining & { readonly depth: number })[];
 }
 
 /** Linear networks of depth 2 to 5 on the same data. */
@@ -48,6 +51,9 @@ export interface LinearReport {
 
 const depths = [2, 3, 4, 5];
 
+/** Epochs of gradient descent on deep branches. */
+const trainingEpochs = 1000;
+
 /** Seconds for one solve that checks a value. */
 const secondsPerSolve = 10;
 
@@ -56,7 +62,7 @@ export function structureOf(problem: Problem, control: Control): Structure {
   const prepared = prepare(problem);
   const feature = problem.X.cols === 1 ? Float64Array.from(problem.X.data) : undefined;
   const { forms, notes } = checkedForms(problem, feature, secondsPerSolve, control);
-  const rankOne = rankOneReport(problem, 1);
+  const rankOne = rankOneReport(problem, 1, trainingEpochs, control);
   const oneHot = oneHotTargets(prepared);
   const left = [...notes];
   if (oneHot !== undefined && problem.X.rows > batchNormLimit) left.push(tooManyForBatchNorm(problem.X.rows));
@@ -98,9 +104,15 @@ export function tooManyForBatchNorm(rows: number): string {
 
 /**
  * Deep ReLU networks of 2 to 5 layers (and the depth of the problem) when the inputs are of rank one, with the bias of the problem or, if
- * not so, without any; undefined when they are not, for several outputs, and for losses without a formula.
+ * not so, without any; undefined when they are not, for several outputs, and for losses without a formula. With `epochs` above 0 each is
+ * trained by gradient descent as well.
  */
-export function rankOneReport(problem: Problem, seed: number): RankOneReport | undefined {
+export function rankOneReport(
+  problem: Problem,
+  seed: number,
+  epochs: number,
+  control: Control,
+): RankOneReport | undefined {
   const { X: effective, beta, targets } = prepare(problem);
   const { loss, outputs, X: plain } = problem;
   if (outputs > 1 || (loss !== 'squared' && loss !== 'logistic')) return undefined;
@@ -109,7 +121,14 @@ export function rankOneReport(problem: Problem, seed: number): RankOneReport | u
   for (const X of tried) {
     const networks = rankOneDepths(problem).map((depth) => deepRankOne(X, targets, datafit, beta, depth, seed));
     const built = networks.filter((network) => network !== undefined);
-    if (built.length > 0) return { asPosed: X === effective, networks: built };
+    if (built.length === 0) continue;
+    const trainings: RankOneReport['trainings'][number][] = [];
+    for (const { depth } of epochs > 0 ? built : []) {
+      if (control.shouldStop()) break;
+      const training = trainDeepBranches(X, targets, datafit, beta, depth, { seed, epochs }, control);
+      if (training !== undefined && !training.cancelled) trainings.push({ depth, ...training });
+    }
+    return { asPosed: X === effective, networks: built, trainings };
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
-import { descend } from '../nonconvex/descend.ts';
+import { descendMetered } from '../nonconvex/metered.ts';
 import type { TrainableModel } from '../nonconvex/model.ts';
 import type { UpdateRule } from '../nonconvex/optimizer.ts';
 import { lossOfRows } from '../nonconvex/rowLoss.ts';
@@ -111,49 +111,16 @@ export function trainChain(
 ): ChainTraining {
   const { depth, width, seed, rule, epochs, points } = options;
   const model = createChainModel(problem, depth, width);
-  const start = model.initialise(createRng(seed).fork('chain'), 1);
-  const recordAt = [
-    ...new Set(
-      Array.from({ length: points }, (_, k) => Math.round(Math.exp((Math.log(epochs + 1) * k) / (points - 1))) - 1),
-    ),
-  ];
   const taken: { epoch: number; objective: number; layers: LayerAlignment[] }[] = [];
-  const run = (learningRate: number, length: number, observe: boolean): ReturnType<typeof descend> =>
-    descend(
-      model,
-      start,
-      {
-        rule,
-        learningRate,
-        schedule: 'cosine',
-        epochs: length,
-        batchSize: 0,
-        curvePoints: 2,
-        ...(observe
-          ? {
-              recordAt,
-              observe: (epoch: number, theta: Float64Array, objective: number): void => {
-                taken.push({ epoch, objective, layers: alignment(model.layers(theta)) });
-              },
-            }
-          : {}),
-      },
-      createRng(seed).fork('chain order'),
-      control,
-    );
   const rates =
     rule === 'adam' ? [0.003, 0.01, 0.03, 0.1] : rule === 'momentum' ? [0.003, 0.01, 0.03, 0.1] : [0.03, 0.1, 0.3, 1];
-  let learningRate = rates[0];
-  let lowest = Infinity;
-  for (const rate of rates) {
-    const probe = run(rate, Math.max(20, Math.round(epochs / 20)), false);
-    if (probe.diverged || probe.cancelled) break;
-    if (probe.objective < lowest) [lowest, learningRate] = [probe.objective, rate];
-  }
-  let result = run(learningRate, epochs, true);
-  for (let k = 0; k < 3 && result.diverged; k++) {
-    taken.length = 0;
-    result = run((learningRate /= 3), epochs, true);
-  }
+  const { result, learningRate } = descendMetered(
+    model,
+    model.initialise(createRng(seed).fork('chain'), 1),
+    { rule, rates, epochs, points, curvePoints: 2, seed, stream: 'chain order' },
+    (epoch, theta, objective) => taken.push({ epoch, objective, layers: alignment(model.layers(theta)) }),
+    () => (taken.length = 0),
+    control,
+  );
   return { points: taken, final: result.objective, learningRate, cancelled: result.cancelled };
 }

@@ -1,5 +1,5 @@
 import { norm2 } from '../linalg/matrix.ts';
-import { descend } from '../nonconvex/descend.ts';
+import { descendMetered } from '../nonconvex/metered.ts';
 import type { UpdateRule } from '../nonconvex/optimizer.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { createRng } from '../random/rng.ts';
@@ -80,51 +80,15 @@ const rates: Readonly<Record<RivalOptions['rule'], readonly number[]>> = {
 export function trainRival(problem: PreparedProblem, options: RivalOptions, control: Control): Rival {
   const { m1, K, seed, rule, epochs } = options;
   const model = createParallelModel(problem, m1, K);
-  const start = model.initialise(createRng(seed).fork('three-layer start'), 1);
-  const recordAt = [
-    ...new Set(
-      Array.from(
-        { length: meterPoints },
-        (_, k) => Math.round(Math.exp((Math.log(epochs + 1) * k) / (meterPoints - 1))) - 1,
-      ),
-    ),
-  ];
   const taken: (BranchAlignment & { epoch: number })[] = [];
-  const run = (learningRate: number, length: number, observed: boolean): ReturnType<typeof descend> =>
-    descend(
-      model,
-      start,
-      {
-        rule,
-        learningRate,
-        schedule: 'cosine',
-        epochs: length,
-        batchSize: 0,
-        curvePoints: 200,
-        ...(observed
-          ? {
-              recordAt,
-              observe: (epoch: number, theta: Float64Array): void => {
-                taken.push({ epoch, ...branchAlignment(model.branches(theta)) });
-              },
-            }
-          : {}),
-      },
-      createRng(seed).fork('three-layer order'),
-      control,
-    );
-  let rate = rates[rule][0];
-  let lowest = Infinity;
-  for (const candidate of rates[rule]) {
-    const probe = run(candidate, Math.max(20, Math.round(epochs / 20)), false);
-    if (probe.diverged || probe.cancelled) break;
-    if (probe.objective < lowest) [lowest, rate] = [probe.objective, candidate];
-  }
-  let result = run(rate, epochs, true);
-  for (let k = 0; k < 3 && result.diverged; k++) {
-    taken.length = 0;
-    result = run((rate /= 3), epochs, true);
-  }
+  const { result, learningRate } = descendMetered(
+    model,
+    model.initialise(createRng(seed).fork('three-layer start'), 1),
+    { rule, rates: rates[rule], epochs, points: meterPoints, curvePoints: 200, seed, stream: 'three-layer order' },
+    (epoch, theta) => taken.push({ epoch, ...branchAlignment(model.branches(theta)) }),
+    () => (taken.length = 0),
+    control,
+  );
   const branches = model.branches(result.theta);
   const vectors = branches.map(toSubVector).filter(({ u }) => groupNorm(u, m1) > 0);
   const fit = forward(problem.X, vectors.map(toSubNetwork), problem.outputs);
@@ -136,7 +100,7 @@ export function trainRival(problem: PreparedProblem, options: RivalOptions, cont
     final: result.objective,
     merged: problem.datafit.value(fit.data) + problem.beta * penalty,
     branches: vectors.map(toSubNetwork),
-    learningRate: rate,
+    learningRate,
     theta: result.theta,
     cancelled: result.cancelled,
     alignment: taken,

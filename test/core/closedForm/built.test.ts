@@ -8,6 +8,7 @@ import { denseMatrix, fromRows, norm2 } from '../../../src/core/linalg/matrix.ts
 import { createDatafit } from '../../../src/core/problem/datafit.ts';
 import type { Problem } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/random/rng.ts';
+import { uncontrolled } from '../../../src/core/solver/control.ts';
 import { solve } from '../../../src/core/solver/solve.ts';
 
 const direction = [1, -2, 0.5];
@@ -64,9 +65,12 @@ test('deep ReLU: says nothing about data of higher rank, and finds rank one with
     bias: 'none',
     tolerance: 1e-8,
   };
-  assert.equal(rankOneReport(problem, 1)?.asPosed, true);
-  assert.equal(rankOneReport({ ...problem, bias: 'regularized' }, 1)?.asPosed, false);
-  assert.equal(rankOneReport({ ...problem, X: fromRows(rows.map(([a, b, c], i) => [a + i, b, c])) }, 1), undefined);
+  assert.equal(rankOneReport(problem, 1, 0, uncontrolled)?.asPosed, true);
+  assert.equal(rankOneReport({ ...problem, bias: 'regularized' }, 1, 0, uncontrolled)?.asPosed, false);
+  assert.equal(
+    rankOneReport({ ...problem, X: fromRows(rows.map(([a, b, c], i) => [a + i, b, c])) }, 1, 0, uncontrolled),
+    undefined,
+  );
 });
 
 test('batch normalisation: the network that is built has the value of the formula and meets its bound', () => {

@@ -1,4 +1,4 @@
-import type { LayerRecord, LinearRecord } from '../../../../src/shared/depth.ts';
+import type { LayerRecord, LinearRecord, MeteredLayer } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, MarkShape, SeriesSpec, Tone } from '../../../charts/spec.ts';
 import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
@@ -48,7 +48,7 @@ const meters: Record<
     readonly title: string;
     readonly axis: string;
     readonly summary: string;
-    readonly of: (layer: LayerRecord) => number;
+    readonly of: (layer: MeteredLayer) => number;
   }
 > = {
   'rank-one': {
@@ -72,17 +72,16 @@ const meters: Record<
   },
 };
 
-/** How close gradient descent on the layers comes to what the theorem predicts, over training. */
-export function meterChart(
-  deep: LinearRecord,
-  training: NonNullable<LinearRecord['training']>,
-  meter: Meter,
-): ChartSpec {
+/** A moment of training on the alignment meter. */
+export interface MeteredMoment {
+  readonly epoch: number;
+  readonly layers: readonly MeteredLayer[];
+}
+
+/** How close gradient descent on the layers comes to what the theorem predicts, over training; null where it predicts no number. */
+export function meterChart(training: readonly MeteredMoment[], meter: Meter, predicted: number | null): ChartSpec {
   const { title, axis, summary, of } = meters[meter];
-  // of the optimal network of this run: its first layer stands for all, which are equal there
-  const optimum = meter === 'alignment' ? (): number => 1 : of;
   const count = Math.min(maxLayers, training[0]?.layers.length ?? 0);
-  const predicted = deep.layers.length === 1 && deep.layers[0].length > 0 ? optimum(deep.layers[0][0]) : null;
   return {
     id: `meter-${meter}`,
     title,
@@ -101,6 +100,12 @@ export function meterChart(
     guides:
       predicted === null ? [] : [{ axis: 'y', value: predicted, label: 'optimum', tone: 'foreground', dash: [2, 3] }],
   };
+}
+
+/** What the meter reads on the optimal network of a run: its first layer stands for all, which are equal there. */
+export function optimalMeter({ layers }: LinearRecord, meter: Meter): number | null {
+  const first = layers.length === 1 ? layers[0].at(0) : undefined;
+  return first === undefined ? null : meter === 'alignment' ? 1 : meters[meter].of(first);
 }
 
 /** Objective of gradient descent on the layers against the optimum. */

@@ -16,6 +16,7 @@ import {
   mapChart,
   maxLayers,
   meterChart,
+  optimalMeter,
   rankChart,
   relativeGap,
   singularChart,
@@ -196,7 +197,10 @@ function Training({
   training,
 }: Props & { readonly training: NonNullable<LinearRecord['training']> }): VNode {
   const objective = useMemo(() => trainingChart(run, deep, training), [run, deep, training]);
-  const specs = useMemo(() => meters.map((meter) => meterChart(deep, training, meter)), [deep, training]);
+  const specs = useMemo(
+    () => meters.map((meter) => meterChart(training, meter, optimalMeter(deep, meter))),
+    [deep, training],
+  );
   return (
     <Section
       title="Alignment over training"

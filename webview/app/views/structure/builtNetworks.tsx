@@ -6,6 +6,7 @@ import { formatCount, formatInteger, formatNumber, formatPercent } from '../../.
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice } from '../../panelContext.ts';
+import { BranchTraining } from './branchTraining.tsx';
 
 /** Networks that the theory writes down, built layer by layer on this data and run. */
 
@@ -124,6 +125,14 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
             },
             { id: 'norm', title: 'Norm', numeric: true, cell: (layer) => <Num value={layer.frobenius} /> },
           ]}
+        />
+      )}
+      {shown.training && shown.training.branches.length > 0 && shown.branches.length > 0 && (
+        <BranchTraining
+          record={shown.training}
+          depth={shown.depth}
+          dual={shown.dual}
+          sides={shown.branches.map(({ side }) => side)}
         />
       )}
     </Section>
