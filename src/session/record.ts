@@ -108,9 +108,10 @@ function asBatchNormalised(
   { scaling, X, unwhitened, trainRows }: PreparedData,
   solution: Solution,
 ): number {
-  const { datafit, beta, bias } = prepare(problem);
+  const prepared = prepare(problem);
   const inputs = pickRows(unwhitened ?? X, trainRows);
-  return batchNormalised(solution.network, inputs, scaling.whitening?.matrix, datafit, beta, bias).objective;
+  return batchNormalised(solution.network, inputs, scaling.whitening?.matrix, prepared.datafit, prepared.beta, prepared)
+    .objective;
 }
 
 export function assembleRun(parts: RunParts): RunRecord {

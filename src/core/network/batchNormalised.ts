@@ -1,7 +1,7 @@
-import { type DenseMatrix, denseMatrix } from '../linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2 } from '../linalg/matrix.ts';
 import { rowProducts } from '../linalg/rowProducts.ts';
 import type { Datafit } from '../problem/datafit.ts';
-import type { BiasMode } from '../problem/problem.ts';
+import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** A hidden neuron (gamma (x'w - mean) / deviation + alpha)_+ : what batch normalisation learns, and its batch statistics. */
@@ -18,7 +18,7 @@ export interface BatchNormalised {
   readonly neurons: readonly BatchNormNeuron[];
   /** Outputs n x c on the training rows, with the batch statistics of those rows. */
   readonly outputs: DenseMatrix;
-  /** loss + beta/2 sum (scale^2 + shift^2 + ||a||_1^2), without the shift when it is free. */
+  /** loss + beta/2 sum (scale^2 + shift^2 + ||a||^2), without the shift when it is free; ||a||_1 with the per-output penalty. */
   readonly objective: number;
 }
 
@@ -37,7 +37,7 @@ export function batchNormalised(
   map: readonly (readonly number[])[] | undefined,
   datafit: Datafit,
   beta: number,
-  bias: BiasMode,
+  { bias, outputPenalty }: { readonly bias: BiasMode; readonly outputPenalty: OutputPenalty },
 ): BatchNormalised {
   const { W1, b1, W2, b2 } = network;
   const { rows: n, cols: d } = X;
@@ -57,8 +57,8 @@ export function batchNormalised(
     const deviation = Math.sqrt(h.reduce((sum, value) => sum + (value - mean) ** 2, 0) / n);
     const scale = Math.hypot(...u);
     const shift = b1[k];
-    let size = 0;
-    for (let o = 0; o < c; o++) size += Math.abs(W2.data[k * c + o]);
+    const outgoing = W2.data.subarray(k * c, (k + 1) * c);
+    const size = outputPenalty === 'per-output' ? outgoing.reduce((sum, a) => sum + Math.abs(a), 0) : norm2(outgoing);
     penalty += scale ** 2 + (bias === 'free' ? 0 : shift ** 2) + size ** 2;
     for (let i = 0; i < n; i++) {
       const value = (deviation > 0 ? (scale * (h[i] - mean)) / deviation : 0) + shift;

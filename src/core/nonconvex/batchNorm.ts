@@ -42,7 +42,9 @@ export function createBatchNormModel(
 ): BatchNormModel {
   const c = problem.outputs;
   if (c > 1 && problem.outputPenalty !== 'per-output') {
-    throw new ProblemError('batch normalisation goes with the per-output penalty', { field: 'outputPenalty' });
+    throw new ProblemError('with batch normalisation descent trains one output per neuron (per-output penalty)', {
+      field: 'outputPenalty',
+    });
   }
   const { rows: n, cols: d } = raw;
   const X = centred(raw);

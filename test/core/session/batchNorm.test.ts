@@ -144,6 +144,7 @@ describe('batch normalisation', () => {
       { bias: 'none' },
       { bias: 'free' },
       { target: 'label' },
+      { target: 'label', loss: 'squared', outputPenalty: 'nuclear' },
       { standardize: false, maxRows: 20 },
       { features: ['a'] },
     ] satisfies Partial<TrainSettings>[]) {
