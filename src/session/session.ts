@@ -307,6 +307,7 @@ class FileSession implements Session {
       warm: trained.warm,
       timeLimitSeconds: settings.timeLimitSeconds,
       certifySeconds: everything ? settings.certifySeconds : 0,
+      certifyAfterLimit: true,
       threads: this.deps.threads,
       kernels: this.deps.kernels,
       memoryBytes: memoryBytesOf(settings),

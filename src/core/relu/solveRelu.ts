@@ -187,11 +187,12 @@ export function solveRelu(
   };
   let proof: GlobalBoundDetails | undefined;
   const certifySeconds = options.certifySeconds ?? 0;
-  if (cells === undefined && certifySeconds > 0 && !limited.shouldStop()) {
+  const proving = options.certifyAfterLimit === true && limited.expired() ? control : limited;
+  if (cells === undefined && certifySeconds > 0 && !proving.shouldStop()) {
     options.onSolved?.(finish(undefined, 0));
     const proofEnd = limited.now() + certifySeconds;
     for (let round = 0; round < 8; round++) {
-      limited.report?.({
+      proving.report?.({
         iteration: solved.iterations,
         seconds: limited.now() - begin,
         objective: report.certificate.objective,
@@ -208,7 +209,7 @@ export function solveRelu(
           candidates: report.neurons.map(({ u }) => u),
           seed: 1,
         },
-        limited,
+        proving,
       );
       // a direction that the search had missed: insert it and go on
       const improving = proof.bracket.lower > prepared.beta * (1 + insertTolerance);

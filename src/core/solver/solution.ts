@@ -90,6 +90,8 @@ export interface SolveOptions {
   readonly threads?: number;
   /** Seconds for the proof over all networks (ReLU); 0 skips it. */
   readonly certifySeconds?: number;
+  /** Bounds also what the time limit cut short: the proof then comes on top of it. A stop by the user is followed by nothing. */
+  readonly certifyAfterLimit?: boolean;
   /** Told the solution before a proof over all networks begins (ReLU): final but for the bound, unless the proof finds a better neuron. */
   readonly onSolved?: (solution: Solution) => void;
   /** Engine for the gated program: the default, or the first-order twin as an independent check. */

@@ -45,4 +45,17 @@ describe('a ReLU run with a proof', () => {
     assert.ok(!betaMaxIsProven(wide));
     assert.ok(wide.resolved.betaMaxUpper! > wide.resolved.betaMax);
   });
+
+  it('bounds also what the time limit cut short, in the time of the proof', async () => {
+    const cut = { ...relu, beta: { kind: 'relative', value: 0.05 }, timeLimitSeconds: 0.01 } as const;
+    const train = (certifySeconds: number) =>
+      testSession(sampleSource('diabetes.csv')).train({ ...cut, certifySeconds }, listen(), running);
+    const [bare, bounded] = [await train(0), await train(5)];
+    for (const { solution } of [bare, bounded]) assert.equal(solution.status, 'time-limit');
+    assert.equal(bare.solution.global, undefined);
+    const { global, dualBound, objective } = bounded.solution;
+    assert.ok(global !== undefined && global.lowerBound > 0 && global.lowerBound <= objective);
+    assert.equal(dualBound, global.lowerBound);
+    assert.match(describeVerdict(bounded).headline, /Proven is only that/);
+  });
 });
