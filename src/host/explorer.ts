@@ -280,7 +280,8 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         if (dataset.run) {
           const { settings } = dataset.run.record;
           const { model, m1 = settings.m1, depth = settings.depth, batchNorm = false } = message;
-          await this.train(dataset, { ...settings, model, m1, depth, batchNorm });
+          const { outputPenalty = settings.outputPenalty } = message;
+          await this.train(dataset, { ...settings, model, m1, depth, batchNorm, outputPenalty });
         }
         return;
       case 'openRun':

@@ -240,7 +240,7 @@ function optimalSetRecord({ scope, directions }: OptimalSet): OptimalSetRecord {
 /** The bound as the record has it: dual constraints over beta. */
 function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate {
   const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate } = bound;
-  const { dualPointShrink, cells, worstDirection, reason } = bound;
+  const { dualPointShrink, cells, worstDirection, worstOuter, reason } = bound;
   return {
     lowerBound,
     relativeGap,
@@ -250,6 +250,7 @@ function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate 
     ...(dualPointShrink === undefined ? {} : { dualPointShrink }),
     ...(cells === undefined ? {} : { cells }),
     ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
+    ...(worstOuter === undefined || worstOuter.length === 1 ? {} : { worstOuter: Array.from(worstOuter) }),
     reason,
   };
 }

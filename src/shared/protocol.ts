@@ -52,6 +52,8 @@ export const fromPanelSchema = v.variant('type', [
     depth: v.optional(trainSettingsSchema.entries.depth),
     /** Batch normalisation (model relu); left out: none. */
     batchNorm: v.optional(v.boolean()),
+    /** How the penalty joins several outputs; left out: as in the shown run. */
+    outputPenalty: v.optional(trainSettingsSchema.entries.outputPenalty),
   }),
   v.object({ type: v.literal('openRun'), id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)) }),
   v.object({ type: v.literal('trainAgain') }),

@@ -107,6 +107,8 @@ export interface GlobalCertificate {
   readonly cells?: number;
   /** The direction (encoded inputs, then bias) of the worst dual constraint found. */
   readonly worstDirection?: readonly number[];
+  /** Several outputs: the outgoing weights (norm 1) with which a neuron along it lowers the objective most. */
+  readonly worstOuter?: readonly number[];
   /** One sentence: what was proven how. */
   readonly reason: string;
 }

@@ -53,7 +53,7 @@ export function recompute(
         break;
     }
   });
-  // Every neuron feeds one output here, so weight decay is the penalty for all per-output programs.
+  // Weight decay: the penalty of neurons that feed all outputs, and of those that feed one for the per-output penalty.
   const penalty = neurons.reduce(
     (sum, { weights, bias, outer }) =>
       sum +

@@ -241,6 +241,41 @@ describe('messages', () => {
     await said({ type: 'openRun', id: 'older-run' });
   });
 
+  it('of how the outputs are penalised: offered where there are several, and said what it is exact for', async () => {
+    panel = await panels.open();
+    const run = recorded('penguins');
+    await panel.show(run);
+    const outputs = panel.page.getByRole('combobox', { name: 'Outputs' });
+    await outputs.click();
+    assert.equal(await panel.page.getByRole('option', { name: 'one outer weight per gate' }).count(), 0);
+    await panel.page.getByRole('option', { name: 'plain weight decay, shared neurons' }).click();
+    await said({ type: 'setModel', model: 'relu', outputPenalty: 'nuclear' });
+    assert.match(await text('main'), /Exact for the network penalty beta\/2 · Σ \(‖w‖² \+ ‖a‖₁²\)/);
+
+    // the same run as if its neurons fed all outputs
+    const neurons = run.neurons.map((neuron) => ({ ...neuron, output: -1, outer: [0.5, -0.25, 0.001] }));
+    const resolved = { ...run.resolved, outputPenalty: 'nuclear' as const };
+    const worst = { ...run.solution.global!, worstOuter: [0.6, -0.8, 0] };
+    await panel.show({ ...run, id: 'shared', resolved, neurons, solution: { ...run.solution, global: worst } });
+    await panel.page.getByText('Exact for plain weight decay, beta/2 · Σ (‖w‖² + ‖a‖₂²)').waitFor();
+    const [first, second] = resolved.classes;
+    await panel.tab('Neurons');
+    await panel.page.getByText(`raises ${first}, lowers ${second} where it is on`).waitFor();
+    await panel.tab('Duals');
+    await panel.page.getByText('What it would do to the outputs').waitFor();
+
+    await panel.show({ ...run, id: 'gated', settings: { ...run.settings, model: 'gated-relu' } });
+    await panel.tab('Overview');
+    await panel.page.locator('main').getByText('two-layer gated ReLU').first().waitFor();
+    await outputs.click();
+    await panel.page.getByRole('option', { name: 'one outer weight per gate' }).click();
+    await said({ type: 'setModel', model: 'gated-relu', outputPenalty: 'frobenius' });
+
+    await panel.show(recorded('diabetes'));
+    await panel.page.getByText('diabetes.csv').first().waitFor();
+    assert.equal(await outputs.count(), 0);
+  });
+
   it('of beta: dragging re-solves live, letting go is final, once', async () => {
     panel = await panels.open();
     const run = recorded('diabetes');

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import type { OutputPenalty } from '../../src/core/problem/problem.ts';
+import { outputPenaltiesOf, outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../src/shared/settings.ts';
 import { Button, Dropdown, TextField } from '../ui/controls.ts';
@@ -38,6 +40,8 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
   const size = sizeOf(model);
   const shown = text ?? (size === undefined ? '' : String(settings[size.field]));
   const problem = size === undefined ? '' : problemOf(size, shown, settings.loss);
+  // only where there is a choice, for the network that is shown
+  const penalties = run.resolved.outputs > 1 && model === networkNameOf(settings) ? outputPenaltiesOf(model) : [];
   const changed =
     model !== networkNameOf(settings) || (size !== undefined && shown.trim() !== String(settings[size.field]));
   return (
@@ -56,6 +60,24 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
           }
         }}
       />
+      {penalties.length > 1 && (
+        <span title={outputPenaltyWords(model, run.resolved.outputPenalty)}>
+          <Dropdown
+            label="Outputs"
+            value={run.resolved.outputPenalty}
+            choices={penalties.map((value) => ({ value, label: outputPenaltyNames[value] }))}
+            onSelect={(value) => {
+              const asked = networkSettings(model);
+              send({
+                type: 'setModel',
+                model: asked.model,
+                ...(asked.batchNorm ? { batchNorm: true } : {}),
+                outputPenalty: value as OutputPenalty,
+              });
+            }}
+          />
+        </span>
+      )}
       {size !== undefined && (
         <>
           <span title={size.hint}>

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { CompareRecord, GradientRun, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Button, Dropdown } from '../../../ui/controls.ts';
@@ -64,7 +65,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
       <Section
         title="Gradient descent against the convex solution"
         wide
-        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${compare.complete ? '' : ' The comparison was cut short.'}`}
+        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty${sharesNeurons(run) && run.settings.model === 'relu' ? ' (plain weight decay, every neuron feeding all outputs)' : ''}, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${compare.complete ? '' : ' The comparison was cut short.'}`}
       >
         <ul class="findings">
           {words.map((sentence) => (

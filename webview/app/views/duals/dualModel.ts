@@ -219,6 +219,13 @@ export function concentration(ranked: readonly RankedRow[], k: number): number {
   return ranked.slice(0, k).reduce((sum, entry) => sum + entry.share, 0);
 }
 
+/** Outgoing weights with which a neuron along the worst direction lowers the objective most; none with one output. */
+export function worstOuter(run: RunRecord): Bar[] {
+  return (run.solution.global?.worstOuter ?? []).flatMap((value, output) =>
+    value === 0 ? [] : [{ name: outputName(run, output), value }],
+  );
+}
+
 /** The worst direction of the certificate by input, largest first. */
 export function worstDirection(run: RunRecord): Bar[] {
   const direction = run.solution.global?.worstDirection;
@@ -233,14 +240,15 @@ const degrees = (radians: number): number => (radians * 180) / Math.PI;
 export function circleChart(
   landscape: Extract<DualLandscape, { kind: 'circle' }>,
   names: (id: number) => string,
+  joint: boolean,
 ): ChartSpec {
   const largest = landscape.value.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   return {
     id: 'dual-landscape',
     title: 'Dual constraint over all directions',
-    summary: `Each angle is a neuron that could be added. Between the two lines none of them pays; the neurons of the network are where the curve touches. The largest value on this grid is ${formatNumber(largest, 6)}.`,
+    summary: `Each angle is a neuron that could be added${joint ? ', feeding all outputs' : ''}. ${joint ? 'Below the line' : 'Between the two lines'} none of them pays; the neurons of the network are where the curve touches. The largest value on this grid is ${formatNumber(largest, 6)}.`,
     x: { label: `angle from ${landscape.axes[0]} to ${landscape.axes[1]} (degrees)`, min: 0, max: 360, step: 90 },
-    y: { label: 'v′(Xu)₊ / beta' },
+    y: { label: joint ? '‖V′(Xu)₊‖ / beta' : 'v′(Xu)₊ / beta' },
     height: 300,
     series: [
       { id: 'curve', label: 'constraint', kind: 'line', x: landscape.angle.map(degrees), y: landscape.value, tone: 0 },
@@ -257,7 +265,7 @@ export function circleChart(
     ],
     guides: [
       { axis: 'y', value: 1, label: 'beta', tone: 'foreground' },
-      { axis: 'y', value: -1, label: '−beta', tone: 'foreground' },
+      ...(joint ? [] : [{ axis: 'y', value: -1, label: '−beta', tone: 'foreground' } as const]),
     ],
   };
 }

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { SphereMap } from '../../../charts/landscape/sphere.tsx';
@@ -23,6 +24,7 @@ import {
   rankRows,
   slacknessChart,
   worstDirection,
+  worstOuter,
 } from './dualModel.ts';
 
 export const dualsView: ViewDefinition = {
@@ -199,8 +201,12 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
   const { landscape } = run;
   const deep = run.settings.model === 'three-layer';
   const worst = useMemo(() => worstDirection(run), [run]);
+  const outer = useMemo(() => worstOuter(run), [run]);
   const name = (id: number): string => `Neuron ${id + 1}`;
-  const circle = useMemo(() => (landscape?.kind === 'circle' ? circleChart(landscape, name) : null), [landscape]);
+  const circle = useMemo(
+    () => (landscape?.kind === 'circle' ? circleChart(landscape, name, sharesNeurons(run)) : null),
+    [run],
+  );
   return (
     <Section title="Certificate over all activation patterns" wide>
       <p>{certificateWords(run)}</p>
@@ -254,6 +260,17 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
               nameTitle="Input"
               valueTitle="Component"
             />
+            {outer.length > 0 && (
+              <>
+                <p class="chart-summary">What it would do to the outputs: its outer weights, of norm 1.</p>
+                <BarTable
+                  caption="Outer weights of that neuron"
+                  bars={outer.slice(0, 20)}
+                  nameTitle="Output"
+                  valueTitle="Weight"
+                />
+              </>
+            )}
           </div>
         )}
       </div>

@@ -47,6 +47,24 @@ export function mainOutput(neuron: NeuronRecord): number {
   return best;
 }
 
+/** "raises setosa, lowers versicolor and virginica": what a neuron does where it is on, outputs that it hardly moves left out. */
+export function effectWords(run: RunRecord, neuron: NeuronRecord): string {
+  const largest = Math.abs(neuron.outer[mainOutput(neuron)]);
+  const side = (sign: 1 | -1): string[] =>
+    neuron.outer
+      .map((value, output) => ({ value, output }))
+      .filter(({ value }) => value * sign > 0.05 * largest)
+      .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
+      .map(({ output }) => outputName(run, output));
+  const said = (verb: string, names: readonly string[]): string[] => {
+    if (names.length === 0) return [];
+    const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} others`] : names;
+    const last = shown.length > 1 ? ` and ${shown[shown.length - 1]}` : '';
+    return [`${verb} ${(last === '' ? shown : shown.slice(0, -1)).join(', ')}${last}`];
+  };
+  return `${[...said('raises', side(1)), ...said('lowers', side(-1))].join(', ')} where it is on`;
+}
+
 /** Which neurons are on for a row. */
 export function firing(run: RunRecord, row: number): readonly NeuronRecord[] {
   return byShare(run).filter((neuron) => isOn(neuron, row));

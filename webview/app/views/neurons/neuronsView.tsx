@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { optimalSetWords, presenceWords } from '../../../../src/shared/optimalSet.ts';
+import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
@@ -18,6 +19,7 @@ import type { WeightUnits } from './neuronModel.ts';
 import {
   activationBands,
   byShare,
+  effectWords,
   mainOutput,
   maxBands,
   neuronName,
@@ -144,7 +146,9 @@ function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
     {
       id: 'outer',
       title: 'Output weight',
-      hint: 'Weights are balanced: the norm of the inner weights equals the size of the outer weight.',
+      hint: sharesNeurons(run)
+        ? 'The largest of the outer weights. Weights are balanced: the norm of the inner weights equals that of the outer weights.'
+        : 'Weights are balanced: the norm of the inner weights equals the size of the outer weight.',
       numeric: true,
       cell: (neuron) => <Num value={neuron.outer[mainOutput(neuron)]} digits={4} />,
       sortBy: (neuron) => neuron.outer[mainOutput(neuron)],
@@ -154,8 +158,11 @@ function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
           {
             id: 'output',
             title: 'Output',
-            cell: (neuron: NeuronRecord) => outputName(run, neuron.output),
-            sortBy: (neuron: NeuronRecord) => neuron.output,
+            hint: sharesNeurons(run)
+              ? 'Neurons feed all outputs; this is the one with the largest outer weight.'
+              : undefined,
+            cell: (neuron: NeuronRecord) => outputName(run, mainOutput(neuron)),
+            sortBy: (neuron: NeuronRecord) => mainOutput(neuron),
           },
         ]
       : []),
@@ -224,7 +231,7 @@ function NeuronCard({ run, neuron }: { readonly run: RunRecord; readonly neuron:
         facts={[
           {
             name: 'Effect',
-            value: `${neuron.sign > 0 ? 'raises' : 'lowers'} ${outputName(run, neuron.output)} where it is on`,
+            value: effectWords(run, neuron),
           },
           { name: 'Norm', value: <Num value={neuron.norm} /> },
           { name: 'Share of fit', value: formatPercent(neuron.share) },

@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { scalingWords } from '../../../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
+import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/outputs.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
 import { networkNameOf } from '../../../../src/shared/settings.ts';
 import {
@@ -182,6 +183,9 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
           {formatPercent(1 - share)})
         </span>
       </p>
+      {resolved.outputs > 1 && (
+        <p class="muted">{outputPenaltyWords(networkNameOf(run.settings), resolved.outputPenalty)}</p>
+      )}
       <h3>Residuals of the optimality conditions</h3>
       <Facts facts={kkt} />
     </Section>
@@ -390,7 +394,13 @@ function Settings({ run }: { readonly run: RunRecord }): VNode {
       value: settings.arrangements === 'sampled' ? `${formatInteger(settings.gates)} sampled` : settings.arrangements,
     },
     ...(resolved.outputs > 1
-      ? [{ name: 'Penalty over outputs', value: resolved.outputPenalty, hint: penaltyHints[resolved.outputPenalty] }]
+      ? [
+          {
+            name: 'Penalty over outputs',
+            value: outputPenaltyNames[resolved.outputPenalty],
+            hint: outputPenaltyWords(networkNameOf(settings), resolved.outputPenalty),
+          },
+        ]
       : []),
     { name: 'Seed', value: String(settings.seed) },
     { name: 'Tolerance', value: <Num value={settings.tolerance} digits={2} /> },
@@ -406,9 +416,3 @@ function Settings({ run }: { readonly run: RunRecord }): VNode {
     </Section>
   );
 }
-
-const penaltyHints = {
-  'per-output': 'Exact for the penalty beta/2 · Σ (‖w‖² + ‖a‖₁²), a being the outgoing weights of a neuron.',
-  frobenius: 'One group per neuron over all outputs.',
-  nuclear: 'Nuclear norm of the block of each neuron.',
-};
