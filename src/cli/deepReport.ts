@@ -2,6 +2,7 @@ import { encodedName } from '../core/data/scaling.ts';
 import { decodeBits } from '../session/bits.ts';
 import type { LinearRecord, SplineRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { depthWords, tooFewTuples } from '../shared/threeLayerWords.ts';
 import { number, plural, table } from './reportText.ts';
 
 const shownBranches = 10;
@@ -51,6 +52,7 @@ export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[
     lines.push(
       `two layers on the same data: objective ${number(deep.twoLayer.objective, 8)} with ${plural(deep.twoLayer.neurons, 'neuron')}; ` +
         `three layers ${number(run.solution.objective, 8)} with ${plural(deep.branches.length, 'branch', 'branches')}`,
+      `  ${depthWords(run, deep, deep.twoLayer)}`,
     );
   }
   if (deep.budget !== undefined && deep.budget.length > 0) {
@@ -58,6 +60,8 @@ export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[
       `value against sampled tuples: ${deep.budget.map(({ tuples, objective }) => `${tuples}: ${number(objective, 6)}`).join(', ')}`,
     );
   }
+  const few = tooFewTuples(run, deep);
+  if (few !== null) lines.push(few);
   if (deep.rivals !== undefined && deep.rivals.length > 0) {
     lines.push('the same architecture by gradient descent, cubic penalty:');
     lines.push(
@@ -76,7 +80,7 @@ export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[
     );
   }
   lines.push(
-    `weight decay on all layers would cost ${number(deep.weightDecay.value, 7)} here. ${deep.weightDecay.message}`,
+    `ordinary weight decay on all three layers would be another, non-convex problem (${number(deep.weightDecay.value, 7)} for these branches): --weight-decay says why`,
   );
   return lines;
 }

@@ -9,6 +9,7 @@ import { createSession, TrainStopped } from '../session/session.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { weightDecayMessage } from '../shared/threeLayerWords.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
 import { countOption, parseOptions } from './options.ts';
@@ -79,6 +80,7 @@ const options = {
   loss: { type: 'string' },
   beta: { type: 'string' },
   'beta-rel': { type: 'string' },
+  'weight-decay': { type: 'string' },
   arrangements: { type: 'string' },
   gates: { type: 'string' },
   seed: { type: 'string' },
@@ -154,6 +156,13 @@ function settingsOf(values: Values): TrainSettings {
     if (yes === true && no === true) throw new UsageError(`--${name} and --no-${name} contradict each other`);
     return yes === true ? true : no === true ? false : undefined;
   };
+  if (values['weight-decay'] !== undefined) {
+    throw new UsageError(
+      values.model === 'three-layer'
+        ? `--weight-decay: ${weightDecayMessage} Give --beta for the convex penalty.`
+        : '--weight-decay: for two layers with one output, and for linear networks, it is the penalty of --beta (beta/2 times the sum of all squared weights); give --beta',
+    );
+  }
   if (values.beta !== undefined && values['beta-rel'] !== undefined) {
     throw new UsageError('give either --beta or --beta-rel');
   }
@@ -258,6 +267,7 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --loss LOSS              squared, logistic, softmax, hinge (default: by task)
   --beta B                 penalty as it stands (sum-half convention, on standardised data)
   --beta-rel R             penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})
+  --weight-decay B         says how ordinary weight decay relates to --beta; refused for three-layer, with the reason
   --arrangements KIND      adaptive (default), sampled, all
   --gates N                gates to sample (default ${defaultSettings.gates})
   --bias KIND              regularized (default), none, free

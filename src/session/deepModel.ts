@@ -17,6 +17,7 @@ import {
 } from '../core/threeLayer/solveThreeLayer.ts';
 import { decayOfGroupNorm, forward, groupNorm, preActivation, type SubNetwork } from '../core/threeLayer/subNetwork.ts';
 import type { BranchRecord, DeepRecord, LayerRecord, LinearRecord, ThreeLayerRecord } from '../shared/depth.ts';
+import { weightDecayMessage } from '../shared/threeLayerWords.ts';
 import { encodeBits } from './bits.ts';
 import type { HiddenFeatures } from './structureRecord.ts';
 
@@ -163,9 +164,7 @@ function threeLayerOutcome(
     networkObjective: s.networkObjective,
     weightDecay: {
       value: prepared.datafit.value(s.fit.data) + prepared.beta * decay,
-      message:
-        'Ordinary weight decay on all three layers is another problem: at its best scaling it costs (3/2) beta N^(2/3) per branch of group norm N, ' +
-        'which is not convex. With x = 1, y = 2, beta = 1 it has two global minimisers, outputs 0 and 1, both of value 2, where the convex penalty has one, output 1 of value 1.5.',
+      message: weightDecayMessage,
     },
   };
   return {

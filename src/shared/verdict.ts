@@ -1,4 +1,4 @@
-import type { RunRecord } from './run.ts';
+import type { GlobalCertificate, RunRecord } from './run.ts';
 
 /**
  * How strong the claim about a run is: `proven` best of all networks of the family, `bounded` by a proven percentage, `searched` (no better
@@ -43,6 +43,10 @@ const rounding = 1e-9;
 
 /** A search value (over beta) up to this counts as "no better neuron": the optimum itself touches 1. */
 const searchSlack = 1e-3;
+
+/** Whether a search found a neuron or branch that would improve the network. */
+export const foundBetter = (global: Pick<GlobalCertificate, 'searchEstimate'>): boolean =>
+  global.searchEstimate > 1 + searchSlack;
 
 /** Whether the activation patterns (of a tuple: three of them) were looked for by the solver rather than fixed beforehand. */
 export function searchesPatterns({ settings }: Pick<RunRecord, 'settings'>): boolean {
@@ -105,7 +109,7 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
     };
   }
   const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
-  const found = global !== undefined && global.searchEstimate > 1 + searchSlack;
+  const found = global !== undefined && foundBetter(global);
   const improvement = found ? improvementWords(run, global.searchEstimate) : '';
   const useful = bound > 0 && gap <= looseBound;
   const atMost = `no network of this family can be more than ${format.percent(gap)} better`;
@@ -202,7 +206,7 @@ function improvementWords({ settings }: Claimed, value: number): string {
     settings.arrangements === 'sampled' && settings.model !== 'gated-relu'
       ? `; choose adaptive arrangements, which bring such a ${part} in`
       : '';
-  return `A better ${part} exists: per unit of its norm it gains ${Number(value.toPrecision(4))} beta and costs 1${remedy}.`;
+  return `A better ${part} exists: per unit of its norm it gains ${Number(value.toPrecision(4))} beta and costs 1 beta${remedy}.`;
 }
 
 /** What a search leaves behind holds for the patterns that it has generated, which is no claim about the others. */

@@ -184,6 +184,24 @@ test('three layers: A5, where weight decay on all layers would tie at 0 and 1', 
   }
 });
 
+test('three layers: who asks for ordinary weight decay is told what it is; a run only points there', () => {
+  const csv = path.join(folder, 'small.csv');
+  const rows = Array.from({ length: 12 }, (_, i) => `${Math.sin(2 * i).toFixed(3)},${Math.cos(3 * i).toFixed(3)}`);
+  writeFileSync(csv, ['x,y', ...rows].join('\n'));
+  const train = (...more: string[]): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, ['dist/cli.js', 'train', csv, '--model', 'three-layer', ...more], {
+      encoding: 'utf8',
+      timeout: 180_000,
+    });
+  const asked = train('--weight-decay', '0.1');
+  assert.equal(asked.status, 2);
+  assert.match(String(asked.stderr), /N\^\(2\/3\).*not convex.*x = 1, y = 2, beta = 1/);
+  const plain = train('--no-path', '--no-compare');
+  assert.equal(plain.status, 0, String(plain.stderr));
+  assert.match(String(plain.stdout), /--weight-decay says why/);
+  assert.doesNotMatch(String(plain.stdout), /N\^\(2\/3\)/);
+});
+
 test('linear networks: B1 and B2 with their thresholds, map, dual and the jump of B8', () => {
   const { beta_max_L2, w } = caseOf('B1').expected as { beta_max_L2: number; w: number[] };
   const two = solved('B1', { model: 'linear', depth: 2 });

@@ -1,6 +1,6 @@
 import type { NeuronRecord, RunRecord } from '../../src/shared/run.ts';
 import type { NetworkName } from '../../src/shared/settings.ts';
-import { betaMaxIsProven, describeVerdict, type Verdict } from '../../src/shared/verdict.ts';
+import { betaMaxIsProven, describeVerdict, type Verdict, type VerdictFormat } from '../../src/shared/verdict.ts';
 import { formatCount, formatGap, formatNumber, formatPercent } from '../ui/format.ts';
 
 /** Views on a run that several pages need; pure, over arrays as they are in the record. */
@@ -93,9 +93,16 @@ export function activeWords(run: RunRecord): string {
   return formatCount(partCount(run), `active ${one}`, `active ${many}`);
 }
 
+/** How shared sentences write numbers in the panel. */
+export const panelFormat: VerdictFormat = {
+  count: formatCount,
+  gap: formatGap,
+  percent: (share) => formatPercent(share),
+};
+
 /** The verdict, with numbers as the panel writes them. */
 export function panelVerdict(run: RunRecord): Verdict {
-  return describeVerdict(run, { count: formatCount, gap: formatGap, percent: (share) => formatPercent(share) });
+  return describeVerdict(run, panelFormat);
 }
 
 /** "12.3", or "at least 12.3" where beta max is only the largest that a search found. */

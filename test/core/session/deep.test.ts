@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { decodeBits } from '../../../src/session/bits.ts';
 import type { TrainSettings } from '../../../src/shared/settings.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
-import { describeVerdict } from '../../../src/shared/verdict.ts';
+import { depthWords, tooFewTuples } from '../../../src/shared/threeLayerWords.ts';
+import { describeVerdict, plainFormat } from '../../../src/shared/verdict.ts';
 import { memorySource } from '../../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../../support/sessionHarness.ts';
 
@@ -142,12 +143,27 @@ describe('three-layer runs', () => {
     assert.ok(searchEstimate > 1.01 && lowerBound < run.solution.objective);
     const { headline, because, strength } = describeVerdict(run);
     assert.ok(strength === 'gates' || strength === 'bounded', strength);
-    assert.match(`${headline} ${because}`, /better branch exists.*gains [\d.]+ beta and costs 1; choose adaptive/);
+    assert.match(`${headline} ${because}`, /better branch exists.*gains [\d.]+ beta and costs 1 beta; choose adaptive/);
+    assert.ok(run.deep?.kind === 'three-layer');
+    const few = tooFewTuples(run, run.deep);
+    const lower = 1 - run.deep.twoLayer!.objective / run.solution.objective;
+    assert.ok(lower > 0);
+    assert.match(few ?? '', new RegExp(`two-layer network .* ${plainFormat.percent(lower)} lower, and search found`));
     const adaptive = await train(plane, {
       model: 'three-layer',
       m1: 2,
       compare: { ...settings.compare, enabled: false },
     });
+    assert.ok(adaptive.deep?.kind === 'three-layer');
+    assert.equal(tooFewTuples(adaptive, adaptive.deep), null);
+    // two layers against three in words, checked against the numbers
+    const two = adaptive.deep.twoLayer!;
+    const gain = 1 - adaptive.solution.objective / two.objective;
+    const words = depthWords(adaptive, adaptive.deep, two);
+    const subtracting = adaptive.deep.branches.filter(({ w2 }) => w2.some((w) => w < 0)).length;
+    if (gain > 1e-6)
+      assert.ok(words.includes(`by ${plainFormat.percent(gain)}`) && words.includes(`${subtracting} of`));
+    else assert.match(words, subtracting > 0 ? /as much is reached without/ : /No branch subtracts/);
     assert.ok(adaptive.solution.objective < run.solution.objective);
     assert.doesNotMatch(describeVerdict(adaptive).because, /better branch exists/);
   });

@@ -3,7 +3,7 @@ import type { BranchRecord, RivalRecord, ThreeLayerRecord } from '../../../../sr
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, SeriesSpec } from '../../../charts/spec.ts';
 import type { SurfaceShape } from '../../../charts/surface/surfaceModel.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber } from '../../../ui/format.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
 import { decodeOn } from '../../runData.ts';
 
@@ -274,16 +274,6 @@ export function sliceFacts({ size, value }: Slice): { readonly minima: number; r
     }
   }
   return { minima, concave: triples > 0 ? bent / triples : 0 };
-}
-
-/** Two layers against three, in one sentence. */
-export function depthWords(run: RunRecord, two: NonNullable<ThreeLayerRecord['twoLayer']>): string {
-  const three = run.solution.objective;
-  const gain = (two.objective - three) / Math.max(Math.abs(two.objective), 1e-300);
-  if (Math.abs(gain) <= 1e-6) return 'The second hidden layer gains nothing here: both objectives agree.';
-  if (gain > 0)
-    return `The second hidden layer lowers the objective by ${formatPercent(gain)}, each at its own penalty.`;
-  return `The three-layer run is ${formatPercent(-gain)} above the two-layer optimum: its tuples do not contain that network, more tuples would reach at least as far.`;
 }
 
 /** The alignment meter of a rival over training: 1 is what the optimum has. */

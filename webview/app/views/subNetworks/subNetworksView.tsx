@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { BranchRecord, RivalRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
+import { depthWords, tooFewTuples } from '../../../../src/shared/threeLayerWords.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
@@ -14,7 +15,7 @@ import type { Fact } from '../../../ui/pieces.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
-import { betaMaxWords, outputName, targetText } from '../../runData.ts';
+import { betaMaxWords, outputName, panelFormat, targetText } from '../../runData.ts';
 import type { Block } from './subNetworksModel.ts';
 import {
   blockChart,
@@ -22,7 +23,6 @@ import {
   budgetChart,
   byShare,
   columnShares,
-  depthWords,
   inputName,
   maxBranches,
   onCount,
@@ -53,6 +53,7 @@ function SubNetworks({ run, deep }: Props): VNode {
   const [chosen, select] = useSelection('branch');
   const ordered = useMemo(() => byShare(deep), [deep]);
   const branch = ordered.find((item) => item.id === chosen) ?? ordered.at(0) ?? null;
+  const few = tooFewTuples(run, deep, panelFormat);
   return (
     <>
       {branch === null ? (
@@ -75,8 +76,9 @@ function SubNetworks({ run, deep }: Props): VNode {
       <Section
         title="Tuples in play"
         wide
-        hint={`${formatCount(deep.tuples, 'tuple')} (first-layer patterns, signs, second-layer pattern).`}
+        hint={`${formatCount(deep.tuples, 'tuple')} (first-layer patterns, signs, second-layer pattern)${deep.harvested ? `, ${formatInteger(deep.harvested)} of them from gradient descent` : ''}.`}
       >
+        {few !== null && <p>{few}</p>}
         <div class="grid">
           <Prices deep={deep} />
           {deep.budget && deep.budget.length > 0 && <Budget run={run} budget={deep.budget} />}
@@ -398,7 +400,7 @@ function TwoOrThree({ run, deep, two }: Props & { readonly two: NonNullable<Thre
   ];
   const shape = run.shape?.kind === 'surface' ? run.shape : null;
   return (
-    <Section title="Two layers or three" wide hint={depthWords(run, two)}>
+    <Section title="Two layers or three" wide hint={depthWords(run, deep, two, panelFormat)}>
       <Facts facts={facts} />
       {two.shape?.kind === 'surface' && shape && (
         <div class="grid">
