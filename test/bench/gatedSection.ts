@@ -132,25 +132,3 @@ export function benchResolve(): void {
   table(['data (500 gates)', 'beta/max', 'active', 'steps', 'CPU', 'wall', 'gap', 'from scratch'], rows);
   kernels.dispose();
 }
-
-/** Memory over many re-solves of one problem. */
-export function benchMemory(): void {
-  const kernels = createKernels();
-  const data = syntheticData(200, 6);
-  const base: BenchProblem = { data, gates: 100, model: 'gated-relu' };
-  const betaMax = betaMaxOf(base, kernels);
-  let warm: unknown;
-  const run = (k: number): void => {
-    warm = solve(benchProblem(base, betaMax * (0.05 + 0.2 * ((k * 0.618) % 1))), { kernels, warm }).warm;
-  };
-  for (let k = 0; k < 100; k++) run(k);
-  globalThis.gc?.();
-  const [held, resident] = [kernels.bytesInUse, process.memoryUsage().rss];
-  for (let k = 0; k < 1000; k++) run(k);
-  globalThis.gc?.();
-  const grown = (process.memoryUsage().rss - resident) / 2 ** 20;
-  console.log(
-    `1000 re-solves: kernels hold ${kernels.bytesInUse} bytes (before: ${held}), process ${grown.toFixed(1)} MiB more.`,
-  );
-  kernels.dispose();
-}

@@ -1,8 +1,9 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
 import { benchDepth } from './depthSection.ts';
-import { benchGated, benchMemory, benchResolve } from './gatedSection.ts';
+import { benchGated, benchResolve } from './gatedSection.ts';
 import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
+import { benchMemory } from './memorySection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
@@ -17,7 +18,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
   host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
-  memory: { title: 'Memory over 1000 re-solves', run: benchMemory },
+  memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
