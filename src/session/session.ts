@@ -65,6 +65,11 @@ export interface Session {
    * record; one that comes before the solve has begun raises `TrainStopped`.
    */
   train(settings: TrainSettings, listener: SessionListener, control: Control): Promise<RunRecord>;
+  /** What settings give to train on, without solving: the data as they are encoded, and the training problem on them at the beta asked for. */
+  problem(
+    settings: TrainSettings,
+    control: Control,
+  ): Promise<{ readonly data: PreparedData; readonly problem: Problem }>;
   /**
    * The last run again with another beta, from the last solution. Not final: the solution alone (keeping the path, which does
    * not depend on beta); final: comparison as well. Without an earlier run `settings` are needed.
@@ -139,8 +144,16 @@ class FileSession implements Session {
 
   async train(settings: TrainSettings, listener: SessionListener, control: Control): Promise<RunRecord> {
     const trained = await this.prepare(settings, listener, control);
-    const beta = settings.beta.kind === 'absolute' ? settings.beta.value : settings.beta.value * trained.betaMax;
-    return await this.solveAt(trained, beta, settings, true, listener, control);
+    return await this.solveAt(trained, betaOf(settings, trained), settings, true, listener, control);
+  }
+
+  async problem(
+    settings: TrainSettings,
+    control: Control,
+  ): Promise<{ readonly data: PreparedData; readonly problem: Problem }> {
+    const silent: SessionListener = { progress: () => undefined, record: () => undefined };
+    const trained = await this.prepare(settings, silent, control);
+    return { data: trained.data, problem: { ...trained.problem, beta: betaOf(settings, trained) } };
   }
 
   async resolve(
@@ -426,6 +439,10 @@ class FileSession implements Session {
     }
     return null;
   }
+}
+
+function betaOf({ beta }: TrainSettings, { betaMax }: Trained): number {
+  return beta.kind === 'absolute' ? beta.value : beta.value * betaMax;
 }
 
 /** The smaller of two upper bounds, where there are any. */

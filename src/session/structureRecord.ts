@@ -3,7 +3,7 @@ import { checkedForms } from '../core/closedForm/checkForms.ts';
 import { collapseOf } from '../core/closedForm/collapse.ts';
 import type { BranchTraining } from '../core/closedForm/deepBranches.ts';
 import { oneHotTargets } from '../core/closedForm/detect.ts';
-import { rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
+import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/scores.ts';
@@ -99,7 +99,7 @@ function closedForms(
   const forms = checked.forms.map(({ neurons, ...form }): ClosedFormRecord => ({
     ...form,
     ...(form.id === 'batch-norm' && oneHot !== undefined
-      ? { objective: batchNormForm(oneHot, normalisedBeta(problem, data)).objective }
+      ? { objective: batchNormForm(oneHot, normalisedBeta(problem, data.scaling.batchNorm === true)).objective }
       : {}),
     ...(neurons === undefined
       ? {}
@@ -137,14 +137,6 @@ function trainingRecord({
   learningRate,
 }: BranchTraining): BranchTrainingRecord {
   return { width, started, branches, points, final, learningRate };
-}
-
-/**
- * Beta in the scale of the theorem on batch normalisation, whose normalised features have norm 1. A run with batch normalisation divides by the
- * deviation instead, so that its features have norm sqrt n and its beta is sqrt n times the theorem's.
- */
-function normalisedBeta({ beta, X }: Problem, { scaling }: PreparedData): number {
-  return scaling.batchNorm === true ? beta / Math.sqrt(X.rows) : beta;
 }
 
 const oneFeature = (data: PreparedData): boolean =>
@@ -270,7 +262,7 @@ function classMeans(
   if (control.shouldStop()) return { collapse };
   const Y = denseMatrix(labels.length, k);
   labels.forEach((label, i) => (Y.data[i * k + label] = 1));
-  const beta = normalisedBeta(problem, data);
+  const beta = normalisedBeta(problem, data.scaling.batchNorm === true);
   const { run, ...network } = batchNormNetwork(X, Y, beta, 1);
   const train = run(X);
   collapse.push(record('batch-norm', train.features));

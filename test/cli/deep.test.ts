@@ -293,6 +293,54 @@ test('closed forms against the solver, and deep networks on the rank-one rows of
   assert.equal(skew.rankOne, undefined);
 });
 
+test('the structure of a data file is that of its training problem; options of others are refused', () => {
+  const file = path.join(folder, 'line.csv');
+  writeFileSync(file, 'x,y\n0,0\n1,1\n1,3\n2,1\n3,0.5\n4,2\n5,4\n6,5\n7,3\n8,2.5\n9,1\n10,0\n');
+  const cli = (...args: string[]): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8', timeout: 180_000 });
+  const options = ['--target', 'y', '--bias', 'none', '--beta', '0.3', '--test-fraction', '0'];
+  interface Found {
+    data?: { target: string; trainRows: number; inputs: string[]; features: string; beta: number };
+    forms: { id: string; applies: boolean; objective?: number }[];
+    rankOne: { trainings: { depth: number }[] };
+    splines: { kinks: { at: number }[] }[];
+  }
+  const read = (...args: string[]): Found => {
+    const { status, stdout, stderr } = cli('structure', ...args);
+    assert.equal(status, 0, String(stderr));
+    return JSON.parse(String(stdout)) as Found;
+  };
+  const found = read(file, ...options, '--epochs', '20');
+  assert.deepEqual(found.data, {
+    ...found.data,
+    ...{ target: 'y', trainRows: 12, inputs: ['x'], features: 'standardised', beta: 0.3 },
+  });
+  assert.equal(found.rankOne.trainings.length, 4);
+  const problem = path.join(folder, 'line.json');
+  assert.equal(cli('train', file, ...options, '--no-path', '--no-compare', '--problem', problem).status, 0);
+  const same = read(problem);
+  assert.equal(same.data, undefined);
+  for (const { id, applies, objective = 0 } of found.forms) {
+    const other = same.forms.find((form) => form.id === id)!;
+    assert.equal(other.applies, applies, id);
+    near(objective, other.objective ?? 0, 1e-9, id);
+  }
+  assert.deepEqual(
+    found.splines.map(({ kinks }) => kinks.map(({ at }) => at)),
+    same.splines.map(({ kinks }) => kinks.map(({ at }) => at)),
+  );
+  for (const [args, message] of [
+    [[file, '--target', 'z'], /line\.csv: there is no column "z"/],
+    [[file, '--no-path'], /--no-path belongs to convexnet train/],
+    [[problem, '--bias', 'none'], /--bias goes with a data file/],
+    [[file, '--batch-norm', '--model', 'linear'], /batch normalisation goes with the two-layer ReLU network/],
+  ] as const) {
+    const { status, stderr } = cli('structure', ...args);
+    assert.equal(status, 2);
+    assert.match(String(stderr), message);
+  }
+});
+
 test('splines: kinks, slope changes, dual values and interpolation limits of B5 and B6; repeated x; several outputs', () => {
   interface Spline {
     solution: { objective: number; dual: number[]; betaMax: number; offset: number; fit: number[] };

@@ -8,7 +8,7 @@ import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
 import type { Control } from '../solver/control.ts';
 import { noSpline, regularizedFit, type SplineReport, splineReports } from '../spline/report.ts';
-import { batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
+import { batchNormForm, batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
 import { type BranchTraining, trainDeepBranches } from './deepBranches.ts';
 import { type CheckedForm, checkedForms } from './checkForms.ts';
 import { type Collapse, collapseOf } from './collapse.ts';
@@ -51,29 +51,50 @@ export interface LinearReport {
 
 const depths = [2, 3, 4, 5];
 
-/** Epochs of gradient descent on deep branches. */
-const trainingEpochs = 1000;
-
 /** Seconds for one solve that checks a value. */
 const secondsPerSolve = 10;
 
-/** Closed forms with a check by the solver, deep rank-one networks, the one-feature spline, linear networks, class-mean geometry. */
-export function structureOf(problem: Problem, control: Control): Structure {
+export interface StructureOptions {
+  readonly seed: number;
+  readonly epochs: number;
+  /** The inputs are those of a network with batch normalisation, whose normalised features have norm sqrt n instead of the theorem's 1. */
+  readonly batchNorm: boolean;
+}
+
+/** Beta in the scale of the theorem on batch normalisation: for inputs of a network that has it, the problem's over sqrt n. */
+export function normalisedBeta({ beta, X }: Problem, batchNorm: boolean): number {
+  return batchNorm ? beta / Math.sqrt(X.rows) : beta;
+}
+
+/**
+ * Closed forms with a check by the solver, deep rank-one networks (trained for so many epochs as well, 0: not), the one-feature spline, linear
+ * networks, class-mean geometry.
+ */
+export function structureOf(
+  problem: Problem,
+  { seed, epochs, batchNorm }: StructureOptions,
+  control: Control,
+): Structure {
   const prepared = prepare(problem);
   const feature = problem.X.cols === 1 ? Float64Array.from(problem.X.data) : undefined;
   const { forms, notes } = checkedForms(problem, feature, secondsPerSolve, control);
-  const rankOne = rankOneReport(problem, 1, trainingEpochs, control);
+  const beta = normalisedBeta(problem, batchNorm);
+  const rankOne = rankOneReport(problem, seed, epochs, control);
   const oneHot = oneHotTargets(prepared);
   const left = [...notes];
   if (oneHot !== undefined && problem.X.rows > batchNormLimit) left.push(tooManyForBatchNorm(problem.X.rows));
   return {
-    forms,
+    forms: forms.map((form) =>
+      form.id === 'batch-norm' && oneHot !== undefined
+        ? { ...form, objective: batchNormForm(oneHot, beta).objective }
+        : form,
+    ),
     notes: left,
     ...(rankOne === undefined ? {} : { rankOne }),
     ...splineFacts(problem, feature, left, control),
     linear: linearReport(prepared, control),
     ...(oneHot !== undefined && problem.X.rows <= batchNormLimit
-      ? { batchNorm: batchNormReport(prepared, oneHot) }
+      ? { batchNorm: batchNormReport(prepared.X, beta, oneHot) }
       : {}),
   };
 }
@@ -138,7 +159,7 @@ function rankOneDepths({ depth }: Problem): number[] {
 }
 
 /** The network with batch normalisation, run on its rows, and the class means of its features. */
-function batchNormReport({ X, beta }: PreparedProblem, Y: DenseMatrix): NonNullable<Structure['batchNorm']> {
+function batchNormReport(X: DenseMatrix, beta: number, Y: DenseMatrix): NonNullable<Structure['batchNorm']> {
   const { run, ...network } = batchNormNetwork(X, Y, beta, 1);
   const labels = Array.from({ length: Y.rows }, (_, i) => rowOf(Y, i).indexOf(1));
   const known = labels.flatMap((label, i) => (label < 0 ? [] : [i]));

@@ -1,0 +1,154 @@
+import * as v from 'valibot';
+import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
+import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { weightDecayMessage } from '../shared/threeLayerWords.ts';
+import type { parseOptions } from './options.ts';
+import { UsageError } from './usage.ts';
+
+/** The options that say how a data file is read, what is trained on it, and how. */
+export const settingOptions = {
+  target: { type: 'string' },
+  task: { type: 'string' },
+  features: { type: 'string', multiple: true },
+  model: { type: 'string' },
+  m1: { type: 'string' },
+  depth: { type: 'string' },
+  loss: { type: 'string' },
+  beta: { type: 'string' },
+  'beta-rel': { type: 'string' },
+  'weight-decay': { type: 'string' },
+  arrangements: { type: 'string' },
+  gates: { type: 'string' },
+  seed: { type: 'string' },
+  bias: { type: 'string' },
+  'output-penalty': { type: 'string' },
+  standardize: { type: 'boolean' },
+  'no-standardize': { type: 'boolean' },
+  whiten: { type: 'boolean' },
+  'batch-norm': { type: 'boolean' },
+  missing: { type: 'string' },
+  'test-fraction': { type: 'string' },
+  'max-rows': { type: 'string' },
+  delimiter: { type: 'string' },
+  decimal: { type: 'string' },
+  header: { type: 'boolean' },
+  'no-header': { type: 'boolean' },
+  tolerance: { type: 'string' },
+  'time-limit': { type: 'string' },
+  'certify-seconds': { type: 'string' },
+  memory: { type: 'string' },
+  'path-points': { type: 'string' },
+  'path-smallest': { type: 'string' },
+  'no-path': { type: 'boolean' },
+  optimizers: { type: 'string' },
+  seeds: { type: 'string' },
+  epochs: { type: 'string' },
+  'batch-size': { type: 'string' },
+  'no-compare': { type: 'boolean' },
+} as const;
+
+type Values = ReturnType<typeof parseOptions<typeof settingOptions>>['values'];
+
+/** Which option a setting comes from, where the name differs. */
+const optionOf: Record<string, string> = {
+  outputPenalty: 'output-penalty',
+  batchNorm: 'batch-norm',
+  testFraction: 'test-fraction',
+  maxRows: 'max-rows',
+  timeLimitSeconds: 'time-limit',
+  certifySeconds: 'certify-seconds',
+  memoryGiB: 'memory',
+  'path.points': 'path-points',
+  'path.smallest': 'path-smallest',
+  'compare.optimizers': 'optimizers',
+  'compare.seeds': 'seeds',
+  'compare.epochs': 'epochs',
+  'compare.batchSize': 'batch-size',
+  'dialect.delimiter': 'delimiter',
+  'dialect.decimal': 'decimal',
+};
+
+/** The settings that options ask for, on top of the defaults. */
+export function settingsOf(values: Values): TrainSettings {
+  const base = defaultSettings;
+  const number = (name: keyof Values, fallback: number): number => {
+    const text = values[name];
+    if (text === undefined) return fallback;
+    const value = Number(text);
+    if (typeof text !== 'string' || text.trim() === '' || Number.isNaN(value)) {
+      throw new UsageError(`--${name} needs a number, not "${String(text)}"`);
+    }
+    return value;
+  };
+  const either = (yes: boolean | undefined, no: boolean | undefined, name: string): boolean | undefined => {
+    if (yes === true && no === true) throw new UsageError(`--${name} and --no-${name} contradict each other`);
+    return yes === true ? true : no === true ? false : undefined;
+  };
+  if (values['weight-decay'] !== undefined) {
+    throw new UsageError(
+      values.model === 'three-layer'
+        ? `--weight-decay: ${weightDecayMessage} Give --beta for the convex penalty.`
+        : '--weight-decay: for two layers with one output, and for linear networks, it is the penalty of --beta (beta/2 times the sum of all squared weights); give --beta',
+    );
+  }
+  if (values.beta !== undefined && values['beta-rel'] !== undefined) {
+    throw new UsageError('give either --beta or --beta-rel');
+  }
+  const header = either(values.header, values['no-header'], 'header');
+  const delimiter = values.delimiter === 'tab' || values.delimiter === '\\t' ? '\t' : values.delimiter;
+  const raw = {
+    dialect: {
+      ...(delimiter === undefined ? {} : { delimiter }),
+      ...(values.decimal === undefined ? {} : { decimal: values.decimal }),
+      ...(header === undefined ? {} : { header }),
+    },
+    target: values.target ?? base.target,
+    task: values.task ?? base.task,
+    features: (values.features ?? [])
+      .flatMap((text) => text.split(',').map((name) => name.trim()))
+      .filter((name) => name !== ''),
+    model: values.model ?? base.model,
+    m1: number('m1', base.m1),
+    depth: number('depth', base.depth),
+    loss: values.loss ?? base.loss,
+    beta:
+      values.beta === undefined
+        ? { kind: 'relative', value: number('beta-rel', base.beta.value) }
+        : { kind: 'absolute', value: number('beta', 0) },
+    arrangements: values.arrangements ?? base.arrangements,
+    gates: number('gates', base.gates),
+    seed: number('seed', base.seed),
+    bias: values.bias ?? base.bias,
+    standardize: either(values.standardize, values['no-standardize'], 'standardize') ?? base.standardize,
+    whiten: values.whiten ?? base.whiten,
+    batchNorm: values['batch-norm'] ?? base.batchNorm,
+    outputPenalty: values['output-penalty'] ?? base.outputPenalty,
+    missing: values.missing ?? base.missing,
+    testFraction: number('test-fraction', base.testFraction),
+    maxRows: number('max-rows', base.maxRows),
+    tolerance: number('tolerance', base.tolerance),
+    timeLimitSeconds: number('time-limit', base.timeLimitSeconds),
+    certifySeconds: number('certify-seconds', base.certifySeconds),
+    memoryGiB: number('memory', base.memoryGiB!),
+    path: {
+      points: values['no-path'] === true ? 0 : number('path-points', base.path.points),
+      smallest: number('path-smallest', base.path.smallest),
+    },
+    compare: {
+      enabled: values['no-compare'] !== true,
+      optimizers: values.optimizers?.split(',').map((name) => name.trim()) ?? [...base.compare.optimizers],
+      seeds: number('seeds', base.compare.seeds),
+      epochs: number('epochs', base.compare.epochs),
+      batchSize: number('batch-size', base.compare.batchSize),
+    },
+  };
+  const parsed = v.safeParse(trainSettingsSchema, raw);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = (issue.path ?? [])
+    .map(({ key }) => String(key))
+    .filter((key) => !/^\d+$/.test(key))
+    .join('.');
+  const name = path.startsWith('beta') ? (values.beta === undefined ? 'beta-rel' : 'beta') : (optionOf[path] ?? path);
+  throw new UsageError(`--${name}: ${issue.message}`);
+}
