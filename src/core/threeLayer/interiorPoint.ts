@@ -1,7 +1,7 @@
-import { dot, norm2 } from '../linalg/matrix.ts';
+import { type DenseMatrix, dot, norm2 } from '../linalg/matrix.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { Control } from '../solver/control.ts';
-import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
 import { centreOf, supportOf, type Tuple } from './tuple.ts';
 
 /** A tuple in play with the sign of its output weight and the output it feeds. */
@@ -47,6 +47,7 @@ interface Norm {
  * Newton system in the stacked u is dense; one factorisation serves predictor and corrector. Iterates stay strictly inside the cones.
  */
 export function solveBlocks(
+  X: DenseMatrix,
   blocks: readonly Block[],
   datafit: Datafit,
   beta: number,
@@ -168,7 +169,7 @@ export function solveBlocks(
       break;
     }
     for (const norm of norms) scalingPoint(norm, u, beta);
-    assembleBlocks(blocks, norms, slack, lambda, m1, rowsBefore, H);
+    assembleBlocks(X, blocks, norms, slack, lambda, m1, rowsBefore, H);
     datafit.hessian(fit, W);
     if (datafit.name === 'squared') addConstantCoupling(blocks, 1, grams, H);
     else addCoupling(blocks, W, c, 1, H);
@@ -355,6 +356,7 @@ function stepLength(
 
 /** Block-diagonal part (lower) of the Newton matrix: the scaled norm of each u_j and C' diag(lambda / slack) C. */
 function assembleBlocks(
+  X: DenseMatrix,
   blocks: readonly Block[],
   norms: readonly Norm[],
   slack: Float64Array,
@@ -367,17 +369,19 @@ function assembleBlocks(
   const d = p / m1;
   const N = blocks.length * p;
   H.fill(0);
+  const grams = cornerGrams(X, blocks, slack, lambda, m1, rowsBefore);
+  const pairs = (d * (d + 1)) / 2;
   const local = new Float64Array(p * p);
-  blocks.forEach(({ tuple }, b) => {
-    const { C } = tuple;
-    const { from, to } = supportOf(tuple);
-    local.fill(0);
-    for (let r = 0; r < C.rows; r++) {
-      const curve = lambda[rowsBefore[b] + r] / slack[rowsBefore[b] + r];
-      const begin = from[r];
-      for (let k = begin, end = to[r]; k < end; k++) {
-        const factor = curve * C.data[r * p + k];
-        for (let l = begin; l <= k; l++) local[k * p + l] += factor * C.data[r * p + l];
+  blocks.forEach((_, b) => {
+    for (let j = 0, corner = (b * m1 * (m1 + 1)) / 2; j < m1; j++) {
+      for (let l = 0; l <= j; l++, corner++) {
+        const gram = grams.subarray(corner * pairs, (corner + 1) * pairs);
+        for (let k = 0, at = 0; k < d; k++) {
+          for (let t = 0; t <= k; t++, at++) {
+            local[(j * d + k) * p + l * d + t] = gram[at];
+            local[(j * d + t) * p + l * d + k] = gram[at];
+          }
+        }
       }
     }
     for (let j = 0; j < m1; j++) {
@@ -392,6 +396,60 @@ function assembleBlocks(
     }
     for (let k = 0; k < p; k++) for (let l = 0; l <= k; l++) H[(b * p + k) * N + b * p + l] = local[k * p + l];
   });
+}
+
+/** Rows of the data whose products are formed at once. */
+const chunk = 256;
+
+/**
+ * The corners (j, l), l <= j, of C' diag(lambda / slack) C of every block: rows of C are rows of X up to sign, so each corner is X' diag(w) X with the
+ * weights of the rows added up. All of them are one product of the weights with the n x d(d+1)/2 products of columns of X.
+ * Returns them one after the other, block by block, lower triangles packed by rows.
+ */
+function cornerGrams(
+  X: DenseMatrix,
+  blocks: readonly Block[],
+  slack: Float64Array,
+  lambda: Float64Array,
+  m1: number,
+  rowsBefore: Int32Array,
+): Float64Array {
+  const [n, d] = [X.rows, X.cols];
+  const corners = (m1 * (m1 + 1)) / 2;
+  const pairs = (d * (d + 1)) / 2;
+  const K = blocks.length * corners;
+  const weights = new Float64Array(K * n);
+  blocks.forEach(({ tuple: { inner, first, dataRow, layer } }, b) => {
+    for (let r = 0; r < dataRow.length; r++) {
+      const curve = lambda[rowsBefore[b] + r] / slack[rowsBefore[b] + r];
+      const [i, of] = [dataRow[r], layer[r]];
+      let corner = b * corners;
+      for (let j = 0; j < m1; j++) {
+        const on = of === m1 ? first[j][i] : of === j ? 1 : 0;
+        if (!on) {
+          corner += j + 1;
+          continue;
+        }
+        for (let l = 0; l <= j; l++, corner++) {
+          if (l === j || (of === m1 && first[l][i])) weights[corner * n + i] += inner[j] * inner[l] * curve;
+        }
+      }
+    }
+  });
+  const out = new Float64Array(K * pairs);
+  const products = new Float64Array(pairs * chunk);
+  const part = new Float64Array(K * chunk);
+  for (let start = 0; start < n; start += chunk) {
+    const depth = Math.min(chunk, n - start);
+    for (let i = 0; i < depth; i++) {
+      const x = (start + i) * d;
+      for (let k = 0, at = 0; k < d; k++)
+        for (let t = 0; t <= k; t++, at++) products[at * depth + i] = X.data[x + k] * X.data[x + t];
+    }
+    for (let k = 0; k < K; k++) part.set(weights.subarray(k * n + start, k * n + start + depth), k * depth);
+    addOuterProducts(part, K, products, pairs, depth, out, 0, 0, pairs, false);
+  }
+  return out;
 }
 
 /** Adds weight A_b'A_e for blocks of the same output: the loss Hessian is the identity. */

@@ -29,12 +29,29 @@ export function relaxedPrice(g: Float64Array, m1: number): number {
   return largest;
 }
 
+/** Cones up to this many entries keep their projector, which holds a scaled copy of them. */
+const keptEntries = 100_000;
+const projectors = new WeakMap<Tuple, ConeProjector>();
+
+function projectorOf(tuple: Tuple): ConeProjector {
+  let projector = projectors.get(tuple);
+  if (!projector) {
+    projector = new ConeProjector(tuple.C);
+    if (tuple.C.data.length <= keptEntries) projectors.set(tuple, projector);
+  }
+  return projector;
+}
+
 /**
  * Projection of g on the cone (Moreau): with p = g + C'rho, rho >= 0, any u in the cone has g'u <= p'u <= max_j ||p_j|| sum_j ||u_j||,
- * and p itself attains ||p||^2 / sum_j ||p_j||.
+ * and p itself attains ||p||^2 / sum_j ||p_j||. `shift` is C'rho: added to any other linear form it gives a proven bound of that one's price.
  */
-export function projectedPrice(tuple: Tuple, g: Float64Array, m1: number): Price & { readonly rho: Float64Array } {
-  const projector = new ConeProjector(tuple.C);
+export function projectedPrice(
+  tuple: Tuple,
+  g: Float64Array,
+  m1: number,
+): Price & { readonly rho: Float64Array; readonly shift: Float64Array } {
+  const projector = projectorOf(tuple);
   const p = new Float64Array(g.length);
   projector.project(new Int8Array(tuple.C.rows).fill(1), g, p);
   const rho = Float64Array.from(projector.multipliers);
@@ -48,7 +65,8 @@ export function projectedPrice(tuple: Tuple, g: Float64Array, m1: number): Price
   for (let j = 0; j < m1; j++) sum += norm2(p.subarray(j * d, (j + 1) * d));
   // a projection at rounding level has no direction to speak of
   const lower = norm2(p) > 1e-11 * norm2(g) ? Math.max(0, dot(g, p) / sum) : 0;
-  return { lower, upper: Math.max(lower, relaxedPrice(bound, m1)), direction: p, rho };
+  const shift = bound.map((value, k) => value - g[k]);
+  return { lower, upper: Math.max(lower, relaxedPrice(bound, m1)), direction: p, rho, shift };
 }
 
 /**

@@ -35,19 +35,25 @@ export function zeroThreshold(
   const n = prepared.X.rows;
   const V = new Float64Array(n * outputs);
   prepared.datafit.dualPoint(new Float64Array(n * outputs), V);
-  const forms: { tuple: Tuple; g: Float64Array; upper: number }[] = [];
-  let largest = 0;
+  // Dearest without the cone first: once one is attained that others cannot reach even so, they need no projection.
+  const loose: { tuple: Tuple; g: Float64Array; relaxed: number }[] = [];
   for (let k = 0; k < outputs; k++) {
     const v = columnOf(V, outputs, k);
     for (const tuple of tuples) {
       for (const sign of [1, -1]) {
         const g = linearForm(tuple, v, sign);
-        if (relaxedPrice(g, m1) <= largest) continue;
-        const price = projectedPrice(tuple, g, m1);
-        largest = Math.max(largest, price.lower);
-        if (price.upper > price.lower) forms.push({ tuple, g, upper: price.upper });
+        loose.push({ tuple, g, relaxed: relaxedPrice(g, m1) });
       }
     }
+  }
+  loose.sort((a, b) => b.relaxed - a.relaxed);
+  const forms: { tuple: Tuple; g: Float64Array; upper: number }[] = [];
+  let largest = 0;
+  for (const { tuple, g, relaxed } of loose) {
+    if (relaxed <= largest || shouldStop()) break;
+    const price = projectedPrice(tuple, g, m1);
+    largest = Math.max(largest, price.lower);
+    if (price.upper > price.lower) forms.push({ tuple, g, upper: price.upper });
   }
   forms.sort((a, b) => b.upper - a.upper);
   for (const { tuple, g, upper } of forms) {

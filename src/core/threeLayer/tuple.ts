@@ -21,6 +21,9 @@ export interface Tuple {
   readonly A: DenseMatrix;
   /** Constraint rows (zero rows left out) x m1 d. */
   readonly C: DenseMatrix;
+  /** For each row of C its row of the data, and its layer: j for a pattern of inner neuron j, m1 for the second layer. */
+  readonly dataRow: Int32Array;
+  readonly layer: Uint8Array;
 }
 
 function packBits(pattern: Uint8Array): string {
@@ -70,6 +73,13 @@ export function buildTuple(
   const [n, d, m1] = [X.rows, X.cols, inner.length];
   const p = m1 * d;
   const rows: Float64Array[] = [];
+  const dataRow: number[] = [];
+  const layer: number[] = [];
+  const keep = (row: Float64Array, i: number, of: number): void => {
+    rows.push(row);
+    dataRow.push(i);
+    layer.push(of);
+  };
   for (let j = 0; j < m1; j++) {
     for (let i = 0; i < n; i++) {
       const row = new Float64Array(p);
@@ -79,7 +89,7 @@ export function buildTuple(
         row[j * d + k] = sign * X.data[i * d + k];
         any ||= row[j * d + k] !== 0;
       }
-      if (any) rows.push(row);
+      if (any) keep(row, i, j);
     }
   }
   const active: number[] = [];
@@ -99,7 +109,7 @@ export function buildTuple(
       active.push(i);
       features.push(row);
     }
-    rows.push(second[i] ? row : row.map((value) => -value));
+    keep(second[i] ? row : row.map((value) => -value), i, m1);
   }
   for (const row of rows) if (!(dot(row, interior) > 0)) return undefined;
   const stack = (list: readonly Float64Array[]): DenseMatrix => {
@@ -117,6 +127,8 @@ export function buildTuple(
     activeRows: Int32Array.from(active),
     A: stack(features),
     C: stack(rows),
+    dataRow: Int32Array.from(dataRow),
+    layer: Uint8Array.from(layer),
   };
 }
 

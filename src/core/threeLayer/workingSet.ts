@@ -12,10 +12,19 @@ const largestTupleProgram = 20_000;
 /** Sure violations that end the pricing of a round. */
 const enoughPerRound = 16;
 
+/** Worst relative violation from which on a master is solved to the end at once: it is likely to be the last. */
+const nearlyDone = 3e-2;
+
 /** The optimum over some tuples, strictly inside their cones, and how the solve ended. */
 export interface RestrictedOptimum {
   readonly ended: SolveStatus;
   readonly interior: SubVector[];
+}
+
+interface Known {
+  readonly g: Float64Array;
+  readonly upper: number;
+  readonly shift: Float64Array;
 }
 
 /** Column k of an n x c dual point. */
@@ -33,8 +42,8 @@ export class TupleProgram {
   /** Newton steps of all masters so far. */
   newtonSteps = 0;
   private readonly grams: GramCache = new Map();
-  /** Prices are sublinear in the linear form: an old proven price plus the relaxed price of the change bounds the new one. */
-  private readonly known = new Map<string, { readonly g: Float64Array; readonly upper: number }>();
+  /** What is left of earlier prices: linear form, proven bound, and the shift C'rho of its projection. */
+  private readonly known = new Map<string, Known>();
 
   constructor(
     private readonly prepared: PreparedProblem,
@@ -75,8 +84,10 @@ export class TupleProgram {
     const relaxed = relaxedPrice(g, this.m1);
     const last = this.known.get(key);
     if (!last) return relaxed;
+    // prices are sublinear: an old one plus the relaxed price of the change is a bound, and so is the relaxed price after an old shift
     const change = g.map((value, k) => value - last.g[k]);
-    return Math.min(relaxed, last.upper + relaxedPrice(change, this.m1));
+    const shifted = g.map((value, k) => value + last.shift[k]);
+    return Math.min(relaxed, last.upper + relaxedPrice(change, this.m1), relaxedPrice(shifted, this.m1));
   }
 
   /**
@@ -110,7 +121,7 @@ export class TupleProgram {
         break;
       }
       const worst = wanted.length > 0 ? wanted[0].price / beta - 1 : 0;
-      masterTolerance = Math.max(finalTolerance, Math.min(1e-2 * worst, 1e-2));
+      masterTolerance = worst < nearlyDone ? finalTolerance : Math.max(finalTolerance, Math.min(1e-2 * worst, 1e-2));
       for (const { block } of wanted.slice(0, Math.max(6, Math.ceil(blocks.length / 2)))) {
         blocks.push(block);
         present.add(keyOf(block));
@@ -121,7 +132,7 @@ export class TupleProgram {
           { field: 'hidden.m1' },
         );
       }
-      const master = solveBlocks(blocks, datafit, beta, m1, masterTolerance, control, this.grams);
+      const master = solveBlocks(X, blocks, datafit, beta, m1, masterTolerance, control, this.grams);
       this.newtonSteps += master.newtonSteps;
       fit = master.fit;
       // Blocks that stay at zero for some rounds leave the working set.
@@ -187,7 +198,7 @@ export class TupleProgram {
       for (const { block, g } of candidates) {
         if (stop() || sure >= enoughPerRound) break;
         const price = projectedPrice(block.tuple, g, m1);
-        known.set(keyOf(block), { g, upper: price.upper });
+        known.set(keyOf(block), { g, upper: price.upper, shift: price.shift });
         if (price.lower > violation) {
           wanted.push({ block, price: price.lower });
           sure++;
@@ -200,7 +211,7 @@ export class TupleProgram {
       for (const { block, g } of unclear) {
         if (stop() || wanted.length >= 8) break;
         const { lower, upper } = exactPrice(block.tuple, g, m1, 0.05 * tolerance, violation, true);
-        known.set(keyOf(block), { g, upper });
+        known.set(keyOf(block), { ...known.get(keyOf(block))!, g, upper });
         if (lower > violation) wanted.push({ block, price: lower });
       }
     }
