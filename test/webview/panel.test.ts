@@ -470,6 +470,10 @@ describe('by keyboard alone', () => {
   it('neurons say whether other optima have them, and older runs say nothing', async () => {
     panel = await panels.open();
     await panel.show(fixtures.surface());
+    const sentence = 'Every optimal network is made of at most 18 directions';
+    await panel.page.locator('.verdict').getByText(sentence).waitFor();
+    await panel.tab('Duals');
+    await panel.page.getByText(`lie only where the dual constraint reaches β. ${sentence}`).waitFor();
     await panel.tab('Neurons');
     const table = panel.page.locator('.card', { has: panel.page.getByRole('heading', { name: 'Active neurons' }) });
     assert.match(
@@ -486,6 +490,9 @@ describe('by keyboard alone', () => {
     await panel.show(fixtures.typical());
     await panel.page.getByText('18 active neurons', { exact: true }).waitFor();
     assert.equal(await panel.page.getByText('Other optima').count(), 0);
+    await panel.tab('Overview');
+    await panel.page.locator('.verdict').waitFor();
+    assert.equal(await panel.page.getByText(sentence).count(), 0);
   });
 
   it('tables are sorted, paged and opened; menus are walked and closed', async () => {

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
@@ -244,6 +245,9 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
           />
           <p class="muted">{global.reason}</p>
         </>
+      )}
+      {run.solution.optimalSet?.scope === 'proven' && (
+        <p>Neurons of an optimal network lie only where the dual constraint reaches β. {optimalSetWords(run)}</p>
       )}
       <div class="grid">
         {circle && <Chart spec={circle} />}

@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { scalingWords } from '../../../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/outputs.ts';
+import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
 import { networkNameOf } from '../../../../src/shared/settings.ts';
 import {
@@ -80,6 +81,7 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
   const verdict = panelVerdict(run);
   const check = networkCheck(run);
   const normalised = batchNormCheck(run);
+  const optima = optimalSetWords(run);
   return (
     <section class={`verdict ${verdict.strength}`} aria-labelledby="verdict">
       <div class="verdict-word">
@@ -88,6 +90,7 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
       <div>
         <h2 id="verdict">{verdict.headline}</h2>
         <p>{verdict.because}</p>
+        {optima !== undefined && <p>{optima}</p>}
         <p class="muted">
           {check.agrees
             ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${differenceWords(
