@@ -2,7 +2,7 @@ import { prepare } from '../../src/core/problem/prepare.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
 import { solveThreeLayer } from '../../src/core/threeLayer/solveThreeLayer.ts';
 import { syntheticData } from './data.ts';
-import { cpuLimit, measured, seconds, table } from './timing.ts';
+import { cpuLimit, measured, progress, seconds, table } from './timing.ts';
 
 /** Parallel three-layer networks on sampled tuples: cost against tuples and against rows, at a tenth of beta max and relative gap 1e-6. */
 export function benchDepth(): void {
@@ -43,6 +43,7 @@ export function benchDepth(): void {
       value.relativeGap.toExponential(1),
       value.status,
     ]);
+    progress(`${n} x ${d}, ${count} tuples`);
   }
   table(['three layers, m1 = 2', 'tuples', 'branches', 'Newton steps', 'CPU', 'gap', 'status'], rows);
 }

@@ -35,13 +35,24 @@ async function main(names: readonly string[]): Promise<void> {
     return;
   }
   printMachine();
+  const failed: string[] = [];
   for (const name of names.length > 0 ? names : Object.keys(sections)) {
     const { title, run } = sections[name];
     console.log(`\n== ${name}: ${title}\n`);
     const [cpu, wall] = [cpuSeconds(), performance.now()];
-    await run();
+    try {
+      await run();
+    } catch (error) {
+      // the other sections are still worth having
+      console.error(error);
+      console.log('This section ended with an error.');
+      failed.push(name);
+    }
     console.log(`(${seconds(cpuSeconds() - cpu)} of CPU, ${seconds((performance.now() - wall) / 1000)} in all)`);
   }
+  const all = `${seconds(cpuSeconds())} of CPU in this process, ${seconds(performance.now() / 1000)} since the start`;
+  console.log(`\nAll sections: ${all}${failed.length > 0 ? `; with an error: ${failed.join(', ')}` : ''}.`);
+  if (failed.length > 0) process.exitCode = 1;
 }
 
 void main(process.argv.slice(2));

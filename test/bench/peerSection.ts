@@ -15,12 +15,16 @@ import type { Solution } from '../../src/core/solver/solution.ts';
 import { solve } from '../../src/core/solver/solve.ts';
 import { type BenchData, sampleClasses, sampleData, syntheticData } from './data.ts';
 import { benchProblem } from './problems.ts';
-import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
+import { cpuLimit, measured, median, progress, ratio, seconds, table } from './timing.ts';
 
 /** CPU seconds that the longest run of a peer, and each of our first-order method, may take, about. */
 const patience = Number(process.env.PEER_SECONDS ?? 12);
 /** CPU seconds that an interior-point peer may take. */
 const longPatience = 50 * patience;
+/** Seconds of wall time that each peer may take over all problems; what is left then is not run. */
+const peerCap = Number(process.env.PEER_TOTAL_SECONDS ?? 900);
+const taken = new Map<string, number>();
+const leftOf = (peer: string): number => peerCap - (taken.get(peer) ?? 0);
 const targets = [1e-3, 1e-4, 1e-6];
 
 const python = process.env.PYTHON ?? 'python3';
@@ -40,18 +44,24 @@ function availablePeers(): Set<string> {
   return names;
 }
 
-function runPeer(task: Record<string, unknown>, limit = 6 * patience): PeerAnswer | undefined {
+/** A peer on one problem, within the limit (seconds of wall time) and what is left of its cap; undefined when it has nothing by then. */
+function runPeer(
+  task: Readonly<Record<string, unknown>> & { readonly peer: string },
+  limit = 6 * patience,
+): PeerAnswer | undefined {
+  const begin = performance.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'peer-'));
   try {
     const [input, output] = [path.join(folder, 'task.json'), path.join(folder, 'answer.json')];
     writeFileSync(input, JSON.stringify(task));
     const [program, script] = task.peer === 'ecos' ? ['Rscript', 'runEcos.R'] : [python, 'runPeer.py'];
     spawnSync(program, [path.resolve('test/bench/peers', script), input, output], {
-      timeout: 1000 * limit,
+      timeout: Math.max(1, 1000 * Math.min(limit, leftOf(task.peer))),
       stdio: ['ignore', 'ignore', 'ignore'],
     });
     return existsSync(output) ? (JSON.parse(readFileSync(output, 'utf8')) as PeerAnswer) : undefined;
   } finally {
+    taken.set(task.peer, (taken.get(task.peer) ?? 0) + (performance.now() - begin) / 1000);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -122,6 +132,7 @@ function benchGatedPeer(): void {
       const points: { cpu: number; excess: number }[] = [];
       let peak = 0;
       for (const dtype of ['float32', 'float64']) {
+        if (leftOf('scnn-gated') <= 0) continue;
         const answer = runPeer({
           peer: 'scnn-gated',
           X: toRows(X),
@@ -138,6 +149,7 @@ function benchGatedPeer(): void {
       }
       const peer = targets.map((t) => timeTo(points, t));
       targets.forEach((_, k) => {
+        if (points.length === 0) return;
         // a target that the peer did not reach counts with the time it was given
         factors[k].push((Number.isFinite(peer[k]) ? peer[k] : patience) / times[k]);
       });
@@ -147,8 +159,9 @@ function benchGatedPeer(): void {
         best.groups.length.toString(),
         best.relativeGap.toExponential(0),
         ...targets.map((_, k) => `${seconds(times[k])} / ${seconds(twin[k])} / ${seconds(peer[k])}`),
-        `${(peak / 2 ** 20).toFixed(0)} MiB`,
+        peak > 0 ? `${(peak / 2 ** 20).toFixed(0)} MiB` : 'not run',
       ]);
+      progress(`${data.name}, lambda ${lambda}`);
     }
   }
   table(
@@ -209,13 +222,15 @@ function benchConePeers(peers: ReadonlySet<string>): void {
     const excesses = (answer: PeerAnswer | undefined, objective: (weights: never) => number) =>
       (answer?.points ?? []).map((p) => ({ cpu: p.cpu, excess: objective(p.weights as never) / best.objective - 1 }));
     const al =
-      peers.has('scnn') && X.rows < 500
+      peers.has('scnn') && X.rows < 500 && leftOf('scnn-relu') > 0
         ? excesses(runPeer({ ...task, peer: 'scnn-relu', dtype: 'float64' }), reluObjective(problem))
         : [];
     const interior = methods.map((peer) => {
-      const answer = runPeer({ ...task, peer, solver: 'CLARABEL' }, longPatience);
+      const limit = Math.min(longPatience, leftOf(peer));
+      if (limit <= 0) return 'not run (time cap)';
+      const answer = runPeer({ ...task, peer, solver: 'CLARABEL' }, limit);
       const [point] = excesses(answer, coneObjective(problem));
-      if (answer === undefined || point === undefined) return `> ${longPatience} s (wall)`;
+      if (answer === undefined || point === undefined) return `> ${limit.toFixed(0)} s (wall)`;
       return `${seconds(point.cpu)}, ${point.excess.toExponential(0)}, ${(answer.peakBytes / 2 ** 20).toFixed(0)} MiB`;
     });
     rows.push([
@@ -225,6 +240,7 @@ function benchConePeers(peers: ReadonlySet<string>): void {
       ...targets.map((t, k) => `${seconds(times[k])} / ${seconds(timeTo(al, t))}`),
       ...interior,
     ]);
+    progress(`${data.name}, ${gates.rows} gates`);
   }
   table(
     [

@@ -2,7 +2,7 @@ import { createKernels } from '../../src/core/kernels/createKernels.ts';
 import { solve } from '../../src/core/solver/solve.ts';
 import { sampleData, syntheticData } from './data.ts';
 import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';
-import { cpuLimit, measured, seconds, table } from './timing.ts';
+import { cpuLimit, measured, progress, seconds, table } from './timing.ts';
 
 /** The cone-constrained program of the ReLU network on sampled gates. */
 export function benchCones(): void {
@@ -28,13 +28,17 @@ export function benchCones(): void {
         value.kkt.cone.toExponential(1),
         value.status,
       ]);
+      progress(`${data.name}, beta ${fraction} of its largest`);
     }
   }
   table(['cone program', 'beta/max', 'neurons', 'CPU', 'gap', 'cone violation', 'status'], rows);
   kernels.dispose();
 }
 
-/** Neurons generated over all arrangements. */
+/** Seconds that each proof over all arrangements may take: `PROOF_SECONDS=60 npm run bench -- adaptive`. */
+const proofSeconds = Number(process.env.PROOF_SECONDS ?? 10);
+
+/** Neurons generated over all arrangements, and the proven gap after the time given to the proof. */
 export function benchAdaptive(): void {
   const kernels = createKernels();
   const rows: string[][] = [];
@@ -46,7 +50,9 @@ export function benchAdaptive(): void {
         ...benchProblem({ ...base, model: 'relu' }, fraction * betaMax),
         arrangements: { kind: 'adaptive', seed: 1 } as const,
       };
-      const { value, cpu } = measured(() => solve(problem, { kernels, certifySeconds: 10 }, cpuLimit(120)));
+      const { value, cpu } = measured(() =>
+        solve(problem, { kernels, certifySeconds: proofSeconds }, cpuLimit(120 + proofSeconds)),
+      );
       rows.push([
         data.name,
         fraction.toString(),
@@ -56,8 +62,12 @@ export function benchAdaptive(): void {
         value.global === undefined ? '-' : `${(100 * value.global.relativeGap).toFixed(2)} %`,
         value.global?.proof ?? '-',
       ]);
+      progress(`${data.name}, beta ${fraction} of its largest`);
     }
   }
-  table(['all arrangements', 'beta/max', 'neurons', 'CPU (10 s proof)', 'objective', 'proven gap', 'proof'], rows);
+  table(
+    ['all arrangements', 'beta/max', 'neurons', `CPU (${proofSeconds} s proof)`, 'objective', 'proven gap', 'proof'],
+    rows,
+  );
   kernels.dispose();
 }

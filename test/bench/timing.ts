@@ -61,6 +61,11 @@ export function median(x: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** Says on stderr how far a long section is: tables come when they are whole. */
+export function progress(what: string): void {
+  process.stderr.write(`  ${what}: done (${seconds(performance.now() / 1000)} since the start)\n`);
+}
+
 /** Prints a table with aligned columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((cell, k) => Math.max(cell.length, ...rows.map((row) => row[k].length)));
