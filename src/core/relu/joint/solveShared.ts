@@ -177,11 +177,12 @@ export function solveShared(
   };
   let proof: GlobalBoundDetails | undefined;
   const certifySeconds = options.certifySeconds ?? 0;
-  if (certifySeconds > 0 && !limited.shouldStop()) {
+  const proving = options.certifyAfterLimit === true && limited.expired() ? control : limited;
+  if (certifySeconds > 0 && !proving.shouldStop()) {
     options.onSolved?.(finish(undefined, 0));
     const proofEnd = limited.now() + certifySeconds;
     for (let round = 0; round < 8; round++) {
-      limited.report?.({
+      proving.report?.({
         iteration: solved.iterations,
         seconds: limited.now() - begin,
         objective: report.certificate.objective,
@@ -194,7 +195,7 @@ export function solveShared(
         denseMatrix(X.rows, outputs, report.certificate.dual),
         report.certificate.objective,
         { seconds: Math.max(0, proofEnd - limited.now()), candidates: report.neurons.map(({ w }) => w), seed: 1 },
-        limited,
+        proving,
       );
       // a direction that the search had missed: insert it and go on
       const improving = proof.bracket.lower > beta * (1 + insertTolerance);
