@@ -336,6 +336,7 @@ test('three-layer and linear networks, as train writes them, are certified in th
     const [name, problemFile, run] = ['net', 'problem', 'run'].map((part) =>
       path.join(folder, `${model[1]}.${part}.json`),
     );
+    const onnx = path.join(folder, `${model[1]}.onnx`);
     const trained = await runProgram([
       ...[
         'train',
@@ -350,11 +351,11 @@ test('three-layer and linear networks, as train writes them, are certified in th
         '0.5',
         ...model,
       ],
-      ...['--network', name, '--problem', problemFile, '--out', run],
+      ...['--network', name, '--problem', problemFile, '--out', run, '--onnx', onnx],
     ]);
     assert.equal(trained.status, 0, trained.stderr);
     const { solution } = JSON.parse(readFileSync(run, 'utf8')) as { solution: { objective: number } };
-    const c = (await certify(problemFile, name, '--time-limit', '4')) as Certificate & {
+    const c = (await certify(problemFile, name, '--time-limit', '1')) as Certificate & {
       model: string;
       bestFound: number;
     };
@@ -363,6 +364,12 @@ test('three-layer and linear networks, as train writes them, are certified in th
     assert.ok(c.lowerBound > 0 && c.lowerBound <= c.balancedObjective);
     assert.ok(c.bestFound <= solution.objective * (1 + 1e-6) && c.bestFound >= c.lowerBound);
     if (model[1] === 'linear') assert.ok(c.relativeGap < 1e-6);
+    const graph = await runProgram(['certify', problemFile, onnx]);
+    assert.equal(graph.status, 2);
+    assert.match(
+      graph.stderr,
+      /the graph has [02] Relu layers; .* are read from the JSON that convexnet train --network/,
+    );
     // the same function with unbalanced layers costs more and is certified alike
     const network = JSON.parse(readFileSync(name, 'utf8')) as {
       branches?: { w2: number[]; w3: number }[];
@@ -376,7 +383,7 @@ test('three-layer and linear networks, as train writes them, are certified in th
       layers[1] = layers[1].map((row) => row.map((w) => 2 * w));
       layers[2] = layers[2].map((row) => row.map((w) => w / 2));
     }
-    const other = await certify(problemFile, file(`${model[1]}.other.json`, network), '--time-limit', '4');
+    const other = await certify(problemFile, file(`${model[1]}.other.json`, network), '--time-limit', '1');
     assert.ok(other.objective > c.objective * (1 + 1e-4));
     assert.ok(other.lowerBound <= other.balancedObjective && other.lowerBound > 0);
     if (model[1] === 'three-layer') assert.ok(Math.abs(other.balancedObjective - c.balancedObjective) < 1e-9);

@@ -60,7 +60,9 @@ export function networkOfOnnx(bytes: Uint8Array): TwoLayerNetwork {
     value = node.outputs[0];
   }
   if (layers.length !== 2) {
-    throw new NetworkError(`the graph has ${layers.length - 1} Relu layers; a two-layer network has one`);
+    throw new NetworkError(
+      `the graph has ${layers.length - 1} Relu layers; a two-layer network has one (three-layer and linear networks are read from the JSON that convexnet train --network writes)`,
+    );
   }
   const [first, second] = layers;
   if (first.A === undefined || second.A === undefined) {
