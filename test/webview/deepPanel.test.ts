@@ -170,7 +170,7 @@ describe('what is shown', () => {
     const words = await text();
     const kinks = run.structure!.splines![0].kinks;
     assert.ok(kinks.length > 0);
-    assert.match(words, /exactly at data points/);
+    assert.match(words, /bends (once|\d+ times), exactly at (a data point|data points)/);
     assert.match(words, /2 values of x occur in several rows, 1 of them with different targets/);
     const rows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
     assert.equal(await rows.count(), Math.min(10, kinks.length));

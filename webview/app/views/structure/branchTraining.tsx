@@ -16,12 +16,12 @@ const sideNames = { '1': 'positive side', '-1': 'negative side', '0': 'both side
 const leastAlignment = ({ layers }: Branch): number =>
   Math.min(1, ...layers.flatMap(({ alignment }) => (alignment === null ? [] : [alignment])));
 
-function objectiveChart({ points, final }: BranchTrainingRecord, depth: number, dual: number): ChartSpec {
+function objectiveChart({ points, final }: BranchTrainingRecord, dual: number): ChartSpec {
   const excess = (final - dual) / Math.max(Math.abs(dual), 1e-300);
   return {
     id: 'branch-training',
     title: 'Objective of gradient descent',
-    summary: `Ends ${formatPercent(excess, 3)} above the dual, which no network of ${formatCount(depth, 'layer')} can be below.`,
+    summary: `Ends ${formatPercent(excess, 3)} above the dual, which no such network can be below, however many branches it has.`,
     x: { label: 'epoch', integer: true, min: 0 },
     y: { label: 'objective', log: dual > 0 && points.every(({ objective }) => objective > 0) },
     height: 240,
@@ -55,12 +55,12 @@ export function BranchTraining({
   const missed = sides.filter((side) => !record.branches.some((branch) => branch.side === 0 || branch.side === side));
   const charts = useMemo(
     () => [
-      objectiveChart(record, depth, dual),
+      objectiveChart(record, dual),
       meterChart(record.points, 'rank-one', 0),
       meterChart(record.points, 'alignment', 1),
       meterChart(record.points, 'norm', null),
     ],
-    [record, depth, dual],
+    [record, dual],
   );
   return (
     <>
@@ -70,7 +70,8 @@ export function BranchTraining({
         {depth > 2 ? `, ${formatInteger(record.width)} neurons wide,` : ''} from a random start, with the penalty β/
         {formatInteger(depth)} · Σ ‖W‖
         <sup>{formatInteger(depth)}</sup>, which costs as much as the one above when all layers have the same norm. The
-        meters show the branch that ends largest.
+        meters show the branch that ends largest; {formatInteger(record.branches.length)} of the{' '}
+        {formatInteger(record.started)} are left at the end.
         {depth > 2 &&
           ' What the first layer passes on has the size of its weights on either side of zero, so these are compared with the second layer. A layer with one row or column has rank one in any case.'}
       </p>
@@ -86,7 +87,7 @@ export function BranchTraining({
         ))}
       </div>
       <PagedTable<Branch & { readonly place: number }>
-        caption={`Branches at the end of training (${formatInteger(record.branches.length)} of ${formatInteger(record.started)} are left)`}
+        caption="Branches at the end of training"
         rows={record.branches.map((branch, k) => ({ ...branch, place: k + 1 }))}
         rowKey={(branch) => branch.place}
         pageSize={8}

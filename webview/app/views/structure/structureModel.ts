@@ -1,7 +1,7 @@
 import type { CollapseRecord, SplineRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, SeriesSpec } from '../../../charts/spec.ts';
-import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import { curveAt } from '../overview/fitModel.ts';
 
 /** Names the spline of one output. */
@@ -103,7 +103,7 @@ export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
     summary:
       spline.kinks.length === 0
         ? 'At this beta the free-bias fit has no kink.'
-        : `With free biases the optimum bends at ${formatCount(spline.kinks.length, 'data point')}${spline.kinkDistance <= 1e-6 ? ', exactly at data points' : `, at most ${formatPercent(spline.kinkDistance, 2)} of the span from a data point`}.`,
+        : `With free biases the optimum bends ${spline.kinks.length === 1 ? 'once' : `${formatInteger(spline.kinks.length)} times`}, ${spline.kinkDistance <= 1e-6 ? `exactly at ${spline.kinks.length === 1 ? 'a data point' : 'data points'}` : `at most ${formatPercent(spline.kinkDistance, 2)} of the span from a data point`}.`,
     x: { label: spline.feature },
     y: { label: axisOf(run, spline) },
     ...(classes ? { guides: [{ axis: 'y', value: 0, label: 'even odds', tone: 'foreground', dash: [2, 3] }] } : {}),
@@ -126,6 +126,7 @@ export function dualChart(spline: SplineRecord): ChartSpec {
     return Math.abs(r) >= Math.abs(l) ? r : l;
   });
   const largest = Math.max(0, ...right.map(Math.abs), ...left.map(Math.abs));
+  const apart = Math.max(0, ...right.map((value, i) => Math.abs(value - left[i])));
   const loosest = touching.reduce((least, value) => Math.min(least, Math.abs(value)), 1);
   return {
     id: 'spline-dual',
@@ -134,7 +135,8 @@ export function dualChart(spline: SplineRecord): ChartSpec {
       `It stays within ±${formatNumber(largest, 6)} of beta` +
       (touching.length === 0
         ? '.'
-        : `, and is at least ${formatNumber(loosest, 6)} in size at every kink: only there it may bend.`),
+        : `, and is at least ${formatNumber(loosest, 6)} in size at every kink: only there it may bend.`) +
+      (apart <= 1e-3 * largest ? ' Both curves lie on each other here.' : ''),
     x: { label: `place b of a kink (${spline.feature})` },
     y: { label: 'dual value over beta' },
     height: 260,
