@@ -49,7 +49,7 @@ export interface ReluCertificate {
   readonly dual: Float64Array;
   /** Largest dual constraint over signs and outputs, for every gate, divided by beta. */
   readonly gateConstraint: Float64Array;
-  /** Smallest beta for which no group of these gates is used. */
+  /** Smallest beta for which no group of these gates is used; an upper bound of it with `quick`. */
   readonly betaMax: number;
   readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
 }
@@ -95,6 +95,7 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
   if (offset !== undefined) balanceDual(datafit, zeroFit, zeroDual);
 
   const projector = new ConeProjector(X, q);
+  if (mayStop && claim.shouldStop !== undefined) projector.shouldStop = claim.shouldStop;
   const gateConstraint = new Float64Array(gates.rows);
   const slope = new Float64Array(d);
   const point = new Float64Array(d);
@@ -119,7 +120,7 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
       const bound = norm2(slope);
       // no need to solve where the bound settles it
       if (q === d && bound <= atMost) return bound;
-      if (atMost === 0 && quick()) {
+      if (quick()) {
         point.set(slope);
         return bound * (1 + 1e-14 * n);
       }

@@ -1,5 +1,10 @@
 import type { DenseMatrix } from './matrix.ts';
 
+/** Multiplications between two looks for a stop. */
+const pollWork = 4e6;
+/** Rows violated by at least this part of the largest violation are looked at before all rows are looked at again. */
+const candidateShare = 0.2;
+
 /**
  * Projections onto polyhedral cones {u : s_r x_r'u >= 0 for all rows r of X}, one non-negative least squares problem each (Moreau 1962):
  *     max_{u in K, ||u|| <= 1} g'u = min_{rho >= 0} ||g + X'S rho||,   attained at the projection p = g + X'S rho of g.
@@ -15,6 +20,8 @@ export class ConeProjector {
   /** Tight rows of the last call (those that carry a multiplier): `tightRows[0..tightCount)`. */
   readonly tightRows: Int32Array;
   tightCount = 0;
+  /** Asked every few million multiplications: a stop ends the iterations, which leaves the value returned an upper bound. */
+  shouldStop: (() => boolean) | undefined;
   private readonly n: number;
   private readonly d: number;
   private readonly free: boolean;
@@ -22,14 +29,21 @@ export class ConeProjector {
   private readonly unit: Float64Array;
   private readonly norms: Float64Array;
   private readonly stretch: number;
+  /** Scale of all columns but the last in the current metric. */
+  private weight = 1;
   private readonly target: Float64Array;
   private readonly residual: Float64Array;
+  /** The residual with the weight applied: its product with a unit row is that of the weighted row. */
+  private readonly probe: Float64Array;
   private readonly Q: Float64Array;
   private readonly R: Float64Array;
   private readonly work: Float64Array;
   private readonly coefficients: Float64Array;
   private readonly fresh: Float64Array;
   private readonly state: Uint8Array;
+  private readonly products: Float64Array;
+  private readonly candidates: Int32Array;
+  private asked = 0;
 
   constructor(
     private readonly X: DenseMatrix,
@@ -59,12 +73,15 @@ export class ConeProjector {
     this.tightRows = new Int32Array(d + 1);
     this.target = new Float64Array(d);
     this.residual = new Float64Array(d);
+    this.probe = new Float64Array(d);
     this.Q = new Float64Array((d + 1) * d);
     this.R = new Float64Array((d + 1) * (d + 1));
     this.work = new Float64Array(d);
     this.coefficients = new Float64Array(d + 1);
     this.fresh = new Float64Array(d + 1);
     this.state = new Uint8Array(n);
+    this.products = new Float64Array(n);
+    this.candidates = new Int32Array(n);
   }
 
   /**
@@ -74,6 +91,7 @@ export class ConeProjector {
    */
   project(signs: Int8Array, g: ArrayLike<number>, p: Float64Array): number {
     const { d, target } = this;
+    this.weight = 1;
     if (!this.free) {
       for (let k = 0; k < d; k++) target[k] = g[k];
       this.tightCount = 0;
@@ -100,9 +118,24 @@ export class ConeProjector {
     return this.finish(signs, g);
   }
 
+  /**
+   * Writes to `p` the point of the cone of `signs` that is least in p'M p / 2 - g'p, where M is the identity but for 1 / weight^2 on all coordinates
+   * but the last: the projection of g when the weight is 1. No coordinate is free here. The rows of `start` are tried first: those that
+   * were tight at a similar g save most of the work. Afterwards `tightRows` holds the rows with a multiplier.
+   */
+  nearest(signs: Int8Array, g: ArrayLike<number>, p: Float64Array, start: ArrayLike<number> = [], weight = 1): void {
+    const { d, target, residual, tightRows } = this;
+    this.weight = weight;
+    for (let k = 0; k < d; k++) target[k] = k < d - 1 ? weight * g[k] : g[k];
+    tightRows.set(start);
+    this.tightCount = start.length;
+    this.solve(signs);
+    for (let k = 0; k < d; k++) p[k] = k < d - 1 ? weight * residual[k] : residual[k];
+  }
+
   /** Active set iterations for `target`; starts from the tight rows left by the previous call of the same `project`. */
   private solve(signs: Int8Array): void {
-    const { n, d, unit, target, residual, state, tightRows, coefficients, fresh, norms } = this;
+    const { n, d, target, residual, probe, weight, state, tightRows, coefficients, fresh, candidates } = this;
     let scale = 0;
     for (let k = 0; k < d; k++) scale += target[k] * target[k];
     scale = Math.sqrt(scale);
@@ -110,38 +143,41 @@ export class ConeProjector {
     state.fill(0);
     const kept = this.tightCount;
     this.tightCount = 0;
-    for (let t = 0; t < kept; t++) {
-      // a warm start must be feasible: rows are taken over while all coefficients stay positive
+    for (let t = 0; t < kept && this.tightCount < d; t++) {
+      // reads ahead of where it writes
       const r = tightRows[t];
-      if (!this.append(r, signs[r])) continue;
-      this.leastSquares(fresh);
-      let fine = true;
-      for (let k = 0; k < this.tightCount; k++) fine &&= fresh[k] > 0;
-      if (fine) {
-        state[r] = 1;
-        coefficients.set(fresh);
-      } else this.tightCount--;
+      if (this.append(r, signs[r])) state[r] = 1;
+    }
+    // a warm start must be feasible: rows with negative multipliers leave until none has
+    for (;;) {
+      this.leastSquares(coefficients);
+      const before = this.tightCount;
+      this.dropZeros();
+      if (this.tightCount === before) break;
     }
     this.computeResidual();
     const tolerance = 1e-14 * scale;
     let norm = this.residualNorm();
+    let count = 0;
+    /** Rows that depend on those in the basis as it is. */
+    const dependent: number[] = [];
     for (let round = 0; round < 10 * (d + n); round++) {
       if (this.tightCount >= d) break;
-      let worst = -tolerance;
-      let which = -1;
-      for (let i = 0, at = 0; i < n; i++, at += d) {
-        if (state[i] !== 0 || norms[i] === 0) continue;
-        let s = 0;
-        for (let k = 0; k < d; k++) s += unit[at + k] * residual[k];
-        s *= signs[i];
-        if (s < worst) {
-          worst = s;
-          which = i;
+      for (let k = 0; k < d; k++) probe[k] = k < d - 1 ? weight * residual[k] : residual[k];
+      let which = this.worstOf(candidates, count, signs, -tolerance);
+      if (which < 0) {
+        this.asked += n * d;
+        if (this.asked > pollWork) {
+          this.asked = 0;
+          if (this.shouldStop?.() === true) break;
         }
+        count = this.violated(signs, -tolerance);
+        which = this.worstOf(candidates, count, signs, -tolerance);
       }
       if (which < 0) break;
       if (!this.append(which, signs[which])) {
         state[which] = 2;
+        dependent.push(which);
         continue;
       }
       coefficients[this.tightCount - 1] = 0;
@@ -165,35 +201,104 @@ export class ConeProjector {
         if (!(step >= 0)) step = 0;
         for (let k = 0; k < this.tightCount; k++) coefficients[k] += step * (fresh[k] - coefficients[k]);
         coefficients[blocking] = 0;
-        this.dropZeros(signs);
+        this.dropZeros();
       }
       this.computeResidual();
       const next = this.residualNorm();
       // in exact arithmetic the norm falls strictly; once it does not, the rest is rounding
       if (!(next < norm)) break;
       norm = next;
-      for (let i = 0; i < n; i++) if (state[i] === 2) state[i] = 0;
+      for (const i of dependent) state[i] = 0;
+      dependent.length = 0;
       if (norm <= 1e-15 * scale) break;
     }
   }
 
-  private dropZeros(signs: Int8Array): void {
-    const { tightRows, coefficients, state } = this;
-    const count = this.tightCount;
-    this.tightCount = 0;
-    for (let k = 0; k < count; k++) {
-      const r = tightRows[k];
-      const value = coefficients[k];
-      if (value > 0 && this.append(r, signs[r])) coefficients[this.tightCount - 1] = value;
-      else state[r] = 0;
+  /** Fills the list of candidates with the rows whose constraint is violated by at least part of the largest violation; returns how many. */
+  private violated(signs: Int8Array, least: number): number {
+    const { n, d, unit, probe, state, norms, products, candidates } = this;
+    let worst = least;
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      products[i] = 0;
+      if (state[i] !== 0 || norms[i] === 0) continue;
+      let s = 0;
+      for (let k = 0; k < d; k++) s += unit[at + k] * probe[k];
+      products[i] = s * signs[i];
+      if (products[i] < worst) worst = products[i];
     }
+    let count = 0;
+    if (worst < least) for (let i = 0; i < n; i++) if (products[i] <= candidateShare * worst) candidates[count++] = i;
+    return count;
+  }
+
+  /** The candidate with the largest violation beyond `least`, or -1. */
+  private worstOf(candidates: Int32Array, count: number, signs: Int8Array, least: number): number {
+    const { d, unit, probe, state } = this;
+    let worst = least;
+    let which = -1;
+    for (let t = 0; t < count; t++) {
+      const i = candidates[t];
+      if (state[i] !== 0) continue;
+      let s = 0;
+      for (let k = 0, at = i * d; k < d; k++) s += unit[at + k] * probe[k];
+      s *= signs[i];
+      if (s < worst) {
+        worst = s;
+        which = i;
+      }
+    }
+    return which;
+  }
+
+  private dropZeros(): void {
+    const { tightRows, coefficients, state } = this;
+    for (let k = this.tightCount - 1; k >= 0; k--) {
+      if (coefficients[k] > 0) continue;
+      state[tightRows[k]] = 0;
+      this.remove(k);
+    }
+  }
+
+  /** Takes row k out of the basis: its column leaves R, and Givens rotations make R triangular again. */
+  private remove(k: number): void {
+    const { d, Q, R, tightRows, coefficients } = this;
+    const m = this.tightCount;
+    const stride = d + 1;
+    for (let t = k; t + 1 < m; t++) {
+      tightRows[t] = tightRows[t + 1];
+      coefficients[t] = coefficients[t + 1];
+      for (let l = 0; l <= t + 1; l++) R[t * stride + l] = R[(t + 1) * stride + l];
+    }
+    for (let l = k; l + 1 < m; l++) {
+      const a = R[l * stride + l];
+      const b = R[l * stride + l + 1];
+      const length = Math.hypot(a, b);
+      if (length === 0) continue;
+      const [c, s] = [a / length, b / length];
+      for (let t = l; t + 1 < m; t++) {
+        const x = R[t * stride + l];
+        const y = R[t * stride + l + 1];
+        R[t * stride + l] = c * x + s * y;
+        R[t * stride + l + 1] = c * y - s * x;
+      }
+      for (let j = 0, x = l * d, y = x + d; j < d; j++, x++, y++) {
+        const [p, q] = [Q[x], Q[y]];
+        Q[x] = c * p + s * q;
+        Q[y] = c * q - s * p;
+      }
+    }
+    this.tightCount = m - 1;
   }
 
   /** Adds a row to the basis; false when it depends on those that are in. */
   private append(r: number, sign: number): boolean {
-    const { d, Q, R, unit, tightCount: m } = this;
+    const { d, Q, R, unit, weight, tightCount: m } = this;
     const q = Q.subarray(m * d, (m + 1) * d);
-    for (let k = 0; k < d; k++) q[k] = sign * unit[r * d + k];
+    let whole = 0;
+    for (let k = 0; k < d; k++) {
+      q[k] = sign * unit[r * d + k] * (k < d - 1 ? weight : 1);
+      whole += q[k] * q[k];
+    }
     const column = m * (d + 1);
     for (let l = 0; l < m; l++) R[column + l] = 0;
     for (let pass = 0; pass < 2; pass++) {
@@ -207,7 +312,7 @@ export class ConeProjector {
     let length = 0;
     for (let k = 0; k < d; k++) length += q[k] * q[k];
     length = Math.sqrt(length);
-    if (!(length > 1e-11)) return false;
+    if (!(length > 1e-11 * Math.sqrt(whole))) return false;
     for (let k = 0; k < d; k++) q[k] /= length;
     R[column + m] = length;
     this.tightRows[m] = r;

@@ -1,12 +1,13 @@
 import { isOn } from '../arrangement/patterns.ts';
 import { type CellList, enumerateCells } from '../global/enumerate.ts';
-import { type DenseMatrix, denseMatrix, dot, norm2 } from '../linalg/matrix.ts';
+import { type DenseMatrix, dot, norm2 } from '../linalg/matrix.ts';
 import { ConeProjector } from '../linalg/nnls.ts';
 import { bestDualScale } from '../problem/datafit.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { ProblemError } from '../problem/problemError.ts';
 import { type Control, withDeadline } from '../solver/control.ts';
 import type { ConvexNeuron } from './mapping.ts';
+import { FitCone } from './fitCone.ts';
 import { fitsOf } from './prune.ts';
 
 /** Whether every optimal network has a neuron in the direction of a given one, with its sign and output. */
@@ -63,7 +64,7 @@ export function optimalSet(
   if (cells === undefined) return among();
   const attaining = attainingDirections(prepared, cells, point, limited);
   if (attaining === undefined) return among();
-  return judge(prepared, neurons, point, attaining);
+  return judge(prepared, neurons, point, attaining, () => control.shouldStop());
 }
 
 /** All cells, unless there are too many or the work is stopped. */
@@ -168,20 +169,26 @@ function judge(
   neurons: readonly ConvexNeuron[],
   point: { readonly fit: DenseMatrix; readonly objective: number },
   { rivals, dualError, fitError, size, near }: Attaining,
-): OptimalSet {
+  shouldStop: () => boolean,
+): OptimalSet | undefined {
   const { X, beta, outputs } = prepared;
   const n = X.rows;
   const lengths = point.objective / beta;
   const margin = fitError + (2 * lengths * size * size * dualError) / beta;
-  const target = new Float64Array(n);
+  const cones = Array.from({ length: outputs }, (_, output) => {
+    const mine = rivals.filter((rival) => rival.output === output);
+    const target = Float64Array.from({ length: n }, (__, i) => point.fit.data[i * outputs + output]);
+    return { mine, target, cone: new FitCone(fitsOf(X, mine), shouldStop) };
+  });
   const presence = neurons.map((neuron): Presence => {
-    if (!rivals.some((rival) => same(rival, neuron, near))) return 'unknown';
-    for (let i = 0; i < n; i++) target[i] = point.fit.data[i * outputs + neuron.output];
-    const others = rivals.filter((rival) => rival.output === neuron.output && !same(rival, neuron, near));
-    const rest = distanceToCone(fitsOf(X, others), target);
+    const { mine, target, cone } = cones[neuron.output];
+    const others = [...mine.keys()].filter((k) => !same(mine[k], neuron, near));
+    if (others.length === mine.length || shouldStop()) return 'unknown';
+    const rest = cone.distance(target, others);
     if (rest > margin) return 'every';
     return rest <= 1e-7 * norm2(target) ? 'not every' : 'unknown';
   });
+  if (shouldStop()) return undefined;
   const distinct = rivals.filter((rival, k) => !rivals.slice(0, k).some((other) => same(other, rival, near)));
   return { presence, scope: 'proven', directions: distinct.length };
 }
@@ -197,7 +204,7 @@ export function essentialNeurons(
   shouldStop: () => boolean = () => false,
 ): boolean[] | undefined {
   const out = new Array<boolean>(neurons.length).fill(false);
-  const constants = offset ? [1, -1].map((value) => new Float64Array(X.rows).fill(value)) : [];
+  const constants = offset ? [new Float64Array(X.rows).fill(1)] : [];
   for (const output of new Set(neurons.map((neuron) => neuron.output))) {
     const mine = [...neurons.keys()].filter((j) => neurons[j].output === output);
     const essential = essentialFits(
@@ -215,7 +222,7 @@ export function essentialNeurons(
 }
 
 /**
- * For every one of these fits, whether the others and `free` ones (which cost nothing) with non-negative lengths cannot produce the sum of all.
+ * For every one of these fits, whether the others with non-negative lengths and any multiples of `free` ones (which cost nothing) cannot produce the sum of all.
  * Undefined when stopped.
  */
 export function essentialFits(
@@ -225,63 +232,16 @@ export function essentialFits(
 ): boolean[] | undefined {
   const target = new Float64Array(fits[0]?.length ?? 0);
   for (const fit of fits) for (let i = 0; i < fit.length; i++) target[i] += fit[i];
+  const least = 1e-9 * norm2(target);
+  const cone = new FitCone([...fits, ...free], shouldStop);
+  // what is outside the span of the others is outside their cone: that settles independent fits at once
+  const apart = cone.distancesFromOthers();
+  const multiples = [...free.keys()].map((k) => fits.length + k);
   const out: boolean[] = [];
-  for (let j = 0; j < fits.length; j++) {
+  for (const k of fits.keys()) {
     if (shouldStop()) return undefined;
-    out.push(distanceToCone([...fits.filter((_, k) => k !== j), ...free], target) > 1e-9 * norm2(target));
+    const others = [...fits.keys()].filter((other) => other !== k);
+    out.push((apart !== undefined && apart[k] > 2 * least) || cone.distance(target, others, multiples) > least);
   }
-  return out;
-}
-
-/** min over a >= 0 of ||target - sum_j a_j fit_j||. */
-function distanceToCone(fits: readonly Float64Array[], target: Float64Array): number {
-  const used = fits.filter((fit) => norm2(fit) > 0);
-  if (used.length === 0) return norm2(target);
-  const { rows, coordinates, rest } = intoSpan(used, target);
-  const projector = new ConeProjector(rows);
-  const inside = projector.project(new Int8Array(used.length).fill(1), coordinates, new Float64Array(rows.cols));
-  return Math.hypot(inside, rest);
-}
-
-/**
- * The fits, scaled to norm 1, and -target in an orthonormal basis of the span of the fits, and what of the target is outside it: the
- * non-negative least squares problem in as few coordinates as there are independent fits.
- */
-function intoSpan(
-  fits: readonly Float64Array[],
-  target: Float64Array,
-): { rows: DenseMatrix; coordinates: Float64Array; rest: number } {
-  const n = target.length;
-  const units = fits.map((fit) => {
-    const length = norm2(fit);
-    return fit.map((x) => x / length);
-  });
-  const basis: Float64Array[] = [];
-  const project = (x: Float64Array, out: Float64Array): void => {
-    for (let round = 0; round < 2; round++) {
-      basis.forEach((b, k) => {
-        const s = dot(b, x);
-        out[k] += s;
-        for (let i = 0; i < n; i++) x[i] -= s * b[i];
-      });
-    }
-  };
-  const parts = units.map((unit) => {
-    const rest = unit.slice();
-    const part = new Float64Array(units.length);
-    project(rest, part);
-    const length = norm2(rest);
-    if (length > 1e-12 && basis.length < n) {
-      part[basis.length] = length;
-      basis.push(rest.map((x) => x / length));
-    }
-    return part;
-  });
-  const r = basis.length;
-  const rows = denseMatrix(units.length, r);
-  parts.forEach((part, j) => rows.data.set(part.subarray(0, r), j * r));
-  const outside = target.map((x) => -x);
-  const coordinates = new Float64Array(r);
-  project(outside, coordinates);
-  return { rows, coordinates, rest: norm2(outside) };
+  return shouldStop() ? undefined : out;
 }

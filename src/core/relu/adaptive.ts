@@ -129,10 +129,10 @@ function rescue(problem: LocalProblem, newton: NeuronNewton, tolerance: number, 
   const factory = new CellFactory(problem.X, problem.penalizedCols);
   const cells = newton
     .seeds()
-    .map(({ u }) => factory.cell(factory.signsOf(u), u))
+    .map(({ u }) => factory.cell(factory.signsOf(u)))
     .filter((cell, k, all) => cell !== undefined && all.indexOf(cell) === k)
     .map((cell) => cell!);
-  const solution = solveOnCells({ ...problem, cells }, [], tolerance, control);
+  const solution = solveOnCells({ ...problem, cells }, [], undefined, tolerance, control);
   if (!(solution.objective < newton.value)) return false;
   const free = solution.neurons.filter(({ u }) => norm2(u) > 0).map(({ u, sign, output }) => ({ u, sign, output }));
   const before = newton.seeds();

@@ -447,7 +447,7 @@ class Context {
     for (let p = 0; p < gateSet.gates.rows; p++) {
       if ((p & 15) === 0 && this.control.shouldStop()) break;
       const g = gateSet.gates.data.subarray(p * X.cols, (p + 1) * X.cols);
-      const cell = this.factory.cell(this.factory.signsOf(g), g);
+      const cell = this.factory.cell(this.factory.signsOf(g));
       if (cell === undefined) continue;
       indexOf.set(cell, cells.length);
       cells.push(cell);
@@ -456,7 +456,7 @@ class Context {
     const results = this.each((part, report) => {
       const start: NeuronSeed[] = [];
       for (const { u, sign, output, gate } of this.startOf(part, warm)) {
-        const cell = this.factory.cell(this.factory.signsOf(gate), gate);
+        const cell = this.factory.cell(this.factory.signsOf(gate));
         const tag = cell === undefined ? undefined : indexOf.get(cell);
         if (tag !== undefined) start.push({ u, sign, output, tag });
       }
@@ -464,6 +464,7 @@ class Context {
       const solution = solveOnCells(
         { ...local, cells },
         start,
+        warm === undefined ? undefined : Float64Array.from(part.outputs, (o) => warm.offset[o]),
         Math.min(1e-9, this.prepared.tolerance),
         this.control,
         report,
@@ -485,7 +486,7 @@ class Context {
         stopped: solution.stopped,
       };
     }, 'cone program');
-    const combined = this.combine(results, 'column generation: interior point, then Newton on the faces');
+    const combined = this.combine(results, 'semismooth Newton augmented Lagrangian, cone projections');
     combined.neurons = combined.neurons.map((neuron) => this.intoCone(neuron, combined.offset));
     return combined;
   }

@@ -15,6 +15,8 @@ interface Size {
   readonly outputs: number;
   readonly gates: number;
   readonly m1: number;
+  /** Outputs that one program is solved for. */
+  readonly coupled: number;
 }
 
 /**
@@ -52,7 +54,7 @@ export function withinKernelMemory<T>(solve: () => T): T {
   }
 }
 
-function sizeOf({ X, bias, outputs, arrangements, hidden, model }: Problem): Size {
+function sizeOf({ X, bias, outputs, arrangements, hidden, model, loss, outputPenalty }: Problem): Size {
   // patterns of `all` and `adaptive` are found on the way, a linear network has none
   const gates =
     model === 'linear'
@@ -63,7 +65,9 @@ function sizeOf({ X, bias, outputs, arrangements, hidden, model }: Problem): Siz
           ? arrangements.count
           : 0;
   const m1 = hidden?.m1 ?? 2;
-  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: Math.max(1, outputs || 1), gates, m1 };
+  const c = Math.max(1, outputs || 1);
+  const coupled = loss === 'softmax' || outputPenalty !== 'per-output' ? c : 1;
+  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: c, gates, m1, coupled };
 }
 
 /** Inputs as given, with a bias column, and again inside the kernels; vectors over rows, the loss curvature among them. */
@@ -79,14 +83,23 @@ function gatedBytes(size: Size): number {
 }
 
 /**
- * Sides of every row for each cell, and for each cell, output and sign the interior point iterate (seven vectors over rows, two systems of order
- * d); the Newton system in rows or in stacked vectors, with the copy it is restored from.
+ * Sides of every row, a list of those that are on and bits for each cell; for each group (cell, output, sign) its vector, centre, best vector, multipliers and
+ * the derivative of its prox; the Newton system of all groups in rows or in vectors, with the copy it is restored from, and the features it is made of.
  */
 function reluBytes(size: Size): number {
-  const { rows: n, cols: d, outputs: c, gates: P } = size;
-  const groups = 2 * P * c;
-  const order = Math.min(n, groups * d);
-  return dataBytes(size) + 9 * n * P + 8 * groups * (7 * n + 2 * d * d + 12 * d) + 16 * order * order;
+  const { rows: n, cols: d, outputs: c, coupled, gates: P } = size;
+  const groups = 2 * P * coupled;
+  const order = Math.min(n * coupled, groups * d);
+  const features = n * coupled * Math.min(groups * d, Math.max(order, 256, d));
+  const bits = 32 * Math.max(Math.ceil(n / 64) * P, Math.ceil(P / 64) * n);
+  return (
+    dataBytes(size) +
+    (5 * n + 16 * d * c) * P +
+    bits +
+    8 * groups * (d * d + 8 * d + 30) +
+    16 * order * order +
+    8 * features
+  );
 }
 
 /** For each tuple the rows of its cone, (m1 + 1) n of m1 d numbers, and its features, at most n of them. */

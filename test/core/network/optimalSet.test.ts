@@ -31,6 +31,29 @@ void test('neurons that the others can make up for are not essential among them'
   assert.deepEqual(essentialNeurons(X, [of(1, 0), of(1, 1)], true), [true, false]);
 });
 
+void test('among many neurons only those that another one can replace are not essential', () => {
+  const rng = createRng(9);
+  const vector = (): Float64Array => Float64Array.from({ length: 6 }, () => rng.normal());
+  const X = fromRows(Array.from({ length: 80 }, () => [...vector()]));
+  const neurons = Array.from({ length: 30 }, (_, k): ConvexNeuron => ({
+    u: vector(),
+    sign: k % 3 === 0 ? -1 : 1,
+    output: k % 2,
+  }));
+  assert.ok(essentialNeurons(X, neurons)!.every((is) => is));
+  assert.ok(essentialNeurons(X, neurons, true)!.every((is) => is));
+  // a twin of the first one: either will do for output 0, which says nothing about output 1
+  const twin = { ...neurons[0], u: neurons[0].u.map((x) => 2.5 * x) };
+  const expected = [...neurons.map((_, k) => k !== 0), false];
+  assert.deepEqual(essentialNeurons(X, [...neurons, twin]), expected);
+  assert.deepEqual(essentialNeurons(X, [...neurons, twin], true), expected);
+  let left = 3;
+  assert.equal(
+    essentialNeurons(X, [...neurons, twin], false, () => left-- <= 0),
+    undefined,
+  );
+});
+
 void test('on a hexagon with equal targets two triangles of neurons do equally well, so that none is in every optimum', () => {
   const rng = createRng(5);
   for (let round = 0; round < 6; round++) {

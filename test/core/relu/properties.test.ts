@@ -119,6 +119,22 @@ void test('warm starts on given gates reach the cold optimum', () => {
   }
 });
 
+void test('small penalties on given gates: the gap closes down to a ten-thousandth of the usual beta', () => {
+  for (const loss of ['squared', 'logistic'] as const) {
+    for (const bias of biases) {
+      const fields = randomProblem(21, { n: 24, d: 2, loss, bias, gates: gaussian(createRng(31), 10, width(2, bias)) });
+      let before = Infinity;
+      for (const beta of [1e-1, 1e-3, 1e-5]) {
+        const solution = solve(reluProblem({ ...fields, beta }));
+        assert.equal(solution.status, 'optimal', `${loss}, bias ${bias}, beta ${beta}: gap ${solution.relativeGap}`);
+        assert.ok(solution.kkt.stationarity <= 1e-7 && solution.kkt.cone <= 1e-11);
+        assert.ok(solution.objective < before);
+        before = solution.objective;
+      }
+    }
+  }
+});
+
 void test('several outputs are independent programs for separable losses', () => {
   const fields = randomProblem(9, { d: 2, n: 14 });
   const y = fields.y as number[];

@@ -34,7 +34,7 @@ function cut(problem: Problem, rows: number): Problem {
 
 for (const model of ['gated-relu', 'relu'] as const) {
   test(`${model}: a problem beyond the memory allowed is refused, and the sizes offered are the largest that fit`, () => {
-    const [n, memory] = model === 'relu' ? [200, 3e6] : [2000, 1.1e6];
+    const [n, memory] = model === 'relu' ? [200, 1.5e6] : [2000, 1.1e6];
     const problem = sampled(model, 300, n);
     const error = refusal(problem, memory);
     assert.ok(error !== undefined);

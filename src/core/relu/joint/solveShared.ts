@@ -263,8 +263,7 @@ function replaceable(
   neurons: readonly SharedNeuron[],
   control: Control,
 ): OptimalSet | undefined {
-  const constants = bias === 'free' ? constantFits(X.rows, outputs) : [];
-  const free = [...constants, ...constants.map((fit) => fit.map((x) => -x))];
+  const free = bias === 'free' ? constantFits(X.rows, outputs) : [];
   const essential = essentialFits(sharedFits(X, neurons), free, () => control.shouldStop());
   return essential && { presence: essential.map((is) => (is ? 'every' : 'not every')), scope: 'found' };
 }
