@@ -227,7 +227,7 @@ function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict
     },
     {
       id: 'convex-gap',
-      title: 'The convex optimum is one',
+      title: 'The convex network is optimal',
       quantity: 'relative duality gap',
       value: convex.relativeGap,
       tolerance: [null, 1e-6],
@@ -235,7 +235,7 @@ function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict
       sentence:
         convex.relativeGap === null
           ? 'The solver was stopped before it had a bound.'
-          : `The convex program is solved to a relative gap of ${convex.relativeGap.toExponential(1)} on ${convex.scope === 'all-arrangements' ? 'all activation patterns' : 'the activation patterns in play'}.`,
+          : `The convex program is solved to a relative gap of ${convex.relativeGap === 0 ? '0' : convex.relativeGap.toExponential(1)} on ${convex.scope === 'all-arrangements' ? 'all activation patterns' : 'the activation patterns in play'}.`,
     },
   ];
 }

@@ -18,6 +18,8 @@ export interface LabRows {
   readonly names: readonly string[];
   /** Units of the target per unit of y; 1 for classes. */
   readonly unit: number;
+  /** Columns of the file that are one input each, by name. */
+  readonly singleColumns: readonly string[];
   readonly data: LabData;
 }
 
@@ -86,6 +88,9 @@ export async function readLabRows(
         : null,
     names: prepared.scaling.inputs.map((input) => input.name),
     unit: classes.length === 0 ? scale : 1,
+    singleColumns: prepared.columns
+      .filter(({ name, role }) => role === 'feature' && prepared.scaling.inputs.some((input) => input.name === name))
+      .map(({ name }) => name),
     data: {
       name: source.name,
       sha256,

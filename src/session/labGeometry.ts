@@ -77,9 +77,11 @@ export function labGeometry(
       if (sizes[j] > shownShare * sum) placed.push(place('flow', record.w[j], Math.sign(a), sizes[j] / sum));
     });
   }
-  const output = outputGeometry(X, lambda, placed, rows.data.lines);
-  const circle = X.cols === 2 ? circleGeometry(X, lambda, placed, [names[0], names[1]]) : null;
-  const sphere = X.cols === 3 ? sphereGeometry(X, lambda, [names[0], names[1], names[2]]) : null;
+  // Pictures of hundreds of rows take their time; a stop does not wait for them.
+  const pictures = !control.shouldStop();
+  const output = pictures ? outputGeometry(X, lambda, placed, rows.data.lines) : null;
+  const circle = pictures && X.cols === 2 ? circleGeometry(X, lambda, placed, [names[0], names[1]]) : null;
+  const sphere = pictures && X.cols === 3 ? sphereGeometry(X, lambda, [names[0], names[1], names[2]]) : null;
   const neurons = placed.map(({ neuron }) => neuron);
   return {
     result: { margin, output, circle, sphere, neurons, flow },
@@ -95,12 +97,12 @@ export function labGeometry(
 
 function refuseManyDimensions(X: DenseMatrix, rows: LabRows, settings: LabSettings['geometry']): void {
   if (X.cols <= 3 || X.rows <= 3) return;
+  const pair = rows.singleColumns.slice(0, 2);
   throw new LabRefusal(
     `there is a picture for two or three inputs, or for two or three rows; here are ${X.cols} inputs${settings.bias ? ' (the bias is one)' : ''} and ${X.rows} rows`,
-    {
-      label: `Use ${rows.names.slice(0, 2).join(' and ')} without a bias`,
-      settings: { features: rows.data.features.slice(0, 2), bias: false },
-    },
+    pair.length < 2
+      ? undefined
+      : { label: `Use ${pair.join(' and ')} without a bias`, settings: { features: pair, bias: false } },
   );
 }
 
@@ -188,7 +190,7 @@ function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
     verdict: worst === null ? 'not tested' : agrees ? 'agrees' : 'disagrees',
     sentence:
       worst === null
-        ? 'There is no separating network, so there are no neurons to look at.'
+        ? 'No separating network was found, so there are no neurons to look at.'
         : `${subject} within ${worst.toExponential(1)} of the plane on which the dual constraint is 1.`,
   };
 }
@@ -208,7 +210,7 @@ function supportVerdict(X: DenseMatrix, lambda: Float64Array, placed: readonly P
     verdict: !found ? 'not tested' : largest <= 1 + 1e-6 ? 'agrees' : 'disagrees',
     sentence: found
       ? `On ${points.length} directions the dual constraint is at most ${largest.toPrecision(7)}: nothing of the set is beyond the planes at 1 and −1.`
-      : 'There is no separating network, so there is no plane that neurons could touch.',
+      : 'No separating network was found, so there is no plane that neurons could touch.',
   };
 }
 

@@ -24,7 +24,7 @@ export function marginRecord(X: DenseMatrix, y: Float64Array, seed: number, cont
     neurons: result.neurons.map(({ u, sign }) => ({ u: Array.from(u), sign })),
     lambda: Array.from(result.lambda),
     normalizedMargin: result.normalizedMargin,
-    marginBound: result.marginBound,
+    marginBound: finite(result.marginBound),
     reason: conflict?.reason ?? result.reason,
     seconds: result.seconds,
   };
@@ -50,7 +50,10 @@ export function marginVerdict(margin: MarginRecord): LabVerdict {
       ...base,
       value: null,
       verdict: 'not tested',
-      sentence: `No separating network was found; the normalised margin of every network is at most ${margin.marginBound.toPrecision(3)} (proven).`,
+      sentence:
+        margin.marginBound === null
+          ? `No separating network was found, and no bound on the margin: ${margin.reason}.`
+          : `No separating network was found; the normalised margin of every network is at most ${margin.marginBound.toPrecision(3)} (proven).`,
     };
   }
   const agrees = margin.relativeGap !== null && margin.relativeGap <= 1e-6;
@@ -60,7 +63,9 @@ export function marginVerdict(margin: MarginRecord): LabVerdict {
     verdict: agrees ? 'agrees' : 'not tested',
     sentence:
       `Value ${margin.value.toPrecision(7)} with ${margin.neurons.length} neuron${margin.neurons.length === 1 ? '' : 's'}: normalised margin ${margin.normalizedMargin.toPrecision(6)}` +
-      `, and at most ${margin.marginBound.toPrecision(6)} is possible for any network (proven` +
-      (margin.proof === 'exact' ? ').' : `; ${margin.reason}).`),
+      (margin.marginBound === null
+        ? `; how much is possible for any network is not known: ${margin.reason}.`
+        : `, and at most ${margin.marginBound.toPrecision(6)} is possible for any network (proven` +
+          (margin.proof === 'exact' ? ').' : `; ${margin.reason}).`)),
   };
 }

@@ -1,5 +1,6 @@
 import { createReferenceKernels } from '../core/kernels/reference.ts';
-import { predictMlp } from '../core/nonconvex/mlp.ts';
+import type { DenseMatrix } from '../core/linalg/matrix.ts';
+import { type MlpShape, predictMlp } from '../core/nonconvex/mlp.ts';
 import {
   chooseMlpRate,
   mlpStateBytes,
@@ -25,6 +26,9 @@ export interface MlpMemory {
   readonly states: ReadonlyMap<string, MlpTrainingState>;
 }
 
+/** Floating-point operations between two looks at a stop while the test rows are evaluated, and fewest rows at once. */
+const workPerCheck = 2e7;
+const fewestRows = 4;
 /** Parameters and optimizer states kept for going on; runs beyond are trained from their start again. */
 const keptBytes = 2 ** 30;
 
@@ -62,6 +66,20 @@ export async function labMlp(
     ),
   );
   const measure = errorMeasure(rows);
+  /** Error on the test rows, some at a time; NaN when stopped on the way. */
+  const testError =
+    (shape: MlpShape, test: { readonly X: DenseMatrix; readonly y: Float64Array }) =>
+    (theta: Float64Array): number => {
+      const fit = new Float64Array(test.X.rows);
+      const atOnce = Math.max(fewestRows, Math.floor(workPerCheck / (2 * theta.length)));
+      for (let from = 0; from < test.X.rows; from += atOnce) {
+        if (control.shouldStop()) return NaN;
+        const count = Math.min(atOnce, test.X.rows - from);
+        const data = test.X.data.subarray(from * test.X.cols, (from + count) * test.X.cols);
+        fit.set(predictMlp(shape, theta, { rows: count, cols: test.X.cols, data }, kernels), from);
+      }
+      return measure(fit, test.y);
+    };
   const runs: MlpRunRecord[] = [];
   let bytes = 0;
   for (const { width, rule, seed } of cells) {
@@ -95,6 +113,7 @@ export async function labMlp(
         learningRate,
         epochs: stopped && resume !== undefined ? resume.epochs : settings.epochs,
         ...(resume === undefined ? {} : { resume }),
+        ...(rows.test === null ? {} : { measure: testError(shape, rows.test) }),
         onEpoch: (epoch, loss) => {
           if (control.now() - told < 0.2) return;
           told = control.now();
@@ -156,7 +175,12 @@ function recordOf({
     loss,
     displacement,
     relativeDisplacement,
-    curve: { epochs: curve.epochs, seconds: curve.seconds, loss: curve.objective },
+    curve: {
+      epochs: curve.epochs,
+      seconds: curve.seconds,
+      loss: curve.objective,
+      test: curve.measured.map((value) => (Number.isNaN(value) ? null : value)),
+    },
   };
 }
 

@@ -50,6 +50,7 @@ export function problemReader(problem: Problem, file: string, sha256: string): L
       test: held.length > 0 ? part(held) : null,
       names: kept,
       unit: 1,
+      singleColumns: kept,
       data: {
         name: file,
         sha256,

@@ -11,9 +11,9 @@ export interface MarginRecord {
   readonly proof: 'exact' | 'bound';
   readonly neurons: readonly { readonly u: readonly number[]; readonly sign: number }[];
   readonly lambda: readonly number[];
-  /** Largest margin of a network with parameters of norm 1, and the proven upper bound of it. */
+  /** Largest margin of a network with parameters of norm 1, and the proven upper bound of it; null: none yet. */
   readonly normalizedMargin: number;
-  readonly marginBound: number;
+  readonly marginBound: number | null;
   readonly reason: string;
   readonly seconds: number;
 }

@@ -38,6 +38,8 @@ export interface MlpRunRecord {
     readonly epochs: readonly number[];
     readonly seconds: readonly number[];
     readonly loss: readonly number[];
+    /** Error on the test rows; empty: there are none; null: not evaluated, as the run was being stopped. */
+    readonly test: readonly (number | null)[];
   };
 }
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { OpenPanel } from './harness.ts';
+import type { Page } from 'playwright-core';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Violations of WCAG 2 A and AA and of axe's best practices, as text; the page must have been loaded without them. */
-export async function axe(panel: OpenPanel): Promise<string[]> {
+export async function axe(panel: { readonly page: Page }): Promise<string[]> {
   // Through the debugger, not a script element, which the policy rightly refuses.
   if (!(await panel.page.evaluate(() => 'axe' in window))) await panel.page.evaluate(axeSource);
   return panel.page.evaluate(async () => {

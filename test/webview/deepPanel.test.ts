@@ -128,7 +128,7 @@ describe('themes', () => {
         await panel.show(made.get(run)!);
         await panel.tab(tab);
         assert.deepEqual(await axe(panel), [], tab);
-        await panel.shot(`deep-theme-${name}-${tab}`);
+        await panel.shot(`deep-theme-${name}-${tab}-${run.replace(/\W+/g, '-')}`);
       }
     });
   }

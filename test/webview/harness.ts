@@ -10,6 +10,7 @@ import { chromium } from 'playwright-core';
 import * as v from 'valibot';
 import { ensureChromium } from '../../src/build/ensure.mjs';
 import { panelPolicy } from '../../src/shared/csp.ts';
+import { type FromLab, fromLabSchema, type ToLab } from '../../src/shared/lab.ts';
 import type { FromPanel, PanelSnapshot, ToPanel } from '../../src/shared/protocol.ts';
 import { fromPanelSchema } from '../../src/shared/protocol.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
@@ -19,15 +20,15 @@ import { themes } from './themes.ts';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const results = path.join(root, 'test-results', 'webview');
 
-/** A panel in a real browser, under the policy that it has in the editor, with the other end of its messages. */
-export interface OpenPanel {
+/** A page of the extension in a real browser, under the policy that it has in the editor, with the other end of its messages. */
+export interface OpenPage<From, To> {
   readonly page: Page;
-  /** What the panel sent so far; every message was checked against the protocol. */
-  readonly sent: readonly FromPanel[];
+  /** What the page sent so far; every message was checked against the protocol. */
+  readonly sent: readonly From[];
   /** What it keeps across reloads. */
   readonly kept: () => Promise<unknown>;
-  post(message: ToPanel): Promise<void>;
-  show(run: RunRecord | null, more?: Partial<PanelSnapshot>): Promise<void>;
+  /** Resolves when the page has taken the message and drawn. */
+  post(message: To): Promise<void>;
   setTheme(name: ThemeName): Promise<void>;
   tab(title: string): Promise<void>;
   shot(name: string): Promise<void>;
@@ -36,14 +37,58 @@ export interface OpenPanel {
   close(): Promise<void>;
 }
 
-export interface Panels {
-  open(options?: { theme?: ThemeName; width?: number; height?: number; kept?: unknown }): Promise<OpenPanel>;
-  close(): Promise<void>;
+export interface OpenPanel extends OpenPage<FromPanel, ToPanel> {
+  show(run: RunRecord | null, more?: Partial<PanelSnapshot>): Promise<void>;
+}
+export type OpenLab = OpenPage<FromLab, ToLab>;
+
+export interface OpenOptions {
+  readonly theme?: ThemeName;
+  readonly width?: number;
+  readonly height?: number;
+  readonly kept?: unknown;
 }
 
-/** Starts the browser and a server with the built panel; one for all tests of a file. */
-export async function startPanels(): Promise<Panels> {
-  if (!existsSync(path.join(root, 'dist/webview.js'))) throw new Error('dist/webview.js is missing: npm run build');
+export interface Pages<P> {
+  open(options?: OpenOptions): Promise<P>;
+  close(): Promise<void>;
+}
+export type Panels = Pages<OpenPanel>;
+
+/** The built results panel; one for all tests of a file. */
+export function startPanels(): Promise<Panels> {
+  return startPages('webview', 'Convex Network', async (open) => {
+    const panel = await open(fromPanelSchema);
+    const show: OpenPanel['show'] = (run, more = {}) =>
+      panel.post({
+        type: 'snapshot',
+        state: run ? 'done' : 'idle',
+        run,
+        progress: null,
+        trace: [],
+        error: null,
+        stale: false,
+        history: run ? [{ id: run.id, label: run.label }] : [],
+        ...more,
+      });
+    return { ...panel, show };
+  });
+}
+
+/** The built Lab; one for all tests of a file. */
+export function startLabs(): Promise<Pages<OpenLab>> {
+  return startPages('lab', 'Lab', (open) => open(fromLabSchema));
+}
+
+type Schema<From> = v.GenericSchema<unknown, From>;
+
+/** Starts the browser and a server with `dist/NAME.js` and `.css`. */
+async function startPages<P>(
+  name: string,
+  title: string,
+  opened: (open: <From, To>(schema: Schema<From>) => Promise<OpenPage<From, To>>) => Promise<P>,
+): Promise<Pages<P>> {
+  if (!existsSync(path.join(root, `dist/${name}.js`))) throw new Error(`dist/${name}.js is missing: npm run build`);
   mkdirSync(results, { recursive: true });
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -52,11 +97,11 @@ export async function startPanels(): Promise<Panels> {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
       response.end(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
-<link rel="stylesheet" href="/webview.css"><title>Convex Network</title></head>
-<body><div id="app"></div><script nonce="${nonce}" src="/webview.js"></script></body></html>`);
+<link rel="stylesheet" href="/${name}.css"><title>${title}</title></head>
+<body><div id="app"></div><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
       return;
     }
-    const file = { '/webview.js': 'text/javascript', '/webview.css': 'text/css' }[url.pathname];
+    const file = { [`/${name}.js`]: 'text/javascript', [`/${name}.css`]: 'text/css' }[url.pathname];
     if (!file) {
       response.writeHead(url.pathname === '/favicon.ico' ? 204 : 404).end();
       return;
@@ -81,7 +126,7 @@ export async function startPanels(): Promise<Panels> {
     ],
   });
   return {
-    open: (options = {}) => openPanel(browser, `http://127.0.0.1:${port}/`, options),
+    open: (options = {}) => opened((schema) => openPage(browser, `http://127.0.0.1:${port}/`, schema, options)),
     close: async () => {
       await browser.close();
       await new Promise((resolve) => server.close(resolve));
@@ -128,26 +173,22 @@ function stub({
   }).observe(document, { childList: true, subtree: true });
 }
 
-async function openPanel(
+async function openPage<From, To>(
   browser: Browser,
   url: string,
-  {
-    theme = 'dark',
-    width = 1000,
-    height = 900,
-    kept,
-  }: { theme?: ThemeName; width?: number; height?: number; kept?: unknown },
-): Promise<OpenPanel> {
+  schema: Schema<From>,
+  { theme = 'dark', width = 1000, height = 900, kept }: OpenOptions,
+): Promise<OpenPage<From, To>> {
   const context: BrowserContext = await browser.newContext({
     viewport: { width, height },
     locale: 'en-US',
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
-  const sent: FromPanel[] = [];
+  const sent: From[] = [];
   const faults: string[] = [];
   await page.exposeFunction('__sent', (message: unknown) => {
-    const parsed = v.safeParse(fromPanelSchema, message);
+    const parsed = v.safeParse(schema, message);
     if (parsed.success) sent.push(parsed.output);
     else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
   });
@@ -160,7 +201,21 @@ async function openPanel(
   await page.addInitScript({ content: 'globalThis.__name = (f) => f;' });
   await page.addInitScript(stub, { kept: kept ?? null, ...themes[theme] });
   await page.goto(url, { waitUntil: 'load' });
-  const post = (message: ToPanel): Promise<void> => page.evaluate((m) => window.postMessage(m, '*'), message);
+  /** Messages are handled in order: once a later one has arrived, so has this. */
+  const post = (message: To): Promise<void> =>
+    page.evaluate(
+      (m) =>
+        new Promise<void>((resolve) => {
+          window.addEventListener('message', function heard(event: MessageEvent) {
+            if (event.data !== 'heard') return;
+            window.removeEventListener('message', heard);
+            resolve();
+          });
+          window.postMessage(m, '*');
+          window.postMessage('heard', '*');
+        }),
+      message as object,
+    );
   const settle = (): Promise<void> =>
     page.evaluate(
       () =>
@@ -175,20 +230,6 @@ async function openPanel(
     kept: () => page.evaluate(() => (window as unknown as { __kept: () => unknown }).__kept()),
     post: async (message) => {
       await post(message);
-      await settle();
-    },
-    show: async (run, more = {}) => {
-      await post({
-        type: 'snapshot',
-        state: run ? 'done' : 'idle',
-        run,
-        progress: null,
-        trace: [],
-        error: null,
-        stale: false,
-        history: run ? [{ id: run.id, label: run.label }] : [],
-        ...more,
-      });
       await settle();
     },
     setTheme: async (name) => {
@@ -214,10 +255,12 @@ async function openPanel(
   };
 }
 
-/** Waits until a condition on the messages or the page holds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+/** Looks again and again until there is something: what is awaited is a state, never a time. */
+export async function until<T>(what: string, find: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
   const end = Date.now() + 30_000;
-  while (!(await holds())) {
+  for (;;) {
+    const found = await find();
+    if (found !== undefined && found !== false) return found as Exclude<T, undefined | false>;
     assert.ok(Date.now() < end, `never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

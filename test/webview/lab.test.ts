@@ -1,33 +1,23 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
-import * as v from 'valibot';
-import { ensureChromium } from '../../src/build/ensure.mjs';
+import type { Page } from 'playwright-core';
 import { createLab } from '../../src/session/lab.ts';
 import { nodeSessionDeps } from '../../src/session/platform.node.ts';
-import { panelPolicy } from '../../src/shared/csp.ts';
 import {
   defaultLabSettings,
   type FromLab,
-  fromLabSchema,
   type LabPage,
   type LabRecord,
   labPages,
   type ToLab,
 } from '../../src/shared/lab.ts';
-import { memorySource, sampleSource } from '../support/memorySource.ts';
 import { formatNumber } from '../../webview/ui/format.ts';
+import { memorySource, sampleSource } from '../support/memorySource.ts';
 import { running } from '../support/sessionHarness.ts';
+import { axe } from './axe.ts';
+import { type OpenLab, type Pages, startLabs, until } from './harness.ts';
 import { type ThemeName, themes } from './themes.ts';
 
-const root = path.resolve(import.meta.dirname, '../..');
-const shots = path.join(root, 'test-results', 'webview');
 const titles: Record<LabPage, string> = {
   kernel: 'Kernel',
   sweep: 'Width sweep',
@@ -52,60 +42,13 @@ async function results(
   return records;
 }
 
-/** Looks again and again until there is something; what is awaited is a state, never a time. */
-async function until<T>(find: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
-  for (let tries = 0; tries < 400; tries++) {
-    const found = await find();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('what was awaited did not come');
-}
-
-interface OpenLab {
-  readonly page: Page;
-  readonly sent: readonly FromLab[];
-  readonly faults: readonly string[];
-  post(message: ToLab): Promise<void>;
-  kept(): Promise<unknown>;
-  close(): Promise<void>;
-}
-
 describe('Lab', () => {
-  let server: Server;
-  let browser: Browser;
-  let url: string;
+  let labs: Pages<OpenLab>;
   let typical: Extract<ToLab, { type: 'lab' }>['records'];
   let tiny: Extract<ToLab, { type: 'lab' }>['records'];
 
   before(async () => {
-    mkdirSync(shots, { recursive: true });
-    server = createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-      if (pathname === '/') {
-        const nonce = randomBytes(18).toString('base64');
-        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-        response.end(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
-<link rel="stylesheet" href="/lab.css"><title>Lab</title></head>
-<body><div id="app"></div><script nonce="${nonce}" src="/lab.js"></script></body></html>`);
-        return;
-      }
-      const type = { '/lab.js': 'text/javascript', '/lab.css': 'text/css' }[pathname];
-      if (!type) {
-        response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
-        return;
-      }
-      response.writeHead(200, { 'content-type': type });
-      response.end(readFileSync(path.join(root, 'dist', pathname)));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    browser = await chromium.launch({
-      executablePath: ensureChromium(),
-      timeout: 120_000,
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run'],
-    });
+    labs = await startLabs();
     typical = await results(sampleSource('iris.csv'), {
       all: { maxRows: 40, positive: 'setosa' },
       kernel: { widths: [16, 64, 256], seeds: 2 },
@@ -131,78 +74,10 @@ describe('Lab', () => {
     });
   });
 
-  after(async () => {
-    await browser?.close();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  after(() => labs.close());
 
-  async function open(theme: ThemeName = 'dark', kept: unknown = null, width = 1100): Promise<OpenLab> {
-    const context: BrowserContext = await browser.newContext({
-      viewport: { width, height: 900 },
-      locale: 'en-US',
-      reducedMotion: 'reduce',
-    });
-    const page = await context.newPage();
-    const sent: FromLab[] = [];
-    const faults: string[] = [];
-    await page.exposeFunction('__sent', (message: unknown) => {
-      const parsed = v.safeParse(fromLabSchema, message);
-      if (parsed.success) sent.push(parsed.output);
-      else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
-    });
-    await page.exposeFunction('__fault', (text: string) => faults.push(text));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') faults.push(`console: ${message.text()}`);
-    });
-    page.on('pageerror', (error) => faults.push(`page: ${error.stack ?? error.message}`));
-    await page.addInitScript({ content: 'globalThis.__name = (f) => f;' });
-    await page.addInitScript(
-      ({ state, bodyClass, variables }: { state: unknown; bodyClass: string; variables: Record<string, string> }) => {
-        const w = window as unknown as Record<string, unknown>;
-        let keptState = state;
-        w.acquireVsCodeApi = () => ({
-          postMessage: (message: unknown) => (w.__sent as (m: unknown) => void)(structuredClone(message)),
-          getState: () => keptState,
-          setState: (value: unknown) => (keptState = structuredClone(value)),
-        });
-        w.__kept = () => keptState;
-        document.addEventListener('securitypolicyviolation', (event) =>
-          (w.__fault as (m: string) => void)(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
-        );
-        new MutationObserver((_, observer) => {
-          if (!document.body) return;
-          observer.disconnect();
-          for (const [key, value] of Object.entries(variables)) document.documentElement.style.setProperty(key, value);
-          document.body.className = bodyClass;
-        }).observe(document, { childList: true, subtree: true });
-      },
-      { state: kept, bodyClass: themes[theme].bodyClass, variables: themes[theme].variables },
-    );
-    await page.goto(url, { waitUntil: 'load' });
-    return {
-      page,
-      sent,
-      faults,
-      post: async (message) => {
-        // Messages are handled in order: once a later one has arrived and two frames are drawn, so is this.
-        await page.evaluate(
-          (m) =>
-            new Promise<void>((resolve) => {
-              window.addEventListener('message', function heard(event: MessageEvent) {
-                if (event.data !== 'drawn') return;
-                window.removeEventListener('message', heard);
-                requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
-              });
-              window.postMessage(m, '*');
-              window.postMessage('drawn', '*');
-            }),
-          message,
-        );
-      },
-      kept: () => page.evaluate(() => (window as unknown as { __kept: () => unknown }).__kept()),
-      close: () => context.close(),
-    };
-  }
+  const open = (theme: ThemeName = 'dark', kept: unknown = null, width = 1100): Promise<OpenLab> =>
+    labs.open({ theme, kept, width });
 
   const snapshot = (
     records: Extract<ToLab, { type: 'lab' }>['records'],
@@ -220,27 +95,13 @@ describe('Lab', () => {
     ...more,
   });
 
-  const axe = readFileSync(path.join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
-  async function violations(page: Page): Promise<string[]> {
-    await page.evaluate(axe);
-    return page.evaluate(async () => {
-      const { axe: run } = window as unknown as {
-        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const found = await run.run({
-        resultTypes: ['violations'],
-        rules: { 'page-has-heading-one': { enabled: true } },
-      });
-      return found.violations.map(
-        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
-      );
-    });
-  }
-
   /** The page of a record is there, with its verdicts, and its canvases have been painted. */
   async function drawn(page: Page, { page: name, verdicts }: LabRecord): Promise<void> {
     await page.locator(`[role=tabpanel][aria-labelledby=tab-${name}]`).waitFor();
-    await until(async () => (await page.locator('[data-verdict]').count()) === verdicts.length);
+    await until(
+      'the verdicts are there',
+      async () => (await page.locator('[data-verdict]').count()) === verdicts.length,
+    );
     await page.locator('figure.chart').first().waitFor();
     await page.evaluate(
       () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
@@ -258,8 +119,8 @@ describe('Lab', () => {
         for (const sentence of typical[page]!.verdicts.map((verdict) => verdict.sentence)) {
           assert.ok((await lab.page.locator('.lab-verdicts').innerText()).includes(sentence), sentence);
         }
-        assert.deepEqual(await violations(lab.page), [], `${page} in ${theme}`);
-        await lab.page.screenshot({ path: path.join(shots, `lab-${page}-${theme}.png`), fullPage: true });
+        assert.deepEqual(await axe(lab), [], `${page} in ${theme}`);
+        await lab.shot(`lab-${page}-${theme}`);
       }
       assert.deepEqual(lab.faults, []);
       await lab.close();
@@ -274,7 +135,7 @@ describe('Lab', () => {
       await drawn(lab.page, tiny[page]!);
       const overflow = await lab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(overflow <= 0, `${page} is ${overflow} pixels too wide`);
-      await lab.page.screenshot({ path: path.join(shots, `lab-${page}-tiny.png`), fullPage: true });
+      await lab.shot(`lab-${page}-tiny`);
     }
     assert.deepEqual(lab.faults, []);
     await lab.close();
@@ -293,7 +154,7 @@ describe('Lab', () => {
     const run = lab.page.locator('#run-kernel');
     await run.focus();
     await lab.page.keyboard.press('Enter');
-    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    const asked = await until('a run is asked for', () => lab.sent.find((message) => message.type === 'run'));
     assert.deepEqual(asked.request.page === 'kernel' && asked.request.settings.widths, [8, 32]);
     await lab.post(snapshot({}, { running: 'kernel' }));
     await lab.post({
@@ -303,7 +164,7 @@ describe('Lab', () => {
     assert.ok((await lab.page.locator('.status-words').innerText()).includes('width 8'));
     assert.ok((await lab.page.locator('.lab-cells').innerText()).includes('Width 8, seed 1'));
     await lab.page.locator('#stop-kernel').click();
-    await until(() => lab.sent.some((message) => message.type === 'stop'));
+    await until('a stop is asked for', () => lab.sent.some((message) => message.type === 'stop'));
     await lab.post(snapshot(typical));
     await lab.page.locator('#announcer', { hasText: /^Finished\./ }).waitFor({ state: 'attached' });
     assert.deepEqual(lab.faults, []);
@@ -321,7 +182,7 @@ describe('Lab', () => {
       .filter({ hasText: /^Widths:/ })
       .waitFor();
     await lab.page.locator('#run-kernel').click();
-    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    const asked = await until('a run is asked for', () => lab.sent.find((message) => message.type === 'run'));
     assert.deepEqual(
       asked.request.page === 'kernel' && asked.request.settings.widths,
       defaultLabSettings.kernel.widths,
@@ -345,7 +206,7 @@ describe('Lab', () => {
     );
     await lab.page.getByRole('button', { name: 'Use a sample of 500 rows' }).click();
     await lab.page.locator('#run-kernel').click();
-    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    const asked = await until('a run is asked for', () => lab.sent.find((message) => message.type === 'run'));
     assert.equal(asked.request.settings.maxRows, 500);
     const kept = await lab.kept();
     assert.equal((kept as { uri: string }).uri, 'file:///data/iris.csv');
@@ -370,7 +231,7 @@ describe('Lab', () => {
     const button = lab.page.getByRole('button', { name: 'Insert the suggested neuron and train on' });
     await button.focus();
     await lab.page.keyboard.press('Enter');
-    const asked = await until(() => lab.sent.find((message) => message.type === 'run'));
+    const asked = await until('a run is asked for', () => lab.sent.find((message) => message.type === 'run'));
     assert.equal(asked.request.page === 'flow' && asked.request.insert, true);
     await lab.post(snapshot(records(second)));
     const text = await lab.page.locator('main').innerText();
@@ -386,7 +247,7 @@ describe('Lab', () => {
     }
     assert.equal(await button.count(), 0);
     assert.deepEqual(lab.faults, []);
-    await lab.page.screenshot({ path: path.join(shots, 'lab-flow-inserted.png'), fullPage: true });
+    await lab.shot('lab-flow-inserted');
     await lab.close();
   });
 
@@ -399,7 +260,7 @@ describe('Lab', () => {
       const card = lab.page.locator('.card', { has: lab.page.getByText('Directions of rows and neurons') }).first();
       await card.getByRole('button', { name: /^Save: Directions/ }).click();
       await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
-      const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+      const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
       const circle = /<path d="M([^"]*)" fill="none"/.exec(saved.content)![1].split('L');
       const points = circle.map((pair) => pair.split(' ').map(Number));
       const extent = (axis: 0 | 1): number => {
@@ -408,7 +269,7 @@ describe('Lab', () => {
       };
       // One half of the circle: twice as wide as it is high.
       assert.ok(Math.abs(extent(0) / extent(1) - 2) < 0.02, `${extent(0)} x ${extent(1)}`);
-      await lab.page.screenshot({ path: path.join(shots, `lab-flow-${width}.png`), fullPage: true });
+      await lab.shot(`lab-flow-${width}`);
       await lab.close();
     }
   });
@@ -422,7 +283,7 @@ describe('Lab', () => {
     await lab.page.getByRole('button', { name: 'Finish what was stopped' }).click();
     const runs = (): Extract<FromLab, { type: 'run' }>['request'][] =>
       lab.sent.flatMap((message) => (message.type === 'run' ? [message.request] : []));
-    const [finish] = await until(() => runs().length > 0 && runs());
+    const [finish] = await until('a run is asked for', () => runs().length > 0 && runs());
     assert.deepEqual(finish, { page: 'mlp', settings: mlp.settings, resume: true });
     const more = lab.page.getByRole('textbox', { name: 'More epochs' });
     await more.fill('2.5');
@@ -431,18 +292,18 @@ describe('Lab', () => {
     await more.fill('40');
     await more.press('Enter');
     await lab.page.getByRole('button', { name: 'Train on', exact: true }).click();
-    const [, on] = await until(() => runs().length > 1 && runs());
+    const [, on] = await until('a run is asked for', () => runs().length > 1 && runs());
     assert.equal(on.page === 'mlp' && on.settings.epochs, 100);
     assert.equal(on.page === 'mlp' && on.resume, true);
     await lab.page.getByRole('checkbox', { name: 'momentum' }).click();
     await lab.page.locator('#run-mlp').click();
-    const [, , fresh] = await until(() => runs().length > 2 && runs());
+    const [, , fresh] = await until('a run is asked for', () => runs().length > 2 && runs());
     assert.deepEqual(fresh.page === 'mlp' && [fresh.settings.rules, fresh.resume], [
       ['sgd', 'adam', 'flow'],
       undefined,
     ]);
     await lab.page.getByRole('button', { name: 'Export table (CSV)' }).click();
-    const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+    const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
     const lines = saved.content.trim().split('\r\n');
     assert.equal(lines.length, 1 + mlp.result.runs.length);
     assert.match(lines[0], /^rule,width,start,.*,distance moved,/);
@@ -459,7 +320,7 @@ describe('Lab', () => {
     const canvas = scene.locator('canvas');
     const picture = (): Promise<string> => canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
     const changed = async (before: string): Promise<string> => {
-      return until(async () => {
+      return until('the picture changes', async () => {
         const now = await picture();
         return now !== before && now;
       });
@@ -480,7 +341,7 @@ describe('Lab', () => {
     await lab.page.keyboard.press('Home');
     await lab.page.mouse.move(0, 0);
     // Home is where it started.
-    await until(async () => (await picture()) === start);
+    await until('the picture is the first one', async () => (await picture()) === start);
     await lab.page.keyboard.press('PageDown');
     const card = lab.page.locator('.card', { has: scene }).first();
     assert.match(
@@ -496,7 +357,7 @@ describe('Lab', () => {
     await lab.page.getByRole('menuitem', { name: 'Data (CSV)' }).click();
     await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
     await lab.page.getByRole('menuitem', { name: 'Picture (PNG)' }).click();
-    const saved = await until(() => {
+    const saved = await until('three files are saved', () => {
       const all = lab.sent.flatMap((message) => (message.type === 'saveFile' ? [message] : []));
       return all.length >= 3 && all;
     });
@@ -518,10 +379,12 @@ describe('Lab', () => {
     await lab.page.getByRole('button', { name: 'Export JSON' }).click();
     await lab.page.getByRole('button', { name: /^Save: Spectrum/ }).click();
     await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
-    const { line } = await until(() => lab.sent.find((message) => message.type === 'revealLine'));
+    const { line } = await until('a line is revealed', () => lab.sent.find((message) => message.type === 'revealLine'));
     assert.ok(typical.kernel!.data.lines.includes(line));
-    await until(() => lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'));
-    const saved = await until(() => lab.sent.find((message) => message.type === 'saveFile'));
+    await until('the record is exported', () =>
+      lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'),
+    );
+    const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
     assert.ok(saved.content.startsWith('<svg') && saved.name === 'kernel-spectrum.svg');
     assert.deepEqual(lab.faults, []);
     await lab.close();

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** The variables that the editor's default themes give to a webview, as far as the panel uses them. */
 export interface Theme {
   readonly bodyClass: string;
@@ -218,18 +220,33 @@ const highContrastLight: Record<string, string> = {
   'badge-foreground': '#ffffff',
 };
 
-const theme = (bodyClass: string, colors: Record<string, string>): Theme => ({
-  bodyClass,
-  variables: Object.fromEntries(
-    Object.entries({ ...common, ...colors }).map(([name, value]) => [`--vscode-${name}`, value]),
-  ),
-});
+type Contributed = Record<'light' | 'dark' | 'highContrast' | 'highContrastLight', string>;
+const { colors } = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly contributes: { readonly colors: readonly { readonly id: string; readonly defaults: Contributed }[] };
+  }
+).contributes;
+
+/** A theme of the editor with the colours that the extension contributes to it. */
+const theme = (kind: keyof Contributed, bodyClass: string, own: Record<string, string>): Theme => {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...common, ...own })) variables[`--vscode-${name}`] = value;
+  for (const { id, defaults } of colors) {
+    const value = defaults[kind];
+    variables[`--vscode-${id.replace('.', '-')}`] = value.startsWith('#') ? value : own[value.replace('.', '-')];
+  }
+  return { bodyClass, variables };
+};
 
 export const themes = {
-  dark: theme('vscode-dark', dark),
-  light: theme('vscode-light', light),
-  'high-contrast': theme('vscode-high-contrast', highContrast),
-  'high-contrast-light': theme('vscode-high-contrast-light vscode-high-contrast', highContrastLight),
+  dark: theme('dark', 'vscode-dark', dark),
+  light: theme('light', 'vscode-light', light),
+  'high-contrast': theme('highContrast', 'vscode-high-contrast', highContrast),
+  'high-contrast-light': theme(
+    'highContrastLight',
+    'vscode-high-contrast-light vscode-high-contrast',
+    highContrastLight,
+  ),
 };
 
 export type ThemeName = keyof typeof themes;

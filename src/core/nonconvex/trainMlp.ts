@@ -3,7 +3,7 @@ import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { LossName } from '../problem/problem.ts';
 import { createRng, type Rng } from '../random/rng.ts';
 import { type Control, uncontrolled } from '../solver/control.ts';
-import { type DescentCurve, type DescentResult, descend } from './descend.ts';
+import { type DescentCurve, type DescentOptions, type DescentResult, descend } from './descend.ts';
 import { createMlpModel, initialiseMlp, layersOf, type MlpShape } from './mlp.ts';
 import type { OptimizerState, UpdateRule } from './optimizer.ts';
 
@@ -30,6 +30,13 @@ export interface MlpTrainingOptions {
   readonly kernels: Kernels;
   /** Called at the recorded epochs. */
   readonly onEpoch?: (epoch: number, loss: number) => void;
+  /** A number of the network to follow along the curve, e.g. its error on other rows; NaN: not known. `theta` must not be changed or kept. */
+  readonly measure?: (theta: Float64Array) => number;
+}
+
+export interface MlpCurve extends DescentCurve {
+  /** What `measure` gave at every point; empty without it. */
+  readonly measured: number[];
 }
 
 /** Diverged and settled runs do not go on. */
@@ -42,7 +49,7 @@ export interface MlpTrainingState {
   readonly order: Int32Array | null;
   /** The run takes it over: a state can be resumed once. */
   readonly rng: Rng;
-  readonly curve: DescentCurve;
+  readonly curve: MlpCurve;
   readonly epochs: number;
   readonly outcome: MlpOutcome;
 }
@@ -76,8 +83,13 @@ export function trainMlp(data: MlpData, options: MlpTrainingOptions, control: Co
   if (resume !== undefined && (over || resume.epochs >= options.epochs)) return trainingOf(start, resume);
   const rng = resume?.rng ?? createRng(options.seed).fork('order');
   const done = resume?.epochs ?? 0;
-  const run = descent(data, resume?.theta ?? start, options, options.epochs - done, rng, control);
-  const before = resume?.curve ?? { epochs: [], seconds: [], objective: [] };
+  const measured: number[] = [];
+  const observe = (epoch: number, theta: Float64Array, loss: number): void => {
+    if (options.measure !== undefined) measured.push(options.measure(theta));
+    options.onEpoch?.(done + epoch, loss);
+  };
+  const run = descent(data, resume?.theta ?? start, options, options.epochs - done, rng, control, observe);
+  const before = resume?.curve ?? { epochs: [], seconds: [], objective: [], measured: [] };
   // The first point is the last one of the run that goes on.
   const from = before.epochs.length > 0 ? 1 : 0;
   const elapsed = before.seconds.at(-1) ?? 0;
@@ -90,6 +102,7 @@ export function trainMlp(data: MlpData, options: MlpTrainingOptions, control: Co
       epochs: [...before.epochs, ...run.curve.epochs.slice(from).map((epoch) => done + epoch)],
       seconds: [...before.seconds, ...run.curve.seconds.slice(from).map((seconds) => elapsed + seconds)],
       objective: [...before.objective, ...run.curve.objective.slice(from)],
+      measured: [...before.measured, ...measured.slice(from)],
     },
     epochs: done + run.epochs,
     outcome: run.diverged ? 'diverged' : run.settled ? 'settled' : run.cancelled ? 'stopped' : 'finished',
@@ -103,10 +116,10 @@ function descent(
   epochs: number,
   rng: Rng,
   control: Control,
+  observe?: DescentOptions['observe'],
 ): DescentResult {
-  const { resume, onEpoch } = options;
+  const { resume } = options;
   const model = createMlpModel(options.shape, data.X, data.y, options.loss, options.kernels);
-  const done = resume?.epochs ?? 0;
   try {
     return descend(
       model,
@@ -120,7 +133,7 @@ function descent(
         curvePoints,
         ...(resume === undefined ? {} : { resume: resume.optimizer }),
         ...(resume?.order ? { order: resume.order } : {}),
-        ...(onEpoch === undefined ? {} : { observe: (epoch, _, loss) => onEpoch(done + epoch, loss) }),
+        ...(observe === undefined ? {} : { observe }),
       },
       rng,
       control,
@@ -159,7 +172,7 @@ export const flowRate = 0.1;
  */
 export function chooseMlpRate(
   data: MlpData,
-  options: Omit<MlpTrainingOptions, 'learningRate' | 'epochs' | 'resume' | 'onEpoch'>,
+  options: Omit<MlpTrainingOptions, 'learningRate' | 'epochs' | 'resume' | 'onEpoch' | 'measure'>,
   control: Control = uncontrolled,
 ): number | null {
   if (options.rule === 'flow') return flowRate;

@@ -52,6 +52,31 @@ test('going on is the same as not having stopped, for every rule, in mini-batche
   }
 });
 
+test('a number followed along the curve is that of the network at every recorded epoch, over a stop as well', () => {
+  for (const rule of rules) {
+    const setting = {
+      ...options,
+      rule,
+      epochs: 20,
+      measure: (theta: Float64Array) => theta.reduce((s, w) => s + w * w, 0),
+    };
+    const whole = trainMlp({ X, y }, setting);
+    const { epochs, measured } = whole.state.curve;
+    assert.equal(measured.length, epochs.length);
+    epochs.forEach((epoch, i) => {
+      const { theta } = trainMlp({ X, y }, { ...options, rule, epochs: epoch }).state;
+      assert.equal(measured[i], setting.measure(theta), `${rule}, epoch ${epoch}`);
+    });
+    const half = trainMlp({ X, y }, { ...setting, epochs: 11 });
+    const { curve } = trainMlp({ X, y }, { ...setting, resume: half.state }).state;
+    curve.epochs.forEach((epoch, i) => {
+      const at = epochs.indexOf(epoch);
+      if (at >= 0) assert.equal(curve.measured[i], measured[at], `${rule}, epoch ${epoch} after a stop`);
+    });
+    assert.deepEqual(trainMlp({ X, y }, { ...options, rule }).state.curve.measured, []);
+  }
+});
+
 test('a full-batch run that is stopped goes on where it was', () => {
   for (const rule of rules) {
     let asked = 0;

@@ -165,6 +165,8 @@ describe('Lab tasks', () => {
     for (const run of whole.result.runs) {
       assert.equal(run.epochs, 40);
       assert.ok(run.loss < run.curve.loss[0] && run.train <= 1 && run.test !== null);
+      assert.equal(run.curve.test.length, run.curve.loss.length);
+      if (run.outcome === 'finished') assert.equal(run.curve.test.at(-1), run.test);
       assert.equal(run.parameters, 5 * run.width + run.width * (run.width + 1) + run.width);
     }
     await train({ epochs: 15, widths: [6] }, false);
@@ -235,6 +237,28 @@ describe('Lab tasks', () => {
     assert.equal(record.result.margin!.value, null);
     assert.deepEqual(record.result.report.conflicts[0].rows, [0, 1]);
     assert.match(record.verdicts.find((v) => v.id === 'max-margin')!.sentence, /No two-layer ReLU network separates/);
+  });
+
+  it('a stop within the max-margin program says what is known, and draws nothing', async () => {
+    for (const page of ['flow', 'geometry'] as const) {
+      const heard: LabProgress[] = [];
+      const control = {
+        shouldStop: () => heard.some(({ message }) => message === 'Max-margin program'),
+        now: () => running.now(),
+      };
+      const features = page === 'geometry' ? { features: ['petal_length_cm', 'petal_width_cm'] } : {};
+      const record = await run(
+        iris(),
+        page,
+        { positive: 'virginica', maxRows: 60, bias: false, ...features },
+        control,
+        heard,
+      );
+      assert.equal(record.status, 'cancelled');
+      for (const { sentence } of record.verdicts) assert.doesNotMatch(sentence, /NaN|Infinity|undefined|null/);
+      if (record.page === 'geometry') assert.equal(record.result.output, null);
+      else assert.deepEqual(record.result.runs, []);
+    }
   });
 
   const verdictOf = (record: LabRecordOf<'geometry'>, id: string): string =>
@@ -318,5 +342,10 @@ describe('Lab tasks', () => {
       features: ['sepal_length_cm', 'sepal_width_cm'],
       bias: false,
     });
+    // Columns of the file, where one of words is several inputs; and what is offered works.
+    const gentoo = { positive: 'Gentoo', maxRows: 30, steps: 200 };
+    const two = (await remedy(run(sampleSource('penguins.csv'), 'geometry', gentoo))) as typeof gentoo;
+    const { data } = await run(sampleSource('penguins.csv'), 'geometry', { ...gentoo, ...two });
+    assert.deepEqual(data.features, ['bill_length_mm', 'bill_depth_mm']);
   });
 });

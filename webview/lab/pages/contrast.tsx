@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import { Chart } from '../../charts/chart.tsx';
 import type { ChartSpec } from '../../charts/spec.ts';
-import { formatInteger, formatPercent, formatSeconds } from '../../ui/format.ts';
+import { formatInteger, formatNumber, formatPercent, formatSeconds } from '../../ui/format.ts';
 import { Num, Section } from '../../ui/pieces.tsx';
 
 type Contrast = LabRecordOf<'contrast'>;
@@ -71,10 +71,10 @@ export function ContrastPage({ record }: { readonly record: Contrast }): VNode {
     ['Time', formatSeconds(wide.seconds), formatSeconds(convex.seconds)],
   ];
   return (
-    <div class="grid">
+    <div class="grid pairs">
       <Section
         title="Side by side"
-        hint={`Wide: ${formatInteger(wide.steps)} steps without regularisation. Convex: β = ${convex.beta.toPrecision(3)}, relative gap ${convex.relativeGap?.toExponential(1) ?? 'unknown'}.`}
+        hint={`Wide: ${formatInteger(wide.steps)} steps without regularisation. Convex: β = ${convex.beta.toPrecision(3)}, relative gap ${convex.relativeGap === null ? 'unknown' : formatNumber(convex.relativeGap, 2)}.`}
       >
         <div class="table-scroll" tabIndex={0} role="region" aria-label="Measures of both networks">
           <table class="scores">

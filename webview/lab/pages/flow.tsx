@@ -185,7 +185,7 @@ export function FlowPage({ record }: { readonly record: Flow }): VNode {
   const suggests = runs.some((other) => other.certificate.suggested !== null);
   return (
     <>
-      <div class="grid">
+      <div class="grid pairs">
         <Section title="The rows" hint={report.consequence}>
           <Facts
             facts={[
@@ -305,6 +305,7 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
   return (
     <Section
       title="Certificates of the runs"
+      wide
       hint={
         'Dual variables are fitted to the end of each run; ν is the largest dual constraint over all directions, and at most 1 exactly where the end is global. ' +
         'On kinks: how often a neuron ends orthogonal to a row and slides along that boundary, because the flow on either side points back to it. ' +
@@ -322,8 +323,9 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
           {
             id: 'ended',
             title: 'Flow',
-            cell: (run) => `${endWords[run.ended]} after ${formatInteger(run.steps)} steps`,
+            cell: (run) => endWords[run.ended],
           },
+          { id: 'steps', title: 'Steps', numeric: true, cell: (run) => formatInteger(run.steps) },
           { id: 'kinks', title: 'On kinks', numeric: true, cell: (run) => formatInteger(run.onKinks) },
           {
             id: 'primal',

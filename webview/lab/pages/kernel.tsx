@@ -182,51 +182,51 @@ export function KernelPage({ record }: { readonly record: Kernel }): VNode {
 export function Constants(props: { readonly moments: readonly number[]; readonly hermite: readonly number[] }): VNode {
   return (
     <Section title="Moments and Hermite coefficients" hint="They enter the constants of the theory.">
-      <div class="table-scroll" tabIndex={0} role="region" aria-label="Moments of the rows">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Moment of the rows</th>
-              <th scope="col" class="numeric">
-                Mean
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {props.moments.map((value, k) => (
-              <tr key={k}>
-                <th scope="row">‖x‖ to the {2 * (k + 1)}</th>
-                <td class="numeric">
-                  <Num value={value} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <div class="table-scroll" tabIndex={0} role="region" aria-label="Hermite coefficients of the activation">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Hermite coefficient</th>
-              {props.hermite.map((_, k) => (
-                <th scope="col" class="numeric" key={k}>
-                  {k}
+      <div class="lab-tables">
+        <div class="table-scroll" tabIndex={0} role="region" aria-label="Moments of the rows">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Moment of the rows</th>
+                <th scope="col" class="numeric">
+                  Mean
                 </th>
+              </tr>
+            </thead>
+            <tbody>
+              {props.moments.map((value, k) => (
+                <tr key={k}>
+                  <th scope="row">‖x‖ to the {2 * (k + 1)}</th>
+                  <td class="numeric">
+                    <Num value={value} />
+                  </td>
+                </tr>
               ))}
-            </tr>
-          </thead>
-          <tbody>
-            <tr>
-              <th scope="row">of the activation</th>
+            </tbody>
+          </table>
+        </div>
+        <div class="table-scroll" tabIndex={0} role="region" aria-label="Hermite coefficients of the activation">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Hermite coefficient</th>
+                <th scope="col" class="numeric">
+                  Of the activation
+                </th>
+              </tr>
+            </thead>
+            <tbody>
               {props.hermite.map((value, k) => (
-                <td class="numeric" key={k}>
-                  <Num value={value} digits={4} />
-                </td>
+                <tr key={k}>
+                  <th scope="row">of degree {k}</th>
+                  <td class="numeric">
+                    <Num value={value} />
+                  </td>
+                </tr>
               ))}
-            </tr>
-          </tbody>
-        </table>
+            </tbody>
+          </table>
+        </div>
       </div>
     </Section>
   );

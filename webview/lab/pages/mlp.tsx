@@ -16,30 +16,65 @@ const rules = Object.keys(ruleNames) as MlpRunRecord['rule'][];
 const marks: readonly MarkShape[] = ['circle', 'square', 'diamond', 'triangle'];
 const dashes: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [2, 3], [10, 3, 2, 3]];
 
-/** Loss curves of all runs: a colour for every rule, a dash for every width; starts share both. */
-export function lossChart({ result }: Mlp, over: 'epochs' | 'seconds'): ChartSpec {
+type Over = 'epochs' | 'seconds';
+
+/** A curve of every run: a colour for every rule, a dash for every width; starts share both. */
+function curveChart(
+  { result }: Mlp,
+  over: Over,
+  spec: Pick<ChartSpec, 'id' | 'title' | 'summary' | 'y' | 'empty'>,
+  value: (run: MlpRunRecord) => readonly (number | null)[],
+): ChartSpec {
   const widths = [...new Set(result.runs.map((run) => run.width))];
   return {
-    id: `mlp-loss-${over}`,
-    title: 'Loss during training',
-    summary: 'A colour for every update rule, a dash for every width, one line per start.',
+    ...spec,
     x: { label: over === 'epochs' ? 'epoch' : 'seconds of training', min: 0 },
-    y: { label: result.lossName, log: true },
     height: 320,
     series: result.runs.map((run) => {
       const dash = dashes[widths.indexOf(run.width) % dashes.length];
+      const y = value(run);
+      const known = y.flatMap((number, i) => (number === null ? [] : [i]));
       return {
         id: `${run.rule}-${run.width}-${run.seed}`,
         label: `${nameOf(run)}, start ${run.seed}`,
         group: nameOf(run),
         kind: 'line',
-        x: run.curve[over],
-        y: run.curve.loss,
+        x: known.map((i) => run.curve[over][i]),
+        y: known.map((i) => y[i]!),
         tone: rules.indexOf(run.rule) as Tone,
         ...(dash === undefined ? {} : { dash }),
       } as const;
     }),
   };
+}
+
+export function lossChart(record: Mlp, over: Over): ChartSpec {
+  return curveChart(
+    record,
+    over,
+    {
+      id: `mlp-loss-${over}`,
+      title: 'Loss during training',
+      summary: 'A colour for every update rule, a dash for every width, one line per start.',
+      y: { label: record.result.lossName, log: true },
+    },
+    (run) => run.curve.loss,
+  );
+}
+
+export function testChart(record: Mlp, over: Over): ChartSpec {
+  const { measure } = record.result;
+  return curveChart(
+    record,
+    over,
+    {
+      id: `mlp-test-${over}`,
+      title: 'Test error during training',
+      summary: `${measure === 'RMSE' ? 'RMSE' : 'Share of wrong rows'} on the rows kept for testing. Where it rises while the loss falls, training longer does not help.`,
+      y: { label: `test ${measure}`, min: 0 },
+    },
+    (run) => run.curve.test,
+  );
 }
 
 /** One number of every run against the width. */
@@ -158,6 +193,10 @@ export function MlpPage({ record }: { readonly record: Mlp }): VNode {
   const { result } = record;
   const [over, setOver] = useState<'epochs' | 'seconds'>('epochs');
   const curves = useMemo(() => lossChart(record, over), [record, over]);
+  const tested = useMemo(
+    () => (result.runs.some((run) => run.curve.test.length > 0) ? testChart(record, over) : null),
+    [record, over],
+  );
   const others = useMemo(
     () => [
       widthChart(
@@ -201,8 +240,8 @@ export function MlpPage({ record }: { readonly record: Mlp }): VNode {
         <p>{result.sentence}</p>
         <GoOn record={record} />
       </Section>
-      <div class="grid">
-        <div class="card wide">
+      <div class="grid pairs">
+        <div class={tested ? 'card' : 'card wide'}>
           <Chart
             spec={curves}
             controls={
@@ -218,6 +257,11 @@ export function MlpPage({ record }: { readonly record: Mlp }): VNode {
             }
           />
         </div>
+        {tested && (
+          <div class="card">
+            <Chart spec={tested} />
+          </div>
+        )}
         <Section title="Runs" wide>
           <PagedTable
             caption="Runs"
