@@ -268,7 +268,7 @@ export function betaMaxHint(run: Pick<RunRecord, 'settings' | 'resolved' | 'solu
   if (betaMaxIsProven(run)) {
     return run.settings.model === 'linear' || searchesPatterns(run)
       ? `${zero}; its value is proven.`
-      : `${zero}; its value is exact for these gates.`;
+      : `${zero}; its value is exact for these ${run.settings.model === 'three-layer' ? 'tuples' : 'gates'}.`;
   }
   const { betaMaxUpper } = run.resolved;
   return (

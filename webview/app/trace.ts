@@ -2,6 +2,7 @@ import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
 import { boundOverFamily, searchesPatterns } from '../../src/shared/verdict.ts';
 import type { ChartSpec } from '../charts/spec.ts';
 import { formatInteger, formatNumber, formatSeconds } from '../ui/format.ts';
+import { partNames } from './runData.ts';
 
 /**
  * The recorded steps, and the end of the solve as the certificate found it. A run that searches activation patterns ends with the bound
@@ -32,7 +33,7 @@ export function gapOf(point: TracePoint): number {
 export function traceBoundName(run: RunRecord): string {
   return searchesPatterns(run) || run.solution.scope === 'all-arrangements'
     ? 'proven lower bound, all networks'
-    : 'lower bound for these gates';
+    : `lower bound for these ${partNames(run).gate}s`;
 }
 
 /** Objective and lower bound against time, with the number of active neurons in words. */

@@ -171,8 +171,8 @@ export function solveThreeLayer(
     ...family,
     branches,
     vectors: cleaned.vectors,
-    tupleOfBranch: cleaned.vectors.map(({ inner, u }) =>
-      pool.indexOf(interiorTuple(X, inner, u, rng.fork('tuple of branch'))),
+    tupleOfBranch: cleaned.vectors.map(({ inner, u, tuple }) =>
+      pool.indexOf(tuple ?? interiorTuple(X, inner, u, rng.fork('tuple of branch'))),
     ),
     tuples: pool.list.length,
     harvestedTuples,

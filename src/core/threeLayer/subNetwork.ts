@@ -1,4 +1,5 @@
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../linalg/matrix.ts';
+import type { Tuple } from './tuple.ts';
 
 /**
  * One parallel branch of a three-layer ReLU network: x -> ((x W1)_+ w2)_+ w3, feeding one output (Ergen and Pilanci 2021,
@@ -20,6 +21,8 @@ export interface SubVector {
   readonly inner: Int8Array;
   readonly sign: 1 | -1;
   readonly output: number;
+  /** The tuple whose cone it was found in; tidying up may have brought it to the boundary, or apart into its inner neurons. */
+  readonly tuple?: Tuple;
 }
 
 /** Second-layer pre-activations sum_j s_j (X u_j)_+ of a branch, n numbers. */

@@ -164,6 +164,7 @@ export class TupleProgram {
       inner: tuple.inner,
       sign,
       output,
+      tuple,
     }));
     return { ended, interior };
   }

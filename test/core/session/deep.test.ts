@@ -122,6 +122,12 @@ describe('three-layer runs', () => {
     for (const end of ends) assert.ok(objective <= end * (1 + 1e-9), `${objective} above ${end}`);
     assert.ok(run.deep.harvested! > 0 && run.deep.tuples === 2 + run.deep.harvested!);
     assert.equal(run.deep.prices.length, run.deep.tuples);
+    // every branch belongs to a tuple in play, and only tight ones have any
+    for (const { tuple } of run.deep.branches) assert.ok(tuple >= 0);
+    run.gates.norm.forEach((norm, t) => {
+      if (norm > 0) close(run.gates.constraint[t], 1, 1e-4);
+    });
+    assert.ok(run.gates.norm.some((norm) => norm > 0));
     assert.ok(run.notes.some((note) => /Gradient descent reached .* below .* solved again/.test(note)));
     assert.equal(run.compare.convexObjective, objective);
     for (const { merged, excess } of run.compare.runs) close(excess, (merged - objective) / objective, 1e-6);

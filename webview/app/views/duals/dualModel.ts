@@ -73,27 +73,28 @@ export function tightCount(run: RunRecord): number {
 /** Dual constraint of every gate over beta, largest first; tight ones have a shape of their own. */
 export function constraintChart(run: RunRecord): ChartSpec {
   const { constraint, norm } = run.gates;
+  const { gate, many } = partNames(run);
   const order = Int32Array.from(constraint, (_, i) => i).sort((a, b) => constraint[b] - constraint[a] || a - b);
   const tight = tightCount(run);
   const part = (from: number, to: number): { x: number[]; y: number[]; gates: number[] } => {
     const gates = Array.from(order.subarray(from, to));
-    return { gates, x: gates.map((_, i) => from + i + 1), y: gates.map((gate) => constraint[gate]) };
+    return { gates, x: gates.map((_, i) => from + i + 1), y: gates.map((k) => constraint[k]) };
   };
   const words =
     (gates: readonly number[]) =>
     (i: number): string =>
-      `gate ${formatInteger(gates[i] + 1)}, norm ${formatNumber(norm[gates[i]])}, slack ${formatNumber(1 - constraint[gates[i]], 2)}`;
+      `${gate} ${formatInteger(gates[i] + 1)}, norm ${formatNumber(norm[gates[i]])}, slack ${formatNumber(1 - constraint[gates[i]], 2)}`;
   const on = part(0, tight);
   const off = part(tight, order.length);
   return {
     id: 'dual-constraints',
-    title: `Dual constraint of each ${partNames(run).gate}`,
-    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those gates can carry neurons.${tight === order.length ? ' Gates were generated only where they are needed; how all other directions do is in the certificate below.' : ''}`,
-    x: { label: `${partNames(run).gate}s by constraint`, integer: true },
+    title: `Dual constraint of each ${gate}`,
+    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those ${gate}s can carry ${many}.${tight === order.length ? ` ${gate === 'gate' ? 'Gates' : 'Tuples'} were generated only where they are needed; how all other directions do is in the certificate below.` : ''}`,
+    x: { label: `${gate}s by constraint`, integer: true },
     // Differences of tight constraints are rounding: the axis always starts at zero.
     y: { label: 'constraint / beta', min: 0, max: 1.08 * Math.max(1, ...constraint) },
     height: 280,
-    empty: 'No gate is in play.',
+    empty: `No ${gate} is in play.`,
     series: [
       {
         id: 'tight',

@@ -14,7 +14,7 @@ import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, usePanel, useRows, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { RowCard } from '../../rowCard.tsx';
-import { isClassification, outputName, predictedClass, targetText } from '../../runData.ts';
+import { isClassification, outputName, partNames, predictedClass, targetText } from '../../runData.ts';
 import type { DualOrder, RankedRow } from './dualModel.ts';
 import {
   certificateWords,
@@ -49,7 +49,7 @@ function Duals({ run }: { readonly run: RunRecord }): VNode {
         <RowCard run={run} />
       </div>
       {run.gates.count > 0 && (
-        <Section title="Constraints of the gates" wide>
+        <Section title={`Constraints of the ${partNames(run).gate}s`} wide>
           <div class="grid">
             <Chart spec={constraints} />
             <Chart spec={slack} />

@@ -29,7 +29,7 @@ import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
-import { betaMaxWords, modelNames, panelVerdict } from '../../runData.ts';
+import { betaMaxWords, modelNames, panelVerdict, partNames } from '../../runData.ts';
 import { TraceCharts } from '../../stages.tsx';
 import { finishedTrace, traceBoundName } from '../../trace.ts';
 import { FitPictures } from './fitPictures.tsx';
@@ -137,7 +137,7 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
           ? 'Proven lower bound'
           : searchesPatterns(run)
             ? 'Lower bound for the patterns found'
-            : 'Lower bound for these gates',
+            : `Lower bound for these ${partNames(run).gate}s`,
       value: <Num value={solution.dualBound} digits={7} />,
       hint: 'Value of a feasible dual point: no network of the program has a smaller objective.',
     },
