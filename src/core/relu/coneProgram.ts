@@ -170,7 +170,8 @@ class ConeLagrangian {
   private bestLoss = Infinity;
   private bestPenalty = 0;
   /** Distance of the best fit from the one that belongs to the dual point. */
-  private bestMismatch = Infinity;
+  /** How far the dual point that the best fit gives may be from feasible, relative to beta. */
+  private bestExcess = Infinity;
   private bestDual = -Infinity;
   private readonly bestOffset: Float64Array;
   private readonly bestFit: Float64Array;
@@ -320,6 +321,7 @@ class ConeLagrangian {
   private toBeta(beta: number): void {
     this.beta = beta;
     this.bestObjective = Infinity;
+    this.bestExcess = Infinity;
     this.bestDual = -Infinity;
     this.evaluate(false);
     this.measure();
@@ -370,11 +372,9 @@ class ConeLagrangian {
    * is optimal already take the noise out.
    */
   private settle(tolerance: number, onStep?: OnStep): void {
-    let steepest = 0;
-    for (const { slope } of this.states) steepest = Math.max(steepest, slope);
     for (let idle = 0, round = 0; round < settleRounds && idle < 2; round++) {
-      const least = this.bestMismatch;
-      if (least * steepest <= tolerance * this.beta) return;
+      const least = this.bestExcess;
+      if (least <= tolerance) return;
       this.recentre();
       this.sigma = Math.max(this.sigma / settling, this.firstSigma);
       this.evaluate(false);
@@ -384,7 +384,7 @@ class ConeLagrangian {
         onStep?.(this.bestLoss + this.program.beta * this.bestPenalty, this.active, this.iterations);
         if (!(norm2(this.gradient) <= 0.1 * residual)) break;
       }
-      idle = this.bestMismatch <= 0.7 * least ? 0 : idle + 1;
+      idle = this.bestExcess <= 0.7 * least ? 0 : idle + 1;
     }
   }
 
@@ -506,17 +506,16 @@ class ConeLagrangian {
     if (this.program.offset) for (let i = 0; i < n * c; i++) fit[i] += offset[i % c];
   }
 
-  private keepBest(): void {
+  private keepBest(excess = Infinity): void {
     const loss = this.program.datafit.value(this.fit);
     const objective = loss + this.beta * this.penalty;
-    const mismatch = norm2(this.gradient);
     const same = Math.abs(objective - this.bestObjective) <= equal * Math.abs(objective);
-    // among equals the one that fits the dual point best
-    if (same ? mismatch >= this.bestMismatch : !(objective < this.bestObjective)) return;
+    // among equals the one whose fit gives the best dual point: the objective knows the error of a fit to second order only
+    if (same ? excess >= this.bestExcess : !(objective < this.bestObjective)) return;
     this.bestObjective = objective;
     this.bestLoss = loss;
     this.bestPenalty = this.penalty;
-    this.bestMismatch = mismatch;
+    this.bestExcess = excess;
     this.bestOffset.set(this.offset);
     for (const state of this.states) {
       state.best.set(state.u);
@@ -532,7 +531,6 @@ class ConeLagrangian {
   private measure(): void {
     const { states, side, c, n, beta } = this;
     const { datafit, offset } = this.program;
-    this.keepBest();
     const V = side.V.slice();
     let shift = 0;
     if (offset) {
@@ -541,7 +539,12 @@ class ConeLagrangian {
       shift = Math.sqrt(shift);
     }
     let top = 0;
-    for (const { bound, slope } of states) top = Math.max(top, bound + slope * shift);
+    let steepest = 0;
+    for (const { bound, slope } of states) {
+      top = Math.max(top, bound + slope * shift);
+      steepest = Math.max(steepest, slope);
+    }
+    this.keepBest(Math.max(0, top / beta - 1) + (steepest * norm2(this.gradient)) / beta);
     const t = Math.min(1, beta / Math.max(top, Number.MIN_VALUE));
     for (let i = 0; i < n * c; i++) V[i] *= t;
     this.bestDual = Math.max(this.bestDual, datafit.dualValue(V));
