@@ -29,6 +29,8 @@ export interface ReluClaim {
   readonly quick?: boolean;
   /** Asked before each of these solves: from a stop on it is as with `quick`. */
   readonly shouldStop?: () => boolean;
+  /** Asked for every gate: true ends the judging of gates, and those left are bounded by row norms, as no gate can be above (not with a free bias). */
+  readonly giveUp?: () => boolean;
   /** Constant added to every fit (c numbers), free of penalty; given exactly when the bias is free. */
   readonly offset?: Float64Array;
 }
@@ -103,16 +105,29 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
   vectors.forEach(({ gate, output, sign }, k) => used.set(`${gate} ${output} ${sign}`, k));
   let betaMax = 0;
   let stationarity = 0;
+  /** X'D V and X'D V_0 for every output, the dual point at zero behind that of the fit. */
+  const slopes = new Float64Array(2 * c * d);
   for (let i = 0; i < gates.rows; i++) {
+    if (mayStop && claim.giveUp?.() === true) {
+      const left = normBound(rowNorms, dual, c) / beta;
+      gateConstraint.fill(left, i);
+      betaMax = Math.max(betaMax, normBound(rowNorms, zeroDual, c));
+      stationarity = Math.max(stationarity, left - 1);
+      break;
+    }
     const signs = signsOf(X, gates.data.subarray(i * d, (i + 1) * d));
+    slopes.fill(0);
+    for (let r = 0; r < n; r++) {
+      if (signs[r] < 0) continue;
+      for (let o = 0; o < 2 * c; o++) {
+        const weight = o < c ? dual[r * c + o] : zeroDual[r * c + o - c];
+        for (let k = 0, at = r * d, to = o * d; k < d; k++) slopes[to + k] += weight * X.data[at + k];
+      }
+    }
     // with a free bias the all-on cell carries any linear function: its constraint is the plain norm
     const linear = q < d && signs.every((s) => s > 0);
-    const price = (V: Float64Array, output: number, sign: number, atMost = 0): number => {
-      slope.fill(0);
-      for (let r = 0; r < n; r++) {
-        if (signs[r] < 0) continue;
-        for (let k = 0; k < d; k++) slope[k] += sign * V[r * c + output] * X.data[r * d + k];
-      }
+    const price = (column: number, sign: number, atMost = 0): number => {
+      for (let k = 0; k < d; k++) slope[k] = sign * slopes[column * d + k];
       if (linear) {
         for (let k = 0; k < d; k++) point[k] = k < q ? slope[k] : 0;
         return norm2(slope.subarray(0, q));
@@ -128,8 +143,8 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
     };
     for (let output = 0; output < c; output++) {
       for (const sign of [1, -1] as const) {
-        betaMax = Math.max(betaMax, price(zeroDual, output, sign, Math.max(betaMax, Number.MIN_VALUE)));
-        const value = price(dual, output, sign);
+        betaMax = Math.max(betaMax, price(c + output, sign, Math.max(betaMax, Number.MIN_VALUE)));
+        const value = price(output, sign);
         gateConstraint[i] = Math.max(gateConstraint[i], value / beta);
         const k = used.get(`${i} ${output} ${sign}`);
         if (k === undefined) stationarity = Math.max(stationarity, value / beta - 1);
@@ -225,8 +240,19 @@ export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
   return offset;
 }
 
+/** No direction has a larger |v'(Xu)_+|: largest over columns of V and signs of sum_i (+-v_i)_+ ||x_i||. */
+function normBound(rowNorms: Float64Array, V: Float64Array, c: number): number {
+  const sums = new Float64Array(2 * c);
+  rowNorms.forEach((norm, r) => {
+    for (let o = 0; o < c; o++) sums[2 * o + (V[r * c + o] > 0 ? 0 : 1)] += Math.abs(V[r * c + o]) * norm;
+  });
+  return Math.max(...sums) * (1 + 1e-14 * rowNorms.length);
+}
+
 function signsOf(X: DenseMatrix, g: Float64Array): Int8Array {
-  return Int8Array.from({ length: X.rows }, (_, r) => (dotRow(X, r, g) >= 0 ? 1 : -1));
+  const signs = new Int8Array(X.rows);
+  for (let r = 0; r < X.rows; r++) signs[r] = dotRow(X, r, g) >= 0 ? 1 : -1;
+  return signs;
 }
 
 function dotRow(X: DenseMatrix, r: number, u: Float64Array): number {

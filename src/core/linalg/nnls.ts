@@ -163,14 +163,15 @@ export class ConeProjector {
     const dependent: number[] = [];
     for (let round = 0; round < 10 * (d + n); round++) {
       if (this.tightCount >= d) break;
+      this.asked += (count + 4 * this.tightCount) * d;
+      if (this.asked > pollWork) {
+        this.asked = 0;
+        if (this.shouldStop?.() === true) break;
+      }
       for (let k = 0; k < d; k++) probe[k] = k < d - 1 ? weight * residual[k] : residual[k];
       let which = this.worstOf(candidates, count, signs, -tolerance);
       if (which < 0) {
         this.asked += n * d;
-        if (this.asked > pollWork) {
-          this.asked = 0;
-          if (this.shouldStop?.() === true) break;
-        }
         count = this.violated(signs, -tolerance);
         which = this.worstOf(candidates, count, signs, -tolerance);
       }

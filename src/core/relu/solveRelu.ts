@@ -70,6 +70,9 @@ const insertTolerance = 1e-9;
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
 
+/** Seconds that the certificate takes after a stop. */
+const checkPatience = 0.06;
+
 /** Part of the time for the proof that may go into betaMax. */
 const betaMaxShare = 0.1;
 
@@ -102,10 +105,10 @@ export function solveRelu(
   const searched = cells === undefined && (arrangements.kind === 'adaptive' || arrangements.kind === 'all');
   const chosen =
     cells !== undefined
-      ? { gateSet: distinctGates(prepared.X, cells.directions), scope: 'all-arrangements' as const }
+      ? { gateSet: distinctGates(prepared.X, cells.directions), scope: 'all-arrangements' as const, complete: true }
       : searched
         ? undefined
-        : gatesOf(problem, prepared);
+        : gatesOf(problem, prepared, limited, options.kernels);
 
   const zeroTop = searched ? (warm?.betaMax ?? context.betaMaxOverAll(0, 0)) : { value: 0, upper: 0 };
   let solved =
@@ -144,7 +147,11 @@ export function solveRelu(
       ? undefined
       : optimalSet(prepared, neurons, { ...certificate, dual, fit }, cells ?? seconds > 0, limited);
     return {
-      status: statusOf(solved.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
+      status: statusOf(
+        solved.stopped || chosen?.complete === false,
+        program.relativeGap <= prepared.tolerance && chosen?.complete !== false,
+        limited.expired(),
+      ),
       objective: certificate.objective,
       dualBound: program.dualBound,
       relativeGap: program.relativeGap,
@@ -618,8 +625,11 @@ function assemble(
   gateSet: GateSet | undefined,
   control: Control,
 ) {
-  let asked = false;
-  const shouldStop = (): boolean => (asked ||= control.shouldStop());
+  let stoppedAt = solved.stopped ? control.now() : undefined;
+  const shouldStop = (): boolean => {
+    if (stoppedAt === undefined && control.shouldStop()) stoppedAt = control.now();
+    return stoppedAt !== undefined;
+  };
   const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
   const d = X.cols;
   const offset = solved.offset.slice();
@@ -664,6 +674,7 @@ function assemble(
     ...(free ? { offset } : {}),
     quick: solved.stopped,
     shouldStop,
+    giveUp: () => shouldStop() && control.now() - stoppedAt! > checkPatience,
   });
   const convex = vectors.map(({ vector, sign, output }) => ({ u: vector, sign, output }));
   // tidying up a point that was cut short is not worth the wait
@@ -677,7 +688,7 @@ function assemble(
         free ? offset : undefined,
         shouldStop,
       );
-  if (asked) solved.stopped = true;
+  if (stoppedAt !== undefined) solved.stopped = true;
   return {
     certificate,
     gates,

@@ -161,3 +161,26 @@ void test('a stop at any moment returns a feasible network with an honest gap', 
     }
   }
 });
+
+void test('gates that a stop cut off are no solved program, and what is left unjudged is bounded from above', () => {
+  const fields = randomProblem(3, { n: 40, d: 4, beta: 0.05 });
+  const problem = {
+    ...reluProblem(fields),
+    model: 'relu' as const,
+    arrangements: { kind: 'sampled' as const, count: 30, seed: 1 },
+  };
+  let asked = 0;
+  // a clock that a look at it moves on: after a stop there is no time for the gates
+  let time = 0;
+  const clock = (): number => (time += 1);
+  const whole = solve(problem, {}, { shouldStop: () => ++asked < 0, now: clock });
+  assert.equal(whole.status, 'optimal');
+  for (const polls of [3, 20, 45, Math.floor(asked / 2), asked - 3]) {
+    let left = polls;
+    const cut = solve(problem, {}, { shouldStop: () => left-- <= 0, now: clock });
+    assert.notEqual(cut.gates.rows < whole.gates.rows && cut.status === 'optimal', true);
+    if (cut.gates.rows < whole.gates.rows) continue;
+    assert.ok(cut.dualBound <= whole.objective * (1 + 1e-9));
+    assert.equal(cut.gateConstraint.length, whole.gateConstraint.length);
+  }
+});
