@@ -122,7 +122,7 @@ export function solveRelu(
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
   const finish = (proof: GlobalBoundDetails | undefined, seconds: number): Solution => {
     const { certificate, neurons, gates, network } = report;
-    const cut = searched && solved.stopped;
+    const cut = (searched && solved.stopped) || chosen?.complete === false;
     const exact = proof?.proof === 'exact' && searched;
     // a search that was cut short says nothing about other cells: only a bound over all of them is a bound
     const program =
