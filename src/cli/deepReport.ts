@@ -1,5 +1,6 @@
 import { encodedName } from '../core/data/scaling.ts';
 import { decodeBits } from '../session/bits.ts';
+import { idleClassWords } from '../shared/batchNorm.ts';
 import type { LinearRecord, SplineRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { depthWords, tooFewTuples } from '../shared/threeLayerWords.ts';
@@ -218,6 +219,8 @@ export function structureLines(structure: StructureRecord): string[] {
           ? ''
           : `; its inner layers miss the targets by up to ${number(batchNorm.interpolationError, 2)}`),
     );
+    const idle = idleClassWords(batchNorm);
+    if (idle !== '') lines.push(`    ${idle}`);
   }
   for (const spline of structure.splines ?? []) lines.push(...splineLines(spline));
   for (const { source, classes, deviation, withinOverBetween } of structure.collapse ?? []) {

@@ -1,4 +1,5 @@
 import type { RunRecord } from './run.ts';
+import type { BatchNormRecord } from './depth.ts';
 
 /** The network with batch normalisation that a run is about, and which penalty its program is exact for; undefined without. */
 export function batchNormWords({ settings }: Pick<RunRecord, 'settings'>): string | undefined {
@@ -13,4 +14,14 @@ export function batchNormWords({ settings }: Pick<RunRecord, 'settings'>): strin
     `Every hidden neuron is (scale · (w·x − mean) / deviation${shifted ? ' + shift' : ''})₊, mean and deviation of w·x over the training rows. ` +
     `The program is exact for the penalty beta/2 · Σ (${paid}); the weights w cost nothing, because normalisation undoes their length.`
   );
+}
+
+/** Why classes are without a neuron in the batch-normalised closed form; empty when each has one. */
+export function idleClassWords({ neurons }: Pick<BatchNormRecord, 'neurons'>): string {
+  const idle = neurons.filter(({ weight }) => weight === 0).length;
+  if (idle === 0) return '';
+  const threshold = 'beta is not below the square root of the class size';
+  return idle === neurons.length
+    ? `The zero network is optimal here: for every class ${threshold}.`
+    : `${idle} of ${neurons.length} classes have no neuron: ${threshold} there.`;
 }

@@ -7,7 +7,7 @@ import { networkFit } from '../../../src/core/network/evaluate.ts';
 import { exportRun } from '../../../src/session/exportRun.ts';
 import { predictOn } from '../../../src/session/predictOn.ts';
 import { networkOfRun } from '../../../src/session/runNetwork.ts';
-import { batchNormWords } from '../../../src/shared/batchNorm.ts';
+import { batchNormWords, idleClassWords } from '../../../src/shared/batchNorm.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../../../src/shared/settings.ts';
 import { describeVerdict } from '../../../src/shared/verdict.ts';
@@ -171,6 +171,14 @@ describe('batch normalisation', () => {
     const { batchNorm, forms } = structure!;
     close(batchNorm!.beta! * Math.sqrt(resolved.trainRows), resolved.beta, 1e-12);
     close(batchNorm!.formula, batchNorm!.objective, 1e-8);
+    const { neurons } = batchNorm!;
+    assert.equal(
+      idleClassWords({ neurons }) === '',
+      neurons.every(({ weight }) => weight > 0),
+    );
+    const gone = { ...neurons[0], weight: 0 };
+    assert.match(idleClassWords({ neurons: [...neurons, gone] }), /^[1-9] of \d classes have no neuron/);
+    assert.match(idleClassWords({ neurons: [gone] }), /^The zero network is optimal/);
     close(forms.find(({ id }) => id === 'batch-norm')!.objective!, batchNorm!.formula, 1e-12);
   });
 

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { idleClassWords } from '../../../../src/shared/batchNorm.ts';
 import type { BatchNormRecord, LayerRecord, RankOneRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Dropdown } from '../../../ui/controls.ts';
@@ -159,7 +160,7 @@ export function BatchNorm({ run, record }: { readonly run: RunRecord; readonly r
             : 'beta of this run'
         }. The network has one normalised ReLU neuron per class on ` +
         `${hidden === 0 ? 'the inputs themselves' : `a random layer of ${formatCount(hidden, 'ReLU neuron')}`}. ${reached}. ` +
-        'It is built from the formula and then run like any other network.'
+        `It is built from the formula and then run like any other network. ${idleClassWords(record)}`
       }
     >
       <Facts
