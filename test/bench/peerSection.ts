@@ -44,7 +44,7 @@ function availablePeers(): Set<string> {
   return names;
 }
 
-/** A peer on one problem, within the limit (seconds of wall time) and what is left of its cap; undefined when it has nothing by then. */
+/** A peer on one problem, within the limit (seconds of wall time) and what is left of its cap; undefined when it has nothing by then, no points when it fails. */
 function runPeer(
   task: Readonly<Record<string, unknown>> & { readonly peer: string },
   limit = 6 * patience,
@@ -55,11 +55,12 @@ function runPeer(
     const [input, output] = [path.join(folder, 'task.json'), path.join(folder, 'answer.json')];
     writeFileSync(input, JSON.stringify(task));
     const [program, script] = task.peer === 'ecos' ? ['Rscript', 'runEcos.R'] : [python, 'runPeer.py'];
-    spawnSync(program, [path.resolve('test/bench/peers', script), input, output], {
-      timeout: Math.max(1, 1000 * Math.min(limit, leftOf(task.peer))),
+    const { signal } = spawnSync(program, [path.resolve('test/bench/peers', script), input, output], {
+      timeout: Math.max(1, Math.round(1000 * Math.min(limit, leftOf(task.peer)))),
       stdio: ['ignore', 'ignore', 'ignore'],
     });
-    return existsSync(output) ? (JSON.parse(readFileSync(output, 'utf8')) as PeerAnswer) : undefined;
+    if (existsSync(output)) return JSON.parse(readFileSync(output, 'utf8')) as PeerAnswer;
+    return signal === null ? { peakBytes: 0, points: [] } : undefined;
   } finally {
     taken.set(task.peer, (taken.get(task.peer) ?? 0) + (performance.now() - begin) / 1000);
     rmSync(folder, { recursive: true, force: true });
@@ -230,7 +231,8 @@ function benchConePeers(peers: ReadonlySet<string>): void {
       if (limit <= 0) return 'not run (time cap)';
       const answer = runPeer({ ...task, peer, solver: 'CLARABEL' }, limit);
       const [point] = excesses(answer, coneObjective(problem));
-      if (answer === undefined || point === undefined) return `> ${limit.toFixed(0)} s (wall)`;
+      if (answer === undefined) return `> ${limit.toFixed(0)} s (wall)`;
+      if (point === undefined) return 'no answer';
       return `${seconds(point.cpu)}, ${point.excess.toExponential(0)}, ${(answer.peakBytes / 2 ** 20).toFixed(0)} MiB`;
     });
     rows.push([
