@@ -26,17 +26,20 @@ export function outputPenaltiesOf(network: NetworkName): readonly OutputPenalty[
 /** The penalty on network weights that the program is exact for, in one sentence; w are the inner and a the outgoing weights of a neuron. */
 export function outputPenaltyWords(model: NetworkName, penalty: OutputPenalty): string {
   const gated = model === 'gated-relu';
+  const inner = model === 'relu-batch-norm' ? '‖(scale, shift)‖²' : '‖w‖²';
   switch (penalty) {
     case 'per-output':
-      return `Every output has ${model === 'linear' ? 'a network' : 'neurons'} of its own. Exact for the network penalty beta/2 · Σ (‖w‖² + ‖a‖₁²)${
-        model === 'linear' || model === 'three-layer' ? '' : ', which is weight decay when each neuron feeds one output'
+      if (model === 'three-layer')
+        return 'Every output has branches of its own. Exact for beta/2 · Σ (‖w₂‖² + w₃²) with ‖W₁‖ at most 1 in every branch.';
+      return `Every output has ${model === 'linear' ? 'a network' : 'neurons'} of its own. Exact for the network penalty beta/2 · Σ (${inner} + ‖a‖₁²)${
+        model === 'linear' ? '' : ', which is weight decay when each neuron feeds one output'
       }.`;
     case 'nuclear':
       return gated
         ? 'Neurons feed all outputs; the program has the nuclear norm of the weights of each gate. Exact for plain weight decay of gated networks, beta/2 · Σ (‖w‖² + ‖a‖₂²).'
         : model === 'linear'
           ? 'The program has the nuclear norm of the map. Exact for plain weight decay of two layers.'
-          : 'Neurons feed all outputs, each at the cost ‖w‖ ‖a‖₂. Exact for plain weight decay, beta/2 · Σ (‖w‖² + ‖a‖₂²).';
+          : `Neurons feed all outputs. Exact for plain weight decay, beta/2 · Σ (${inner} + ‖a‖₂²).`;
     case 'frobenius':
       return 'All neurons of a gate share one outer weight s; the program has the Frobenius norm of the weights of each gate. Exact for beta/2 · Σ over gates (‖W‖² + s²), which is not weight decay of an ordinary network.';
   }
