@@ -1,5 +1,5 @@
 import { encodedName } from '../core/data/scaling.ts';
-import { decodeBits } from '../session/bits.ts';
+import { decodeBits } from '../shared/bits.ts';
 import { idleClassWords } from '../shared/batchNorm.ts';
 import type { LinearRecord, SplineRecord, StructureRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import type { RunRecord } from '../shared/run.ts';

@@ -18,7 +18,7 @@ import {
 import { decayOfGroupNorm, forward, groupNorm, preActivation, type SubNetwork } from '../core/threeLayer/subNetwork.ts';
 import type { BranchRecord, DeepRecord, LayerRecord, LinearRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import { weightDecayMessage } from '../shared/threeLayerWords.ts';
-import { encodeBits } from './bits.ts';
+import { encodeBits } from '../shared/bits.ts';
 import type { HiddenFeatures } from './structureRecord.ts';
 
 export type DeepModel = Extract<ModelName, 'linear' | 'three-layer'>;

@@ -14,16 +14,6 @@ import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
 export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
 
-/** Extension of the file that an export goes into. */
-export const exportExtension: Record<RunExport | 'problem', string> = {
-  run: 'convexnet.json',
-  predictions: 'predictions.csv',
-  onnx: 'onnx',
-  json: 'network.json',
-  pytorch: 'py',
-  problem: 'problem.json',
-};
-
 /** The contents of an exported file. */
 export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array {
   switch (what) {
@@ -91,7 +81,7 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
       classes.length === 0
         ? [target]
         : outputs === 1
-          ? [`${target}: negative ${classes[0]}, positive ${classes[1]}`]
+          ? [`${target}: ${classes[1]} above 0, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
       `${title}. Inputs in original units, in the order of the metadata entry "inputs"; ` +

@@ -5,7 +5,7 @@ import { dot, norm2, rowOf } from '../core/linalg/matrix.ts';
 import type { Solution } from '../core/solver/solution.ts';
 import type { GateRecord, NeuronRecord } from '../shared/run.ts';
 import type { Activity } from './activity.ts';
-import { encodePattern } from './bits.ts';
+import { encodePattern } from '../shared/bits.ts';
 
 /**
  * Index into the solution's gates that each neuron belongs to: its own gate vector for gated networks; for ReLU the gate of the

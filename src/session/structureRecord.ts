@@ -6,7 +6,7 @@ import { oneHotTargets } from '../core/closedForm/detect.ts';
 import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
-import { predictedClass } from '../core/metrics/scores.ts';
+import { predictedClass } from '../core/metrics/predictedClass.ts';
 import { networkFit, preActivations } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare } from '../core/problem/prepare.ts';

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
+import { runIdSchema } from './runSummary.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
 /**
@@ -55,7 +56,7 @@ export const fromPanelSchema = v.variant('type', [
     /** How the penalty joins several outputs; left out: as in the shown run. */
     outputPenalty: v.optional(trainSettingsSchema.entries.outputPenalty),
   }),
-  v.object({ type: v.literal('openRun'), id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)) }),
+  v.object({ type: v.literal('openRun'), id: runIdSchema }),
   v.object({ type: v.literal('trainAgain') }),
   v.object({ type: v.literal('revealRow'), index: rowIndex }),
   v.object({

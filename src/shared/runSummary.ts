@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { RunRecord } from './run.ts';
+import { partCount } from './runView.ts';
 import { describeVerdict } from './verdict.ts';
 
 export const runIdSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/));
@@ -44,7 +45,7 @@ export function summarizeRun(run: RunRecord): RunSummary {
     status: run.solution.status,
     objective: run.solution.objective,
     relativeGap: run.solution.relativeGap,
-    neurons: run.neurons.length,
+    neurons: partCount(run),
     seconds: run.solution.seconds,
     verdict: { strength, word, headline },
   };

@@ -1,4 +1,6 @@
-import type { NeuronRecord, RunRecord } from '../shared/run.ts';
+import { selectBits } from '../shared/bits.ts';
+import type { RunRecord } from '../shared/run.ts';
+import { trainRank } from '../shared/runView.ts';
 
 /**
  * More rows than this are neither drawn nor listed by a panel, and copying them between processes would block the editor; a
@@ -17,7 +19,7 @@ export function panelRecord(run: RunRecord, limit = panelRows): PanelRecord {
   const total = run.rows.line.length;
   if (total <= limit) return { record: run, rows: null };
   const outputs = run.resolved.outputs;
-  const rank = trainRanks(run);
+  const rank = trainRank(run);
   const kept = chooseRows(run, rank, limit);
   const rows = Array.from(kept);
   const perOutput = (values: readonly number[], at: readonly number[]): number[] =>
@@ -27,7 +29,7 @@ export function panelRecord(run: RunRecord, limit = panelRows): PanelRecord {
   return {
     record: {
       ...run,
-      neurons: run.neurons.map((neuron) => ({ ...neuron, on: selectBits(neuron, rows) })),
+      neurons: run.neurons.map((neuron) => ({ ...neuron, on: selectBits(neuron.on, rows) })),
       rows: {
         line: rows.map((row) => run.rows.line[row]),
         split: rows.map((row) => run.rows.split[row]),
@@ -47,14 +49,6 @@ export function panelRecord(run: RunRecord, limit = panelRows): PanelRecord {
     },
     rows: kept,
   };
-}
-
-/** Position of each row among the training rows; -1 for test rows. */
-function trainRanks(run: RunRecord): Int32Array {
-  const rank = new Int32Array(run.rows.line.length).fill(-1);
-  let next = 0;
-  for (let row = 0; row < rank.length; row++) if (run.rows.split[row] === 0) rank[row] = next++;
-  return rank;
 }
 
 /** Half of the limit by size of the dual value, the rest evenly; ascending. */
@@ -77,13 +71,4 @@ function chooseRows(run: RunRecord, rank: Int32Array, limit: number): Int32Array
   let next = 0;
   for (let row = 0; row < total; row++) if (chosen[row] === 1) kept[next++] = row;
   return kept;
-}
-
-function selectBits(neuron: NeuronRecord, rows: readonly number[]): string {
-  const all = Buffer.from(neuron.on, 'base64');
-  const some = Buffer.alloc((rows.length + 7) >> 3);
-  rows.forEach((row, i) => {
-    if ((all[row >> 3] >> (row & 7)) & 1) some[i >> 3] |= 1 << (i & 7);
-  });
-  return some.toString('base64');
 }

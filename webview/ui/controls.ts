@@ -128,7 +128,6 @@ export interface TextFieldProps {
   readonly size?: number;
   readonly quiet?: boolean;
   readonly disabled?: boolean;
-  readonly describedBy?: string;
   /** Called with the text when Enter is pressed or the field is left with a changed text. */
   readonly onCommit: (value: string) => void;
 }

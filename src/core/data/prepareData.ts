@@ -654,8 +654,3 @@ function median(values: Float64Array): number {
   const half = values.length >> 1;
   return values.length % 2 === 1 ? values[half] : values[half - 1] + (values[half] - values[half - 1]) / 2;
 }
-
-/** Whether every encoded input is a plain number column (no indicators). */
-export function allNumeric(scaling: Scaling): boolean {
-  return scaling.inputs.every((input) => input.category === undefined);
-}

@@ -1,5 +1,5 @@
 import Papa from 'papaparse';
-import { predictedClass } from '../metrics/scores.ts';
+import { predictedClass } from '../metrics/predictedClass.ts';
 
 export interface PredictionTable {
   readonly lines: ArrayLike<number>;

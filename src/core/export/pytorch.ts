@@ -102,7 +102,7 @@ CLASSES = [${classes.map(pythonText).join(', ')}]
 export function outputText(outputs: number, classes: readonly string[]): string {
   if (classes.length === 0) return 'the target in its own units';
   return outputs === 1
-    ? `one logit: negative ${pythonText(classes[0])}, positive ${pythonText(classes[1])}`
+    ? `one logit: ${pythonText(classes[1])} where it is above 0, else ${pythonText(classes[0])}`
     : 'one output per class, in the order of CLASSES';
 }
 

@@ -1,5 +1,6 @@
 import type { LossName } from '../problem/problem.ts';
 import { sigmoid } from '../problem/datafit.ts';
+import { predictedClass } from './predictedClass.ts';
 
 /** How good predictions are in one measure. */
 export interface Score {
@@ -14,7 +15,7 @@ export interface Predictions {
   readonly target: ArrayLike<number>;
   readonly prediction: ArrayLike<number>;
   readonly outputs: number;
-  /** Number of classes; 0 for regression. Two classes have one output (negative: the first), more have one each. */
+  /** Number of classes; 0 for regression. Two classes have one output (above zero: the second), more have one each. */
   readonly classes: number;
   /** The loss the outputs were trained with says how they become probabilities. */
   readonly loss: LossName;
@@ -60,16 +61,6 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
     // Without any spread among the targets R^2 is not defined.
     ...(total > 0 ? [{ measure: 'R²', value: 1 - squares / total, higherIsBetter: true }] : []),
   ];
-}
-
-/** Class with the largest output; with one output the second class where it is positive. */
-export function predictedClass(prediction: ArrayLike<number>, row: number, outputs: number): number {
-  if (outputs === 1) return prediction[row] > 0 ? 1 : 0;
-  let best = 0;
-  for (let k = 1; k < outputs; k++) {
-    if (prediction[row * outputs + k] > prediction[row * outputs + best]) best = k;
-  }
-  return best;
 }
 
 /** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */

@@ -38,11 +38,6 @@ export class WorkerClient {
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
-  /** Whether there is a worker, with whatever it has read and solved. */
-  get alive(): boolean {
-    return this.running !== null;
-  }
-
   async call<T>(ask: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
     if (this.disposed) throw new WorkerGone('The worker has been closed.');
     this.running ??= this.start();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { predictedClass, scoreOf, scoresOf, type Predictions } from '../../../src/core/metrics/scores.ts';
+import { predictedClass } from '../../../src/core/metrics/predictedClass.ts';
+import { scoreOf, scoresOf, type Predictions } from '../../../src/core/metrics/scores.ts';
 
 const close = (a: number, b: number, tolerance = 1e-12): void =>
   assert.ok(Math.abs(a - b) <= tolerance * (1 + Math.abs(b)), `${a} is not ${b}`);

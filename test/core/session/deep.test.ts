@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeBits } from '../../../src/session/bits.ts';
+import { decodeBits } from '../../../src/shared/bits.ts';
 import type { TrainSettings } from '../../../src/shared/settings.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
 import { depthWords, tooFewTuples } from '../../../src/shared/threeLayerWords.ts';

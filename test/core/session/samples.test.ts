@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { exportRun } from '../../../src/session/exportRun.ts';
-import { decodeBits } from '../../../src/session/bits.ts';
+import { decodeBits } from '../../../src/shared/bits.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
 import { naiveRows } from '../data/naiveCsv.ts';
 import { samplesFolder, sampleSource } from '../../support/memorySource.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { DataError } from '../../../src/core/data/dataError.ts';
 import { parseProblemFile } from '../../../src/core/problem/problemFile.ts';
 import { solve } from '../../../src/core/solver/solve.ts';
-import { decodeBits, encodeBits } from '../../../src/session/bits.ts';
+import { decodeBits, encodeBits } from '../../../src/shared/bits.ts';
 import { exportRun } from '../../../src/session/exportRun.ts';
 import { TrainStopped } from '../../../src/session/session.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';

@@ -1,4 +1,4 @@
-import type { RunRecord, ShapeRecord } from '../../../src/shared/run.ts';
+import type { ShapeRecord } from '../../../src/shared/run.ts';
 import type { DataTable } from '../exportFile.ts';
 import type { Range } from '../spec.ts';
 
@@ -69,9 +69,4 @@ export function surfaceTable(model: SurfaceModel): DataTable {
       return shape.classes.length > 0 ? (shape.classes[value] ?? value) : value;
     },
   };
-}
-
-/** The surface of a run, when it has one. */
-export function runSurface(run: RunRecord): SurfaceShape | null {
-  return run.shape?.kind === 'surface' ? run.shape : null;
 }

@@ -249,8 +249,3 @@ class SharedState {
     return { iterations: result.iterations, residual: result.residual };
   }
 }
-
-/** Sum of ||w|| ||a||. */
-export function sharedPenalty(neurons: readonly SharedNeuron[], penalizedCols: number): number {
-  return neurons.reduce((s, neuron) => s + sizeOf(neuron, penalizedCols), 0);
-}

@@ -1,6 +1,6 @@
 import type { PatternSet } from '../core/arrangement/patterns.ts';
 
-/** Bits as base64: bit r is bit r & 7 of byte r >> 3. */
+/** The one packing of rows on and off in records: bit r is bit r & 7 of byte r >> 3, as base64. */
 export function encodeBits(bits: ArrayLike<number | boolean>): string {
   const bytes = new Uint8Array((bits.length + 7) >> 3);
   for (let r = 0; r < bits.length; r++) if (bits[r]) bytes[r >> 3] |= 1 << (r & 7);
@@ -20,8 +20,22 @@ function base64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-/** The `count` bits behind a base64 text of `encodeBits`. */
+/** The first `count` bits, one byte each. */
 export function decodeBits(text: string, count: number): Uint8Array {
   const bytes = atob(text);
   return Uint8Array.from({ length: count }, (_, r) => (bytes.charCodeAt(r >> 3) >> (r & 7)) & 1);
+}
+
+/** One bit, without decoding the others: four characters of base64 hold three bytes. */
+export function bitAt(text: string, r: number): boolean {
+  const byte = r >> 3;
+  const block = Math.floor(byte / 3);
+  const bytes = atob(text.slice(block * 4, block * 4 + 4));
+  return ((bytes.charCodeAt(byte - block * 3) >> (r & 7)) & 1) === 1;
+}
+
+/** The bits at the listed rows, in their order. */
+export function selectBits(text: string, rows: ArrayLike<number>): string {
+  const bytes = atob(text);
+  return encodeBits(Uint8Array.from(rows, (r) => (bytes.charCodeAt(r >> 3) >> (r & 7)) & 1));
 }

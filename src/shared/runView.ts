@@ -1,0 +1,94 @@
+import { predictedClass as classOfOutputs } from '../core/metrics/predictedClass.ts';
+import { bitAt, decodeBits } from './bits.ts';
+import type { NeuronRecord, RunRecord } from './run.ts';
+
+/** What a run record says, read in one place for the panel, the command line and the editor; pure, over arrays as they are in the record. */
+
+/** Index into the training rows of each row; -1 for test rows. */
+export function trainRank(run: Pick<RunRecord, 'rows'>): Int32Array {
+  const rank = new Int32Array(run.rows.line.length).fill(-1);
+  let next = 0;
+  for (let row = 0; row < rank.length; row++) if (run.rows.split[row] === 0) rank[row] = next++;
+  return rank;
+}
+
+/** Index of each training row among all rows. */
+export function trainRows(run: Pick<RunRecord, 'rows'>): Int32Array {
+  const rows: number[] = [];
+  for (let row = 0; row < run.rows.line.length; row++) if (run.rows.split[row] === 0) rows.push(row);
+  return Int32Array.from(rows);
+}
+
+/** Largest dual value over outputs, in size, of each training row. */
+export function influence(run: Pick<RunRecord, 'rows' | 'resolved'>): Float64Array {
+  const { outputs } = run.resolved;
+  const n = Math.floor(run.rows.dual.length / outputs);
+  const out = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < outputs; k++) out[i] = Math.max(out[i], Math.abs(run.rows.dual[i * outputs + k]));
+  }
+  return out;
+}
+
+/** The rows a neuron is on for, as one byte a row. */
+export function decodeOn(neuron: Pick<NeuronRecord, 'on'>, rows: number): Uint8Array {
+  return decodeBits(neuron.on, rows);
+}
+
+export function isOn(neuron: Pick<NeuronRecord, 'on'>, row: number): boolean {
+  return bitAt(neuron.on, row);
+}
+
+export function isClassification(run: Pick<RunRecord, 'resolved'>): boolean {
+  return run.resolved.task !== 'regression';
+}
+
+/** Predicted class of a row, by the rule of the scores. */
+export function predictedClass(run: Pick<RunRecord, 'rows' | 'resolved'>, row: number): number {
+  return classOfOutputs(run.rows.prediction, row, run.resolved.outputs);
+}
+
+/** What the network consists of, and what its activation patterns belong to. */
+export function partNames(run: Pick<RunRecord, 'settings'>): {
+  readonly one: string;
+  readonly many: string;
+  readonly gate: string;
+} {
+  switch (run.settings.model) {
+    case 'three-layer':
+      return { one: 'branch', many: 'branches', gate: 'tuple' };
+    case 'linear':
+      return { one: 'direction', many: 'directions', gate: 'gate' };
+    case 'relu':
+    case 'gated-relu':
+      return { one: 'neuron', many: 'neurons', gate: 'gate' };
+  }
+}
+
+/** How many of them: neurons, branches, or directions (the rank of the map). */
+export function partCount(run: Pick<RunRecord, 'deep' | 'neurons'>): number {
+  if (run.deep?.kind === 'three-layer') return run.deep.branches.length;
+  if (run.deep?.kind !== 'linear') return run.neurons.length;
+  // one network of all outputs has the rank of its layers; networks of one output have rank one or none
+  return run.deep.layers.reduce((sum, [first]) => {
+    const values = first?.singularValues ?? [];
+    return sum + values.filter((s) => s > 1e-9 * (values[0] || 1)).length;
+  }, 0);
+}
+
+/** Name of an output: the class it stands for, or the target. */
+export function outputName(run: Pick<RunRecord, 'resolved'>, output: number): string {
+  if (output < 0) return 'all outputs';
+  // The one logit of two classes speaks for the second.
+  if (run.resolved.outputs === 1) return run.resolved.classes[1] ?? run.resolved.target;
+  return run.resolved.classes[output] ?? `output ${output + 1}`;
+}
+
+export function targetText(
+  run: Pick<RunRecord, 'rows' | 'resolved'>,
+  row: number,
+  format: (value: number) => string,
+): string {
+  const value = run.rows.target[row];
+  return isClassification(run) ? (run.resolved.classes[value] ?? String(value)) : format(value);
+}
