@@ -1,6 +1,6 @@
 import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
 import { type DenseMatrix, rowOf } from '../linalg/matrix.ts';
-import { symmetricEigen } from '../linalg/symmetricEigen.ts';
+import { largestEigen, symmetricEigen } from '../linalg/symmetricEigen.ts';
 import { parallelClasses } from '../global/rowSpace.ts';
 
 /** Two rows (from 0) that break a condition, and by how much. */
@@ -148,12 +148,12 @@ function spikeTest(
       cosines[i * k + j] = i === j ? 1 : gram[rows[i] * n + rows[j]] / (norms[rows[i]] * norms[rows[j]]);
     }
   }
-  const smallest = k > 600 ? NaN : symmetricEigen({ rows: k, cols: k, data: cosines }, false).values[0];
+  const smallest = k > largestEigen ? NaN : symmetricEigen({ rows: k, cols: k, data: cosines }).values[0];
   const factor = cosines.slice();
   factorSpd(factor, k);
   let pivot = Infinity;
   for (let i = 0; i < k; i++) pivot = Math.min(pivot, factor[i * k + i] > 1e50 ? 0 : factor[i * k + i] ** 2);
-  // Beyond 600 rows the pivots stand in for the smallest eigenvalue.
+  // Beyond `largestEigen` rows the pivots stand in for the smallest eigenvalue.
   if (!((Number.isNaN(smallest) ? pivot : smallest) > 1e-12 * k)) {
     return {
       spikeFree: false,

@@ -1,5 +1,5 @@
 import { type DenseMatrix, denseMatrix } from '../linalg/matrix.ts';
-import { symmetricEigen } from '../linalg/symmetricEigen.ts';
+import { largestEigen, symmetricEigen } from '../linalg/symmetricEigen.ts';
 import type { HingeSum } from './hingeSum.ts';
 import { everyRows } from './polling.ts';
 
@@ -40,7 +40,7 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   let mass = 0;
   if (n === 0) return { mass, spread: 0 };
   const C = denseMatrix(r, r);
-  let exact = r <= 400 && n * r * r <= 2e8;
+  let exact = r <= largestEigen && n * r * r <= 2e8;
   const poll = everyRows(r * r);
   for (let i = 0; i < n; i++) {
     const row = data.subarray(i * r, (i + 1) * r);
@@ -55,6 +55,6 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   }
   // the trace is the bound where an eigenvalue would cost too much
   if (!exact || shouldStop()) return { mass, spread: mass };
-  const values = symmetricEigen(C, false).values;
+  const values = symmetricEigen(C).values;
   return { mass, spread: Math.max(0, values[r - 1]) + 1e-12 * r * mass };
 }

@@ -97,7 +97,7 @@ export class SideRows {
         for (let l = 0; l < size; l++) C.data[k * size + l] += s * x[l];
       }
     }
-    return Math.max(0, symmetricEigen(C, false).values[size - 1]) + 1e-12 * size * trace;
+    return Math.max(0, symmetricEigen(C).values[size - 1]) + 1e-12 * size * trace;
   }
 
   /** Computes `spread` for the undecided rows of a level when they have become clearly fewer; whether it fell. */

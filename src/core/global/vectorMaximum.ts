@@ -173,6 +173,6 @@ function largest(m: DenseMatrix): number {
       trace += x * x;
     }
   }
-  const values = symmetricEigen(gram, false).values;
+  const values = symmetricEigen(gram).values;
   return Math.sqrt(Math.max(0, values[cols - 1]) + 1e-15 * (rows + cols) * trace);
 }

@@ -55,3 +55,17 @@ export function dot(x: ArrayLike<number>, y: ArrayLike<number>): number {
 export function norm2(x: ArrayLike<number>): number {
   return Math.sqrt(dot(x, x));
 }
+
+/**
+ * The power of two at the size of the largest entry (1 when all are zero): dividing by it is exact, and squares then stay in range.
+ * @throws {RangeError} when an entry is not finite
+ */
+export function unitOf(data: Float64Array): number {
+  let largest = 0;
+  for (const value of data) {
+    const size = Math.abs(value);
+    if (!(size < Infinity)) throw new RangeError('the matrix has an entry that is not finite');
+    if (size > largest) largest = size;
+  }
+  return largest === 0 ? 1 : 2 ** Math.max(-1022, Math.floor(Math.log2(largest)));
+}

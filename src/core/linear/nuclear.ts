@@ -1,5 +1,5 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { denseMatrix, dot, type DenseMatrix } from '../linalg/matrix.ts';
+import { symmetricEigen } from '../linalg/symmetricEigen.ts';
 import { bestDualScale, type Datafit } from '../problem/datafit.ts';
 import type { Control, SolveStatus } from '../solver/control.ts';
 import { numericalRank, svd } from './svd.ts';
@@ -61,26 +61,24 @@ function softThreshold(Z: DenseMatrix, tau: number, out: Float64Array): number {
     for (let i = 0; i < rows; i++) out[i] = factor * Z.data[i];
     return Math.max(0, norm - tau);
   }
-  const gram = new Matrix(cols, cols);
+  const gram = denseMatrix(cols, cols);
   for (let a = 0; a < cols; a++) {
     for (let b = 0; b <= a; b++) {
       let s = 0;
       for (let i = 0; i < rows; i++) s += Z.data[i * cols + a] * Z.data[i * cols + b];
-      gram.set(a, b, s);
-      gram.set(b, a, s);
+      gram.data[a * cols + b] = gram.data[b * cols + a] = s;
     }
   }
-  const eigen = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
-  const V = eigen.eigenvectorMatrix;
+  const { values, vectors } = symmetricEigen(gram);
   let sum = 0;
   const map = new Float64Array(cols * cols);
-  eigen.realEigenvalues.forEach((value, k) => {
+  values.forEach((value, k) => {
     const sigma = Math.sqrt(Math.max(0, value));
     if (!(sigma > tau)) return;
     sum += sigma - tau;
     const factor = 1 - tau / sigma;
-    for (let a = 0; a < cols; a++)
-      for (let b = 0; b < cols; b++) map[a * cols + b] += factor * V.get(a, k) * V.get(b, k);
+    const v = vectors.subarray(k * cols, (k + 1) * cols);
+    for (let a = 0; a < cols; a++) for (let b = 0; b < cols; b++) map[a * cols + b] += factor * v[a] * v[b];
   });
   multiply(Z, { rows: cols, cols, data: map }, out);
   return sum;

@@ -1,5 +1,5 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
-import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, unitOf } from '../linalg/matrix.ts';
 
 /** A = U diag(s) V' with k = min(rows, cols) columns, s descending. */
 export interface Svd {
@@ -10,17 +10,22 @@ export interface Svd {
   readonly V: DenseMatrix;
 }
 
-/** Thin singular value decomposition. */
+/**
+ * Thin singular value decomposition, by ml-matrix; the matrix is divided by a power of two first, so that nothing near the ends of the range
+ * of doubles overflows or vanishes in squares.
+ * @throws {RangeError} when an entry is not finite (the iteration would not end)
+ */
 export function svd(a: DenseMatrix): Svd {
   const { rows, cols } = a;
   const k = Math.min(rows, cols);
   if (k === 0) return { U: denseMatrix(rows, 0), s: new Float64Array(0), V: denseMatrix(cols, 0) };
+  const unit = unitOf(a.data);
   const m = new Matrix(rows, cols);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) m.set(i, j, a.data[i * cols + j]);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) m.set(i, j, a.data[i * cols + j] / unit);
   const decomposition = new SingularValueDecomposition(m, { autoTranspose: true });
   const left = decomposition.leftSingularVectors;
   const right = decomposition.rightSingularVectors;
-  const s = Float64Array.from(decomposition.diagonal.slice(0, k));
+  const s = Float64Array.from(decomposition.diagonal.slice(0, k), (value) => value * unit);
   const U = denseMatrix(rows, k);
   const V = denseMatrix(cols, k);
   for (let j = 0; j < k; j++) {

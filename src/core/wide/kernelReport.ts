@@ -150,7 +150,7 @@ export function kernelReport(
         matrix = kernel;
         samples.push({ width, seed, lambdaMin: spectrum.min, lambdaMax: spectrum.max, relativeError: error });
       } else {
-        const { values } = symmetricEigen(kernel, false);
+        const { values } = symmetricEigen(kernel);
         samples.push({ width, seed, lambdaMin: values[0], lambdaMax: values[values.length - 1], relativeError: error });
       }
     }
