@@ -16,7 +16,10 @@ export function metricRows(model: string, predictions: Predictions, data: Prepar
   }));
 }
 
-/** What simple models score on the same encoded data: mean or majority, ridge or logistic regression. */
+/**
+ * What simple models score on the same encoded data: mean or majority, ridge or logistic regression. A regression that was stopped, or is too
+ * large, has no rows.
+ */
 export function baselineRows(data: PreparedData, control: Control): MetricRow[] {
   const classes = data.classes.length;
   const n = data.trainRows.length;
@@ -26,7 +29,7 @@ export function baselineRows(data: PreparedData, control: Control): MetricRow[] 
     const base = { target: data.y, outputs: 1, classes, loss: 'squared' as const };
     const ridge = ridgeRegression(data.X, data.y, data.trainRows, control);
     return [
-      ...metricRows('ridge regression', { ...base, prediction: ridge.prediction }, data),
+      ...(ridge === undefined ? [] : metricRows('ridge regression', { ...base, prediction: ridge.prediction }, data)),
       ...metricRows('mean', { ...base, prediction: new Float64Array(data.y.length).fill(mean) }, data),
     ];
   }
@@ -40,7 +43,9 @@ export function baselineRows(data: PreparedData, control: Control): MetricRow[] 
   const constant = classes === 2 ? [Math.log(count[1] / count[0])] : Array.from(count, (value) => Math.log(value / n));
   const prediction = new Float64Array(data.y.length * outputs).map((_, i) => constant[i % outputs]);
   return [
-    ...metricRows('logistic regression', { ...base, prediction: logistic.prediction }, data),
+    ...(logistic === undefined
+      ? []
+      : metricRows('logistic regression', { ...base, prediction: logistic.prediction }, data)),
     ...metricRows('majority class', { ...base, prediction }, data),
   ];
 }

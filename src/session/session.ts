@@ -7,7 +7,7 @@ import { problemFile } from '../core/export/problemFile.ts';
 import type { Kernels } from '../core/kernels/kernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
-import { type Control, uncontrolled } from '../core/solver/control.ts';
+import { type Control, uncontrolled, withDeadline } from '../core/solver/control.ts';
 import { solve } from '../core/solver/solve.ts';
 import type { Solution, SolveOptions } from '../core/solver/solution.ts';
 import type { CompareRecord, PathRecord, RunRecord, TracePoint, TrainProgress } from '../shared/run.ts';
@@ -264,7 +264,9 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop() ? [] : baselineRows(data, control);
+        const baselines = control.shouldStop()
+          ? []
+          : baselineRows(data, withDeadline(control, settings.timeLimitSeconds));
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, warm: undefined, baselines };
         return this.trained;

@@ -1,5 +1,6 @@
-import { CholeskyDecomposition, EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { denseMatrix, type DenseMatrix, rowOf } from '../linalg/matrix.ts';
+import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import { denseMatrix, type DenseMatrix, dot, rowOf, unitOf } from '../linalg/matrix.ts';
+import { fromTridiagonal, solveShifted, toTridiagonal, traceOfInverse, tridiagonalise } from '../linalg/tridiagonal.ts';
 import type { Control } from '../solver/control.ts';
 
 /** A linear model's outputs on all rows, and what was chosen for it. */
@@ -9,74 +10,80 @@ export interface LinearBaseline {
   readonly ridge: number;
 }
 
+/** A matrix with more rows than this takes too long and too much memory (8 bytes times its square). */
+export const largestBaseline = 6000;
+
+/** Multiplications between two looks at the stop. */
+const workBetweenLooks = 2e7;
+
 /**
- * Ridge regression with a free intercept, (1/2)||y - b - X w||^2 + (ridge/2)||w||^2, fitted on the training rows with the ridge
- * of smallest leave-one-out error on a grid (closed form by the eigenvectors of X'X: Golub, Heath, Wahba 1979).
+ * Ridge regression with a free intercept, (1/2)||y - b - X w||^2 + (ridge/2)||w||^2, fitted on the training rows with the ridge of smallest
+ * generalised cross-validation score ||residual||^2 / (degrees of freedom left)^2 on a grid (Golub, Heath, Wahba 1979) of multiples of the mean
+ * square length of a column. All ridges share one tridiagonal form of X'X or, with more columns than rows, of X X': the cost is rows x columns x
+ * the smaller of the two. Undefined when stopped, or when the smaller of the two is beyond `largestBaseline`.
  */
 export function ridgeRegression(
   X: DenseMatrix,
   y: ArrayLike<number>,
   trainRows: Int32Array,
   control: Control,
-): LinearBaseline {
-  const n = trainRows.length;
-  const d = X.cols;
-  const { centered, mean } = centeredRows(X, trainRows);
-  let offset = 0;
-  for (const row of trainRows) offset += y[row] / n;
-  const target = Float64Array.from(trainRows, (row) => y[row] - offset);
-  const gram = gramMatrix(centered, control);
-  if (gram === undefined) return { prediction: new Float64Array(X.rows).fill(offset), ridge: Infinity };
-  const eigen = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
-  const values = eigen.realEigenvalues.map((value) => Math.max(0, value));
-  // Z = X V, the data in the basis of the eigenvectors; coefficients there are independent.
-  const basis = eigen.eigenvectorMatrix;
-  const Z = denseMatrix(n, d);
-  for (let i = 0; i < n; i++) {
-    if ((i & 255) === 0 && control.shouldStop())
-      return { prediction: new Float64Array(X.rows).fill(offset), ridge: Infinity };
-    for (let k = 0; k < d; k++) {
-      let s = 0;
-      for (let j = 0; j < d; j++) s += centered.data[i * d + j] * basis.get(j, k);
-      Z.data[i * d + k] = s;
+): LinearBaseline | undefined {
+  const rows = scaledRows(X, trainRows);
+  const { centered, unit } = rows;
+  const { rows: n, cols: d } = centered;
+  const wide = d >= n;
+  if (Math.min(n, d) > largestBaseline) return undefined;
+  const given = Float64Array.from(trainRows, (row) => y[row]);
+  const yUnit = unitOf(given);
+  const offset = given.reduce((sum, value) => sum + value / yUnit / n, 0);
+  const target = given.map((value) => value / yUnit - offset);
+
+  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control);
+  if (gram === undefined) return undefined;
+  const q = wide ? n : d;
+  let trace = 0;
+  for (let i = 0; i < q; i++) trace += gram[i * q + i];
+  // with rows as unknowns the vector of ones is in the null space; this moves it away from there
+  const lift = wide ? trace / (n * n) || 1 / n : 0;
+  if (wide) for (let i = 0; i < gram.length; i++) gram[i] += lift;
+  const form = tridiagonalise(gram, q, () => control.shouldStop());
+  if (form === undefined) return undefined;
+  const moment = wide ? target.slice() : transposedProduct(centered, target);
+  toTridiagonal(form, moment);
+
+  /** Weights in the unknowns of the tridiagonal form, and the score of a ridge. */
+  const fit = (ridge: number): { solution: Float64Array; score: number } => {
+    const solution = solveShifted(form, ridge, moment);
+    fromTridiagonal(form, solution);
+    const inverse = traceOfInverse(form, ridge);
+    if (wide) {
+      // the residual is ridge times the solution; ridge cancels in the score
+      const free = inverse - 1 / (lift * n + ridge);
+      return { solution, score: dot(solution, solution) / free ** 2 };
     }
+    let square = 0;
+    for (let i = 0; i < n; i++) square += (target[i] - dot(rowOf(centered, i), solution)) ** 2;
+    return { solution, score: square / (n - 1 - d + ridge * inverse) ** 2 };
+  };
+  const scale = trace / d || 1;
+  let best = { ridge: scale, score: Infinity };
+  for (let exponent = -6; exponent <= 4; exponent += 0.5) {
+    if (control.shouldStop()) return undefined;
+    const ridge = scale * 10 ** exponent;
+    const { score } = fit(ridge);
+    if (score < best.score) best = { ridge, score };
   }
-  const moment = new Float64Array(d);
-  for (let i = 0; i < n; i++) for (let k = 0; k < d; k++) moment[k] += Z.data[i * d + k] * target[i];
-  let best = { ridge: n, error: Infinity };
-  for (let exponent = -6; exponent <= 4 && !control.shouldStop(); exponent += 0.5) {
-    const ridge = n * 10 ** exponent;
-    let error = 0;
-    for (let i = 0; i < n; i++) {
-      let fit = 0;
-      let leverage = 1 / n;
-      for (let k = 0; k < d; k++) {
-        const z = Z.data[i * d + k] / (values[k] + ridge);
-        fit += z * moment[k];
-        leverage += z * Z.data[i * d + k];
-      }
-      error += ((target[i] - fit) / Math.max(1e-12, 1 - leverage)) ** 2;
-    }
-    if (error < best.error) best = { ridge, error };
-  }
-  const weights = new Float64Array(d);
-  for (let k = 0; k < d; k++) {
-    const coefficient = moment[k] / (values[k] + best.ridge);
-    for (let j = 0; j < d; j++) weights[j] += coefficient * basis.get(j, k);
-  }
-  const prediction = new Float64Array(X.rows);
-  for (let i = 0; i < X.rows; i++) {
-    let s = offset;
-    for (let j = 0; j < d; j++) s += (X.data[i * d + j] - mean[j]) * weights[j];
-    prediction[i] = s;
-  }
-  return { prediction, ridge: best.ridge };
+  const { solution } = fit(best.ridge);
+  const weights = wide ? transposedProduct(centered, solution) : solution;
+  const prediction = predictionsOf(rows, X, weights, Float64Array.of(offset), control);
+  return prediction && { prediction: prediction.map((value) => value * yUnit), ridge: best.ridge * unit * unit };
 }
 
 /**
- * Logistic regression (two classes: one output, positive for the second) or multinomial logistic regression with a free
- * intercept and (ridge/2)||W||^2, fitted on the training rows to a small gradient: accelerated gradient steps in the metric of
- * the fixed upper bound X'X/4 (or X'X/2) of the Hessian (Boehning 1992), restarted when the objective rises.
+ * Logistic regression (two classes: one output, positive for the second) or multinomial logistic regression with a free intercept and
+ * (ridge/2)||W||^2, fitted on the training rows to a small gradient: accelerated gradient steps in the metric of the fixed upper bound X'X/4
+ * (or X'X/2) of the Hessian (Boehning 1992), restarted when the objective rises. With more columns than rows the weights are X'A, which every
+ * optimum is, and the steps are taken in A (rows x outputs). Undefined when stopped, or when the smaller side is beyond `largestBaseline`.
  */
 export function logisticRegression(
   X: DenseMatrix,
@@ -85,55 +92,92 @@ export function logisticRegression(
   trainRows: Int32Array,
   control: Control,
   ridge = 1,
-): LinearBaseline {
-  const n = trainRows.length;
-  const d = X.cols;
+): LinearBaseline | undefined {
   const outputs = classes === 2 ? 1 : classes;
-  const { centered, mean } = centeredRows(X, trainRows);
-  const p = d + 1;
-  const bound = new Matrix(p, p);
-  const gram = gramMatrix(centered, control);
-  if (gram === undefined) return { prediction: new Float64Array(X.rows * outputs), ridge };
+  const rows = scaledRows(X, trainRows);
+  const { centered } = rows;
+  const { rows: n, cols: d } = centered;
+  const wide = d >= n;
+  const q = wide ? n : d;
+  if (q > largestBaseline) return undefined;
+  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control);
+  if (gram === undefined) return undefined;
+  // the same penalty on the scaled rows, kept where the factor below is of use
+  const size = Math.max(1, ...Array.from({ length: q }, (_, i) => gram[i * q + i]));
+  const penalty = Math.min(1e12 * size, Math.max(1e-12 * size, ridge / rows.unit / rows.unit));
   const curvature = outputs === 1 ? 0.25 : 0.5;
-  for (let j = 0; j < d; j++) {
-    for (let k = 0; k < d; k++) bound.set(j, k, curvature * gram.get(j, k));
-    bound.set(j, j, bound.get(j, j) + ridge);
-  }
-  bound.set(d, d, curvature * n);
-  const factor = new CholeskyDecomposition(bound);
-  let weights = new Float64Array(p * outputs);
-  let previous = weights;
-  let momentum = 1;
-  let last = Infinity;
-  const gradient = new Float64Array(p * outputs);
-  const logits = new Float64Array(outputs);
-  const evaluate = (W: Float64Array): number => {
+  const factor = gram.map((value) => curvature * value);
+  for (let i = 0; i < q; i++) factor[i * q + i] += penalty;
+  if (!factorSpd(factor, q, () => control.shouldStop())) return undefined;
+
+  // Unknowns: outputs x q, one output after the other; then one intercept per output. Features of row i: row i of K or of X.
+  const features = wide ? denseMatrix(n, n, gram) : centered;
+  const unknowns = outputs * q;
+  const look = Math.max(1, Math.floor(workBetweenLooks / (q * outputs)));
+  /** Objective at W; `gradient` gets the loss's derivative by the unknowns: X'G or, in rows, G itself, then the penalty's. */
+  const evaluate = (W: Float64Array, gradient: Float64Array): number => {
     gradient.fill(0);
+    const logits = new Float64Array(outputs);
     let loss = 0;
     for (let i = 0; i < n; i++) {
-      const x = rowOf(centered, i);
-      for (let o = 0; o < outputs; o++) {
-        let s = W[d * outputs + o];
-        for (let j = 0; j < d; j++) s += x[j] * W[j * outputs + o];
-        logits[o] = s;
-      }
+      if (i % look === 0 && control.shouldStop()) return NaN;
+      const x = rowOf(features, i);
+      for (let o = 0; o < outputs; o++) logits[o] = W[unknowns + o] + dot(x, W.subarray(o * q, (o + 1) * q));
+      // ||X'a||^2 = a' K a
+      if (wide) for (let o = 0; o < outputs; o++) loss += 0.5 * penalty * W[o * q + i] * (logits[o] - W[unknowns + o]);
       loss += rowLoss(logits, labels[trainRows[i]]);
       for (let o = 0; o < outputs; o++) {
         const g = logits[o];
-        for (let j = 0; j < d; j++) gradient[j * outputs + o] += g * x[j];
-        gradient[d * outputs + o] += g;
+        gradient[unknowns + o] += g;
+        if (wide) gradient[o * q + i] = g;
+        else for (let j = 0, at = o * q; j < d; j++, at++) gradient[at] += g * x[j];
       }
     }
-    for (let k = 0; k < d * outputs; k++) {
-      loss += 0.5 * ridge * W[k] * W[k];
-      gradient[k] += ridge * W[k];
+    for (let k = 0; k < unknowns; k++) {
+      if (!wide) loss += 0.5 * penalty * W[k] * W[k];
+      gradient[k] += penalty * W[k];
     }
     return loss;
   };
-  for (let iteration = 0; iteration < 1000 && !control.shouldStop(); iteration++) {
+  const found = accelerated({ unknowns, outputs, q, n, curvature, factor, features, wide }, evaluate, control);
+  if (found === undefined) return undefined;
+  const weights = new Float64Array(outputs * d);
+  for (let o = 0; o < outputs; o++) {
+    const part = found.subarray(o * q, (o + 1) * q);
+    weights.set(wide ? transposedProduct(centered, part) : part, o * d);
+  }
+  const prediction = predictionsOf(rows, X, weights, found.subarray(unknowns), control);
+  return prediction && { prediction, ridge: penalty * rows.unit ** 2 };
+}
+
+interface Metric {
+  /** Number of weights; the intercepts follow them. */
+  readonly unknowns: number;
+  readonly outputs: number;
+  readonly q: number;
+  readonly n: number;
+  readonly curvature: number;
+  readonly factor: Float64Array;
+  readonly features: DenseMatrix;
+  readonly wide: boolean;
+}
+
+/** Nesterov's method with restarts in the given metric; undefined when stopped. */
+function accelerated(
+  { unknowns, outputs, q, n, curvature, factor, features, wide }: Metric,
+  evaluate: (W: Float64Array, gradient: Float64Array) => number,
+  control: Control,
+): Float64Array | undefined {
+  let weights = new Float64Array(unknowns + outputs);
+  let previous = weights;
+  let momentum = 1;
+  let last = Infinity;
+  const gradient = new Float64Array(unknowns + outputs);
+  for (let iteration = 0; iteration < 1000; iteration++) {
     const next = (1 + Math.sqrt(1 + 4 * momentum * momentum)) / 2;
     const ahead = weights.map((w, k) => w + ((momentum - 1) / next) * (w - previous[k]));
-    const value = evaluate(ahead);
+    const value = evaluate(ahead, gradient);
+    if (control.shouldStop()) return undefined;
     if (value > last) {
       // Overshot: start again from the last point without momentum.
       momentum = 1;
@@ -143,29 +187,25 @@ export function logisticRegression(
     }
     last = value;
     momentum = next;
-    const step = factor.solve(
-      new Matrix(Array.from({ length: p }, (_, j) => Array.from(gradient.subarray(j * outputs, (j + 1) * outputs)))),
-    );
     let decrease = 0;
     previous = weights;
     weights = ahead;
-    for (let j = 0; j < p; j++) {
-      for (let o = 0; o < outputs; o++) {
-        decrease += step.get(j, o) * gradient[j * outputs + o];
-        weights[j * outputs + o] -= step.get(j, o);
-      }
+    for (let o = 0; o < outputs; o++) {
+      if (control.shouldStop()) return undefined;
+      const slope = gradient.subarray(o * q, (o + 1) * q);
+      const step = slope.slice();
+      solveSpd(factor, q, step);
+      // in rows the derivative is K times what `gradient` holds
+      if (wide) for (let i = 0; i < q; i++) decrease += step[i] * dot(rowOf(features, i), slope);
+      else decrease += dot(step, slope);
+      for (let j = 0; j < q; j++) weights[o * q + j] -= step[j];
+      const shift = gradient[unknowns + o] / (curvature * n);
+      decrease += shift * gradient[unknowns + o];
+      weights[unknowns + o] -= shift;
     }
     if (decrease <= 1e-10 * (1 + value)) break;
   }
-  const prediction = new Float64Array(X.rows * outputs);
-  for (let i = 0; i < X.rows; i++) {
-    for (let o = 0; o < outputs; o++) {
-      let s = weights[d * outputs + o];
-      for (let j = 0; j < d; j++) s += (X.data[i * d + j] - mean[j]) * weights[j * outputs + o];
-      prediction[i * outputs + o] = s;
-    }
-  }
-  return { prediction, ridge };
+  return weights;
 }
 
 /** Loss of one row; the logits become the gradient. */
@@ -186,35 +226,92 @@ function rowLoss(logits: Float64Array, label: number): number {
   return loss;
 }
 
-function centeredRows(X: DenseMatrix, rows: Int32Array): { centered: DenseMatrix; mean: Float64Array } {
-  const d = X.cols;
-  const mean = new Float64Array(d);
-  for (const row of rows) for (let j = 0; j < d; j++) mean[j] += X.data[row * d + j] / rows.length;
-  const centered = denseMatrix(rows.length, d);
-  rows.forEach((row, i) => {
-    for (let j = 0; j < d; j++) centered.data[i * d + j] = X.data[row * d + j] - mean[j];
-  });
-  return { centered, mean };
+/** Training rows over `unit`, a power of two, less their mean: squares of entries are in range whatever the data. */
+interface ScaledRows {
+  readonly centered: DenseMatrix;
+  /** Of the scaled rows. */
+  readonly mean: Float64Array;
+  readonly unit: number;
 }
 
-/** X'X; undefined when stopped. */
-function gramMatrix(X: DenseMatrix, control: Control): Matrix | undefined {
+function scaledRows(X: DenseMatrix, rows: Int32Array): ScaledRows {
   const d = X.cols;
-  const gram = new Matrix(d, d);
-  const sums = new Float64Array(d * d);
+  const unit = unitOf(X.data);
+  const mean = new Float64Array(d);
+  for (const row of rows) for (let j = 0; j < d; j++) mean[j] += X.data[row * d + j] / unit / rows.length;
+  const centered = denseMatrix(rows.length, d);
+  rows.forEach((row, i) => {
+    for (let j = 0; j < d; j++) centered.data[i * d + j] = X.data[row * d + j] / unit - mean[j];
+  });
+  return { centered, mean, unit };
+}
+
+/** X W' + b on all rows; W is outputs x columns, for scaled and centred rows. Undefined when stopped. */
+function predictionsOf(
+  { mean, unit }: ScaledRows,
+  X: DenseMatrix,
+  weights: Float64Array,
+  intercept: Float64Array,
+  control: Control,
+): Float64Array | undefined {
+  const d = X.cols;
+  const outputs = intercept.length;
+  const out = new Float64Array(X.rows * outputs);
+  const look = Math.max(1, Math.floor(workBetweenLooks / (d * outputs)));
   for (let i = 0; i < X.rows; i++) {
-    if ((i & 255) === 0 && control.shouldStop()) return undefined;
+    if (i % look === 0 && control.shouldStop()) return undefined;
+    for (let o = 0; o < outputs; o++) {
+      let s = intercept[o];
+      for (let j = 0; j < d; j++) s += (X.data[i * d + j] / unit - mean[j]) * weights[o * d + j];
+      out[i * outputs + o] = s;
+    }
+  }
+  return out;
+}
+
+/** X'v */
+function transposedProduct(X: DenseMatrix, v: Float64Array): Float64Array {
+  const out = new Float64Array(X.cols);
+  for (let i = 0; i < X.rows; i++) {
     const x = rowOf(X, i);
-    for (let j = 0; j < d; j++) {
-      const xj = x[j];
-      for (let k = j; k < d; k++) sums[j * d + k] += xj * x[k];
+    for (let j = 0; j < X.cols; j++) out[j] += v[i] * x[j];
+  }
+  return out;
+}
+
+/** X X', both triangles; undefined when stopped. */
+function rowProducts(X: DenseMatrix, control: Control): Float64Array | undefined {
+  const { rows: n, cols: d } = X;
+  const gram = new Float64Array(n * n);
+  const height = Math.min(n, 64);
+  // so many rows at a time against all rows up to them, in pieces that a stop can wait for
+  const depth = Math.max(64, Math.floor(workBetweenLooks / (height * n)));
+  for (let from = 0; from < d; from += depth) {
+    const piece = columns(X, from, Math.min(d, from + depth));
+    for (let row = 0; row < n; row += height) {
+      if (control.shouldStop()) return undefined;
+      const p = Math.min(height, n - row);
+      const block = piece.data.subarray(row * piece.cols, (row + p) * piece.cols);
+      addOuterProducts(block, p, piece.data, row, piece.cols, gram, row, 0, n, false);
+      addOuterProducts(block, p, block, p, piece.cols, gram, row, row, n, true);
     }
   }
-  for (let j = 0; j < d; j++) {
-    for (let k = j; k < d; k++) {
-      gram.set(j, k, sums[j * d + k]);
-      gram.set(k, j, sums[j * d + k]);
-    }
-  }
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) gram[j * n + i] = gram[i * n + j];
   return gram;
+}
+
+/** X'X, both triangles; undefined when stopped. */
+function columnProducts(X: DenseMatrix, control: Control): Float64Array | undefined {
+  const transposed = denseMatrix(X.cols, X.rows);
+  for (let i = 0; i < X.rows; i++)
+    for (let j = 0; j < X.cols; j++) transposed.data[j * X.rows + i] = X.data[i * X.cols + j];
+  return rowProducts(transposed, control);
+}
+
+/** Columns from..to as a matrix of their own. */
+function columns(X: DenseMatrix, from: number, to: number): DenseMatrix {
+  if (from === 0 && to === X.cols) return X;
+  const out = denseMatrix(X.rows, to - from);
+  for (let i = 0; i < X.rows; i++) out.data.set(X.data.subarray(i * X.cols + from, i * X.cols + to), i * (to - from));
+  return out;
 }

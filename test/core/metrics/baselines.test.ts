@@ -4,7 +4,7 @@ import { Matrix, solve } from 'ml-matrix';
 import { denseMatrix, type DenseMatrix, rowOf } from '../../../src/core/linalg/matrix.ts';
 import { logisticRegression, ridgeRegression } from '../../../src/core/metrics/baselines.ts';
 import { createRng } from '../../../src/core/random/rng.ts';
-import { uncontrolled } from '../../../src/core/solver/control.ts';
+import { type Control, uncontrolled } from '../../../src/core/solver/control.ts';
 
 const rng = createRng(11);
 const [n, d] = [40, 4];
@@ -15,52 +15,108 @@ const X = denseMatrix(
 );
 const trainRows = Int32Array.from({ length: 30 }, (_, i) => (i * 7) % 40).sort();
 
-/** Ridge with a free intercept by its normal equations on [X 1]. */
-function ridgeByHand(rows: readonly number[], y: readonly number[], ridge: number): (row: Float64Array) => number {
+/** Ridge with a free intercept by its normal equations on [X 1]: the outputs on `at` as a linear map of the targets, column by column. */
+function ridgeByHand(data: DenseMatrix, rows: readonly number[], ridge: number, at: readonly number[]): Matrix {
+  const d = data.cols;
   const A = new Matrix(d + 1, d + 1);
-  const b = Matrix.zeros(d + 1, 1);
+  const withOne = (row: number): number[] => [...rowOf(data, row), 1];
   for (const row of rows) {
-    const x = [...rowOf(X, row), 1];
-    x.forEach((xi, i) => {
-      b.set(i, 0, b.get(i, 0) + xi * y[row]);
-      x.forEach((xj, j) => A.set(i, j, A.get(i, j) + xi * xj));
-    });
+    const x = withOne(row);
+    x.forEach((xi, i) => x.forEach((xj, j) => A.set(i, j, A.get(i, j) + xi * xj)));
   }
   for (let i = 0; i < d; i++) A.set(i, i, A.get(i, i) + ridge);
-  const w = solve(A, b).to1DArray();
-  return (x) => x.reduce((sum, value, k) => sum + value * w[k], w[d]);
+  const B = new Matrix(rows.map(withOne)).transpose();
+  return new Matrix(at.map(withOne)).mmul(solve(A, B));
 }
 
 describe('ridge regression', () => {
-  const y = Array.from({ length: n }, (_, i) => 3 + 2 * X.data[i * d] - X.data[i * d + 1] + rng.normal());
-  const found = ridgeRegression(X, y, trainRows, uncontrolled);
+  const wide = denseMatrix(
+    40,
+    50,
+    Float64Array.from({ length: 2000 }, () => rng.normal() + 0.3),
+  );
+  for (const [name, data] of [
+    ['tall', X],
+    ['wide', wide],
+  ] as const) {
+    // prettier-ignore
+    const y = Array.from({ length: n }, (_, i) => 3 + 2 * data.data[i * data.cols] - data.data[i * data.cols + 1] + rng.normal());
+    const found = ridgeRegression(data, y, trainRows, uncontrolled)!;
+    const rows = [...trainRows];
+    const targets = Matrix.columnVector(rows.map((row) => y[row]));
 
-  it('solves the normal equations for the ridge it chose', () => {
-    const byHand = ridgeByHand([...trainRows], y, found.ridge);
-    found.prediction.forEach((value, i) => assert.ok(Math.abs(value - byHand(rowOf(X, i))) < 1e-9));
-  });
+    it(`solves the normal equations for the ridge it chose (${name})`, () => {
+      const everywhere = Array.from({ length: n }, (_, i) => i);
+      const byHand = ridgeByHand(data, rows, found.ridge, everywhere).mmul(targets).to1DArray();
+      found.prediction.forEach((value, i) => assert.ok(Math.abs(value - byHand[i]) < 1e-8, `${value} ${byHand[i]}`));
+    });
 
-  it('chose the ridge with the smallest leave-one-out error, computed by leaving rows out', () => {
-    const error = (ridge: number): number =>
-      [...trainRows].reduce((sum, row) => {
-        const others = [...trainRows].filter((other) => other !== row);
-        return sum + (y[row] - ridgeByHand(others, y, ridge)(rowOf(X, row))) ** 2;
-      }, 0);
-    const best = error(found.ridge);
-    for (let exponent = -6; exponent <= 4; exponent += 0.5) {
-      assert.ok(best <= error(30 * 10 ** exponent) * (1 + 1e-9), `${exponent}`);
-    }
-  });
+    it(`chose the ridge with the smallest generalised cross-validation score, from the hat matrix (${name})`, () => {
+      const score = (ridge: number): number => {
+        const hat = ridgeByHand(data, rows, ridge, rows);
+        const residual = Matrix.sub(targets, hat.mmul(targets));
+        return residual.dot(residual) / (rows.length - hat.trace()) ** 2;
+      };
+      let scale = 0;
+      for (let j = 0; j < data.cols; j++) {
+        const column = rows.map((row) => data.data[row * data.cols + j]);
+        const mean = column.reduce((a, b) => a + b) / rows.length;
+        scale += column.reduce((a, b) => a + (b - mean) ** 2, 0) / data.cols;
+      }
+      const best = score(found.ridge);
+      for (let exponent = -6; exponent <= 4; exponent += 0.5) {
+        assert.ok(best <= score(scale * 10 ** exponent) * (1 + 1e-6), `${exponent}`);
+      }
+    });
 
-  it('survives identical columns and fewer rows than columns', () => {
-    const wide = denseMatrix(
+    it(`is the same for data in other units, up to the ends of the range of doubles (${name})`, () => {
+      for (const unit of [2 ** 400, 2 ** -400]) {
+        const scaled = denseMatrix(n, data.cols, data.data.map((value) => value * unit)); // prettier-ignore
+        const again = ridgeRegression(scaled, y.map((value) => value * unit), trainRows, uncontrolled)!; // prettier-ignore
+        again.prediction.forEach((value, i) => assert.ok(Math.abs(value / unit - found.prediction[i]) < 1e-9));
+      }
+    });
+  }
+
+  it('survives identical columns, constant ones and fewer rows than columns', () => {
+    const narrow = denseMatrix(
       4,
       6,
       Float64Array.from({ length: 24 }, (_, i) => Math.sin(i) + (i % 6 === 5 ? 0 : 1)),
     );
-    for (let i = 0; i < 4; i++) wide.data[i * 6 + 1] = wide.data[i * 6];
-    const { prediction } = ridgeRegression(wide, [1, 2, 3, 4], Int32Array.of(0, 1, 2, 3), uncontrolled);
-    assert.ok(prediction.every((value) => Number.isFinite(value)));
+    for (let i = 0; i < 4; i++) narrow.data[i * 6 + 1] = narrow.data[i * 6];
+    for (const data of [narrow, denseMatrix(4, 6), denseMatrix(4, 2)]) {
+      const { prediction } = ridgeRegression(data, [1, 2, 3, 4], Int32Array.of(0, 1, 2, 3), uncontrolled)!;
+      assert.ok(prediction.every((value) => Number.isFinite(value)));
+    }
+    const { prediction } = ridgeRegression(narrow, [1, 2, 3, 4], Int32Array.of(2), uncontrolled)!;
+    assert.ok(prediction.every((value) => value === 3));
+  });
+});
+
+describe('a stop', () => {
+  it('is looked for after a bounded share of the work, and leaves no figures', () => {
+    const [rows, cols] = [400, 3000];
+    const data = denseMatrix(
+      rows,
+      cols,
+      Float64Array.from({ length: rows * cols }, () => rng.normal()),
+    );
+    const y = Array.from({ length: rows }, (_, i) => Number(data.data[i * cols] > 0));
+    const train = Int32Array.from({ length: rows }, (_, i) => i);
+    for (const run of [
+      (control: Control) => ridgeRegression(data, y, train, control),
+      (control: Control) => logisticRegression(data, y, 2, train, control),
+    ]) {
+      let looks = 0;
+      run({ ...uncontrolled, shouldStop: () => ++looks < 0 });
+      // 400 x 400 x 3000 / 2 multiplications and 400^3 more, at most 2e7 between two looks
+      assert.ok(looks > 20, `${looks} looks`);
+      for (const after of [0, 5, 15]) {
+        let left = after;
+        assert.equal(run({ ...uncontrolled, shouldStop: () => left-- <= 0 }), undefined);
+      }
+    }
   });
 });
 
@@ -75,7 +131,7 @@ describe('logistic regression', () => {
   };
   const check = (labels: readonly number[], classes: number, data: DenseMatrix): void => {
     const outputs = classes === 2 ? 1 : classes;
-    const { prediction, ridge } = logisticRegression(data, labels, classes, trainRows, uncontrolled);
+    const { prediction, ridge } = logisticRegression(data, labels, classes, trainRows, uncontrolled)!;
     const W = weightsOf(prediction, outputs);
     const gradient = Matrix.zeros(d + 1, outputs);
     for (const row of trainRows) {
@@ -103,6 +159,22 @@ describe('logistic regression', () => {
       3,
       X,
     ));
+  it('more columns than rows: the rows as unknowns give the network of the columns as unknowns', () => {
+    // twice the columns over sqrt 2, and many of zeros, change no row product
+    for (const classes of [2, 3]) {
+      const labels = Array.from({ length: n }, (_, i) =>
+        X.data[i * d] > 0.8 ? classes - 1 : X.data[i * d + 1] > 0.3 ? 1 : 0,
+      );
+      const wide = denseMatrix(n, 100);
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j < d; j++)
+          wide.data[i * 100 + j] = wide.data[i * 100 + 50 + j] = X.data[i * d + j] / Math.SQRT2;
+      }
+      const narrow = logisticRegression(X, labels, classes, trainRows, uncontrolled)!;
+      const found = logisticRegression(wide, labels, classes, trainRows, uncontrolled)!;
+      found.prediction.forEach((value, i) => assert.ok(Math.abs(value - narrow.prediction[i]) < 1e-3));
+    }
+  });
   it('separable classes: finite weights', () => {
     const { prediction } = logisticRegression(
       X,
@@ -110,7 +182,7 @@ describe('logistic regression', () => {
       2,
       trainRows,
       uncontrolled,
-    );
+    )!;
     assert.ok(prediction.every((value) => Number.isFinite(value)));
   });
 });
