@@ -4,6 +4,26 @@ const forbid = (patterns, message) => ({
   'no-restricted-imports': ['error', { patterns: patterns.map((group) => ({ group: [group].flat(), message })) }],
 });
 
+/** The floors of core, from the ground up: a file imports from its own floor and those below it. */
+export const floors = [
+  'base',
+  'data',
+  'problem',
+  'network',
+  'metrics',
+  'certify',
+  'engine',
+  'descent',
+  'theory',
+  'family',
+];
+
+const coreOnly = [
+  ['vscode'],
+  ['node:*', 'fs', 'path', 'worker_threads'],
+  ['**/shared/**', '**/host/**', '**/cli/**', '**/worker/**', '**/webview/**'],
+];
+
 export default tseslint.config(
   { ignores: ['dist/**', '**/node_modules/**', 'test/fixtures/**', '**/*.as.ts', '**/*.js', '**/*.cjs'] },
   {
@@ -20,17 +40,18 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  {
-    files: ['src/core/**'],
+  ...floors.map((floor, k) => ({
+    files: [`src/core/${floor}/**`],
     rules: forbid(
       [
-        ['vscode'],
-        ['node:*', 'fs', 'path', 'worker_threads'],
-        ['**/shared/**', '**/host/**', '**/cli/**', '**/worker/**', '**/webview/**'],
+        ...coreOnly,
+        ...(k + 1 < floors.length
+          ? [floors.slice(k + 1).flatMap((above) => [`**/../${above}/**`, `**/core/${above}/**`])]
+          : []),
       ],
-      'core is pure mathematics and data: no VS Code, no Node, no DOM, nothing above it.',
+      `src/core/${floor} is pure mathematics and data and sees only what is below it: ${floors.slice(0, k + 1).join(', ')}.`,
     ),
-  },
+  })),
   {
     files: ['src/shared/**'],
     rules: forbid(

@@ -1,11 +1,11 @@
-// Compiles the WebAssembly kernels (AssemblyScript) into src/core/kernels/wasm/modules.generated.ts, as text that every bundle, test and runtime
+// Compiles the WebAssembly kernels (AssemblyScript) into src/core/base/kernels/wasm/modules.generated.ts, as text that every bundle, test and runtime
 // can import: three builds of one source, for shared and unshared memory and with relaxed SIMD.
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '../core/kernels/wasm');
+const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '../core/base/kernels/wasm');
 const target = path.join(folder, 'modules.generated.ts');
 
 const common = [

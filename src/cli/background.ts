@@ -1,7 +1,7 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { KernelMemoryError } from '../core/kernels/kernels.ts';
+import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
-import type { Control, SolverProgress } from '../core/solver/control.ts';
+import type { Control, SolverProgress } from '../core/base/control.ts';
 import { UsageError } from './usage.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { DataError } from '../core/data/dataError.ts';
-import type { Control } from '../core/solver/control.ts';
+import type { Control } from '../core/base/control.ts';
 import { nodeFileSource } from '../session/platform.node.ts';
 import { type NewPredictions, predictOn } from '../session/predictOn.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';

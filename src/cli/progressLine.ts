@@ -1,4 +1,4 @@
-import type { SolverProgress } from '../core/solver/control.ts';
+import type { SolverProgress } from '../core/base/control.ts';
 
 /** Progress on stderr: one line that is rewritten on a terminal, one line per report otherwise. */
 export function progressWriter(): { readonly show: (progress: SolverProgress) => void; readonly end: () => void } {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
-import type { Control, SolveStatus } from '../core/solver/control.ts';
-import { defaultMemoryBytes } from '../core/solver/memoryBudget.ts';
-import { solveToRecord } from '../core/solver/solveToRecord.ts';
+import type { Control, SolveStatus } from '../core/base/control.ts';
+import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
+import { solveToRecord } from '../core/family/solveToRecord.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { structureOf } from '../core/closedForm/structure.ts';
+import { structureOf } from '../core/theory/closedForm/structure.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { scalingWords } from '../core/data/scaling.ts';
-import { createKernels } from '../core/kernels/createKernels.ts';
+import { createKernels } from '../core/base/kernels/createKernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
-import type { Control } from '../core/solver/control.ts';
+import type { Control } from '../core/base/control.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';

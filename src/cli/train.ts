@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { DataError } from '../core/data/dataError.ts';
-import type { Control, SolverProgress } from '../core/solver/control.ts';
+import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';

@@ -1,8 +1,8 @@
-import { patternsByProduct } from '../core/arrangement/patternProducts.ts';
-import { emptyPatterns, type PatternSet, patternsOfGates } from '../core/arrangement/patterns.ts';
-import { createReferenceKernels } from '../core/kernels/reference.ts';
-import type { Kernels } from '../core/kernels/kernels.ts';
-import { denseMatrix, type DenseMatrix, withOnesColumn } from '../core/linalg/matrix.ts';
+import { patternsByProduct } from '../core/problem/patterns/patternProducts.ts';
+import { emptyPatterns, type PatternSet, patternsOfGates } from '../core/base/patterns.ts';
+import { createReferenceKernels } from '../core/base/kernels/reference.ts';
+import type { Kernels } from '../core/base/kernels/kernels.ts';
+import { denseMatrix, type DenseMatrix, withOnesColumn } from '../core/base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { pickRows } from './trainingProblem.ts';
 

@@ -1,7 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { logisticRegression, ridgeRegression } from '../core/metrics/baselines.ts';
 import { type Predictions, scoresOf } from '../core/metrics/scores.ts';
-import type { Control } from '../core/solver/control.ts';
+import type { Control } from '../core/base/control.ts';
 import type { MetricRow } from '../shared/run.ts';
 
 /** Scores on the training and the test rows, measure by measure. */

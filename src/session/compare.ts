@@ -1,12 +1,12 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
 import { mainMeasure, scoreOf } from '../core/metrics/scores.ts';
-import { compareGradient, type GradientResult, type RivalLayer } from '../core/nonconvex/train.ts';
+import { compareGradient, type GradientResult, type RivalLayer } from '../core/descent/train.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
-import { type Control, withDeadline } from '../core/solver/control.ts';
-import type { Solution } from '../core/solver/solution.ts';
+import { type Control, withDeadline } from '../core/base/control.ts';
+import type { Solution } from '../core/engine/solution/solution.ts';
 import type { CompareRecord, GradientRun } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { activityOf } from './activity.ts';

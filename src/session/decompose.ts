@@ -1,13 +1,13 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { rowOf } from '../core/linalg/matrix.ts';
+import { rowOf } from '../core/base/linalg/matrix.ts';
 import { decomposeGated, type GatedVector } from '../core/network/coneDecomposition.ts';
 import { networkFit, networkObjective } from '../core/network/evaluate.ts';
 import { networkOfNeurons } from '../core/network/mapping.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import type { Control } from '../core/solver/control.ts';
+import type { Control } from '../core/base/control.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { networkOfRun } from './runNetwork.ts';
 import { trainingProblem } from './trainingProblem.ts';

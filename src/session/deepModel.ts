@@ -1,21 +1,35 @@
-import { emptyPatterns } from '../core/arrangement/patterns.ts';
+import { emptyPatterns } from '../core/base/patterns.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { alignment } from '../core/linear/alignment.ts';
-import { serialGap } from '../core/linear/nuclear.ts';
-import { type LinearSolution, solveLinear } from '../core/linear/solveLinear.ts';
-import { svd } from '../core/linear/svd.ts';
-import { denseMatrix, type DenseMatrix, dot, norm2, rowOf, toRows, withOnesColumn } from '../core/linalg/matrix.ts';
+import { alignment } from '../core/network/alignment.ts';
+import { serialGap } from '../core/engine/linear/nuclear.ts';
+import { type LinearSolution, solveLinear } from '../core/engine/linear/solveLinear.ts';
+import { svd } from '../core/base/linalg/svd.ts';
+import {
+  denseMatrix,
+  type DenseMatrix,
+  dot,
+  norm2,
+  rowOf,
+  toRows,
+  withOnesColumn,
+} from '../core/base/linalg/matrix.ts';
 import type { Predictions } from '../core/metrics/scores.ts';
 import { prepare, type PreparedProblem } from '../core/problem/prepare.ts';
 import type { ModelName, Problem } from '../core/problem/problem.ts';
-import type { Control } from '../core/solver/control.ts';
-import type { Solution } from '../core/solver/solution.ts';
+import type { Control } from '../core/base/control.ts';
+import type { Solution } from '../core/engine/solution/solution.ts';
 import {
   solveThreeLayer,
   type ThreeLayerOptions,
   type ThreeLayerSolution,
-} from '../core/threeLayer/solveThreeLayer.ts';
-import { decayOfGroupNorm, forward, groupNorm, preActivation, type SubNetwork } from '../core/threeLayer/subNetwork.ts';
+} from '../core/engine/threeLayer/solveThreeLayer.ts';
+import {
+  decayOfGroupNorm,
+  forward,
+  groupNorm,
+  preActivation,
+  type SubNetwork,
+} from '../core/network/threeLayer/subNetwork.ts';
 import type { BranchRecord, DeepRecord, LayerRecord, LinearRecord, ThreeLayerRecord } from '../shared/depth.ts';
 import { weightDecayMessage } from '../shared/threeLayerWords.ts';
 import { encodeBits } from '../shared/bits.ts';

@@ -1,9 +1,9 @@
-import { onnxModel, type OnnxOptions, onnxStack } from '../core/export/onnx.ts';
-import { deepInOriginalUnits, inOriginalUnits } from '../core/export/originalUnits.ts';
-import { predictionsCsv } from '../core/export/predictions.ts';
-import { pytorchSnippet } from '../core/export/pytorch.ts';
-import { deepPytorch } from '../core/export/pytorchDeep.ts';
-import { toRows } from '../core/linalg/matrix.ts';
+import { onnxModel, type OnnxOptions, onnxStack } from '../core/network/formats/writeOnnx.ts';
+import { deepInOriginalUnits, inOriginalUnits } from '../core/network/formats/originalUnits.ts';
+import { predictionsCsv } from '../core/metrics/predictions.ts';
+import { pytorchSnippet } from '../core/network/formats/pytorch.ts';
+import { deepPytorch } from '../core/network/formats/pytorchDeep.ts';
+import { toRows } from '../core/base/linalg/matrix.ts';
 import { type DeepNetwork, layerStack } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import type { ModelName } from '../core/problem/problem.ts';

@@ -1,8 +1,8 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import type { Control } from '../core/solver/control.ts';
-import type { SolveOptions } from '../core/solver/solution.ts';
-import type { SubNetwork } from '../core/threeLayer/subNetwork.ts';
+import type { Control } from '../core/base/control.ts';
+import type { SolveOptions } from '../core/engine/solution/solution.ts';
+import type { SubNetwork } from '../core/network/threeLayer/subNetwork.ts';
 import type { CompareRecord } from '../shared/run.ts';
 import { type DeepOutcome, solveDeep } from './deepModel.ts';
 

@@ -1,16 +1,22 @@
-import type { Kernels } from '../core/kernels/kernels.ts';
-import { createReferenceKernels } from '../core/kernels/reference.ts';
-import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import type { Kernels } from '../core/base/kernels/kernels.ts';
+import { createReferenceKernels } from '../core/base/kernels/reference.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
 import { networkFit } from '../core/network/evaluate.ts';
-import { descend } from '../core/nonconvex/descend.ts';
-import { createMlpModel, initialiseMlp, layersOf, type MlpShape, predictMlp } from '../core/nonconvex/mlp.ts';
+import { descend } from '../core/descent/descend.ts';
+import { createMlpModel, initialiseMlp, layersOf, type MlpShape, predictMlp } from '../core/descent/mlp.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { createRng } from '../core/random/rng.ts';
-import type { Control } from '../core/solver/control.ts';
-import { solve } from '../core/solver/solve.ts';
-import { checkKernelRows, checkWidths, defaultBudgetBytes, defaultKernelRows, withWidth } from '../core/wide/budget.ts';
-import { kernelSpectrum } from '../core/wide/spectrum.ts';
-import { tangentKernel } from '../core/wide/tangentKernel.ts';
+import { createRng } from '../core/base/rng.ts';
+import type { Control } from '../core/base/control.ts';
+import { solve } from '../core/engine/solve.ts';
+import {
+  checkKernelRows,
+  checkWidths,
+  defaultBudgetBytes,
+  defaultKernelRows,
+  withWidth,
+} from '../core/theory/wide/budget.ts';
+import { kernelSpectrum } from '../core/theory/wide/spectrum.ts';
+import { tangentKernel } from '../core/theory/wide/tangentKernel.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import type { ContrastResult } from '../shared/labContrast.ts';
 import { errorMeasure, type LabRows } from './labData.ts';

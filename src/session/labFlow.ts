@@ -1,8 +1,8 @@
-import { type FlowCertificate, withSuggestedNeuron } from '../core/flow/flowCertificate.ts';
-import type { FlowNetwork } from '../core/flow/gradientFlow.ts';
-import { separabilityReport } from '../core/flow/separability.ts';
-import { type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
-import type { Control } from '../core/solver/control.ts';
+import { type FlowCertificate, withSuggestedNeuron } from '../core/theory/flow/flowCertificate.ts';
+import type { FlowNetwork } from '../core/theory/flow/gradientFlow.ts';
+import { separabilityReport } from '../core/theory/flow/separability.ts';
+import { type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
+import type { Control } from '../core/base/control.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import type { FlowResult, FlowRunRecord, MarginRecord } from '../shared/labFlow.ts';
 import { type LabRows, withOnes } from './labData.ts';

@@ -1,7 +1,12 @@
-import { certifyFlow, type FlowCertificate } from '../core/flow/flowCertificate.ts';
-import { defaultFlowOptions, type FlowNetwork, gradientFlow, type FlowResult } from '../core/flow/gradientFlow.ts';
-import type { DenseMatrix } from '../core/linalg/matrix.ts';
-import type { Control } from '../core/solver/control.ts';
+import { certifyFlow, type FlowCertificate } from '../core/theory/flow/flowCertificate.ts';
+import {
+  defaultFlowOptions,
+  type FlowNetwork,
+  gradientFlow,
+  type FlowResult,
+} from '../core/theory/flow/gradientFlow.ts';
+import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
+import type { Control } from '../core/base/control.ts';
 import type { FlowCertificateRecord, FlowRunRecord } from '../shared/labFlow.ts';
 import type { Plane } from './labFlow.ts';
 

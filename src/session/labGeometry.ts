@@ -1,7 +1,7 @@
-import { planarHull, spatialHull } from '../core/flow/convexHull.ts';
-import { directionGrid, outputAxes, rectified, rowBasis } from '../core/flow/rectifiedSet.ts';
-import { type DenseMatrix, norm2 } from '../core/linalg/matrix.ts';
-import type { Control } from '../core/solver/control.ts';
+import { planarHull, spatialHull } from '../core/theory/flow/convexHull.ts';
+import { directionGrid, outputAxes, rectified, rowBasis } from '../core/theory/flow/rectifiedSet.ts';
+import { type DenseMatrix, norm2 } from '../core/base/linalg/matrix.ts';
+import type { Control } from '../core/base/control.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import type {
   CircleGeometry,

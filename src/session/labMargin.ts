@@ -1,7 +1,7 @@
-import { type MaxMarginResult, solveMaxMargin } from '../core/flow/maxMargin.ts';
-import { separabilityReport } from '../core/flow/separability.ts';
-import type { DenseMatrix } from '../core/linalg/matrix.ts';
-import { type Control, withDeadline } from '../core/solver/control.ts';
+import { type MaxMarginResult, solveMaxMargin } from '../core/theory/flow/maxMargin.ts';
+import { separabilityReport } from '../core/theory/flow/separability.ts';
+import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
+import { type Control, withDeadline } from '../core/base/control.ts';
 import type { LabVerdict } from '../shared/lab.ts';
 import type { MarginRecord } from '../shared/labFlow.ts';
 

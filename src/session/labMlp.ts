@@ -1,6 +1,6 @@
-import { createReferenceKernels } from '../core/kernels/reference.ts';
-import type { DenseMatrix } from '../core/linalg/matrix.ts';
-import { type MlpShape, predictMlp } from '../core/nonconvex/mlp.ts';
+import { createReferenceKernels } from '../core/base/kernels/reference.ts';
+import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
+import { type MlpShape, predictMlp } from '../core/descent/mlp.ts';
 import {
   chooseMlpRate,
   mlpStateBytes,
@@ -8,9 +8,9 @@ import {
   type MlpTraining,
   type MlpTrainingState,
   trainMlp,
-} from '../core/nonconvex/trainMlp.ts';
-import type { Control } from '../core/solver/control.ts';
-import { checkWidths, defaultBudgetBytes, withWidth } from '../core/wide/budget.ts';
+} from '../core/descent/trainMlp.ts';
+import type { Control } from '../core/base/control.ts';
+import { checkWidths, defaultBudgetBytes, withWidth } from '../core/theory/wide/budget.ts';
 import type { LabSettings } from '../shared/lab.ts';
 import { type MlpResult, type MlpRunRecord, ruleNames } from '../shared/labMlp.ts';
 import { errorMeasure, type LabRows } from './labData.ts';

@@ -1,7 +1,7 @@
 import { DataError } from '../core/data/dataError.ts';
-import { denseMatrix } from '../core/linalg/matrix.ts';
+import { denseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { createRng, type Rng } from '../core/random/rng.ts';
+import { createRng, type Rng } from '../core/base/rng.ts';
 import type { LabReader, LabRows } from './labData.ts';
 import { pickRows } from './trainingProblem.ts';
 

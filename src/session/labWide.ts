@@ -1,10 +1,16 @@
-import { KernelMemoryError } from '../core/kernels/kernels.ts';
-import type { Kernels } from '../core/kernels/kernels.ts';
-import type { MlpShape } from '../core/nonconvex/mlp.ts';
-import type { Control } from '../core/solver/control.ts';
-import { defaultKernelRows } from '../core/wide/budget.ts';
-import { type KernelReport, kernelReport } from '../core/wide/kernelReport.ts';
-import { defaultRateFactors, type RateCell, type SweepCell, type SweepResult, widthSweep } from '../core/wide/sweep.ts';
+import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
+import type { Kernels } from '../core/base/kernels/kernels.ts';
+import type { MlpShape } from '../core/descent/mlp.ts';
+import type { Control } from '../core/base/control.ts';
+import { defaultKernelRows } from '../core/theory/wide/budget.ts';
+import { type KernelReport, kernelReport } from '../core/theory/wide/kernelReport.ts';
+import {
+  defaultRateFactors,
+  type RateCell,
+  type SweepCell,
+  type SweepResult,
+  widthSweep,
+} from '../core/theory/wide/sweep.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
 import { LabRefusal } from './labRefusal.ts';
 import type { LabRows } from './labData.ts';

@@ -1,9 +1,9 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { encodedName } from '../core/data/scaling.ts';
-import { type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import type { Solution } from '../core/solver/solution.ts';
+import type { Solution } from '../core/engine/solution/solution.ts';
 import type { DualLandscape, NeuronRecord } from '../shared/run.ts';
 
 const circlePoints = 720;

@@ -1,8 +1,8 @@
-import { onCount } from '../core/arrangement/patterns.ts';
+import { onCount } from '../core/base/patterns.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { inOriginalUnits } from '../core/export/originalUnits.ts';
-import { dot, norm2, rowOf } from '../core/linalg/matrix.ts';
-import type { Solution } from '../core/solver/solution.ts';
+import { inOriginalUnits } from '../core/network/formats/originalUnits.ts';
+import { dot, norm2, rowOf } from '../core/base/linalg/matrix.ts';
+import type { Solution } from '../core/engine/solution/solution.ts';
 import type { GateRecord, NeuronRecord } from '../shared/run.ts';
 import type { Activity } from './activity.ts';
 import { encodePattern } from '../shared/bits.ts';

@@ -1,8 +1,8 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { mainMeasure, scoreOf } from '../core/metrics/scores.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { type Control, withDeadline } from '../core/solver/control.ts';
-import { betaGrid, regularizationPath } from '../core/solver/path.ts';
+import { type Control, withDeadline } from '../core/base/control.ts';
+import { betaGrid, regularizationPath } from '../core/engine/path.ts';
 import type { PathPoint, PathRecord } from '../shared/run.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { predictionsOf } from './predictions.ts';

@@ -3,11 +3,11 @@ import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
-import { newPredictionsCsv } from '../core/export/predictions.ts';
-import { denseMatrix } from '../core/linalg/matrix.ts';
+import { newPredictionsCsv } from '../core/metrics/predictions.ts';
+import { denseMatrix } from '../core/base/linalg/matrix.ts';
 import { deepNetworkFit } from '../core/network/deepNetwork.ts';
 import { networkFit } from '../core/network/evaluate.ts';
-import type { Control } from '../core/solver/control.ts';
+import type { Control } from '../core/base/control.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 

@@ -1,5 +1,5 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
-import type { DenseMatrix } from '../core/linalg/matrix.ts';
+import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Predictions } from '../core/metrics/scores.ts';
 import { networkFit } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';

@@ -1,12 +1,13 @@
+import type { GlobalBound } from '../core/certify/global/bound.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Table } from '../core/data/table.ts';
 import { batchNormalised } from '../core/network/batchNormalised.ts';
-import type { OptimalSet } from '../core/network/optimalSet.ts';
-import type { Kernels } from '../core/kernels/kernels.ts';
+import type { OptimalSet } from '../core/certify/optimalSet.ts';
+import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import type { GlobalBound, Solution } from '../core/solver/solution.ts';
+import type { Solution } from '../core/engine/solution/solution.ts';
 import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
 import type {
   CompareRecord,

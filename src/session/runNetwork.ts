@@ -1,5 +1,5 @@
-import { denseMatrix, fromRows, norm2 } from '../core/linalg/matrix.ts';
-import { balancedLayers } from '../core/linear/nuclear.ts';
+import { denseMatrix, fromRows, norm2 } from '../core/base/linalg/matrix.ts';
+import { balancedLayers } from '../core/engine/linear/nuclear.ts';
 import { type DeepNetwork, type LinearChain, splitBias } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import type { DeepRecord } from '../shared/depth.ts';

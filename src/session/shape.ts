@@ -1,7 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { whitened } from '../core/data/whiten.ts';
-import { inOriginalUnits } from '../core/export/originalUnits.ts';
-import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
+import { inOriginalUnits } from '../core/network/formats/originalUnits.ts';
+import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/predictedClass.ts';
 import { networkFit } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';

@@ -1,18 +1,18 @@
-import { batchNormForm, batchNormLimit, batchNormNetwork } from '../core/closedForm/batchNorm.ts';
-import { checkedForms } from '../core/closedForm/checkForms.ts';
-import { collapseOf } from '../core/closedForm/collapse.ts';
-import type { BranchTraining } from '../core/closedForm/deepBranches.ts';
-import { oneHotTargets } from '../core/closedForm/detect.ts';
-import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/closedForm/structure.ts';
+import { batchNormForm, batchNormLimit, batchNormNetwork } from '../core/theory/closedForm/batchNorm.ts';
+import { checkedForms } from '../core/theory/closedForm/checkForms.ts';
+import { collapseOf } from '../core/theory/closedForm/collapse.ts';
+import type { BranchTraining } from '../core/theory/closedForm/deepBranches.ts';
+import { oneHotTargets } from '../core/theory/closedForm/detect.ts';
+import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/theory/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { denseMatrix, type DenseMatrix } from '../core/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/predictedClass.ts';
 import { networkFit, preActivations } from '../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { type Control, withDeadline } from '../core/solver/control.ts';
-import { evaluateSpline } from '../core/spline/lassoSpline.ts';
+import { type Control, withDeadline } from '../core/base/control.ts';
+import { evaluateSpline } from '../core/theory/spline/lassoSpline.ts';
 import {
   farthest,
   noSpline,
@@ -20,7 +20,7 @@ import {
   regularizedFit,
   type SplineReport,
   splineReports,
-} from '../core/spline/report.ts';
+} from '../core/theory/spline/report.ts';
 import type {
   BatchNormRecord,
   BranchTrainingRecord,

@@ -1,14 +1,14 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
-import type { Control } from '../core/solver/control.ts';
-import { solveLinear } from '../core/linear/solveLinear.ts';
-import { refuseTooLarge } from '../core/solver/memoryBudget.ts';
-import type { SolveOptions } from '../core/solver/solution.ts';
-import { solve } from '../core/solver/solve.ts';
-import { solveThreeLayer } from '../core/threeLayer/solveThreeLayer.ts';
+import type { Control } from '../core/base/control.ts';
+import { solveLinear } from '../core/engine/linear/solveLinear.ts';
+import { refuseTooLarge } from '../core/engine/solution/memoryBudget.ts';
+import type { SolveOptions } from '../core/engine/solution/solution.ts';
+import { solve } from '../core/engine/solve.ts';
+import { solveThreeLayer } from '../core/engine/threeLayer/solveThreeLayer.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 
 /** The rows of X that are listed. */

@@ -1,4 +1,4 @@
-import type { PatternSet } from '../core/arrangement/patterns.ts';
+import type { PatternSet } from '../core/base/patterns.ts';
 
 /** The one packing of rows on and off in records: bit r is bit r & 7 of byte r >> 3, as base64. */
 export function encodeBits(bits: ArrayLike<number | boolean>): string {

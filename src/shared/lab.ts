@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import type { KernelReport } from '../core/wide/kernelReport.ts';
-import type { SweepResult } from '../core/wide/sweep.ts';
+import type { KernelReport } from '../core/theory/wide/kernelReport.ts';
+import type { SweepResult } from '../core/theory/wide/sweep.ts';
 import type { ContrastResult } from './labContrast.ts';
 import type { FlowResult, GeometryResult } from './labFlow.ts';
 import type { MlpResult } from './labMlp.ts';

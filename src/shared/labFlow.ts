@@ -1,4 +1,4 @@
-import type { SeparabilityReport } from '../core/flow/separability.ts';
+import type { SeparabilityReport } from '../core/theory/flow/separability.ts';
 
 /** The convex max-margin program: the best two-layer ReLU network of any width. */
 export interface MarginRecord {

@@ -1,5 +1,5 @@
-import type { UpdateRule } from '../core/nonconvex/optimizer.ts';
-import type { MlpOutcome } from '../core/nonconvex/trainMlp.ts';
+import type { UpdateRule } from '../core/descent/optimizer.ts';
+import type { MlpOutcome } from '../core/descent/trainMlp.ts';
 
 /** Networks trained side by side: every update rule on every width from every start. */
 export interface MlpResult {

@@ -1,7 +1,7 @@
 import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
-import type { SolveStatus } from '../core/solver/control.ts';
+import type { SolveStatus } from '../core/base/control.ts';
 import type { BetaSetting, OptimizerName, Task, TrainSettings } from './settings.ts';
 
 /**

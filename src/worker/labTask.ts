@@ -1,7 +1,7 @@
 import { releaseProxy } from 'comlink';
 import * as v from 'valibot';
 import type { FileSource } from '../core/data/source.ts';
-import { createKernels } from '../core/kernels/createKernels.ts';
+import { createKernels } from '../core/base/kernels/createKernels.ts';
 import { createLab, type Lab } from '../session/lab.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
 import { type LabProgress, type LabRecord, type LabRequest, labRequestSchema } from '../shared/lab.ts';

@@ -2,8 +2,8 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import Papa from 'papaparse';
-import { type DenseMatrix, denseMatrix } from '../../src/core/linalg/matrix.ts';
-import { createRng } from '../../src/core/random/rng.ts';
+import { type DenseMatrix, denseMatrix } from '../../src/core/base/linalg/matrix.ts';
+import { createRng } from '../../src/core/base/rng.ts';
 
 /** A data set ready for training: standardised columns, centred and scaled target or -1/+1. */
 export interface BenchData {

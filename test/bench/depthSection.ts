@@ -1,6 +1,6 @@
 import { prepare } from '../../src/core/problem/prepare.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
-import { solveThreeLayer } from '../../src/core/threeLayer/solveThreeLayer.ts';
+import { solveThreeLayer } from '../../src/core/engine/threeLayer/solveThreeLayer.ts';
 import { syntheticData } from './data.ts';
 import { cpuLimit, measured, progress, seconds, table } from './timing.ts';
 

@@ -1,6 +1,6 @@
-import { createReferenceKernels } from '../../src/core/kernels/reference.ts';
-import { createKernels } from '../../src/core/kernels/createKernels.ts';
-import { solve } from '../../src/core/solver/solve.ts';
+import { createReferenceKernels } from '../../src/core/base/kernels/reference.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import { solve } from '../../src/core/engine/solve.ts';
 import type { LossName } from '../../src/core/problem/problem.ts';
 import { type BenchData, sampleData, syntheticData } from './data.ts';
 import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';

@@ -1,11 +1,11 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
-import type { PatternSet } from '../../src/core/arrangement/patterns.ts';
-import { patternsOfGates } from '../../src/core/arrangement/patterns.ts';
-import { createReferenceKernels } from '../../src/core/kernels/reference.ts';
-import { createWasmKernels } from '../../src/core/kernels/wasmKernels.ts';
-import type { Kernels } from '../../src/core/kernels/kernels.ts';
-import { denseMatrix } from '../../src/core/linalg/matrix.ts';
-import { createRng } from '../../src/core/random/rng.ts';
+import type { PatternSet } from '../../src/core/base/patterns.ts';
+import { patternsOfGates } from '../../src/core/base/patterns.ts';
+import { createReferenceKernels } from '../../src/core/base/kernels/reference.ts';
+import { createWasmKernels } from '../../src/core/base/kernels/wasmKernels.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
+import { denseMatrix } from '../../src/core/base/linalg/matrix.ts';
+import { createRng } from '../../src/core/base/rng.ts';
 import { compared, ratio, seconds, table } from './timing.ts';
 
 const rng = createRng(3);

@@ -1,4 +1,4 @@
-import { createKernels } from '../../src/core/kernels/createKernels.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
 import { growthOfArrays, memoryOverResolves } from '../support/resolveMemory.ts';
 import { syntheticData } from './data.ts';

@@ -1,7 +1,7 @@
-import type { DenseMatrix } from '../../src/core/linalg/matrix.ts';
+import type { DenseMatrix } from '../../src/core/base/linalg/matrix.ts';
 import type { Arrangements, BiasMode, LossName, ModelName, Problem } from '../../src/core/problem/problem.ts';
-import type { Kernels } from '../../src/core/kernels/kernels.ts';
-import { solve } from '../../src/core/solver/solve.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
+import { solve } from '../../src/core/engine/solve.ts';
 import type { BenchData } from './data.ts';
 
 export interface BenchProblem {

@@ -1,5 +1,5 @@
-import { createKernels } from '../../src/core/kernels/createKernels.ts';
-import { solve } from '../../src/core/solver/solve.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import { solve } from '../../src/core/engine/solve.ts';
 import { sampleData, syntheticData } from './data.ts';
 import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';
 import { cpuLimit, measured, progress, seconds, table } from './timing.ts';

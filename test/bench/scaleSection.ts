@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import { createWasmKernels } from '../../src/core/kernels/wasmKernels.ts';
-import { denseMatrix } from '../../src/core/linalg/matrix.ts';
-import { solve } from '../../src/core/solver/solve.ts';
-import { patternsOfGates } from '../../src/core/arrangement/patterns.ts';
-import { createRng } from '../../src/core/random/rng.ts';
+import { createWasmKernels } from '../../src/core/base/kernels/wasmKernels.ts';
+import { denseMatrix } from '../../src/core/base/linalg/matrix.ts';
+import { solve } from '../../src/core/engine/solve.ts';
+import { patternsOfGates } from '../../src/core/base/patterns.ts';
+import { createRng } from '../../src/core/base/rng.ts';
 import { createPooledKernels } from '../../src/worker/kernelPool.ts';
 import { type BenchData, syntheticData } from './data.ts';
 import { benchProblem } from './problems.ts';

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createKernels } from '../../src/core/kernels/createKernels.ts';
-import type { Control } from '../../src/core/solver/control.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import type { Control } from '../../src/core/base/control.ts';
 import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
 import { createSession } from '../../src/session/session.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';

@@ -1,5 +1,5 @@
 import os from 'node:os';
-import type { Control } from '../../src/core/solver/control.ts';
+import type { Control } from '../../src/core/base/control.ts';
 
 /** CPU seconds of this process so far, all threads. Unlike wall time it hardly depends on what else the machine does. */
 export function cpuSeconds(): number {

@@ -1,11 +1,11 @@
-import { createKernels } from '../../src/core/kernels/createKernels.ts';
-import { createReferenceKernels } from '../../src/core/kernels/reference.ts';
-import { type DescentOptions, descend } from '../../src/core/nonconvex/descend.ts';
-import { createMlpModel, initialiseMlp, type MlpShape } from '../../src/core/nonconvex/mlp.ts';
-import { createRng } from '../../src/core/random/rng.ts';
-import { uncontrolled } from '../../src/core/solver/control.ts';
-import { kernelReport } from '../../src/core/wide/kernelReport.ts';
-import { lazyRun } from '../../src/core/wide/lazyRun.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import { createReferenceKernels } from '../../src/core/base/kernels/reference.ts';
+import { type DescentOptions, descend } from '../../src/core/descent/descend.ts';
+import { createMlpModel, initialiseMlp, type MlpShape } from '../../src/core/descent/mlp.ts';
+import { createRng } from '../../src/core/base/rng.ts';
+import { uncontrolled } from '../../src/core/base/control.ts';
+import { kernelReport } from '../../src/core/theory/wide/kernelReport.ts';
+import { lazyRun } from '../../src/core/theory/wide/lazyRun.ts';
 import { syntheticData } from './data.ts';
 import { measured, ratio, seconds, table } from './timing.ts';
 

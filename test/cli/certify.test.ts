@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { onnxModel } from '../../src/core/export/onnx.ts';
-import { denseMatrix } from '../../src/core/linalg/matrix.ts';
-import { readNetwork } from '../../src/core/network/import/readNetwork.ts';
-import { createRng } from '../../src/core/random/rng.ts';
+import { onnxModel } from '../../src/core/network/formats/writeOnnx.ts';
+import { denseMatrix } from '../../src/core/base/linalg/matrix.ts';
+import { readNetwork } from '../../src/core/network/formats/readNetwork.ts';
+import { createRng } from '../../src/core/base/rng.ts';
 import { runProgram } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { networkFit, networkObjective } from '../../src/core/network/evaluate.ts';
-import { denseMatrix, fromRows, toRows } from '../../src/core/linalg/matrix.ts';
+import { denseMatrix, fromRows, toRows } from '../../src/core/base/linalg/matrix.ts';
 import { createDatafit } from '../../src/core/problem/datafit.ts';
-import { randomProblem } from '../core/solver/problems.ts';
+import { randomProblem } from '../core/engine/problems.ts';
 import { runProgram, startProgram } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));

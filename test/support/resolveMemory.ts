@@ -1,11 +1,11 @@
 import v8 from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Kernels } from '../../src/core/kernels/kernels.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import { prepare } from '../../src/core/problem/prepare.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
-import { uncontrolled } from '../../src/core/solver/control.ts';
-import { solve } from '../../src/core/solver/solve.ts';
-import { solveThreeLayer } from '../../src/core/threeLayer/solveThreeLayer.ts';
+import { uncontrolled } from '../../src/core/base/control.ts';
+import { solve } from '../../src/core/engine/solve.ts';
+import { solveThreeLayer } from '../../src/core/engine/threeLayer/solveThreeLayer.ts';
 
 /** What is held after some re-solves and a garbage collection, in bytes. */
 export interface MemoryHeld {

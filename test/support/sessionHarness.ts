@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Control } from '../../src/core/solver/control.ts';
+import type { Control } from '../../src/core/base/control.ts';
 import { createSession, type Session, type SessionListener } from '../../src/session/session.ts';
 import type { RunRecord, TrainProgress } from '../../src/shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';

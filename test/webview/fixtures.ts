@@ -1,4 +1,4 @@
-import { createRng } from '../../src/core/random/rng.ts';
+import { createRng } from '../../src/core/base/rng.ts';
 import type {
   CompareRecord,
   DualLandscape,

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { useCallback, useState } from 'preact/hooks';
-import type { SweepResult } from '../../src/core/wide/sweep.ts';
+import type { SweepResult } from '../../src/core/theory/wide/sweep.ts';
 import { CanvasFigure } from '../charts/canvasFigure.tsx';
 import { withAlpha } from '../charts/theme.ts';
 import { gridImage } from '../charts/gridImage.ts';

@@ -1,5 +1,5 @@
-import { denseMatrix, type DenseMatrix, rowOf } from '../linalg/matrix.ts';
-import { type Control, uncontrolled } from '../solver/control.ts';
+import { denseMatrix, type DenseMatrix, rowOf } from '../base/linalg/matrix.ts';
+import { type Control, uncontrolled } from '../base/control.ts';
 import { DataError } from './dataError.ts';
 import { dateOfDays, dateUnit } from './dates.ts';
 import {

@@ -1,6 +1,6 @@
 import Papa from 'papaparse';
-import type { Control } from '../solver/control.ts';
-import { createRng } from '../random/rng.ts';
+import type { Control } from '../base/control.ts';
+import { createRng } from '../base/rng.ts';
 import { DataError } from './dataError.ts';
 import { guessDialect, type Dialect } from './dialect.ts';
 import { LineDecoder, sniffEncoding, WrongEncoding, type Encoding } from './encoding.ts';

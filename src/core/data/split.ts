@@ -1,4 +1,4 @@
-import { createRng } from '../random/rng.ts';
+import { createRng } from '../base/rng.ts';
 
 /**
  * Which rows are held out for testing: 1 test, 0 train. Seeded; with classes (`classOf` row to class id) the share is kept in

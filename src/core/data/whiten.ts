@@ -1,5 +1,5 @@
-import { denseMatrix, type DenseMatrix, rowOf } from '../linalg/matrix.ts';
-import { numericalRank, svd } from '../linear/svd.ts';
+import { denseMatrix, type DenseMatrix, rowOf } from '../base/linalg/matrix.ts';
+import { numericalRank, svd } from '../base/linalg/svd.ts';
 import type { Whitening } from './scaling.ts';
 
 /** Above this number of inputs the matrix is too large to keep in a record. */

@@ -1,7 +1,7 @@
-import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
-import { denseMatrix, type DenseMatrix, dot, rowOf, unitOf } from '../linalg/matrix.ts';
-import { fromTridiagonal, solveShifted, toTridiagonal, traceOfInverse, tridiagonalise } from '../linalg/tridiagonal.ts';
-import type { Control } from '../solver/control.ts';
+import { addOuterProducts, factorSpd, solveSpd } from '../base/linalg/cholesky.ts';
+import { denseMatrix, type DenseMatrix, dot, rowOf, unitOf } from '../base/linalg/matrix.ts';
+import { fromTridiagonal, solveShifted, toTridiagonal, traceOfInverse, tridiagonalise } from '../base/linalg/tridiagonal.ts';
+import type { Control } from '../base/control.ts';
 
 /** A linear model's outputs on all rows, and what was chosen for it. */
 export interface LinearBaseline {

@@ -1,4 +1,4 @@
-import { denseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix } from '../base/linalg/matrix.ts';
 import type { BiasMode } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 

@@ -1,5 +1,5 @@
-import { type DenseMatrix, denseMatrix, norm2 } from '../linalg/matrix.ts';
-import { rowProducts } from '../linalg/rowProducts.ts';
+import { type DenseMatrix, denseMatrix, norm2 } from '../base/linalg/matrix.ts';
+import { rowProducts } from '../base/linalg/rowProducts.ts';
 import type { Datafit } from '../problem/datafit.ts';
 import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';

@@ -1,7 +1,7 @@
-import { factorSpd, solveSpd } from '../linalg/cholesky.ts';
-import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
-import { coneInterior } from '../linalg/nnls.ts';
-import { type Control, uncontrolled } from '../solver/control.ts';
+import { factorSpd, solveSpd } from '../base/linalg/cholesky.ts';
+import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
+import { coneInterior } from '../base/linalg/nnls.ts';
+import { type Control, uncontrolled } from '../base/control.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** A gated group: its gate's direction and vector, on effective inputs (d numbers each). */

@@ -1,4 +1,4 @@
-import { denseMatrix, type DenseMatrix } from '../linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
 
 /** One parallel branch x -> ((x W1 + b1)_+ . w2)_+ w3, added to one output. */
 export interface DeepBranch {

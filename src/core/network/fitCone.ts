@@ -1,5 +1,5 @@
-import { denseMatrix, dot, norm2 } from '../linalg/matrix.ts';
-import { ConeProjector } from '../linalg/nnls.ts';
+import { denseMatrix, dot, norm2 } from '../base/linalg/matrix.ts';
+import { ConeProjector } from '../base/linalg/nnls.ts';
 
 /** Fits with less of their length than this outside the span of earlier ones depend on them. */
 const dependent = 1e-12;

@@ -1,6 +1,5 @@
-import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import type { BiasMode } from '../problem/problem.ts';
-import type { SharedNeuron } from '../relu/joint/sharedNeuron.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** A neuron in the coordinates of the convex program: it adds sign * (Xu)_+ to one output, and costs beta ||u||. */
@@ -9,6 +8,17 @@ export interface ConvexNeuron {
   readonly u: Float64Array;
   readonly sign: 1 | -1;
   readonly output: number;
+}
+
+/**
+ * A ReLU neuron that feeds all outputs: it adds (Xw)_+ a' to the fit and costs beta ||w|| ||a||, which is what plain weight decay
+ * beta/2 (||w||^2 + ||a||^2) comes to at its best scaling (Sahiner, Ergen, Pauly and Pilanci 2021).
+ */
+export interface SharedNeuron {
+  /** Effective inputs: the coefficient of the ones column last when there is a bias. */
+  readonly w: Float64Array;
+  /** c outgoing weights. */
+  readonly a: Float64Array;
 }
 
 /** Directions closer than this (cosine) count as one neuron. */

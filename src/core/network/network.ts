@@ -1,4 +1,4 @@
-import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 
 /**
  * A two-layer network x -> W2' phi(W1 x + b1) + b2. Without `gates` phi is the ReLU; with them neuron j passes

@@ -1,4 +1,4 @@
-import { type DenseMatrix, norm2 } from '../linalg/matrix.ts';
+import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** sign * (Xu)_+ of every neuron of one output: m x n, row j the fit of neuron j. */

@@ -1,4 +1,4 @@
-import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import type { LossName } from './problem.ts';
 
 /**

@@ -1,5 +1,5 @@
 import Papa from 'papaparse';
-import { type DenseMatrix, denseMatrix } from '../linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import { ProblemError } from './problemError.ts';
 
 /** Grows a row-major buffer while rows arrive. */

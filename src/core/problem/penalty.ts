@@ -1,4 +1,4 @@
-import { createSmallSvd } from '../linalg/jacobiSvd.ts';
+import { createSmallSvd } from '../base/linalg/jacobiSvd.ts';
 import type { OutputPenalty } from './problem.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { type DenseMatrix, withOnesColumn } from '../linalg/matrix.ts';
+import { type DenseMatrix, withOnesColumn } from '../base/linalg/matrix.ts';
 import { createDatafit, type Datafit } from './datafit.ts';
 import type { BiasMode, OutputPenalty, Problem } from './problem.ts';
 import { ProblemError } from './problemError.ts';

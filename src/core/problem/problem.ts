@@ -1,4 +1,4 @@
-import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 
 export type LossName = 'squared' | 'logistic' | 'softmax' | 'hinge';
 export type ModelName = 'gated-relu' | 'relu' | 'linear' | 'three-layer';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { matrixFromJson, parseNumericCsv } from './numericTable.ts';
 import { prepare } from './prepare.ts';
 import type { Arrangements, Problem } from './problem.ts';

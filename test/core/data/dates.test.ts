@@ -7,7 +7,7 @@ import { dateOfDays } from '../../../src/core/data/dates.ts';
 import { prepareData, type PreparedData, type PrepareOptions } from '../../../src/core/data/prepareData.ts';
 import { readTable } from '../../../src/core/data/reader.ts';
 import { dictionaryLimit } from '../../../src/core/data/table.ts';
-import { uncontrolled } from '../../../src/core/solver/control.ts';
+import { uncontrolled } from '../../../src/core/base/control.ts';
 import { predictOn } from '../../../src/session/predictOn.ts';
 import { memorySource } from '../../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../../support/sessionHarness.ts';

@@ -6,7 +6,7 @@ import { prepareData, type PreparedData, type PrepareOptions } from '../../../sr
 import { readTable } from '../../../src/core/data/reader.ts';
 import { meanAndScale } from '../../../src/core/data/scaling.ts';
 import { splitRows } from '../../../src/core/data/split.ts';
-import { uncontrolled } from '../../../src/core/solver/control.ts';
+import { uncontrolled } from '../../../src/core/base/control.ts';
 import { memorySource, sampleSource } from '../../support/memorySource.ts';
 
 const defaults: PrepareOptions = {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { DataError } from '../../../src/core/data/dataError.ts';
 import { readTable, ReadStopped, RowSplitter, type ReadOptions } from '../../../src/core/data/reader.ts';
 import { cellLabel, dictionaryLimit, type Table } from '../../../src/core/data/table.ts';
-import { uncontrolled } from '../../../src/core/solver/control.ts';
+import { uncontrolled } from '../../../src/core/base/control.ts';
 import { memorySource } from '../../support/memorySource.ts';
 import { naiveRows } from './naiveCsv.ts';
 

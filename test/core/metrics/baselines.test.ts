@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Matrix, solve } from 'ml-matrix';
-import { denseMatrix, type DenseMatrix, rowOf } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, rowOf } from '../../../src/core/base/linalg/matrix.ts';
 import { logisticRegression, ridgeRegression } from '../../../src/core/metrics/baselines.ts';
-import { createRng } from '../../../src/core/random/rng.ts';
-import { type Control, uncontrolled } from '../../../src/core/solver/control.ts';
+import { createRng } from '../../../src/core/base/rng.ts';
+import { type Control, uncontrolled } from '../../../src/core/base/control.ts';
 
 const rng = createRng(11);
 const [n, d] = [40, 4];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { denseMatrix, fromRows } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
 import { networkFit, networkObjective, networkPenalty, preActivations } from '../../../src/core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
 import { createDatafit } from '../../../src/core/problem/datafit.ts';

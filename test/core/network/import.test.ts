@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { onnxModel } from '../../../src/core/export/onnx.ts';
-import { ProtoWriter } from '../../../src/core/export/protobuf.ts';
-import { denseMatrix, toRows } from '../../../src/core/linalg/matrix.ts';
+import { onnxModel } from '../../../src/core/network/formats/writeOnnx.ts';
+import { ProtoWriter } from '../../../src/core/network/formats/protobufWriter.ts';
+import { denseMatrix, toRows } from '../../../src/core/base/linalg/matrix.ts';
 import { networkFit } from '../../../src/core/network/evaluate.ts';
-import { readNetwork } from '../../../src/core/network/import/readNetwork.ts';
+import { readNetwork } from '../../../src/core/network/formats/readNetwork.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
-import { createRng } from '../../../src/core/random/rng.ts';
+import { createRng } from '../../../src/core/base/rng.ts';
 
 const rng = createRng(3);
 const draw = (count: number): Float64Array => Float64Array.from({ length: count }, () => Math.fround(rng.normal()));

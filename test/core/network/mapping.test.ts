@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { denseMatrix, fromRows, norm2, withOnesColumn } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, fromRows, norm2, withOnesColumn } from '../../../src/core/base/linalg/matrix.ts';
 import { balanceNetwork } from '../../../src/core/network/balance.ts';
 import { decomposeGated } from '../../../src/core/network/coneDecomposition.ts';
 import { networkFit, networkPenalty } from '../../../src/core/network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons, neuronsOfNetwork } from '../../../src/core/network/mapping.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
 import { pruneNeurons } from '../../../src/core/network/prune.ts';
-import { createRng, type Rng } from '../../../src/core/random/rng.ts';
+import { createRng, type Rng } from '../../../src/core/base/rng.ts';
 
 function gaussian(rng: Rng, rows: number, cols: number) {
   const m = denseMatrix(rows, cols);

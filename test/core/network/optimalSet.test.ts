@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { enumerateCells } from '../../../src/core/global/enumerate.ts';
-import { dot, fromRows, withOnesColumn } from '../../../src/core/linalg/matrix.ts';
+import { enumerateCells } from '../../../src/core/problem/patterns/enumerate.ts';
+import { dot, fromRows, withOnesColumn } from '../../../src/core/base/linalg/matrix.ts';
 import { type ConvexNeuron, neuronsOfNetwork } from '../../../src/core/network/mapping.ts';
-import { essentialNeurons } from '../../../src/core/network/optimalSet.ts';
+import { essentialNeurons } from '../../../src/core/certify/optimalSet.ts';
 import type { Problem } from '../../../src/core/problem/problem.ts';
-import { createRng } from '../../../src/core/random/rng.ts';
-import { uncontrolled } from '../../../src/core/solver/control.ts';
-import type { Solution } from '../../../src/core/solver/solution.ts';
-import { solve } from '../../../src/core/solver/solve.ts';
-import { randomProblem } from '../solver/problems.ts';
+import { createRng } from '../../../src/core/base/rng.ts';
+import { uncontrolled } from '../../../src/core/base/control.ts';
+import type { Solution } from '../../../src/core/engine/solution/solution.ts';
+import { solve } from '../../../src/core/engine/solve.ts';
+import { randomProblem } from '../engine/problems.ts';
 
 function adaptive(problem: Problem, seed = 1): Problem {
   return { ...problem, model: 'relu', arrangements: { kind: 'adaptive', seed } };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { denseMatrix, dot } from '../../../src/core/linalg/matrix.ts';
+import { denseMatrix, dot } from '../../../src/core/base/linalg/matrix.ts';
 import { bestDualScale, createDatafit, type Datafit } from '../../../src/core/problem/datafit.ts';
 import type { LossName } from '../../../src/core/problem/problem.ts';
 

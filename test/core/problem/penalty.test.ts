@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dot } from '../../../src/core/linalg/matrix.ts';
+import { dot } from '../../../src/core/base/linalg/matrix.ts';
 import { createPenalty } from '../../../src/core/problem/penalty.ts';
 import type { OutputPenalty } from '../../../src/core/problem/problem.ts';
-import { createRng } from '../../../src/core/random/rng.ts';
+import { createRng } from '../../../src/core/base/rng.ts';
 
 const kinds: readonly OutputPenalty[] = ['per-output', 'frobenius', 'nuclear'];
 const shapes = [

@@ -1,0 +1,191 @@
+import type { PatternSet } from '../patterns.ts';
+import type { DenseMatrix } from '../linalg/matrix.ts';
+
+/**
+ * The numeric kernels every solver runs on. All matrices are double precision, row-major and tightly packed. There are two
+ * implementations behind this interface, interchangeable and synchronous: plain TypeScript (`reference.ts`, the definition of
+ * what is computed) and WebAssembly (`wasmKernels.ts`). Large things (the data, its bit patterns, Gram and Hessian matrices) live in
+ * handles that are created once per problem and freed with `dispose()`; vectors go in and out as ordinary arrays.
+ *
+ * Results do not depend on the number of threads. Arrays passed in are only written where the name says so (`out`, `C`, `y`).
+ */
+export interface Kernels {
+  readonly name: 'typescript' | 'wasm-simd' | 'wasm-relaxed-simd';
+  /** Threads that work on one call (1 when there is no pool). */
+  readonly threads: number;
+  /** Bytes held by handles and arrays not yet given back. */
+  readonly bytesInUse: number;
+  /** Bytes that may be held; what goes beyond is refused with a `KernelMemoryError` before it is allocated. */
+  budgetBytes: number;
+
+  /**
+   * Asked now and then during calls that take longer than some 10 ms; when it answers true, the call ends with a `KernelsInterrupted` and what it
+   * was to write is undefined.
+   */
+  interrupt: (() => boolean) | undefined;
+
+  /**
+   * A zeroed array that the kernels use in place (ordinary arrays are copied in and out on every call, which is cheap for vectors and for products
+   * of large matrices, but not for many small products). Sub-arrays of it are used in place, too.
+   */
+  alloc(length: number): Float64Array;
+  /** Gives an array of `alloc` back; it must not be used afterwards. */
+  free(array: Float64Array): void;
+
+  /** The operator (V_i) -> sum_i D_i X V_i for the patterns D_i ; X (n x d) and the P patterns over its rows are copied. */
+  createMaskedOperator(X: DenseMatrix, patterns: PatternSet): MaskedOperator;
+  /** A symmetric positive definite matrix of the given order with its Cholesky factor, initially zero. */
+  createSymmetricSystem(order: number): SymmetricSystem;
+  /** Batched evaluation of the neuron score v'(Xu)_+ for many directions u; X (n x d) is copied. */
+  createDirectionSearch(X: DenseMatrix): DirectionSearch;
+
+  /**
+   * C := alpha op(A) op(B) + beta C, with op(A) m x k and op(B) k x n; `transA` says that A is stored as its transpose (k x m), `transB` the same
+   * for B (n x k). C (m x n) must not overlap A or B. With beta = 0, C may hold anything, also NaN.
+   */
+  gemm(
+    transA: boolean,
+    transB: boolean,
+    m: number,
+    n: number,
+    k: number,
+    alpha: number,
+    A: Float64Array,
+    B: Float64Array,
+    beta: number,
+    C: Float64Array,
+  ): void;
+  /** y := alpha op(A) x + beta y for A stored m x n; op is the transpose when `trans`. */
+  gemv(
+    trans: boolean,
+    m: number,
+    n: number,
+    alpha: number,
+    A: Float64Array,
+    x: Float64Array,
+    beta: number,
+    y: Float64Array,
+  ): void;
+  /** Lower triangle of C := alpha op(A) op(A)' + beta C (n x n), op(A) n x k; `trans`: A is stored k x n. Entries above the diagonal are left alone. */
+  syrk(trans: boolean, n: number, k: number, alpha: number, A: Float64Array, beta: number, C: Float64Array): void;
+
+  /**
+   * H (rows x cols) := max(H, 0) in place; `mask` receives 1 where the entry was > 0: rows x ceil(cols / 32) words, entry (i, j) being bit `j & 31` of
+   * word `j >> 5` of row i.
+   */
+  relu(rows: number, cols: number, H: Float64Array, mask: Uint32Array): void;
+  /** G (rows x cols) := G where the mask of `relu` is 1, else 0: its backward pass. */
+  applyMask(rows: number, cols: number, G: Float64Array, mask: Uint32Array): void;
+
+  /** Frees everything; the kernels must not be used afterwards. */
+  dispose(): void;
+}
+
+/** Sum over gates of D_i X V_i and what belongs to it. n rows, d features, P gates; c outputs chosen per call. */
+export interface MaskedOperator {
+  readonly rows: number;
+  readonly features: number;
+  readonly gates: number;
+
+  /**
+   * out (n x c) := sum over k of D_{gates[k]} X V_k. V holds one d x c block per listed gate, in the order of the list (m x d x c);
+   * without `gates` one block for every gate.
+   */
+  forward(V: Float64Array, outputs: number, out: Float64Array, gates?: Int32Array): void;
+
+  /** out block k (d x c) := X' D_{gates[k]} xi, with xi n x c; without `gates` for all P gates (P x d x c). */
+  adjoint(xi: Float64Array, outputs: number, out: Float64Array, gates?: Int32Array): void;
+
+  /** Row k of out (m x n x c) := D_{gates[k]} X W_k: the fit of each listed gate by itself, W as V in `forward`. */
+  fits(W: Float64Array, outputs: number, out: Float64Array, gates: Int32Array): void;
+
+  /** H := the generalised Hessian described by the terms; `H.order` must be n * c. Forms K = X X' at the first call and keeps it. */
+  hessian(terms: HessianTerms, H: SymmetricSystem): void;
+
+  dispose(): void;
+}
+
+/**
+ * diag(diagonal) + sigma * ( sum_k A_k + sum_t b_t q_t q_t' ) on vectors of length n * c (row-major n x c), where A_k
+ * acts on output k alone, as K o (sum_i a_ik 1_i 1_i'): K = XX', "o" the elementwise product, 1_i the 0/1 vector of gate i.
+ * This is the generalised Hessian of the semismooth Newton method for the group Lasso (Zhang, Zhang, Sun, Toh 2020, section 3) with the data
+ * matrix [D_1 X ... D_P X], arranged so that the number of features does not enter.
+ */
+export interface HessianTerms {
+  readonly outputs: number;
+  readonly sigma: number;
+  /** n * c, or one number for all. */
+  readonly diagonal: Float64Array | number;
+  /** m gates with a non-zero weight. */
+  readonly gates: Int32Array;
+  /** m x c. */
+  readonly a: Float64Array;
+  /** One weight per rank-one term. */
+  readonly b: Float64Array;
+  /** One vector per rank-one term: of length n * c; or of length n when `outputOf` is given. */
+  readonly q: Float64Array;
+  /** The output that each rank-one term belongs to (penalties per output). */
+  readonly outputOf?: Int32Array;
+}
+
+export interface SymmetricSystem {
+  readonly order: number;
+  /**
+   * The matrix, order x order, of which the lower triangle counts; after `factor` the Cholesky factor L. Take this anew after
+   * any `create...` or `alloc` call: without shared memory the buffer may have moved.
+   */
+  readonly matrix: Float64Array;
+  /** Sets the lower triangle to zero. */
+  clear(): void;
+  /** matrix += s I, or += diag(s). */
+  addDiagonal(s: Float64Array | number): void;
+  /** matrix += alpha A diag(w) A' (lower triangle) for A order x k, stored transposed (k x order) when `trans`; w defaults to ones. */
+  addProduct(trans: boolean, k: number, alpha: number, A: Float64Array, w?: Float64Array): void;
+  /** matrix := its Cholesky factor L. False when it is not (numerically) positive definite; the matrix is lost then. */
+  factor(): boolean;
+  /** B (order x columns, columns defaults to 1) := (L L')^-1 B, in place; `factor` comes first. */
+  solve(B: Float64Array, columns?: number): void;
+  /** B := L^-1 B. */
+  solveLower(B: Float64Array, columns?: number): void;
+  /** B := L'^-1 B. */
+  solveUpper(B: Float64Array, columns?: number): void;
+  dispose(): void;
+}
+
+export interface DirectionSearch {
+  readonly rows: number;
+  readonly features: number;
+  /**
+   * For each of `count` directions u_k (rows of U, count x d): scores[k] = v'(X u_k)_+, and row k of gradients (count x d) = X' D_k v with D_k the
+   * pattern X u_k > 0, a (sub)gradient of the score. v has length n.
+   */
+  step(v: Float64Array, U: Float64Array, count: number, scores: Float64Array, gradients: Float64Array): void;
+  dispose(): void;
+}
+
+/** The problem does not fit the memory that the kernels may use. Raised before anything is allocated. */
+export class KernelMemoryError extends Error {
+  override readonly name = 'KernelMemoryError';
+  constructor(
+    readonly bytesNeeded: number,
+    readonly bytesAvailable: number,
+    hint = '',
+  ) {
+    super(
+      `this needs ${formatBytes(bytesNeeded)} of memory, ${formatBytes(Math.max(0, bytesAvailable))} are left${hint === '' ? '' : `: ${hint}`}`,
+    );
+  }
+}
+
+/** A call was ended by `Kernels.interrupt`. */
+export class KernelsInterrupted extends Error {
+  override readonly name = 'KernelsInterrupted';
+  constructor() {
+    super('interrupted');
+  }
+}
+
+/** Bytes as people read them. */
+export function formatBytes(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

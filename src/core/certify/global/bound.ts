@@ -1,0 +1,18 @@
+/** Proven knowledge about ALL networks of the family. */
+export interface GlobalBound {
+  readonly lowerBound: number;
+  readonly relativeGap: number;
+  readonly proof: 'exact' | 'bound' | 'none';
+  /** Proven upper bound of M(v) at the dual point used. */
+  readonly maxDualConstraint: number;
+  /** The lower bound comes from another dual point, that of the fit times this factor; the other figures are of the fit's own. */
+  readonly dualPointShrink?: number;
+  /** Largest |v'(Xu)_+| that search found (a lower estimate of M(v)). */
+  readonly searchEstimate: number;
+  /** Direction attaining the search estimate, on effective inputs. */
+  readonly worstDirection?: Float64Array;
+  /** Outgoing weights (c numbers, norm 1) of the neuron along it that lowers the objective most; per output: a signed unit vector. */
+  readonly worstOuter?: Float64Array;
+  readonly cells?: number;
+  readonly reason: string;
+}

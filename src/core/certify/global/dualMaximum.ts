@@ -1,0 +1,225 @@
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { type Control, withDeadline } from '../../base/control.ts';
+import { canSearchCones, ConeSearch } from './branchAndBound.ts';
+import { hingeSum, negated } from './hingeSum.ts';
+import { normBound } from './normBounds.ts';
+import { type DualMaximizer, maximizeDualConstraint } from './search.ts';
+import { sweepMaximum } from './sweep.ts';
+
+/** What is known about M(v) = max over ||u|| <= 1 of |v'(Xu)_+|, for one column v. */
+export interface DualBracket {
+  /** Attained by `direction` (recomputed from X and v): M >= lower. 0 without a direction when nothing is positive. */
+  readonly lower: number;
+  readonly direction?: Float64Array;
+  readonly sign: 1 | -1;
+  /** Proven: M <= upper, rounding included. */
+  readonly upper: number;
+  readonly method: 'sweep' | 'branch-and-bound' | 'norms';
+  /** Cells or cones that were visited for the proof. */
+  readonly visited: number;
+}
+
+export interface BracketOptions {
+  /** Time for tightening the upper bound. */
+  readonly seconds: number;
+  readonly candidates?: readonly ArrayLike<number>[];
+  readonly seed?: number;
+  readonly starts?: number;
+  /** No need to prove less than this. */
+  readonly goal?: number;
+  /** Relative width at which the bracket counts as closed (default 1e-9). */
+  readonly tolerance?: number;
+}
+
+/**
+ * Brackets M(v) for X (n x d, effective inputs) and one dual column v. Rank up to 2 is exact by sorting; otherwise local search gives
+ * `lower` and a branch and bound over cones of directions lowers `upper` until it meets `lower`, `goal`, or the time is up. With a free bias
+ * (`penalizedCols` = d - 1) v must sum to zero.
+ */
+export function bracketDualMaximum(
+  X: DenseMatrix,
+  v: Float64Array,
+  penalizedCols: number,
+  options: BracketOptions,
+  control: Control,
+): DualBracket {
+  const start = control.now();
+  const shouldStop = (): boolean => control.shouldStop();
+  const h = hingeSum(X, v, penalizedCols, shouldStop);
+  const both = [h, negated(h)] as const;
+  const found = maximizeDualConstraint(
+    X,
+    { rows: X.rows, cols: 1, data: v },
+    {
+      penalizedCols,
+      candidates: options.candidates,
+      seed: options.seed,
+      starts: options.starts ?? (options.seconds > 0 ? undefined : 3),
+      keep: 1,
+    },
+    control,
+  );
+  const best: { top?: DualMaximizer } = { top: found[0] };
+  const offer = (direction: Float64Array, sign: 1 | -1): void => {
+    const value = sign * hingeValue(X, v, direction, penalizedCols);
+    if (value > (best.top?.value ?? 0))
+      best.top = { value, sign, output: 0, direction: unitLength(direction, penalizedCols) };
+  };
+  const done = (upper: number, method: DualBracket['method'], visited: number): DualBracket => ({
+    lower: best.top?.value ?? 0,
+    direction: best.top?.direction,
+    sign: best.top?.sign ?? 1,
+    upper,
+    method,
+    visited,
+  });
+
+  let upper = Math.max(normBound(both[0], shouldStop), normBound(both[1], shouldStop));
+  const swept = both.map((side) => sweepMaximum(side, control));
+  if (swept[0] !== undefined && swept[1] !== undefined) {
+    swept.forEach((top, k) => {
+      if (top !== undefined && top.value > 0) offer(h.direction(top.at), k === 0 ? 1 : -1);
+    });
+    const value = Math.max(swept[0].value, swept[1].value);
+    return done(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells));
+  }
+  if (!both.every(canSearchCones) || options.seconds <= 0 || control.shouldStop()) return done(upper, 'norms', 0);
+
+  const timed = withDeadline(control, options.seconds - (control.now() - start));
+  const provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));
+  const visited = (): number => provers[0].search.nodes + provers[1].search.nodes;
+  const tolerance = options.tolerance ?? 1e-9;
+  const lower = (): number => best.top?.value ?? 0;
+  const collect = (): void => {
+    provers.forEach(({ search }, k) => {
+      if (search.incumbent.value <= lower()) return;
+      const sign = k === 0 ? 1 : -1;
+      const direction = h.direction(search.incumbent.at);
+      offer(direction, sign);
+      // to the top of the hill it stands on
+      const [top] = maximizeDualConstraint(
+        X,
+        { rows: X.rows, cols: 1, data: v },
+        { penalizedCols, candidates: [direction], starts: 0, keep: 1 },
+        control,
+      );
+      if (top?.sign === sign) offer(top.direction, sign);
+    });
+  };
+  let method: DualBracket['method'] = 'norms';
+  // What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data. So: bold steps while they succeed
+  // within the budget, smaller steps and a larger budget after a failure, and none that the time left will not do.
+  let excess = upper / Math.max(lower(), 1e-300) - 1;
+  let shrink = 0.5;
+  let budget = 4000;
+  let lastCost = 0;
+  let power = 4;
+  while (!timed.shouldStop()) {
+    collect();
+    const floor = Math.max(lower() * (1 + tolerance) + 2 * h.slack, options.goal ?? 0);
+    if (upper <= floor) break;
+    const left = options.seconds - (control.now() - start);
+    // the step whose predicted cost is half of what is left, but never a smaller one than is worth the while
+    if (lastCost > 0.02 * left) shrink = Math.min(0.93, Math.max(shrink, ((0.5 * left) / lastCost) ** (-1 / power)));
+    const target = excess * Math.min(shrink, 0.97);
+    const T = target < 1e-3 ? floor : Math.min(upper, Math.max(floor, lower() * (1 + target)));
+    const outcome = provePair(provers, T, budget, timed);
+    collect();
+    if (outcome === 'stopped') break;
+    if (outcome === 'undecided') {
+      if (provers.some((prover) => prover.stuck)) {
+        if (shrink >= 0.97) break;
+        shrink **= 0.25;
+      } else shrink **= 0.5;
+      budget *= 2;
+      continue;
+    }
+    if (outcome === 'exceeded') {
+      excess = upper / lower() - 1;
+      continue;
+    }
+    upper = T;
+    method = 'branch-and-bound';
+    const reached = T / lower() - 1;
+    const cost = provers[0].seconds + provers[1].seconds;
+    if (lastCost > 0.02 && cost > lastCost && reached < 0.9 * excess) {
+      power = Math.min(12, Math.max(1, Math.log(cost / lastCost) / Math.log(excess / reached)));
+    }
+    excess = reached;
+    lastCost = cost;
+    shrink = Math.max(0.5, shrink ** 1.5);
+    budget = Math.max(budget, 8 * Math.max(provers[0].cones, provers[1].cones));
+  }
+  return done(upper, method, visited());
+}
+
+function provePair(provers: readonly ThresholdProver[], T: number, budget: number, control: Control): Outcome {
+  for (const prover of provers) {
+    const outcome = prover.prove(T, budget, control);
+    if (outcome !== 'proven') return outcome;
+  }
+  return 'proven';
+}
+
+type Outcome = ReturnType<ConeSearch['prove']>;
+
+/** Values of `patience` to choose from. */
+const ladder = [0.9, 0.7, 0.45, 0.1];
+
+/**
+ * Proves thresholds with whatever patience is cheapest: what worked last goes first, then its neighbours. A patience that got stuck
+ * without using up its budget will not do for lower thresholds either, and is not tried again.
+ */
+class ThresholdProver {
+  /** What the last proof took, without attempts that failed. */
+  seconds = 0;
+  cones = 0;
+  private best = 0;
+  private readonly dead = new Set<number>();
+
+  constructor(readonly search: ConeSearch) {}
+
+  /** Whether every patience got stuck. */
+  get stuck(): boolean {
+    return this.dead.size === ladder.length;
+  }
+
+  prove(T: number, budget: number, control: Control): Outcome {
+    if (this.stuck) this.dead.clear();
+    const order = ladder.map((_, k) => k).sort((a, b) => Math.abs(a - this.best) - Math.abs(b - this.best) || b - a);
+    for (const k of order) {
+      if (this.dead.has(k)) continue;
+      const before = this.search.nodes;
+      const started = control.now();
+      const outcome = this.search.prove(T, ladder[k], budget, control);
+      const used = this.search.nodes - before;
+      if (outcome === 'proven') {
+        this.best = k;
+        this.cones = used;
+        this.seconds = control.now() - started;
+      }
+      if (outcome !== 'undecided') return outcome;
+      if (used < budget) this.dead.add(k);
+    }
+    return 'undecided';
+  }
+}
+
+/** v'(Xu)_+ for u scaled to norm 1 over the penalised columns. */
+function hingeValue(X: DenseMatrix, v: ArrayLike<number>, u: Float64Array, penalizedCols: number): number {
+  const unit = unitLength(u, penalizedCols);
+  let value = 0;
+  for (let i = 0, at = 0; i < X.rows; i++, at += X.cols) {
+    let t = 0;
+    for (let k = 0; k < X.cols; k++) t += X.data[at + k] * unit[k];
+    if (t > 0) value += v[i] * t;
+  }
+  return value;
+}
+
+function unitLength(u: Float64Array, penalizedCols: number): Float64Array {
+  let s = 0;
+  for (let k = 0; k < penalizedCols; k++) s += u[k] * u[k];
+  s = Math.sqrt(s);
+  return s > 0 ? u.map((x) => x / s) : u;
+}

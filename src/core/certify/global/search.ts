@@ -1,0 +1,218 @@
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { denseMatrix } from '../../base/linalg/matrix.ts';
+import { createRng, type Rng } from '../../base/rng.ts';
+import type { Control } from '../../base/control.ts';
+import { SphereAscent } from './ascent.ts';
+
+/** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
+export interface DualMaximizer {
+  readonly value: number;
+  /** Sign of v_k' (X u)_+: the sign of the output weight that a neuron in this direction would get. */
+  readonly sign: 1 | -1;
+  /** Column of V. */
+  readonly output: number;
+  /** Effective inputs; norm 1 over the penalised columns. */
+  readonly direction: Float64Array;
+}
+
+export interface SearchOptions {
+  /** Random starts per output and sign, beside the candidates (default 24, fewer on large data). */
+  readonly starts?: number;
+  readonly seed?: number;
+  /** Directions to start from as well, e.g. the neurons in use. */
+  readonly candidates?: readonly ArrayLike<number>[];
+  /** Columns in the norm: all of X (default), or all but a last column of ones when the bias is free. */
+  readonly penalizedCols?: number;
+  /** Distinct maximisers to return (default 8). */
+  readonly keep?: number;
+}
+
+/**
+ * Searches for the largest values of |v_k' (X u)_+| over ||u|| <= 1 and all columns k of V: the constraint of the dual of two-layer ReLU
+ * training, whose violations are neurons that would lower the objective. Distinct local maxima, best first, at most `keep`; empty
+ * when none is positive. A lower estimate of the maximum, not a proof. X is n x d, V is n x c. Deterministic in the seed unless stopped.
+ */
+export function maximizeDualConstraint(
+  X: DenseMatrix,
+  V: DenseMatrix,
+  options: SearchOptions,
+  control: Control,
+): DualMaximizer[] {
+  if (V.rows !== X.rows) throw new RangeError(`V has ${V.rows} rows, X ${X.rows}`);
+  const climber = createClimber(X, options.penalizedCols ?? X.cols, control);
+  // fewer starts by default on large data, where each takes a second
+  const starts = options.starts ?? Math.min(24, Math.max(3, Math.floor(1e7 / (X.rows * X.cols + 1))));
+  const keep = options.keep ?? 8;
+  const found: DualMaximizer[] = [];
+  const v = new Float64Array(X.rows);
+  const start = new Float64Array(X.cols);
+  for (let output = 0; output < V.cols; output++) {
+    for (let i = 0; i < X.rows; i++) v[i] = V.data[i * V.cols + output];
+    if (v.every((value) => value === 0)) continue;
+    for (const sign of [1, -1] as const) {
+      const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
+      const candidates = options.candidates ?? [];
+      for (let k = 0; k < candidates.length + starts; k++) {
+        if (control.shouldStop()) return found;
+        if (k < candidates.length) {
+          start.set(candidates[k]);
+          // from a negative value a climb leads anywhere, which the drawn starts do already
+          if (sign * valueAt(X, v, start) <= 0) continue;
+        } else drawStart(X, v, sign, k - candidates.length, rng, start);
+        const top = climber.climb(v, start, sign);
+        if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
+      }
+    }
+  }
+  return found;
+}
+
+/** v'(Xu)_+ */
+function valueAt(X: DenseMatrix, v: Float64Array, u: Float64Array): number {
+  const { rows: n, cols: d, data } = X;
+  let value = 0;
+  for (let i = 0, at = 0; i < n; i++, at += d) {
+    let t = 0;
+    for (let j = 0; j < d; j++) t += data[at + j] * u[j];
+    if (t > 0) value += v[i] * t;
+  }
+  return value;
+}
+
+/**
+ * Starting directions: the slope of the all-on cell, of the cell of the rows that gain, of random cells, and isotropic ones. Slopes
+ * X' D v favour directions that the data spread in, where large values live.
+ */
+export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: number, rng: Rng, out: Float64Array): void {
+  const { rows: n, cols: d, data } = X;
+  if (k % 3 === 2) {
+    for (let j = 0; j < d; j++) out[j] = rng.normal();
+    return;
+  }
+  out.fill(0);
+  // random half-space cut for k > 1: rows on one side of a random row's hyperplane
+  const pivot = rng.integer(n) * d;
+  for (let i = 0, at = 0; i < n; i++, at += d) {
+    let take = k === 0 || (k === 1 ? sign * v[i] > 0 : false);
+    if (k > 1) {
+      let t = 0;
+      for (let j = 0; j < d; j++) t += data[at + j] * data[pivot + j];
+      take = k % 3 === 0 ? t > 0 : rng.uniform() < 0.5;
+    }
+    if (take) for (let j = 0; j < d; j++) out[j] += sign * v[i] * data[at + j];
+  }
+}
+
+function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number): void {
+  if (found.length === keep && candidate.value <= found[keep - 1].value) return;
+  const length = (u: Float64Array): number => Math.hypot(...u);
+  for (let k = 0; k < found.length; k++) {
+    const other = found[k];
+    if (other.output !== candidate.output || other.sign !== candidate.sign) continue;
+    let s = 0;
+    for (let j = 0; j < other.direction.length; j++) s += other.direction[j] * candidate.direction[j];
+    if (s > (1 - 1e-9) * length(other.direction) * length(candidate.direction)) {
+      if (candidate.value <= other.value) return;
+      found.splice(k, 1);
+      break;
+    }
+  }
+  let at = found.length;
+  while (at > 0 && found[at - 1].value < candidate.value) at--;
+  found.splice(at, 0, candidate);
+  if (found.length > keep) found.pop();
+}
+
+/** Climbs to a local maximum of sign * v'(Xu)_+ over the unit ball of the penalised columns. */
+export interface Climber {
+  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined;
+}
+
+/** A climber for X (n x d); with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
+export function createClimber(X: DenseMatrix, penalizedCols: number, control: Control): Climber {
+  if (penalizedCols === X.cols) return new PlainClimber(X, control);
+  if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
+  return new FreeBiasClimber(X, control);
+}
+
+class PlainClimber implements Climber {
+  private readonly ascent: SphereAscent;
+
+  constructor(
+    X: DenseMatrix,
+    private readonly control: Control,
+  ) {
+    this.ascent = new SphereAscent(X);
+  }
+
+  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
+    return this.ascent.climb(v, undefined, start, sign, () => this.control.shouldStop());
+  }
+}
+
+/**
+ * With a free bias b the value is piecewise linear in b for a fixed slope vector w, so that (as sum v = 0) its maximum over b lies at a
+ * kink b = -w'x_k: alternate between the best kink k for w and a climb in w with the rows x_i - x_k.
+ */
+class FreeBiasClimber implements Climber {
+  private readonly shifted: DenseMatrix;
+  private readonly ascent: SphereAscent;
+  private readonly t: Float64Array;
+  private readonly order: Int32Array;
+
+  constructor(
+    private readonly X: DenseMatrix,
+    private readonly control: Control,
+  ) {
+    this.shifted = denseMatrix(X.rows, X.cols - 1);
+    this.ascent = new SphereAscent(this.shifted);
+    this.t = new Float64Array(X.rows);
+    this.order = new Int32Array(X.rows);
+  }
+
+  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
+    const { X, shifted, ascent } = this;
+    const d = X.cols - 1;
+    let w: Float64Array = start.slice(0, d);
+    let best: { value: number; direction: Float64Array } | undefined;
+    for (let round = 0; round < 30; round++) {
+      const k = this.bestKink(v, w, sign);
+      for (let i = 0; i < X.rows; i++) {
+        for (let j = 0; j < d; j++) shifted.data[i * d + j] = X.data[i * (d + 1) + j] - X.data[k * (d + 1) + j];
+      }
+      ascent.refresh();
+      const top = ascent.climb(v, undefined, w, sign, () => this.control.shouldStop());
+      if (top === undefined || (best !== undefined && top.value <= best.value * (1 + 1e-12))) break;
+      w = top.direction;
+      const direction = new Float64Array(d + 1);
+      direction.set(w);
+      for (let j = 0; j < d; j++) direction[d] -= w[j] * X.data[k * (d + 1) + j];
+      best = { value: top.value, direction };
+    }
+    return best;
+  }
+
+  /** The row k for which b = -w'x_k maximises sign * sum_i v_i (w'x_i + b)_+. */
+  private bestKink(v: Float64Array, w: Float64Array, sign: number): number {
+    const { X, t, order } = this;
+    const d = X.cols - 1;
+    for (let i = 0; i < X.rows; i++) {
+      let s = 0;
+      for (let j = 0; j < d; j++) s += w[j] * X.data[i * (d + 1) + j];
+      t[i] = s;
+      order[i] = i;
+    }
+    order.sort((i, j) => t[j] - t[i]);
+    // going down in w'x: value grows by (sum of v so far) times the distance
+    let value = 0;
+    let mass = 0;
+    let best = -Infinity;
+    let where = order[0];
+    for (let k = 0; k < order.length; k++) {
+      if (k > 0) value += sign * mass * (t[order[k - 1]] - t[order[k]]);
+      if (value > best) [best, where] = [value, order[k]];
+      mass += v[order[k]];
+    }
+    return where;
+  }
+}

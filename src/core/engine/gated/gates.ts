@@ -1,0 +1,99 @@
+import { patternsByProduct } from '../../problem/patterns/patternProducts.ts';
+import { distinctGates, type GateSet } from '../../base/patterns.ts';
+import { sampleGates } from '../../problem/patterns/sample.ts';
+import { enumerateCells } from '../../problem/patterns/enumerate.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import type { Problem } from '../../problem/problem.ts';
+import type { PreparedProblem } from '../../problem/prepare.ts';
+import { ProblemError } from '../../problem/problemError.ts';
+import { type Control, uncontrolled } from '../../base/control.ts';
+import type { Solution } from '../solution/solution.ts';
+
+/** Gates that are drawn when a gated model leaves the choice to the solver. */
+const defaultGateCount = 500;
+
+/**
+ * Gate vectors brought to the width of the effective inputs: with a bias in the model, gates of the original width get offset 0.
+ * @throws {ProblemError} when the width fits neither
+ */
+export function effectiveGates(gates: DenseMatrix, prepared: PreparedProblem): DenseMatrix {
+  const d = prepared.X.cols;
+  if (gates.cols === d) return gates;
+  const bias = prepared.bias !== 'none';
+  if (!bias || gates.cols !== d - 1) {
+    throw new ProblemError(
+      `expected ${bias ? `${d - 1} or ${d}` : d} numbers per gate (one per column of X${bias ? ', and an offset' : ''}), found ${gates.cols}`,
+      { field: 'gates' },
+    );
+  }
+  const wide = denseMatrix(gates.rows, d);
+  for (let p = 0; p < gates.rows; p++) wide.data.set(gates.data.subarray(p * (d - 1), (p + 1) * (d - 1)), p * d);
+  return wide;
+}
+
+/** More cells than this are not enumerated for a gated model. */
+const largestCellCount = 50_000;
+
+/** Gates of a solve, and the scope that optimality on them has. */
+export interface ChosenGates {
+  readonly gateSet: GateSet;
+  readonly scope: Solution['scope'];
+  /** False when a stop came before all gates were there: then nothing is known about the program that was asked for. */
+  readonly complete: boolean;
+}
+
+/**
+ * The distinct, non-empty gates that a problem asks for: given, sampled, or one for every cell of the arrangement.
+ * @throws {ProblemError} when the gates do not fit the data, or there are too many cells to enumerate
+ */
+export function gatesOf(
+  problem: Problem,
+  prepared: PreparedProblem,
+  control: Control = uncontrolled,
+  kernels?: Kernels,
+): ChosenGates {
+  const { arrangements } = problem;
+  const { X } = prepared;
+  const stop = (): boolean => control.shouldStop();
+  const distinct = (gates: DenseMatrix): GateSet =>
+    distinctGates(X, gates, stop, kernels && patternsByProduct(X, gates, kernels, stop));
+  const sampled = (count: number, seed: number): ChosenGates => {
+    const gateSet = distinct(sampleGates(X, count, seed, stop));
+    return {
+      gateSet: { ...gateSet, requested: count, removed: count - gateSet.patterns.count },
+      scope: 'sampled',
+      complete: !stop(),
+    };
+  };
+  switch (arrangements.kind) {
+    case 'given': {
+      const { gates } = arrangements;
+      for (let i = 0; i < gates.data.length; i++) {
+        if (Number.isFinite(gates.data[i])) continue;
+        throw new ProblemError(`${String(gates.data[i])} is not a finite number`, {
+          field: 'gates',
+          row: Math.floor(i / gates.cols) + 1,
+          column: (i % gates.cols) + 1,
+        });
+      }
+      const gateSet = distinct(effectiveGates(gates, prepared));
+      return { gateSet, scope: 'given-gates', complete: !stop() };
+    }
+    case 'sampled':
+    case 'adaptive': {
+      const count = arrangements.kind === 'sampled' ? arrangements.count : defaultGateCount;
+      if (!Number.isInteger(count) || count < 1) {
+        throw new ProblemError(`needs a positive whole number, not ${count}`, { field: 'arrangements.count' });
+      }
+      return sampled(count, arrangements.seed);
+    }
+    case 'all': {
+      const cells = enumerateCells(prepared.X, largestCellCount, control);
+      // stopped while counting: what follows will stop at once, on gates that can be had without it
+      if (cells === undefined) return sampled(defaultGateCount, 1);
+      const gateSet = distinct(cells.directions);
+      return { gateSet, scope: stop() ? 'sampled' : 'all-arrangements', complete: !stop() };
+    }
+  }
+}

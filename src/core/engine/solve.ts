@@ -1,0 +1,33 @@
+import type { Problem } from '../problem/problem.ts';
+import { prepare } from '../problem/prepare.ts';
+import { ProblemError } from '../problem/problemError.ts';
+import { refuseRelu, solveRelu } from './relu/solveRelu.ts';
+import { solveShared } from './sharedRelu/solveShared.ts';
+import { type Control, uncontrolled } from '../base/control.ts';
+import { solveGated } from './gated/solveGated.ts';
+import { refuseTooLarge, withinKernelMemory } from './solution/memoryBudget.ts';
+import type { Solution, SolveOptions } from './solution/solution.ts';
+
+/**
+ * Solves the convex program of a problem and returns the network it stands for, with objective, dual bound and optimality
+ * residuals recomputed from the data. A stop or a time limit gives the best feasible point so far and says so in `status`.
+ * @throws {ProblemError} when the problem itself is wrong or too large
+ */
+export function solve(problem: Problem, options: SolveOptions = {}, control: Control = uncontrolled): Solution {
+  refuseTooLarge(problem, options.memoryBytes);
+  const prepared = prepare(problem);
+  switch (problem.model) {
+    case 'gated-relu':
+      return withinKernelMemory(() => solveGated(problem, prepared, options, control));
+    case 'relu':
+      refuseRelu(problem, prepared);
+      return withinKernelMemory(() =>
+        prepared.outputs > 1 && prepared.outputPenalty === 'nuclear'
+          ? solveShared(problem, prepared, options, control)
+          : solveRelu(problem, prepared, options, control),
+      );
+    case 'linear':
+    case 'three-layer':
+      throw new ProblemError(`the model "${problem.model}" is not available yet`, { field: 'model' });
+  }
+}

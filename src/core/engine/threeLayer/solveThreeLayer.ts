@@ -1,0 +1,222 @@
+import type { GlobalBound } from '../../certify/global/bound.ts';
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { bestDualScale } from '../../problem/datafit.ts';
+import type { PreparedProblem } from '../../problem/prepare.ts';
+import type { Problem } from '../../problem/problem.ts';
+import { ProblemError } from '../../problem/problemError.ts';
+import { createRng, type Rng } from '../../base/rng.ts';
+import type { Control, SolveStatus } from '../../base/control.ts';
+import type { SolveOptions } from '../solution/solution.ts';
+import { allTuples } from './enumerate.ts';
+import { generate } from './generate.ts';
+import { type BranchFound, certifyFamily, type FamilyCertificate } from './familyCertificate.ts';
+import { evaluateBranches, type Polished, polishBranches } from './polish.ts';
+import {
+  forward,
+  groupNorm,
+  penalties,
+  type SubNetwork,
+  type SubVector,
+  toCubicForm,
+  toSubNetwork,
+  toSubVector,
+} from '../../network/threeLayer/subNetwork.ts';
+import { searchedThreshold, zeroThreshold } from './thresholds.ts';
+import { interiorTuple, sampleTuples, TupleSet } from '../../network/threeLayer/tuple.ts';
+import { TupleProgram } from './workingSet.ts';
+
+export interface ThreeLayerOptions extends SolveOptions {
+  /** Networks whose tuples must be in play (e.g. trained ones): the result is then never worse than any of them. */
+  readonly harvest?: readonly (readonly SubNetwork[])[];
+}
+
+export interface ThreeLayerSolution {
+  readonly status: SolveStatus;
+  /** Loss of the network plus beta times the sum of its group norms, by running it. */
+  readonly objective: number;
+  /** Proven lower bound over the tuples in scope. */
+  readonly dualBound: number;
+  readonly relativeGap: number;
+  readonly scope: 'given-gates' | 'sampled' | 'all-arrangements';
+  /** Over all such networks; undefined when it was not asked for. */
+  readonly global?: GlobalBound;
+  /** Best branch that search found, of any patterns; above beta it would improve the network. */
+  readonly bestBranch?: BranchFound;
+  readonly branches: readonly SubNetwork[];
+  readonly vectors: readonly SubVector[];
+  /** Patterns of each branch: index into `tuples`. */
+  readonly tupleOfBranch: readonly number[];
+  readonly tuples: number;
+  /** How many of them the given networks brought in. */
+  readonly harvestedTuples: number;
+  /** Upper bound of each tuple's price over beta (at most 1 at the optimum). */
+  readonly prices: Float64Array;
+  readonly networkObjective: { readonly constraint: number; readonly cubic: number };
+  readonly dual: DenseMatrix;
+  readonly fit: DenseMatrix;
+  readonly betaMax: number;
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly method: string;
+}
+
+/** Time for the bound over all networks when nothing else is said. */
+const certifySecondsDefault = 5;
+
+/**
+ * Parallel three-layer ReLU networks as a convex program with a group l1 penalty over tuples (Ergen and Pilanci 2021, "Global
+ * Optimality Beyond Two Layers"): working set of tuples, pricing by projections on their cones, interior point master program.
+ * The regulariser is beta/2 sum (||w2||^2 + w3^2) with ||W1||_F <= 1, equally the cubic form beta/3 sum of cubed norms.
+ * @throws {ProblemError} when m1 or the number of tuples is beyond what fits
+ */
+export function solveThreeLayer(
+  problem: Problem,
+  prepared: PreparedProblem,
+  options: ThreeLayerOptions,
+  control: Control,
+): ThreeLayerSolution {
+  const { X, datafit, beta, outputs } = prepared;
+  const m1 = problem.hidden?.m1 ?? 2;
+  if (!Number.isInteger(m1) || m1 < 1 || m1 > 16) {
+    throw new ProblemError(`must be a whole number from 1 to 16, not ${m1}`, { field: 'hidden.m1' });
+  }
+  if (!datafit.smooth)
+    throw new ProblemError(`three-layer networks need a smooth loss, not ${datafit.name}`, { field: 'loss' });
+  if (prepared.bias === 'free') {
+    throw new ProblemError('three-layer networks know the biases "none" and "regularized"', { field: 'bias' });
+  }
+  if (outputs > 1 && prepared.outputPenalty !== 'per-output') {
+    throw new ProblemError('three-layer networks with several outputs are solved per output', {
+      field: 'outputPenalty',
+    });
+  }
+  const started = control.now();
+  const rng = createRng('seed' in problem.arrangements ? problem.arrangements.seed : 1);
+  const stop = (): boolean =>
+    control.shouldStop() ||
+    (options.timeLimitSeconds !== undefined && control.now() - started > options.timeLimitSeconds);
+  const endedEarly = (): SolveStatus => (control.shouldStop() ? 'cancelled' : 'time-limit');
+  const limited: Control = { shouldStop: stop, now: () => control.now(), report: control.report?.bind(control) };
+
+  // Tuples in play.
+  let pool = new TupleSet();
+  const kind = problem.arrangements.kind;
+  if (kind === 'all') pool = allTuples(X, m1, 2_000_000, stop);
+  else if (kind === 'sampled') sampleTuples(X, m1, problem.arrangements.count, rng.fork('tuples'), pool, stop);
+  else if (kind === 'given')
+    throw new ProblemError('give no gates: three-layer tuples are sampled, harvested or generated', { field: 'gates' });
+  const before = pool.list.length;
+  const known = harvested(prepared, m1, options.harvest ?? [], pool, rng.fork('harvest'));
+  const harvestedTuples = pool.list.length - before;
+
+  const n = X.rows;
+  const program = new TupleProgram(prepared, m1, limited, started);
+  let status: SolveStatus;
+  let cleaned: Polished;
+  let twoLayerBetaMax = 0;
+  if (kind === 'adaptive') {
+    const generated = generate({ problem, prepared, m1, known, rng, program, pool, control: limited });
+    cleaned = generated.network;
+    twoLayerBetaMax = generated.twoLayerBetaMax;
+    status = stop() ? endedEarly() : generated.closed ? 'optimal' : 'iteration-limit';
+  } else {
+    const { ended, interior } = program.optimizeOver(pool.list);
+    status = ended === 'cancelled' ? endedEarly() : ended;
+    // Finishing touches only on a finished solve: a stop is answered at once.
+    cleaned =
+      ended === 'optimal' ? polishBranches(prepared, m1, interior, control) : evaluateBranches(prepared, m1, interior);
+    if (known !== undefined && known.objective < cleaned.objective) cleaned = known;
+  }
+  const dual = new Float64Array(n * outputs);
+  datafit.dualPoint(cleaned.fit.data, dual);
+  // The dual point is scaled by the largest proven price over the tuples in scope.
+  const prices = program.pricesAt(pool.list, dual, status === 'optimal');
+  const top = prices.reduce((a, b) => Math.max(a, b), 0);
+  const t = bestDualScale(datafit, dual, top > 0 ? beta / top : Number.POSITIVE_INFINITY);
+  const scaled = dual.map((v) => t * v);
+  const dualBound = Math.min(datafit.dualValue(scaled), cleaned.objective);
+  const relativeGap = (cleaned.objective - dualBound) / Math.max(Math.abs(cleaned.objective), 1e-300);
+  const exact = kind === 'all' && status === 'optimal';
+  // the solver's own gap was met, but it is the one recomputed here that counts
+  if (status === 'optimal' && relativeGap > prepared.tolerance) {
+    status = stop() ? endedEarly() : 'numerical-error';
+  }
+  const betaMax = Math.max(
+    zeroThreshold(prepared, pool.list, m1, outputs, stop),
+    kind === 'adaptive' ? searchedThreshold(prepared, m1, twoLayerBetaMax, rng, stop) : 0,
+  );
+  const seconds = options.certifySeconds ?? certifySecondsDefault;
+  let family: Partial<FamilyCertificate> = {};
+  if (exact) family = { global: pricedBound(cleaned.objective, dualBound, top) };
+  else if (seconds > 0) {
+    control.report?.({
+      iteration: program.newtonSteps,
+      seconds: control.now() - started,
+      objective: cleaned.objective,
+      dualBound: 0,
+      active: cleaned.vectors.length,
+      phase: 'proving a bound over all three-layer networks',
+    });
+    family = certifyFamily(prepared, m1, cleaned, seconds, rng.fork('better branch'), control);
+  }
+  const branches = cleaned.vectors.map(toSubNetwork);
+  const branchLoss = datafit.value(forward(X, branches, outputs).data);
+  const sums = branches.map(penalties);
+  const cubicSum = branches.reduce((sum, branch) => sum + penalties(toCubicForm(branch)).cubic, 0);
+  return {
+    status,
+    objective: cleaned.objective,
+    dualBound,
+    relativeGap,
+    scope: kind === 'all' ? 'all-arrangements' : kind === 'sampled' ? 'sampled' : 'given-gates',
+    ...family,
+    branches,
+    vectors: cleaned.vectors,
+    tupleOfBranch: cleaned.vectors.map(({ inner, u, tuple }) =>
+      pool.indexOf(tuple ?? interiorTuple(X, inner, u, rng.fork('tuple of branch'))),
+    ),
+    tuples: pool.list.length,
+    harvestedTuples,
+    prices: prices.map((price) => price / beta),
+    networkObjective: {
+      constraint: branchLoss + beta * sums.reduce((a, b) => a + b.constraint, 0),
+      cubic: branchLoss + beta * cubicSum,
+    },
+    dual: { rows: n, cols: outputs, data: scaled },
+    fit: cleaned.fit,
+    betaMax,
+    iterations: program.newtonSteps,
+    seconds: control.now() - started,
+    method: `working set of ${pool.list.length} tuples, interior point master, cone pricing`,
+  };
+}
+
+/** The networks given beforehand: their tuples go to the pool; the best of them at its best scaling is returned. */
+function harvested(
+  prepared: PreparedProblem,
+  m1: number,
+  networks: readonly (readonly SubNetwork[])[],
+  pool: TupleSet,
+  rng: Rng,
+): Polished | undefined {
+  let best: Polished | undefined;
+  for (const network of networks) {
+    const vectors = network.map(toSubVector).filter(({ u }) => groupNorm(u, m1) > 0);
+    for (const { u, inner } of vectors) pool.add(interiorTuple(prepared.X, inner, u, rng));
+    const own = evaluateBranches(prepared, m1, vectors);
+    if (best === undefined || own.objective < best.objective) best = own;
+  }
+  return best;
+}
+
+/** With every tuple in the program and priced, its bound is that of all networks. */
+function pricedBound(objective: number, lowerBound: number, top: number): GlobalBound {
+  return {
+    lowerBound,
+    relativeGap: (objective - lowerBound) / Math.max(Math.abs(objective), 1e-300),
+    proof: 'exact',
+    maxDualConstraint: top,
+    searchEstimate: top,
+    reason: 'Every tuple of patterns was priced.',
+  };
+}

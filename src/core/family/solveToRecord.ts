@@ -1,0 +1,95 @@
+import { toRows } from '../base/linalg/matrix.ts';
+import { type LinearSolution, solveLinear } from '../engine/linear/solveLinear.ts';
+import { prepare } from '../problem/prepare.ts';
+import type { Problem } from '../problem/problem.ts';
+import { resultFormat, resultRecord } from './resultFile.ts';
+import { solveThreeLayer, type ThreeLayerSolution } from '../engine/threeLayer/solveThreeLayer.ts';
+import type { Control, SolveStatus } from '../base/control.ts';
+import { refuseTooLarge } from '../engine/solution/memoryBudget.ts';
+import type { SolveOptions } from '../engine/solution/solution.ts';
+import { solve } from '../engine/solve.ts';
+
+/**
+ * Solves a problem of any model and writes its result file (`convexnet-result/1`).
+ * @throws {ProblemError} when the problem itself is wrong or too large
+ */
+export function solveToRecord(
+  problem: Problem,
+  options: SolveOptions,
+  control: Control,
+): { readonly status: SolveStatus; readonly record: Record<string, unknown> } {
+  refuseTooLarge(problem, options.memoryBytes);
+  if (problem.model === 'linear') {
+    const solution = solveLinear(problem, prepare(problem), control);
+    return { status: solution.status, record: linearRecord(solution) };
+  }
+  if (problem.model === 'three-layer') {
+    const solution = solveThreeLayer(problem, prepare(problem), options, control);
+    return { status: solution.status, record: threeLayerRecord(solution) };
+  }
+  const solution = solve(problem, options, control);
+  return { status: solution.status, record: resultRecord(solution) };
+}
+
+/** Result of a linear network: `network.layers` W_1 .. W_L, or `networks` when there is one per output. */
+function linearRecord(s: LinearSolution): Record<string, unknown> {
+  const chains = s.networks.map(({ layers, output }) => ({
+    ...(output < 0 ? {} : { output }),
+    layers: layers.map((W) => toRows(W)),
+  }));
+  return {
+    format: resultFormat,
+    status: s.status,
+    objective: s.objective,
+    dualBound: s.dualBound,
+    relativeGap: s.relativeGap,
+    scope: 'all-arrangements',
+    penaltyKind: s.penalty,
+    network: chains.length === 1 && s.networks[0].output < 0 ? chains[0] : { networks: chains },
+    networkObjective: s.objective,
+    map: toRows(s.map),
+    alignment: s.alignment,
+    fit: s.fit.cols === 1 ? Array.from(s.fit.data) : toRows(s.fit),
+    dual: s.dual.cols === 1 ? Array.from(s.dual.data) : toRows(s.dual),
+    betaMax: s.betaMax,
+    iterations: s.iterations,
+    seconds: s.seconds,
+    method: s.method,
+  };
+}
+
+/** Result of a three-layer network: `network.subnetworks` with W1 (d x m1), w2, w3; groups are the non-zero blocks u_j. */
+function threeLayerRecord(s: ThreeLayerSolution): Record<string, unknown> {
+  return {
+    format: resultFormat,
+    status: s.status,
+    objective: s.objective,
+    dualBound: s.dualBound,
+    relativeGap: s.relativeGap,
+    scope: s.scope,
+    global: s.global,
+    regularizer:
+      'beta/2 (||w2||^2 + w3^2) with ||W1||_F <= 1, equal to the cubic penalty beta/3 (||W1||^3 + ||w2||^3 + |w3|^3) at its best scaling',
+    groups: s.vectors.map(({ u, inner, sign, output }, b) => ({
+      tuple: s.tupleOfBranch[b],
+      output,
+      sign,
+      innerSigns: Array.from(inner),
+      vectors: Array.from(inner, (_, j) =>
+        Array.from(u.subarray((j * u.length) / inner.length, ((j + 1) * u.length) / inner.length)),
+      ),
+    })),
+    network: {
+      subnetworks: s.branches.map(({ W1, w2, w3, output }) => ({ W1: toRows(W1), w2: Array.from(w2), w3, output })),
+    },
+    networkObjective: s.networkObjective.constraint,
+    networkObjectiveCubic: s.networkObjective.cubic,
+    tuples: s.tuples,
+    fit: s.fit.cols === 1 ? Array.from(s.fit.data) : toRows(s.fit),
+    dual: s.dual.cols === 1 ? Array.from(s.dual.data) : toRows(s.dual),
+    betaMax: s.betaMax,
+    iterations: s.iterations,
+    seconds: s.seconds,
+    method: s.method,
+  };
+}

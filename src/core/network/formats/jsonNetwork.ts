@@ -1,0 +1,95 @@
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import type { TwoLayerNetwork } from '../network.ts';
+import { type NamedTensor, networkOfTensors } from './namedTensors.ts';
+import { NetworkError } from './networkError.ts';
+
+/**
+ * A network from JSON: `{"W1": m rows of d, "b1", "w2" (or "W2": m rows of c), "b2"}`, a result file of `convexnet solve` or a certificate
+ * (their `network` is taken), or a PyTorch state dict as JSON (name -> nested lists).
+ */
+export function networkOfJson(text: string): TwoLayerNetwork {
+  let json: unknown;
+  try {
+    json = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+  } catch (error) {
+    throw new NetworkError(`not valid JSON: ${(error as Error).message}`);
+  }
+  if (!isRecord(json)) throw new NetworkError('the network must be a JSON object');
+  const inner = isRecord(json.network) ? json.network : json;
+  if ('W1' in inner) return plainNetwork(inner);
+  const state = isRecord(inner.state_dict) ? inner.state_dict : inner;
+  const tensors = Object.entries(state)
+    .filter(([, value]) => Array.isArray(value))
+    .map(([name, value]): NamedTensor => tensorOfLists(name, value as unknown[]));
+  if (tensors.length === 0) {
+    throw new NetworkError('no "W1" and "w2", and no tensors of a state dict either');
+  }
+  return networkOfTensors(tensors);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function plainNetwork(json: Record<string, unknown>): TwoLayerNetwork {
+  if ('gates' in json) {
+    throw new NetworkError('this is a gated network ("gates" present); only ReLU networks have this certificate');
+  }
+  const W1 = matrixOf(json.W1, 'W1', undefined);
+  const m = W1.rows;
+  let W2: DenseMatrix;
+  if ('W2' in json) W2 = matrixOf(json.W2, 'W2', m);
+  else if ('w2' in json) W2 = denseMatrix(m, 1, vectorOf(json.w2, 'w2', m));
+  else throw new NetworkError('w2: is missing');
+  const c = W2.cols;
+  const b1 = json.b1 === undefined ? new Float64Array(m) : vectorOf(json.b1, 'b1', m);
+  const b2 =
+    json.b2 === undefined
+      ? new Float64Array(c)
+      : vectorOf(typeof json.b2 === 'number' ? [json.b2] : json.b2, 'b2', m === 0 ? undefined : c);
+  return { W1, b1, W2: m === 0 ? denseMatrix(0, b2.length || 1) : W2, b2: b2.length === 0 ? new Float64Array(1) : b2 };
+}
+
+export function numberOf(value: unknown, place: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw new NetworkError(`${place}: ${JSON.stringify(value) ?? 'nothing'} is not a finite number`);
+  }
+  return value;
+}
+
+export function vectorOf(value: unknown, field: string, length: number | undefined): Float64Array {
+  if (!Array.isArray(value)) throw new NetworkError(`${field}: must be a list of numbers`);
+  if (length !== undefined && value.length !== length) {
+    throw new NetworkError(
+      `${field}: has ${value.length} numbers, but there are ${length} ${field === 'b2' ? 'outputs' : 'neurons'}`,
+    );
+  }
+  return Float64Array.from(value, (entry, i) => numberOf(entry, `${field}, entry ${i + 1}`));
+}
+
+export function matrixOf(value: unknown, field: string, rows: number | undefined): DenseMatrix {
+  if (!Array.isArray(value)) throw new NetworkError(`${field}: must be a list of rows`);
+  if (rows !== undefined && value.length !== rows) {
+    throw new NetworkError(
+      `${field}: has ${value.length} rows, but there are ${rows} neurons; it takes one row for each neuron and one column for each output`,
+    );
+  }
+  const cols = Array.isArray(value[0]) ? value[0].length : 0;
+  const out = denseMatrix(value.length, cols);
+  value.forEach((row: unknown, i) => {
+    if (!Array.isArray(row)) throw new NetworkError(`${field}, row ${i + 1}: must be a list of numbers`);
+    if (row.length !== cols) {
+      throw new NetworkError(`${field}, row ${i + 1}: has ${row.length} numbers, row 1 has ${cols}`);
+    }
+    row.forEach((entry: unknown, k) => {
+      out.data[i * cols + k] = numberOf(entry, `${field}, row ${i + 1}, column ${k + 1}`);
+    });
+  });
+  return out;
+}
+
+function tensorOfLists(name: string, value: unknown[]): NamedTensor {
+  if (!Array.isArray(value[0])) return { name, shape: [value.length], data: vectorOf(value, name, undefined) };
+  const m = matrixOf(value, name, undefined);
+  return { name, shape: [m.rows, m.cols], data: m.data };
+}

@@ -1,0 +1,174 @@
+import { dateUnit } from '../../data/dates.ts';
+import type { Scaling } from '../../data/scaling.ts';
+import type { BiasMode, LossName, OutputPenalty } from '../../problem/problem.ts';
+import { rowOf, toRows } from '../../base/linalg/matrix.ts';
+import type { TwoLayerNetwork } from '../network.ts';
+
+export interface PytorchOptions {
+  /** Network on encoded inputs. */
+  readonly network: TwoLayerNetwork;
+  readonly scaling: Scaling;
+  readonly classes: readonly string[];
+  readonly loss: LossName;
+  readonly bias: BiasMode;
+  readonly outputPenalty: OutputPenalty;
+  /** Penalty of the training objective, and the number of training rows: for the conversion to `weight_decay`. */
+  readonly beta: number;
+  readonly trainRows: number;
+  readonly title: string;
+}
+
+const torchLoss: Record<LossName, string> = {
+  squared: 'torch.nn.MSELoss()',
+  logistic: 'torch.nn.BCEWithLogitsLoss() with targets 0 and 1',
+  softmax: 'torch.nn.CrossEntropyLoss()',
+  hinge: 'torch.relu(1 - y * f).mean()',
+};
+
+/**
+ * The `weight_decay` of SGD or Adam that makes "mean loss + decay" the same objective, up to a constant factor, as the sum-half
+ * objective loss + beta/2 ||theta||^2. Means are over rows and outputs (softmax: over rows); the squared error has no half there.
+ */
+export function weightDecay(loss: LossName, beta: number, rows: number, outputs: number): number {
+  const terms = loss === 'softmax' ? rows : rows * outputs;
+  return (loss === 'squared' ? 2 * beta : beta) / terms;
+}
+
+/** The training objective and its PyTorch equivalent, one comment line each. */
+function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }: PytorchOptions): string[] {
+  const c = network.b2.length;
+  const datafit = loss === 'squared' ? 'half the sum of squared errors' : `the ${loss} loss summed over rows`;
+  const weights =
+    bias === 'free'
+      ? 'squared weights (no biases)'
+      : bias === 'regularized'
+        ? 'squared weights and hidden biases'
+        : 'squared weights (there are no biases)';
+  const lines = [
+    'Training objective, on the encoded inputs and targets:',
+    `${datafit} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
+  ];
+  if (c > 1 && outputPenalty === 'frobenius') {
+    return [
+      ...lines,
+      'The units behind one gate share a single outer weight (Frobenius blocks), so plain weight decay is not this penalty.',
+    ];
+  }
+  if (c > 1 && outputPenalty === 'per-output')
+    lines.push('Each hidden unit feeds one output only; keep its other outer weights at 0.');
+  return [
+    ...lines,
+    `The same objective up to a constant factor: ${torchLoss[loss]}, a mean over ${loss !== 'softmax' && c > 1 ? 'rows and outputs' : 'rows'},`,
+    `with weight_decay = ${weightDecay(loss, beta, trainRows, c)} in torch.optim.SGD or Adam on ${trainRows} training rows` +
+      (bias === 'free'
+        ? ' (0 for b1 and b2).'
+        : bias === 'regularized'
+          ? ', b2 fixed at 0.'
+          : ', b1 and b2 fixed at 0.'),
+    'AdamW has no equivalent: its decay is not the gradient of a penalty.',
+  ];
+}
+
+/** A list, a matrix of `width` columns and a vector as Python text. */
+export const python = {
+  text: pythonText,
+  list: (values: ArrayLike<number>): string => `[${Array.from(values, String).join(', ')}]`,
+  matrix: (rows: readonly (readonly number[])[], width: number): string =>
+    rows.length === 0
+      ? `torch.zeros(0, ${width}, dtype=torch.float64)`
+      : `torch.tensor([\n${rows.map((row) => `    ${python.list(row)},`).join('\n')}\n], dtype=torch.float64)`,
+  vector: (values: ArrayLike<number>): string => `torch.tensor(${python.list(values)}, dtype=torch.float64)`,
+};
+
+/** The head of a module: comments, the inputs in order, the classes. */
+export function pythonHead(lines: readonly string[], scaling: Scaling, classes: readonly string[]): string {
+  const inputs = scaling.inputs.map(({ column, category, date }) =>
+    category === undefined
+      ? `    (${pythonText(column)}, None),${date === true ? `  # ${dateUnit}` : ''}`
+      : `    (${pythonText(column)}, ${pythonText(category)}),`,
+  );
+  return `${lines.map((line) => `# ${line.replace(/[\r\n]+/g, ' ')}`.trimEnd()).join('\n')}
+import torch
+
+# Each input: (column, None) is the number itself, (column, category) is 1 where the column has that category, else 0.
+INPUTS = [
+${inputs.join('\n')}
+]
+CLASSES = [${classes.map(pythonText).join(', ')}]
+`;
+}
+
+/** What the outputs mean. */
+export function outputText(outputs: number, classes: readonly string[]): string {
+  if (classes.length === 0) return 'the target in its own units';
+  return outputs === 1
+    ? `one logit: ${pythonText(classes[1])} where it is above 0, else ${pythonText(classes[0])}`
+    : 'one output per class, in the order of CLASSES';
+}
+
+/** What became of batch normalisation. */
+function frozenLines({ batchNorm }: Scaling): string[] {
+  return batchNorm === true
+    ? [
+        'Trained with batch normalisation in the hidden layer. Its statistics of the training rows are in MEAN, SCALE and WHITEN: a row of W1 is',
+        'the scale of its neuron times the direction that is normalised, and b1 the shift.',
+      ]
+    : [];
+}
+
+/** Means, scales and whitening map of the inputs. */
+export function scalingConstants({ inputs, whitening }: Scaling): string {
+  return `MEAN = ${python.vector(inputs.map(({ mean }) => mean))}
+SCALE = ${python.vector(inputs.map(({ scale }) => scale))}
+${whitening === undefined ? '' : `WHITEN = ${python.matrix(whitening.matrix, inputs.length)}\n`}`;
+}
+
+/** A Python module that rebuilds the network in PyTorch, with its weights, on inputs in original units. */
+export function pytorchSnippet(options: PytorchOptions): string {
+  const { network, scaling, classes } = options;
+  const { whitening } = scaling;
+  const c = network.b2.length;
+  const d = network.W1.cols;
+  const { matrix, vector } = python;
+  const outer = Array.from({ length: c }, (_, o) =>
+    Array.from({ length: network.W2.rows }, (_, j) => rowOf(network.W2, j)[o]),
+  );
+  const gated = network.gates !== undefined;
+  return `${pythonHead([options.title, '', ...frozenLines(scaling), ...objectiveLines(options)], scaling, classes)}
+
+class TwoLayerNetwork(torch.nn.Module):
+    """Rows x ${d} inputs in original units -> rows x ${c}: ${outputText(c, classes)}."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", MEAN)
+        self.register_buffer("scale", SCALE)
+${whitening === undefined ? '' : '        self.register_buffer("whiten", WHITEN)\n'}        self.W1 = torch.nn.Parameter(W1)
+        self.b1 = torch.nn.Parameter(B1)
+        self.W2 = torch.nn.Parameter(W2)
+        self.b2 = torch.nn.Parameter(B2)
+${gated ? '        self.register_buffer("G", G)\n        self.register_buffer("h", H)\n' : ''}
+    def forward(self, x):
+        z = (x - self.mean) / self.scale${whitening === undefined ? '' : ' @ self.whiten'}
+        hidden = z @ self.W1.T + self.b1
+${
+  gated
+    ? '        hidden = torch.where(z @ self.G.T + self.h >= 0, hidden, torch.zeros_like(hidden))'
+    : '        hidden = torch.relu(hidden)'
+}
+        return ${scaling.target.mean} + ${scaling.target.scale} * (hidden @ self.W2.T + self.b2)
+
+
+${scalingConstants(scaling)}W1 = ${matrix(toRows(network.W1), d)}
+B1 = ${vector(network.b1)}
+W2 = ${network.W2.rows === 0 ? `torch.zeros(${c}, 0, dtype=torch.float64)` : matrix(outer, 0)}
+B2 = ${vector(network.b2)}
+${gated ? `G = ${matrix(toRows(network.gates), d)}\nH = ${vector(network.gateBias ?? new Float64Array(network.gates.rows))}\n` : ''}
+model = TwoLayerNetwork()
+`;
+}
+
+/** A Python string literal (JSON escapes are a subset of Python's). */
+function pythonText(text: string): string {
+  return JSON.stringify(text);
+}

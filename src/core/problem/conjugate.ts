@@ -1,0 +1,124 @@
+import type { Datafit } from './datafit.ts';
+
+/**
+ * The loss side of the semismooth Newton method: a curve of dual points V with the fits F that belong to them.
+ *
+ * For smooth losses F(V) = gradient of l* at -V. Squared loss moves V itself; logistic and softmax losses move F and take
+ * V = -gradient l(F), so that V never leaves the domain however far a step goes. The hinge loss has no such map; there l* gets
+ * a proximal term (a proximal method of multipliers on the fit as well), F = prox of tau l at Z - tau V, Z moving with the outer iterations.
+ */
+export interface ConjugateSide {
+  /** n x c: what is moved, V or F. */
+  readonly point: Float64Array;
+  readonly V: Float64Array;
+  readonly F: Float64Array;
+  /** True when `point` is F. */
+  readonly movesFit: boolean;
+  /** Brings V and F in line with `point`; returns the value of the (regularised) conjugate at -V. */
+  update(): number;
+  /**
+   * L := row factors (n blocks of c x w) of the curvature L L' of the loss at F, the inverse of the Hessian of the conjugate;
+   * at kinks, where the curvature is infinite, 1 / noise takes its place.
+   */
+  curvatureFactor(L: Float64Array, noise: number): void;
+  /** Writes a dual point inside the domain into `out`; the same as V for smooth losses. */
+  dualCandidate(out: Float64Array): void;
+  /** End of an outer iteration: the fit F becomes the new centre. */
+  recentre(growth: number): void;
+}
+
+/** The side of a datafit, started from the dual point V0. */
+export function createConjugateSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
+  if (!datafit.smooth) return proximalSide(datafit, V0);
+  return datafit.name === 'squared' ? dualSide(datafit, V0) : fitSide(datafit, V0);
+}
+
+function dualSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
+  const V = V0.slice();
+  const F = new Float64Array(V.length);
+  return {
+    point: V,
+    V,
+    F,
+    movesFit: false,
+    update() {
+      datafit.fitOfDual(V, F);
+      return -datafit.dualValue(V);
+    },
+    curvatureFactor(L) {
+      datafit.hessianFactor(F, L);
+    },
+    dualCandidate(out) {
+      out.set(V);
+    },
+    recentre() {
+      // nothing moves with the outer iterations
+    },
+  };
+}
+
+function fitSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
+  const V = new Float64Array(V0.length);
+  const F = new Float64Array(V0.length);
+  datafit.fitOfDual(V0, F);
+  // a dual point on the border of the domain has an infinite fit
+  for (let i = 0; i < F.length; i++) F[i] = Math.max(-40, Math.min(40, F[i]));
+  return {
+    point: F,
+    V,
+    F,
+    movesFit: true,
+    update() {
+      datafit.dualPoint(F, V);
+      return -datafit.dualValue(V);
+    },
+    curvatureFactor(L) {
+      datafit.hessianFactor(F, L);
+    },
+    dualCandidate(out) {
+      out.set(V);
+    },
+    recentre() {
+      // nothing moves with the outer iterations
+    },
+  };
+}
+
+function proximalSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
+  const size = V0.length;
+  const c = datafit.outputs;
+  const V = V0.slice();
+  const F = new Float64Array(size);
+  const Z = new Float64Array(size);
+  const shifted = new Float64Array(size);
+  let tau = 100;
+  return {
+    point: V,
+    V,
+    F,
+    movesFit: false,
+    update() {
+      for (let i = 0; i < size; i++) shifted[i] = Z[i] - tau * V[i];
+      datafit.prox(shifted, tau, F);
+      let s = datafit.value(F);
+      for (let i = 0; i < size; i++) s += V[i] * F[i] + ((F[i] - Z[i]) * (F[i] - Z[i])) / (2 * tau);
+      return -s;
+    },
+    curvatureFactor(L, noise) {
+      // derivative of F in V: tau where the prox is a translation, 0 where it sits on the kink
+      L.fill(0);
+      for (let i = 0; i < size; i++) {
+        const onKink = Math.abs(Math.abs(F[i]) - 1) < 1e-14 && F[i] !== shifted[i];
+        L[i * c + (i % c)] = 1 / Math.sqrt(onKink ? noise : tau);
+      }
+    },
+    dualCandidate(out) {
+      for (let i = 0; i < size; i++) out[i] = V[i] + (F[i] - Z[i]) / tau;
+      datafit.projectDual(out);
+    },
+    recentre(growth) {
+      Z.set(F);
+      tau *= growth;
+    },
+  };
+}

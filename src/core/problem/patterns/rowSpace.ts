@@ -1,0 +1,159 @@
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
+import { everyRows } from '../../base/polling.ts';
+
+/** Largest rank for which coordinates are rotated and reduced; beyond it only norm bounds are of use. */
+export const largestRank = 200;
+
+/**
+ * Orthonormal rows that span the rows of A, principal axes (weights |w|, 1 without) first. Undefined when the rank may be beyond `largestRank` or
+ * the rotation would take more than about a second: nothing that needs it is feasible at such sizes. Undefined as well when stopped.
+ */
+export function principalBasis(
+  A: DenseMatrix,
+  w?: Float64Array,
+  shouldStop: () => boolean = () => false,
+): DenseMatrix | undefined {
+  const { rows: n, cols: d } = A;
+  if (n === 0) return denseMatrix(0, d);
+  const least = Math.min(n, d);
+  if (least > largestRank || n * d * least > 5e8) return undefined;
+  const span = n < d ? spanOfRows(A, shouldStop) : undefined;
+  if (shouldStop()) return undefined;
+  const B = span === undefined ? A : timesTransposed(A, span);
+  const q = B.cols;
+  const poll = everyRows(q * q);
+  const C = denseMatrix(q, q);
+  for (let i = 0; i < n; i++) {
+    if (i % poll === 0 && shouldStop()) return undefined;
+    for (let k = 0; k < q; k++) {
+      const s = (w === undefined ? 1 : Math.abs(w[i])) * B.data[i * q + k];
+      for (let l = 0; l < q; l++) C.data[k * q + l] += s * B.data[i * q + l];
+    }
+  }
+  const eigen = symmetricEigen(C);
+  const top = eigen.values[q - 1];
+  const keep: number[] = [];
+  for (let k = q - 1; k >= 0; k--) if (eigen.values[k] > 1e-15 * q * top) keep.push(k);
+  const out = denseMatrix(keep.length, d);
+  keep.forEach((k, row) => {
+    for (let l = 0; l < q; l++) {
+      const e = eigen.vectors[k * q + l];
+      if (span === undefined) out.data[row * d + l] = e;
+      else for (let j = 0; j < d; j++) out.data[row * d + j] += e * span.data[l * d + j];
+    }
+  });
+  return out;
+}
+
+/** A B' */
+function timesTransposed(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
+  const out = denseMatrix(A.rows, B.rows);
+  for (let i = 0; i < A.rows; i++) {
+    for (let j = 0; j < B.rows; j++) {
+      let s = 0;
+      for (let k = 0; k < A.cols; k++) s += A.data[i * A.cols + k] * B.data[j * A.cols + k];
+      out.data[i * B.rows + j] = s;
+    }
+  }
+  return out;
+}
+
+/** Orthonormal basis of the row space by Gram-Schmidt with pivoting on the longest remainder, twice through; of a part of it when stopped. */
+function spanOfRows(A: DenseMatrix, shouldStop: () => boolean): DenseMatrix {
+  const { rows: n, cols: d } = A;
+  const rest = A.data.slice();
+  const basis: Float64Array[] = [];
+  let first = 0;
+  while (!shouldStop()) {
+    let best = 0;
+    let pivot = -1;
+    for (let i = 0; i < n; i++) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s += rest[i * d + k] ** 2;
+      if (s > best) [best, pivot] = [s, i];
+    }
+    if (basis.length === 0) first = best;
+    if (pivot < 0 || best <= 1e-26 * first || basis.length === Math.min(n, d)) break;
+    const row = rest.slice(pivot * d, (pivot + 1) * d);
+    for (const b of basis) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s += b[k] * row[k];
+      for (let k = 0; k < d; k++) row[k] -= s * b[k];
+    }
+    const length = Math.hypot(...row);
+    for (let k = 0; k < d; k++) row[k] /= length;
+    basis.push(row);
+    for (let i = 0; i < n; i++) {
+      let s = 0;
+      for (let k = 0; k < d; k++) s += row[k] * rest[i * d + k];
+      for (let k = 0; k < d; k++) rest[i * d + k] -= s * row[k];
+    }
+  }
+  const out = denseMatrix(basis.length, d);
+  basis.forEach((row, i) => out.data.set(row, i * d));
+  return out;
+}
+
+/** A row of a class of parallel rows: its sign and distance (both scaled to norm 1) to the first of the class. */
+export interface ParallelRow {
+  readonly row: number;
+  readonly sign: 1 | -1;
+  readonly distance: number;
+}
+
+/**
+ * Groups the non-zero rows of Z that are parallel or opposite within `near` (distance of the rows scaled to norm 1), in order of first
+ * appearance. O(n log n) by sorting on a fixed projection.
+ */
+export function parallelClasses(
+  Z: DenseMatrix,
+  near: number,
+): { classes: ParallelRow[][]; unit: Float64Array; norms: Float64Array } {
+  const { rows: n, cols: r } = Z;
+  const unit = new Float64Array(n * r);
+  const norms = new Float64Array(n);
+  const key = new Float64Array(n);
+  const order: number[] = [];
+  const probe = Float64Array.from({ length: r }, (_, k) => Math.sin(1.3 + 2.7 * k) + 0.1);
+  for (let i = 0; i < n; i++) {
+    let s = 0;
+    for (let k = 0; k < r; k++) s += Z.data[i * r + k] ** 2;
+    norms[i] = Math.sqrt(s);
+    if (norms[i] === 0) continue;
+    let projection = 0;
+    for (let k = 0; k < r; k++) {
+      unit[i * r + k] = Z.data[i * r + k] / norms[i];
+      projection += probe[k] * unit[i * r + k];
+    }
+    key[i] = Math.abs(projection);
+    order.push(i);
+  }
+  order.sort((i, j) => key[i] - key[j] || i - j);
+  // the projection has norm below 1.1 sqrt(r): keys of parallel rows differ by less than that times their distance
+  const reach = near * 1.1 * Math.sqrt(r) + 1e-15;
+  const taken = new Uint8Array(n);
+  const classes: ParallelRow[][] = [];
+  for (let a = 0; a < order.length; a++) {
+    const i = order[a];
+    if (taken[i] !== 0) continue;
+    const members: ParallelRow[] = [{ row: i, sign: 1, distance: 0 }];
+    for (let b = a + 1; b < order.length && key[order[b]] - key[i] <= reach; b++) {
+      const j = order[b];
+      if (taken[j] !== 0) continue;
+      let same = 0;
+      let opposite = 0;
+      for (let k = 0; k < r; k++) {
+        same += (unit[i * r + k] - unit[j * r + k]) ** 2;
+        opposite += (unit[i * r + k] + unit[j * r + k]) ** 2;
+      }
+      const distance = Math.sqrt(Math.min(same, opposite));
+      if (distance > near) continue;
+      taken[j] = 1;
+      members.push({ row: j, sign: same <= opposite ? 1 : -1, distance });
+    }
+    classes.push(members);
+  }
+  classes.sort((a, b) => a[0].row - b[0].row);
+  return { classes, unit, norms };
+}
