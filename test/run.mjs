@@ -68,7 +68,10 @@ if (wants('static')) {
   run('npm', ['run', '--silent', 'typecheck']);
   run('npm', ['run', '--silent', 'lint']);
 }
-if (wants('core')) nodeTests('test/core');
+if (wants('core')) {
+  nodeTests('test/core');
+  nodeTests('test/session');
+}
 if (wants('cli')) nodeTests('test/cli');
 if (wants('webview') || wants('host')) ensureChromium();
 if (wants('webview')) browserTests('test/webview');

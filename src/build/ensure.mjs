@@ -1,7 +1,6 @@
 // Installs what a bare machine lacks, from the npm registry and, on Debian, its packages.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,16 +13,22 @@ function run(command, args, options = {}) {
   );
 }
 
-/** `npm ci`, unless that was already done with the same lock file. */
+/** Whether what is installed is what the lock file asks for, by the record that npm itself leaves behind. */
+function isInstalled() {
+  const record = path.join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const installed = packagesOf(record);
+  return Object.entries(packagesOf(path.join(root, 'package-lock.json'))).every(
+    ([place, { version, optional }]) => place === '' || optional || installed[place]?.version === version,
+  );
+}
+
+/** `npm ci`, unless everything is there already. */
 export function ensureDependencies() {
-  const want = createHash('sha256')
-    .update(readFileSync(path.join(root, 'package-lock.json')))
-    .digest('hex');
-  const stamp = path.join(root, 'node_modules', '.lock-hash');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  if (isInstalled()) return;
   console.log('Installing the development dependencies ...');
   if (!run('npm', ['ci', '--no-audit', '--no-fund'])) throw new Error('npm ci failed');
-  writeFileSync(stamp, want);
 }
 
 const chromiumPlaces = [
