@@ -1,5 +1,6 @@
 import { denseMatrix, type DenseMatrix, rowOf } from '../base/linalg/matrix.ts';
 import { type Control, uncontrolled } from '../base/control.ts';
+import { range } from '../base/range.ts';
 import { DataError } from './dataError.ts';
 import { dateOfDays, dateUnit } from './dates.ts';
 import {
@@ -67,8 +68,6 @@ export interface PreparedData {
   readonly warnings: readonly string[];
 }
 
-/** Squares of larger numbers overflow. */
-const largestUnscaled = 1e150;
 const linesListed = 20;
 
 interface Feature {
@@ -188,10 +187,17 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
 
   let targetScaling = { mean: 0, scale: 1 };
   if (numericTarget) {
-    checkSize(table, target.column, rows, options.standardize, 1e300);
+    checkSize(table, target.column, rows, options.standardize);
     if (options.standardize) {
       const { mean, scale } = meanAndScale(y, trainRows);
       if (scale === 0) warnings.push('The target is the same in all training rows.');
+      else if (scale < range.smallest) {
+        throw new DataError(
+          'too-large',
+          `the values differ by no more than ${scale.toPrecision(2)}, too little to compute with (rescale the column)`,
+          { ...place, column: target.column.index + 1, columnName: target.column.name },
+        );
+      }
       targetScaling = { mean, scale: scale === 0 ? 1 : scale };
     }
   }
@@ -488,13 +494,12 @@ function reportSingletons(y: Float64Array, classes: readonly string[], warnings:
   }
 }
 
-function checkSize(table: Table, column: Column, rows: readonly number[], scaled: boolean, limitScaled: number): void {
-  const limit = scaled ? limitScaled : largestUnscaled;
+function checkSize(table: Table, column: Column, rows: readonly number[], scaled: boolean): void {
   for (const row of rows) {
-    if (Math.abs(column.numbers[row]) > limit) {
+    if (Math.abs(column.numbers[row]) > range.largest) {
       throw new DataError(
         'too-large',
-        `${column.numbers[row]} is too large to compute with` + (scaled ? '' : ' (standardise, or rescale the column)'),
+        `${column.numbers[row]} is too large to compute with (limit ${range.largest}; ${scaled ? 'rescale' : 'standardise, or rescale'} the column)`,
         { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
       );
     }
@@ -537,9 +542,25 @@ class Encoder {
         );
       }
     }
-    checkSize(table, column, rows, options.standardize, 1e300);
+    checkSize(table, column, rows, options.standardize);
     const { mean, scale } = meanAndScale(values, trainRows);
     if (scale === 0) return this.leave(column.name, 'constant in the training rows');
+    if (options.standardize) {
+      if (scale < range.smallest)
+        return this.leave(
+          column.name,
+          `its values differ by no more than ${scale.toPrecision(2)}, too little to compute with`,
+        );
+      const far = values.findIndex((value) => Math.abs(value - mean) / scale > range.largest);
+      if (far >= 0) {
+        throw new DataError('too-large', `${values[far]} is too far from the training rows to compute with`, {
+          file: table.file,
+          line: table.lines[rows[far]],
+          column: column.index + 1,
+          columnName: column.name,
+        });
+      }
+    }
     this.warnOutlier(column, values, mean, scale);
     this.push(
       {

@@ -1,7 +1,8 @@
-import { type DenseMatrix, withOnesColumn } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
 import { createDatafit, type Datafit } from './datafit.ts';
 import type { BiasMode, OutputPenalty, Problem } from './problem.ts';
 import { ProblemError } from './problemError.ts';
+import { range, smallestBetaShare } from '../base/range.ts';
 
 /** A checked problem in the form that solvers use. */
 export interface PreparedProblem {
@@ -20,16 +21,23 @@ export interface PreparedProblem {
   readonly tolerance: number;
 }
 
-/** Numbers above this overflow when they are squared and summed. */
-const largestEntry = 1e150;
-
 function checkEntries(m: DenseMatrix, field: string): void {
+  let largest = 0;
   for (let i = 0; i < m.data.length; i++) {
     const value = m.data[i];
-    if (Math.abs(value) <= largestEntry) continue;
+    if (Math.abs(value) <= range.largest) {
+      largest = Math.max(largest, Math.abs(value));
+      continue;
+    }
     const place = { field, row: Math.floor(i / m.cols) + 1, column: (i % m.cols) + 1 };
     if (!Number.isFinite(value)) throw new ProblemError(`${String(value)} is not a finite number`, place);
-    throw new ProblemError(`${value.toExponential(3)} is too large to compute with (limit ${largestEntry})`, place);
+    throw new ProblemError(`${value.toExponential(3)} is too large to compute with (limit ${range.largest})`, place);
+  }
+  if (largest > 0 && largest < range.smallest) {
+    throw new ProblemError(
+      `no number is larger than ${largest.toExponential(3)}: too small to compute with (least ${range.smallest}; rescale)`,
+      { field },
+    );
   }
 }
 
@@ -55,6 +63,29 @@ function checkTargets(problem: Problem): void {
   }
 }
 
+/** Beta against the size of the gradient at the zero network: sum_i ||v_i|| ||x_i||, which no dual constraint of a unit direction exceeds. */
+function checkBeta(beta: number, X: DenseMatrix, datafit: Datafit, outputs: number): void {
+  const dual = new Float64Array(X.rows * outputs);
+  datafit.dualPoint(new Float64Array(X.rows * outputs), dual);
+  let size = 0;
+  for (let i = 0; i < X.rows; i++) size += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norm2(rowOf(X, i));
+  if (beta < smallestBetaShare * size) {
+    throw new ProblemError(
+      `${beta} is too small: next to a gradient of ${size.toExponential(1)} at the zero network double precision cannot tell it from 0 ` +
+        `(least ${(smallestBetaShare * size).toExponential(1)})`,
+      { field: 'beta' },
+    );
+  }
+  if (beta > largestBeta) throw new ProblemError(`${beta} is too large to compute with (limit ${largestBeta})`, { field: 'beta' }); // prettier-ignore
+}
+
+/** Outputs, and rows times outputs (1 GiB of doubles): what every solver holds a few times. */
+const mostOutputs = 10_000;
+const mostFits = 2 ** 27;
+
+/** Far above the beta from which the zero network is optimal, for any data within `range`. */
+const largestBeta = 1e200;
+
 /**
  * Checks a problem and brings it into the form solvers use.
  * @throws {ProblemError} naming field, row and column (from 1) where they apply
@@ -67,6 +98,11 @@ export function prepare(problem: Problem): PreparedProblem {
   if (y.rows !== X.rows) throw new ProblemError(`has ${y.rows} rows but X has ${X.rows}`, { field: 'y' });
   if (!Number.isInteger(outputs) || outputs < 1) {
     throw new ProblemError(`a network needs at least one output, not ${outputs}`, { field: 'outputs' });
+  }
+  if (outputs > mostOutputs || outputs * X.rows > mostFits) {
+    throw new ProblemError(`${X.rows} rows times ${outputs} outputs are too many to compute with`, {
+      field: problem.loss === 'softmax' ? 'y' : 'outputs',
+    });
   }
   checkEntries(y, 'y');
   checkTargets(problem);
@@ -84,11 +120,13 @@ export function prepare(problem: Problem): PreparedProblem {
   }
   const withBias = problem.bias !== 'none';
   const effective = withBias ? withOnesColumn(X) : X;
+  const datafit = createDatafit(problem.loss, y, outputs);
+  checkBeta(beta, effective, datafit, outputs);
   return {
     X: effective,
     penalizedCols: problem.bias === 'free' ? X.cols : effective.cols,
     targets: y,
-    datafit: createDatafit(problem.loss, y, outputs),
+    datafit,
     beta,
     outputs,
     outputPenalty: problem.outputPenalty,

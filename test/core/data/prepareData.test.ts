@@ -388,16 +388,16 @@ describe('missing cells', () => {
 });
 
 describe('extreme numbers', () => {
-  it('standardises around a cell of 1e300 without overflow and warns', async () => {
+  it('standardises around a cell of 1e50 without overflow and warns', async () => {
     const data = await prepare(
       csv(
         'x,z,y',
-        range(30).map((i) => [i === 7 ? '1e300' : i, i % 7, i * 0.1]),
+        range(30).map((i) => [i === 7 ? '1e50' : i, i % 7, i * 0.1]),
       ),
     );
     assert.ok(data.X.data.every((value) => Number.isFinite(value)));
     assert.ok(
-      data.warnings.some((w) => w.includes('"x": 1e+300 on line 9 is more than a million times')),
+      data.warnings.some((w) => w.includes('"x": 1e+50 on line 9 is more than a million times')),
       data.warnings.join(),
     );
   });
@@ -411,6 +411,14 @@ describe('extreme numbers', () => {
       { code: 'too-large', line: 9, column: 1 },
       /1e\+300 is too large.*standardise/,
     ));
+  it('refuses what is out of range with or without standardisation, and leaves out what hardly differs', async () => {
+    const cells = (cell: (i: number) => string | number): string => csv('x,z,y', range(30).map((i) => [cell(i), i % 7, i * 0.1])); // prettier-ignore
+    await refuses(cells((i) => (i === 7 ? '1e200' : i)), {}, { code: 'too-large', line: 9, column: 1 }, /too large/); // prettier-ignore
+    const tiny = await prepare(cells((i) => `${i}e-200`));
+    assert.deepEqual(tiny.scaling.inputs.map(({ name }) => name), ['z']); // prettier-ignore
+    assert.ok(tiny.warnings.some((w) => w.includes('"x" is left out: its values differ by no more than')));
+    await refuses(csv('x,y', range(30).map((i) => [i, `${i}e-200`])), {}, { code: 'too-large', column: 2 }, /too little/); // prettier-ignore
+  });
   it('computes mean and scale of tiny and huge columns', () => {
     const rows = range(5);
     for (const unit of [1e-300, 1, 1e300]) {

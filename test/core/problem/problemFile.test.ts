@@ -121,7 +121,7 @@ const malformed: [string, Record<string, unknown>, string][] = [
         [3, 4],
       ],
     },
-    'p.json, X, row 1, column 2: 1.000e+300 is too large to compute with (limit 1e+150)',
+    'p.json, X, row 1, column 2: 1.000e+300 is too large to compute with (limit 1e+60)',
   ],
   ['y too short', { y: [1] }, 'p.json, y: has 1 rows but X has 2'],
   ['mixed y', { y: [1, [2]] }, 'p.json, y, row 2, column 1: an array is not a finite number'],

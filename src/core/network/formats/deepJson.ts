@@ -54,9 +54,12 @@ export function deepNetworkOfJson(text: string): DeepNetwork | undefined {
   return { kind: 'linear', inputs, outputs, depth, chains, offset };
 }
 
+/** No network has more inputs, outputs, neurons of a layer or layers. */
+const mostOfAnything = 1_000_000;
+
 function countOf(value: unknown, place: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1)
-    throw new NetworkError(`${place}: must be a whole number from 1 on`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > mostOfAnything)
+    throw new NetworkError(`${place}: must be a whole number from 1 to ${mostOfAnything}`);
   return value;
 }
 

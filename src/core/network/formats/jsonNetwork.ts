@@ -52,7 +52,8 @@ function plainNetwork(json: Record<string, unknown>): TwoLayerNetwork {
 
 export function numberOf(value: unknown, place: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new NetworkError(`${place}: ${JSON.stringify(value) ?? 'nothing'} is not a finite number`);
+    const shown = Array.isArray(value) ? 'a list' : isRecord(value) ? 'an object' : JSON.stringify(value)?.slice(0, 40);
+    throw new NetworkError(`${place}: ${shown ?? 'nothing'} is not a finite number`);
   }
   return value;
 }

@@ -1,4 +1,5 @@
 import type { TwoLayerNetwork } from '../network.ts';
+import { checkedNetwork } from './checks.ts';
 import { networkOfJson } from './jsonNetwork.ts';
 import { NetworkError } from './networkError.ts';
 import { networkOfOnnx } from './readOnnx.ts';
@@ -10,6 +11,10 @@ import { networkOfSafetensors } from './safetensors.ts';
  * @throws {NetworkError} naming what is wrong
  */
 export function readNetwork(bytes: Uint8Array, name: string): TwoLayerNetwork {
+  return checkedNetwork(parse(bytes, name));
+}
+
+function parse(bytes: Uint8Array, name: string): TwoLayerNetwork {
   const lower = name.toLowerCase();
   if (lower.endsWith('.onnx')) return networkOfOnnx(bytes);
   if (lower.endsWith('.safetensors')) return networkOfSafetensors(bytes);

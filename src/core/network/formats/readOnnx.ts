@@ -1,8 +1,9 @@
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network.ts';
+import { checkFinite, entriesOf } from './checks.ts';
 import { NetworkError } from './networkError.ts';
 import { type ProtoField, readMessage, text, varints } from './protobufReader.ts';
-import { bfloatToNumber, checkFinite, halfToNumber } from './safetensors.ts';
+import { bfloatToNumber, halfToNumber } from './safetensors.ts';
 
 interface Tensor {
   readonly shape: readonly number[];
@@ -121,6 +122,7 @@ function apply(node: Node, value: string, affine: Affine, constants: ReadonlyMap
 
 function matrix({ shape, data }: Tensor, operator: string): DenseMatrix {
   if (shape.length !== 2) throw new NetworkError(`${operator}: the weights have ${shape.length} dimensions, not 2`);
+  if (data.length === 0) throw new NetworkError(`${operator}: the weights are of a type that no weights have`);
   return denseMatrix(shape[0], shape[1], data);
 }
 
@@ -178,6 +180,7 @@ function stretch(affine: Affine, { data: c }: Tensor, divide: boolean): Affine {
 
 /** Length of the vector after an elementwise operation with c. */
 function widthOf({ A, scale, b }: Affine, c: Float64Array, operator: string): number {
+  if (c.length === 0) throw new NetworkError(`${operator}: the constant is of a type that no weights have`);
   const width = A?.rows ?? Math.max(1, scale?.length ?? 1, b?.length ?? 1);
   if (c.length === 1 || c.length === width) return width;
   if (width === 1 && A === undefined) return c.length;
@@ -253,7 +256,7 @@ function readTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
   for (const field of readMessage(bytes)) {
     switch (field.number) {
       case wireTensor.dims:
-        shape.push(...(field.wire === 2 ? varints(field.bytes) : [field.value]));
+        for (const size of field.wire === 2 ? varints(field.bytes) : [field.value]) shape.push(size);
         break;
       case wireTensor.type:
         type = field.value;
@@ -283,7 +286,6 @@ function readTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
         throw new NetworkError(`${name}: the weights are in another file; save the model as one file`);
     }
   }
-  const count = shape.reduce((product, size) => product * size, 1);
   let data = Float64Array.from(listed);
   if (raw !== undefined) {
     const reader = rawReaders.get(type);
@@ -293,6 +295,7 @@ function readTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
     data = new Float64Array(Math.floor(raw.length / reader[0]));
     for (let k = 0; k < data.length; k++) data[k] = reader[1](view, k * reader[0]);
   }
+  const count = entriesOf(name, shape);
   if (data.length !== count) {
     throw new NetworkError(`${name}: has ${data.length} numbers, its shape ${shape.join(' x ')} needs ${count}`);
   }

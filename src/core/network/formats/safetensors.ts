@@ -1,6 +1,8 @@
 import type { TwoLayerNetwork } from '../network.ts';
 import { type NamedTensor, networkOfTensors } from './namedTensors.ts';
+import { checkFinite, entriesOf } from './checks.ts';
 import { NetworkError } from './networkError.ts';
+import { isRecord } from './jsonNetwork.ts';
 
 /** Bytes of an element, and how to read one, by safetensors type name. */
 const readers: Readonly<Record<string, readonly [number, (view: DataView, at: number) => number]>> = {
@@ -19,24 +21,17 @@ export function networkOfSafetensors(bytes: Uint8Array): TwoLayerNetwork {
   if (bytes.length < 8) throw new NetworkError('too short for a safetensors file');
   const length = Number(view.getBigUint64(0, true));
   if (length > bytes.length - 8) throw new NetworkError('the safetensors header is longer than the file');
-  let header: Record<string, unknown>;
+  let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, unknown>;
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   } catch {
     throw new NetworkError('the safetensors header is not valid JSON');
   }
+  if (!isRecord(header)) throw new NetworkError('the safetensors header is no list of tensors by name');
   const tensors: NamedTensor[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const {
-      dtype,
-      shape,
-      data_offsets: range,
-    } = entry as {
-      dtype?: unknown;
-      shape?: unknown;
-      data_offsets?: unknown;
-    };
+    const { dtype, shape, data_offsets: range } = isRecord(entry) ? entry : {};
     if (typeof dtype !== 'string' || !Array.isArray(shape) || !Array.isArray(range)) {
       throw new NetworkError(`${name}: the header entry lacks dtype, shape or data_offsets`);
     }
@@ -44,9 +39,15 @@ export function networkOfSafetensors(bytes: Uint8Array): TwoLayerNetwork {
     if (reader === undefined) {
       throw new NetworkError(`${name}: type ${dtype} is not supported (F64, F32, F16 and BF16 are)`);
     }
-    const count = (shape as number[]).reduce((product, size) => product * size, 1);
-    const [from, to] = range as [number, number];
-    if (to - from !== count * reader[0] || 8 + length + to > bytes.length || from < 0) {
+    const count = entriesOf(name, shape);
+    const [from, to] = range as unknown[];
+    if (
+      typeof from !== 'number' ||
+      !Number.isSafeInteger(from) ||
+      from < 0 ||
+      to !== from + count * reader[0] ||
+      8 + length + to > bytes.length
+    ) {
       throw new NetworkError(`${name}: the data do not have the size of a ${shape.join(' x ')} tensor of ${dtype}`);
     }
     const data = new Float64Array(count);
@@ -55,12 +56,6 @@ export function networkOfSafetensors(bytes: Uint8Array): TwoLayerNetwork {
     tensors.push({ name, shape: shape as number[], data });
   }
   return networkOfTensors(tensors);
-}
-
-/** Refuses NaN and infinities. */
-export function checkFinite(name: string, data: Float64Array): void {
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new NetworkError(`${name}, entry ${bad + 1}: ${data[bad]} is not a finite number`);
 }
 
 /** IEEE 754 binary16. */

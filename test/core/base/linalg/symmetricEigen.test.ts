@@ -7,6 +7,7 @@ import { createRng } from '../../../../src/core/base/rng.ts';
 
 test('residuals, orthogonality and order on random, repeated, diagonal and rank-one matrices', () => {
   const rng = createRng(1);
+  assert.equal(symmetricEigen(denseMatrix(0, 0)).values.length, 0);
   for (const n of [1, 2, 3, 7, 40]) {
     for (const kind of ['random', 'gram', 'identity', 'diagonal', 'graded']) {
       const a = denseMatrix(n, n);
@@ -105,6 +106,7 @@ test('clusters of eigenvalues, graded ones and ones near the ends of the range o
     'tiny beside zero': (k) => (k < 3 ? 1e-300 : k < 30 ? 0 : 1),
     small: () => 1e-290 * (1 + rng.uniform()),
     denormal: () => 1e-310,
+    'graded from nothing': (k) => (k < 30 ? 10 ** (-12 * (30 - k)) : 1),
     large: (k) => 1e300 * (k % 3),
   };
   for (const [name, spectrum] of Object.entries(spectra)) {
