@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import { nameExports, shownText } from './src/build/lintRules.mjs';
 
 const forbid = (patterns, message) => ({
   'no-restricted-imports': ['error', { patterns: patterns.map((group) => ({ group: [group].flat(), message })) }],
@@ -36,7 +37,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-for-of': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
-      'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Name what you export.' }],
+      'no-restricted-syntax': ['error', nameExports],
       eqeqeq: 'error',
     },
   },
@@ -62,6 +63,11 @@ export default tseslint.config(
   {
     files: ['src/worker/**', 'src/cli/**', 'src/session/**'],
     rules: forbid([['vscode'], ['**/host/**', '**/webview/**']], 'only src/host may import vscode.'),
+  },
+  {
+    files: ['src/host/**', 'src/extension.ts'],
+    ignores: ['src/host/ui.ts'],
+    rules: { 'no-restricted-syntax': ['error', nameExports, ...shownText] },
   },
   {
     files: ['webview/**'],

@@ -1,4 +1,4 @@
-import * as vscode from 'vscode';
+import { askLine } from './ui.ts';
 
 export interface NumberQuestion {
   readonly title: string;
@@ -12,12 +12,10 @@ export interface NumberQuestion {
 
 /** Asks for a number; it is checked while it is typed. */
 export async function askNumber(question: NumberQuestion): Promise<number | undefined> {
-  const text = await vscode.window.showInputBox({
-    title: question.title,
+  const text = await askLine(question.title, {
     prompt: question.prompt,
     value: question.value,
-    ignoreFocusOut: true,
-    validateInput: (input) => (parseNumber(input, question) === null ? question.prompt : undefined),
+    refuse: (input) => (parseNumber(input, question) === null ? question.prompt : undefined),
   });
   return text === undefined ? undefined : (parseNumber(text, question) ?? undefined);
 }

@@ -18,6 +18,7 @@ import { turnIntoRelu } from './turnIntoRelu.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
 import { readTrainingSettings } from './trainingSettings.ts';
+import { askLine, type ListItem, notify, pickFrom } from './ui.ts';
 import { type ModelChoice, modelChoiceSchema, modelSteps } from './wizard/modelSteps.ts';
 import { Cancelled, runSteps } from './wizard/multiStep.ts';
 import { askChoices } from './wizard/trainWizard.ts';
@@ -217,10 +218,8 @@ async function pickBetaFromPath(explorer: Explorer): Promise<RunSummary | undefi
     detail: `${path.measure}: ${vscode.l10n.t('train')} ${score(point.train)}, ${vscode.l10n.t('test')} ${score(point.test)}`,
     beta: point.beta,
   }));
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickFrom(items, {
     title: vscode.l10n.t('Beta from the path (now {0})', resolved.beta.toPrecision(4)),
-    matchOnDescription: true,
-    ignoreFocusOut: true,
   });
   return picked && explorer.setBeta(dataset, picked.beta);
 }
@@ -264,23 +263,20 @@ async function pickRun(explorer: Explorer): Promise<string | undefined> {
     id: run.id,
   }));
   if (items.length === 0) throw new TaskFailure({ message: vscode.l10n.t('There are no runs in this workspace yet.') });
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickFrom(items, {
     title: vscode.l10n.t('Runs'),
-    matchOnDescription: true,
-    ignoreFocusOut: true,
   });
   return picked?.id;
 }
 
 async function pickModelFormat(): Promise<ExportKind | undefined> {
-  const items: readonly (vscode.QuickPickItem & { readonly what: ExportKind })[] = [
+  const items: readonly (ListItem & { readonly what: ExportKind })[] = [
     { label: 'ONNX', detail: vscode.l10n.t('Takes rows in original units.'), what: 'onnx' },
     { label: 'JSON', detail: vscode.l10n.t('Weights, scaling and column names.'), what: 'json' },
     { label: 'PyTorch', detail: vscode.l10n.t('A Python file that builds the network.'), what: 'pytorch' },
   ];
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickFrom(items, {
     title: vscode.l10n.t('Export model'),
-    ignoreFocusOut: true,
   });
   return picked?.what;
 }
@@ -307,14 +303,12 @@ async function renameRun(explorer: Explorer, id: string, given: unknown): Promis
   const name =
     typeof given === 'string'
       ? given
-      : await vscode.window.showInputBox({
-          title: vscode.l10n.t('Rename Run'),
+      : await askLine(vscode.l10n.t('Rename Run'), {
           prompt: vscode.l10n.t(
             'A name of your own; empty for the one that was made from file, target, beta and verdict.',
           ),
           value: explorer.store.get(id)?.label ?? '',
-          ignoreFocusOut: true,
-          validateInput: (text) =>
+          refuse: (text) =>
             text.trim().length > nameLimit ? vscode.l10n.t('At most {0} characters.', nameLimit) : undefined,
         });
   if (name !== undefined) await explorer.store.rename(id, name);
@@ -324,6 +318,6 @@ async function deleteRun(explorer: Explorer, id: string): Promise<void> {
   const label = explorer.store.get(id)?.label ?? id;
   const restore = await explorer.store.remove(id);
   const undo = vscode.l10n.t('Undo');
-  const picked = await vscode.window.showInformationMessage(vscode.l10n.t('Deleted the run {0}.', label), undo);
+  const picked = await notify.info(vscode.l10n.t('Deleted the run {0}.', label), undo);
   if (picked === undo) await restore();
 }

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { describe } from './log.ts';
 import { revealLine } from './revealLine.ts';
 import { TaskFailure } from './train/taskFailure.ts';
+import { notify } from './ui.ts';
 
 /** One notification for one failure, with the place in the file where there is one, and the log. */
 export async function showError(error: unknown, file: vscode.Uri | null, log: vscode.LogOutputChannel): Promise<void> {
@@ -10,7 +11,7 @@ export async function showError(error: unknown, file: vscode.Uri | null, log: vs
   const message = error instanceof Error ? error.message : String(error);
   const openAt = detail?.line === undefined || file === null ? null : vscode.l10n.t('Open at Line {0}', detail.line);
   const showLog = vscode.l10n.t('Show Log');
-  const picked = await vscode.window.showErrorMessage(message, ...(openAt === null ? [] : [openAt]), showLog);
+  const picked = await notify.error(message, ...(openAt === null ? [] : [openAt]), showLog);
   if (picked === undefined) return;
   if (picked === showLog) log.show();
   else if (file !== null) await revealLine(file, detail!.line!, detail!.column);

@@ -13,6 +13,7 @@ import { exportRunTo, savePanelFile } from './saveFile.ts';
 import { watchForChanges } from './staleWatch.ts';
 import { StatusBar } from './statusBar.ts';
 import { Dataset } from './train/dataset.ts';
+import { notify, openPanel, withNotice } from './ui.ts';
 
 /** A run that takes longer than this while its panel cannot be seen is shown in a notification. */
 const noticeAfterMs = 1_000;
@@ -73,7 +74,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
   async openRun(id: string): Promise<RunSummary | undefined> {
     const summary = this.store.get(id);
     if (!summary) {
-      void vscode.window.showWarningMessage(vscode.l10n.t('The run {0} is not there any more.', id));
+      void notify.warn(vscode.l10n.t('The run {0} is not there any more.', id));
       return undefined;
     }
     const dataset = this.dataset(vscode.Uri.parse(summary.uri));
@@ -95,11 +96,10 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       return existing;
     }
     const neighbour = [...this.panels.values()].find((panel) => panel.visible); // panels share one column
-    const panel = vscode.window.createWebviewPanel(
+    const panel = openPanel(
       panelType,
-      '',
       { viewColumn: neighbour?.column ?? vscode.ViewColumn.Beside, preserveFocus: true },
-      { enableScripts: true, localResourceRoots: pageRoots(this.context.extensionUri) },
+      pageRoots(this.context.extensionUri),
     );
     return this.adopt(panel, dataset);
   }
@@ -192,31 +192,22 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     await pause();
     while (running && this.panelVisible(dataset)) await pause();
     if (!running) return false;
-    await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: vscode.l10n.t('Training on {0}', dataset.name),
-        cancellable: true,
-      },
-      async (progress, cancellation) => {
-        const subscriptions = [
-          cancellation.onCancellationRequested(() => dataset.stop()),
-          dataset.onDidProgress(({ message }) => progress.report({ message })),
-        ];
-        while (running && !this.panelVisible(dataset)) await pause();
-        for (const subscription of subscriptions) subscription.dispose();
-      },
-    );
+    await withNotice(vscode.l10n.t('Training on {0}', dataset.name), async (report, cancellation) => {
+      const subscriptions = [
+        cancellation.onCancellationRequested(() => dataset.stop()),
+        dataset.onDidProgress(({ message }) => report(message)),
+      ];
+      while (running && !this.panelVisible(dataset)) await pause();
+      for (const subscription of subscriptions) subscription.dispose();
+    });
     return true;
   }
 
   private announce(dataset: Dataset, summary: RunSummary): void {
     const show = vscode.l10n.t('Show');
-    void vscode.window
-      .showInformationMessage(vscode.l10n.t('Trained on {0}: {1}', dataset.name, summary.label), show)
-      .then((picked) => {
-        if (picked === show) this.showPanel(dataset);
-      });
+    void notify.info(vscode.l10n.t('Trained on {0}: {1}', dataset.name, summary.label), show).then((picked) => {
+      if (picked === show) this.showPanel(dataset);
+    });
   }
 
   private panelVisible(dataset: Dataset): boolean {

@@ -1,8 +1,9 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
+import { createLogChannel } from './ui.ts';
 
 /** The log, under "Convex Network" in the Output view; its level is the editor's "Set Log Level". */
 export function createLog(): vscode.LogOutputChannel {
-  return vscode.window.createOutputChannel('Convex Network', { log: true });
+  return createLogChannel('Convex Network');
 }
 
 /** What to write about something that was thrown. */

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { askWhichFile, type ListItem, pickFrom } from './ui.ts';
 
 const extensions = ['csv', 'tsv'];
 const listed = 500;
@@ -18,7 +19,7 @@ export function activeTable(): vscode.Uri | undefined {
   return uri && isTable(uri) ? uri : undefined;
 }
 
-type FileItem = vscode.QuickPickItem & { readonly uri: vscode.Uri | null };
+type FileItem = ListItem & { readonly uri: vscode.Uri | null };
 
 /** Asks for a data file: those of the workspace, the active one first, or any by the file dialog. */
 export async function pickFile(title: string): Promise<vscode.Uri | undefined> {
@@ -32,15 +33,9 @@ export async function pickFile(title: string): Promise<vscode.Uri | undefined> {
     description: vscode.workspace.asRelativePath(uri),
     uri,
   }));
-  const browse: FileItem = { label: `$(folder-opened) ${vscode.l10n.t('Browse …')}`, uri: null, alwaysShow: true };
-  const picked = await vscode.window.showQuickPick([...items, browse], {
-    title,
-    placeHolder: vscode.l10n.t('A CSV or TSV file'),
-    matchOnDescription: true,
-    ignoreFocusOut: true,
-  });
+  const browse: FileItem = { icon: 'folder-opened', label: vscode.l10n.t('Browse …'), uri: null, alwaysShow: true };
+  const picked = await pickFrom([...items, browse], { title, placeholder: vscode.l10n.t('A CSV or TSV file') });
   if (!picked) return undefined;
   if (picked.uri) return picked.uri;
-  const chosen = await vscode.window.showOpenDialog({ title, filters: { 'CSV and TSV': extensions } });
-  return chosen?.[0];
+  return askWhichFile(title, { 'CSV and TSV': extensions });
 }

@@ -3,15 +3,12 @@ import * as vscode from 'vscode';
 import { saveBeside } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
+import { notify, withNotice } from './ui.ts';
 
 /** Runs the network of the open run on another file and saves the predictions where the person says. Undefined when it was stopped or not saved. */
 export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise<vscode.Uri | undefined> {
-  const predicted = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: vscode.l10n.t('Predicting on {0}', path.posix.basename(file.path)),
-      cancellable: true,
-    },
+  const predicted = await withNotice(
+    vscode.l10n.t('Predicting on {0}', path.posix.basename(file.path)),
     (_, cancellation) => {
       const running = dataset.predict(file);
       cancellation.onCancellationRequested(() => running.stop());
@@ -32,7 +29,7 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
       vscode.l10n.t('"{0}" has {1} cells with a category that the network does not know.', column, count),
     ),
   ];
-  if (remarks.length > 0) void vscode.window.showWarningMessage(remarks.join(' '));
+  if (remarks.length > 0) void notify.warn(remarks.join(' '));
   const stem = path.posix.basename(file.path).replace(/\.[^.]*$/, '');
   return saveBeside(file, `${stem}.predictions.csv`, predicted.csv, 'utf8');
 }

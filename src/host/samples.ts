@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { pickFrom } from './ui.ts';
 
 /** Asks for one of the data sets that come with the extension; gives a copy that the person may edit. */
 export async function pickSample(context: vscode.ExtensionContext): Promise<vscode.Uri | undefined> {
@@ -7,12 +8,15 @@ export async function pickSample(context: vscode.ExtensionContext): Promise<vsco
     .map(([name]) => name)
     .filter((name) => name.endsWith('.csv'))
     .sort();
-  const name = await vscode.window.showQuickPick(names, {
-    title: vscode.l10n.t('Train on a Sample Data Set'),
-    placeHolder: vscode.l10n.t('A copy is made in the extension’s own folder.'),
-    ignoreFocusOut: true,
-  });
-  if (name === undefined) return undefined;
+  const picked = await pickFrom(
+    names.map((label) => ({ label })),
+    {
+      title: vscode.l10n.t('Train on a Sample Data Set'),
+      placeholder: vscode.l10n.t('A copy is made in the extension’s own folder.'),
+    },
+  );
+  if (picked === undefined) return undefined;
+  const name = picked.label;
   const copies = vscode.Uri.joinPath(context.globalStorageUri, 'samples');
   await vscode.workspace.fs.createDirectory(copies);
   const copy = vscode.Uri.joinPath(copies, name);

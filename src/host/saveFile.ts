@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { ExportKind } from '../worker/api.ts';
 import type { Dataset } from './train/dataset.ts';
+import { askWhereToSave, notify } from './ui.ts';
 
 interface Target {
   /** After the name of the data file. */
@@ -65,12 +66,12 @@ async function save(
   content: Uint8Array,
 ): Promise<vscode.Uri | undefined> {
   const folder = vscode.Uri.joinPath(beside, '..');
-  const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.joinPath(folder, name), filters });
+  const target = await askWhereToSave(vscode.Uri.joinPath(folder, name), filters);
   if (!target) return undefined;
   await vscode.workspace.fs.writeFile(target, content);
   const open = vscode.l10n.t('Open');
-  void vscode.window
-    .showInformationMessage(vscode.l10n.t('Saved {0}.', path.posix.basename(target.path)), open)
+  void notify
+    .info(vscode.l10n.t('Saved {0}.', path.posix.basename(target.path)), open)
     .then((picked) => (picked === open ? vscode.commands.executeCommand('vscode.open', target) : undefined));
   return target;
 }

@@ -1,33 +1,34 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../shared/manifest.ts';
 import type { Dataset } from './train/dataset.ts';
+import { createStatusItem } from './ui.ts';
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** The one status bar item: what is being trained, or else the run that is open. */
 export class StatusBar {
-  private readonly item = vscode.window.createStatusBarItem('convexNet.status', vscode.StatusBarAlignment.Right, 100);
-
-  constructor() {
-    this.item.name = 'Convex Network';
-  }
+  private readonly item = createStatusItem('convexNet.status', 'Convex Network');
 
   /** `training` is a data set that is being trained on, `open` the one whose panel is active. */
   update(training: Dataset | null, open: Dataset | null): void {
     if (training) {
       const { progress } = training;
       const part = typeof progress?.fraction === 'number' ? ` ${Math.round(100 * progress.fraction)}%` : '';
-      this.item.text = `$(sync~spin) ${training.name}: ${progress?.stage ?? 'training'}${part}`;
-      this.item.tooltip = vscode.l10n.t('{0}. Click to stop.', progress?.message ?? training.name);
-      this.item.command = commandIds.stop;
-      this.item.show();
+      this.item.set({
+        icon: 'sync~spin',
+        text: `${training.name}: ${progress?.stage ?? 'training'}${part}`,
+        tooltip: vscode.l10n.t('{0}. Click to stop.', progress?.message ?? training.name),
+        command: commandIds.stop,
+      });
     } else if (open?.run) {
       const { summary } = open.run;
-      this.item.text = `$(graph) beta ${summary.beta.toPrecision(3)}, ${summary.neurons} neurons, ${lowerFirst(summary.verdict.word)}`;
-      this.item.tooltip = vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline);
-      this.item.command = commandIds.setBeta;
-      this.item.show();
-    } else this.item.hide();
+      this.item.set({
+        icon: 'graph',
+        text: `beta ${summary.beta.toPrecision(3)}, ${summary.neurons} neurons, ${lowerFirst(summary.verdict.word)}`,
+        tooltip: vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline),
+        command: commandIds.setBeta,
+      });
+    } else this.item.set(null);
   }
 
   dispose(): void {

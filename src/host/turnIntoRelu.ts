@@ -3,6 +3,7 @@ import type { DecomposedRun, ModelFile } from '../worker/api.ts';
 import { saveAs } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
+import { type ListItem, pickFrom, withNotice } from './ui.ts';
 
 /**
  * Turns the open gated run into a ReLU network with the same fit (cone decomposition), says what both cost, and exports it in the format that is
@@ -14,21 +15,14 @@ export async function turnIntoRelu(dataset: Dataset, what?: ModelFile): Promise<
       message: vscode.l10n.t('Only a gated ReLU network can be turned into a ReLU network; this run is another model.'),
     });
   }
-  const decomposed = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: vscode.l10n.t('Splitting the gated network into cones'),
-      cancellable: true,
-    },
-    (_, cancellation) => {
-      const running = dataset.decompose();
-      cancellation.onCancellationRequested(() => running.stop());
-      return running.done.catch((error: unknown) => {
-        if (error instanceof TaskFailure && error.detail.stopped) return undefined;
-        throw error;
-      });
-    },
-  );
+  const decomposed = await withNotice(vscode.l10n.t('Splitting the gated network into cones'), (_, cancellation) => {
+    const running = dataset.decompose();
+    cancellation.onCancellationRequested(() => running.stop());
+    return running.done.catch((error: unknown) => {
+      if (error instanceof TaskFailure && error.detail.stopped) return undefined;
+      throw error;
+    });
+  });
   if (!decomposed) return undefined;
   const format = what ?? (await pickFormat(decomposed));
   return format && saveAs(dataset, format, decomposed.files[format], '.relu');
@@ -45,15 +39,14 @@ async function pickFormat(decomposed: DecomposedRun): Promise<ModelFile | undefi
     gatedNeurons,
     fitDifference.toExponential(0),
   );
-  const items: (vscode.QuickPickItem & { readonly what: ModelFile })[] = [
+  const items: (ListItem & { readonly what: ModelFile })[] = [
     { label: 'ONNX', what: 'onnx', detail },
     { label: 'JSON', what: 'json', detail: vscode.l10n.t('Weights, scaling, column names and both objectives.') },
     { label: 'PyTorch', what: 'pytorch', detail: vscode.l10n.t('A Python file that builds the network.') },
   ];
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickFrom(items, {
     title: vscode.l10n.t('ReLU network: objective {0}, gated {1}', number(objective), number(gatedObjective)),
-    placeHolder: vscode.l10n.t('The same fit on the training rows at a higher penalty; export it as ...'),
-    ignoreFocusOut: true,
+    placeholder: vscode.l10n.t('The same fit on the training rows at a higher penalty; export it as ...'),
   });
   return picked?.what;
 }

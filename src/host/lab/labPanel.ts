@@ -19,6 +19,7 @@ import { saveBeside } from '../saveFile.ts';
 import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
+import { setTitle } from '../ui.ts';
 import type { LabRecords, LabStore } from './labStore.ts';
 
 /** The Lab of one data file: a page, a worker of its own (training in the results panel goes on beside it), and the last results. */
@@ -45,7 +46,7 @@ export class LabPanel {
     extensionUri: vscode.Uri,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    panel.title = vscode.l10n.t('Lab: {0}', this.name);
+    setTitle(panel, vscode.l10n.t('Lab: {0}', this.name));
     panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
     panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
     this.client = new WorkerClient(

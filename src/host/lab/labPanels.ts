@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { labType } from '../../shared/manifest.ts';
 import type { Explorer } from '../explorer.ts';
 import { pageRoots } from '../panel/page.ts';
+import { openPanel } from '../ui.ts';
 import { LabPanel } from './labPanel.ts';
 import { LabStore } from './labStore.ts';
 
@@ -28,12 +29,7 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
       existing.reveal();
       return existing;
     }
-    const panel = vscode.window.createWebviewPanel(
-      labType,
-      '',
-      { viewColumn: vscode.ViewColumn.Beside },
-      { enableScripts: true, localResourceRoots: pageRoots(this.context.extensionUri) },
-    );
+    const panel = openPanel(labType, { viewColumn: vscode.ViewColumn.Beside }, pageRoots(this.context.extensionUri));
     return this.adopt(panel, uri);
   }
 

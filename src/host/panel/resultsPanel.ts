@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { fromPanelSchema, type FromPanel, type PanelSnapshot, type ToPanel } from '../../shared/protocol.ts';
 import type { RunStore } from '../runs/runStore.ts';
 import type { Dataset } from '../train/dataset.ts';
+import { setTitle } from '../ui.ts';
 import { pageHtml, pageRoots } from './page.ts';
 
 /** What a panel asks of the rest of the extension. */
@@ -30,7 +31,7 @@ export class ResultsPanel {
     private readonly act: PanelActions,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    panel.title = `Convex: ${dataset.name}`;
+    setTitle(panel, `Convex: ${dataset.name}`);
     panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
     panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
     this.subscriptions.push(

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import type { Strength } from '../../shared/verdict.ts';
+import { treeItem } from '../ui.ts';
 import type { ListedRun, RunStore, UnreadableRun } from './runStore.ts';
 
 export type RunNode =
@@ -49,42 +50,44 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
   getTreeItem(node: RunNode): vscode.TreeItem {
     switch (node.kind) {
       case 'dataset': {
-        const item = new vscode.TreeItem(node.name, vscode.TreeItemCollapsibleState.Expanded);
-        item.id = node.uri;
-        item.description = node.count === 1 ? '1 run' : `${node.count} runs`;
-        item.iconPath = new vscode.ThemeIcon('table');
-        item.contextValue = 'dataset';
-        item.resourceUri = vscode.Uri.parse(node.uri);
-        item.tooltip = vscode.workspace.asRelativePath(item.resourceUri);
-        return item;
+        const resource = vscode.Uri.parse(node.uri);
+        return treeItem({
+          id: node.uri,
+          label: node.name,
+          description: node.count === 1 ? '1 run' : `${node.count} runs`,
+          tooltip: [vscode.workspace.asRelativePath(resource)],
+          icon: new vscode.ThemeIcon('table'),
+          kind: 'dataset',
+          expanded: true,
+          resource,
+        });
       }
       case 'run': {
         const { run } = node;
-        const item = new vscode.TreeItem(run.label);
-        item.id = run.id;
-        item.description = `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`;
-        item.iconPath = icons[run.verdict.strength];
-        item.contextValue = 'run';
-        item.tooltip = new vscode.MarkdownString(
-          [
-            `**${run.target}** · ${run.model} · ${run.verdict.word}`,
+        return treeItem({
+          id: run.id,
+          label: run.label,
+          description: `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`,
+          tooltip: [
+            `${run.target} · ${run.model} · ${run.verdict.word}`,
             run.verdict.headline,
             `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
             `beta ${run.beta.toPrecision(5)}, ${run.neurons} neurons, ${run.seconds.toFixed(2)} s`,
-          ].join('\n\n'),
-        );
-        item.command = { command: commandIds.openRun, title: 'Open Run', arguments: [node] };
-        return item;
+          ],
+          icon: icons[run.verdict.strength],
+          kind: 'run',
+          command: { command: commandIds.openRun, title: 'Open Run', arguments: [node] },
+        });
       }
-      case 'unreadable': {
-        const item = new vscode.TreeItem(node.run.id);
-        item.id = `unreadable:${node.run.id}`;
-        item.description = vscode.l10n.t('cannot be read');
-        item.tooltip = node.run.reason;
-        item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red'));
-        item.contextValue = 'unreadable';
-        return item;
-      }
+      case 'unreadable':
+        return treeItem({
+          id: `unreadable:${node.run.id}`,
+          label: node.run.id,
+          description: vscode.l10n.t('cannot be read'),
+          tooltip: [node.run.reason],
+          icon: new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red')),
+          kind: 'unreadable',
+        });
     }
   }
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { createLine, createList, type ListItem, setTitle } from '../ui.ts';
 
 /** The person closed a step. */
 export class Cancelled extends Error {
@@ -35,29 +36,30 @@ export async function runSteps(title: string, steps: () => readonly Step[]): Pro
 }
 
 /** A list of which one is picked; `selected` is where Enter would go. */
-export function pickOne<T extends vscode.QuickPickItem>(
+export function pickOne<T extends ListItem>(
   place: Place,
   placeholder: string,
   items: readonly T[],
   selected: T | undefined,
 ): Promise<T> {
-  return show<T, T>(place, placeholder, items, (input) => {
-    if (selected) input.activeItems = [selected];
-    return () => input.activeItems[0];
-  });
+  const list = createList(placeholder, items);
+  if (selected) list.activate(selected);
+  return settle<T>(place, list.input, () => list.active());
 }
 
 /** A list of which several are picked, some of them from the start; at least one. */
-export function pickMany<T extends vscode.QuickPickItem>(
+export function pickMany<T extends ListItem>(
   place: Place,
   placeholder: string,
   items: readonly T[],
   selected: readonly T[],
 ): Promise<readonly T[]> {
-  return show<T, readonly T[]>(place, placeholder, items, (input) => {
-    input.canSelectMany = true;
-    input.selectedItems = selected;
-    return () => (input.selectedItems.length > 0 ? [...input.selectedItems] : undefined);
+  const list = createList(placeholder, items);
+  list.input.canSelectMany = true;
+  list.select(selected);
+  return settle<readonly T[]>(place, list.input, () => {
+    const picked = list.selected();
+    return picked.length > 0 ? picked : undefined;
   });
 }
 
@@ -68,25 +70,8 @@ export function askText(
   value: string,
   refuse: (text: string) => string | undefined,
 ): Promise<string> {
-  const input = vscode.window.createInputBox();
-  input.prompt = prompt;
-  input.value = value;
-  const check = (): string | undefined => (input.validationMessage = refuse(input.value));
-  input.onDidChangeValue(check);
-  return settle(place, input, () => (check() === undefined ? input.value : undefined));
-}
-
-function show<T extends vscode.QuickPickItem, R>(
-  place: Place,
-  placeholder: string,
-  items: readonly T[],
-  setUp: (input: vscode.QuickPick<T>) => () => R | undefined,
-): Promise<R> {
-  const input = vscode.window.createQuickPick<T>();
-  input.placeholder = placeholder;
-  input.matchOnDescription = true;
-  input.items = items;
-  return settle(place, input, setUp(input));
+  const { input, valid } = createLine({ prompt, value, refuse });
+  return settle(place, input, () => (valid() ? input.value : undefined));
 }
 
 type Input = Pick<
@@ -97,7 +82,7 @@ type Input = Pick<
 /** Shows an input as a step: Enter resolves with what is chosen (undefined: stays open), Back and closing reject. */
 function settle<R>(place: Place, input: Input, chosen: () => R | undefined): Promise<R> {
   return new Promise<R>((resolve, reject) => {
-    input.title = place.title;
+    setTitle(input, place.title);
     input.step = place.step;
     input.totalSteps = place.of;
     input.ignoreFocusOut = true; // a page that had the focus may take it back for a moment

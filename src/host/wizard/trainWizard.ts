@@ -1,14 +1,14 @@
-import * as vscode from 'vscode';
 import type { Inspection } from '../../session/session.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
 import type { Dataset } from '../train/dataset.ts';
+import { createList, type ListItem, setTitle } from '../ui.ts';
 import { type ModelChoice, modelSteps, modelTitle } from './modelSteps.ts';
 import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
 
 type Column = Inspection['columns'][number];
-type ColumnItem = vscode.QuickPickItem & { readonly column: Column };
+type ColumnItem = ListItem & { readonly column: Column };
 /** A column, or the way to the options. */
-type TargetItem = vscode.QuickPickItem & { readonly column?: Column };
+type TargetItem = ListItem & { readonly column?: Column };
 
 export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice;
 
@@ -42,9 +42,10 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
     const options: TargetItem[] = withOptions
       ? []
       : [
-          { label: '', kind: vscode.QuickPickItemKind.Separator },
+          { label: '', separator: true },
           {
-            label: '$(gear) Options …',
+            icon: 'gear',
+            label: 'Options …',
             detail: `Choose the model and its size as well. Now: ${modelTitle(choice.value)}.`,
             alwaysShow: true,
           },
@@ -123,9 +124,8 @@ function columnItem(column: Column, mark: string): ColumnItem {
 /** Shows a busy first step while the file is looked at, so that something answers at once and can be closed. */
 function inspecting(title: string, inspect: () => Promise<Inspection>): Promise<Inspection | undefined> {
   return new Promise((resolve, reject) => {
-    const input = vscode.window.createQuickPick();
-    input.title = title;
-    input.placeholder = 'Reading the first rows …';
+    const { input } = createList('Reading the first rows …', []);
+    setTitle(input, title);
     input.busy = true;
     input.enabled = false;
     input.ignoreFocusOut = true;
