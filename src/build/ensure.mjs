@@ -38,21 +38,38 @@ const chromiumPlaces = [
   '/snap/bin/chromium',
 ];
 
+/** Debian's packages, where apt-get is there and may be used; says whether they were installed. */
+function installed(...packages) {
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return false;
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
+  const apt = (...args) => {
+    const [command, ...rest] = [...sudo, 'apt-get', ...args];
+    return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  };
+  return apt('update', '-q') && apt('install', '-y', '-q', '--no-install-recommends', ...packages);
+}
+
 /** A Chromium to drive: $CHROMIUM, one that is installed, or Debian's, installed now. Returns its path. */
 export function ensureChromium() {
-  const found = [process.env.CHROMIUM, ...chromiumPlaces].find((file) => file && existsSync(file));
-  if (found) return found;
-  if (process.platform === 'linux' && existsSync('/usr/bin/apt-get')) {
+  const found = () => [process.env.CHROMIUM, ...chromiumPlaces].find((file) => file && existsSync(file));
+  if (!found()) {
     console.log('Installing Chromium ...');
-    const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
-    const apt = (...args) => {
-      const [command, ...rest] = [...sudo, 'apt-get', ...args];
-      return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
-    };
-    if (apt('update', '-q') && apt('install', '-y', '-q', '--no-install-recommends', 'chromium', 'fonts-dejavu-core')) {
-      const installed = chromiumPlaces.find((file) => existsSync(file));
-      if (installed) return installed;
-    }
+    installed('chromium', 'fonts-dejavu-core');
   }
+  const file = found();
+  if (file) return file;
   throw new Error('Chromium is needed for these tests: install it, or name its path in CHROMIUM.');
+}
+
+/** A Python 3, for the tests of exported code: $PYTHON, one on the PATH, or Debian's, installed now. Returns the command. */
+export function ensurePython() {
+  const works = (command) => spawnSync(command, ['-c', 'import sys; sys.exit(sys.version_info[0] != 3)']).status === 0;
+  const found = () => [process.env.PYTHON, 'python3', 'python'].find((command) => command && works(command));
+  const there = found();
+  if (there) return there;
+  console.log('Installing Python ...');
+  installed('python3-minimal');
+  const command = found();
+  if (command) return command;
+  throw new Error('Python 3 is needed for the tests of exported code: install it, or name its path in PYTHON.');
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { formulaRemark, formulaSetting } from './formulaSetting.ts';
 import { saveBeside } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';
@@ -10,7 +11,7 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
   const predicted = await withNotice(
     vscode.l10n.t('Predicting on {0}', path.posix.basename(file.path)),
     (_, cancellation) => {
-      const running = dataset.predict(file);
+      const running = dataset.predict(file, formulaSetting());
       cancellation.onCancellationRequested(() => running.stop());
       return running.done.catch((error: unknown) => {
         if (error instanceof TaskFailure && error.detail.stopped) return undefined;
@@ -19,7 +20,7 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
     },
   );
   if (!predicted) return undefined;
-  const { filled, gaps, unknown } = predicted;
+  const { filled, gaps, unknown, neutralized } = predicted;
   const remarks = [
     ...filled.map(({ column, count }) => vscode.l10n.t('"{0}": {1} gaps filled as in training.', column, count)),
     ...(gaps.count === 0
@@ -28,6 +29,7 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
     ...unknown.map(({ column, count }) =>
       vscode.l10n.t('"{0}" has {1} cells with a category that the network does not know.', column, count),
     ),
+    ...(neutralized === 0 ? [] : [formulaRemark(neutralized)]),
   ];
   if (remarks.length > 0) void notify.warn(remarks.join(' '));
   const stem = path.posix.basename(file.path).replace(/\.[^.]*$/, '');

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { formulasAmong } from '../core/data/formulaCells.ts';
 import type { ExportKind } from '../worker/api.ts';
+import { formulaRemark, formulaSetting } from './formulaSetting.ts';
 import type { Dataset } from './train/dataset.ts';
 import { askWhereToSave, notify } from './ui.ts';
 
@@ -22,8 +24,15 @@ const targets: Record<ExportKind, Target> = {
 
 /** Exports the open run to a file that the person names. Undefined when they name none. */
 export async function exportRunTo(dataset: Dataset, what: ExportKind): Promise<vscode.Uri | undefined> {
-  const content = await dataset.export(what); // first, so that a run that cannot be exported asks for no name
-  return saveAs(dataset, what, content);
+  const formulas = formulaSetting();
+  const content = await dataset.export(what, formulas); // first, so that a run that cannot be exported asks for no name
+  const saved = await saveAs(dataset, what, content);
+  if (saved !== undefined && what === 'predictions' && formulas === 'neutralize') {
+    const { target, classes } = dataset.run!.record.resolved;
+    const changed = formulasAmong([target, ...classes]).length;
+    if (changed > 0) void notify.info(formulaRemark(changed));
+  }
+  return saved;
 }
 
 /** Writes something of the kind of an export to a file that the person names; `part` goes into the suggested name. */

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { plainExcerpt, plainLines } from '../shared/plainText.ts';
+import { plainExcerpt, plainLines } from '../core/data/plainText.ts';
 
 /**
  * Everything of the editor's own surface that shows text: notifications, lists, inputs, dialogs, the tree, the status bar, titles,

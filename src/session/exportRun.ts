@@ -1,3 +1,5 @@
+import type { FormulaCells } from '../core/data/formulaCells.ts';
+import { plainText } from '../core/data/plainText.ts';
 import { onnxModel, type OnnxOptions, onnxStack } from '../core/network/formats/writeOnnx.ts';
 import { deepInOriginalUnits, inOriginalUnits } from '../core/network/formats/originalUnits.ts';
 import { predictionsCsv } from '../core/metrics/predictions.ts';
@@ -15,20 +17,23 @@ import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
 
 /** The contents of an exported file. */
-export function exportRun(run: RunRecord, what: RunExport): string | Uint8Array {
+export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCells = 'neutralize'): string | Uint8Array {
   switch (what) {
     case 'run':
       return JSON.stringify(run);
     case 'predictions':
-      return predictionsCsv({
-        lines: run.rows.line,
-        split: run.rows.split,
-        target: run.rows.target,
-        prediction: run.rows.prediction,
-        outputs: run.resolved.outputs,
-        targetName: run.resolved.target,
-        classes: run.resolved.classes,
-      });
+      return predictionsCsv(
+        {
+          lines: run.rows.line,
+          split: run.rows.split,
+          target: run.rows.target,
+          prediction: run.rows.prediction,
+          outputs: run.resolved.outputs,
+          targetName: run.resolved.target,
+          classes: run.resolved.classes,
+        },
+        formulas,
+      ).csv;
     case 'onnx':
     case 'json':
     case 'pytorch':
@@ -84,7 +89,7 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
           ? [`${target}: ${classes[1]} above 0, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
-      `${title}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+      `${plainText(title)}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
       'an input "column = category" is 1 where the column has that category, else 0.',
     producerVersion: run.version,
   };

@@ -1,4 +1,5 @@
 import { DataError } from '../core/data/dataError.ts';
+import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
@@ -15,6 +16,8 @@ import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 export interface NewPredictions {
   /** One line per row: line in the file, the target when the file has it, the prediction, and raw outputs for classes. */
   readonly csv: string;
+  /** Cells of it that got an apostrophe, so that no spreadsheet runs them. */
+  readonly neutralized: number;
   readonly rows: number;
   /** Cells filled as in training (median or commonest category of the training rows), when the run fills gaps. */
   readonly filled: readonly { readonly column: string; readonly count: number }[];
@@ -32,7 +35,12 @@ const linesListed = 20;
  * have other columns, in any order, another delimiter and encoding. Null when it was stopped.
  * @throws {DataError} naming file, line and column: a column is missing, or holds text where the network needs numbers or dates
  */
-export async function predictOn(run: RunRecord, source: FileSource, control: Control): Promise<NewPredictions | null> {
+export async function predictOn(
+  run: RunRecord,
+  source: FileSource,
+  control: Control,
+  formulas: FormulaCells = 'neutralize',
+): Promise<NewPredictions | null> {
   let table: Table;
   try {
     table = await readTable(source, { dialect: { header: run.dataset.header } }, control);
@@ -88,21 +96,24 @@ export async function predictOn(run: RunRecord, source: FileSource, control: Con
   const { mean, scale } = run.scaling.target;
   const outputAt = new Map(rows.map((row, i) => [row, i]));
   const truth = columns.get(target);
-  const csv = newPredictionsCsv({
-    lines: table.lines,
-    targetName: target,
-    target: truth === undefined ? undefined : (row) => cellLabel(truth, row) ?? '',
-    classes,
-    outputs,
-    output: (row) => {
-      const i = outputAt.get(row);
-      if (i === undefined) return undefined;
-      const values = fit.data.subarray(i * outputs, (i + 1) * outputs);
-      return classes.length === 0 ? values.map((value) => value * scale + mean) : values;
+  const text = newPredictionsCsv(
+    {
+      lines: table.lines,
+      targetName: target,
+      target: truth === undefined ? undefined : (row) => cellLabel(truth, row) ?? '',
+      classes,
+      outputs,
+      output: (row) => {
+        const i = outputAt.get(row);
+        if (i === undefined) return undefined;
+        const values = fit.data.subarray(i * outputs, (i + 1) * outputs);
+        return classes.length === 0 ? values.map((value) => value * scale + mean) : values;
+      },
     },
-  });
+    formulas,
+  );
   return {
-    csv,
+    ...text,
     rows: table.rows,
     filled: needed
       .map((name) => {

@@ -87,4 +87,6 @@ export const trainingSettings = {
 export const editorSettings = {
   /** Runs kept on disk per workspace; older ones are removed when a new one is saved. 0 keeps all. */
   keepRuns: 'runs.keep',
+  /** Whether texts in exported tables that a spreadsheet would run as formulas are neutralised. */
+  exportFormulas: 'export.formulas',
 } as const;

@@ -1,4 +1,5 @@
 import type { FileStamp } from '../core/data/source.ts';
+import type { FormulaCells } from '../core/data/formulaCells.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import type { NewPredictions } from '../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../session/session.ts';
@@ -30,9 +31,16 @@ export interface WorkerApi {
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
   rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
-  export(id: string, what: ExportKind): Promise<Outcome<Uint8Array>>;
+  /** `formulas`: what becomes of texts in a table that a spreadsheet would run. */
+  export(id: string, what: ExportKind, formulas: FormulaCells): Promise<Outcome<Uint8Array>>;
   /** The network of a run on another file; `remote` as in `open`. */
-  predict(task: number, id: string, source: SourceSpec, remote: RemoteFile | null): Promise<Outcome<NewPredictions>>;
+  predict(
+    task: number,
+    id: string,
+    source: SourceSpec,
+    remote: RemoteFile | null,
+    formulas: FormulaCells,
+  ): Promise<Outcome<NewPredictions>>;
   /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
   decompose(task: number, id: string): Promise<Outcome<DecomposedRun>>;
   /** Runs a page of the Lab. */

@@ -161,11 +161,11 @@ const api: WorkerApi = {
       return { header, rows: rows.map((row, i) => ({ ...row, index: indices[i] })) };
     }),
 
-  predict: (task, id, source, remote) =>
+  predict: (task, id, source, remote, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
       const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
-      const predicted = await predictOn(run, await openSource(source, remote), control);
+      const predicted = await predictOn(run, await openSource(source, remote), control, formulas);
       if (predicted === null) throw new TrainStopped('Stopped before the predictions were there.');
       return predicted;
     }),
@@ -181,10 +181,10 @@ const api: WorkerApi = {
       return { ...facts, files: { onnx: file('onnx'), json: file('json'), pytorch: file('pytorch') } };
     }),
 
-  export: (id, what) =>
+  export: (id, what, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const content = what === 'problem' ? await (await opened()).exportProblem(run) : exportRun(run, what);
+      const content = what === 'problem' ? await (await opened()).exportProblem(run) : exportRun(run, what, formulas);
       return bytes(content);
     }),
 };

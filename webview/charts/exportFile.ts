@@ -1,3 +1,5 @@
+import { plainText } from '../../src/core/data/plainText.ts';
+import { neutralized } from '../../src/core/data/formulaCells.ts';
 import { exactNumber } from '../ui/format.ts';
 import type { ChartSpec, DrawnSeries, Range } from './spec.ts';
 import { axisTicks, domains, drawnSeries, legendEntries, withEqualUnits } from './spec.ts';
@@ -42,9 +44,12 @@ export function chartTable(chart: ChartSpec): DataTable {
   };
 }
 
-/** RFC 4180 text with full-precision numbers. */
+/** RFC 4180 text with full-precision numbers, and without cells that a spreadsheet would run. */
 export function tableCsv(table: DataTable): string {
-  const quote = (text: string): string => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const quote = (raw: string): string => {
+    const text = neutralized(raw);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
   const lines = [table.header.map(quote).join(',')];
   for (let row = 0; row < table.rows; row++) {
     const cells = table.header.map((_, column) => {
@@ -57,7 +62,7 @@ export function tableCsv(table: DataTable): string {
 }
 
 const escapeXml = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
+  plainText(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
 
 /** The chart as a self-contained SVG of the given size, with title, axes and legend, in the colours of the theme. */
 export function chartSvg(chart: ChartSpec, palette: Palette, width = 720, height = 440): string {

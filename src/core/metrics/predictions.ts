@@ -1,5 +1,6 @@
-import Papa from 'papaparse';
 import { predictedClass } from '../metrics/predictedClass.ts';
+import { csvText, type CsvText } from '../data/csv.ts';
+import type { FormulaCells } from '../data/formulaCells.ts';
 
 export interface PredictionTable {
   readonly lines: ArrayLike<number>;
@@ -14,7 +15,7 @@ export interface PredictionTable {
 }
 
 /** CSV with one line per used row: line in the data file, split, target, prediction; for classes the raw outputs as well. */
-export function predictionsCsv(table: PredictionTable): string {
+export function predictionsCsv(table: PredictionTable, formulas: FormulaCells): CsvText {
   const { classes, outputs, prediction } = table;
   const raw = classes.length === 0 ? [] : outputs === 1 ? ['output'] : classes.map((name) => `output ${name}`);
   const rows = Array.from(table.lines, (line, i) => {
@@ -24,7 +25,7 @@ export function predictionsCsv(table: PredictionTable): string {
     return [line, split, classes[table.target[i]], classes[predictedClass(prediction, i, outputs)], ...values];
   });
   const fields = ['line', 'split', table.targetName, `predicted ${table.targetName}`, ...raw];
-  return `${Papa.unparse({ fields, data: rows }, { newline: '\n' })}\n`;
+  return csvText([fields, ...rows], formulas);
 }
 
 export interface NewPredictionTable {
@@ -40,7 +41,7 @@ export interface NewPredictionTable {
 }
 
 /** CSV with one line per row of another file: its line, the target when it is there, prediction; for classes the raw outputs as well. */
-export function newPredictionsCsv(table: NewPredictionTable): string {
+export function newPredictionsCsv(table: NewPredictionTable, formulas: FormulaCells): CsvText {
   const { classes, outputs, targetName, target } = table;
   const raw = classes.length === 0 ? [] : outputs === 1 ? ['output'] : classes.map((name) => `output ${name}`);
   const rows = Array.from(table.lines, (line, row) => {
@@ -51,5 +52,5 @@ export function newPredictionsCsv(table: NewPredictionTable): string {
     return [...before, classes[predictedClass(values, 0, outputs)], ...Array.from(values)];
   });
   const fields = ['line', ...(target === undefined ? [] : [targetName]), `predicted ${targetName}`, ...raw];
-  return `${Papa.unparse({ fields, data: rows }, { newline: '\n' })}\n`;
+  return csvText([fields, ...rows], formulas);
 }

@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../../session/session.ts';
 import type { PanelSnapshot } from '../../shared/protocol.ts';
@@ -118,15 +119,18 @@ export class Dataset {
     return this.client.call((api) => api.rows(this.openRun().summary.id, indices)).then(valueOf);
   }
 
-  export(what: ExportKind): Promise<Uint8Array> {
-    return this.client.call((api) => api.export(this.openRun().summary.id, what)).then(valueOf);
+  export(what: ExportKind, formulas: FormulaCells = 'neutralize'): Promise<Uint8Array> {
+    return this.client.call((api) => api.export(this.openRun().summary.id, what, formulas)).then(valueOf);
   }
 
   /** The network of the open run on another file. */
-  predict(file: vscode.Uri): { readonly done: Promise<NewPredictions>; stop(): void } {
+  predict(
+    file: vscode.Uri,
+    formulas: FormulaCells = 'neutralize',
+  ): { readonly done: Promise<NewPredictions>; stop(): void } {
     const { id } = this.openRun().summary;
     const remote = file.scheme === 'file' ? null : proxy(remoteFile(file));
-    const task = this.client.task((api, number) => api.predict(number, id, sourceSpec(file), remote));
+    const task = this.client.task((api, number) => api.predict(number, id, sourceSpec(file), remote, formulas));
     return { done: task.done.then(valueOf), stop: () => task.stop() };
   }
 

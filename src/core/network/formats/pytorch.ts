@@ -3,6 +3,7 @@ import type { Scaling } from '../../data/scaling.ts';
 import type { BiasMode, LossName, OutputPenalty } from '../../problem/problem.ts';
 import { rowOf, toRows } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network.ts';
+import { python, pythonCoding, pythonComment, pythonText } from './pythonText.ts';
 
 export interface PytorchOptions {
   /** Network on encoded inputs. */
@@ -69,17 +70,6 @@ function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }:
   ];
 }
 
-/** A list, a matrix of `width` columns and a vector as Python text. */
-export const python = {
-  text: pythonText,
-  list: (values: ArrayLike<number>): string => `[${Array.from(values, String).join(', ')}]`,
-  matrix: (rows: readonly (readonly number[])[], width: number): string =>
-    rows.length === 0
-      ? `torch.zeros(0, ${width}, dtype=torch.float64)`
-      : `torch.tensor([\n${rows.map((row) => `    ${python.list(row)},`).join('\n')}\n], dtype=torch.float64)`,
-  vector: (values: ArrayLike<number>): string => `torch.tensor(${python.list(values)}, dtype=torch.float64)`,
-};
-
 /** The head of a module: comments, the inputs in order, the classes. */
 export function pythonHead(lines: readonly string[], scaling: Scaling, classes: readonly string[]): string {
   const inputs = scaling.inputs.map(({ column, category, date }) =>
@@ -87,7 +77,7 @@ export function pythonHead(lines: readonly string[], scaling: Scaling, classes: 
       ? `    (${pythonText(column)}, None),${date === true ? `  # ${dateUnit}` : ''}`
       : `    (${pythonText(column)}, ${pythonText(category)}),`,
   );
-  return `${lines.map((line) => `# ${line.replace(/[\r\n]+/g, ' ')}`.trimEnd()).join('\n')}
+  return `${[pythonCoding, ...lines.map(pythonComment)].join('\n')}
 import torch
 
 # Each input: (column, None) is the number itself, (column, category) is 1 where the column has that category, else 0.
@@ -156,7 +146,7 @@ ${
     ? '        hidden = torch.where(z @ self.G.T + self.h >= 0, hidden, torch.zeros_like(hidden))'
     : '        hidden = torch.relu(hidden)'
 }
-        return ${scaling.target.mean} + ${scaling.target.scale} * (hidden @ self.W2.T + self.b2)
+        return ${python.number(scaling.target.mean)} + ${python.number(scaling.target.scale)} * (hidden @ self.W2.T + self.b2)
 
 
 ${scalingConstants(scaling)}W1 = ${matrix(toRows(network.W1), d)}
@@ -166,9 +156,4 @@ B2 = ${vector(network.b2)}
 ${gated ? `G = ${matrix(toRows(network.gates), d)}\nH = ${vector(network.gateBias ?? new Float64Array(network.gates.rows))}\n` : ''}
 model = TwoLayerNetwork()
 `;
-}
-
-/** A Python string literal (JSON escapes are a subset of Python's). */
-function pythonText(text: string): string {
-  return JSON.stringify(text);
 }

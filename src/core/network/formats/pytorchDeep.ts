@@ -2,7 +2,8 @@ import type { Scaling } from '../../data/scaling.ts';
 import { toRows } from '../../base/linalg/matrix.ts';
 import type { DeepNetwork } from '../deepNetwork.ts';
 import type { BiasMode, LossName } from '../../problem/problem.ts';
-import { outputText, python, pythonHead, scalingConstants, weightDecay } from './pytorch.ts';
+import { python } from './pythonText.ts';
+import { outputText, pythonHead, scalingConstants, weightDecay } from './pytorch.ts';
 
 export interface DeepPytorchOptions {
   /** Network on encoded inputs. */
@@ -24,7 +25,7 @@ export function deepPytorch(options: DeepPytorchOptions): string {
   const shape = `Rows x ${network.inputs} inputs in original units -> rows x ${network.outputs}: ${outputText(network.outputs, classes)}.`;
   const encode = `        z = (x - self.mean) / self.scale${whiten ? ' @ self.whiten' : ''}`;
   const decoded = (outputs: string): string =>
-    `        return ${scaling.target.mean} + ${scaling.target.scale} * (${outputs})`;
+    `        return ${python.number(scaling.target.mean)} + ${python.number(scaling.target.scale)} * (${outputs})`;
   const buffers =
     `        self.register_buffer("mean", MEAN)\n        self.register_buffer("scale", SCALE)` +
     (whiten ? '\n        self.register_buffer("whiten", WHITEN)' : '');

@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { plainText } from '../../data/plainText.ts';
 import type { LayerStack } from '../deepNetwork.ts';
 import type { TwoLayerNetwork } from '../network.ts';
 import { ProtoWriter } from './protobufWriter.ts';
@@ -107,8 +108,8 @@ function modelFile(
   graph.string(2, name);
   for (const message of tensors) graph.message(5, message);
   graph.string(10, options.description);
-  graph.message(11, valueInfo('X', type, d, `columns: ${options.inputs.join(', ')}`));
-  graph.message(12, valueInfo('Y', type, c, options.outputs.join(', ')));
+  graph.message(11, valueInfo('X', type, d, `columns: ${plainText(options.inputs.join(', '))}`));
+  graph.message(12, valueInfo('Y', type, c, plainText(options.outputs.join(', '))));
   return new ProtoWriter()
     .int(1, 8)
     .string(2, 'convex-network-explorer')

@@ -96,9 +96,9 @@ describe('PyTorch code', () => {
     });
     for (const value of [...network.W1.data, ...network.b1, ...network.W2.data, 1 / 3])
       assert.ok(code.includes(String(value)));
-    assert.match(code, /^# one two\n/);
-    assert.match(code, /\("a \\"quoted\\"\\nname", None\)/);
-    assert.match(code, /\("b", "größe"\)/);
+    assert.match(code, /^# -\*- coding: utf-8 -\*-\n# one\\u000atwo\n/);
+    assert.match(code, /\("a \\"quoted\\"\\u000aname", None\)/);
+    assert.match(code, /\("b", "gr\\u00f6\\u00dfe"\)/);
     assert.match(code, /weight_decay = 0\.01 /);
     assert.match(code, /AdamW has no equivalent/);
     assert.ok(!code.includes('undefined') && !code.includes('NaN'));
@@ -107,15 +107,18 @@ describe('PyTorch code', () => {
 
 describe('predictions', () => {
   it('one line per row, with names that need quotes', () => {
-    const csv = predictionsCsv({
-      lines: [2, 5, 6],
-      split: [0, 1, 0],
-      target: [0, 1, 1],
-      prediction: [-1.5, 0.25, -2],
-      outputs: 1,
-      targetName: 'is it, really',
-      classes: ['no, never', 'yes'],
-    });
+    const { csv } = predictionsCsv(
+      {
+        lines: [2, 5, 6],
+        split: [0, 1, 0],
+        target: [0, 1, 1],
+        prediction: [-1.5, 0.25, -2],
+        outputs: 1,
+        targetName: 'is it, really',
+        classes: ['no, never', 'yes'],
+      },
+      'neutralize',
+    );
     assert.deepEqual(
       naiveRows(csv, ',').map(({ cells }) => cells),
       [
@@ -127,15 +130,18 @@ describe('predictions', () => {
     );
   });
   it('numbers to the last digit', () => {
-    const csv = predictionsCsv({
-      lines: [2],
-      split: [0],
-      target: [0.1],
-      prediction: [0.1 + 0.2],
-      outputs: 1,
-      targetName: 'y',
-      classes: [],
-    });
+    const { csv } = predictionsCsv(
+      {
+        lines: [2],
+        split: [0],
+        target: [0.1],
+        prediction: [0.1 + 0.2],
+        outputs: 1,
+        targetName: 'y',
+        classes: [],
+      },
+      'neutralize',
+    );
     assert.equal(csv, 'line,split,y,predicted y\n2,train,0.1,0.30000000000000004\n');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { plainCopy, plainExcerpt, plainLines, plainText } from '../../../src/shared/plainText.ts';
+import { plainCopy, plainExcerpt, plainLines, plainText } from '../../../src/core/data/plainText.ts';
 
 /** What the editor takes for a link in a notification or a prompt (vs/base/common/linkedText). */
 const editorLink = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/i;
