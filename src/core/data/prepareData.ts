@@ -33,6 +33,8 @@ export interface PrepareOptions {
   /** Share of the rows held out. */
   readonly testFraction: number;
   readonly seed: number;
+  /** What becomes of each used row (0 train, 1 test, 2 neither), in the order of a preparation without it, instead of a draw: a fold. */
+  readonly assignment?: ArrayLike<number>;
 }
 
 export interface PreparedColumn {
@@ -57,7 +59,7 @@ export interface PreparedData {
   readonly unwhitened?: DenseMatrix;
   /** Per used row: target in original units, or class id. */
   readonly y: Float64Array;
-  /** Per used row: 0 train, 1 test. */
+  /** Per used row: 0 train, 1 test (2 neither, in a fold). */
   readonly split: Uint8Array;
   readonly trainRows: Int32Array;
   readonly testRows: Int32Array;
@@ -141,12 +143,15 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     });
   }
   const finalTask: Task = numericTarget ? 'regression' : classes.length === 2 ? 'binary' : 'multiclass';
-  const split = splitRows(
-    rows.length,
-    options.testFraction,
-    options.seed,
-    numericTarget ? undefined : { ids: y, count: classes.length },
-  );
+  const split = options.assignment
+    ? Uint8Array.from(options.assignment)
+    : splitRows(
+        rows.length,
+        options.testFraction,
+        options.seed,
+        numericTarget ? undefined : { ids: y, count: classes.length },
+      );
+  if (split.length !== rows.length) throw new RangeError(`${split.length} rows assigned where ${rows.length} are used`);
   const trainRows = indicesWhere(split, 0);
   const testRows = indicesWhere(split, 1);
   reportSingletons(y, classes, warnings);

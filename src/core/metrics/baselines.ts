@@ -1,6 +1,12 @@
 import { addOuterProducts, factorSpd, solveSpd } from '../base/linalg/cholesky.ts';
 import { denseMatrix, type DenseMatrix, dot, rowOf, unitOf } from '../base/linalg/matrix.ts';
-import { fromTridiagonal, solveShifted, toTridiagonal, traceOfInverse, tridiagonalise } from '../base/linalg/tridiagonal.ts';
+import {
+  fromTridiagonal,
+  solveShifted,
+  toTridiagonal,
+  traceOfInverse,
+  tridiagonalise,
+} from '../base/linalg/tridiagonal.ts';
 import type { Control } from '../base/control.ts';
 
 /** A linear model's outputs on all rows, and what was chosen for it. */

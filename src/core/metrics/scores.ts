@@ -64,7 +64,7 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
 }
 
 /** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */
-function logLossOf({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
+export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
   if (loss === 'logistic' && outputs === 1) return -Math.log(sigmoid(label === 1 ? prediction[row] : -prediction[row]));
   if (loss === 'softmax') {
     let top = -Infinity;
@@ -96,7 +96,7 @@ function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[]
       hit[label]++;
       hits++;
     }
-    const term = logLossOf(predictions, row, label);
+    const term = logLossOfRow(predictions, row, label);
     logLoss = term === null || logLoss === null ? null : logLoss + term;
   }
   let balanced = 0;

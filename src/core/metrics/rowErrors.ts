@@ -1,0 +1,45 @@
+import { logLossOfRow, type Predictions } from './scores.ts';
+import { predictedClass } from './predictedClass.ts';
+
+/** What a penalty is chosen by and models are compared in, row by row; smaller is better. */
+export type ErrorMeasure = 'squared error' | 'log loss' | 'misclassification';
+
+/** Squared error for numbers, log loss where outputs are probabilities, else whether the class is wrong (hinge and squared loss on classes). */
+export function errorMeasureOf({ classes, loss }: Pick<Predictions, 'classes' | 'loss'>): ErrorMeasure {
+  if (classes === 0) return 'squared error';
+  return loss === 'logistic' || loss === 'softmax' ? 'log loss' : 'misclassification';
+}
+
+/** The error of each of the given rows, in original units (squared) or nats. */
+export function rowErrors(predictions: Predictions, rows: ArrayLike<number>): Float64Array {
+  const { target, prediction, outputs } = predictions;
+  const measure = errorMeasureOf(predictions);
+  return Float64Array.from(rows, (row) => {
+    switch (measure) {
+      case 'squared error':
+        return (target[row] - prediction[row]) ** 2;
+      case 'log loss':
+        return logLossOfRow(predictions, row, target[row])!;
+      case 'misclassification':
+        return predictedClass(prediction, row, outputs) === target[row] ? 0 : 1;
+    }
+  });
+}
+
+/** Mean of a difference and its standard error over rows; undefined below two rows. */
+export interface PairedDifference {
+  readonly mean: number;
+  readonly standardError: number;
+}
+
+/** Of errors a - b on the same rows: below zero where a is better, beyond chance where |mean| exceeds its standard error by far. */
+export function pairedDifference(a: ArrayLike<number>, b: ArrayLike<number>): PairedDifference | undefined {
+  const n = a.length;
+  if (n !== b.length) throw new RangeError(`errors of ${n} and of ${b.length} rows cannot be paired`);
+  if (n < 2) return undefined;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += (a[i] - b[i]) / n;
+  let square = 0;
+  for (let i = 0; i < n; i++) square += (a[i] - b[i] - mean) ** 2;
+  return { mean, standardError: Math.sqrt(square / (n - 1) / n) };
+}
