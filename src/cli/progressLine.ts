@@ -1,3 +1,4 @@
+import { relativeGap } from '../core/problem/gap.ts';
 import type { SolverProgress } from '../core/base/control.ts';
 
 /** Progress on stderr: one line that is rewritten on a terminal, one line per report otherwise. */
@@ -6,7 +7,7 @@ export function progressWriter(): { readonly show: (progress: SolverProgress) =>
   let open = false;
   return {
     show({ iteration, seconds, objective, dualBound, active, phase }) {
-      const gap = (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE);
+      const gap = relativeGap(objective, dualBound);
       const line =
         `${seconds.toFixed(1)} s  ${phase} ${iteration}  objective ${objective.toPrecision(8)}  ` +
         `gap ${Number.isFinite(gap) ? gap.toExponential(1) : '-'}  active ${active}`;

@@ -193,6 +193,7 @@ function threeLayerOutcome(
       gateConstraint: s.prices,
       networkObjective: s.networkObjective.constraint,
       dual: s.dual,
+      ...(s.boundDual === undefined ? {} : { boundDual: s.boundDual }),
       fit: s.fit,
       betaMax: s.betaMax,
       kkt: {
@@ -265,6 +266,7 @@ function linearOutcome(problem: Problem, prepared: PreparedProblem, s: LinearSol
       gateConstraint: new Float64Array(0),
       networkObjective: s.objective,
       dual: s.dual,
+      ...(s.boundDual === undefined ? {} : { boundDual: s.boundDual }),
       fit: s.fit,
       betaMax: s.betaMax,
       kkt: { stationarity: 0, cone: 0, complementarity: Math.abs(s.relativeGap) },

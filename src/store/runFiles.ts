@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { runIdSchema } from '../shared/runSummary.ts';
@@ -39,6 +40,21 @@ export async function writeWhole(file: string, content: string | Uint8Array): Pr
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** Every gap of a solution is that of the numbers it is shown with: a run that claims more than they say is not shown. */
+function gapsAgree({ objective, dualBound, relativeGap, global }: ClaimedGaps): boolean {
+  return (
+    (dualBound === null || relativeGap === null || gapMatches(relativeGap, objective, dualBound)) &&
+    (global === undefined || gapMatches(global.relativeGap, objective, global.lowerBound))
+  );
+}
+
+interface ClaimedGaps {
+  readonly objective: number;
+  readonly dualBound: number | null;
+  readonly relativeGap: number | null;
+  readonly global?: { readonly lowerBound: number; readonly relativeGap: number } | undefined;
 }
 
 const numbers = v.array(v.number());
@@ -93,6 +109,8 @@ const runSchema = v.pipe(
       status: text,
       objective: v.number(),
       dualBound: v.nullable(v.number()),
+      relativeGap: v.nullable(v.number()),
+      global: v.optional(v.looseObject({ lowerBound: v.number(), relativeGap: v.number() })),
       // not in runs of earlier versions: then nothing is said about other optimal networks
       optimalSet: v.optional(
         v.looseObject({ scope: v.picklist(['proven', 'found']), directions: v.optional(v.number()) }),
@@ -121,6 +139,7 @@ const runSchema = v.pipe(
       rows.prediction.length === rows.line.length * resolved.outputs,
     'its tables have different lengths',
   ),
+  v.check(({ solution }) => gapsAgree(solution), 'a gap is not that of the objective and the bound beside it'),
 );
 
 /** A run file that cannot be used; the message is one sentence for a person. */
@@ -155,6 +174,7 @@ export async function readRun(file: string): Promise<RunRecord> {
 /** Writes a run into the folder of runs and gives the file. */
 export async function writeRun(folder: string, run: RunRecord): Promise<string> {
   const file = runFile(folder, run.id);
+  if (!gapsAgree(run.solution)) throw new RangeError('a gap is not that of the objective and the bound beside it');
   await writeWhole(file, JSON.stringify(run));
   return file;
 }

@@ -1,3 +1,4 @@
+import { relativeGap } from '../../src/core/problem/gap.ts';
 import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
 import { boundOverFamily, searchesPatterns } from '../../src/shared/verdict.ts';
 import type { ChartSpec } from '../charts/spec.ts';
@@ -26,7 +27,7 @@ export function finishedTrace(run: RunRecord): readonly TracePoint[] {
 
 /** Relative gap of a step; rounding can make it negative, so it ends at the precision of doubles. */
 export function gapOf(point: TracePoint): number {
-  return Math.max(1e-16, (point.objective - point.dualBound) / Math.max(Math.abs(point.objective), 1e-300));
+  return Math.max(1e-16, relativeGap(point.objective, point.dualBound));
 }
 
 /** What the bound of a run's trace is a bound for. */

@@ -1,6 +1,8 @@
+import { relativeGap } from '../problem/gap.ts';
+import { dualBoundAt, roundingOfProducts } from './dualBound.ts';
 import { type PatternSet } from '../base/patterns.ts';
-import type { DenseMatrix } from '../base/linalg/matrix.ts';
-import { bestDualScale, type Datafit } from '../problem/datafit.ts';
+import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import { type Datafit } from '../problem/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
 import { createSmallSvd } from '../base/linalg/jacobiSvd.ts';
 
@@ -39,7 +41,6 @@ export interface GatedCertificate {
   readonly fit: Float64Array;
   /** Lower bound of the optimal value by weak duality, the best of the dual points after scaling; that of the point 0 when given up early. */
   readonly dualBound: number;
-  /** (objective - dualBound) / max(|objective|, tiny) */
   readonly relativeGap: number;
   /** The dual point of the bound, scaled to feasibility; n x c. */
   readonly feasibleDual: Float64Array;
@@ -77,7 +78,8 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   // Until a better one is judged the dual point is 0: feasible with every constraint at 0.
   let feasibleDual: Float64Array = new Float64Array(n * c);
   let gateConstraint: Float64Array = new Float64Array(P);
-  let dualBound = datafit.dualValue(feasibleDual);
+  let dualBound = Math.min(datafit.dualBelow(feasibleDual), objective);
+  const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(rowOf(X, r)));
   let products: Float64Array | undefined;
   const judge = (V: Float64Array): boolean => {
     const T = maskedProducts(X, patterns, V, c, giveUp);
@@ -85,10 +87,12 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
     products ??= T;
     const constraint = constraintOf(T);
     const top = largest(constraint);
-    const t = bestDualScale(datafit, V, top > 0 ? 1 / top : 1);
-    const scaled = V.map((v) => t * v);
-    const bound = datafit.dualValue(scaled);
-    if (bound > dualBound) [dualBound, gateConstraint, feasibleDual] = [bound, constraint, scaled];
+    // sums of 32 rows are 12 additions deep, and a pattern adds one such sum per word
+    const rounding = roundingOfProducts(rowNorms, V, c, patterns.wordsPerPattern + 12 + d * c + 8) / beta;
+    const proven = dualBoundAt(datafit, V, top + rounding, objective);
+    if (proven.value > dualBound) {
+      [dualBound, gateConstraint, feasibleDual] = [proven.value, constraint, proven.point];
+    }
     return true;
   };
 
@@ -126,7 +130,7 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
     penalty,
     fit,
     dualBound,
-    relativeGap: (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE),
+    relativeGap: relativeGap(objective, dualBound),
     feasibleDual,
     dual,
     gateConstraint,

@@ -1,6 +1,9 @@
+import { relativeGap } from '../problem/gap.ts';
+import { dualBoundAt, roundingOfProducts } from './dualBound.ts';
+import { balanceDual, fitConstant } from './freeOffset.ts';
 import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
-import { bestDualScale, type Datafit } from '../problem/datafit.ts';
+import { type Datafit } from '../problem/datafit.ts';
 
 /** A vector of the cone program: gate index, output and sign. */
 export interface ReluVector {
@@ -45,7 +48,8 @@ export interface ReluCertificate {
   readonly fit: Float64Array;
   /** Lower bound of the optimal value over the gates, by weak duality. */
   readonly dualBound: number;
-  /** (objective - dualBound) / max(|objective|, tiny) */
+  /** n x c: the dual point that proves `dualBound` over these gates. */
+  readonly boundDual: Float64Array;
   readonly relativeGap: number;
   /** -gradient of the datafit at the fit, balanced to sum to zero per output when there is an offset; n x c. */
   readonly dual: Float64Array;
@@ -89,7 +93,7 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
 
   const dual = new Float64Array(n * c);
   datafit.dualPoint(fit, dual);
-  const usable = offset === undefined || balanceDual(datafit, fit, dual);
+  if (offset !== undefined) balanceDual(datafit, fit, dual);
   const zeroFit = new Float64Array(n * c);
   const zeroDual = new Float64Array(n * c);
   if (offset !== undefined) fitConstant(datafit, zeroFit);
@@ -159,12 +163,8 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
   }
   let top = 0;
   for (const value of gateConstraint) top = Math.max(top, value);
-  let dualBound = 0;
-  if (usable) {
-    const t = bestDualScale(datafit, dual, top > 0 ? 1 / top : 1);
-    // v = 0 is dual feasible as well
-    dualBound = Math.max(datafit.dualValue(new Float64Array(n * c)), datafit.dualValue(dual.map((v) => t * v)));
-  }
+  const rounding = roundingOfProducts(rowNorms, dual, c, n + d + 8) / beta;
+  const proven = dualBoundAt(datafit, dual, top + rounding, objective);
   let pairing = 0;
   for (let i = 0; i < n * c; i++) pairing += dual[i] * (fit[i] - (offset?.[i % c] ?? 0));
   return {
@@ -172,8 +172,9 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
     datafit: loss,
     penalty,
     fit,
-    dualBound,
-    relativeGap: (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE),
+    dualBound: proven.value,
+    boundDual: proven.point,
+    relativeGap: relativeGap(objective, proven.value),
     dual,
     gateConstraint,
     betaMax,
@@ -183,61 +184,6 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
       complementarity: Math.abs(beta * penalty - pairing) / Math.max(Math.abs(objective), Number.MIN_VALUE),
     },
   };
-}
-
-/**
- * Makes every column of the dual point V that belongs to the fit F sum to zero (what a free offset asks of it), in place, by moving it
- * most where the loss is most curved. False when that leaves the domain of the conjugate.
- */
-export function balanceDual(datafit: Datafit, F: Float64Array, V: Float64Array): boolean {
-  const { rows: n, outputs: c } = datafit;
-  const H = new Float64Array(n * c * c);
-  datafit.hessian(F, H);
-  for (let round = 0; round < 3; round++) {
-    const sums = new Float64Array(c);
-    for (let i = 0; i < n * c; i++) sums[i % c] += V[i];
-    // rows share the correction in proportion to their smallest curvature, the same for all outputs, so that rows keep their sums
-    const weight = new Float64Array(n);
-    let total = 0;
-    for (let i = 0; i < n; i++) {
-      let least = Infinity;
-      for (let o = 0; o < c; o++) least = Math.min(least, H[(i * c + o) * c + o]);
-      weight[i] = least;
-      total += least;
-    }
-    if (!(total > 0)) return sums.every((s) => s === 0);
-    for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) V[i * c + o] -= (sums[o] * weight[i]) / total;
-  }
-  return datafit.dualValue(V) > -Infinity;
-}
-
-/** F := the best constant fit, by damped Newton steps. */
-export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
-  const { rows: n, outputs: c } = datafit;
-  const offset = new Float64Array(c);
-  const G = new Float64Array(n * c);
-  const H = new Float64Array(n * c * c);
-  for (let round = 0; round < 200; round++) {
-    for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
-    datafit.gradient(F, G);
-    datafit.hessian(F, H);
-    // coordinate-wise Newton on a majorant: the diagonal of the summed Hessian times the number of outputs that couple
-    let size = 0;
-    for (let o = 0; o < c; o++) {
-      let g = 0;
-      let h = 0;
-      for (let i = 0; i < n; i++) {
-        g += G[i * c + o];
-        h += H[(i * c + o) * c + o];
-      }
-      const step = h > 0 ? Math.max(-1, Math.min(1, g / h / (datafit.separable ? 1 : 2))) : 0;
-      offset[o] -= datafit.name === 'squared' ? g / h : step;
-      size = Math.max(size, Math.abs(step));
-    }
-    if (size <= 1e-15) break;
-  }
-  for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
-  return offset;
 }
 
 /** No direction has a larger |v'(Xu)_+|: largest over columns of V and signs of sum_i (+-v_i)_+ ||x_i||. */

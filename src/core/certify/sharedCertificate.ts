@@ -1,9 +1,12 @@
+import { relativeGap } from '../problem/gap.ts';
+import { roundingOfProducts, dualBoundAt } from './dualBound.ts';
+import { balanceDual } from './freeOffset.ts';
 import { boundOverSphere } from './global/outputSphere.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { symmetricEigen } from '../base/linalg/symmetricEigen.ts';
-import { bestDualScale, type Datafit } from '../problem/datafit.ts';
-import { balanceDual, type ReluCertificate } from './reluCertificate.ts';
+import { type Datafit } from '../problem/datafit.ts';
+import { type ReluCertificate } from './reluCertificate.ts';
 
 /** A ReLU neuron that feeds all outputs, and the gate in whose cell it is: it adds (Xw)_+ a' to the fit. */
 export interface GatedSharedNeuron {
@@ -74,7 +77,7 @@ export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMa
   const objective = loss + beta * penalty;
   const dual = new Float64Array(n * c);
   datafit.dualPoint(fit, dual);
-  const usable = offset === undefined || balanceDual(datafit, fit, dual);
+  if (offset !== undefined) balanceDual(datafit, fit, dual);
 
   const projector = new ConeProjector(X, q);
   const gateConstraint = new Float64Array(gates.rows);
@@ -120,12 +123,9 @@ export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMa
   }
   let top = 0;
   for (const value of gateConstraint) top = Math.max(top, value);
-  let dualBound = 0;
-  if (usable) {
-    const t = bestDualScale(datafit, dual, top > 0 ? 1 / top : 1);
-    // V = 0 is dual feasible as well
-    dualBound = Math.max(datafit.dualValue(new Float64Array(n * c)), datafit.dualValue(dual.map((v) => t * v)));
-  }
+  const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(rowOf(X, r)));
+  const rounding = roundingOfProducts(rowNorms, dual, c, n + d + c + 8) / beta;
+  const proven = dualBoundAt(datafit, dual, top + rounding, objective);
   let pairing = 0;
   for (let i = 0; i < n * c; i++) pairing += dual[i] * (fit[i] - (offset?.[i % c] ?? 0));
   const scale = Math.max(Math.abs(objective), Number.MIN_VALUE);
@@ -134,8 +134,9 @@ export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMa
     datafit: loss,
     penalty,
     fit,
-    dualBound,
-    relativeGap: (objective - dualBound) / scale,
+    dualBound: proven.value,
+    boundDual: proven.point,
+    relativeGap: relativeGap(objective, proven.value),
     dual,
     gateConstraint,
     kkt: { stationarity, cone, complementarity: Math.abs(beta * penalty - pairing) / scale },

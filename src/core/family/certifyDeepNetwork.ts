@@ -1,3 +1,4 @@
+import { relativeGap } from '../problem/gap.ts';
 import { dot } from '../base/linalg/matrix.ts';
 import { solveLinear } from '../engine/linear/solveLinear.ts';
 import { type DeepNetwork, deepNetworkFit, joinBias } from '../network/deepNetwork.ts';
@@ -92,7 +93,7 @@ function certifyThreeLayer(
     balanced,
     datafit,
     lowerBound,
-    relativeGap: (balanced - lowerBound) / Math.max(Math.abs(balanced), Number.MIN_VALUE),
+    relativeGap: relativeGap(balanced, lowerBound),
     proof: solution.global?.proof ?? 'none',
     bestFound: solution.objective,
     penalty: 'beta/2 times the sum over branches of ||w2||² + w3², with ||W1||_F ≤ 1',
@@ -130,7 +131,7 @@ function certifyLinear(
     balanced: objective,
     datafit,
     lowerBound,
-    relativeGap: (objective - lowerBound) / Math.max(Math.abs(objective), Number.MIN_VALUE),
+    relativeGap: relativeGap(objective, lowerBound),
     proof: solution.status === 'optimal' ? 'exact' : 'bound',
     bestFound: solution.objective,
     penalty: 'beta/2 times the sum of squared weights of all layers',

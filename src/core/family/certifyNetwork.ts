@@ -1,3 +1,4 @@
+import { relativeGap } from '../problem/gap.ts';
 import { PatternIndex } from '../base/patterns.ts';
 import { denseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { balanceNetwork } from '../network/balance.ts';
@@ -124,14 +125,15 @@ export function certifyNetwork(
     );
     bestFound = solution.networkObjective;
     if (solution.global !== undefined && solution.global.lowerBound > own.lowerBound) {
-      best = { ...own, lowerBound: solution.global.lowerBound, proof: solution.global.proof };
+      const { lowerBound, proof } = solution.global;
+      best = { ...own, lowerBound, proof };
       reason =
         'The bound comes from the dual of a network trained here to objective ' +
         `${bestFound.toPrecision(6)}: ${lowerFirst(solution.global.reason)}`;
     }
   }
-  const lowerBound = best.lowerBound;
-  const above = Math.max(0, objective.merged - lowerBound);
+  const lowerBound = Math.min(best.lowerBound, objective.merged);
+  const above = objective.merged - lowerBound;
   return {
     objective,
     neurons: { given: network.W1.rows, merged: merged.W1.rows },
@@ -140,7 +142,7 @@ export function certifyNetwork(
     network: merged,
     lowerBound,
     excess: lowerBound > 0 ? above / lowerBound : above > 0 ? Infinity : 0,
-    relativeGap: above / Math.max(Math.abs(objective.merged), Number.MIN_VALUE),
+    relativeGap: relativeGap(objective.merged, lowerBound),
     proof: best.proof,
     maxDualConstraint: own.bracket.upper / problem.beta,
     searchEstimate: own.bracket.lower / problem.beta,

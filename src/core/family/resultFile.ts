@@ -1,4 +1,7 @@
-import { toRows } from '../base/linalg/matrix.ts';
+import * as v from 'valibot';
+import { gapMatches } from '../problem/gap.ts';
+import type { GlobalBound } from '../certify/global/bound.ts';
+import { toRows, type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import type { Solution } from '../engine/solution/solution.ts';
 
@@ -14,6 +17,46 @@ export function networkRecord(network: TwoLayerNetwork): Record<string, unknown>
     b2: W2.cols === 1 ? b2[0] : Array.from(b2),
     ...(gates === undefined ? {} : { gates: toRows(gates), gateBias: Array.from(gateBias ?? b1.map(() => 0)) }),
   };
+}
+
+/** n x c numbers as result files have them: n numbers for one output, else rows. */
+export function columnsOf(m: DenseMatrix): number[] | number[][] {
+  return m.cols === 1 ? Array.from(m.data) : toRows(m);
+}
+
+/** The bound over all networks: typed arrays as plain ones, its dual point like `dual` of the result. */
+export function globalRecord(global: GlobalBound, outputs: number): Record<string, unknown> {
+  const { worstDirection, worstOuter, dual, ...rest } = global;
+  return {
+    ...rest,
+    ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
+    ...(worstOuter === undefined ? {} : { worstOuter: Array.from(worstOuter) }),
+    ...(dual === undefined ? {} : { dual: columnsOf(denseMatrix(dual.length / outputs, outputs, dual)) }),
+  };
+}
+
+/** The numbers of a result file that say how far it is proven. */
+const claims = v.object({
+  objective: v.number(),
+  dualBound: v.number(),
+  relativeGap: v.number(),
+  global: v.optional(v.looseObject({ lowerBound: v.number(), relativeGap: v.number() })),
+});
+
+/**
+ * The record as given, when what it claims agrees with itself: no bound above the objective, and every gap the one that `relativeGap` gives for
+ * the numbers beside it.
+ * @throws {RangeError} otherwise
+ */
+export function checkedResult<T extends Record<string, unknown>>(record: T): T {
+  const { objective, dualBound, relativeGap: gap, global } = v.parse(claims, record);
+  const check = (what: string, bound: number, stated: number): void => {
+    if (bound <= objective && gapMatches(stated, objective, bound)) return;
+    throw new RangeError(`${what} ${bound} and its gap ${stated} do not go with the objective ${objective}`);
+  };
+  check('the bound', dualBound, gap);
+  if (global !== undefined) check('the bound over all networks', global.lowerBound, global.relativeGap);
+  return record;
 }
 
 /** Renumbers the gates of the groups: as in the problem file when it listed gates, else into the list of gates in use that is returned. */
@@ -38,9 +81,9 @@ function gateNumbering(solution: Solution): {
  * in the result's own `gates` when the problem listed none; -1: a generated neuron that belongs to no listed gate.
  */
 export function resultRecord(solution: Solution): Record<string, unknown> {
-  const { global, dual } = solution;
+  const { global, boundDual } = solution;
   const { numberOf, gates } = gateNumbering(solution);
-  return {
+  return checkedResult({
     format: resultFormat,
     status: solution.status,
     objective: solution.objective,
@@ -49,15 +92,7 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
     datafit: solution.datafit,
     penalty: solution.penalty,
     scope: solution.scope,
-    ...(global === undefined
-      ? {}
-      : {
-          global: {
-            ...global,
-            ...(global.worstDirection === undefined ? {} : { worstDirection: Array.from(global.worstDirection) }),
-            ...(global.worstOuter === undefined ? {} : { worstOuter: Array.from(global.worstOuter) }),
-          },
-        }),
+    ...(global === undefined ? {} : { global: globalRecord(global, solution.fit.cols) }),
     groups: solution.groups.map(({ gate, output, sign, vector }) => ({
       gate: numberOf(gate),
       output,
@@ -68,7 +103,7 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
     network: networkRecord(solution.network),
     networkObjective: solution.networkObjective,
     ...(solution.optimalSet === undefined ? {} : { optimalSet: solution.optimalSet }),
-    dual: dual.cols === 1 ? Array.from(dual.data) : toRows(dual),
+    ...(boundDual === undefined ? {} : { dual: columnsOf(boundDual) }),
     betaMax: solution.betaMax,
     ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper }),
     kkt: solution.kkt,
@@ -79,5 +114,5 @@ export function resultRecord(solution: Solution): Record<string, unknown> {
     seconds: solution.seconds,
     method: solution.method,
     threads: solution.threads,
-  };
+  });
 }

@@ -2,7 +2,7 @@ import { toRows } from '../base/linalg/matrix.ts';
 import { type LinearSolution, solveLinear } from '../engine/linear/solveLinear.ts';
 import { prepare } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
-import { resultFormat, resultRecord } from './resultFile.ts';
+import { resultFormat, resultRecord, checkedResult, globalRecord, columnsOf } from './resultFile.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../engine/threeLayer/solveThreeLayer.ts';
 import type { Control, SolveStatus } from '../base/control.ts';
 import { refuseTooLarge } from '../engine/solution/memoryBudget.ts';
@@ -37,7 +37,7 @@ function linearRecord(s: LinearSolution): Record<string, unknown> {
     ...(output < 0 ? {} : { output }),
     layers: layers.map((W) => toRows(W)),
   }));
-  return {
+  return checkedResult({
     format: resultFormat,
     status: s.status,
     objective: s.objective,
@@ -49,25 +49,25 @@ function linearRecord(s: LinearSolution): Record<string, unknown> {
     networkObjective: s.objective,
     map: toRows(s.map),
     alignment: s.alignment,
-    fit: s.fit.cols === 1 ? Array.from(s.fit.data) : toRows(s.fit),
-    dual: s.dual.cols === 1 ? Array.from(s.dual.data) : toRows(s.dual),
+    fit: columnsOf(s.fit),
+    ...(s.boundDual === undefined ? {} : { dual: columnsOf(s.boundDual) }),
     betaMax: s.betaMax,
     iterations: s.iterations,
     seconds: s.seconds,
     method: s.method,
-  };
+  });
 }
 
 /** Result of a three-layer network: `network.subnetworks` with W1 (d x m1), w2, w3; groups are the non-zero blocks u_j. */
 function threeLayerRecord(s: ThreeLayerSolution): Record<string, unknown> {
-  return {
+  return checkedResult({
     format: resultFormat,
     status: s.status,
     objective: s.objective,
     dualBound: s.dualBound,
     relativeGap: s.relativeGap,
     scope: s.scope,
-    global: s.global,
+    ...(s.global === undefined ? {} : { global: globalRecord(s.global, s.fit.cols) }),
     regularizer:
       'beta/2 (||w2||^2 + w3^2) with ||W1||_F <= 1, equal to the cubic penalty beta/3 (||W1||^3 + ||w2||^3 + |w3|^3) at its best scaling',
     groups: s.vectors.map(({ u, inner, sign, output }, b) => ({
@@ -85,11 +85,11 @@ function threeLayerRecord(s: ThreeLayerSolution): Record<string, unknown> {
     networkObjective: s.networkObjective.constraint,
     networkObjectiveCubic: s.networkObjective.cubic,
     tuples: s.tuples,
-    fit: s.fit.cols === 1 ? Array.from(s.fit.data) : toRows(s.fit),
-    dual: s.dual.cols === 1 ? Array.from(s.dual.data) : toRows(s.dual),
+    fit: columnsOf(s.fit),
+    ...(s.boundDual === undefined ? {} : { dual: columnsOf(s.boundDual) }),
     betaMax: s.betaMax,
     iterations: s.iterations,
     seconds: s.seconds,
     method: s.method,
-  };
+  });
 }

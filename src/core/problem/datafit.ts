@@ -29,10 +29,14 @@ export interface Datafit {
   hessianFactor(F: Float64Array, L: Float64Array): void;
   /** -l*(-V); -Infinity outside the domain (no slack: project first when V carries rounding errors). */
   dualValue(V: Float64Array): number;
+  /** A number that -l*(-V) is not below, whatever rounding does: `dualValue` less a bound of its error. */
+  dualBelow(V: Float64Array): number;
   /** V := -gradient at F: the dual point that belongs to the fit, always inside the domain. */
   dualPoint(F: Float64Array, V: Float64Array): void;
   /** Moves V to the nearest point (row by row, Euclidean) of the domain, in place. */
   projectDual(V: Float64Array): void;
+  /** Moves V to a point of the domain whose columns sum to zero (what a free offset asks of a dual point), in place: near V where V nearly does so. */
+  balanceDual(V: Float64Array): void;
   /** F := gradient of l* at -V, i.e. the fit whose dual point is V; V strictly inside the domain. Throws for the hinge loss. */
   fitOfDual(V: Float64Array, F: Float64Array): void;
   /** F := argmin_F l(F) + ||F - Z||^2 / (2 tau). */
@@ -95,6 +99,35 @@ function entropy(p: number): number {
   return p > 0 ? p * Math.log(p) : 0;
 }
 
+/** (1 - p) ln(1 - p) without cancellation: 1 - p is exact above one half, and the logarithm knows small p. */
+function complementEntropy(p: number): number {
+  return p >= 0.5 ? entropy(1 - p) : (1 - p) * Math.log1p(-p);
+}
+
+/**
+ * A sum less what rounding may have added to it: with `count` terms summed one after the other, each within `perTerm` roundings of its exact
+ * value, the error is at most (count - 1 + perTerm) u sum |term| to first order (Higham 2002, 4.2); twice u covers the rest.
+ */
+function roundedDown(sum: number, sizes: number, count: number, perTerm: number): number {
+  return sum - (count + perTerm) * 2 ** -52 * sizes;
+}
+
+/** Scales the heavier sign of each column (n x c) down to the other: sums become zero, and every entry stays in a domain that holds 0. */
+function balanceSigns(V: Float64Array, c: number): void {
+  for (let k = 0; k < c; k++) {
+    let gain = 0;
+    let loss = 0;
+    for (let i = k; i < V.length; i += c) {
+      if (V[i] > 0) gain += V[i];
+      else loss -= V[i];
+    }
+    const target = Math.min(gain, loss);
+    for (let i = k; i < V.length; i += c) {
+      if (V[i] !== 0) V[i] *= target / (V[i] > 0 ? gain : loss);
+    }
+  }
+}
+
 /** ln(1 + e^t) without overflow. */
 export function softplus(t: number): number {
   return t > 0 ? t + Math.log1p(Math.exp(-t)) : Math.log1p(Math.exp(t));
@@ -138,11 +171,26 @@ function squared(Y: DenseMatrix): Datafit {
       for (let i = 0; i < y.length; i++) s += V[i] * (y[i] - 0.5 * V[i]);
       return s;
     },
+    dualBelow(V) {
+      let sizes = 0;
+      for (let i = 0; i < y.length; i++) sizes += Math.abs(V[i]) * (Math.abs(y[i]) + 0.5 * Math.abs(V[i]));
+      return roundedDown(this.dualValue(V), sizes, y.length, 2);
+    },
     dualPoint(F, V) {
       for (let i = 0; i < y.length; i++) V[i] = y[i] - F[i];
     },
     projectDual() {
       // the domain is everything
+    },
+    balanceDual(V) {
+      // the second pass takes off what rounding left of the sums
+      for (let pass = 0; pass < 2; pass++) {
+        for (let k = 0; k < Y.cols; k++) {
+          let sum = 0;
+          for (let i = k; i < V.length; i += Y.cols) sum += V[i];
+          for (let i = k; i < V.length; i += Y.cols) V[i] -= sum / Y.rows;
+        }
+      }
     },
     fitOfDual(V, F) {
       for (let i = 0; i < y.length; i++) F[i] = y[i] - V[i];
@@ -195,15 +243,24 @@ function logistic(Y: DenseMatrix): Datafit {
       for (let i = 0; i < y.length; i++) {
         const p = y[i] * V[i];
         if (!(p >= 0 && p <= 1)) return -Infinity;
-        s -= entropy(p) + entropy(1 - p);
+        s -= entropy(p) + complementEntropy(p);
       }
       return s;
+    },
+    dualBelow(V) {
+      // no term is negative, so that their sum is that of their sizes
+      const value = this.dualValue(V);
+      return roundedDown(value, value, 2 * y.length, 4);
     },
     dualPoint(F, V) {
       for (let i = 0; i < y.length; i++) V[i] = y[i] * sigmoid(-y[i] * F[i]);
     },
     projectDual(V) {
       for (let i = 0; i < y.length; i++) V[i] = y[i] * Math.min(1, Math.max(0, y[i] * V[i]));
+    },
+    balanceDual(V) {
+      this.projectDual(V);
+      balanceSigns(V, Y.cols);
     },
     fitOfDual(V, F) {
       for (let i = 0; i < y.length; i++) {
@@ -269,11 +326,19 @@ function hinge(Y: DenseMatrix): Datafit {
       }
       return s;
     },
+    dualBelow(V) {
+      const value = this.dualValue(V);
+      return roundedDown(value, value, y.length, 0);
+    },
     dualPoint(F, V) {
       for (let i = 0; i < y.length; i++) V[i] = y[i] * F[i] < 1 ? y[i] : 0;
     },
     projectDual(V) {
       for (let i = 0; i < y.length; i++) V[i] = y[i] * Math.min(1, Math.max(0, y[i] * V[i]));
+    },
+    balanceDual(V) {
+      this.projectDual(V);
+      balanceSigns(V, Y.cols);
     },
     fitOfDual() {
       throw new TypeError('the conjugate of the hinge loss is not differentiable');
@@ -285,6 +350,78 @@ function hinge(Y: DenseMatrix): Datafit {
       }
     },
   };
+}
+
+/**
+ * Brings V (n x c, rows of the domain of softmax) to column sums of zero. Row i moves p = |V_ik| from its class to every other class k, so that the
+ * columns sum to zero exactly when these flows between classes are a circulation: flows between classes that no cycle joins are
+ * dropped, and the others scaled by d_a / d_k, which makes what leaves a class equal what enters it (Osborne 1960, balancing of a matrix in the 1-norm;
+ * it converges for every irreducible matrix). The whole point is shortened where a row would then carry more than 1.
+ */
+function balanceClasses(V: Float64Array, label: Int32Array, c: number): void {
+  const flow = new Float64Array(c * c);
+  label.forEach((a, i) => {
+    for (let k = 0; k < c; k++) if (k !== a) flow[a * c + k] -= V[i * c + k];
+  });
+  const component = strongComponents(flow, c);
+  for (let a = 0; a < c; a++) for (let k = 0; k < c; k++) if (component[a] !== component[k]) flow[a * c + k] = 0;
+  const scale = new Float64Array(c).fill(1);
+  for (let round = 0; round < 10_000; round++) {
+    let worst = 0;
+    for (let a = 0; a < c; a++) {
+      let leaving = 0;
+      let entering = 0;
+      for (let k = 0; k < c; k++) {
+        leaving += flow[a * c + k];
+        entering += flow[k * c + a];
+      }
+      if (!(leaving > 0 && entering > 0)) continue;
+      worst = Math.max(worst, Math.abs(leaving - entering) / (leaving + entering));
+      const ratio = Math.sqrt(entering / leaving);
+      scale[a] *= ratio;
+      for (let k = 0; k < c; k++) {
+        flow[a * c + k] *= ratio;
+        flow[k * c + a] /= ratio;
+      }
+    }
+    if (worst <= 1e-15) break;
+  }
+  let heaviest = 1;
+  label.forEach((a, i) => {
+    let rest = 0;
+    for (let k = 0; k < c; k++) {
+      if (k === a) continue;
+      V[i * c + k] *= component[a] === component[k] ? scale[a] / scale[k] : 0;
+      rest -= V[i * c + k];
+    }
+    V[i * c + a] = rest;
+    heaviest = Math.max(heaviest, rest);
+  });
+  if (heaviest > 1) for (let i = 0; i < V.length; i++) V[i] /= heaviest * (1 + 2 ** -50);
+}
+
+/** A number for each of the c nodes of a graph with arcs where `weights` (c x c) is positive, the same for nodes that a cycle joins. */
+function strongComponents(weights: Float64Array, c: number): Int32Array {
+  const component = new Int32Array(c).fill(-1);
+  const reach = (from: number, forward: boolean): Uint8Array => {
+    const seen = new Uint8Array(c);
+    const open = [from];
+    seen[from] = 1;
+    for (let a = open.pop(); a !== undefined; a = open.pop()) {
+      for (let k = 0; k < c; k++) {
+        if (seen[k] === 1 || component[k] >= 0 || !(weights[forward ? a * c + k : k * c + a] > 0)) continue;
+        seen[k] = 1;
+        open.push(k);
+      }
+    }
+    return seen;
+  };
+  for (let a = 0; a < c; a++) {
+    if (component[a] >= 0) continue;
+    const [after, before] = [reach(a, true), reach(a, false)];
+    for (let k = 0; k < c; k++) if (after[k] === 1 && before[k] === 1) component[k] = a;
+  }
+  return component;
 }
 
 /**
@@ -357,15 +494,21 @@ function softmax(classes: DenseMatrix, c: number): Datafit {
       for (let i = 0; i < n; i++) {
         let sum = 0;
         for (let k = 0; k < c; k++) {
-          const q = (k === label[i] ? 1 : 0) - V[i * c + k];
+          const v = V[i * c + k];
+          const q = (k === label[i] ? 1 : 0) - v;
           // rounding in e_class - V must not throw a valid point out of the domain
           if (!(q >= -1e-15 && q <= 1 + 1e-15)) return -Infinity;
-          sum += V[i * c + k];
-          s -= entropy(q);
+          sum += v;
+          s -= k === label[i] ? complementEntropy(Math.max(0, v)) : entropy(q);
         }
         if (Math.abs(sum) > 1e-12) return -Infinity;
       }
       return s;
+    },
+    dualBelow(V) {
+      // no term is negative; the own entry of a row is the sum of the others, c more roundings
+      const value = this.dualValue(V);
+      return roundedDown(value, value, n * c, c + 4);
     },
     dualPoint(F, V) {
       for (let i = 0; i < n; i++) {
@@ -396,6 +539,10 @@ function softmax(classes: DenseMatrix, c: number): Datafit {
         }
         V[i * c + label[i]] = rest;
       }
+    },
+    balanceDual(V) {
+      this.projectDual(V);
+      balanceClasses(V, label, c);
     },
     fitOfDual(V, F) {
       for (let i = 0; i < n; i++) {

@@ -2,6 +2,8 @@
 export interface GlobalBound {
   readonly lowerBound: number;
   readonly relativeGap: number;
+  /** n x c: the dual point that proves `lowerBound`, where one does: -l*(-dual) is at most every objective, and M(dual) at most beta. */
+  readonly dual?: Float64Array;
   readonly proof: 'exact' | 'bound' | 'none';
   /** Proven upper bound of M(v) at the dual point used. */
   readonly maxDualConstraint: number;

@@ -1,5 +1,6 @@
+import { dualBoundAt } from '../dualBound.ts';
+import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
-import { bestDualScale } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
 import type { GlobalBound } from './bound.ts';
@@ -16,6 +17,8 @@ export interface GlobalBoundOptions {
 
 /** A bound, and what it was found from. */
 export interface GlobalBoundDetails extends GlobalBound {
+  /** n x c: the dual point that proves the bound, feasible over all networks. */
+  readonly dual: Float64Array;
   readonly worstOuter: Float64Array;
   /** Proven bracket of the dual maximum over all outputs, at the dual point as given (before scaling). */
   readonly bracket: { readonly lower: number; readonly upper: number };
@@ -60,21 +63,15 @@ export function globalBound(
   const bracket = (joint ? bracketJointly : bracketOutputs)(prepared, point, options, control);
   const { lower, upper, methods } = bracket;
 
-  const limit = upper > 0 ? (beta / upper) * (1 - 4e-16) : Infinity;
-  const scaled = new Float64Array(point.length);
-  const dualAt = (t: number): number => {
-    for (let i = 0; i < point.length; i++) scaled[i] = t * point[i];
-    return datafit.dualValue(scaled);
-  };
-  const t =
-    datafit.name === 'squared' ? Math.min(limit, squaredScale(prepared, point)) : bestDualScale(datafit, point, limit);
-  // zero is feasible and gives the infimum of the loss, 0 for every loss here
-  const proven = Math.max(0, dualAt(t) - roundingOfDual(prepared, scaled));
+  // no loss is negative
+  const bound = dualBoundAt(datafit, point, upper / beta, objective);
+  const proven = Math.max(0, bound.value);
   const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
-  const relativeGap = Math.max(0, (objective - proven) / Math.max(Math.abs(objective), Number.MIN_VALUE));
+  const gap = relativeGap(objective, proven);
   return {
     lowerBound: proven,
-    relativeGap,
+    relativeGap: gap,
+    dual: bound.point,
     proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
     maxDualConstraint: upper,
     searchEstimate: lower,
@@ -83,8 +80,14 @@ export function globalBound(
     // between outgoing directions, patterns are visited again and again: their number is no count of cells
     cells: !joint && methods.size === 1 && methods.has('sweep') ? bracket.visited : undefined,
     bracket: { lower, upper },
-    reason: reasonFor(bracket, exact, relativeGap, beta),
+    reason: reasonFor(bracket, exact, gap, beta),
   };
+}
+
+/** A bound beside another objective than the one it was found for: neurons may have been added since. */
+export function boundBeside(bound: GlobalBoundDetails, objective: number): GlobalBoundDetails {
+  const lowerBound = Math.min(bound.lowerBound, objective);
+  return { ...bound, lowerBound, relativeGap: relativeGap(objective, lowerBound) };
 }
 
 /** Every output on its own: the largest of their maxima. */
@@ -144,104 +147,8 @@ function usablePoint(prepared: PreparedProblem, V: DenseMatrix): Float64Array {
   const { datafit, penalizedCols, X } = prepared;
   const point = V.data.slice();
   datafit.projectDual(point);
-  if (penalizedCols === X.cols) return point;
-  switch (datafit.name) {
-    case 'squared':
-      centreColumns(point, V.rows, V.cols);
-      break;
-    case 'logistic':
-    case 'hinge':
-      balanceSigns(point, V.rows, V.cols);
-      break;
-    case 'softmax':
-      balanceClasses(point, prepared.targets, V.cols);
-      break;
-  }
+  if (penalizedCols < X.cols) datafit.balanceDual(point);
   return point;
-}
-
-function centreColumns(point: Float64Array, n: number, c: number): void {
-  for (let k = 0; k < c; k++) {
-    let mean = 0;
-    for (let i = 0; i < n; i++) mean += point[i * c + k] / n;
-    for (let i = 0; i < n; i++) point[i * c + k] -= mean;
-  }
-}
-
-/** Scales the heavier sign of each column down to the other: signs stay, and with them the domain. */
-function balanceSigns(point: Float64Array, n: number, c: number): void {
-  for (let k = 0; k < c; k++) {
-    let gain = 0;
-    let loss = 0;
-    for (let i = 0; i < n; i++) {
-      const value = point[i * c + k];
-      if (value > 0) gain += value;
-      else loss -= value;
-    }
-    const target = Math.min(gain, loss);
-    for (let i = 0; i < n; i++) {
-      const value = point[i * c + k];
-      if (value !== 0) point[i * c + k] *= target / (value > 0 ? gain : loss);
-    }
-  }
-}
-
-/** V = e_class - p with p a distribution in each row and, over rows, as much of each class as there is (Sinkhorn scaling of p). */
-function balanceClasses(point: Float64Array, classes: DenseMatrix, c: number): void {
-  const n = classes.rows;
-  const counts = new Float64Array(c);
-  const p = new Float64Array(n * c);
-  for (let i = 0; i < n; i++) {
-    counts[classes.data[i]]++;
-    for (let k = 0; k < c; k++) p[i * c + k] = Math.max(1e-12, (k === classes.data[i] ? 1 : 0) - point[i * c + k]);
-  }
-  for (let round = 0; round < 2000; round++) {
-    let worst = 0;
-    for (let k = 0; k < c; k++) {
-      let s = 0;
-      for (let i = 0; i < n; i++) s += p[i * c + k];
-      worst = Math.max(worst, Math.abs(s - counts[k]));
-      // a class that does not occur gets no mass at all
-      const scale = s > 0 ? counts[k] / s : 0;
-      for (let i = 0; i < n; i++) p[i * c + k] *= scale;
-    }
-    for (let i = 0; i < n; i++) {
-      let s = 0;
-      for (let k = 0; k < c; k++) s += p[i * c + k];
-      for (let k = 0; k < c; k++) p[i * c + k] /= s;
-    }
-    if (worst <= 1e-11) break;
-  }
-  for (let i = 0; i < n; i++) {
-    let others = 0;
-    const own = classes.data[i];
-    for (let k = 0; k < c; k++) {
-      if (k === own) continue;
-      point[i * c + k] = -p[i * c + k];
-      others += p[i * c + k];
-    }
-    point[i * c + own] = others;
-  }
-}
-
-/** Maximiser of t v'y - t^2 ||v||^2 / 2. */
-function squaredScale(prepared: PreparedProblem, point: Float64Array): number {
-  let vy = 0;
-  let vv = 0;
-  for (let i = 0; i < point.length; i++) {
-    vy += point[i] * prepared.targets.data[i];
-    vv += point[i] * point[i];
-  }
-  return vv > 0 ? Math.max(0, vy / vv) : 0;
-}
-
-/** What the sum of the conjugate's terms may be off by: count times epsilon times the sum of their sizes. */
-function roundingOfDual(prepared: PreparedProblem, V: Float64Array): number {
-  let size = 0;
-  if (prepared.datafit.name === 'squared') {
-    for (let i = 0; i < V.length; i++) size += Math.abs(V[i]) * (Math.abs(prepared.targets.data[i]) + Math.abs(V[i]));
-  } else size = V.length;
-  return (V.length + 8) * 2 ** -52 * size;
 }
 
 function reasonFor(bracket: Bracket, exact: boolean, gap: number, beta: number): string {

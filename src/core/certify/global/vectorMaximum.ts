@@ -57,7 +57,7 @@ export function bracketVectorMaximum(
   const lengths = Array.from({ length: c }, (_, k) => norm2(combine(V, axes.subarray(k * c, (k + 1) * c))));
   const r = lengths.filter((length) => length > 1e-12 * lengths[0]).length;
   if (r === 0) return { lower: 0, upper: 0, method: 'norms', visited: 0, outputs: 0 };
-  const rest = outsideSpan(X, V, axes.subarray(0, r * c), penalizedCols);
+  const rest = outsideSpan(X, V, axes.subarray(0, r * c), penalizedCols) + ofImbalance(X, V, penalizedCols);
   const methods = new Set<DualBracket['method']>();
   let visited = 0;
   let asked = 0;
@@ -71,7 +71,7 @@ export function bracketVectorMaximum(
     const seconds = goal === Infinity ? 0 : Math.max(0, 0.5 * left());
     const bracket = bracketDualMaximum(
       X,
-      combine(V, spread(s)),
+      balanced(combine(V, spread(s)), penalizedCols < X.cols),
       penalizedCols,
       { ...options, seconds, goal, starts: 1, candidates: best === undefined ? [] : [best.direction] },
       control,
@@ -121,6 +121,26 @@ export function bracketVectorMaximum(
     visited,
     outputs: asked,
   };
+}
+
+/**
+ * With a free bias: v less its mean. The columns of V sum to zero up to rounding, but a combination that nearly cancels has that rounding for
+ * a large part of it; `ofImbalance` charges what is taken off here.
+ */
+function balanced(v: Float64Array, free: boolean): Float64Array {
+  if (!free) return v;
+  const mean = v.reduce((s, x) => s + x, 0) / v.length;
+  return v.map((x) => x - mean);
+}
+
+/** What M(V) may change by when every column of V is moved to a sum of exactly zero: |sums| times the reach of the bias, as in `hingeSum`. */
+function ofImbalance(X: DenseMatrix, V: DenseMatrix, penalizedCols: number): number {
+  if (penalizedCols === X.cols) return 0;
+  const sums = new Float64Array(V.cols);
+  for (let i = 0; i < V.data.length; i++) sums[i % V.cols] += V.data[i];
+  let longest = 0;
+  for (let i = 0; i < X.rows; i++) longest = Math.max(longest, norm2(X.data.subarray(i * X.cols, (i + 1) * X.cols)));
+  return 4 * norm2(sums) * longest;
 }
 
 /** A bound of ||V'(Xu)_+|| minus its part in the span of the axes (rounding, where V has lower rank than columns). */

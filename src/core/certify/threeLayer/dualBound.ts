@@ -1,7 +1,7 @@
+import { type DualBound, dualBoundAt } from '../dualBound.ts';
 import { bracketDualMaximum } from '../global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../global/search.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import { bestDualScale } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { boundJointMaximum, jointBasis } from './jointCones.ts';
@@ -9,6 +9,8 @@ import { boundJointMaximum, jointBasis } from './jointCones.ts';
 /** A lower bound of the objective over all parallel three-layer networks of some m1, however many branches they have. */
 export interface FamilyBound {
   readonly lowerBound: number;
+  /** n x c: the dual point that proves it. */
+  readonly dual: Float64Array;
   /** Proven: M3 at the dual point of the fit is at most this. */
   readonly dualMaximum: number;
   /** The lower bound belongs to the dual point of the fit times this factor: 1 for the point that `dualMaximum` belongs to. */
@@ -57,14 +59,15 @@ export function boundOverAllNetworks(
   const left = (): number => Math.max(0, seconds - (control.now() - started));
   const own = new Float64Array(fit.length);
   datafit.dualPoint(fit, own);
-  const valueAt = (V: Float64Array, price: number): number => {
-    const t = bestDualScale(datafit, V, price > 0 ? beta / price : Number.POSITIVE_INFINITY);
-    return Math.max(0, datafit.dualValue(V.map((v) => t * v)));
+  const boundAt = (V: Float64Array, price: number): DualBound => {
+    // no loss is negative
+    const { value, point } = dualBoundAt(datafit, V, price / beta);
+    return { value: Math.max(0, value), point };
   };
   const search = seconds > 0;
   const searching = withDeadline(control, searchShare * seconds);
   const first = sidesOf(prepared, m1, own, search, searching);
-  let best = { V: own, sides: first, value: valueAt(own, estimateOf(first)), shrink: 1 };
+  let best = { V: own, sides: first, value: boundAt(own, estimateOf(first)).value, shrink: 1 };
   for (const shrink of search ? shrinkages : []) {
     if (searching.shouldStop()) break;
     const V = new Float64Array(fit.length);
@@ -73,22 +76,22 @@ export function boundOverAllNetworks(
       V,
     );
     const sides = sidesOf(prepared, m1, V, true, searching);
-    const value = valueAt(V, estimateOf(sides));
+    const { value } = boundAt(V, estimateOf(sides));
     // estimates of a search that was cut short are too low
     if (searching.shouldStop() || value <= best.value) break;
     best = { V, sides, value, shrink };
   }
   const joint = search && m1 === 2 ? jointBasis(X, () => control.shouldStop()) : undefined;
   let dualMaximum = proveSides(X, m1, first, (joint ? 0.1 : best.V === own ? 1 : 0.3) * left(), control);
-  let lowerBound = valueAt(own, dualMaximum);
+  let proven = boundAt(own, dualMaximum);
   let shrink = 1;
   let reason =
     m1 === 1
       ? 'With m1 = 1 these are two-layer networks, whose dual maximum is bounded'
       : 'Two dual maxima of two-layer networks bound that of a branch: what its positive inner neurons gain less a share of what they lose, and what its negative ones save of that share';
   if (best.V !== own) {
-    const moved = valueAt(best.V, proveSides(X, m1, best.sides, (joint ? 0.1 : 1) * left(), control));
-    if (moved > lowerBound) [lowerBound, shrink] = [moved, best.shrink];
+    const moved = boundAt(best.V, proveSides(X, m1, best.sides, (joint ? 0.1 : 1) * left(), control));
+    if (moved.value > proven.value) [proven, shrink] = [moved, best.shrink];
   }
   const enough = beta * (1 + 0.1 * prepared.tolerance);
   if (joint && dualMaximum > enough && left() > 0 && !control.shouldStop()) {
@@ -97,14 +100,14 @@ export function boundOverAllNetworks(
     const found = boundJointMaximum(X, joint, sides, { enough, upper: dualMaximum }, () => deadline.shouldStop());
     if (found.upper < dualMaximum) {
       dualMaximum = found.upper;
-      const value = valueAt(own, dualMaximum);
-      if (value > lowerBound) {
-        [lowerBound, shrink] = [value, 1];
+      const closer = boundAt(own, dualMaximum);
+      if (closer.value > proven.value) {
+        [proven, shrink] = [closer, 1];
         reason = `Branch and bound over ${found.cones} cones of joint directions of the two inner neurons of a branch bounds the dual maximum`;
       }
     }
   }
-  return { lowerBound, dualMaximum, shrink, reason };
+  return { lowerBound: proven.value, dual: proven.point, dualMaximum, shrink, reason };
 }
 
 const estimateOf = (sides: readonly Side[]): number => sides.reduce((top, { estimate }) => Math.max(top, estimate), 0);

@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import type { EngineResult, EngineState, GatedProgram } from './program.ts';
 
 /** The best primal point and the best dual point that an engine has seen. */
@@ -40,7 +41,7 @@ export function createBestPair(program: GatedProgram, start: Pick<EngineState, '
         dualBound = bound;
         V.set(dual);
       }
-      return (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE);
+      return relativeGap(objective, dualBound);
     },
     result: (status, iterations, method) => ({ status, U, V, dualBound, isWarm: true, iterations, method }),
   };

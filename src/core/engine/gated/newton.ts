@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import { createConjugateSide } from '../../problem/conjugate.ts';
 import { type ActivePart, NewtonSystem } from './newtonSystem.ts';
 import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
@@ -124,7 +125,7 @@ export function solveNewton(program: GatedProgram, start: EngineState, work: Int
       best.dualBound = bound;
       best.V.set(candidate);
     }
-    return (best.objective - best.dualBound) / Math.max(Math.abs(best.objective), Number.MIN_VALUE);
+    return relativeGap(best.objective, best.dualBound);
   };
 
   const system = new NewtonSystem(program, () => run.shouldStop());

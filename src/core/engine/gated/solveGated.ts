@@ -1,8 +1,10 @@
+import { dualBoundAt } from '../../certify/dualBound.ts';
 import type { GateSet } from '../../base/patterns.ts';
 import { certifyGated, type GateBlock } from '../../certify/gatedCertificate.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
+import { relativeGap } from '../../problem/gap.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../problem/problemError.ts';
@@ -112,6 +114,11 @@ export function solveGated(
     betaMax: knownBetaMax(options.warm, problem, chosen),
     giveUp,
   });
+  // with gates missing the bound would be that of another program: only the point 0 is feasible for sure
+  const bound = complete
+    ? { value: certificate.dualBound, point: certificate.feasibleDual }
+    : dualBoundAt(prepared.datafit, certificate.dual, Infinity, certificate.objective);
+  const gap = relativeGap(certificate.objective, bound.value);
   const betaMax = certificate.betaMax ?? engineBetaMax ?? betaMaxBound(prepared);
   const network = gatedNetwork(
     blocks,
@@ -135,15 +142,10 @@ export function solveGated(
     state: { U: result.U, V: result.V, isWarm: true },
   };
   return {
-    status: statusOf(
-      complete ? result.status : 'stopped',
-      complete && certificate.relativeGap <= prepared.tolerance,
-      limited.expired(),
-    ),
+    status: statusOf(complete ? result.status : 'stopped', complete && gap <= prepared.tolerance, limited.expired()),
     objective: certificate.objective,
-    // with gates missing the bound would be that of another program; no loss is negative
-    dualBound: complete ? certificate.dualBound : 0,
-    relativeGap: complete ? certificate.relativeGap : 1,
+    dualBound: bound.value,
+    relativeGap: gap,
     datafit: certificate.datafit,
     penalty: certificate.penalty,
     scope,
@@ -167,6 +169,7 @@ export function solveGated(
         giveUp,
       ) ?? certificate.objective,
     dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
+    boundDual: denseMatrix(prepared.X.rows, prepared.outputs, bound.point),
     fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),
     betaMax,
     kkt: certificate.kkt,

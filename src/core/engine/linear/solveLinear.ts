@@ -1,3 +1,5 @@
+import { relativeGap } from '../../problem/gap.ts';
+import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/dualBound.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
@@ -23,7 +25,10 @@ export interface LinearSolution {
   /** d x c effective map. */
   readonly map: DenseMatrix;
   readonly fit: DenseMatrix;
+  /** n x c, v = -gradient of the datafit at the fit. */
   readonly dual: DenseMatrix;
+  /** n x c: the dual point that proves `dualBound`; two layers only, more are not convex. */
+  readonly boundDual?: DenseMatrix;
   readonly betaMax: number;
   readonly penalty: 'euclidean norm' | 'nuclear norm' | 'sum of euclidean norms' | 'weight decay on all layers';
   readonly iterations: number;
@@ -66,8 +71,8 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
   }
   const finish = (
     part: Pick<LinearSolution, 'networks' | 'map' | 'betaMax' | 'penalty' | 'iterations' | 'method' | 'status'> & {
-      bound: number;
-      dual?: DenseMatrix;
+      /** Proven otherwise than by a dual point: more than two layers. */
+      bound?: number;
     },
   ): LinearSolution => {
     const fit = denseMatrix(X.rows, outputs);
@@ -81,20 +86,23 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
     let square = 0;
     for (const { layers: chain } of part.networks) for (const W of chain) square += dot(W.data, W.data);
     const objective = prepared.datafit.value(fit.data) + 0.5 * beta * square;
-    const dual = part.dual ?? denseMatrix(X.rows, outputs);
-    if (!part.dual) prepared.datafit.dualPoint(fit.data, dual.data);
-    const dualBound = Math.min(part.bound, objective);
-    const relativeGap = (objective - dualBound) / Math.max(Math.abs(objective), 1e-300);
+    const dual = denseMatrix(X.rows, outputs);
+    prepared.datafit.dualPoint(fit.data, dual.data);
+    const proven =
+      part.bound === undefined ? boundOfTwoLayers(prepared, dual, perOutput, objective) : { value: part.bound };
+    const dualBound = Math.min(proven.value, objective);
+    const gap = relativeGap(objective, dualBound);
     return {
-      status: part.status === 'optimal' && relativeGap > prepared.tolerance ? 'iteration-limit' : part.status,
+      status: part.status === 'optimal' && gap > prepared.tolerance ? 'iteration-limit' : part.status,
       objective,
       dualBound,
-      relativeGap,
+      relativeGap: gap,
       networks: part.networks,
       alignment: part.networks.map(({ layers: chain }) => alignment(chain)),
       map: part.map,
       fit,
       dual,
+      ...('point' in proven ? { boundDual: denseMatrix(X.rows, outputs, proven.point) } : {}),
       betaMax: part.betaMax,
       penalty: part.penalty,
       iterations: part.iterations,
@@ -123,7 +131,7 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
       status: stopped(),
       networks,
       map,
-      bound,
+      ...(layers > 2 ? { bound } : {}),
       betaMax,
       iterations,
       penalty: layers > 2 ? 'weight decay on all layers' : outputs === 1 ? 'euclidean norm' : 'sum of euclidean norms',
@@ -139,8 +147,6 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
       status: s.status,
       networks: s.rank > 0 ? [{ layers: balancedLayers(s.Z, 2), output: -1 }] : [],
       map: s.Z,
-      bound: s.dualBound,
-      dual: s.dual,
       betaMax: s.betaMax,
       iterations: s.iterations,
       penalty: outputs === 1 ? 'euclidean norm' : 'nuclear norm',
@@ -148,6 +154,31 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
     });
   }
   return finish({ status: stopped(), ...whitenedSerial(prepared, layers) });
+}
+
+/** The bound of two layers by weak duality: the dual norms ||X'v_k|| of the outputs one by one, or the spectral norm of X'V for one network. */
+function boundOfTwoLayers(
+  { X, datafit, beta, outputs }: PreparedProblem,
+  V: DenseMatrix,
+  perOutput: boolean,
+  objective: number,
+): DualBound {
+  const products = denseMatrix(X.cols, outputs);
+  for (let i = 0; i < X.rows; i++) {
+    for (let k = 0; k < X.cols; k++) {
+      const x = X.data[i * X.cols + k];
+      for (let o = 0; o < outputs; o++) products.data[k * outputs + o] += x * V.data[i * outputs + o];
+    }
+  }
+  let top = 0;
+  if (perOutput) {
+    for (let o = 0; o < outputs; o++) {
+      top = Math.max(top, norm2(Float64Array.from({ length: X.cols }, (_, k) => products.data[k * outputs + o])));
+    }
+  } else top = outputs === 1 ? norm2(products.data) : (svd(products).s[0] ?? 0) * (1 + 1e-14 * (X.cols + outputs));
+  const rowNorms = Float64Array.from({ length: X.rows }, (_, i) => norm2(rowOf(X, i)));
+  const rounding = roundingOfProducts(rowNorms, V.data, outputs, X.rows + X.cols + outputs + 8);
+  return dualBoundAt(datafit, V.data, (top + rounding) / beta, objective);
 }
 
 /** Several outputs and more than two layers when X has equal singular values: each singular direction of the target map by itself. */

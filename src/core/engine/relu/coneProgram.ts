@@ -1,5 +1,6 @@
+import { relativeGap } from '../../problem/gap.ts';
+import { balanceDual } from '../../certify/freeOffset.ts';
 import { emptyPatterns } from '../../base/patterns.ts';
-import { balanceDual } from '../../certify/reluCertificate.ts';
 import { type Kernels, KernelsInterrupted, type MaskedOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
@@ -534,7 +535,7 @@ class ConeLagrangian {
     const V = side.V.slice();
     let shift = 0;
     if (offset) {
-      if (!balanceDual(datafit, side.F, V)) V.fill(0);
+      balanceDual(datafit, side.F, V);
       for (let i = 0; i < n * c; i++) shift += (V[i] - side.V[i]) ** 2;
       shift = Math.sqrt(shift);
     }
@@ -548,7 +549,7 @@ class ConeLagrangian {
     const t = Math.min(1, beta / Math.max(top, Number.MIN_VALUE));
     for (let i = 0; i < n * c; i++) V[i] *= t;
     this.bestDual = Math.max(this.bestDual, datafit.dualValue(V));
-    this.gap = (this.bestObjective - this.bestDual) / Math.max(Math.abs(this.bestObjective), Number.MIN_VALUE);
+    this.gap = relativeGap(this.bestObjective, this.bestDual);
   }
 
   /**

@@ -1,22 +1,19 @@
+import { relativeGap } from '../../problem/gap.ts';
+import { dualBoundAt, type DualBound } from '../../certify/dualBound.ts';
+import { balanceDual, fitConstant } from '../../certify/freeOffset.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
-import {
-  balanceDual,
-  certifyRelu,
-  fitConstant,
-  type ReluCertificate,
-  type ReluVector,
-} from '../../certify/reluCertificate.ts';
+import { certifyRelu, type ReluCertificate, type ReluVector } from '../../certify/reluCertificate.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import { enumerateCells } from '../../problem/patterns/enumerate.ts';
-import { globalBound, type GlobalBoundDetails } from '../../certify/global/globalBound.ts';
+import { globalBound, type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix, dot, norm2 } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import { pruneNeurons } from '../../network/prune.ts';
-import { bestDualScale, createDatafit, type Datafit } from '../../problem/datafit.ts';
+import { createDatafit, type Datafit } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import { ProblemError } from '../../problem/problemError.ts';
@@ -121,12 +118,13 @@ export function solveRelu(
     const cut = (searched && solved.stopped) || chosen?.complete === false;
     const exact = proof?.proof === 'exact' && searched;
     // a search that was cut short says nothing about other cells: only a bound over all of them is a bound
-    const program =
+    const program: DualBound =
       proof !== undefined && (exact || cut || (searched && arrangements.kind === 'all'))
-        ? { dualBound: proof.lowerBound, relativeGap: proof.relativeGap }
+        ? { value: Math.min(proof.lowerBound, certificate.objective), point: proof.dual }
         : cut || (searched && arrangements.kind === 'all')
           ? crudeBound(prepared, certificate)
-          : { dualBound: certificate.dualBound, relativeGap: certificate.relativeGap };
+          : { value: certificate.dualBound, point: certificate.boundDual };
+    const gap = relativeGap(certificate.objective, program.value);
     const betaMax = !searched ? undefined : context.betaMaxFrom(zeroTop, certificate.betaMax, seconds * betaMaxShare);
     const nextWarm: ReluWarmStart = {
       kind: 'relu',
@@ -145,12 +143,12 @@ export function solveRelu(
     return {
       status: statusOf(
         solved.stopped || chosen?.complete === false,
-        program.relativeGap <= prepared.tolerance && chosen?.complete !== false,
+        gap <= prepared.tolerance && chosen?.complete !== false,
         limited.expired(),
       ),
       objective: certificate.objective,
-      dualBound: program.dualBound,
-      relativeGap: program.relativeGap,
+      dualBound: program.value,
+      relativeGap: gap,
       datafit: certificate.datafit,
       penalty: certificate.penalty,
       scope: chosen?.scope ?? (exact ? 'all-arrangements' : 'sampled'),
@@ -158,7 +156,7 @@ export function solveRelu(
         ? { global: enumeratedBound(report.certificate, prepared.beta, cells.directions.rows) }
         : proof === undefined
           ? {}
-          : { global: proof }),
+          : { global: boundBeside(proof, certificate.objective) }),
       gates: gates.gates,
       patterns: gates.patterns,
       requestedGates: gates.requested,
@@ -177,6 +175,7 @@ export function solveRelu(
       ),
       ...(optima === undefined ? {} : { optimalSet: optima }),
       dual,
+      boundDual: denseMatrix(prepared.X.rows, prepared.outputs, program.point),
       fit,
       betaMax: betaMax?.value ?? certificate.betaMax,
       ...(betaMax === undefined && cells === undefined ? {} : { betaMaxUpper: betaMax?.upper ?? certificate.betaMax }),
@@ -245,10 +244,7 @@ function signedOutput(outer: Float64Array): { readonly sign: 1 | -1; readonly ou
 }
 
 /** The bound over all networks that costs nothing: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||. */
-function crudeBound(
-  prepared: PreparedProblem,
-  { objective, dual }: ReluCertificate,
-): { readonly dualBound: number; readonly relativeGap: number } {
+function crudeBound(prepared: PreparedProblem, { objective, dual }: ReluCertificate): DualBound {
   const { X, datafit, beta, outputs, bias } = prepared;
   const bounds = new Float64Array(2 * outputs);
   for (let i = 0; i < X.rows; i++) {
@@ -259,9 +255,8 @@ function crudeBound(
     }
   }
   // a free bias is not bounded by the norm: only v = 0 remains
-  const t = bias === 'free' ? 0 : bestDualScale(datafit, dual, beta / (Math.max(...bounds) * (1 + 1e-14 * X.rows)));
-  const dualBound = datafit.dualValue(dual.map((v) => t * v));
-  return { dualBound, relativeGap: (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE) };
+  const constraint = bias === 'free' ? Infinity : (Math.max(...bounds) * (1 + 1e-14 * X.rows)) / beta;
+  return dualBoundAt(datafit, dual, constraint, objective);
 }
 
 /** With every cell priced exactly, the bound of the program is that of all networks. */
@@ -271,6 +266,7 @@ function enumeratedBound(certificate: ReluCertificate, beta: number, cells: numb
   return {
     lowerBound: certificate.dualBound,
     relativeGap: certificate.relativeGap,
+    dual: certificate.boundDual,
     proof: 'exact',
     maxDualConstraint: top,
     searchEstimate: top,

@@ -125,7 +125,9 @@ export function spannedDatafit(datafit: Datafit, S: Float64Array, offset: ArrayL
     factorCols: K,
     hessianFactor: missing,
     dualValue: missing,
+    dualBelow: missing,
     projectDual: missing,
+    balanceDual: missing,
     fitOfDual: missing,
     prox: missing,
   };

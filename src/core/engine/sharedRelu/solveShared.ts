@@ -1,13 +1,14 @@
+import { relativeGap } from '../../problem/gap.ts';
+import { dualBoundAt, type DualBound } from '../../certify/dualBound.ts';
+import { balanceDual, fitConstant } from '../../certify/freeOffset.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
-import { balanceDual, fitConstant } from '../../certify/reluCertificate.ts';
 import { certifyShared } from '../../certify/sharedCertificate.ts';
-import { globalBound, type GlobalBoundDetails } from '../../certify/global/globalBound.ts';
+import { globalBound, type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { bracketVectorMaximum } from '../../certify/global/vectorMaximum.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import { networkOfShared } from '../../network/mapping.ts';
 import { essentialFits, type OptimalSet } from '../../certify/optimalSet.ts';
-import { bestDualScale } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
@@ -115,12 +116,13 @@ export function solveShared(
     const network = networkOfShared(neurons, problem.X.cols, bias, offset);
     const exact = proof?.proof === 'exact';
     // a search that was cut short says nothing about other cells: only a bound over all of them is a bound
-    const program =
+    const program: DualBound =
       proof !== undefined && (exact || report.stopped)
-        ? { dualBound: proof.lowerBound, relativeGap: proof.relativeGap }
+        ? { value: Math.min(proof.lowerBound, certificate.objective), point: proof.dual }
         : report.stopped
           ? crudeBound(prepared, certificate)
-          : certificate;
+          : { value: certificate.dualBound, point: certificate.boundDual };
+    const gap = relativeGap(certificate.objective, program.value);
     const known = { value: zeroTop.value, upper: Math.max(zeroTop.value, zeroTop.upper) };
     const betaMax =
       seconds > 0 && known.upper > known.value * (1 + 1e-9) && !limited.shouldStop()
@@ -138,14 +140,14 @@ export function solveShared(
     };
     const optima = report.stopped ? undefined : replaceable(prepared, neurons, limited);
     return {
-      status: statusOf(report.stopped, program.relativeGap <= prepared.tolerance, limited.expired()),
+      status: statusOf(report.stopped, gap <= prepared.tolerance, limited.expired()),
       objective: certificate.objective,
-      dualBound: program.dualBound,
-      relativeGap: program.relativeGap,
+      dualBound: program.value,
+      relativeGap: gap,
       datafit: certificate.datafit,
       penalty: certificate.penalty,
       scope: exact ? 'all-arrangements' : 'sampled',
-      ...(proof === undefined ? {} : { global: proof }),
+      ...(proof === undefined ? {} : { global: boundBeside(proof, certificate.objective) }),
       gates: gates.gates,
       patterns: gates.patterns,
       requestedGates: gates.requested,
@@ -161,6 +163,7 @@ export function solveShared(
       networkObjective: networkObjective(network, problem.X, datafit, beta, 'nuclear', bias),
       ...(optima === undefined ? {} : { optimalSet: optima }),
       dual,
+      boundDual: denseMatrix(X.rows, outputs, program.point),
       fit: denseMatrix(X.rows, outputs, certificate.fit),
       betaMax: betaMax.value,
       betaMaxUpper: betaMax.upper,
@@ -272,13 +275,12 @@ function replaceable(
 function crudeBound(
   { X, datafit, beta, outputs, bias }: PreparedProblem,
   { objective, dual }: { readonly objective: number; readonly dual: Float64Array },
-): { readonly dualBound: number; readonly relativeGap: number } {
+): DualBound {
   let bound = 0;
   for (let i = 0; i < X.rows; i++) bound += norm2(rowOf(X, i)) * norm2(dual.subarray(i * outputs, (i + 1) * outputs));
   // a free bias is not bounded by the norm: only V = 0 remains
-  const t = bias === 'free' ? 0 : bestDualScale(datafit, dual, beta / (bound * (1 + 1e-14 * X.rows)));
-  const dualBound = datafit.dualValue(dual.map((v) => t * v));
-  return { dualBound, relativeGap: (objective - dualBound) / Math.max(Math.abs(objective), Number.MIN_VALUE) };
+  const constraint = bias === 'free' ? Infinity : (bound * (1 + 1e-14 * X.rows)) / beta;
+  return dualBoundAt(datafit, dual, constraint, objective);
 }
 
 /** M at the zero network: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */

@@ -50,6 +50,11 @@ export interface Solution {
   readonly optimalSet?: OptimalSet;
   /** n x c, v = -gradient of the datafit at the fit. */
   readonly dual: DenseMatrix;
+  /**
+   * n x c: the dual point that proves `dualBound`: feasible for the program in scope, with -l*(-boundDual) = dualBound up to rounding.
+   * Left out where the bound comes from elsewhere: linear networks of more than two layers, which are not convex.
+   */
+  readonly boundDual?: DenseMatrix;
   /** n x c fit on the training rows. */
   readonly fit: DenseMatrix;
   readonly betaMax: number;

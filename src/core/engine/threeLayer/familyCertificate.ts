@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Rng } from '../../base/rng.ts';
@@ -47,7 +48,8 @@ export function certifyFamily(
   return {
     global: {
       lowerBound,
-      relativeGap: (network.objective - lowerBound) / Math.max(Math.abs(network.objective), 1e-300),
+      relativeGap: relativeGap(network.objective, lowerBound),
+      dual: family.dual,
       proof: family.dualMaximum <= beta * (1 + 0.2 * tolerance) ? 'exact' : 'bound',
       maxDualConstraint: family.dualMaximum,
       searchEstimate: bestBranch?.value ?? 0,

@@ -1,6 +1,7 @@
+import { relativeGap } from '../../problem/gap.ts';
+import { dualBoundAt, type DualBound, roundingOfProducts } from '../../certify/dualBound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import { bestDualScale } from '../../problem/datafit.ts';
+import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import { ProblemError } from '../../problem/problemError.ts';
@@ -52,7 +53,10 @@ export interface ThreeLayerSolution {
   /** Upper bound of each tuple's price over beta (at most 1 at the optimum). */
   readonly prices: Float64Array;
   readonly networkObjective: { readonly constraint: number; readonly cubic: number };
+  /** n x c, v = -gradient of the datafit at the fit. */
   readonly dual: DenseMatrix;
+  /** n x c: the dual point that proves `dualBound`. */
+  readonly boundDual: DenseMatrix;
   readonly fit: DenseMatrix;
   readonly betaMax: number;
   readonly iterations: number;
@@ -129,16 +133,17 @@ export function solveThreeLayer(
   }
   const dual = new Float64Array(n * outputs);
   datafit.dualPoint(cleaned.fit.data, dual);
-  // The dual point is scaled by the largest proven price over the tuples in scope.
+  // The bound is that of the dual point, shortened by the largest proven price over the tuples in scope.
   const prices = program.pricesAt(pool.list, dual, status === 'optimal');
   const top = prices.reduce((a, b) => Math.max(a, b), 0);
-  const t = bestDualScale(datafit, dual, top > 0 ? beta / top : Number.POSITIVE_INFINITY);
-  const scaled = dual.map((v) => t * v);
-  const dualBound = Math.min(datafit.dualValue(scaled), cleaned.objective);
-  const relativeGap = (cleaned.objective - dualBound) / Math.max(Math.abs(cleaned.objective), 1e-300);
+  const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
+  const rounding = roundingOfProducts(rowNorms, dual, outputs, n + m1 * X.cols + 8);
+  const proven = dualBoundAt(datafit, dual, (top + rounding) / beta, cleaned.objective);
+  const dualBound = proven.value;
+  const gap = relativeGap(cleaned.objective, dualBound);
   const exact = kind === 'all' && status === 'optimal';
   // the solver's own gap was met, but it is the one recomputed here that counts
-  if (status === 'optimal' && relativeGap > prepared.tolerance) {
+  if (status === 'optimal' && gap > prepared.tolerance) {
     status = stop() ? endedEarly() : 'numerical-error';
   }
   const betaMax = Math.max(
@@ -147,7 +152,7 @@ export function solveThreeLayer(
   );
   const seconds = options.certifySeconds ?? certifySecondsDefault;
   let family: Partial<FamilyCertificate> = {};
-  if (exact) family = { global: pricedBound(cleaned.objective, dualBound, top) };
+  if (exact) family = { global: pricedBound(cleaned.objective, proven, top) };
   else if (seconds > 0) {
     control.report?.({
       iteration: program.newtonSteps,
@@ -167,7 +172,7 @@ export function solveThreeLayer(
     status,
     objective: cleaned.objective,
     dualBound,
-    relativeGap,
+    relativeGap: gap,
     scope: kind === 'all' ? 'all-arrangements' : kind === 'sampled' ? 'sampled' : 'given-gates',
     ...family,
     branches,
@@ -182,7 +187,8 @@ export function solveThreeLayer(
       constraint: branchLoss + beta * sums.reduce((a, b) => a + b.constraint, 0),
       cubic: branchLoss + beta * cubicSum,
     },
-    dual: { rows: n, cols: outputs, data: scaled },
+    dual: { rows: n, cols: outputs, data: dual },
+    boundDual: { rows: n, cols: outputs, data: proven.point },
     fit: cleaned.fit,
     betaMax,
     iterations: program.newtonSteps,
@@ -210,10 +216,11 @@ function harvested(
 }
 
 /** With every tuple in the program and priced, its bound is that of all networks. */
-function pricedBound(objective: number, lowerBound: number, top: number): GlobalBound {
+function pricedBound(objective: number, { value, point }: DualBound, top: number): GlobalBound {
   return {
-    lowerBound,
-    relativeGap: (objective - lowerBound) / Math.max(Math.abs(objective), 1e-300),
+    lowerBound: value,
+    relativeGap: relativeGap(objective, value),
+    dual: point,
     proof: 'exact',
     maxDualConstraint: top,
     searchEstimate: top,

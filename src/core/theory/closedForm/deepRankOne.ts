@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
 import { bestDualScale, type Datafit } from '../../problem/datafit.ts';
@@ -111,7 +112,7 @@ export function deepRankOne(
     branches,
     primal,
     dual,
-    relativeGap: (primal - dual) / Math.max(Math.abs(primal), 1e-300),
+    relativeGap: relativeGap(primal, dual),
     dualConstraint: constraint / beta,
     sampled: { count: draws, largest },
   };

@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { ConeProjector } from '../../base/linalg/nnls.ts';
@@ -150,7 +151,7 @@ export function certifyFlow(
   const nu = bracket?.lower ?? 0;
   const nuUpper = bracket?.upper ?? Infinity;
   const lowerBound = total / Math.max(nuUpper, 1);
-  const relativeGap = (primal - lowerBound) / primal;
+  const gap = relativeGap(primal, lowerBound);
   const touching = Array.from({ length: m }, (_, j) => {
     let s = 0;
     for (let i = 0; i < n; i++) s += lambda[i] * Math.max(0, H[i * m + j]);
@@ -162,14 +163,14 @@ export function certifyFlow(
   }).filter(({ share }) => share > 1e-4);
   const converged = residual <= residualTolerance && complementarity <= 10 * residualTolerance;
   let verdict: Exclude<FlowVerdict, 'not-separated'>;
-  if (relativeGap <= tolerance) verdict = 'global';
+  if (gap <= tolerance) verdict = 'global';
   else if (!converged) verdict = 'not-converged';
   else if (nu > 1 + 2 * Math.max(tolerance, residual)) verdict = 'stationary-only';
   else verdict = 'undecided';
-  const percent = (100 * relativeGap).toPrecision(2);
+  const percent = (100 * gap).toPrecision(2);
   const sentences: Record<typeof verdict, string> = {
     'not-converged': `The direction has not settled (stationarity residual ${residual.toExponential(1)}, complementarity ${complementarity.toExponential(1)}); proven is only that the value is at most ${percent} % above the best possible.`,
-    global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * relativeGap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
+    global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * gap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
     'stationary-only': `The limit is stationary but not globally optimal: nu = ${nu.toFixed(4)} > 1, a neuron in the suggested direction lowers the value. At most ${percent} % above the best possible.`,
     undecided: `The limit is stationary, and no violated dual constraint was found (nu = ${nu.toFixed(5)}), but global optimality is only proven to ${percent} %.`,
   };
@@ -187,7 +188,7 @@ export function certifyFlow(
     nu,
     nuUpper,
     lowerBound,
-    relativeGap,
+    relativeGap: gap,
     suggestion:
       bracket?.direction === undefined
         ? null

@@ -41,6 +41,14 @@ export function shiftedSquaredHinge(y: Float64Array, shift: Float64Array, sigma:
       }
       return s;
     },
+    dualBelow(V): number {
+      let sizes = 0;
+      for (let i = 0; i < n; i++) sizes += Math.abs(V[i] * shift[i]) + (V[i] * V[i]) / (2 * sigma);
+      return this.dualValue(V) - (n + 4) * 2 ** -52 * sizes;
+    },
+    balanceDual(): never {
+      throw new TypeError('the margin program has no free offset');
+    },
     projectDual(V): void {
       for (let i = 0; i < n; i++) V[i] = y[i] * Math.max(0, y[i] * V[i]);
     },

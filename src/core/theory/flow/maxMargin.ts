@@ -1,3 +1,4 @@
+import { relativeGap } from '../../problem/gap.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
@@ -181,7 +182,7 @@ export function solveMaxMargin(
     upper: number,
   ): MaxMarginResult => ({
     ...partial,
-    relativeGap: Number.isFinite(partial.value) ? (partial.value - partial.lowerBound) / partial.value : Infinity,
+    relativeGap: Number.isFinite(partial.value) ? relativeGap(partial.value, partial.lowerBound) : Infinity,
     neurons: scaled(X, y, best),
     lambda: lambda.map((l) => (M > 0 ? l / M : l)),
     normalizedMargin: Number.isFinite(partial.value) ? 1 / (2 * partial.value) : 0,

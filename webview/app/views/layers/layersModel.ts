@@ -1,3 +1,4 @@
+import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { LayerRecord, LinearRecord, MeteredLayer } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, MarkShape, SeriesSpec, Tone } from '../../../charts/spec.ts';
@@ -211,7 +212,7 @@ export function gapChart(deep: LinearRecord): ChartSpec {
         y: deep.gap.map(({ primal }) => primal),
         tone: 1,
         mark: 'square',
-        describe: (i) => `duality gap ${formatPercent(relativeGap(deep.gap[i]), 3)}`,
+        describe: (i) => `duality gap ${formatPercent(gapOfPoint(deep.gap[i]), 3)}`,
       },
       {
         id: 'dual',
@@ -228,23 +229,24 @@ export function gapChart(deep: LinearRecord): ChartSpec {
   };
 }
 
-export function relativeGap({ primal, dual }: { readonly primal: number; readonly dual: number }): number {
-  return primal > 0 ? Math.max(0, (primal - dual) / primal) : 0;
+/** The gap of a serial network and its dual; rounding alone can put the dual above. */
+export function gapOfPoint({ primal, dual }: { readonly primal: number; readonly dual: number }): number {
+  return Math.max(0, relativeGap(primal, dual));
 }
 
 /** What the parallel networks built from these data come to. */
 function parallelWords({ gap }: LinearRecord): string {
   const built = gap.flatMap((point) => (point.built === undefined ? [] : [point.built]));
   if (built.length === 0) return 'The parallel networks that would close it were not built in this run.';
-  const worst = Math.max(...built.map(({ parallel, dual }) => relativeGap({ primal: parallel, dual })));
+  const worst = Math.max(...built.map(({ parallel, dual }) => gapOfPoint({ primal: parallel, dual })));
   return `Parallel branches, one per singular direction (${built[0].branches}), built and run on these rows, come within ${formatNumber(worst, 2)} (relative) of the dual at every depth shown.`;
 }
 
 /** What the gap says on these data. */
 export function gapWords(deep: LinearRecord): string {
-  const open = deep.gap.filter((point) => relativeGap(point) > 1e-9);
+  const open = deep.gap.filter((point) => gapOfPoint(point) > 1e-9);
   if (open.length === 0) {
     return 'No gap at any depth: the least squares map of these data has rank one (or is zero), so serial networks reach the convex dual.';
   }
-  return `From ${formatCount(open[0].depth, 'layer')} on a serial network cannot reach the convex dual here: the gap is ${formatPercent(relativeGap(open[0]), 3)} there and ${formatPercent(relativeGap(open[open.length - 1]), 3)} at ${open[open.length - 1].depth}. ${parallelWords(deep)}`;
+  return `From ${formatCount(open[0].depth, 'layer')} on a serial network cannot reach the convex dual here: the gap is ${formatPercent(gapOfPoint(open[0]), 3)} there and ${formatPercent(gapOfPoint(open[open.length - 1]), 3)} at ${open[open.length - 1].depth}. ${parallelWords(deep)}`;
 }

@@ -18,7 +18,7 @@ import {
   meterChart,
   optimalMeter,
   rankChart,
-  relativeGap,
+  gapOfPoint,
   singularChart,
   trainingChart,
 } from './layersModel.ts';
@@ -255,7 +255,7 @@ function Gap({ deep }: { readonly deep: LinearRecord }): VNode {
                   ]
                 : []),
               { id: 'dual', title: 'Dual', numeric: true, cell: (point) => <Num value={point.dual} digits={7} /> },
-              { id: 'gap', title: 'Gap', numeric: true, cell: (point) => formatPercent(relativeGap(point), 3) },
+              { id: 'gap', title: 'Gap', numeric: true, cell: (point) => formatPercent(gapOfPoint(point), 3) },
             ]}
           />
           <p class="muted">

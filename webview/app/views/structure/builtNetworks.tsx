@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { idleClassWords } from '../../../../src/shared/batchNorm.ts';
 import type { BatchNormRecord, LayerRecord, RankOneRecord } from '../../../../src/shared/depth.ts';
+import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
@@ -143,7 +144,7 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
 /** The network with batch normalisation before its last layer. */
 export function BatchNorm({ run, record }: { readonly run: RunRecord; readonly record: BatchNormRecord }): VNode {
   const { hidden, interpolationError: error } = record;
-  const gap = (record.objective - record.dualBound) / Math.max(Math.abs(record.objective), 1e-300);
+  const gap = relativeGap(record.objective, record.dualBound);
   const reached =
     error < 1e-6
       ? 'The layers before it reach the targets exactly'

@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { ClosedFormRecord, CollapseRecord, SplineRecord, StructureRecord } from '../../../../src/shared/depth.ts';
+import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
@@ -167,7 +168,7 @@ function Spline({ run, spline, several, tools }: SplineProps): VNode {
   const fit = useMemo(() => splineChart(run, spline), [run, spline]);
   const dual = useMemo(() => dualChart(spline), [spline]);
   const { regularized } = spline;
-  const gap = (spline.objective - spline.dualBound) / Math.max(Math.abs(spline.objective), 1e-300);
+  const gap = relativeGap(spline.objective, spline.dualBound);
   const facts: Fact[] = [
     { name: 'Objective, bias free', value: <Num value={spline.objective} digits={8} /> },
     {
