@@ -8,10 +8,7 @@ export function number(value: number | null, digits = 5): string {
   return String(Number(value.toPrecision(digits)));
 }
 
-/** "1 row", "2 rows". */
-export function plural(count: number, word: string, many = `${word}s`): string {
-  return `${count} ${count === 1 ? word : many}`;
-}
+export { plural } from '../shared/plural.ts';
 
 /** Indented columns: words to the left, numbers to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {

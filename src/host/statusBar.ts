@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../shared/manifest.ts';
+import { plural } from '../shared/plural.ts';
 import type { Dataset } from './train/dataset.ts';
 import { createStatusItem } from './ui.ts';
 
@@ -24,7 +25,7 @@ export class StatusBar {
       const { summary } = open.run;
       this.item.set({
         icon: 'graph',
-        text: `beta ${summary.beta.toPrecision(3)}, ${summary.neurons} neurons, ${lowerFirst(summary.verdict.word)}`,
+        text: `beta ${summary.beta.toPrecision(3)}, ${plural(summary.neurons, 'neuron')}, ${lowerFirst(summary.verdict.word)}`,
         tooltip: vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline),
         command: commandIds.setBeta,
       });

@@ -3,6 +3,7 @@ import { directionGrid, outputAxes, rectified, rowBasis } from '../core/theory/f
 import { type DenseMatrix, norm2 } from '../core/base/linalg/matrix.ts';
 import type { Control } from '../core/base/control.ts';
 import type { LabSettings, LabVerdict } from '../shared/lab.ts';
+import { plural } from '../shared/plural.ts';
 import type {
   CircleGeometry,
   FlowCertificateRecord,
@@ -226,7 +227,7 @@ function flowVerdict(neurons: readonly TouchingNeuron[], flow: FlowCertificateRe
     tolerance: [0, nearlyTouching],
     verdict: !tested ? 'not tested' : worst <= nearlyTouching ? 'agrees' : 'disagrees',
     sentence: tested
-      ? `The flow ended at a global optimum, and its ${mine.length} neurons of weight are within ${worst.toExponential(1)} of the plane.`
+      ? `The flow ended at a global optimum, and its ${plural(mine.length, 'neuron')} of weight ${mine.length === 1 ? 'is' : 'are'} within ${worst.toExponential(1)} of the plane.`
       : `The flow did not end at a certified global optimum, so its neurons need not touch the plane. ${flow.sentence}`,
   };
 }

@@ -112,7 +112,7 @@ export type LabDataSettings = Pick<LabSettings['kernel'], keyof typeof data>;
 
 const defaultData = { target: '', positive: '', seed: 1, standardize: true, bias: true };
 
-/** Small enough to be finished in seconds on some hundred rows. */
+/** Where the forms start. How long they take depends on rows, inputs and machine; nothing is promised. */
 export const defaultLabSettings: LabSettings = {
   mlp: {
     ...defaultData,

@@ -1,3 +1,4 @@
+import { plural } from './plural.ts';
 import type { NeuronRecord, OptimalSetRecord, RunRecord } from './run.ts';
 
 /** Whether a neuron is in every optimal network, for a table; undefined where that was not asked (older runs, gated networks). */
@@ -51,8 +52,4 @@ export function optimalSetWords({ neurons, solution: { optimalSet: set } }: RunR
 function isOrAre(count: number, total: number): string {
   if (count === total) return total === 1 ? 'This neuron is' : `All ${total} neurons are`;
   return `${count} of the ${total} neurons ${count === 1 ? 'is' : 'are'}`;
-}
-
-function plural(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }

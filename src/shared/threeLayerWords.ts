@@ -30,14 +30,14 @@ export function depthWords(
     const searched = global !== undefined && !foundBetter(global);
     const why =
       deeper > 0
-        ? `${deeper} of ${total} branches subtract one inner neuron from another, and as much is reached without.`
+        ? `${deeper} of ${total} ${total === 1 ? 'branch subtracts' : 'branches subtract'} one inner neuron from another, and as much is reached without.`
         : total === 0
           ? 'Both networks are zero.'
           : `No branch subtracts one inner neuron from another, so each of them is a sum of two-layer neurons${searched ? ', and search found no branch that pays for doing so' : ''}.`;
     return `The second hidden layer gains nothing here: both objectives agree. ${why}`;
   }
   if (gain > 0)
-    return `The second hidden layer lowers the objective by ${format.percent(gain)}, each at its own penalty: ${deeper} of ${total} ${total === 1 ? 'branch' : 'branches'} subtract one inner neuron from another inside the second ReLU, which two layers cannot do.`;
+    return `The second hidden layer lowers the objective by ${format.percent(gain)}, each at its own penalty: ${deeper} of ${total} ${total === 1 ? 'branch subtracts' : 'branches subtract'} one inner neuron from another inside the second ReLU, which two layers cannot do.`;
   return `The three-layer run is ${format.percent(-gain)} above the two-layer optimum of the same data, which is one of its networks.`;
 }
 

@@ -11,7 +11,7 @@ import {
   labPages,
   type ToLab,
 } from '../../src/shared/lab.ts';
-import { formatNumber } from '../../webview/ui/format.ts';
+import { formatNumber, typeset } from '../../webview/ui/format.ts';
 import { memorySource, sampleSource } from '../support/memorySource.ts';
 import { running } from '../support/sessionHarness.ts';
 import { axe } from './axe.ts';
@@ -117,7 +117,7 @@ describe('Lab', () => {
         await drawn(lab.page, typical[page]!);
         assert.ok((await lab.page.locator('figure.chart').count()) >= 1, page);
         for (const sentence of typical[page]!.verdicts.map((verdict) => verdict.sentence)) {
-          assert.ok((await lab.page.locator('.lab-verdicts').innerText()).includes(sentence), sentence);
+          assert.ok((await lab.page.locator('.lab-verdicts').innerText()).includes(typeset(sentence)), sentence);
         }
         assert.deepEqual(await axe(lab), [], `${page} in ${theme}`);
         await lab.shot(`lab-${page}-${theme}`);

@@ -4,11 +4,18 @@ import fc from 'fast-check';
 import Papa from 'papaparse';
 import { describePoint, moveCursor, nearestPoint } from '../../webview/charts/chartModel.ts';
 import { chartSvg, chartTable, tableCsv } from '../../webview/charts/exportFile.ts';
-import { heatmapModel, orderRows, reduceHeatmap } from '../../webview/charts/heatmap/heatmapModel.ts';
+import { heatmapModel, orderEnds, orderRows, reduceHeatmap } from '../../webview/charts/heatmap/heatmapModel.ts';
 import type { ChartSpec } from '../../webview/charts/spec.ts';
 import { axisTicks, domains, drawnSeries, legendEntries, linearTicks, logTicks } from '../../webview/charts/spec.ts';
 import { surfaceModel } from '../../webview/charts/surface/surfaceModel.ts';
-import { formatCount, formatGap, formatNumber, formatPercent, formatSeconds } from '../../webview/ui/format.ts';
+import {
+  formatCount,
+  formatGap,
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+  typeset,
+} from '../../webview/ui/format.ts';
 
 const base: ChartSpec = {
   id: 'c',
@@ -29,7 +36,9 @@ const points = (x: number[], y: number[], id = 'a'): ChartSpec['series'][number]
 
 describe('numbers', () => {
   it('are rounded to significant digits, with powers of ten at the ends', () => {
-    assert.equal(formatNumber(1234.5678), '1,235');
+    assert.equal(formatNumber(1234.5678), '1235');
+    assert.equal(formatNumber(1960), '1960', 'a year');
+    assert.equal(formatNumber(12345.678, 5), '12,346');
     assert.equal(formatNumber(0.00012345), '0.0001235');
     assert.equal(formatNumber(-0.5), '−0.5');
     assert.equal(formatNumber(3.2e-7, 2), '3.2\u2009×\u200910⁻⁷');
@@ -52,6 +61,10 @@ describe('numbers', () => {
   it('never give a gap below the precision of doubles', () => {
     assert.equal(formatGap(-1.4e-16), '<\u200910⁻¹⁵');
     assert.equal(formatGap(3e-9), '3\u2009×\u200910⁻⁹');
+  });
+  it('in sentences of a record are written like all others', () => {
+    assert.equal(typeset('gap 4.9e-10 on v1e5 of 3e+7.'), 'gap 4.9\u2009×\u200910⁻¹⁰ on v1e5 of 3\u2009×\u200910⁷.');
+    assert.equal(typeset('Line 12 of a-1e2b.csv, 2 rows'), 'Line 12 of a-1e2b.csv, 2 rows');
   });
   it('read back within the digits that are shown', () => {
     const digits = '⁰¹²³⁴⁵⁶⁷⁸⁹';
@@ -269,8 +282,14 @@ describe('heat map', () => {
     const on = bands.map((band) => band.on);
     assert.deepEqual([...orderRows('pattern', on, [0, 0, 0, 0])], [2, 1, 0, 3]);
   });
+  it('says what is at its ends, which depends on the order', () => {
+    assert.deepEqual(orderEnds('data', []), ['first row of the file', 'last row']);
+    assert.deepEqual(orderEnds('target', []), ['smallest target', 'largest target']);
+    assert.deepEqual(orderEnds('target', ['no', 'yes']), ['class no', 'class yes']);
+    assert.ok(!orderEnds('pattern', []).some((words) => /first row|last row/.test(words)));
+  });
   it('keeps every cell where there is room and their mean where there is not', () => {
-    const model = heatmapModel(bands, orderRows('data', [], [0, 0, 0, 0]), String);
+    const model = heatmapModel(bands, orderRows('data', [], [0, 0, 0, 0]), String, orderEnds('data', []));
     const full = reduceHeatmap(model, 100, 100);
     assert.deepEqual([full.columns, full.lines], [4, 3]);
     assert.deepEqual([...full.share], [0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1]);

@@ -286,7 +286,8 @@ describe('scores and fit', () => {
     const last = finishedTrace(run).at(-1)!;
     assert.equal(last.objective, run.solution.objective);
     assert.equal(last.dualBound, run.solution.dualBound);
-    assert.ok(gapOf(last) >= 1e-16);
+    assert.ok(gapOf(last)! >= 1e-16);
+    assert.equal(gapOf({ ...last, dualBound: 0 }), null, 'that a loss is at least 0 is no bound');
     assert.equal(traceBoundName(run), 'lower bound for these gates');
   });
   it('ends the trace of a search with the bound over all networks, not with that of the patterns found', () => {
@@ -317,7 +318,7 @@ describe('comparison', () => {
     const many = thin(10_001, 600);
     assert.deepEqual([many.length, many[0], many.at(-1)], [600, 0, 10_000]);
     for (const clock of ['epochs', 'seconds'] as const) {
-      const { series } = curvesChart(run, compare, clock, 'objective');
+      const { series } = curvesChart(compare, clock, 'objective');
       assert.equal(series.length, compare.runs.length);
       series.forEach((s, i) => assert.equal(s.y[s.y.length - 1], compare.runs[i].objective.at(-1)));
     }

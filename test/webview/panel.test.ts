@@ -42,6 +42,9 @@ async function said(message: FromPanel): Promise<void> {
   );
 }
 const count = (type: FromPanel['type']): number => panel.sent.filter((message) => message.type === type).length;
+/** What no page may say of anything: a plural of one, a power of ten as a computer writes it. */
+const slips =
+  /(?<![\d.,])1 (neurons|rows|gates|tuples|branches|cells|inputs|seeds|runs|places|constraints|classes|patterns)\b|\d[eE][-+]\d/;
 const text = (selector: string): Promise<string> => panel.page.locator(selector).first().innerText();
 describe('every view with every run', () => {
   for (const [name, make] of [
@@ -54,6 +57,7 @@ describe('every view with every run', () => {
       for (const tab of tabs) {
         await panel.tab(tab);
         assert.deepEqual(await axe(panel), [], tab);
+        assert.equal(slips.exec(await text('body'))?.[0], undefined, tab);
         const blank = await panel.page.evaluate(
           () =>
             [...document.querySelectorAll('canvas')].filter((canvas) => {
@@ -203,6 +207,33 @@ describe('what is shown', () => {
     await until('finish', async () => (await announced()).startsWith('Training finished. Globally optimal'));
     await panel.show(recorded('xor_2d'), { state: 'failed', error: { message: 'The file is gone.' } });
     await until('failure', async () => (await announced()) === 'Training failed. The file is gone.');
+  });
+});
+
+describe('a record that a view cannot draw', () => {
+  it('costs that view only, which says so and gives the details', async () => {
+    panel = await panels.open();
+    const run = recorded('xor_2d');
+    const broken = { ...run, gates: { ...run.gates, norm: null } } as unknown as RunRecord;
+    await panel.show(broken);
+    assert.match(await text('.verdict'), /Proven optimal/);
+    await panel.tab('Sparsity');
+    assert.match(await text('.broken-view'), /Sparsity cannot be drawn/);
+    assert.deepEqual(await axe(panel), []);
+    await panel.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await panel.page.getByRole('button', { name: 'Copy details' }).click();
+    await panel.page.getByText('Copied.').waitFor();
+    const details = await panel.page.evaluate(() => navigator.clipboard.readText());
+    assert.match(details, /^Not drawn: Sparsity\nversion .*model relu/);
+    assert.match(details, /TypeError/);
+    await panel.tab('Neurons');
+    await panel.page.getByRole('heading', { name: 'Active neurons' }).waitFor();
+    // a run that can be drawn is drawn, without a click
+    await panel.tab('Sparsity');
+    await panel.page.locator('.broken-view').waitFor();
+    await panel.show(recorded('diabetes'));
+    await panel.page.getByRole('heading', { name: 'Group norms, sorted' }).waitFor();
+    assert.equal(await panel.page.locator('.broken-view').count(), 0);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { Boundary } from '../ui/boundary.tsx';
 import { Header } from './header.tsx';
 import type { Host } from './host.ts';
 import type { Panel } from './panelContext.ts';
@@ -80,7 +81,9 @@ export function App({ host }: { readonly host: Host }): VNode {
   const { run, phase } = state;
   return (
     <PanelContext.Provider value={panel}>
-      <Header />
+      <Boundary name="The header" context={runContext(run)} of={`${run?.id ?? ''} ${run?.createdAt ?? ''}`}>
+        <Header />
+      </Boundary>
       {phase === 'failed' && run && <ErrorPanel />}
       {phase === 'failed' && !run && (
         <main>
@@ -155,12 +158,20 @@ function Views({ run, active, onOpen }: ViewsProps): VNode {
   );
 }
 
+/** What a report of a fault says about the run: its kind and size, nothing of its data. */
+function runContext(run: RunRecord | null): string {
+  if (run === null) return '';
+  return `version ${run.version}, ${run.format}, model ${run.settings.model}, status ${run.solution.status}`;
+}
+
 function ViewPage({ run, view }: { readonly run: RunRecord; readonly view: ViewDefinition }): VNode {
   const { View } = view;
   return (
     <div id="view" role="tabpanel" aria-labelledby={`tab-${view.id}`} class={`view view-${view.id}`} key={view.id}>
       <p class="question">{view.question}</p>
-      <View run={run} />
+      <Boundary name={view.title} context={runContext(run)} of={`${view.id} ${run.id} ${run.createdAt}`}>
+        <View run={run} />
+      </Boundary>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { TrainProgress } from '../../src/shared/run.ts';
 import { Button, Dropdown, ProgressRing } from '../ui/controls.ts';
-import { formatDate, formatGap, formatInteger, formatNumber, formatPercent, formatSeconds } from '../ui/format.ts';
+import { formatDate, formatGap, formatInteger, formatNumber, formatPercent, typeset } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Menu } from '../ui/menu.tsx';
 import { BetaControl } from './betaControl.tsx';
@@ -11,6 +11,7 @@ import { usePanel } from './panelContext.ts';
 import type { PanelState } from './panelState.ts';
 import { ModelControl } from './modelControl.tsx';
 import { activeWords, panelVerdict } from './runData.ts';
+import { timeWords } from './times.ts';
 import { TraceCharts } from './stages.tsx';
 import { gapOf } from './trace.ts';
 
@@ -111,7 +112,7 @@ function StatusLine(): VNode | null {
           <span class="status-words">
             {progress ? `${stageWords[progress.stage]}` : 'Starting'}
             {typeof progress?.fraction === 'number' ? ` · ${formatPercent(progress.fraction, 2)}` : ''}
-            {progress?.message ? ` · ${progress.message}` : ''}
+            {progress?.message ? ` · ${typeset(progress.message)}` : ''}
             {gap === null || progress?.stage !== 'solving'
               ? ''
               : ` · objective ${formatNumber(last!.objective, 5)}, gap ${formatGap(gap)}, ${formatInteger(last!.active)} active`}
@@ -137,8 +138,7 @@ function StatusLine(): VNode | null {
   return (
     <div class="status-line">
       <span class="status-words muted">
-        {formatDate(run.createdAt)} · solved in {formatSeconds(run.solution.seconds)} · {panelVerdict(run).word} ·{' '}
-        {activeWords(run)}
+        {formatDate(run.createdAt)} · {timeWords(run)} · {panelVerdict(run).word} · {activeWords(run)}
       </span>
     </div>
   );

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { Button, TextField } from '../ui/controls.ts';
-import { formatInteger, formatNumber } from '../ui/format.ts';
+import { formatInteger, formatNumber, formatLine } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Facts, Num, Section } from '../ui/pieces.tsx';
 import { usePanel, useRows, useSelection } from './panelContext.ts';
@@ -24,7 +24,7 @@ export function RowCard({ run }: { readonly run: RunRecord }): VNode {
   const { outputs } = run.resolved;
   return (
     <Section
-      title={row === null ? 'A row' : `Row at line ${formatInteger(run.rows.line[row])}`}
+      title={row === null ? 'A row' : `Row at line ${formatLine(run.rows.line[row])}`}
       tools={
         <span class="row">
           <Button look="icon" label="Previous row" disabled={row === 0} onPress={() => step(-1)}>
@@ -88,7 +88,7 @@ export function RowCard({ run }: { readonly run: RunRecord }): VNode {
               <h3>
                 {on.length === 0
                   ? 'No neuron fires for this row'
-                  : `${formatInteger(on.length)} of ${formatInteger(run.neurons.length)} neurons fire`}
+                  : `Neurons that fire: ${formatInteger(on.length)} of ${formatInteger(run.neurons.length)}`}
               </h3>
               <ul class="chips">
                 {on.slice(0, 60).map((item) => (

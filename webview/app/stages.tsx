@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { TracePoint } from '../../src/shared/run.ts';
 import { Chart } from '../charts/chart.tsx';
 import { Button, ProgressRing } from '../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../ui/format.ts';
+import { formatCount, formatInteger, formatLine, formatNumber, formatPercent } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { usePanel } from './panelContext.ts';
 import { gapChart, gapOf, traceChart } from './trace.ts';
@@ -25,7 +25,7 @@ export function TraceCharts({
   return (
     <div class="grid">
       <Chart spec={objective} />
-      <Chart spec={gap} />
+      {trace.some((point) => gapOf(point) !== null) && <Chart spec={gap} />}
     </div>
   );
 }
@@ -40,7 +40,7 @@ export function TrainingPanel(): VNode {
       <p>
         {last
           ? `Step ${formatInteger(last.iteration)}: objective ${formatNumber(last.objective, 6)}, ${formatCount(last.active, 'active neuron')}${
-              last.dualBound > 0 ? `, at most ${formatPercent(gapOf(last))} of it above the optimum` : ''
+              gapOf(last) === null ? '' : `, at most ${formatPercent(gapOf(last))} of it above the optimum`
             }.`
           : 'The file is read and the convex program is set up. Objective and gap appear here as soon as the solver starts.'}
       </p>
@@ -87,7 +87,7 @@ export function ErrorPanel(): VNode {
         <p class="row">
           {error?.line !== undefined && (
             <Button look="primary" onPress={() => send({ type: 'openError' })}>
-              Open at line {formatInteger(error.line)}
+              Open at line {formatLine(error.line)}
               {error.column === undefined ? '' : `, column ${formatInteger(error.column)}`}
             </Button>
           )}

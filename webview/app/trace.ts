@@ -1,7 +1,7 @@
 import { relativeGap } from '../../src/core/problem/gap.ts';
 import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
 import { boundOverFamily, searchesPatterns } from '../../src/shared/verdict.ts';
-import type { ChartSpec } from '../charts/spec.ts';
+import type { ChartSpec, SeriesSpec } from '../charts/spec.ts';
 import { formatInteger, formatNumber, formatSeconds } from '../ui/format.ts';
 import { partNames } from './runData.ts';
 
@@ -25,8 +25,12 @@ export function finishedTrace(run: RunRecord): readonly TracePoint[] {
   ];
 }
 
-/** Relative gap of a step; rounding can make it negative, so it ends at the precision of doubles. */
-export function gapOf(point: TracePoint): number {
+/**
+ * Relative gap of a step, not below the precision of doubles; null as long as no bound is proven: that a loss is at least 0 is no news, and
+ * a gap of 1 all the way says nothing.
+ */
+export function gapOf(point: TracePoint): number | null {
+  if (!(point.dualBound > 0)) return null;
   return Math.max(1e-16, relativeGap(point.objective, point.dualBound));
 }
 
@@ -41,40 +45,43 @@ export function traceBoundName(run: RunRecord): string {
 export function traceChart(trace: readonly TracePoint[], id: string, title: string, boundName: string): ChartSpec {
   const seconds = trace.map((point) => point.seconds);
   const objective = trace.map((point) => point.objective);
-  const bound = trace.map((point) => point.dualBound);
+  const bound = trace.map((point) => (point.dualBound > 0 ? point.dualBound : NaN));
+  const bounded = bound.some(Number.isFinite);
   const positive = [...objective, ...bound.filter(Number.isFinite)].every((v) => v > 0);
   const spread = Math.max(...objective) / Math.min(...bound.filter((v) => v > 0), ...objective);
   return {
     id,
     title,
-    summary: 'The objective of the best network so far, and the lower bound that is proven by then.',
+    summary: `The objective of the best network so far${bounded ? ', and the lower bound that is proven by then' : '; no lower bound is proven yet'}.`,
     x: { label: 'time', format: formatSeconds, min: trace.length > 1 ? undefined : 0 },
     y: { label: 'objective', log: positive && spread > 20 },
     height: 220,
     empty: 'No step has been reported yet.',
-    series: [
-      {
-        id: 'objective',
-        label: 'objective',
-        kind: 'line-points',
-        x: seconds,
-        y: objective,
-        tone: 0,
-        mark: 'circle',
-        describe: (i) => `step ${formatInteger(trace[i].iteration)}, ${formatInteger(trace[i].active)} active`,
-      },
-      {
-        id: 'bound',
-        label: boundName,
-        kind: 'line-points',
-        x: seconds,
-        y: bound,
-        tone: 1,
-        mark: 'triangle',
-        hollow: true,
-        dash: [5, 3],
-      },
-    ],
+    series: (
+      [
+        {
+          id: 'objective',
+          label: 'objective',
+          kind: 'line-points',
+          x: seconds,
+          y: objective,
+          tone: 0,
+          mark: 'circle',
+          describe: (i) => `step ${formatInteger(trace[i].iteration)}, ${formatInteger(trace[i].active)} active`,
+        },
+        {
+          id: 'bound',
+          label: boundName,
+          kind: 'line-points',
+          x: seconds,
+          y: bound,
+          tone: 1,
+          mark: 'triangle',
+          hollow: true,
+          dash: [5, 3],
+        },
+      ] satisfies SeriesSpec[]
+    ).slice(0, bounded ? 2 : 1),
   };
 }
 
@@ -83,7 +90,7 @@ export function gapChart(trace: readonly TracePoint[], id: string, tolerance: nu
   return {
     id,
     title: 'Gap while solving',
-    summary: 'Objective minus bound, relative to the objective: how far the network can still be from the optimum.',
+    summary: 'Objective minus bound, relative to the objective. Only steps with a bound above 0 have one.',
     x: { label: 'time', format: formatSeconds, min: trace.length > 1 ? undefined : 0 },
     y: { label: 'relative gap', log: true },
     height: 220,
@@ -94,7 +101,7 @@ export function gapChart(trace: readonly TracePoint[], id: string, tolerance: nu
         label: 'relative gap',
         kind: 'line-points',
         x: trace.map((point) => point.seconds),
-        y: trace.map((point) => gapOf(point)),
+        y: trace.map((point) => gapOf(point) ?? NaN),
         tone: 0,
       },
     ],

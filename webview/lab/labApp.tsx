@@ -4,8 +4,9 @@ import type { FromLab, LabPage } from '../../src/shared/lab.ts';
 import type { Panel } from '../app/panelContext.ts';
 import { PanelContext } from '../app/panelContext.ts';
 import { initialState } from '../app/panelState.ts';
+import { Boundary } from '../ui/boundary.tsx';
 import { Button, ProgressRing } from '../ui/controls.ts';
-import { formatCount, formatDate, formatSeconds } from '../ui/format.ts';
+import { formatCount, formatDate, formatSeconds, typeset } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Form } from './form.tsx';
 import { LabContext, useLab } from './labContext.ts';
@@ -139,7 +140,7 @@ function Status(): VNode | null {
     <div class="status-line">
       <ProgressRing label={`${title} is running`} />
       <span class="status-words">
-        {title}: {progress?.message ?? 'starting'}
+        {title}: {typeset(progress?.message ?? 'starting')}
       </span>
       <Button look="icon" label="Stop" onPress={() => send({ type: 'stop' })}>
         <Icon name="stop" />
@@ -150,6 +151,7 @@ function Status(): VNode | null {
 }
 
 function Tabs({ active, onOpen }: { readonly active: LabPage; readonly onOpen: (page: LabPage) => void }): VNode {
+  const { records } = useLab().state;
   const current = pages.find((page) => page.id === active) ?? pages[0];
   const move = (event: KeyboardEvent): void => {
     const i = pages.indexOf(current);
@@ -183,7 +185,13 @@ function Tabs({ active, onOpen }: { readonly active: LabPage; readonly onOpen: (
         <Form page={current.id} />
         <Trouble page={current.id} />
         <Cells page={current.id} />
-        <Result page={current.id} />
+        <Boundary
+          name={current.title}
+          context={`page ${current.id}`}
+          of={`${current.id} ${records[current.id]?.createdAt ?? ''}`}
+        >
+          <Result page={current.id} />
+        </Boundary>
       </div>
     </main>
   );
@@ -226,7 +234,7 @@ function Cells({ page }: { readonly page: LabPage }): VNode | null {
       <h2>{formatCount(state.cells.length, 'cell')} finished</h2>
       <ul class="lab-cells">
         {shown.map((cell, i) => (
-          <li key={state.cells.length - i}>{cell}</li>
+          <li key={state.cells.length - i}>{typeset(cell)}</li>
         ))}
       </ul>
     </section>
@@ -239,7 +247,9 @@ function Result({ page }: { readonly page: LabPage }): VNode {
   if (!record) {
     return (
       <p class="muted">
-        {state.loaded ? 'No result yet. The settings above are small enough to finish in seconds.' : 'Loading …'}
+        {state.loaded
+          ? 'No result yet. Run computes it, shows how far it is, and can be stopped at any time.'
+          : 'Loading …'}
       </p>
     );
   }

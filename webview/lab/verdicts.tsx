@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import type { LabRecord, LabVerdict } from '../../src/shared/lab.ts';
 import type { IconName } from '../ui/icon.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { formatNumber } from '../ui/format.ts';
+import { formatNumber, typeset } from '../ui/format.ts';
 import { Num } from '../ui/pieces.tsx';
 
 const looks: Record<LabVerdict['verdict'], { readonly word: string; readonly icon: IconName; readonly name: string }> =
@@ -32,7 +32,7 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
             </span>
             <div>
               <h2>{verdict.title}</h2>
-              <p>{verdict.sentence}</p>
+              <p>{typeset(verdict.sentence)}</p>
               <p class="muted">
                 {verdict.quantity}: <Num value={verdict.value} digits={4} />
                 {verdict.value !== null && verdict.verdict !== 'not tested' && toleranceWords(verdict.tolerance) !== ''

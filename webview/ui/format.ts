@@ -6,7 +6,8 @@ const formats = new Map<string, Intl.NumberFormat>();
 function numberFormat(key: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
   let format = formats.get(key);
   if (!format) {
-    format = new Intl.NumberFormat(locale, options);
+    // Four digits stay together: a year is not a thousand and some.
+    format = new Intl.NumberFormat(locale, { ...options, useGrouping: 'min2' });
     formats.set(key, format);
   }
   return format;
@@ -47,12 +48,15 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
   return text.replace('-', '−');
 }
 
-/** Whole numbers with thousands separators. */
+/** A line of a file as editors write it: a name, not a quantity. */
+export const formatLine = (line: number): string => String(line);
+
+/** Whole numbers with thousands separators from five digits on. */
 export function formatInteger(value: number): string {
   return numberFormat('i', { maximumFractionDigits: 0 }).format(value).replace('-', '−');
 }
 
-/** "1 row", "1,234 rows". */
+/** "1 row", "12,345 rows". */
 export function formatCount(value: number, one: string, many = `${one}s`): string {
   return `${formatInteger(value)} ${value === 1 ? one : many}`;
 }
@@ -100,4 +104,11 @@ export function formatGap(gap: number): string {
 /** Full double precision, dot as decimal mark: for tooltips and files, not for reading. */
 export function exactNumber(value: number | null | undefined): string {
   return value === null || value === undefined || Number.isNaN(value) ? '' : String(value);
+}
+
+/** Sentences of a record, with its powers of ten written as everywhere else here: "4.9e-10" as 4.9 × 10⁻¹⁰. */
+export function typeset(sentence: string): string {
+  return sentence.replace(/(?<![\w.])-?\d+(?:\.\d+)?e[-+]?\d+(?!\w)/gi, (text) =>
+    formatNumber(Number(text), text.replace(/e.*$/i, '').replace(/[-.]/g, '').length),
+  );
 }

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
+import { plural } from '../../shared/plural.ts';
 import type { Strength } from '../../shared/verdict.ts';
 import { treeItem } from '../ui.ts';
 import type { ListedRun, RunStore, UnreadableRun } from './runStore.ts';
@@ -54,7 +55,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         return treeItem({
           id: node.uri,
           label: node.name,
-          description: node.count === 1 ? '1 run' : `${node.count} runs`,
+          description: plural(node.count, 'run'),
           tooltip: [vscode.workspace.asRelativePath(resource)],
           icon: new vscode.ThemeIcon('table'),
           kind: 'dataset',
@@ -72,7 +73,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
             `${run.target} · ${run.model} · ${run.verdict.word}`,
             run.verdict.headline,
             `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
-            `beta ${run.beta.toPrecision(5)}, ${run.neurons} neurons, ${run.seconds.toFixed(2)} s`,
+            `beta ${run.beta.toPrecision(5)}, ${plural(run.neurons, 'neuron')}, ${run.seconds.toFixed(2)} s`,
           ],
           icon: icons[run.verdict.strength],
           kind: 'run',

@@ -14,9 +14,25 @@ export interface HeatmapModel {
   readonly place: Int32Array;
   /** Words for a data row. */
   readonly rowLabel: (row: number) => string;
+  /** What stands at the left and at the right end. */
+  readonly ends: readonly [string, string];
 }
 
 export type RowOrder = 'data' | 'target' | 'pattern';
+
+/** What the ends of an order are; `classes` empty for a number. */
+export function orderEnds(kind: RowOrder, classes: readonly string[]): readonly [string, string] {
+  switch (kind) {
+    case 'data':
+      return ['first row of the file', 'last row'];
+    case 'target':
+      return classes.length === 0
+        ? ['smallest target', 'largest target']
+        : [`class ${classes[0]}`, `class ${classes[classes.length - 1]}`];
+    case 'pattern':
+      return ['rows on for the first band', 'rows off for it'];
+  }
+}
 
 /** Order of the rows: as in the file, by target, or so that rows with like patterns are neighbours. */
 export function orderRows(kind: RowOrder, on: readonly Uint8Array[], target: readonly number[]): Int32Array {
@@ -39,12 +55,13 @@ export function heatmapModel(
   bands: HeatmapModel['bands'],
   order: Int32Array,
   rowLabel: (row: number) => string,
+  ends: HeatmapModel['ends'],
 ): HeatmapModel {
   const place = new Int32Array(order.length);
   order.forEach((row, at) => {
     place[row] = at;
   });
-  return { bands, order, place, rowLabel };
+  return { bands, order, place, rowLabel, ends };
 }
 
 /**

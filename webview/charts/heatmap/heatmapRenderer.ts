@@ -86,9 +86,9 @@ export function drawHeatmap(
   ctx.font = `11px ${palette.font}`;
   ctx.textAlign = 'left';
   ctx.textBaseline = 'top';
-  ctx.fillText('first row', box.left, box.top + box.height + 6);
+  ctx.fillText(clipText(ctx, model.ends[0], box.width / 2 - 6), box.left, box.top + box.height + 6);
   ctx.textAlign = 'right';
-  ctx.fillText('last row', box.left + box.width, box.top + box.height + 6);
+  ctx.fillText(clipText(ctx, model.ends[1], box.width / 2 - 6), box.left + box.width, box.top + box.height + 6);
 
   const outline = (band: number, color: string): void => {
     ctx.strokeStyle = color;

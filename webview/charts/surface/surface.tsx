@@ -49,7 +49,7 @@ export function Surface({
         summary ??
         (classes
           ? 'Each region is the class the network predicts; dashed lines are where neurons switch on and off. Hollow points are test rows.'
-          : 'Darker is larger; thin lines are equal values, dashed lines where neurons switch on and off. Hollow points are test rows.')
+          : 'Thin lines are equal values, dashed lines where neurons switch on and off. Hollow points are test rows.')
       }
       instructions="Arrow keys move over the grid."
       height={(width) => Math.max(240, Math.min(460, width * 0.72))}

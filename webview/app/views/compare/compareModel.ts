@@ -55,22 +55,13 @@ function curve(run: GradientRun, compare: CompareRecord, clock: Clock, measure: 
 }
 
 /** Loss curves of gradient descent with the convex optimum as a line. */
-export function curvesChart(run: RunRecord, compare: CompareRecord, clock: Clock, measure: Measure): ChartSpec {
+export function curvesChart(compare: CompareRecord, clock: Clock, measure: Measure): ChartSpec {
   const series = compare.runs.map((item) => curve(item, compare, clock, measure));
   const positive =
     compare.convexObjective > 0 && series.every((item) => Array.prototype.every.call(item.y, (v: number) => !(v <= 0)));
-  const gap = Math.max(run.solution.relativeGap, floorOfAxis);
   const guides: GuideSpec[] =
     measure === 'excess'
-      ? [
-          {
-            axis: 'y',
-            value: gap,
-            label: `convex solution, gap ${run.solution.relativeGap <= floorOfAxis ? 'below ' : ''}${formatNumber(gap, 2)}`,
-            tone: 'foreground',
-            dash: [],
-          },
-        ]
+      ? []
       : [
           {
             axis: 'y',
@@ -97,7 +88,7 @@ export function curvesChart(run: RunRecord, compare: CompareRecord, clock: Clock
     title: measure === 'excess' ? 'Excess over the convex solution' : 'Objective',
     summary:
       measure === 'excess'
-        ? `(objective − convex) / convex, ${clock === 'epochs' ? 'by epoch' : 'by time'}.${below > 0 ? ` Parts of ${formatCount(below, 'curve')} lie below the convex solution and are drawn at the lower end; see the table.` : ''}`
+        ? `(objective − convex) / convex, ${clock === 'epochs' ? 'by epoch' : 'by time'}. The convex solution itself is 0, below any log axis; ${boundWords(compare)}.${below > 0 ? ` Parts of ${formatCount(below, 'curve')} lie below the convex solution and are drawn at the lower end; see the table.` : ''}`
         : `The objective that both minimise, ${clock === 'epochs' ? 'by epoch' : 'by time'}.`,
     x:
       clock === 'epochs' ? { label: 'epoch', integer: true, min: 0 } : { label: 'time', min: 0, format: formatSeconds },
@@ -110,6 +101,13 @@ export function curvesChart(run: RunRecord, compare: CompareRecord, clock: Clock
     series,
     guides,
   };
+}
+
+/** How far below the convex solution a network can be at most, as it is proven. */
+function boundWords({ convexObjective, lowerBound }: CompareRecord): string {
+  if (lowerBound === null) return 'how far below it a network can be is not proven';
+  const gap = Math.max(0, convexObjective - lowerBound) / Math.max(Math.abs(convexObjective), 1e-300);
+  return `proven is that no network is more than ${formatPercent(gap, 2)} below it`;
 }
 
 /** Distribution of the final excess, one column of points per optimiser. */

@@ -10,6 +10,7 @@ import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, usePanel } from '../../panelContext.ts';
 import { partCount, partNames } from '../../runData.ts';
+import { timeWords } from '../../times.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import type { Clock, Measure } from './compareModel.ts';
 import { compareWords, curvesChart, finalChart, optimizerNames, tie } from './compareModel.ts';
@@ -40,6 +41,12 @@ function Compare({ run }: { readonly run: RunRecord }): VNode {
   return <Comparison run={run} compare={compare} />;
 }
 
+/** Whether all runs are there. */
+function progressWords({ complete, runs }: CompareRecord, training: boolean): string {
+  if (complete) return '';
+  return training ? ` ${formatCount(runs.length, 'run')} so far.` : ' The comparison was cut short.';
+}
+
 /** The Lab looks at gradient descent on the same file more closely. */
 function LabLink(): VNode {
   const { send } = usePanel();
@@ -54,18 +61,16 @@ function LabLink(): VNode {
 function Comparison({ run, compare }: { readonly run: RunRecord; readonly compare: CompareRecord }): VNode {
   const [clock, setClock] = useChoice('compareClock', 'epochs');
   const [measure, setMeasure] = useChoice('compareMeasure', 'excess');
-  const curves = useMemo(
-    () => curvesChart(run, compare, clock as Clock, measure as Measure),
-    [run, compare, clock, measure],
-  );
+  const curves = useMemo(() => curvesChart(compare, clock as Clock, measure as Measure), [compare, clock, measure]);
   const finals = useMemo(() => finalChart(compare), [compare]);
+  const { state } = usePanel();
   const words = useMemo(() => compareWords(run, compare), [run, compare]);
   return (
     <>
       <Section
         title="Gradient descent against the convex solution"
         wide
-        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty${sharesNeurons(run) && run.settings.model === 'relu' ? ' (plain weight decay, every neuron feeding all outputs)' : ''}, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${compare.complete ? '' : ' The comparison was cut short.'}`}
+        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty${sharesNeurons(run) && run.settings.model === 'relu' ? ' (plain weight decay, every neuron feeding all outputs)' : ''}, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${progressWords(compare, state.phase === 'training')}`}
       >
         <ul class="findings">
           {words.map((sentence) => (
@@ -98,7 +103,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
           }
         />
         <p class="muted">
-          The convex solution took {formatSeconds(run.solution.seconds)}
+          The convex solution took {timeWords(run)}
           {compare.lowerBound === null
             ? '. No lower bound over all networks is proven for this run.'
             : `. No network ${run.settings.model === 'gated-relu' && run.solution.scope !== 'all-arrangements' ? 'on the same gates ' : ''}can be below ${formatNumber(compare.lowerBound, 7)}, the proven lower bound.`}
@@ -181,6 +186,7 @@ function RunTable({ run, compare }: { readonly run: RunRecord; readonly compare:
     {
       id: 'time',
       title: 'Time',
+      hint: 'That of the convex program has its proof over all networks in it, where there is one.',
       numeric: true,
       cell: (line) => formatSeconds(from(line, run.solution.seconds, (item) => item.seconds.at(-1) ?? NaN)),
       sortBy: (line) => from(line, run.solution.seconds, (item) => item.seconds.at(-1) ?? NaN),

@@ -1,7 +1,8 @@
 import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { DualLandscape, RunRecord } from '../../../../src/shared/run.ts';
+import { searchesPatterns } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec } from '../../../charts/spec.ts';
-import { formatCount, formatInteger, formatNumber } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatLine } from '../../../ui/format.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
 import { outputName, targetText, trainRows, partNames } from '../../runData.ts';
 
@@ -58,7 +59,7 @@ export function dualChart(
           y: Float64Array.from(at, (i) => values[i]),
           tone: 0,
           describe: (i) =>
-            `line ${formatInteger(run.rows.line[rows[i]])}, target ${targetText(run, rows[i], (v) => formatNumber(v))}`,
+            `line ${formatLine(run.rows.line[rows[i]])}, target ${targetText(run, rows[i], (v) => formatNumber(v))}`,
         },
       ],
       guides: [{ axis: 'y', value: 0, label: '', tone: 'muted', dash: [2, 3] }],
@@ -89,7 +90,7 @@ export function constraintChart(run: RunRecord): ChartSpec {
   return {
     id: 'dual-constraints',
     title: `Dual constraint of each ${gate}`,
-    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those ${gate}s can carry ${many}.${tight === order.length ? ` ${gate === 'gate' ? 'Gates' : 'Tuples'} were generated only where they are needed; how all other directions do is in the certificate below.` : ''}`,
+    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those ${gate}s can carry ${many}.${tight === order.length && searchesPatterns(run) ? ` ${gate === 'gate' ? 'Gates' : 'Tuples'} were generated only where they are needed; how all other directions do is in the certificate.` : ''}`,
     x: { label: `${gate}s by constraint`, integer: true },
     // Differences of tight constraints are rounding: the axis always starts at zero.
     y: { label: 'constraint / beta', min: 0, max: 1.08 * Math.max(1, ...constraint) },
@@ -141,7 +142,7 @@ export function slacknessChart(run: RunRecord): ChartSpec {
   return {
     id: 'complementary-slackness',
     title: 'Complementary slackness',
-    summary: `Every ${partNames(run).gate} is either tight or unused, so all points hug the axes. Largest norm × slack over the sum of norms: ${formatNumber(slackness(run), 2)}.`,
+    summary: `At an optimum every ${partNames(run).gate} is tight or unused, and all points lie on the axes. Largest norm × slack over the sum of norms: ${formatNumber(slackness(run), 2)}.`,
     x: {
       label: 'slack: 1 − constraint / beta',
       min: Math.min(-0.03, ...slack),
@@ -247,7 +248,7 @@ export function circleChart(
   return {
     id: 'dual-landscape',
     title: 'Dual constraint over all directions',
-    summary: `Each angle is a neuron that could be added${joint ? ', feeding all outputs' : ''}. ${joint ? 'Below the line' : 'Between the two lines'} none of them pays; the neurons of the network are where the curve touches. The largest value on this grid is ${formatNumber(largest, 6)}.`,
+    summary: `Each angle is a neuron that could be added${joint ? ', feeding all outputs' : ''}. ${joint ? 'Above the line' : 'Outside the two lines'} it would pay; at an optimum the curve stays ${joint ? 'below' : 'between'} and touches at the neurons of the network. The largest value on this grid is ${formatNumber(largest, 6)}.`,
     x: { label: `angle from ${landscape.axes[0]} to ${landscape.axes[1]} (degrees)`, min: 0, max: 360, step: 90 },
     y: { label: joint ? '‖V′(Xu)₊‖ / beta' : 'v′(Xu)₊ / beta' },
     height: 300,

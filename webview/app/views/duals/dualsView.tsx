@@ -6,7 +6,7 @@ import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { SphereMap } from '../../../charts/landscape/sphere.tsx';
 import { Button, Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, formatLine, typeset } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
@@ -116,7 +116,7 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
       numeric: true,
       cell: (entry) => (
         <button type="button" class="link" aria-pressed={entry.row === row} onClick={() => selectRow(entry.row)}>
-          {formatInteger(run.rows.line[entry.row])}
+          {formatLine(run.rows.line[entry.row])}
         </button>
       ),
       sortBy: (entry) => run.rows.line[entry.row],
@@ -159,7 +159,7 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
       cell: (entry) => (
         <Button
           look="icon"
-          label={`Reveal line ${formatInteger(run.rows.line[entry.row])} in the file`}
+          label={`Reveal line ${formatLine(run.rows.line[entry.row])} in the file`}
           onPress={() => send({ type: 'revealRow', index: entry.row })}
         >
           <Icon name="reveal" />
@@ -243,7 +243,7 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
                 : [{ name: 'Cells examined', value: formatCount(global.cells, 'cell') }]),
             ]}
           />
-          <p class="muted">{global.reason}</p>
+          <p class="muted">{typeset(global.reason)}</p>
         </>
       )}
       {run.solution.optimalSet?.scope === 'proven' && (

@@ -2,7 +2,7 @@ import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { LayerRecord, LinearRecord, MeteredLayer } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, MarkShape, SeriesSpec, Tone } from '../../../charts/spec.ts';
-import { formatCount, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatNumber, formatPercent, typeset } from '../../../ui/format.ts';
 import { betaGuides } from '../sparsity/sparsityModel.ts';
 
 const marks: readonly MarkShape[] = ['circle', 'square', 'triangle', 'diamond', 'cross'];
@@ -170,7 +170,7 @@ export function mapChart(run: RunRecord, deep: LinearRecord): ChartSpec {
     ...alongBeta(run, deep),
     id: 'map-singular-values',
     title: 'Singular values of the map along beta',
-    summary: deep.threshold.message,
+    summary: typeset(deep.threshold.message),
     y: { label: 'singular value', min: 0 },
     series: Array.from({ length: count }, (_, i) => ({
       id: `value-${i}`,

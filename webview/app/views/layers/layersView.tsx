@@ -4,7 +4,7 @@ import type { LayerRecord, LinearRecord } from '../../../../src/shared/depth.ts'
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, typeset } from '../../../ui/format.ts';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice } from '../../panelContext.ts';
@@ -148,7 +148,7 @@ function Optimum({ run, deep }: Props): VNode {
             />
             <Chart spec={spec} />
           </div>
-          {layers.length > maxLayers && <p class="muted">The chart has the first {maxLayers} layers.</p>}
+          {layers.length > maxLayers && <p class="muted">The chart has the first {maxLayers} layers only.</p>}
         </>
       )}
     </Section>
@@ -159,7 +159,7 @@ function Path({ run, deep }: Props): VNode {
   const rank = useMemo(() => rankChart(run, deep), [run, deep]);
   const values = useMemo(() => mapChart(run, deep), [run, deep]);
   return (
-    <Section title="Threshold and rank" wide hint={deep.threshold.message}>
+    <Section title="Threshold and rank" wide hint={typeset(deep.threshold.message)}>
       <Facts
         facts={[
           { name: 'Zero from beta', value: <Num value={deep.threshold.betaMax} digits={7} /> },

@@ -5,9 +5,9 @@ import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
-import { heatmapModel, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
+import { heatmapModel, orderEnds, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, formatLine } from '../../../ui/format.ts';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
@@ -80,7 +80,8 @@ function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
           bands.map((band) => band.on),
           run.rows.target,
         ),
-        (r) => `line ${formatInteger(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        orderEnds(order as RowOrder, run.resolved.classes),
       ),
     [bands, order, run],
   );

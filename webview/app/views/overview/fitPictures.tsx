@@ -5,7 +5,7 @@ import { Chart } from '../../../charts/chart.tsx';
 import type { ChartSpec, SeriesSpec, Tone } from '../../../charts/spec.ts';
 import { Surface } from '../../../charts/surface/surface.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, formatLine } from '../../../ui/format.ts';
 import { Section } from '../../../ui/pieces.tsx';
 import { usePanel, useChoice, useSelection } from '../../panelContext.ts';
 import { isClassification, outputName } from '../../runData.ts';
@@ -100,8 +100,7 @@ function residualChart(run: RunRecord): ChartSpec {
       tone: split === 0 ? 0 : 1,
       mark: split === 0 ? 'circle' : 'diamond',
       hollow: split === 1,
-      describe: (i) =>
-        `line ${formatInteger(run.rows.line[rows[i]])}, target ${formatNumber(run.rows.target[rows[i]])}`,
+      describe: (i) => `line ${formatLine(run.rows.line[rows[i]])}, target ${formatNumber(run.rows.target[rows[i]])}`,
     };
   });
   return {

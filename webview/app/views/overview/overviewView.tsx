@@ -21,9 +21,11 @@ import {
   formatCount,
   formatGap,
   formatInteger,
+  formatLine,
   formatNumber,
   formatPercent,
   formatSeconds,
+  typeset,
 } from '../../../ui/format.ts';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
@@ -89,7 +91,7 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
       </div>
       <div>
         <h2 id="verdict">{verdict.headline}</h2>
-        <p>{verdict.because}</p>
+        <p>{typeset(verdict.because)}</p>
         {optima !== undefined && <p>{optima}</p>}
         <p class="muted">
           {check.agrees
@@ -108,7 +110,7 @@ function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
           <ul class="notes" aria-label="Notes on this run">
             {run.notes.map((note) => (
               <li key={note}>
-                <Icon name="info" /> {note}
+                <Icon name="info" /> {typeset(note)}
               </li>
             ))}
           </ul>
@@ -296,7 +298,7 @@ function DataSummary({ run }: { readonly run: RunRecord }): VNode {
                 {drop.lines.length > 0 &&
                   ` (line${drop.lines.length > 1 ? 's' : ''} ${drop.lines
                     .slice(0, 8)
-                    .map((line) => formatInteger(line))
+                    .map(formatLine)
                     .join(', ')}${drop.count > Math.min(8, drop.lines.length) ? ', …' : ''})`}
               </li>
             ))}

@@ -1,5 +1,5 @@
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
-import { betaMaxHint, betaMaxIsProven } from '../../../../src/shared/verdict.ts';
+import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec, GuideSpec } from '../../../charts/spec.ts';
 import {
   formatCount,
@@ -32,8 +32,8 @@ export function normChart(run: RunRecord): ChartSpec {
     title: 'Group norms, sorted',
     summary:
       active === norm.length
-        ? `All ${formatCount(norm.length, partNames(run).gate)} in play carry a ${partNames(run).one}: they were generated only where they improve the network, and every other one is exactly zero.`
-        : `${formatInteger(active)} of ${formatCount(norm.length, partNames(run).gate)} are not zero. The penalty sets the others to exactly zero; that is what makes the network small.`,
+        ? `All ${formatCount(norm.length, partNames(run).gate)} in play carry a ${partNames(run).one}${searchesPatterns(run) ? ': they were generated only where they improve the network' : ''}.`
+        : `${formatInteger(active)} of ${formatCount(norm.length, partNames(run).gate)} are not zero. The penalty sets the others to exactly zero.`,
     x: { label: `${partNames(run).gate}s by norm`, integer: true, min: 0.5, max: norm.length + 0.5 },
     y: { label: 'norm ‖u‖', min: undefined },
     height: 280,

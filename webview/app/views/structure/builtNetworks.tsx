@@ -29,7 +29,11 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
   );
   return (
     <Section
-      title="Deep ReLU networks on rank-one data"
+      title={
+        record.asPosed
+          ? 'Deep ReLU networks on rank-one data'
+          : 'Another problem on these rows: without the bias they are of rank one'
+      }
       wide
       hint={
         `All inputs are multiples of one direction${record.asPosed ? '' : ' (without the bias of this run, so these networks have none)'}, so ReLU networks of any depth need two branches at most, one for each side of zero. ` +
@@ -142,7 +146,16 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
 }
 
 /** The network with batch normalisation before its last layer. */
-export function BatchNorm({ run, record }: { readonly run: RunRecord; readonly record: BatchNormRecord }): VNode {
+export function BatchNorm({
+  run,
+  record,
+  asPosed,
+}: {
+  readonly run: RunRecord;
+  readonly record: BatchNormRecord;
+  /** The run itself is of such a network. */
+  readonly asPosed: boolean;
+}): VNode {
   const { hidden, interpolationError: error } = record;
   const gap = relativeGap(record.objective, record.dualBound);
   const reached =
@@ -152,7 +165,11 @@ export function BatchNorm({ run, record }: { readonly run: RunRecord; readonly r
   type Neuron = BatchNormRecord['neurons'][number] & { readonly name: string };
   return (
     <Section
-      title="Batch normalisation before the last layer"
+      title={
+        asPosed
+          ? 'Batch normalisation before the last layer'
+          : 'Another network on these rows: batch normalisation before its last layer'
+      }
       wide
       hint={
         `Squared loss on classes coded 0 and 1, ${

@@ -5,7 +5,7 @@ import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, typeset } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
@@ -38,12 +38,26 @@ function Structure({ run, structure }: { readonly run: RunRecord; readonly struc
   return (
     <>
       <Forms structure={structure} />
-      {structure.rankOne && <RankOne record={structure.rankOne} />}
       {structure.splines && structure.splines.length > 0 && <Splines run={run} splines={structure.splines} />}
-      {structure.batchNorm && <BatchNorm run={run} record={structure.batchNorm} />}
+      {structure.rankOne && <RankOne record={structure.rankOne} />}
+      {structure.batchNorm && (
+        <BatchNorm run={run} record={structure.batchNorm} asPosed={formApplies(structure, 'batch-norm')} />
+      )}
       {structure.collapse && <ClassMeans records={structure.collapse} />}
     </>
   );
+}
+
+const formApplies = ({ forms }: StructureRecord, id: ClosedFormRecord['id']): boolean =>
+  forms.some((form) => form.id === id && form.applies);
+
+/** What is shown further down although the statement does not hold for the problem of the run as it is. */
+function elsewhereWords({ id }: ClosedFormRecord, { rankOne, batchNorm }: StructureRecord): string {
+  if (id === 'rank-one' && rankOne !== undefined && !rankOne.asPosed)
+    return ' Without the bias it does: that other problem is below.';
+  if (id === 'batch-norm' && batchNorm !== undefined)
+    return ' The network that it is about is another one than that of this run; it is built below on the same rows.';
+  return '';
 }
 
 const columns: Column<ClosedFormRecord>[] = [
@@ -54,21 +68,11 @@ const columns: Column<ClosedFormRecord>[] = [
     sortBy: (form) => form.title,
   },
   {
-    id: 'applies',
-    title: 'Here',
-    cell: (form) => (
-      <span class={form.applies ? 'applies' : 'muted'}>
-        {form.applies && <Icon name="check" />} {form.applies ? 'applies' : 'does not apply'}
-      </span>
-    ),
-    sortBy: (form) => (form.applies ? 0 : 1),
-  },
-  {
     id: 'reason',
     title: 'Why',
     cell: (form) => (
       <span class="prose">
-        {form.reason}
+        {typeset(form.reason)}
         {form.applies && form.program !== undefined && <span class="muted"> Optimum of: {form.program}.</span>}
       </span>
     ),
@@ -98,6 +102,7 @@ const columns: Column<ClosedFormRecord>[] = [
 
 function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
   const applying = structure.forms.filter((form) => form.applies);
+  const others = structure.forms.filter((form) => !form.applies);
   return (
     <Section
       title="Closed forms"
@@ -110,21 +115,38 @@ function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
             : `${formatInteger(applying.length)} of ${formatCount(structure.forms.length, 'statement')} ${applying.length === 1 ? 'applies' : 'apply'} to the training rows as the network sees them.`
       }
     >
-      {structure.forms.length > 0 && (
+      {applying.length > 0 && (
         <PagedTable<ClosedFormRecord>
-          caption="Closed forms and whether they apply"
+          caption="Closed forms that apply"
           hideCaption
-          rows={structure.forms}
+          rows={applying}
           columns={columns}
           rowKey={(form) => form.id}
-          initialSort={{ column: 'applies', descending: false }}
         />
+      )}
+      {others.length > 0 && (
+        <details>
+          <summary>
+            {formatCount(others.length, 'statement')} that {others.length === 1 ? 'does' : 'do'} not apply, and why
+          </summary>
+          <dl class="reasons">
+            {others.map((form) => (
+              <div key={form.id}>
+                <dt>{form.title}</dt>
+                <dd>
+                  {typeset(form.reason)}
+                  {elsewhereWords(form, structure)}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        </details>
       )}
       {structure.notes.length > 0 && (
         <ul class="notes" aria-label="Notes on the structure">
           {structure.notes.map((note) => (
             <li key={note}>
-              <Icon name="info" /> {note}
+              <Icon name="info" /> {typeset(note)}
             </li>
           ))}
         </ul>

@@ -6,10 +6,10 @@ import { depthWords, tooFewTuples } from '../../../../src/shared/threeLayerWords
 import { Chart } from '../../../charts/chart.tsx';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
-import { heatmapModel, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
+import { heatmapModel, orderEnds, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
 import { Surface } from '../../../charts/surface/surface.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent, formatLine, typeset } from '../../../ui/format.ts';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
@@ -78,7 +78,7 @@ function SubNetworks({ run, deep }: Props): VNode {
         wide
         hint={`${formatCount(deep.tuples, 'tuple')} (first-layer patterns, signs, second-layer pattern)${deep.harvested ? `, ${formatInteger(deep.harvested)} of them from gradient descent` : ''}.`}
       >
-        {few !== null && <p>{few}</p>}
+        {few !== null && <p>{typeset(few)}</p>}
         <div class="grid">
           <Prices deep={deep} />
           {deep.budget && deep.budget.length > 0 && <Budget run={run} budget={deep.budget} />}
@@ -110,7 +110,8 @@ function Patterns({
           bands.map((band) => band.on),
           run.rows.target,
         ),
-        (r) => `line ${formatInteger(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        orderEnds(order as RowOrder, run.resolved.classes),
       ),
     [bands, order, run],
   );
@@ -400,7 +401,7 @@ function TwoOrThree({ run, deep, two }: Props & { readonly two: NonNullable<Thre
   ];
   const shape = run.shape?.kind === 'surface' ? run.shape : null;
   return (
-    <Section title="Two layers or three" wide hint={depthWords(run, deep, two, panelFormat)}>
+    <Section title="Two layers or three" wide hint={typeset(depthWords(run, deep, two, panelFormat))}>
       <Facts facts={facts} />
       {two.shape?.kind === 'surface' && shape && (
         <div class="grid">
@@ -501,7 +502,7 @@ function LandscapeSlice({ slice }: { readonly slice: NonNullable<ThreeLayerRecor
       shape={shape}
       id={`landscape-${slice.K}`}
       title={`K = ${slice.K}`}
-      summary={`${log ? 'log₁₀ objective; darker is larger' : 'Darker is larger'}. ${formatCount(minima, 'local minimum', 'local minima')} on the grid, ${formatPercent(concave, 2)} of it bends down.`}
+      summary={`${log ? 'log₁₀ of the objective' : 'Objective'}. ${formatCount(minima, 'local minimum', 'local minima')} on the grid, ${formatPercent(concave, 2)} of it bends down.`}
     />
   );
 }
@@ -531,7 +532,7 @@ function Penalty({ run, deep }: Props): VNode {
           },
         ]}
       />
-      <p class="muted">{deep.weightDecay.message}</p>
+      <p class="muted">{typeset(deep.weightDecay.message)}</p>
     </Section>
   );
 }
