@@ -299,7 +299,9 @@ function whiten(
       `Whitening: the ${n} training rows span ${map.rank} dimensions only, so they cannot all be made orthogonal.`,
     );
   } else if (map.rank < Math.min(n, d)) {
-    warnings.push(`Whitening: the ${d} inputs span ${map.rank === 1 ? 'one dimension' : `${map.rank} dimensions`} only; the others are combinations of them.`);
+    warnings.push(
+      `Whitening: the ${d} inputs span ${map.rank === 1 ? 'one dimension' : `${map.rank} dimensions`} only; the others are combinations of them.`,
+    );
   }
   return { map, X: whitened(X, map) };
 }

@@ -138,7 +138,8 @@ export function detectClosedForms(
   const scale = whitenedScale(X);
   let rows: string;
   if (scale !== undefined) rows = `The rows are orthogonal and of equal length ${figures(scale)}.`;
-  else if (X.rows > X.cols) rows = `${X.rows} rows cannot be orthogonal in ${X.cols === 1 ? 'one dimension' : `${X.cols} dimensions`}.`;
+  else if (X.rows > X.cols)
+    rows = `${X.rows} rows cannot be orthogonal in ${X.cols === 1 ? 'one dimension' : `${X.cols} dimensions`}.`;
   else if (problem.bias !== 'none' && whitenedScale(problem.X) !== undefined)
     rows = 'The inputs are orthogonal rows, but the bias adds one to every product of two rows; train without a bias.';
   else if (rank < X.rows) rows = `The ${X.rows} rows span ${rank === 1 ? 'one dimension' : `${rank} dimensions`} only.`;
