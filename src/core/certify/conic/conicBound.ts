@@ -1,0 +1,229 @@
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { Datafit } from '../../problem/datafit.ts';
+import type { PreparedProblem } from '../../problem/prepare.ts';
+import { type Control, withDeadline } from '../../base/control.ts';
+import { choosePairs } from './cuts.ts';
+import { type UnitLines, unitLines } from './lines.ts';
+import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
+import { type AtomShape, type RelaxedIterate, solveRelaxed } from './relaxedProgram.ts';
+
+export interface ConicOptions {
+  readonly seconds: number;
+  /** Objective of a network of the family: nothing above it can be proven. */
+  readonly objective: number;
+  /** Relative gap to that objective at which there is no more to prove. */
+  readonly tolerance: number;
+  readonly kernels?: Kernels;
+  /** Called when the bound has risen. */
+  readonly onBound?: (bound: number) => void;
+}
+
+/** A dual point, and multipliers that bound its dual maximum for every output and sign. */
+export interface ConicBound {
+  /** n x c, inside the domain of the conjugate; columns sum to zero with a free bias. Not yet scaled by beta over the bound of its maximum. */
+  readonly V: Float64Array;
+  readonly parts: readonly ConicPart[];
+  /** Proven: |v_k'(Xu)_+| <= top for all ||u|| <= 1 and outputs k. */
+  readonly top: number;
+  /** Least value of the relaxed program found: what this relaxation could prove at most. */
+  readonly limit: number;
+  /** Newton steps, and how often pairs were added. */
+  readonly steps: number;
+  readonly rounds: number;
+  readonly pairs: number;
+  /** The relaxation cannot do better: no pair is violated. */
+  readonly exhausted: boolean;
+}
+
+/** One output and one sign of its column. */
+export interface ConicPart {
+  readonly output: number;
+  readonly sign: 1 | -1;
+  readonly multipliers: MajorantMultipliers;
+  readonly top: number;
+}
+
+/** What makes a point usable and says what it proves; from the module that turns dual points into bounds. */
+export interface DualPointRules {
+  /** Moves V into the domain, in place. */
+  readonly usable: (V: Float64Array) => void;
+  /** Proven lower bound of the objective from V and a proven bound of its dual maximum. */
+  readonly value: (V: Float64Array, top: number) => number;
+}
+
+/** Largest order of the Schur complement: about two gigaflops a factorisation. */
+const largestShape = 2100;
+
+/** Largest number of entries of the matrix between half-widths and shape. */
+const largestTable = 1.5e7;
+
+/** Whether the relaxation can be solved at this size, with one or several outputs one by one. */
+export function canBoundConically(prepared: PreparedProblem): boolean {
+  const { X, outputs, outputPenalty, penalizedCols } = prepared;
+  const p = X.cols + (X.cols * (X.cols + 1)) / 2;
+  return (
+    (outputs === 1 || outputPenalty === 'per-output') &&
+    penalizedCols >= 2 &&
+    p <= largestShape &&
+    X.rows * p <= largestTable &&
+    outputs * p * X.rows <= 2 * largestTable
+  );
+}
+
+/**
+ * A dual point made for a relaxation of the dual constraint, with the proof of its maximum: the relaxed program min l(f) + beta sum tau over relaxed atoms is
+ * solved by an interior point, and of every iterate the dual point -gradient l(f) is bounded by `proveMajorant` with the multipliers of that iterate, which
+ * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are added, as long as that helps
+ * and there is time. Undefined when it was stopped before the first iterate.
+ */
+export function conicBound(
+  prepared: PreparedProblem,
+  rules: DualPointRules,
+  options: ConicOptions,
+  control: Control,
+): ConicBound | undefined {
+  const search = new ConicSearch(prepared, rules, options, withDeadline(control, options.seconds));
+  search.run();
+  return search.best;
+}
+
+class ConicSearch {
+  best: ConicBound | undefined;
+  private value = -Infinity;
+  private readonly lines: UnitLines;
+  private steps = 0;
+  private round = 0;
+  private limit = Infinity;
+  private shapes: AtomShape[] = [];
+
+  constructor(
+    private readonly prepared: PreparedProblem,
+    private readonly rules: DualPointRules,
+    private readonly options: ConicOptions,
+    private readonly control: Control,
+  ) {
+    this.lines = unitLines(prepared.X, prepared.penalizedCols);
+    for (let output = 0; output < prepared.outputs; output++) {
+      this.shapes.push({ output, sign: 1, pairs: [] }, { output, sign: -1, pairs: [] });
+    }
+  }
+
+  run(): void {
+    const { prepared, lines, options, control } = this;
+    const { datafit, beta, outputs, bias } = prepared;
+    const kernels = options.kernels ?? createReferenceKernels();
+    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: bias === 'free' };
+    const enough = options.objective * (1 - options.tolerance);
+    for (; this.round < 12; this.round++) {
+      const before = this.value;
+      let next: AtomShape[] | undefined;
+      let least = Infinity;
+      solveRelaxed(program, this.shapes, { objective: options.objective, kernels }, control, (iterate) => {
+        this.steps++;
+        least = Math.min(least, iterate.objective);
+        this.offer(iterate);
+        if (this.value >= enough) return false;
+        // what is left to gain in this round against what is left in all
+        const open = Math.min(least, options.objective) - this.value;
+        const solved = open <= Math.max(1e-9 * options.objective, 0.03 * (options.objective - this.value));
+        if (solved || iterate.iteration >= 30) {
+          if (least < options.objective * (1 - 0.1 * options.tolerance)) next = this.cut(iterate);
+          return false;
+        }
+        return true;
+      });
+      this.limit = Math.min(least, options.objective);
+      if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
+      if (this.value >= enough || control.shouldStop()) return;
+      const added = next?.some(({ pairs }, k) => pairs.length > this.shapes[k].pairs.length);
+      const helped = this.round === 0 || this.value - before > 0.02 * (options.objective - before);
+      if (next === undefined || added !== true || !helped) {
+        if (this.best !== undefined) this.best = { ...this.best, exhausted: true };
+        return;
+      }
+      this.shapes = next;
+    }
+  }
+
+  /** What an iterate proves; kept when it is more than before. */
+  private offer(iterate: RelaxedIterate): void {
+    const { prepared, lines, rules, shapes } = this;
+    const { datafit, outputs } = prepared;
+    const n = datafit.rows;
+    const V = new Float64Array(n * outputs);
+    smoothed(datafit).dualPoint(iterate.fit, V);
+    rules.usable(V);
+    const v = new Float64Array(n);
+    let top = 0;
+    const parts = shapes.map(({ output, sign }, k): ConicPart => {
+      for (let i = 0; i < n; i++) v[i] = sign * V[i * outputs + output];
+      const loads = lineLoads(lines, v);
+      const multipliers = withBestBias(lines, loads, iterate.multipliers(k));
+      const proven = proveMajorant(lines, loads, multipliers);
+      top = Math.max(top, proven);
+      return { output, sign, multipliers, top: proven };
+    });
+    if (!Number.isFinite(top)) return;
+    const value = rules.value(V, top);
+    if (!(value > this.value)) return;
+    this.value = value;
+    const pairs = shapes.reduce((sum, shape) => sum + shape.pairs.length, 0);
+    const { steps, round: rounds, limit } = this;
+    this.best = { V, parts, top, steps, rounds, pairs, limit, exhausted: false };
+    this.options.onBound?.(value);
+  }
+
+  /** The atoms with the pairs that their points violate. */
+  private cut(iterate: RelaxedIterate): AtomShape[] {
+    const { lines, prepared, shapes, control } = this;
+    const { outputs } = prepared;
+    const V = new Float64Array(iterate.fit.length);
+    smoothed(prepared.datafit).dualPoint(iterate.fit, V);
+    const p = iterate.atoms[0].shape;
+    const limits = { perLine: 4, most: Math.max(200, Math.floor(4e8 / (p * p))), mostLines: 1500 };
+    return shapes.map((shape, k) => {
+      const v = Float64Array.from({ length: prepared.X.rows }, (_, i) => V[i * outputs + shape.output]);
+      const { even } = lineLoads(lines, v);
+      return { ...shape, pairs: choosePairs(iterate.atoms[k], lines, even, limits, () => control.shouldStop()) };
+    });
+  }
+}
+
+/** The hinge loss with its corner rounded: -l*(-v) less width ||v||^2 / 2, twice differentiable almost everywhere. Others as they are. */
+function smoothed(datafit: Datafit): Datafit {
+  if (datafit.smooth) return datafit;
+  const width = 1e-2;
+  const zero = new Float64Array(datafit.rows * datafit.outputs);
+  const labels = new Float64Array(zero.length);
+  datafit.gradient(zero, labels);
+  // gradient at 0 is -y
+  const violation = (F: Float64Array, i: number): number => Math.max(0, Math.min(1, (1 + labels[i] * F[i]) / width));
+  return {
+    ...datafit,
+    smooth: true,
+    value: (F) => {
+      let s = 0;
+      for (let i = 0; i < F.length; i++) {
+        const p = violation(F, i);
+        s += p * (1 + labels[i] * F[i]) - (width * p * p) / 2;
+      }
+      return s;
+    },
+    gradient: (F, G) => {
+      for (let i = 0; i < F.length; i++) G[i] = labels[i] * violation(F, i);
+    },
+    hessian: (F, H) => {
+      H.fill(0);
+      const c = datafit.outputs;
+      for (let i = 0; i < F.length; i++) {
+        const p = violation(F, i);
+        const row = Math.floor(i / c);
+        H[(row * c + (i % c)) * c + (i % c)] = p > 0 && p < 1 ? 1 / width : 0;
+      }
+    },
+    dualPoint: (F, V) => {
+      for (let i = 0; i < F.length; i++) V[i] = -labels[i] * violation(F, i);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { uncontrolled } from '../../../../src/core/base/control.ts';
+import { canBoundConically, type ConicBound, conicBound } from '../../../../src/core/certify/conic/conicBound.ts';
+import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
+import { lineLoads, proveMajorant } from '../../../../src/core/certify/conic/majorant.ts';
+import { provenValue, usablePoint } from '../../../../src/core/certify/global/dualPoint.ts';
+import { globalBound } from '../../../../src/core/certify/global/globalBound.ts';
+import { solve } from '../../../../src/core/engine/solve.ts';
+import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
+import { prepare, type PreparedProblem } from '../../../../src/core/problem/prepare.ts';
+import type { BiasMode, LossName } from '../../../../src/core/problem/problem.ts';
+import { randomProblem } from '../../engine/problems.ts';
+
+function rulesOf(prepared: PreparedProblem) {
+  return {
+    usable: (V: Float64Array) => V.set(usablePoint(prepared, denseMatrix(prepared.X.rows, prepared.outputs, V))),
+    value: (V: Float64Array, top: number) => provenValue(prepared, V, top),
+  };
+}
+
+/** The bound, recomputed from the dual point and the multipliers only. */
+function checked(prepared: PreparedProblem, bound: ConicBound): number {
+  const lines = unitLines(prepared.X, prepared.penalizedCols);
+  let top = 0;
+  for (const { output, sign, multipliers } of bound.parts) {
+    const v = Float64Array.from({ length: prepared.X.rows }, (_, i) => sign * bound.V[i * prepared.outputs + output]);
+    top = Math.max(top, proveMajorant(lines, lineLoads(lines, v), multipliers));
+  }
+  return provenValue(prepared, bound.V, top);
+}
+
+describe('conic bound over all networks', () => {
+  it('is never above the objective that training reaches, for every loss and bias, and reaches it on some', () => {
+    let closed = 0;
+    let total = 0;
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.constantFrom<LossName>('squared', 'logistic', 'softmax'),
+        fc.constantFrom<BiasMode>('none', 'regularized', 'free'),
+        fc.integer({ min: 2, max: 4 }),
+        fc.double({ min: 0.05, max: 0.9, noNaN: true }),
+        (seed, loss, bias, d, share) => {
+          const outputs = loss === 'softmax' ? 3 : 1 + (seed % 2);
+          const base = randomProblem(seed, { n: 14, d, outputs }, { loss, bias, model: 'relu', beta: 1e6 });
+          const arrangements = { kind: 'adaptive', seed: 1 } as const;
+          const { betaMax } = solve({ ...base, arrangements }, { certifySeconds: 0 });
+          const problem = { ...base, arrangements, beta: share * betaMax };
+          const prepared = prepare(problem);
+          if (!canBoundConically(prepared)) return;
+          const { networkObjective } = solve(problem, { certifySeconds: 0 });
+          const options = { seconds: 30, objective: networkObjective, tolerance: 1e-7 };
+          const bound = conicBound(prepared, rulesOf(prepared), options, uncontrolled);
+          assert.ok(bound !== undefined);
+          const value = checked(prepared, bound);
+          assert.ok(value <= networkObjective * (1 + 1e-9), `${value} > ${networkObjective} (${loss}, ${bias})`);
+          assert.ok(value > 0);
+          total++;
+          if (value >= networkObjective * (1 - 1e-5)) closed++;
+        },
+      ),
+      { seed: 21, numRuns: 30 },
+    );
+    assert.ok(closed >= 2, `${closed} of ${total}`);
+  });
+
+  it('bounds the hinge loss too, through a rounded corner', () => {
+    const problem = randomProblem(5, { n: 20, d: 4, outputs: 1 }, { loss: 'hinge', model: 'relu', beta: 4 });
+    const prepared = prepare(problem);
+    const zero = prepared.datafit.value(new Float64Array(20));
+    const options = { seconds: 30, objective: zero, tolerance: 1e-7 };
+    const bound = conicBound(prepared, rulesOf(prepared), options, uncontrolled);
+    assert.ok(bound !== undefined);
+    const value = checked(prepared, bound);
+    assert.ok(value > 0.05 * zero && value <= zero, `${value} of ${zero}`);
+  });
+
+  it('proves eight inputs optimal where cones leave a gap, and says which method did', () => {
+    const problem = randomProblem(
+      2,
+      { n: 60, d: 8, outputs: 1 },
+      { loss: 'logistic', model: 'relu', arrangements: { kind: 'adaptive', seed: 1 }, beta: 4 },
+    );
+    const prepared = prepare(problem);
+    const solution = solve(problem, { certifySeconds: 0 });
+    assert.ok(solution.groups.length > 0, 'the zero network proves nothing here');
+    const bound = globalBound(prepared, solution.dual, solution.networkObjective, { seconds: 40 }, uncontrolled);
+    assert.equal(bound.methods[0].method, 'conic');
+    const cones = bound.methods.find(({ method }) => method !== 'conic');
+    assert.ok(cones !== undefined && cones.lowerBound < bound.lowerBound);
+    assert.ok(bound.lowerBound <= solution.networkObjective);
+    assert.match(bound.reason, /conic relaxation/);
+    assert.equal(checked(prepared, bound.conic!), bound.lowerBound);
+  });
+
+  it('answers a stop with the bound that it has', () => {
+    const problem = randomProblem(3, { n: 80, d: 20, outputs: 1 }, { loss: 'squared', model: 'relu', beta: 3 });
+    const prepared = prepare(problem);
+    const objective = prepared.datafit.value(new Float64Array(80));
+    let bounds = 0;
+    let late = 0;
+    const control = {
+      ...uncontrolled,
+      shouldStop: () => {
+        if (bounds < 3) return false;
+        late++;
+        return true;
+      },
+    };
+    const options = { seconds: 60, objective, tolerance: 1e-9, onBound: () => void bounds++ };
+    const bound = conicBound(prepared, rulesOf(prepared), options, control);
+    assert.ok(bound !== undefined && bounds === 3 && late < 5, `${bounds} ${late}`);
+    assert.ok(checked(prepared, bound) <= objective);
+  });
+});
