@@ -3,6 +3,7 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
+import { dualBoundAt } from '../dualBound.ts';
 import { choosePairs } from './cuts.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
@@ -44,12 +45,12 @@ export interface ConicPart {
   readonly top: number;
 }
 
-/** What makes a point usable and says what it proves; from the module that turns dual points into bounds. */
-export interface DualPointRules {
-  /** Moves V into the domain, in place. */
-  readonly usable: (V: Float64Array) => void;
-  /** Proven lower bound of the objective from V and a proven bound of its dual maximum. */
-  readonly value: (V: Float64Array, top: number) => number;
+/** V (n x c) inside the domain of the conjugate; with a free bias every column sums to zero as well. */
+export function usablePoint({ datafit, penalizedCols, X }: PreparedProblem, V: Float64Array): Float64Array {
+  const point = V.slice();
+  datafit.projectDual(point);
+  if (penalizedCols < X.cols) datafit.balanceDual(point);
+  return point;
 }
 
 /** Largest order of the Schur complement: about two gigaflops a factorisation. */
@@ -77,13 +78,8 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
  * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are added, as long as that helps
  * and there is time. Undefined when it was stopped before the first iterate.
  */
-export function conicBound(
-  prepared: PreparedProblem,
-  rules: DualPointRules,
-  options: ConicOptions,
-  control: Control,
-): ConicBound | undefined {
-  const search = new ConicSearch(prepared, rules, options, withDeadline(control, options.seconds));
+export function conicBound(prepared: PreparedProblem, options: ConicOptions, control: Control): ConicBound | undefined {
+  const search = new ConicSearch(prepared, options, withDeadline(control, options.seconds));
   search.run();
   return search.best;
 }
@@ -99,7 +95,6 @@ class ConicSearch {
 
   constructor(
     private readonly prepared: PreparedProblem,
-    private readonly rules: DualPointRules,
     private readonly options: ConicOptions,
     private readonly control: Control,
   ) {
@@ -148,12 +143,12 @@ class ConicSearch {
 
   /** What an iterate proves; kept when it is more than before. */
   private offer(iterate: RelaxedIterate): void {
-    const { prepared, lines, rules, shapes } = this;
+    const { prepared, lines, shapes, options } = this;
     const { datafit, outputs } = prepared;
     const n = datafit.rows;
-    const V = new Float64Array(n * outputs);
-    smoothed(datafit).dualPoint(iterate.fit, V);
-    rules.usable(V);
+    const raw = new Float64Array(n * outputs);
+    smoothed(datafit).dualPoint(iterate.fit, raw);
+    const V = usablePoint(prepared, raw);
     const v = new Float64Array(n);
     let top = 0;
     const parts = shapes.map(({ output, sign }, k): ConicPart => {
@@ -165,13 +160,13 @@ class ConicSearch {
       return { output, sign, multipliers, top: proven };
     });
     if (!Number.isFinite(top)) return;
-    const value = rules.value(V, top);
+    const { value } = dualBoundAt(datafit, V, top / prepared.beta, options.objective);
     if (!(value > this.value)) return;
     this.value = value;
     const pairs = shapes.reduce((sum, shape) => sum + shape.pairs.length, 0);
     const { steps, round: rounds, limit } = this;
     this.best = { V, parts, top, steps, rounds, pairs, limit, exhausted: false };
-    this.options.onBound?.(value);
+    options.onBound?.(value);
   }
 
   /** The atoms with the pairs that their points violate. */

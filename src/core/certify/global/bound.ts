@@ -1,3 +1,13 @@
+/** What one method proved, and what it took. */
+export interface MethodBound {
+  /** Branch and bound over cones of directions, all activation patterns, norms only, or the conic relaxation. */
+  readonly method: 'cones' | 'patterns' | 'norms' | 'conic';
+  readonly lowerBound: number;
+  readonly seconds: number;
+  /** Cones or patterns visited, or Newton steps. */
+  readonly steps: number;
+}
+
 /** Proven knowledge about ALL networks of the family. */
 export interface GlobalBound {
   readonly lowerBound: number;
@@ -5,7 +15,7 @@ export interface GlobalBound {
   /** n x c: the dual point that proves `lowerBound`, where one does: -l*(-dual) is at most every objective, and M(dual) at most beta. */
   readonly dual?: Float64Array;
   readonly proof: 'exact' | 'bound' | 'none';
-  /** Proven upper bound of M(v) at the dual point used. */
+  /** Proven upper bound of M(v) at the dual point of the fit. */
   readonly maxDualConstraint: number;
   /** The lower bound comes from another dual point, that of the fit times this factor; the other figures are of the fit's own. */
   readonly dualPointShrink?: number;
@@ -16,5 +26,7 @@ export interface GlobalBound {
   /** Outgoing weights (c numbers, norm 1) of the neuron along it that lowers the objective most; per output: a signed unit vector. */
   readonly worstOuter?: Float64Array;
   readonly cells?: number;
+  /** Where several methods ran: what each proved, the one that `lowerBound` comes from first. */
+  readonly methods?: readonly MethodBound[];
   readonly reason: string;
 }

@@ -1,9 +1,11 @@
 import { dualBoundAt } from '../dualBound.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
-import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
-import type { GlobalBound } from './bound.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { PreparedProblem } from '../../problem/prepare.ts';
+import { canBoundConically, type ConicBound, conicBound, usablePoint } from '../conic/conicBound.ts';
+import type { GlobalBound, MethodBound } from './bound.ts';
 import { bracketDualMaximum, type DualBracket } from './dualMaximum.ts';
 import { bracketVectorMaximum } from './vectorMaximum.ts';
 
@@ -13,6 +15,9 @@ export interface GlobalBoundOptions {
   /** Directions to start the search from, on effective inputs: the neurons of the network at hand. */
   readonly candidates?: readonly ArrayLike<number>[];
   readonly seed?: number;
+  readonly kernels?: Kernels;
+  /** The caller goes on from a neuron that improves the network: once one is found, no more is proven. */
+  readonly untilImproved?: boolean;
 }
 
 /** A bound, and what it was found from. */
@@ -20,8 +25,11 @@ export interface GlobalBoundDetails extends GlobalBound {
   /** n x c: the dual point that proves the bound, feasible over all networks. */
   readonly dual: Float64Array;
   readonly worstOuter: Float64Array;
+  readonly methods: readonly MethodBound[];
   /** Proven bracket of the dual maximum over all outputs, at the dual point as given (before scaling). */
   readonly bracket: { readonly lower: number; readonly upper: number };
+  /** The best that the conic relaxation proved, when it ran: its own dual point and multipliers. */
+  readonly conic?: ConicBound;
 }
 
 /** What is known of the dual maximum over all outputs. */
@@ -38,14 +46,16 @@ interface Bracket {
 }
 
 /**
- * A proven lower bound of the objective over ALL two-layer ReLU networks of the family of `prepared` (any width), from one dual point V
- * (n x c), usually -gradient of the datafit at some fit. Weak duality (Pilanci and Ergen 2020): if M(V) is at most beta then -l*(-V) is a lower bound;
- * M is positively homogeneous, so tV with t = beta / M(V) is feasible for every V, and the best smaller t is taken too. M(V) is the maximum over
- * ||u|| <= 1 of |v_k'(Xu)_+| and outputs k for the per-output penalty, and of ||V'(Xu)_+||_2 for plain weight decay (Sahiner, Ergen, Pauly and Pilanci
- * 2021), which `nuclear` and `frobenius` both are for ReLU networks. It is not known but bounded from above by proof, which is all that is needed.
+ * A proven lower bound of the objective over ALL two-layer ReLU networks of the family of `prepared` (any width). Weak duality (Pilanci and Ergen 2020): for any
+ * V (n x c), if M(V) is at most beta then -l*(-V) is a lower bound; M is positively homogeneous, so tV with t = beta / M(V) is feasible for every V,
+ * and the best smaller t is taken too. M(V) is the maximum over ||u|| <= 1 of |v_k'(Xu)_+| and outputs k for the per-output penalty, and of
+ * ||V'(Xu)_+||_2 for plain weight decay (Sahiner, Ergen, Pauly and Pilanci 2021), which `nuclear` and `frobenius` both are for ReLU networks. It is not
+ * known but bounded from above by proof, which is all that is needed. Two methods: cones of directions at the given V, usually -gradient of the datafit
+ * at some fit; and a conic relaxation with a dual point of its own, which goes further from about eight inputs on. Cones begin with a share of the time that
+ * depends on the number of inputs, the relaxation follows, and cones get what is left where they are not far behind. The better bound counts.
  *
- * `proof`: 'exact' when the bound of M is attained by a direction (to 1e-8 relative), 'bound' when it is proven but not tight. A poor V
- * gives a valid bound as well, just a low one. `objective` is that of the network the gap is for. 'none': nothing beyond the loss being non-negative.
+ * `proof`: 'exact' when cones bound M by a value that a direction attains (to 1e-8 relative) or the relative gap is within the tolerance, 'bound' when it is
+ * proven but not tight. `objective` is that of the network the gap is for. 'none': nothing beyond the loss being non-negative.
  */
 export function globalBound(
   prepared: PreparedProblem,
@@ -54,20 +64,56 @@ export function globalBound(
   options: GlobalBoundOptions,
   control: Control,
 ): GlobalBoundDetails {
-  const { X, beta, datafit, outputs, outputPenalty } = prepared;
+  const { X, outputs } = prepared;
   if (V.rows !== X.rows || V.cols !== outputs) {
     throw new RangeError(`the dual is ${V.rows} x ${V.cols}, the problem ${X.rows} x ${outputs}`);
   }
-  const point = usablePoint(prepared, V);
+  const started = control.now();
+  const left = (): number => Math.max(0, options.seconds - (control.now() - started));
+  const point = usablePoint(prepared, V.data);
+  const both = options.seconds > 0 && canBoundConically(prepared);
+  const seconds = both ? firstShare(X.cols) * options.seconds : options.seconds;
+  const cones = byCones(prepared, point, objective, { ...options, seconds }, control);
+  const improves = cones.bracket.lower > prepared.beta * (1 + 1e-9);
+  const enough = Math.min(1e-6, prepared.tolerance);
+  if (!both || cones.proof === 'exact' || cones.relativeGap <= 0.1 * enough || control.shouldStop()) return cones;
+  if (improves && options.untilImproved === true) return cones;
+
+  const conic = byRelaxation(prepared, cones, objective, { ...options, seconds: left() }, 0.1 * enough, control);
+  if (conic === undefined) return cones;
+  const best = conic.lowerBound > cones.lowerBound ? conic : cones;
+  const worthwhile = cones.relativeGap < 4 * conic.relativeGap || X.cols <= 8;
+  if (best.proof === 'exact' || !worthwhile || left() < 0.2 * options.seconds || control.shouldStop()) return best;
+  const further = byCones(prepared, point, objective, { ...options, seconds: left() }, control);
+  return further.lowerBound > best.lowerBound
+    ? { ...further, methods: [...further.methods, ...conic.methods.slice(-1)], conic: conic.conic }
+    : best;
+}
+
+/** Share of the time that cones begin with: they close low dimensions in no time. */
+function firstShare(inputs: number): number {
+  return inputs <= 4 ? 0.5 : inputs <= 7 ? 0.2 : 0.05;
+}
+
+/** What branch and bound over cones, or a sweep over all patterns, proves at the given dual point. */
+function byCones(
+  prepared: PreparedProblem,
+  point: Float64Array,
+  objective: number,
+  options: GlobalBoundOptions,
+  control: Control,
+): GlobalBoundDetails {
+  const { beta, outputs, outputPenalty } = prepared;
+  const started = control.now();
   const joint = outputs > 1 && outputPenalty !== 'per-output';
   const bracket = (joint ? bracketJointly : bracketOutputs)(prepared, point, options, control);
   const { lower, upper, methods } = bracket;
-
   // no loss is negative
-  const bound = dualBoundAt(datafit, point, upper / beta, objective);
+  const bound = dualBoundAt(prepared.datafit, point, upper / beta, objective);
   const proven = Math.max(0, bound.value);
   const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
   const gap = relativeGap(objective, proven);
+  const method = methods.has('norms') ? 'norms' : methods.has('branch-and-bound') ? 'cones' : 'patterns';
   return {
     lowerBound: proven,
     relativeGap: gap,
@@ -80,8 +126,61 @@ export function globalBound(
     // between outgoing directions, patterns are visited again and again: their number is no count of cells
     cells: !joint && methods.size === 1 && methods.has('sweep') ? bracket.visited : undefined,
     bracket: { lower, upper },
+    methods: [{ method, lowerBound: proven, seconds: control.now() - started, steps: bracket.visited }],
     reason: reasonFor(bracket, exact, gap, beta),
   };
+}
+
+/** What the conic relaxation proves; figures about the given dual point stay those of the cones. Undefined when it was stopped too early. */
+function byRelaxation(
+  prepared: PreparedProblem,
+  cones: GlobalBoundDetails,
+  objective: number,
+  { seconds, kernels, candidates }: GlobalBoundOptions,
+  tolerance: number,
+  control: Control,
+): GlobalBoundDetails | undefined {
+  const started = control.now();
+  let steps = 0;
+  const onBound = (bound: number): void =>
+    control.report?.({
+      iteration: ++steps,
+      seconds: control.now() - started,
+      objective,
+      dualBound: Math.max(bound, cones.lowerBound),
+      active: candidates?.length ?? 0,
+      phase: 'proving',
+    });
+  const conic = conicBound(prepared, { seconds, objective, tolerance, kernels, onBound }, control);
+  if (conic === undefined) return undefined;
+  const bound = dualBoundAt(prepared.datafit, conic.V, conic.top / prepared.beta, objective);
+  const proven = Math.max(0, bound.value);
+  const gap = relativeGap(objective, proven);
+  const exact = gap <= Math.min(1e-6, prepared.tolerance);
+  const own: MethodBound = {
+    method: 'conic',
+    lowerBound: proven,
+    seconds: control.now() - started,
+    steps: conic.steps,
+  };
+  return {
+    ...cones,
+    lowerBound: proven,
+    relativeGap: gap,
+    dual: bound.point,
+    proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
+    methods: [own, ...cones.methods],
+    conic,
+    reason: relaxationReason(conic, exact, gap),
+  };
+}
+
+function relaxationReason({ pairs, steps }: ConicBound, exact: boolean, gap: number): string {
+  const cuts = pairs > 0 ? ` with ${pairs} pair cuts` : '';
+  const how = `a conic relaxation${cuts} gave a dual point and, in ${steps} steps, multipliers that bound its constraint`;
+  return exact
+    ? `Proven globally optimal to a relative gap of ${gap.toExponential(1)}: ${how}.`
+    : `Proven within ${(100 * gap).toPrecision(3)} %: ${how}; the rest is open between a better network and a tighter relaxation.`;
 }
 
 /** A bound beside another objective than the one it was found for: neurons may have been added since. */
@@ -140,15 +239,6 @@ function bracketJointly(
     visited: found.visited,
     outerDirections: found.outputs,
   };
-}
-
-/** V inside the domain of the conjugate; with a free bias every column must sum to zero as well. */
-function usablePoint(prepared: PreparedProblem, V: DenseMatrix): Float64Array {
-  const { datafit, penalizedCols, X } = prepared;
-  const point = V.data.slice();
-  datafit.projectDual(point);
-  if (penalizedCols < X.cols) datafit.balanceDual(point);
-  return point;
 }
 
 function reasonFor(bracket: Bracket, exact: boolean, gap: number, beta: number): string {

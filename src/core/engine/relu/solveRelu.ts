@@ -210,6 +210,8 @@ export function solveRelu(
           seconds: Math.max(0, proofEnd - limited.now()),
           candidates: report.neurons.map(({ u }) => u),
           seed: 1,
+          kernels: options.kernels,
+          untilImproved: searched && round < 7,
         },
         proving,
       );
