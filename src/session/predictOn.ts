@@ -94,6 +94,15 @@ export async function predictOn(
 
   const { classes, outputs, target } = run.resolved;
   const { mean, scale } = run.scaling.target;
+  if (classes.length === 0) for (let k = 0; k < fit.data.length; k++) fit.data[k] = fit.data[k] * scale + mean;
+  const far = fit.data.findIndex((value) => !Number.isFinite(value));
+  if (far >= 0) {
+    const line = table.lines[rows[Math.floor(far / outputs)]];
+    throw new DataError('too-large', 'the values of this row are too large for the network to compute with', {
+      file: table.file,
+      line,
+    });
+  }
   const outputAt = new Map(rows.map((row, i) => [row, i]));
   const truth = columns.get(target);
   const text = newPredictionsCsv(
@@ -106,8 +115,7 @@ export async function predictOn(
       output: (row) => {
         const i = outputAt.get(row);
         if (i === undefined) return undefined;
-        const values = fit.data.subarray(i * outputs, (i + 1) * outputs);
-        return classes.length === 0 ? values.map((value) => value * scale + mean) : values;
+        return fit.data.subarray(i * outputs, (i + 1) * outputs);
       },
     },
     formulas,

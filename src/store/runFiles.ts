@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { runFault, runOfJson } from '../shared/runSchema.ts';
 import { runIdSchema } from '../shared/runSummary.ts';
 
 const suffix = '.run.json';
@@ -42,106 +41,6 @@ export async function writeWhole(file: string, content: string | Uint8Array): Pr
   }
 }
 
-/** Every gap of a solution is that of the numbers it is shown with: a run that claims more than they say is not shown. */
-function gapsAgree({ objective, dualBound, relativeGap, global }: ClaimedGaps): boolean {
-  return (
-    (dualBound === null || relativeGap === null || gapMatches(relativeGap, objective, dualBound)) &&
-    (global === undefined || gapMatches(global.relativeGap, objective, global.lowerBound))
-  );
-}
-
-interface ClaimedGaps {
-  readonly objective: number;
-  readonly dualBound: number | null;
-  readonly relativeGap: number | null;
-  readonly global?: { readonly lowerBound: number; readonly relativeGap: number } | undefined;
-}
-
-const numbers = v.array(v.number());
-const text = v.string();
-
-/**
- * As much of a run as has to hold before anything is drawn from it. JSON has no infinities: a number that was not finite
- * comes back as null, which is let through only where a run may have one.
- */
-const runSchema = v.pipe(
-  v.looseObject({
-    format: v.literal('convexnet-run/1', 'it is not a run of this version'),
-    id: runIdSchema,
-    label: text,
-    createdAt: text,
-    version: text,
-    dataset: v.looseObject({
-      uri: text,
-      name: text,
-      bytes: v.number(),
-      sha256: text,
-      columns: v.array(v.looseObject({ name: text, kind: text, role: text })),
-      warnings: v.array(text),
-    }),
-    settings: trainSettingsSchema,
-    resolved: v.looseObject({
-      target: text,
-      task: text,
-      loss: text,
-      classes: v.array(text),
-      beta: v.number(),
-      betaMax: v.number(),
-      trainRows: v.number(),
-      outputs: v.pipe(v.number(), v.integer(), v.minValue(1)),
-    }),
-    scaling: v.looseObject({
-      inputs: v.array(
-        v.looseObject({
-          name: text,
-          column: text,
-          mean: v.number(),
-          scale: v.number(),
-          // not in runs of earlier versions
-          other: v.optional(text),
-          date: v.optional(v.boolean()),
-          fill: v.optional(v.number()),
-        }),
-      ),
-      target: v.object({ mean: v.number(), scale: v.number() }),
-    }),
-    solution: v.looseObject({
-      status: text,
-      objective: v.number(),
-      dualBound: v.nullable(v.number()),
-      relativeGap: v.nullable(v.number()),
-      global: v.optional(v.looseObject({ lowerBound: v.number(), relativeGap: v.number() })),
-      // not in runs of earlier versions: then nothing is said about other optimal networks
-      optimalSet: v.optional(
-        v.looseObject({ scope: v.picklist(['proven', 'found']), directions: v.optional(v.number()) }),
-      ),
-    }),
-    trace: v.array(v.looseObject({ seconds: v.number(), objective: v.nullable(v.number()) })),
-    neurons: v.array(
-      v.looseObject({
-        id: v.number(),
-        weights: numbers,
-        outer: numbers,
-        norm: v.number(),
-        on: text,
-        presence: v.optional(v.picklist(['every', 'not every', 'unknown'])),
-      }),
-    ),
-    gates: v.looseObject({ count: v.number(), constraint: numbers, norm: numbers }),
-    rows: v.looseObject({ line: numbers, split: numbers, target: numbers, prediction: numbers, dual: numbers }),
-    metrics: v.array(v.looseObject({ model: text, measure: text })),
-    notes: v.array(text),
-  }),
-  v.check(
-    ({ rows, resolved }) =>
-      rows.split.length === rows.line.length &&
-      rows.target.length === rows.line.length &&
-      rows.prediction.length === rows.line.length * resolved.outputs,
-    'its tables have different lengths',
-  ),
-  v.check(({ solution }) => gapsAgree(solution), 'a gap is not that of the objective and the bound beside it'),
-);
-
 /** A run file that cannot be used; the message is one sentence for a person. */
 export class RunFileError extends Error {
   override readonly name = 'RunFileError';
@@ -158,23 +57,25 @@ export async function readRun(file: string): Promise<RunRecord> {
   }
   let value: unknown;
   try {
-    value = JSON.parse(content);
+    value = JSON.parse(content.startsWith('\uFEFF') ? content.slice(1) : content);
   } catch {
     throw new RunFileError(`The run file ${base} is damaged: it is not complete JSON.`);
   }
-  const parsed = v.safeParse(runSchema, value);
-  if (!parsed.success) {
-    const issue = parsed.issues[0];
-    const at = v.getDotPath(issue);
-    throw new RunFileError(`The run file ${base} is damaged: ${at ? `${at}: ` : ''}${issue.message}.`);
-  }
-  return value as RunRecord;
+  const read = runOfJson(value);
+  if ('run' in read) return read.run;
+  const { field, reason } = read.fault;
+  throw new RunFileError(`The run file ${base} is damaged: ${field === '' ? '' : `${field}: `}${reason}.`);
 }
 
-/** Writes a run into the folder of runs and gives the file. */
+/**
+ * Writes a run into the folder of runs and gives the file.
+ * @throws {RunFileError} when the run could not be read again: it names the field
+ */
 export async function writeRun(folder: string, run: RunRecord): Promise<string> {
+  const fault = runFault(run);
+  if (fault !== undefined)
+    throw new RunFileError(`The run cannot be kept: ${fault.field === '' ? '' : `${fault.field}: `}${fault.reason}.`);
   const file = runFile(folder, run.id);
-  if (!gapsAgree(run.solution)) throw new RangeError('a gap is not that of the objective and the bound beside it');
   await writeWhole(file, JSON.stringify(run));
   return file;
 }
