@@ -21,8 +21,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const explorer = new Explorer(context, store, workerFile, log);
   const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
+  const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
     log,
+    // another window on the same workspace may have trained, named or deleted runs
+    vscode.window.onDidChangeWindowState(({ focused }) => (focused ? refresh() : undefined)),
     files,
     store,
     explorer,

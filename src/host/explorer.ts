@@ -318,7 +318,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
   }
 }
 
-/** How many runs are kept on disk. */
-export function keepRuns(): number {
-  return vscode.workspace.getConfiguration(configurationSection).get<number>('runs.keep', 200);
+/** How many runs are kept on disk, as the settings say, which may be anything. */
+export function keepRuns(): unknown {
+  return vscode.workspace.getConfiguration(configurationSection).get<unknown>('runs.keep', 200);
 }

@@ -94,6 +94,8 @@ export interface PanelRun {
 export interface Outcome<T> {
   readonly value?: T;
   readonly error?: TaskError;
+  /** There is a value, and its run could not be written to the folder of runs: why. The worker keeps it until the next one. */
+  readonly unsaved?: string;
 }
 
 export interface TaskError {
