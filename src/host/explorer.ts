@@ -172,6 +172,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     const noticed = this.noticeWhenHidden(dataset, done);
     try {
       const summary = await done;
+      if (summary && dataset.unsaved !== null) void this.offerAnotherPlace(dataset, dataset.unsaved);
       if (summary && (await noticed) && !this.panelVisible(dataset)) this.announce(dataset, summary);
       return summary;
     } catch (error) {
@@ -208,6 +209,19 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     void notify.info(vscode.l10n.t('Trained on {0}: {1}', dataset.name, summary.label), show).then((picked) => {
       if (picked === show) this.showPanel(dataset);
     });
+  }
+
+  /** A run that was trained and could not be kept: it is shown, and can be saved as a file. */
+  private async offerAnotherPlace(dataset: Dataset, reason: string): Promise<void> {
+    this.log.warn(reason);
+    const save = vscode.l10n.t('Save Elsewhere...');
+    const text = vscode.l10n.t('The run is trained and shown, but could not be kept among the runs: {0}', reason);
+    if ((await notify.warn(text, save)) !== save) return;
+    try {
+      await exportRunTo(dataset, 'run');
+    } catch (error) {
+      await showError(error, dataset.uri, this.log);
+    }
   }
 
   private panelVisible(dataset: Dataset): boolean {

@@ -1,6 +1,8 @@
 import { inferTarget, profileTable, type ColumnKind, type Task } from '../core/data/infer.ts';
+import { type Control, uncontrolled } from '../core/base/control.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { dateUnit } from '../core/data/dates.ts';
+import { ReadStopped } from '../core/data/reader.ts';
 import { cellLabel, type Table } from '../core/data/table.ts';
 
 /** What a training form is prefilled with, from the first rows of the file only. */
@@ -41,9 +43,15 @@ export interface InspectedColumn {
   readonly taskUnclear: boolean;
 }
 
-/** Sums up the head of a table; `fileBytes` scales the row count when it is only the head. */
-export function inspectTable(table: Table, fileBytes: number): Inspection {
-  const profiles = profileTable(table);
+/**
+ * Sums up the head of a table; `fileBytes` scales the row count when it is only the head.
+ * @throws {ReadStopped} when stopped, which is looked for at every column
+ */
+export function inspectTable(table: Table, fileBytes: number, control: Control = uncontrolled): Inspection {
+  const poll = (): void => {
+    if (control.shouldStop()) throw new ReadStopped('stopped while looking through the columns');
+  };
+  const profiles = profileTable(table, poll);
   const target = inferTarget(profiles);
   if (target === undefined) {
     throw new DataError('bad-target', 'no column can be a target: all are constant, empty or free text', {
@@ -51,6 +59,7 @@ export function inspectTable(table: Table, fileBytes: number): Inspection {
     });
   }
   const columns = profiles.map((profile): InspectedColumn => {
+    poll();
     const examples = new Set<string>();
     for (let row = 0; row < table.rows && examples.size < 3; row++) {
       const label = cellLabel(table.columns[profile.column.index], row);

@@ -59,7 +59,8 @@ export interface Session {
   /** The last record, complete or not. */
   readonly run: RunRecord | null;
   /** What a training form is prefilled with, from the first rows of the file only. */
-  inspect(dialect?: TrainSettings['dialect']): Promise<Inspection>;
+  /** Looks at the first rows of the file. @throws {TrainStopped} when stopped */
+  inspect(dialect?: TrainSettings['dialect'], control?: Control): Promise<Inspection>;
   /**
    * Reads (when not read yet or changed), encodes, solves, certifies; then path and comparison. A stop gives a valid, marked
    * record; one that comes before the solve has begun raises `TrainStopped`.
@@ -137,9 +138,14 @@ class FileSession implements Session {
     private readonly deps: SessionDeps,
   ) {}
 
-  async inspect(dialect?: TrainSettings['dialect']): Promise<Inspection> {
-    const table = await readTable(this.source, { headRows: inspectedRows, dialect }, uncontrolled);
-    return inspectTable(table, this.source.size);
+  async inspect(dialect?: TrainSettings['dialect'], control: Control = uncontrolled): Promise<Inspection> {
+    try {
+      const table = await readTable(this.source, { headRows: inspectedRows, dialect }, control);
+      return inspectTable(table, this.source.size, control);
+    } catch (error) {
+      if (error instanceof ReadStopped) throw new TrainStopped('Stopped before the file was looked through.');
+      throw error;
+    }
   }
 
   async train(settings: TrainSettings, listener: SessionListener, control: Control): Promise<RunRecord> {

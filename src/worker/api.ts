@@ -15,7 +15,7 @@ import type { TrainSettings } from '../shared/settings.ts';
 export interface WorkerApi {
   /** `remote` (a comlink proxy) is there when the worker cannot reach the file itself. */
   open(source: SourceSpec, remote: RemoteFile | null): void;
-  inspect(): Promise<Outcome<Inspection>>;
+  inspect(task: number): Promise<Outcome<Inspection>>;
   train(task: number, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /**
    * The run again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a

@@ -11,7 +11,7 @@ import { nodeSessionDeps } from '../session/platform.node.ts';
 import { predictOn } from '../session/predictOn.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
-import { summarizeRun } from '../shared/runSummary.ts';
+import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
 import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
@@ -50,6 +50,12 @@ async function outcome<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
+function summarized({ value, error }: Outcome<Reported>): Outcome<RunSummary> {
+  if (value === undefined) return { error };
+  const { run, unsaved } = value;
+  return { value: summarizeRun(run), ...(unsaved === undefined ? {} : { unsaved }) };
+}
+
 function taskError(error: unknown): TaskError {
   if (error instanceof TrainStopped) return { message: error.message, stopped: true };
   if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy };
@@ -71,18 +77,31 @@ async function fullRun(id: string): Promise<NonNullable<typeof latest>> {
   return latest!;
 }
 
-/** Runs a task that reports to the host, and keeps its run on disk each time there is more of it. */
+/** A run, and why it is not on disk when it should be: then the worker keeps it. */
+interface Reported {
+  readonly run: RunRecord;
+  readonly unsaved: string | undefined;
+}
+
+/** Runs a task that reports to the host, and keeps its run on disk each time there is more of it. What cannot be written fails nothing. */
 async function report(
   task: number,
   listener: TrainListener,
   keep: boolean,
   work: (listener: SessionListener, control: Control) => Promise<RunRecord>,
-): Promise<RunRecord> {
+): Promise<Reported> {
   let lastAt = -Infinity;
   let lastStage: TrainProgress['stage'] | null = null;
-  let writes: Promise<unknown> = Promise.resolve();
+  let unsaved: string | undefined;
+  let writes: Promise<void> = Promise.resolve();
   const write = (run: RunRecord): void => {
-    if (keep) writes = writes.then(() => writeRun(folder, run));
+    if (!keep) return;
+    writes = writes
+      .then(() => writeRun(folder, run))
+      .then(
+        () => void (unsaved = undefined),
+        (error: unknown) => void (unsaved = error instanceof Error ? error.message : String(error)),
+      );
   };
   const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
   try {
@@ -107,7 +126,7 @@ async function report(
     write(run);
     await writes;
     await shown; // records and answers take different channels: the answer must not overtake the record
-    return run;
+    return { run, unsaved };
   } finally {
     (listener as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();
   }
@@ -123,27 +142,27 @@ const api: WorkerApi = {
     session.catch(() => undefined); // whoever asks for it next is told
   },
 
-  inspect: () => outcome(async () => (await opened()).inspect()),
+  inspect: (task) =>
+    outcome(async () => {
+      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
+      return (await opened()).inspect(undefined, control);
+    }),
 
   train: (task, settings, listener) =>
     outcome(async () => {
       const checked = v.parse(trainSettingsSchema, settings);
       const current = await opened();
-      return summarizeRun(
-        await report(task, listener, true, (events, control) => current.train(checked, events, control)),
-      );
-    }),
+      return report(task, listener, true, (events, control) => current.train(checked, events, control));
+    }).then(summarized),
 
   resolve: (task, beta, { final, settings }, listener) =>
     outcome(async () => {
       const checked = v.parse(trainSettingsSchema, settings);
       const current = await opened();
-      return summarizeRun(
-        await report(task, listener, final, (events, control) =>
-          current.resolve(beta, { final, settings: checked }, events, control),
-        ),
+      return report(task, listener, final, (events, control) =>
+        current.resolve(beta, { final, settings: checked }, events, control),
       );
-    }),
+    }).then(summarized),
 
   lab: (task, request, onProgress) =>
     outcome(async () => {

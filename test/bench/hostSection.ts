@@ -194,7 +194,7 @@ async function benchLargeFile(folder: string): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   const begin = performance.now();
   delay.enable();
-  checked(await worker.api.inspect());
+  checked(await worker.api.inspect(1));
   const summary = checked(await worker.api.train(1, { ...gated, gates: 50, timeLimitSeconds: 10 }, listener));
   delay.disable();
   console.log(

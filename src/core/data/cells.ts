@@ -10,7 +10,7 @@ export function isMissing(cell: string): boolean {
 const infinite = /^[+-]?inf(inity)?$/i;
 const groupedByComma = /^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/;
 const groupedByDot = /^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$/;
-const commaNumber = /^[+-]?(\d+,?\d*|,\d+)(e[+-]?\d+)?$/i;
+const commaNumber = /^[+-]?(\d+(,\d*)?|,\d+)(e[+-]?\d+)?$/i;
 
 /**
  * The number a trimmed cell stands for; NaN when it is none. Infinite for "inf" and for numbers beyond the range of doubles.

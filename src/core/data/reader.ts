@@ -228,7 +228,9 @@ class TableBuilder {
         throw new DataError('one-column', text, { file: this.file, line });
       }
       this.headerLine = line;
-      this.columns = names.map((name, index) => new ColumnBuilder(name, index, this.dialect.decimal));
+      // a megabyte of room for all columns together, at least a few rows
+      const room = Math.max(8, Math.min(1024, Math.floor((1 << 17) / names.length)));
+      this.columns = names.map((name, index) => new ColumnBuilder(name, index, this.dialect.decimal, room));
       if (this.dialect.header) return true;
       this.warnings.push('No header row was found: the columns are called "column 1", "column 2", ...');
     }

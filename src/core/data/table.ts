@@ -71,7 +71,7 @@ export function hasValue(column: Column, row: number): boolean {
 
 /** Grows column by column while rows come in; cells may also be overwritten (reservoir sampling). */
 export class ColumnBuilder {
-  private numbers = new Float64Array(1024);
+  private numbers: Float64Array;
   private dates: Float64Array | null = null;
   private codes: Int32Array | null = null;
   private readonly dictionary: string[] = [];
@@ -82,7 +82,11 @@ export class ColumnBuilder {
     readonly name: string,
     readonly index: number,
     private readonly decimal: DecimalMark,
-  ) {}
+    /** Rows to have room for at once. */
+    room = 1024,
+  ) {
+    this.numbers = new Float64Array(room);
+  }
 
   set(row: number, raw: string): void {
     if (row >= this.numbers.length) this.grow();
@@ -175,16 +179,31 @@ function ownText(text: string): string {
 export function columnNames(cells: readonly string[], warnings: string[]): string[] {
   const taken = new Set<string>();
   const wanted = new Set(cells.map((cell) => cell.trim()));
-  return cells.map((cell, index) => {
+  /** By name: the number to try next, so that a name that occurs n times takes n steps. */
+  const next = new Map<string, number>();
+  const changed: string[] = [];
+  const names = cells.map((cell, index) => {
     const given = cell.trim();
     const base = given === '' ? `column ${index + 1}` : given;
     let name = base;
-    for (let k = 2; taken.has(name) || (name !== given && wanted.has(name)); k++) name = `${base} (${k})`;
+    let k = next.get(base) ?? 2;
+    for (; taken.has(name) || (name !== given && wanted.has(name)); k++) name = `${base} (${k})`;
+    next.set(base, k);
     taken.add(name);
-    if (given === '') warnings.push(`Column ${index + 1} has no name; it is called "${name}".`);
-    else if (name !== given) {
-      warnings.push(`The column name "${given}" occurs more than once; column ${index + 1} is called "${name}".`);
+    if (name !== given && changed.length <= namesListed) {
+      changed.push(
+        given === ''
+          ? `Column ${index + 1} has no name; it is called "${name}".`
+          : `The column name "${given}" occurs more than once; column ${index + 1} is called "${name}".`,
+      );
     }
     return name;
   });
+  warnings.push(...changed.slice(0, namesListed));
+  if (changed.length > namesListed)
+    warnings.push('More columns have no name of their own and were given one in the same way.');
+  return names;
 }
+
+/** So many changed names are told one by one. */
+const namesListed = 20;

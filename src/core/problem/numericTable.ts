@@ -33,7 +33,7 @@ function neverRagged(): never {
 }
 
 /** How a cell may look: optional sign, digits with an optional point, optional exponent. */
-const numeral = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const numeral = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
  * A numeric CSV without header: separators are detected, empty lines skipped, a byte order mark ignored.

@@ -39,6 +39,7 @@ export class Dataset {
 
   private readonly client: WorkerClient;
   private job: Job | null = null;
+  private looking: { stop(): void } | null = null;
   private request = 0;
   private graceTimer: NodeJS.Timeout | undefined;
   private users = 0;
@@ -50,6 +51,8 @@ export class Dataset {
   error: TaskError | null = null;
   /** The file is no longer what the run was trained on. */
   stale = false;
+  /** The run that is shown could not be written to the folder of runs, and why; the worker holds it until the next one. */
+  unsaved: string | null = null;
   /** What was asked for last, whether it worked or not. */
   asked: TrainSettings | null = null;
 
@@ -80,8 +83,13 @@ export class Dataset {
     return this.job?.startedAt ?? null;
   }
 
+  /** Looks at the head of the file. */
   inspect(): Promise<Inspection> {
-    return this.client.call((api) => api.inspect()).then(valueOf);
+    const task = this.client.task((api, number) => api.inspect(number));
+    this.looking = task;
+    return task.done.then(valueOf).finally(() => {
+      if (this.looking === task) this.looking = null;
+    });
   }
 
   /** Trains and keeps the run. Undefined when a newer request took its place. */
@@ -102,6 +110,11 @@ export class Dataset {
     this.job?.stop();
   }
 
+  /** Ends a look at the head of the file. */
+  stopLooking(): void {
+    this.looking?.stop();
+  }
+
   /** Shows a run from disk. */
   async open(id: string): Promise<void> {
     const request = ++this.request;
@@ -110,6 +123,7 @@ export class Dataset {
     const run = await this.store.load(id);
     if (request !== this.request) return;
     this.run = run;
+    this.unsaved = null;
     this.state = 'done';
     this.error = null;
     this.changed.fire();
@@ -223,8 +237,10 @@ export class Dataset {
     this.trace = [];
     this.changed.fire();
     try {
-      const summary = valueOf(await running.done);
-      if (!preview) {
+      const outcome = await running.done;
+      const summary = valueOf(outcome);
+      this.unsaved = outcome.unsaved ?? null;
+      if (!preview && this.unsaved === null) {
         if (superseded() && summary.status === 'cancelled') await this.store.discard(summary.id);
         else await this.store.add(summary);
       }

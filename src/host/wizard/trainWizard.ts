@@ -24,7 +24,11 @@ const taskNames: Record<Task, { readonly label: string; readonly detail: string 
  */
 export async function askChoices(dataset: Dataset, defaults: TrainSettings): Promise<Choices | undefined> {
   const title = `Train Convex Network: ${dataset.name}`;
-  const inspection = await inspecting(title, () => dataset.inspect());
+  const inspection = await inspecting(
+    title,
+    () => dataset.inspect(),
+    () => dataset.stopLooking(),
+  );
   if (!inspection) return undefined;
 
   let target = inspection.columns.find((column) => column.name === inspection.target);
@@ -122,7 +126,11 @@ function columnItem(column: Column, mark: string): ColumnItem {
 }
 
 /** Shows a busy first step while the file is looked at, so that something answers at once and can be closed. */
-function inspecting(title: string, inspect: () => Promise<Inspection>): Promise<Inspection | undefined> {
+function inspecting(
+  title: string,
+  inspect: () => Promise<Inspection>,
+  stop: () => void,
+): Promise<Inspection | undefined> {
   return new Promise((resolve, reject) => {
     const { input } = createList('Reading the first rows …', []);
     setTitle(input, title);
@@ -130,6 +138,7 @@ function inspecting(title: string, inspect: () => Promise<Inspection>): Promise<
     input.enabled = false;
     input.ignoreFocusOut = true;
     input.onDidHide(() => {
+      stop();
       resolve(undefined);
       input.dispose();
     });

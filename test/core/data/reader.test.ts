@@ -406,3 +406,19 @@ describe('against a second parser', () => {
     );
   });
 });
+
+describe('hostile tables', () => {
+  it('100,000 columns of one name are read in steps and memory that grow with their number', async () => {
+    const text = `${'a,'.repeat(99_999)}a\n${'1,'.repeat(99_999)}2\n`;
+    const table = await readTable(memorySource(text), {}, uncontrolled);
+    assert.equal(table.columns.length, 100_000);
+    assert.equal(new Set(table.columns.map(({ name }) => name)).size, 100_000);
+    assert.equal(table.columns[99_999].name, 'a (100000)');
+    assert.ok(table.warnings.length < 30, `${table.warnings.length} warnings`);
+  });
+  it('a cell of a million digits is looked at once, with either decimal mark', async () => {
+    const digits = '1'.repeat(1_000_000);
+    const table = await readTable(memorySource(`a;b\n1,5;2\n1,5;2\n${digits};3\n${digits}x;4\n`), {}, uncontrolled);
+    assert.equal(table.columns[0].texts, 1);
+  });
+});

@@ -22,7 +22,7 @@ describe('a worker that fails', () => {
   it('is reported when it throws', async () => {
     const failing = client('setTimeout(() => { throw new Error("on purpose"); }, 50);');
     await assert.rejects(
-      failing.call((api) => api.inspect()),
+      failing.call((api) => api.inspect(1)),
       (error: unknown) => error instanceof WorkerGone && error.message.includes('on purpose'),
     );
     failing.dispose();
@@ -31,7 +31,7 @@ describe('a worker that fails', () => {
   it('is reported when it ends', async () => {
     const ending = client('setTimeout(() => process.exit(3), 50);');
     await assert.rejects(
-      ending.call((api) => api.inspect()),
+      ending.call((api) => api.inspect(1)),
       WorkerGone,
     );
     ending.dispose();
@@ -39,7 +39,7 @@ describe('a worker that fails', () => {
 
   it('is ended when it does not answer a stop', async () => {
     const hanging = client('for (;;);');
-    const task = hanging.task((api) => api.inspect());
+    const task = hanging.task((api) => api.inspect(1));
     const ended = assert.rejects(task.done, WorkerGone);
     task.stop();
     await ended;
