@@ -4,7 +4,7 @@ import { createReferenceKernels } from '../core/base/kernels/reference.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { denseMatrix, type DenseMatrix, withOnesColumn } from '../core/base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
-import { pickRows } from './trainingProblem.ts';
+import { pickRows } from './pickRows.ts';
 
 /** What the m neurons of a two-layer network do on n rows. */
 export interface Activity {

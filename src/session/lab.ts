@@ -12,7 +12,7 @@ import { labGeometry } from './labGeometry.ts';
 import { labMlp, type MlpMemory } from './labMlp.ts';
 import { LabRefusal } from './labRefusal.ts';
 import { labKernel, labSweep } from './labWide.ts';
-import { type SessionDeps, TrainStopped } from './session.ts';
+import { type SessionDeps, TrainStopped } from './context.ts';
 
 /** One data file in the Lab. */
 export interface Lab {
@@ -72,10 +72,7 @@ export function createLabOn(name: string, read: LabReader, deps: SessionDeps): L
     const spoken: Control = {
       shouldStop: () => control.shouldStop(),
       now: () => control.now(),
-      report: (progress) => {
-        const done = /\((\d+) of (\d+)\)/.exec(progress.phase);
-        say(progress.phase, done ? Number(done[1]) / Number(done[2]) : null);
-      },
+      report: ({ phase, fraction }) => say(phase, fraction ?? null),
     };
     function finish<P extends LabPage>(
       part: Pick<LabRecordOf<P>, 'page' | 'settings' | 'result'>,

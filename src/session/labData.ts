@@ -5,8 +5,8 @@ import type { FileSource } from '../core/data/source.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Control } from '../core/base/control.ts';
 import type { LabData, LabDataSettings } from '../shared/lab.ts';
-import type { SessionDeps } from './session.ts';
-import { pickRows } from './trainingProblem.ts';
+import type { SessionDeps } from './context.ts';
+import { pickRows } from './pickRows.ts';
 
 /** The rows of a page as numbers. */
 export interface LabRows {

@@ -9,7 +9,7 @@ import { type LabRows, withOnes } from './labData.ts';
 import { flowRun, type FlowStart, stationaryBelow } from './labFlowRun.ts';
 import { LabRefusal } from './labRefusal.ts';
 import { marginRecord, marginVerdict } from './labMargin.ts';
-import type { SessionDeps } from './session.ts';
+import type { SessionDeps } from './context.ts';
 
 /** The max-margin program has cubic cost in the rows and many patterns: beyond this a sample is offered. */
 export const flowRowLimit = 400;

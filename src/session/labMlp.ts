@@ -15,7 +15,7 @@ import type { LabSettings } from '../shared/lab.ts';
 import { type MlpResult, type MlpRunRecord, ruleNames } from '../shared/labMlp.ts';
 import { errorMeasure, type LabRows } from './labData.ts';
 import { LabRefusal } from './labRefusal.ts';
-import type { SessionDeps } from './session.ts';
+import type { SessionDeps } from './context.ts';
 import { labShape, offeringWidths } from './labWide.ts';
 
 /** Where the runs of the last task ended. */

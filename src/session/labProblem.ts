@@ -3,7 +3,7 @@ import { denseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { createRng, type Rng } from '../core/base/rng.ts';
 import type { LabReader, LabRows } from './labData.ts';
-import { pickRows } from './trainingProblem.ts';
+import { pickRows } from './pickRows.ts';
 
 /**
  * The rows of a problem file for the Lab: numbers as they are, columns named x1 .. xd, "lines" counted as rows from 1. Unlike data files

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FileSource, FileStamp } from '../core/data/source.ts';
-import type { SessionDeps } from './session.ts';
+import type { SessionDeps } from './context.ts';
 
 const chunkBytes = 1 << 20;
 

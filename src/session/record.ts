@@ -1,92 +1,42 @@
-import type { GlobalBound } from '../core/certify/global/bound.ts';
-import type { PreparedData } from '../core/data/prepareData.ts';
-import type { FileSource } from '../core/data/source.ts';
-import type { Table } from '../core/data/table.ts';
-import { batchNormalised } from '../core/network/batchNormalised.ts';
 import type { OptimalSet } from '../core/certify/optimalSet.ts';
-import type { Kernels } from '../core/base/kernels/kernels.ts';
-import { prepare } from '../core/problem/prepare.ts';
-import type { Problem } from '../core/problem/problem.ts';
-import type { Solution } from '../core/engine/solution/solution.ts';
-import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
+import type { GlobalBound } from '../core/certify/global/bound.ts';
+import type { DeepRecord } from '../shared/depth.ts';
 import type {
-  CompareRecord,
   DatasetSummary,
-  GateRecord,
   GlobalCertificate,
-  MetricRow,
   OptimalSetRecord,
-  PathRecord,
+  ResolvedSettings,
   RunRecord,
   SolutionSummary,
-  TracePoint,
+  StageName,
 } from '../shared/run.ts';
-import type { TrainSettings } from '../shared/settings.ts';
+import { partCount, partNames } from '../shared/runView.ts';
 import { describeVerdict } from '../shared/verdict.ts';
 import { productVersion } from '../shared/version.ts';
-import { activityOf } from './activity.ts';
 import { metricRows } from './baselineRows.ts';
-import { landscapeOf } from './landscape.ts';
-import { type DeepOutcome, deepPredictions } from './deepModel.ts';
-import { gateRecord, gatesOfNeurons, neuronRecords } from './neurons.ts';
+import type { SolvedDraft } from './draft.ts';
 import { predictionsFrom } from './predictions.ts';
-import { deepShape, shapeOf } from './shape.ts';
-import { pickRows } from './trainingProblem.ts';
 
-/** All that a record is made of. */
-export interface RunParts {
-  readonly id: string;
-  readonly created: Date;
-  readonly source: FileSource;
-  readonly sha256: string;
-  readonly table: Table;
-  readonly data: PreparedData;
-  readonly settings: TrainSettings;
-  readonly problem: Problem;
-  readonly betaMax: number;
-  /** Proven upper bound of betaMax where it was searched for. */
-  readonly betaMaxUpper?: number;
-  readonly solution: Solution;
-  /** By `describeSolution`: it stays the same while path and comparison are added. */
-  readonly described: SolutionDescription;
-  /** The proof over all patterns is still running. */
-  readonly proving?: boolean;
-  readonly trace: readonly TracePoint[];
-  readonly baselines: readonly MetricRow[];
-  readonly path?: PathRecord;
-  readonly compare?: CompareRecord;
-  /** Three-layer and linear networks: the outcome of the solve and what was added to it since. */
-  readonly deep?: DeepOutcome;
-  readonly deepRecord?: DeepRecord;
-  readonly structure?: StructureRecord;
-  readonly notes: readonly string[];
-}
-
-/** What a record says about the solution alone, from running the network on all rows. */
-export type SolutionDescription = Pick<
-  RunRecord,
-  'neurons' | 'gates' | 'rows' | 'metrics' | 'shape' | 'landscape' | 'batchNorm'
->;
-
-export function describeSolution(
-  problem: Problem,
-  data: PreparedData,
-  solution: Solution,
-  deep: DeepOutcome | undefined,
-  kernels: Kernels | undefined,
-): SolutionDescription {
-  const gateOf = gatesOfNeurons(solution);
-  const known = gateOf.includes(-1) ? undefined : { patterns: solution.patterns, gateOf };
-  const activity = activityOf(solution.network, data.X, data.trainRows, kernels, known);
-  const predictions = deep
-    ? deepPredictions(deep.predict(data.X), data, problem)
-    : predictionsFrom(activity.fit, data, problem.loss);
-  const neurons = neuronRecords(solution, data, activity, gateOf);
-  const shape = deep ? deepShape(deep.predict, data) : shapeOf(solution.network, data);
-  const landscape = deep ? undefined : landscapeOf(problem, data, solution, neurons);
-  return {
+/** The record of a draft, with the names of the stages that are still missing. */
+export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
+  const { data, problem, settings, described, outcome, path, compare, structure } = draft;
+  const { solution } = outcome;
+  const { fit: _, deep, neurons, gates, ...parts } = described;
+  const predictions = predictionsFrom(described.fit, data, problem.loss);
+  const record: Omit<RunRecord, 'label'> = {
+    format: 'convexnet-run/1',
+    id: draft.id,
+    createdAt: draft.created.toISOString(),
+    version: productVersion,
+    dataset: datasetSummary(draft),
+    settings,
+    resolved: resolvedSettings(draft),
+    scaling: data.scaling,
+    solution: solutionSummary(draft),
+    trace: draft.trace,
     neurons,
-    gates: deep ? tupleRecord(deep) : gateRecord(solution),
+    gates,
+    ...parts,
     rows: {
       line: Array.from(data.lines),
       split: Array.from(data.split),
@@ -94,84 +44,35 @@ export function describeSolution(
       prediction: Array.from(predictions.prediction),
       dual: Array.from(solution.dual.data),
     },
-    metrics: metricRows('convex network', predictions, data),
-    ...(shape === undefined ? {} : { shape }),
-    ...(landscape === undefined ? {} : { landscape }),
-    ...(data.scaling.batchNorm === true
-      ? { batchNorm: { objective: asBatchNormalised(problem, data, solution) } }
-      : {}),
+    metrics: [...metricRows('convex network', predictions, data), ...draft.baselines],
+    ...(path === undefined ? {} : { path }),
+    ...(compare === undefined ? {} : { compare }),
+    ...(deep === undefined ? {} : { deep: { ...deep, ...draft.extras } as DeepRecord }),
+    ...(structure === undefined ? {} : { structure }),
+    notes: noteOrder.flatMap((name) => draft.notes[name] ?? []),
+    ...(missing.length === 0 ? {} : { missing }),
+    ...(draft.preview ? { preview: true } : {}),
+    revision: draft.revision,
   };
+  return { ...record, label: labelOf(record) };
 }
 
-/** Objective of the network with batch normalisation that a solution stands for, by running it. */
-function asBatchNormalised(
-  problem: Problem,
-  { scaling, X, unwhitened, trainRows }: PreparedData,
-  solution: Solution,
-): number {
-  const prepared = prepare(problem);
-  const inputs = pickRows(unwhitened ?? X, trainRows);
-  return batchNormalised(solution.network, inputs, scaling.whitening?.matrix, prepared.datafit, prepared.beta, prepared)
-    .objective;
-}
+const noteOrder = ['solve', 'proof', 'path', 'structure', 'extras', 'compare', 'refine', 'file'] as const;
 
-export function assembleRun(parts: RunParts): RunRecord {
-  const { data, problem, solution, settings, described } = parts;
-  const offsets = Array.from(solution.network.b2);
-  const { shape, landscape } = described;
-  const record: Omit<RunRecord, 'label'> = {
-    format: 'convexnet-run/1',
-    id: parts.id,
-    createdAt: parts.created.toISOString(),
-    version: productVersion,
-    dataset: datasetSummary(parts),
-    settings,
-    resolved: {
-      target: data.target,
-      task: data.task,
-      loss: problem.loss,
-      outputPenalty: problem.outputPenalty,
-      classes: data.classes,
-      beta: problem.beta,
-      betaMax: parts.betaMax,
-      ...(parts.betaMaxUpper === undefined ? {} : { betaMaxUpper: parts.betaMaxUpper }),
-      trainRows: data.trainRows.length,
-      testRows: data.testRows.length,
-      inputs: data.scaling.inputs.length,
-      outputs: problem.outputs,
-    },
-    scaling: data.scaling,
-    solution: { ...solutionSummary(solution, problem.beta), ...(parts.proving === true ? { proving: true } : {}) },
-    trace: parts.trace,
-    neurons: described.neurons,
-    ...(offsets.some((b) => b !== 0) ? { outputOffset: offsets } : {}),
-    gates: described.gates,
-    ...(described.batchNorm === undefined ? {} : { batchNorm: described.batchNorm }),
-    rows: described.rows,
-    metrics: [...described.metrics, ...parts.baselines],
-    ...(parts.path === undefined ? {} : { path: parts.path }),
-    ...(parts.compare === undefined ? {} : { compare: parts.compare }),
-    ...(shape === undefined ? {} : { shape }),
-    ...(landscape === undefined ? {} : { landscape }),
-    ...(parts.deepRecord === undefined ? {} : { deep: parts.deepRecord }),
-    ...(parts.structure === undefined ? {} : { structure: parts.structure }),
-    notes: [...parts.notes],
-  };
-  return { ...record, label: labelOf(parts, describeVerdict(record).word) };
-}
-
-/** The tuples of a three-layer network in the place of gates: price over beta, norm of its branches. */
-function tupleRecord({ record, solution }: DeepOutcome): GateRecord {
-  if (record.kind === 'linear') return { count: 0, requested: 0, duplicates: 0, constraint: [], norm: [], onCount: [] };
-  const norm = record.prices.map(() => 0);
-  for (const branch of record.branches) if (branch.tuple >= 0) norm[branch.tuple] += branch.norm;
+function resolvedSettings({ data, problem, betaMax, betaMaxUpper }: SolvedDraft): ResolvedSettings {
   return {
-    count: record.tuples,
-    requested: record.tuples,
-    duplicates: 0,
-    constraint: Array.from(solution.gateConstraint),
-    norm,
-    onCount: norm.map(() => 0),
+    target: data.target,
+    task: data.task,
+    loss: problem.loss,
+    outputPenalty: problem.outputPenalty,
+    classes: data.classes,
+    beta: problem.beta,
+    betaMax,
+    ...(betaMaxUpper === undefined ? {} : { betaMaxUpper }),
+    trainRows: data.trainRows.length,
+    testRows: data.testRows.length,
+    inputs: data.scaling.inputs.length,
+    outputs: problem.outputs,
   };
 }
 
@@ -181,17 +82,17 @@ function short(value: number): string {
 }
 
 /** "iris.csv: species, beta 0.12, 9 neurons, proven optimal" */
-function labelOf({ source, data, problem, solution, deep }: RunParts, verdict: string): string {
-  const m = deep?.active ?? solution.network.W1.rows;
-  const unit = deep === undefined ? 'neuron' : deep.record.kind === 'linear' ? 'direction' : 'branch';
-  const units = m === 1 ? unit : unit === 'branch' ? 'branches' : `${unit}s`;
+function labelOf(run: Omit<RunRecord, 'label'>): string {
+  const { word } = describeVerdict(run);
+  const { one, many } = partNames(run);
+  const count = partCount(run);
   return (
-    `${source.name}: ${data.target}, beta ${short(problem.beta)}, ${m} ${units}, ` +
-    `${verdict.charAt(0).toLowerCase()}${verdict.slice(1)}`
+    `${run.dataset.name}: ${run.resolved.target}, beta ${short(run.resolved.beta)}, ${count} ${count === 1 ? one : many}, ` +
+    `${word.charAt(0).toLowerCase()}${word.slice(1)}`
   );
 }
 
-function datasetSummary({ source, sha256, table, data }: RunParts): DatasetSummary {
+function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft): DatasetSummary {
   const outside = table.rowsInFile - table.ragged.count - table.rows;
   return {
     uri: source.uri,
@@ -213,7 +114,7 @@ function datasetSummary({ source, sha256, table, data }: RunParts): DatasetSumma
   };
 }
 
-function solutionSummary(solution: Solution, beta: number): SolutionSummary {
+function solutionSummary({ outcome: { solution }, problem: { beta }, times, proving }: SolvedDraft): SolutionSummary {
   const { status, objective, dualBound, relativeGap, datafit, penalty, scope, networkObjective, optimalSet } = solution;
   return {
     status,
@@ -229,8 +130,10 @@ function solutionSummary(solution: Solution, beta: number): SolutionSummary {
     kkt: solution.kkt,
     iterations: solution.iterations,
     seconds: solution.seconds,
+    times,
     method: solution.method,
     threads: solution.threads,
+    ...(proving ? { proving: true } : {}),
   };
 }
 

@@ -1,57 +1,39 @@
 import { DataError } from '../core/data/dataError.ts';
 import { prepareData, type PreparedData } from '../core/data/prepareData.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
-import type { FileSource, FileStamp } from '../core/data/source.ts';
-import type { Table } from '../core/data/table.ts';
+import type { FileSource } from '../core/data/source.ts';
 import { problemFile } from '../core/problem/exportProblem.ts';
-import type { Kernels } from '../core/base/kernels/kernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
-import { type Control, uncontrolled, withDeadline } from '../core/base/control.ts';
-import { solve } from '../core/engine/solve.ts';
-import type { Solution, SolveOptions } from '../core/engine/solution/solution.ts';
-import type { CompareRecord, PathRecord, RunRecord, TracePoint, TrainProgress } from '../shared/run.ts';
-import type { StructureRecord } from '../shared/depth.ts';
+import { type Control, uncontrolled } from '../core/base/control.ts';
+import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { baselineRows } from './baselineRows.ts';
-import { compareWithDescent } from './compare.ts';
+import { type SessionDeps, type SessionListener, TrainStopped } from './context.ts';
 import { type Decomposition, decomposeRun } from './decompose.ts';
+import type { Draft, LoadedTable, Prepared } from './draft.ts';
 import { inspectTable, type Inspection } from './inspection.ts';
-import { tracePath } from './path.ts';
-import { type DeepOutcome, isDeep, solveDeep } from './deepModel.ts';
-import { deepCompare, deepExtras, deepPath } from './deepStages.ts';
-import { comparedWith, refineBelow, type TrainedNetwork } from './harvest.ts';
-import { assembleRun, describeSolution, type RunParts } from './record.ts';
+import { fileChange, loadTable } from './read.ts';
 import { type OriginalRows, readLines } from './rows.ts';
-import { hiddenFeatures, structureRecord } from './structureRecord.ts';
+import { runStages } from './stages/pipeline.ts';
 import { findBetaMax, trainingProblem } from './trainingProblem.ts';
 
-/** What the session needs from its platform. */
-export interface SessionDeps {
-  /** A streaming SHA-256 (hex digest). */
-  createHash(): { update(bytes: Uint8Array): void; digest(): string };
-  /** Lets messages and timers through between stages. */
-  pause(): Promise<void>;
-  /** Wall clock for `createdAt` and the id. */
-  date(): Date;
-  /** Threads the solver may use; 1 when left out. */
-  readonly threads?: number;
-  /** Numeric kernels to run on; plain TypeScript when left out. */
-  readonly kernels?: Kernels;
+export { type SessionDeps, type SessionListener, TrainStopped };
+
+export interface ResolveOptions {
+  readonly final: boolean;
+  readonly settings?: TrainSettings;
+  /** The run whose beta is changed, where this session may not have trained it: its path and threshold are taken over. */
+  readonly from?: RunRecord;
 }
 
-export interface SessionListener {
-  progress(progress: TrainProgress): void;
-  /**
-   * The whole record so far: when the network is solved and its proof begins (`solution.proving`), after the proof, and again with the
-   * path, and again with the comparison.
-   */
-  record(run: RunRecord): void;
-}
-
-/** Stopped before there was a solution to show. */
-export class TrainStopped extends Error {
-  override readonly name = 'TrainStopped';
+/** What a run is asked to be. */
+interface Asked {
+  readonly settings: TrainSettings;
+  readonly beta: number;
+  readonly preview?: boolean;
+  /** The run that it completes. */
+  readonly of?: RunRecord;
 }
 
 /** Everything that can be done with one data file. Errors about the data are `DataError`s (message, line, column). */
@@ -77,10 +59,15 @@ export interface Session {
    */
   resolve(
     beta: number,
-    options: { readonly final: boolean; readonly settings?: TrainSettings },
+    options: ResolveOptions,
     listener: SessionListener,
     control: Control,
   ): Promise<RunRecord>;
+  /**
+   * Runs what is missing of a run of this file (stages that a stop or a closed window cut off): solved again at its beta, under its id, with its
+   * complete path taken over.
+   */
+  complete(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord>;
   /** Original cells of rows of a run of this file (the last one when left out). */
   rows(indices: readonly number[], run?: RunRecord): Promise<OriginalRows>;
   /**
@@ -96,30 +83,8 @@ export type { Inspection, OriginalRows };
 
 /** Rows of the head of a file that `inspect` looks at. */
 const inspectedRows = 2000;
-const tracePoints = 500;
 /** Original rows kept for the next request. */
 const cachedRows = 5000;
-
-interface LoadedTable {
-  readonly key: string;
-  readonly table: Table;
-  readonly stamp: FileStamp | null;
-  readonly sha256: string;
-}
-
-/** What stays between a run and the next one with another beta. */
-interface Trained {
-  readonly settings: TrainSettings;
-  readonly loaded: LoadedTable;
-  readonly data: PreparedData;
-  readonly problem: Problem;
-  readonly betaMax: number;
-  /** Proven upper bound of betaMax, as good as it has become so far. */
-  betaMaxUpper?: number;
-  warm: unknown;
-  path?: PathRecord;
-  readonly baselines: RunParts['baselines'];
-}
 
 export function createSession(source: FileSource, deps: SessionDeps): Session {
   return new FileSession(source, deps);
@@ -128,7 +93,7 @@ export function createSession(source: FileSource, deps: SessionDeps): Session {
 class FileSession implements Session {
   run: RunRecord | null = null;
   private loaded: LoadedTable | null = null;
-  private trained: Trained | null = null;
+  private trained: Prepared | null = null;
   private readonly cells = new Map<number, readonly string[]>();
   private cellsOf = '';
   private counter = 0;
@@ -150,7 +115,18 @@ class FileSession implements Session {
 
   async train(settings: TrainSettings, listener: SessionListener, control: Control): Promise<RunRecord> {
     const trained = await this.prepare(settings, listener, control);
-    return await this.solveAt(trained, betaOf(settings, trained), settings, true, listener, control);
+    return await this.finish(trained, { settings, beta: betaOf(settings, trained) }, listener, control);
+  }
+
+  async complete(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord> {
+    const settings: TrainSettings = { ...run.settings, beta: { kind: 'absolute', value: run.resolved.beta } };
+    const trained = await this.trainedFor(settings, run, listener, control);
+    if (trained.loaded.sha256 !== run.dataset.sha256) {
+      throw new DataError('unreadable', 'the file has changed since the run, so what is missing of it cannot be run', {
+        file: this.source.name,
+      });
+    }
+    return await this.finish(trained, { settings: run.settings, beta: run.resolved.beta, of: run }, listener, control);
   }
 
   async problem(
@@ -164,16 +140,15 @@ class FileSession implements Session {
 
   async resolve(
     beta: number,
-    options: { readonly final: boolean; readonly settings?: TrainSettings },
+    options: ResolveOptions,
     listener: SessionListener,
     control: Control,
   ): Promise<RunRecord> {
     const settings = options.settings ?? this.trained?.settings;
     if (settings === undefined) throw new DataError('settings', 'nothing was trained yet');
-    const current = options.settings === undefined || sameProblem(options.settings, this.trained?.settings);
-    const trained = this.trained !== null && current ? this.trained : await this.prepare(settings, listener, control);
+    const trained = await this.trainedFor(settings, options.from, listener, control);
     const asked: TrainSettings = { ...settings, beta: { kind: 'absolute', value: beta } };
-    return await this.solveAt(trained, beta, asked, options.final, listener, control);
+    return await this.finish(trained, { settings: asked, beta, preview: !options.final }, listener, control);
   }
 
   async rows(indices: readonly number[], run: RunRecord | null = this.run): Promise<OriginalRows> {
@@ -230,34 +205,12 @@ class FileSession implements Session {
     progress: (progress: TrainProgress) => void,
     control: Control,
   ): Promise<LoadedTable> {
-    const stamp = await this.source.stat();
-    const key = JSON.stringify([stamp, settings.dialect, settings.maxRows, settings.maxRows > 0 ? settings.seed : 0]);
-    if (this.loaded?.key === key) return this.loaded;
-    const size = stamp?.size ?? this.source.size;
-    let hash = this.deps.createHash();
-    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-    const table = await readTable(
-      this.source,
-      {
-        dialect: settings.dialect,
-        maxRows: settings.maxRows,
-        seed: settings.seed,
-        observer: { start: () => (hash = this.deps.createHash()), bytes: (chunk) => hash.update(chunk) },
-        progress: (bytes) =>
-          progress({
-            stage: 'reading',
-            fraction: size > 0 ? Math.min(1, bytes / size) : null,
-            message: size > 0 ? `${megabytes(bytes)} of ${megabytes(size)}` : megabytes(bytes),
-          }),
-      },
-      control,
-    );
-    this.loaded = { key, table, stamp, sha256: hash.digest() };
+    this.loaded = await loadTable(this.source, settings, this.loaded, this.deps, progress, control);
     return this.loaded;
   }
 
   /** All that comes before the solve. */
-  private async prepare(settings: TrainSettings, listener: SessionListener, control: Control): Promise<Trained> {
+  private async prepare(settings: TrainSettings, listener: SessionListener, control: Control): Promise<Prepared> {
     const { kernels } = this.deps;
     const memoryBytes = memoryBytesOf(settings);
     if (kernels) kernels.budgetBytes = memoryBytes;
@@ -270,17 +223,38 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop()
-          ? []
-          : baselineRows(data, withDeadline(control, settings.timeLimitSeconds));
+        const baselines = control.shouldStop() ? [] : baselineRows(data, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
-        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, warm: undefined, baselines };
+        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, baselines };
         return this.trained;
       });
     } catch (error) {
       if (error instanceof ReadStopped) throw new TrainStopped('Stopped before the solve began.');
       throw error;
     }
+  }
+
+  /** What was prepared for the same problem, or prepared now with what an earlier run of it knows: path and threshold do not depend on beta. */
+  private async trainedFor(
+    settings: TrainSettings,
+    from: RunRecord | undefined,
+    listener: SessionListener,
+    control: Control,
+  ): Promise<Prepared> {
+    if (this.trained !== null && sameProblem(settings, this.trained.settings)) return this.trained;
+    const trained = await this.prepare(settings, listener, control);
+    const known =
+      from !== undefined && from.dataset.sha256 === trained.loaded.sha256 && sameProblem(settings, from.settings);
+    if (!known) return trained;
+    const { betaMax, betaMaxUpper } = from.resolved;
+    this.trained = {
+      ...trained,
+      betaMax: Math.max(betaMax, trained.betaMax),
+      betaMaxUpper: Math.min(betaMaxUpper ?? Infinity, trained.betaMaxUpper ?? Infinity),
+      ...(from.path === undefined ? {} : { path: from.path }),
+    };
+    if (this.trained.betaMaxUpper === Infinity) this.trained = { ...this.trained, betaMaxUpper: undefined };
+    return this.trained;
   }
 
   /** Errors about settings and problems get the file's name. */
@@ -296,166 +270,65 @@ class FileSession implements Session {
     }
   }
 
-  private async solveAt(
-    trained: Trained,
-    beta: number,
-    settings: TrainSettings,
-    everything: boolean,
+  /** The stages of a run, and what of it is kept for the next beta. */
+  private async finish(
+    trained: Prepared,
+    { settings, beta, preview = false, of }: Asked,
     listener: SessionListener,
     control: Control,
   ): Promise<RunRecord> {
-    const created = this.deps.date();
-    const trace: TracePoint[] = [];
-    listener.progress({ stage: 'solving', fraction: null, message: 'Solving the convex program' });
-    await this.deps.pause();
-    const problem: Problem = { ...trained.problem, beta };
-    const watched = reporting(control, trace, listener);
-    const id = `${created.toISOString().replace(/\D/g, '').slice(0, 14)}-${trained.loaded.sha256.slice(0, 6)}-${this.counter}`;
-    this.counter++;
-    const common = {
-      id,
+    const created = of === undefined ? this.deps.date() : new Date(of.createdAt);
+    const draft: Draft = {
+      ...trained,
+      id: of?.id ?? this.newId(created, trained.loaded.sha256),
       created,
+      revision: (of?.revision ?? -1) + 1,
       source: this.source,
-      sha256: trained.loaded.sha256,
-      table: trained.loaded.table,
-      data: trained.data,
       settings,
-      problem,
-      betaMax: trained.betaMax,
-      baselines: trained.baselines,
+      problem: this.naming(() => ({ ...trained.problem, beta })),
+      preview,
+      trace: [],
+      notes: {},
+      networks: [],
     };
-    const options: SolveOptions = {
-      warm: trained.warm,
-      timeLimitSeconds: settings.timeLimitSeconds,
-      certifySeconds: everything ? settings.certifySeconds : 0,
-      certifyAfterLimit: true,
-      threads: this.deps.threads,
-      kernels: this.deps.kernels,
-      memoryBytes: memoryBytesOf(settings),
+    const shown: SessionListener = {
+      progress: (progress) => listener.progress(progress),
+      record: (run) => {
+        this.run = run;
+        listener.record(run);
+      },
     };
-    // the network is there and only its bound is missing: a person need not wait for that
-    const onSolved = (solution: Solution): void => {
-      const { betaMaxUpper, path } = trained;
-      this.run = assembleRun({
-        ...common,
-        betaMaxUpper,
-        path,
-        solution,
-        described: describeSolution(problem, trained.data, solution, undefined, this.deps.kernels),
-        proving: true,
-        trace: thinned(trace),
-        notes: [],
+    const context = { deps: this.deps, listener: shown, control };
+    const { run, draft: ended } = await this.namingAsync(() =>
+      runStages(draft, context, async (solved) => {
+        if (preview) return solved;
+        const change = await fileChange(this.source, trained.loaded.stamp);
+        return change === null ? solved : { ...solved, notes: { ...solved.notes, file: [change] } };
+      }),
+    );
+    const { betaMax, betaMaxUpper, path, warm } = ended;
+    this.trained = { ...trained, betaMax, betaMaxUpper, path, warm };
+    return run;
+  }
+
+  private newId(created: Date, sha256: string): string {
+    const stamp = created.toISOString().replace(/\D/g, '').slice(0, 14);
+    return `${stamp}-${sha256.slice(0, 6)}-${this.counter++}`;
+  }
+
+  private async namingAsync<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      return this.naming<T>(() => {
+        throw error;
       });
-      listener.record(this.run);
-    };
-    let deep: DeepOutcome | undefined = isDeep(problem.model)
-      ? this.naming(() => solveDeep(problem, trained.data, options, watched))
-      : undefined;
-    let solution = deep?.solution ?? this.naming(() => solve(problem, { ...options, onSolved }, watched));
-    let deepRecord = deep?.record;
-    let structure: StructureRecord | undefined;
-    trained.warm = solution.warm;
-    trained.betaMaxUpper = closer(trained.betaMaxUpper, solution.betaMaxUpper);
-    const notes: string[] = solutionNotes(solution, settings);
-    const solvedNotes = notes.length;
-    let described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
-    const parts = (extra: { path?: PathRecord; compare?: CompareRecord }): RunParts => ({
-      ...common,
-      betaMaxUpper: trained.betaMaxUpper,
-      solution,
-      described,
-      ...(deep === undefined ? {} : { deep, deepRecord }),
-      ...(structure === undefined ? {} : { structure }),
-      trace: thinned(trace),
-      notes,
-      ...extra,
-    });
-    const emit = (extra: { path?: PathRecord; compare?: CompareRecord }): RunRecord => {
-      this.run = assembleRun(parts(extra));
-      listener.record(this.run);
-      return this.run;
-    };
-    let path = trained.path;
-    const first = emit({ path });
-    if (!everything) return first;
-    const context = { problem, data: trained.data, settings, deps: this.deps, listener, control };
-    if (path?.complete !== true && settings.path.points > 0) {
-      await this.deps.pause();
-      path = deep
-        ? await deepPath(context, trained.betaMax)
-        : await tracePath(trained.problem, trained.data, trained.betaMax, settings, this.deps, listener, control);
-      trained.path = path;
-      notes.push(...pathNotes(path, settings, control));
-      emit({ path });
     }
-    listener.progress({ stage: 'structure', fraction: null, message: 'Closed forms, splines, class means' });
-    await this.deps.pause();
-    const describeStructure = (): void => {
-      const features = deep?.features ?? hiddenFeatures(solution.network);
-      structure = this.naming(() => structureRecord(problem, trained.data, features, settings, control));
-    };
-    if (!control.shouldStop()) {
-      describeStructure();
-      emit({ path });
-    }
-    const networks: TrainedNetwork[] = [];
-    if (deep) {
-      const extras = await deepExtras(context, deep);
-      deepRecord = extras.record;
-      networks.push(...extras.networks);
-      emit({ path });
-    }
-    let compare: CompareRecord | undefined;
-    if (settings.compare.enabled) {
-      await this.deps.pause();
-      const onRun = (partial: CompareRecord): RunRecord => emit({ path, compare: partial });
-      const outcome = deep
-        ? await deepCompare(context, deep, onRun, (network) => networks.push(network))
-        : await compareWithDescent(problem, trained.data, solution, settings, this.deps, listener, control, onRun);
-      if (typeof outcome === 'string') notes.push(outcome);
-      else {
-        compare = outcome;
-        const total = settings.compare.optimizers.length * settings.compare.seeds;
-        if (!compare.complete)
-          notes.push(cutShort('The comparison', control, `${compare.runs.length} of ${total} runs`));
-      }
-    }
-    // never above what gradient descent has reached: its patterns are taken over
-    const refined = deep && refineBelow(deep, networks, problem, trained.data, options, watched);
-    if (refined !== undefined) notes.push(refined.note);
-    if (refined?.outcome !== undefined && deepRecord !== undefined) {
-      deep = refined.outcome;
-      solution = deep.solution;
-      trained.warm = solution.warm;
-      described = describeSolution(problem, trained.data, solution, deep, this.deps.kernels);
-      deepRecord = { ...deepRecord, ...deep.record };
-      compare = compare && comparedWith(compare, deep);
-      notes.splice(0, notes.length, ...solutionNotes(solution, settings), ...notes.slice(solvedNotes));
-      if (!control.shouldStop()) describeStructure();
-    }
-    const change = await this.fileChange(trained.loaded.stamp);
-    if (change !== null) notes.push(change);
-    return emit({ path, compare });
-  }
-
-  /** Says when the file is not what was read. */
-  private async fileChange(then: FileStamp | null): Promise<string | null> {
-    const now = await this.source.stat();
-    if (now === null) return `${this.source.name} has vanished since it was read; the run is of its former content.`;
-    if (then !== null && (now.size !== then.size || now.mtime !== then.mtime)) {
-      return `${this.source.name} changed while training; the run is of the content before.`;
-    }
-    return null;
   }
 }
 
-function betaOf({ beta }: TrainSettings, { betaMax }: Trained): number {
+function betaOf({ beta }: TrainSettings, { betaMax }: Prepared): number {
   return beta.kind === 'absolute' ? beta.value : beta.value * betaMax;
-}
-
-/** The smaller of two upper bounds, where there are any. */
-function closer(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** Whether two settings ask for the same problem but for beta. */
@@ -464,62 +337,4 @@ function sameProblem(a: TrainSettings, b: TrainSettings | undefined): boolean {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof TrainSettings>;
   names.delete('beta');
   return [...names].every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));
-}
-
-function cutShort(what: string, control: Control, done: string): string {
-  return `${what} was cut short by ${control.shouldStop() ? 'Stop' : 'the time limit'}: ${done}.`;
-}
-
-function pathNotes({ points, complete }: PathRecord, settings: TrainSettings, control: Control): string[] {
-  const loose = points.filter((point) => point.relativeGap > settings.tolerance).length;
-  return [
-    ...(complete
-      ? []
-      : [cutShort('The regularisation path', control, `${points.length} of ${settings.path.points} points`)]),
-    ...(loose === 0
-      ? []
-      : [`${loose} of the ${points.length} points of the path did not reach the tolerance; see their gaps.`]),
-  ];
-}
-
-function solutionNotes(solution: Solution, settings: TrainSettings): string[] {
-  const gap = solution.relativeGap.toExponential(1);
-  switch (solution.status) {
-    case 'optimal':
-      return [];
-    case 'cancelled':
-      return [`Stopped: this is the best point reached, within a relative gap of ${gap} of the program's optimum.`];
-    case 'time-limit':
-      return [`The time limit of ${settings.timeLimitSeconds} s ended the solve at a relative gap of ${gap}.`];
-    case 'iteration-limit':
-      return [`The iteration limit ended the solve at a relative gap of ${gap}.`];
-    case 'numerical-error':
-      return [`The solve ended early for numerical reasons at a relative gap of ${gap}.`];
-  }
-}
-
-/** A control that keeps the trace and passes it on. */
-function reporting(control: Control, trace: TracePoint[], listener: SessionListener): Control {
-  return {
-    shouldStop: () => control.shouldStop(),
-    now: () => control.now(),
-    report(progress) {
-      const { seconds, iteration, objective, dualBound, active, phase } = progress;
-      const point = { seconds, iteration, objective, dualBound, active };
-      trace.push(point);
-      listener.progress({
-        stage: /certif|proof|proving/i.test(phase) ? 'certifying' : 'solving',
-        fraction: null,
-        message: phase,
-        point,
-      });
-      control.report?.(progress);
-    },
-  };
-}
-
-/** At most about `tracePoints` of the points, first and last among them. */
-function thinned(trace: readonly TracePoint[]): TracePoint[] {
-  if (trace.length <= tracePoints) return [...trace];
-  return Array.from({ length: tracePoints }, (_, i) => trace[Math.round((i * (trace.length - 1)) / (tracePoints - 1))]);
 }

@@ -34,20 +34,26 @@ function originalValues(data: PreparedData, k: number): number[] {
   return Array.from({ length: rows }, (_, i) => values[i * cols + k] * scale + mean);
 }
 
-/** The function over its one or two numeric features, in original units; undefined for any other number of features. */
-export function shapeOf(network: TwoLayerNetwork, data: PreparedData): ShapeRecord | undefined {
+/** Outputs at points in original units, row by row. */
+type Fit = (points: DenseMatrix) => Float64Array;
+
+/** A function over its one or two numeric features, in original units; undefined for any other number of features. */
+function shapeOf(at: Fit, lines: () => readonly Line[], data: PreparedData): ShapeRecord | undefined {
   const { inputs } = data.scaling;
   if (inputs.length > 2 || inputs.some(({ category }) => category !== undefined)) return undefined;
-  const original = inOriginalUnits(network, data.scaling);
-  const lines = Array.from({ length: original.W1.rows }, (_, j) => lineOf(original, j));
-  const at = (points: DenseMatrix): Float64Array => networkFit(original, points).data;
-  return inputs.length === 1 ? curve(at, lines, data) : surface(at, lines, data);
+  return inputs.length === 1 ? curve(at, lines(), data) : surface(at, lines(), data);
 }
 
-/** The same for any function of encoded inputs: without kinks or hinges. */
-export function deepShape(predict: (X: DenseMatrix) => DenseMatrix, data: PreparedData): ShapeRecord | undefined {
+/** That of a two-layer network, with the kinks or hinges of its neurons. */
+export function networkShape(network: TwoLayerNetwork, data: PreparedData): ShapeRecord | undefined {
+  const original = inOriginalUnits(network, data.scaling);
+  const lines = (): Line[] => Array.from({ length: original.W1.rows }, (_, j) => lineOf(original, j));
+  return shapeOf((points) => networkFit(original, points).data, lines, data);
+}
+
+/** That of any function of encoded inputs. */
+export function functionShape(predict: (X: DenseMatrix) => DenseMatrix, data: PreparedData): ShapeRecord | undefined {
   const { inputs, whitening, target } = data.scaling;
-  if (inputs.length > 2 || inputs.some(({ category }) => category !== undefined)) return undefined;
   const at = (points: DenseMatrix): Float64Array => {
     const encoded = denseMatrix(points.rows, points.cols);
     for (let i = 0; i < points.rows; i++) {
@@ -58,16 +64,13 @@ export function deepShape(predict: (X: DenseMatrix) => DenseMatrix, data: Prepar
     const fit = predict(whitening === undefined ? encoded : whitened(encoded, whitening)).data;
     return data.task === 'regression' ? fit.map((value) => value * target.scale + target.mean) : fit;
   };
-  return inputs.length === 1 ? curve(at, [], data) : surface(at, [], data);
+  return shapeOf(at, () => [], data);
 }
 
 interface Line {
   readonly slopes: number[];
   readonly offset: number;
 }
-
-/** Outputs at points in original units, row by row. */
-type Fit = (points: DenseMatrix) => Float64Array;
 
 /** The line (of a gate, or of the kink of a ReLU) of neuron j: slopes and offset. */
 function lineOf(network: TwoLayerNetwork, j: number): Line {

@@ -7,8 +7,7 @@ import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/theo
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/predictedClass.ts';
-import { networkFit, preActivations } from '../core/network/evaluate.ts';
-import type { TwoLayerNetwork } from '../core/network/network.ts';
+import { networkFit } from '../core/network/evaluate.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { type Control, withDeadline } from '../core/base/control.ts';
@@ -31,7 +30,7 @@ import type {
   StructureRecord,
 } from '../shared/depth.ts';
 import type { TrainSettings } from '../shared/settings.ts';
-import { pickRows } from './trainingProblem.ts';
+import { pickRows } from './pickRows.ts';
 
 /** Multiplications of a singular value decomposition above which the closed forms are not looked for. */
 const largestDecomposition = 2e8;
@@ -288,28 +287,4 @@ function classMeans(
     testAccuracy,
   };
   return { collapse, batchNorm };
-}
-
-/** Activations of the hidden layer of a two-layer network, each times the norm of its outgoing weights. */
-export function hiddenFeatures(network: TwoLayerNetwork): HiddenFeatures {
-  return (X) => {
-    const F = preActivations(network, X);
-    const { cols: m } = F;
-    const c = network.W2.cols;
-    const on =
-      network.gates === undefined
-        ? F.data
-        : preActivations(
-            { ...network, W1: network.gates, b1: network.gateBias ?? new Float64Array(network.gates.rows) },
-            X,
-          ).data;
-    const out = denseMatrix(F.rows, m);
-    for (let j = 0; j < m; j++) {
-      let square = 0;
-      for (let o = 0; o < c; o++) square += network.W2.data[j * c + o] ** 2;
-      const scale = Math.sqrt(square);
-      for (let i = 0; i < F.rows; i++) if (on[i * m + j] >= 0) out.data[i * m + j] = F.data[i * m + j] * scale;
-    }
-    return out;
-  };
 }

@@ -4,27 +4,21 @@ import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/base/linalg
 import { prepare } from '../core/problem/prepare.ts';
 import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/base/control.ts';
-import { solveLinear } from '../core/engine/linear/solveLinear.ts';
 import { refuseTooLarge } from '../core/engine/solution/memoryBudget.ts';
 import type { SolveOptions } from '../core/engine/solution/solution.ts';
-import { solve } from '../core/engine/solve.ts';
-import { solveThreeLayer } from '../core/engine/threeLayer/solveThreeLayer.ts';
 import type { TrainSettings } from '../shared/settings.ts';
+import type { Threshold } from './family/family.ts';
+import { familyOf } from './family/registry.ts';
+import { pickRows } from './pickRows.ts';
 
-/** The rows of X that are listed. */
-export function pickRows(X: DenseMatrix, rows: Int32Array): DenseMatrix {
-  const out = denseMatrix(rows.length, X.cols);
-  rows.forEach((row, i) => out.data.set(rowOf(X, row), i * X.cols));
-  return out;
-}
-
-/** The loss that `auto` stands for; a chosen one is checked against the task. Deep linear networks have a theory for squared loss alone. */
+/** The loss that `auto` stands for, by family and task; a chosen one is checked against the task. */
 export function resolveLoss(
   data: PreparedData,
   { loss: wanted, model, depth }: Pick<TrainSettings, 'loss' | 'model' | 'depth'>,
 ): LossName {
   if (wanted === 'auto') {
-    if (model === 'linear' && depth > 2) return 'squared';
+    const own = familyOf(model).autoLoss?.({ depth });
+    if (own !== undefined) return own;
     return data.task === 'regression' ? 'squared' : data.task === 'binary' ? 'logistic' : 'softmax';
   }
   const fits =
@@ -71,7 +65,7 @@ function targetsOf(data: PreparedData, loss: LossName, outputs: number): DenseMa
 function arrangementsOf(settings: TrainSettings): Arrangements {
   if (settings.arrangements === 'all') return { kind: 'all' };
   // A gated network is defined by its gates, so there is nothing to adapt: they are drawn.
-  if (settings.arrangements === 'sampled' || settings.model === 'gated-relu') {
+  if (settings.arrangements === 'sampled' || familyOf(settings.model).drawnGates) {
     return { kind: 'sampled', count: settings.gates, seed: settings.seed };
   }
   return { kind: 'adaptive', seed: settings.seed };
@@ -79,7 +73,8 @@ function arrangementsOf(settings: TrainSettings): Arrangements {
 
 /** The training problem without its beta (set to 1). */
 export function trainingProblem(data: PreparedData, settings: TrainSettings): Problem {
-  if (settings.batchNorm === true && settings.model !== 'relu') {
+  const family = familyOf(settings.model);
+  if (settings.batchNorm === true && !family.batchNorm) {
     throw new DataError(
       'settings',
       `batch normalisation goes with the two-layer ReLU network (model relu), not with ${settings.model}: ` +
@@ -96,10 +91,8 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
     loss,
     beta: 1,
     arrangements: arrangementsOf(settings),
-    // weight decay of a linear network with several outputs is the nuclear norm of its map
-    outputPenalty: settings.model === 'linear' && settings.depth === 2 ? 'nuclear' : settings.outputPenalty,
-    ...(settings.model === 'three-layer' ? { hidden: { m1: settings.m1 } } : {}),
-    ...(settings.model === 'linear' ? { depth: settings.depth } : {}),
+    outputPenalty: settings.outputPenalty,
+    ...family.problemFields(settings),
     bias: settings.bias,
     tolerance: settings.tolerance,
   };
@@ -116,19 +109,14 @@ export function findBetaMax(
   problem: Problem,
   { kernels, memoryBytes }: Pick<SolveOptions, 'kernels' | 'memoryBytes'>,
   control: Control,
-): { readonly betaMax: number; readonly betaMaxUpper?: number } {
+): Threshold {
   refuseTooLarge(problem, memoryBytes);
-  const prepared = prepare(problem);
-  const { X, datafit, outputs } = prepared;
+  const { X, datafit, outputs } = prepare(problem);
   const zero = new Float64Array(X.rows * outputs);
   const dual = new Float64Array(X.rows * outputs);
   datafit.dualPoint(zero, dual);
   let bound = 0;
   for (let i = 0; i < X.rows; i++) bound += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norm2(rowOf(X, i));
   const large: Problem = { ...problem, beta: bound > 0 ? 1.01 * bound : 1 };
-  if (problem.model === 'linear') return { betaMax: solveLinear(large, prepare(large), control).betaMax };
-  if (problem.model === 'three-layer') {
-    return { betaMax: solveThreeLayer(large, prepare(large), { certifySeconds: 0 }, control).betaMax };
-  }
-  return solve(large, { certifySeconds: 0, kernels, memoryBytes }, control);
+  return familyOf(problem.model).threshold(large, { certifySeconds: 0, kernels, memoryBytes }, control);
 }

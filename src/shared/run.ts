@@ -44,7 +44,19 @@ export interface RunRecord {
   readonly structure?: StructureRecord;
   /** Stages that were not run or were cut short, in words. */
   readonly notes: readonly string[];
+  /**
+   * Stages that were asked for and had not ended when this was written: still to come while it trains; afterwards they were stopped, or the
+   * window closed on them.
+   */
+  readonly missing?: readonly StageName[];
+  /** Solved while beta was being tried: the solve alone, and ended when the next beta came. */
+  readonly preview?: boolean;
+  /** Counts the records of one run, so that a later one is known from an earlier. Not in records of earlier versions. */
+  readonly revision?: number;
 }
+
+/** What can be missing of a run. */
+export type StageName = 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine';
 
 export interface DatasetSummary {
   readonly uri: string;
@@ -121,19 +133,39 @@ export interface SolutionSummary {
   readonly datafit: number;
   readonly penalty: number;
   readonly scope: 'given-gates' | 'sampled' | 'all-arrangements';
-  /** The proof over all networks is still running, so `global` is missing. Never in a run on disk. */
+  /** The proof over all networks is still running, so `global` is missing. On disk: it was when the window closed. */
   readonly proving?: boolean;
   readonly global?: GlobalCertificate;
   /** ReLU: what is known about all optimal networks; `presence` of each neuron says more. */
   readonly optimalSet?: OptimalSetRecord;
   /** Objective of the exported network, computed by running it. */
   readonly networkObjective: number;
-  /** Largest violation of each optimality condition, relative. */
-  readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
+  readonly kkt: Residuals;
   readonly iterations: number;
+  /** All of the solve, its proof included. */
   readonly seconds: number;
+  /** Not in records of earlier versions. */
+  readonly times?: SolveTimes;
   readonly method: string;
   readonly threads: number;
+}
+
+/** Largest violation of each optimality condition, relative; only those that were computed. */
+export interface Residuals {
+  readonly stationarity?: number;
+  /** Of the activation constraints. */
+  readonly cone?: number;
+  readonly complementarity?: number;
+}
+
+/** Seconds from the beginning of a solve. */
+export interface SolveTimes {
+  /** Until a point was reached whose objective is within the tolerance of that of the network. */
+  readonly found: number;
+  /** Until the network did not change any more. */
+  readonly final: number;
+  /** Of the proof over all networks after that; left out when there was none. */
+  readonly proof?: number;
 }
 
 /** Among which rivals it is known whether a neuron can be replaced. */
@@ -182,13 +214,14 @@ export interface NeuronRecord {
 /** The dual constraint of every gate that was in play: value over beta, at most 1 at the optimum, tight where active. */
 export interface GateRecord {
   readonly count: number;
-  /** Patterns asked for, and how many were duplicates or all zero. */
-  readonly requested: number;
-  readonly duplicates: number;
+  /** Patterns asked for, and how many were duplicates or all zero; tuples of three layers are not counted so. */
+  readonly requested?: number;
+  readonly duplicates?: number;
   readonly constraint: readonly number[];
   /** Group norm of the gate (all outputs and signs together). */
   readonly norm: readonly number[];
-  readonly onCount: readonly number[];
+  /** Rows that each gate is on for; a tuple has several patterns and none of this. */
+  readonly onCount?: readonly number[];
 }
 
 export interface RowRecord {

@@ -1,4 +1,4 @@
-import type { GlobalCertificate, RunRecord } from './run.ts';
+import type { GlobalCertificate, RunRecord, SolutionSummary } from './run.ts';
 
 /**
  * How strong the claim about a run is: `proven` best of all networks of the family, `bounded` by a proven percentage, `searched` (no better
@@ -73,7 +73,11 @@ function familyOf({ settings, deep }: Claimed): string {
  * Proven lower bound over the whole family of networks: the bound of the program when all patterns are in it, and what was proven
  * beyond it; -Infinity when there is none.
  */
-export function boundOverFamily({ solution }: Pick<Claimed, 'solution'>): number {
+export function boundOverFamily({ solution }: {
+  readonly solution: Pick<SolutionSummary, 'scope' | 'dualBound'> & {
+    readonly global?: Pick<GlobalCertificate, 'proof' | 'lowerBound'>;
+  };
+}): number {
   return Math.max(
     solution.scope === 'all-arrangements' ? solution.dualBound : -Infinity,
     solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : -Infinity,

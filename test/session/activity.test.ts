@@ -7,7 +7,7 @@ import { networkFit } from '../../src/core/network/evaluate.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import { activityOf } from '../../src/session/activity.ts';
 import { gateRecord, gatesOfNeurons } from '../../src/session/neurons.ts';
-import { pickRows } from '../../src/session/trainingProblem.ts';
+import { pickRows } from '../../src/session/pickRows.ts';
 import { randomProblem } from '../core/engine/problems.ts';
 
 for (const bias of ['none', 'regularized'] as const) {
@@ -29,6 +29,7 @@ for (const bias of ['none', 'regularized'] as const) {
       assert.ok(Math.abs(value - fit.data[i]) <= 1e-9 * (1 + Math.abs(value)));
     });
     const { onCount: counts } = gateRecord(solution);
+    assert.ok(counts !== undefined);
     counts.forEach((count, p) => {
       assert.equal(count, onCount(patternsOfGates(X, solution.gates), p));
     });

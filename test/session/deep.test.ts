@@ -12,7 +12,7 @@ const settings: TrainSettings = {
   ...quickSettings,
   testFraction: 0,
   certifySeconds: 0.5,
-  timeLimitSeconds: 5,
+  timeLimitSeconds: 60,
   arrangements: 'adaptive',
   beta: { kind: 'relative', value: 0.2 },
   compare: { ...quickSettings.compare, enabled: true, optimizers: ['adam'], seeds: 1, epochs: 60 },

@@ -13,6 +13,10 @@ export interface SolverProgress {
   readonly active: number;
   /** What the solver is doing, e.g. "Newton step", "pricing". */
   readonly phase: string;
+  /** The network is there, and a bound over all networks is being proven. */
+  readonly proving?: true;
+  /** Share of the work that is done, where it is known. */
+  readonly fraction?: number;
 }
 
 /**

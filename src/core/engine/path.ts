@@ -4,9 +4,9 @@ import type { Solution, SolveOptions } from './solution/solution.ts';
 import { solve } from './solve.ts';
 
 /** One point of a regularisation path. */
-export interface PathStep {
+export interface PathStep<S = Solution> {
   readonly beta: number;
-  readonly solution: Solution;
+  readonly solution: S;
 }
 
 /** `count` values of beta from betaMax down to `smallest` * betaMax, evenly spaced on a log scale. */
@@ -16,21 +16,31 @@ export function betaGrid(betaMax: number, count: number, smallest: number): numb
 }
 
 /**
- * Solves one problem for many betas as one continued solve: each point starts from the one before. Betas are taken in the
- * order given (from large to small is fastest). Ends early, without a partial point, when the control says stop.
+ * Solves for many betas as one continued solve: each point starts from the one before. Betas are taken in the order given (from large to small
+ * is fastest). Ends early, without a partial point, when the control says stop.
  */
-export function* regularizationPath(
+export function* pathOf<S extends Pick<Solution, 'status' | 'warm'>>(
+  betas: Iterable<number>,
+  solveAt: (beta: number, warm: unknown) => S,
+  control: Control,
+  warm?: unknown,
+): Generator<PathStep<S>, void, undefined> {
+  for (const beta of betas) {
+    if (control.shouldStop()) return;
+    const solution = solveAt(beta, warm);
+    if (solution.status === 'cancelled' || solution.status === 'time-limit') return;
+    ({ warm } = solution);
+    yield { beta, solution };
+  }
+}
+
+/** The path of a two-layer problem. */
+export function regularizationPath(
   problem: Problem,
   betas: Iterable<number>,
   options: SolveOptions = {},
   control: Control = uncontrolled,
 ): Generator<PathStep, void, undefined> {
-  let warm = options.warm;
-  for (const beta of betas) {
-    if (control.shouldStop()) return;
-    const solution = solve({ ...problem, beta }, { ...options, warm }, control);
-    if (solution.status === 'cancelled' || solution.status === 'time-limit') return;
-    warm = solution.warm;
-    yield { beta, solution };
-  }
+  const solveAt = (beta: number, warm: unknown): Solution => solve({ ...problem, beta }, { ...options, warm }, control);
+  return pathOf(betas, solveAt, control, options.warm);
 }

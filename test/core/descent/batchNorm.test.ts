@@ -11,7 +11,7 @@ import { type PreparedProblem, prepare } from '../../../src/core/problem/prepare
 import type { BiasMode } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../src/core/base/control.ts';
-import { pickRows } from '../../../src/session/trainingProblem.ts';
+import { pickRows } from '../../../src/session/pickRows.ts';
 import { memorySource } from '../../support/memorySource.ts';
 
 const kernels = createReferenceKernels();

@@ -201,6 +201,7 @@ export function solveRelu(
         dualBound: proof?.lowerBound ?? 0,
         active: report.neurons.length,
         phase: 'proving',
+        proving: true,
       });
       proof = globalBound(
         prepared,

@@ -192,6 +192,7 @@ export function solveShared(
         dualBound: proof?.lowerBound ?? 0,
         active: report.neurons.length,
         phase: 'proving',
+        proving: true,
       });
       proof = globalBound(
         prepared,

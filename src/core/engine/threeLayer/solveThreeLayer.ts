@@ -161,6 +161,7 @@ export function solveThreeLayer(
       dualBound: 0,
       active: cleaned.vectors.length,
       phase: 'proving a bound over all three-layer networks',
+      proving: true,
     });
     family = certifyFamily(prepared, m1, cleaned, seconds, rng.fork('better branch'), control);
   }

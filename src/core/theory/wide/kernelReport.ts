@@ -139,6 +139,7 @@ export function kernelReport(
         dualBound: NaN,
         active: 0,
         phase: `kernel at width ${width}, seed ${seed} (${samples.length} of ${total})`,
+        fraction: samples.length / total,
       });
       const wide = withWidth(shape, width);
       const theta = initialiseMlp(wide, createRng(seed).fork('start'));

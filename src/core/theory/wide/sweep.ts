@@ -344,6 +344,7 @@ export function widthSweep(
       dualBound: NaN,
       active: 0,
       phase: `${phase} (${done} of ${total})`,
+      fraction: done / total,
     });
   };
 

@@ -157,18 +157,21 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
       hint: solution.global.reason,
     });
   }
+  const { stationarity, cone, complementarity } = solution.kkt;
+  const residual = (name: string, value: number | undefined, hint?: string): Fact[] =>
+    value === undefined ? [] : [{ name, value: <Num value={value} digits={2} />, hint }];
   const kkt: Fact[] = [
-    {
-      name: 'Stationarity',
-      value: <Num value={solution.kkt.stationarity} digits={2} />,
-      hint: 'Relative distance of minus the gradient to the subdifferential of the penalty.',
-    },
-    {
-      name: 'Cone',
-      value: <Num value={solution.kkt.cone} digits={2} />,
-      hint: 'Largest violation of the activation constraints, relative.',
-    },
-    { name: 'Complementarity', value: <Num value={solution.kkt.complementarity} digits={2} /> },
+    ...residual(
+      'Stationarity',
+      stationarity,
+      'Relative distance of minus the gradient to the subdifferential of the penalty.',
+    ),
+    ...residual('Cone', cone, 'Largest violation of the activation constraints, relative.'),
+    ...residual(
+      'Complementarity',
+      complementarity,
+      'How far the penalty is from what the dual values pay for the fit, relative to the objective.',
+    ),
   ];
   return (
     <Section title="Objective and certificate" wide>
@@ -191,8 +194,12 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
       {resolved.outputs > 1 && (
         <p class="muted">{outputPenaltyWords(networkNameOf(run.settings), resolved.outputPenalty)}</p>
       )}
-      <h3>Residuals of the optimality conditions</h3>
-      <Facts facts={kkt} />
+      {kkt.length > 0 && (
+        <>
+          <h3>Residuals of the optimality conditions</h3>
+          <Facts facts={kkt} />
+        </>
+      )}
     </Section>
   );
 }

@@ -47,9 +47,10 @@ export function normChart(run: RunRecord): ChartSpec {
         y: norm,
         tone: 0,
         describe: (i) =>
-          run.deep
-            ? `${partNames(run).gate} ${formatInteger(gate[i] + 1)}`
-            : `gate ${formatInteger(gate[i] + 1)}, on for ${formatCount(run.gates.onCount[gate[i]], 'row')}`,
+          `${partNames(run).gate} ${formatInteger(gate[i] + 1)}` +
+          (run.deep || run.gates.onCount === undefined
+            ? ''
+            : `, on for ${formatCount(run.gates.onCount[gate[i]], 'row')}`),
       },
     ],
     guides: [

@@ -67,7 +67,7 @@ function Sparsity({ run }: { readonly run: RunRecord }): VNode {
 }
 
 function patternWords(run: RunRecord): string {
-  const { requested, duplicates, count } = run.gates;
+  const { requested = 0, duplicates = 0, count } = run.gates;
   if (requested <= 0) return `${formatInteger(count)} in play`;
   return `${formatInteger(requested)} tried, ${formatInteger(duplicates)} duplicate or empty`;
 }

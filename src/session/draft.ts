@@ -1,0 +1,71 @@
+import type { PreparedData } from '../core/data/prepareData.ts';
+import type { FileSource, FileStamp } from '../core/data/source.ts';
+import type { Table } from '../core/data/table.ts';
+import type { Problem } from '../core/problem/problem.ts';
+import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
+import type { CompareRecord, MetricRow, PathRecord, SolveTimes, StageName, TracePoint } from '../shared/run.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+import type { StageContext } from './context.ts';
+import type { Description, Outcome, TrainedNetwork } from './family/family.ts';
+
+/** A file as it was read. */
+export interface LoadedTable {
+  readonly key: string;
+  readonly table: Table;
+  readonly stamp: FileStamp | null;
+  readonly sha256: string;
+}
+
+/** A training problem with all that does not depend on beta; it stays from a run to the next one with another beta. */
+export interface Prepared {
+  readonly settings: TrainSettings;
+  readonly loaded: LoadedTable;
+  readonly data: PreparedData;
+  /** At beta 1. */
+  readonly problem: Problem;
+  readonly betaMax: number;
+  /** Proven upper bound of betaMax where it was searched for, the best so far. */
+  readonly betaMaxUpper?: number;
+  readonly baselines: readonly MetricRow[];
+  readonly path?: PathRecord;
+  /** What the next solve may start from. */
+  readonly warm?: unknown;
+}
+
+/** A run in the making. Stages take one and give the next. */
+export interface Draft extends Omit<Prepared, 'settings'> {
+  readonly id: string;
+  readonly created: Date;
+  readonly revision: number;
+  readonly source: Pick<FileSource, 'uri' | 'name'>;
+  readonly settings: TrainSettings;
+  /** Beta is only being tried: the solve alone is wanted. */
+  readonly preview: boolean;
+  readonly trace: readonly TracePoint[];
+  /** Words on what was left out or cut short, by stage, in the order of the stages. */
+  readonly notes: Readonly<Partial<Record<StageName | 'file', readonly string[]>>>;
+  /** Trained networks that the result must not lie above. */
+  readonly networks: readonly TrainedNetwork[];
+  readonly extras?: Partial<DeepRecord>;
+  readonly structure?: StructureRecord;
+  readonly compare?: CompareRecord;
+}
+
+/** One with a network. */
+export interface SolvedDraft extends Draft {
+  readonly outcome: Outcome;
+  readonly described: Description;
+  readonly times: SolveTimes;
+  /** The proof over all networks is still running. */
+  readonly proving: boolean;
+}
+
+/** Shows a draft that is good so far although its stage goes on. */
+export type Show = (draft: SolvedDraft) => void;
+
+/** One step of a run after the solve. A stage that is stopped gives what it has, with a note. */
+export interface Stage {
+  readonly name: StageName;
+  wanted(draft: SolvedDraft): boolean;
+  run(draft: SolvedDraft, context: StageContext, show: Show): SolvedDraft | Promise<SolvedDraft>;
+}

@@ -1,0 +1,249 @@
+import { linearResiduals } from '../../core/certify/networkResiduals.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf, toRows, withOnesColumn } from '../../core/base/linalg/matrix.ts';
+import { alignment } from '../../core/network/alignment.ts';
+import { trainChain } from '../../core/descent/chainModel.ts';
+import { gapNetworks, parallelObjective } from '../../core/theory/closedForm/gapNetworks.ts';
+import { serialGap, solveNuclear } from '../../core/engine/linear/nuclear.ts';
+import { type LinearSolution, solveLinear } from '../../core/engine/linear/solveLinear.ts';
+import { svd } from '../../core/base/linalg/svd.ts';
+import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
+import type { Problem } from '../../core/problem/problem.ts';
+import { type Control, withDeadline } from '../../core/base/control.ts';
+import { betaGrid } from '../../core/engine/path.ts';
+import type { LayerRecord, LinearRecord } from '../../shared/depth.ts';
+import { quiet, type StageContext } from '../context.ts';
+import { functionShape } from '../shape.ts';
+import type { Extras, Family, Outcome, Posed, Solved } from './family.ts';
+
+interface LinearOutcome extends Outcome {
+  readonly full: LinearSolution;
+}
+
+/** Deep linear networks; `X` of the program may have the ones column of a regularised bias. */
+export const linear: Family = {
+  problemFields: ({ depth, outputPenalty }) => ({
+    depth,
+    // weight decay of a linear network with several outputs is the nuclear norm of its map
+    outputPenalty: depth === 2 ? 'nuclear' : outputPenalty,
+  }),
+  // deeper ones have a theory for squared loss alone
+  autoLoss: ({ depth }) => (depth > 2 ? 'squared' : undefined),
+  drawnGates: false,
+  batchNorm: false,
+  threshold: (problem, _, control) => ({ betaMax: solveLinear(problem, prepare(problem), control).betaMax }),
+  solve(posed, _, control): LinearOutcome {
+    const prepared = prepare(posed.problem);
+    return outcomeOf(posed, prepared, solveLinear(posed.problem, prepared, control));
+  },
+  descent: (_, { active }) =>
+    active === 0
+      ? 'the zero network is optimal at this beta'
+      : 'that of a linear network is the training of its layers in the Layers view',
+  extras: (posed, outcome, context) => extrasOf(posed, (outcome as LinearOutcome).full, context),
+};
+
+const effective = (X: DenseMatrix, { bias }: Problem): DenseMatrix => (bias === 'none' ? X : withOnesColumn(X));
+
+function outcomeOf({ problem, data }: Posed, prepared: PreparedProblem, full: LinearSolution): LinearOutcome {
+  const predict = (X: DenseMatrix): DenseMatrix => product(effective(X, problem), full.map);
+  const values = svd(full.map).s;
+  return {
+    full,
+    solution: numbersOf(problem, prepared, full),
+    active: values.filter((value) => value > 1e-9 * (values[0] || 1)).length,
+    predict,
+    features: (X) =>
+      full.networks.reduce<DenseMatrix | undefined>((all, { layers }) => {
+        const hidden = layers.slice(0, -1).reduce(product, effective(X, problem));
+        return all === undefined ? hidden : beside(all, hidden);
+      }, undefined),
+    describe: () => {
+      const shape = functionShape(predict, data);
+      return {
+        fit: predict(data.X),
+        neurons: [],
+        gates: { count: 0, constraint: [], norm: [] },
+        ...(shape === undefined ? {} : { shape }),
+        deep: recordOf(problem, prepared, full),
+      };
+    },
+  };
+}
+
+function numbersOf(problem: Problem, prepared: PreparedProblem, s: LinearSolution): Solved {
+  const datafit = prepared.datafit.value(s.fit.data);
+  const { beta, X } = prepared;
+  return {
+    status: s.status,
+    objective: s.objective,
+    dualBound: s.dualBound,
+    relativeGap: s.relativeGap,
+    datafit,
+    penalty: (s.objective - datafit) / beta,
+    scope: 'all-arrangements',
+    global: {
+      lowerBound: s.dualBound,
+      relativeGap: s.relativeGap,
+      proof: 'exact',
+      maxDualConstraint: beta,
+      searchEstimate: beta,
+      reason: `${s.penalty}: ${s.method}`,
+    },
+    networkObjective: s.objective,
+    dual: s.dual,
+    betaMax: s.betaMax,
+    kkt: linearResiduals(X, s.networks, problem.depth ?? 2, prepared.datafit, beta),
+    iterations: s.iterations,
+    seconds: s.seconds,
+    method: s.method,
+    threads: 1,
+    warm: undefined,
+  };
+}
+
+const layerRecords = (layers: readonly DenseMatrix[]): LayerRecord[] =>
+  alignment(layers).map((layer) => ({ ...layer, singularValues: [...layer.singularValues] }));
+
+function recordOf(problem: Problem, prepared: PreparedProblem, s: LinearSolution): LinearRecord {
+  const depth = problem.depth ?? 2;
+  const { X, targets, outputs } = prepared;
+  const squared = problem.loss === 'squared';
+  const leastSquares = squared && s.map.cols > 0 ? leastSquaresSingularValues(X, targets) : new Float64Array(0);
+  const jump = depth === 2 || outputs > 1 || !squared ? null : jumpBelow(problem, s.betaMax);
+  return {
+    kind: 'linear',
+    depth,
+    penalty: s.penalty,
+    layers: s.networks.map(({ layers }) => layerRecords(layers)),
+    map: toRows(s.map),
+    rankPath: [],
+    threshold: {
+      betaMax: s.betaMax,
+      jump,
+      message:
+        depth === 2
+          ? 'Two layers: the map shrinks continuously to zero as beta reaches its threshold.'
+          : jump === null
+            ? `${depth} layers: the map drops to zero at the threshold.`
+            : `${depth} layers: just below the threshold the map has norm ${jump.toPrecision(4)}; at it the map jumps to zero.`,
+    },
+    gap: squared
+      ? [2, 3, 4, 5].map((L) => {
+          const { primal, dual } = serialGap(leastSquares, L);
+          return { depth: L, primal, dual };
+        })
+      : [],
+  };
+}
+
+/** Networks of the duality gap, rank path, training of the layers. */
+async function extrasOf(posed: Posed, full: LinearSolution, context: StageContext): Promise<Extras> {
+  const { problem, settings } = posed;
+  const { deps, listener, control } = context;
+  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const solved = recordOf(problem, prepare(problem), full);
+  const built = await builtNetworks(problem, solved, context, limited);
+  const rankPath = await rankPathOf(problem, full.betaMax, context, limited);
+  listener.progress({ stage: 'compare', fraction: null, message: 'Gradient descent on the layers' });
+  await deps.pause();
+  if (limited.shouldStop()) return { record: { ...built, rankPath }, networks: [] };
+  const run = trainChain(
+    prepare(problem),
+    {
+      depth: solved.depth,
+      width: Math.min(8, Math.max(2, problem.outputs + 2)),
+      seed: settings.seed,
+      rule: 'adam',
+      epochs: settings.compare.epochs,
+      points: 30,
+    },
+    quiet(limited),
+  );
+  const training = run.points.map(({ epoch, objective, layers }) => ({ epoch, objective, layers }));
+  return { record: { ...built, rankPath, training }, networks: [] };
+}
+
+async function rankPathOf(
+  problem: Problem,
+  betaMax: number,
+  { deps }: StageContext,
+  control: Control,
+): Promise<LinearRecord['rankPath']> {
+  const rankPath: LinearRecord['rankPath'][number][] = [];
+  for (const beta of betaMax > 0 ? betaGrid(betaMax, 24, 0.001) : []) {
+    await deps.pause();
+    if (control.shouldStop()) break;
+    const at = { ...problem, beta };
+    const { s } = svd(solveLinear(at, prepare(at), quiet(control)).map);
+    rankPath.push({
+      beta,
+      rank: s.filter((value) => value > 1e-7 * Math.max(s[0], 1e-300)).length,
+      singularValues: Array.from(s),
+    });
+  }
+  return rankPath;
+}
+
+/** The networks that the duality gap speaks of, built and run. */
+async function builtNetworks(
+  problem: Problem,
+  record: LinearRecord,
+  { deps }: StageContext,
+  control: Control,
+): Promise<Pick<LinearRecord, 'parallel'> & { gap?: LinearRecord['gap'] }> {
+  const { X, targets, datafit, beta, outputs, tolerance } = prepare(problem);
+  const gap: LinearRecord['gap'][number][] = [];
+  for (const point of record.gap) {
+    await deps.pause();
+    if (control.shouldStop()) return {};
+    const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth);
+    gap.push({ ...point, built: { serial, parallel, branches, dual, fitError } });
+  }
+  if (outputs === 1 || problem.loss !== 'squared') return { gap };
+  await deps.pause();
+  const depth = Math.max(3, record.depth);
+  const { Z, dualBound } = solveNuclear(X, datafit, beta, tolerance, quiet(control));
+  if (control.shouldStop()) return { gap };
+  return { gap, parallel: { depth, objective: parallelObjective(X, Z, depth, datafit, beta), dualBound } };
+}
+
+function product(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
+  const out = denseMatrix(A.rows, B.cols);
+  for (let i = 0; i < A.rows; i++) {
+    for (let j = 0; j < A.cols; j++) {
+      const a = A.data[i * A.cols + j];
+      for (let k = 0; k < B.cols; k++) out.data[i * B.cols + k] += a * B.data[j * B.cols + k];
+    }
+  }
+  return out;
+}
+
+function beside(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
+  const out = denseMatrix(A.rows, A.cols + B.cols);
+  for (let i = 0; i < A.rows; i++) {
+    out.data.set(rowOf(A, i), i * out.cols);
+    out.data.set(rowOf(B, i), i * out.cols + A.cols);
+  }
+  return out;
+}
+
+/** Singular values of X^+ Y. */
+function leastSquaresSingularValues(X: DenseMatrix, Y: DenseMatrix): Float64Array {
+  const { U, s } = svd(X);
+  const rank = s.filter((value) => value > 1e-10 * (s[0] || 1)).length;
+  const map = denseMatrix(rank, Y.cols);
+  for (let a = 0; a < rank; a++) {
+    for (let k = 0; k < Y.cols; k++) {
+      let sum = 0;
+      for (let i = 0; i < X.rows; i++) sum += U.data[i * s.length + a] * Y.data[i * Y.cols + k];
+      map.data[a * Y.cols + k] = sum / s[a];
+    }
+  }
+  return svd(map).s;
+}
+
+/** Norm of the map just below the threshold. */
+function jumpBelow(problem: Problem, betaMax: number): number {
+  const below = { ...problem, beta: betaMax * (1 - 1e-9) };
+  return norm2(solveLinear(below, prepare(below), { shouldStop: () => false, now: () => 0 }).map.data);
+}

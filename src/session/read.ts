@@ -1,0 +1,52 @@
+import { readTable } from '../core/data/reader.ts';
+import type { FileSource, FileStamp } from '../core/data/source.ts';
+import type { Control } from '../core/base/control.ts';
+import type { TrainProgress } from '../shared/run.ts';
+import type { TrainSettings } from '../shared/settings.ts';
+import type { SessionDeps } from './context.ts';
+import type { LoadedTable } from './draft.ts';
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Reads the file, unless `known` is what it and the way to read it give. */
+export async function loadTable(
+  source: FileSource,
+  settings: TrainSettings,
+  known: LoadedTable | null,
+  deps: SessionDeps,
+  progress: (progress: TrainProgress) => void,
+  control: Control,
+): Promise<LoadedTable> {
+  const stamp = await source.stat();
+  const key = JSON.stringify([stamp, settings.dialect, settings.maxRows, settings.maxRows > 0 ? settings.seed : 0]);
+  if (known?.key === key) return known;
+  const size = stamp?.size ?? source.size;
+  let hash = deps.createHash();
+  const table = await readTable(
+    source,
+    {
+      dialect: settings.dialect,
+      maxRows: settings.maxRows,
+      seed: settings.seed,
+      observer: { start: () => (hash = deps.createHash()), bytes: (chunk) => hash.update(chunk) },
+      progress: (bytes) =>
+        progress({
+          stage: 'reading',
+          fraction: size > 0 ? Math.min(1, bytes / size) : null,
+          message: size > 0 ? `${megabytes(bytes)} of ${megabytes(size)}` : megabytes(bytes),
+        }),
+    },
+    control,
+  );
+  return { key, table, stamp, sha256: hash.digest() };
+}
+
+/** Says when the file is not what was read. */
+export async function fileChange(source: FileSource, then: FileStamp | null): Promise<string | null> {
+  const now = await source.stat();
+  if (now === null) return `${source.name} has vanished since it was read; the run is of its former content.`;
+  if (then !== null && (now.size !== then.size || now.mtime !== then.mtime)) {
+    return `${source.name} changed while training; the run is of the content before.`;
+  }
+  return null;
+}

@@ -1,0 +1,57 @@
+import type { RunRecord, StageName } from '../../shared/run.ts';
+import type { StageContext } from '../context.ts';
+import type { Draft, SolvedDraft, Stage } from '../draft.ts';
+import { assembleRun } from '../record.ts';
+import { compareStage } from './compare.ts';
+import { extrasStage } from './extras.ts';
+import { pathStage } from './path.ts';
+import { refineStage } from './refine.ts';
+import { solveStage } from './solve.ts';
+import { structureStage } from './structure.ts';
+
+/** What follows the solve, in this order, whatever the family. */
+const stages: readonly Stage[] = [pathStage, structureStage, extrasStage, compareStage, refineStage];
+
+/** How a run ended: its last record, and what of it serves the next beta. */
+export interface Finished {
+  readonly run: RunRecord;
+  readonly draft: SolvedDraft;
+}
+
+/**
+ * Runs a draft through solve and stages, showing the record whenever there is more of it. Every record names the stages that are still missing;
+ * after a stop those stay named.
+ */
+export async function runStages(
+  start: Draft,
+  context: StageContext,
+  finish: (draft: SolvedDraft) => Promise<SolvedDraft>,
+): Promise<Finished> {
+  let revision = start.revision;
+  let last: RunRecord | undefined;
+  const show = (draft: SolvedDraft, missing: readonly StageName[]): RunRecord => {
+    last = assembleRun({ ...draft, revision: revision++ }, missing);
+    context.listener.record(last);
+    return last;
+  };
+  const toCome = (draft: SolvedDraft, from: number): StageName[] =>
+    draft.preview
+      ? []
+      : stages
+          .slice(from)
+          .filter((stage) => stage.wanted(draft))
+          .map(({ name }) => name);
+
+  let draft = await solveStage(start, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
+  const stopped: StageName[] = context.control.shouldStop() && !draft.preview ? ['solve'] : [];
+  show(draft, [...stopped, ...toCome(draft, 0)]);
+  for (const [k, stage] of (draft.preview ? [] : stages).entries()) {
+    if (!stage.wanted(draft)) continue;
+    const rest = (now: SolvedDraft): StageName[] => [...stopped, ...toCome(now, k + 1)];
+    draft = await stage.run(draft, context, (partial) => show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]));
+    if (context.control.shouldStop()) stopped.push(stage.name);
+    show(draft, rest(draft));
+  }
+  draft = await finish(draft);
+  return { run: show(draft, stopped), draft };
+}
