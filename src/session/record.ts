@@ -21,7 +21,7 @@ import { predictionsFrom } from './predictions.ts';
 export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
   const { data, problem, settings, described, outcome, path, compare, structure } = draft;
   const { solution } = outcome;
-  const { fit: _, deep, neurons, gates, ...parts } = described;
+  const { neurons, gates, outputOffset, batchNorm, shape, landscape, deep } = described;
   const predictions = predictionsFrom(described.fit, data, problem.loss);
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
@@ -36,7 +36,8 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     trace: draft.trace,
     neurons,
     gates,
-    ...parts,
+    ...(outputOffset === undefined ? {} : { outputOffset }),
+    ...(batchNorm === undefined ? {} : { batchNorm }),
     rows: {
       line: Array.from(data.lines),
       split: Array.from(data.split),
@@ -47,6 +48,8 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     metrics: [...metricRows('convex network', predictions, data), ...draft.baselines],
     ...(path === undefined ? {} : { path }),
     ...(compare === undefined ? {} : { compare }),
+    ...(shape === undefined ? {} : { shape }),
+    ...(landscape === undefined ? {} : { landscape }),
     ...(deep === undefined ? {} : { deep: { ...deep, ...draft.extras } as DeepRecord }),
     ...(structure === undefined ? {} : { structure }),
     notes: noteOrder.flatMap((name) => draft.notes[name] ?? []),

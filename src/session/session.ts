@@ -16,6 +16,7 @@ import { inspectTable, type Inspection } from './inspection.ts';
 import { fileChange, loadTable } from './read.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { runStages } from './stages/pipeline.ts';
+import { closer } from './stages/solve.ts';
 import { findBetaMax, trainingProblem } from './trainingProblem.ts';
 
 export { type SessionDeps, type SessionListener, TrainStopped };
@@ -57,12 +58,7 @@ export interface Session {
    * The last run again with another beta, from the last solution. Not final: the solution alone (keeping the path, which does
    * not depend on beta); final: comparison as well. Without an earlier run `settings` are needed.
    */
-  resolve(
-    beta: number,
-    options: ResolveOptions,
-    listener: SessionListener,
-    control: Control,
-  ): Promise<RunRecord>;
+  resolve(beta: number, options: ResolveOptions, listener: SessionListener, control: Control): Promise<RunRecord>;
   /**
    * Runs what is missing of a run of this file (stages that a stop or a closed window cut off): solved again at its beta, under its id, with its
    * complete path taken over.
@@ -243,17 +239,14 @@ class FileSession implements Session {
   ): Promise<Prepared> {
     if (this.trained !== null && sameProblem(settings, this.trained.settings)) return this.trained;
     const trained = await this.prepare(settings, listener, control);
-    const known =
-      from !== undefined && from.dataset.sha256 === trained.loaded.sha256 && sameProblem(settings, from.settings);
-    if (!known) return trained;
+    if (from?.dataset.sha256 !== trained.loaded.sha256 || !sameProblem(settings, from.settings)) return trained;
     const { betaMax, betaMaxUpper } = from.resolved;
     this.trained = {
       ...trained,
       betaMax: Math.max(betaMax, trained.betaMax),
-      betaMaxUpper: Math.min(betaMaxUpper ?? Infinity, trained.betaMaxUpper ?? Infinity),
+      betaMaxUpper: closer(betaMaxUpper, trained.betaMaxUpper),
       ...(from.path === undefined ? {} : { path: from.path }),
     };
-    if (this.trained.betaMaxUpper === Infinity) this.trained = { ...this.trained, betaMaxUpper: undefined };
     return this.trained;
   }
 

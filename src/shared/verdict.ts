@@ -73,7 +73,9 @@ function familyOf({ settings, deep }: Claimed): string {
  * Proven lower bound over the whole family of networks: the bound of the program when all patterns are in it, and what was proven
  * beyond it; -Infinity when there is none.
  */
-export function boundOverFamily({ solution }: {
+export function boundOverFamily({
+  solution,
+}: {
   readonly solution: Pick<SolutionSummary, 'scope' | 'dualBound'> & {
     readonly global?: Pick<GlobalCertificate, 'proof' | 'lowerBound'>;
   };

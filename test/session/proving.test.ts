@@ -59,3 +59,22 @@ describe('a ReLU run with a proof', () => {
     assert.match(describeVerdict(bounded).headline, /Proven is only that/);
   });
 });
+
+describe('times of a solve', () => {
+  it('keep what was found, what was final and the proof apart', async () => {
+    const run = await testSession(sampleSource('xor_2d.csv')).train({ ...relu, certifySeconds: 60 }, listen(), running);
+    const { times, seconds } = run.solution;
+    assert.ok(times?.proof !== undefined);
+    assert.ok(0 <= times.found && times.found <= times.final && times.proof >= 0);
+    assert.ok(Math.abs(times.final + times.proof - seconds) <= 1e-9 * seconds);
+    const first = run.trace.find(({ objective }) => objective <= run.solution.objective * (1 + run.settings.tolerance));
+    assert.ok(first === undefined ? times.found === times.final : times.found <= Math.max(first.seconds, 0));
+    const gated = await testSession(sampleSource('xor_2d.csv')).train(
+      { ...quickSettings, target: 'target', certifySeconds: 1 },
+      listen(),
+      running,
+    );
+    assert.equal(gated.solution.times?.proof, undefined);
+    assert.equal(gated.solution.times?.final, gated.solution.seconds);
+  });
+});

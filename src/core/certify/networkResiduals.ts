@@ -41,7 +41,8 @@ export function linearResiduals(
   chains.forEach(({ layers, output }, k) => {
     const values = inputs[k][layers.length];
     for (let i = 0; i < X.rows; i++)
-      for (let o = 0; o < values.cols; o++) fit.data[i * c + (output < 0 ? o : output)] += values.data[i * values.cols + o];
+      for (let o = 0; o < values.cols; o++)
+        fit.data[i * c + (output < 0 ? o : output)] += values.data[i * values.cols + o];
   });
   const V = denseMatrix(X.rows, c);
   datafit.dualPoint(fit.data, V.data);

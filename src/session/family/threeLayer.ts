@@ -6,7 +6,14 @@ import type { Problem } from '../../core/problem/problem.ts';
 import type { Control } from '../../core/base/control.ts';
 import { trainRival } from '../../core/descent/threeLayerRival.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../../core/engine/threeLayer/solveThreeLayer.ts';
-import { decayOfGroupNorm, forward, groupNorm, penalties, preActivation, type SubNetwork } from '../../core/network/threeLayer/subNetwork.ts';
+import {
+  decayOfGroupNorm,
+  forward,
+  groupNorm,
+  penalties,
+  preActivation,
+  type SubNetwork,
+} from '../../core/network/threeLayer/subNetwork.ts';
 import { encodeBits } from '../../shared/bits.ts';
 import type { BranchRecord, ThreeLayerRecord } from '../../shared/depth.ts';
 import { weightDecayMessage } from '../../shared/threeLayerWords.ts';
@@ -47,10 +54,11 @@ export const threeLayer: Family = {
   },
 };
 
-function solve(posed: Posed, { onSolved: _, ...options }: FamilyOptions, control: Control): ThreeLayerOutcome {
+function solve(posed: Posed, options: FamilyOptions, control: Control): ThreeLayerOutcome {
   const prepared = prepare(posed.problem);
   const harvest = [...keptNetworks(options.warm), ...(options.harvest ?? [])];
-  const full = solveThreeLayer(posed.problem, prepared, { ...options, harvest }, control);
+  const { timeLimitSeconds, certifySeconds } = options;
+  const full = solveThreeLayer(posed.problem, prepared, { timeLimitSeconds, certifySeconds, harvest }, control);
   return outcomeOf(posed, prepared, full, harvest.length > 0 ? { harvest } : undefined);
 }
 
@@ -200,19 +208,22 @@ function descentOf(posed: Posed, { solution, active }: Outcome, { deps }: StageC
         if (control.shouldStop()) return;
         const { epochs } = settings.compare;
         const m1 = problem.hidden?.m1 ?? 2;
-        const { branches, alignment: _, theta: __, ...run } = trainRival(
-          prepared,
-          { m1, K: width, seed, rule, epochs },
-          quiet(control),
-        );
+        const rival = trainRival(prepared, { m1, K: width, seed, rule, epochs }, quiet(control));
+        const { branches, learningRate, seconds, objective, final, merged, cancelled } = rival;
         onRun({
-          ...run,
           optimizer: rule,
           seed,
+          learningRate,
+          epochs: rival.epochs,
+          seconds,
+          objective,
+          final,
+          merged,
+          cancelled,
           active: branches.filter(({ w3 }) => Math.abs(w3) > activeOuter).length,
           diverged: false,
           fit: forward(X, branches, problem.outputs),
-          network: { objective: run.merged, branches },
+          network: { objective: merged, branches },
         });
       }
     },

@@ -94,13 +94,7 @@ function rivalRecord(rival: Rival, K: number, seed: number): Omit<RivalRecord, '
 const sliceSize = 25;
 
 /** Objective on a plane through the trained parameters, two random orthonormal directions of the length of the parameters. */
-function slice(
-  prepared: PreparedProblem,
-  m1: number,
-  K: number,
-  rival: Rival,
-  seed: number,
-): Omit<Landscape, 'K'> {
+function slice(prepared: PreparedProblem, m1: number, K: number, rival: Rival, seed: number): Omit<Landscape, 'K'> {
   const model = createParallelModel(prepared, m1, K);
   const rng = createRng(seed).fork(`slice ${K}`);
   const centre = rival.theta;

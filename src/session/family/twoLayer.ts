@@ -136,7 +136,8 @@ function activeGates(solution: Solution): DenseMatrix {
 
 /** Gradient descent with as many hidden units (gated: the same active gates) as the convex solution has, all seeds of a rule together. */
 function descentOf(posed: Posed, solution: Solution, { deps }: StageContext, kind: Kind): Descent | string {
-  if (solution.network.W1.rows === 0) return 'the zero network is optimal at this beta, so there is no width to give it';
+  if (solution.network.W1.rows === 0)
+    return 'the zero network is optimal at this beta, so there is no width to give it';
   const { data, settings } = posed;
   const hidden = kind.hiddenLayer(posed, solution);
   const prepared = prepare(posed.problem);

@@ -79,12 +79,9 @@ async function descend(
   return { ...drafted(complete), notes: { ...draft.notes, compare: notes } };
 }
 
-function runRecord(
-  { fit, network: _, cancelled: __, ...run }: DescentRun,
-  { data, problem, outcome }: SolvedDraft,
-): GradientRun {
+function runRecord(run: DescentRun, { data, problem, outcome }: SolvedDraft): GradientRun {
   const measure = mainMeasure(data.classes.length);
-  const predictions = predictionsFrom(fit, data, problem.loss);
+  const predictions = predictionsFrom(run.fit, data, problem.loss);
   const { optimizer, seed, learningRate, epochs, seconds, objective, final, merged, active, diverged } = run;
   return {
     optimizer,

@@ -48,7 +48,9 @@ export async function runStages(
   for (const [k, stage] of (draft.preview ? [] : stages).entries()) {
     if (!stage.wanted(draft)) continue;
     const rest = (now: SolvedDraft): StageName[] => [...stopped, ...toCome(now, k + 1)];
-    draft = await stage.run(draft, context, (partial) => show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]));
+    draft = await stage.run(draft, context, (partial) =>
+      show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]),
+    );
     if (context.control.shouldStop()) stopped.push(stage.name);
     show(draft, rest(draft));
   }

@@ -33,7 +33,13 @@ export const refineStage: Stage = {
     if (control.shouldStop()) return noted(draft, cut);
     const watch = new SolveWatch(control, listener);
     const options = solveOptions(draft, deps);
-    const again = familyOf(draft.problem.model).refine!(posedOf(draft), draft.outcome, networks, options, watch.control);
+    const again = familyOf(draft.problem.model).refine!(
+      posedOf(draft),
+      draft.outcome,
+      networks,
+      options,
+      watch.control,
+    );
     if (again === undefined) return noted(draft, cut);
     const { solution } = again.outcome;
     const bound = boundOverFamily({ solution });

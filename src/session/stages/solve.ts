@@ -106,7 +106,7 @@ export class SolveWatch {
 }
 
 /** The smaller of two upper bounds, where there are any. */
-function closer(a: number | undefined, b: number | undefined): number | undefined {
+export function closer(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
