@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { context, build } from 'esbuild';
 import { buildKernels } from './kernels.mjs';
+import { bundledPackages, noticesText } from './notices.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const watch = process.argv.includes('--watch');
@@ -32,6 +33,8 @@ const webview = {
   logLevel: 'warning',
   outdir: 'dist',
 };
+/** Bundles for a clone of the repository, not for the editor. */
+const notShipped = ['cli', 'bench'];
 const jobs = [
   { ...node, entryPoints: { extension: 'src/extension.ts' } },
   { ...node, entryPoints: { worker: 'src/worker/worker.ts' } },
@@ -50,10 +53,9 @@ if (watch) {
   const made = new Set(jobs.flatMap((job) => Object.keys(job.entryPoints)));
   for (const file of readdirSync('dist'))
     if (!made.has(file.split('.')[0])) rmSync(path.join('dist', file), { recursive: true });
-  // whose code is in there, for the notices that go with the package
-  const packages = results
-    .flatMap(({ metafile }) => Object.keys(metafile.inputs))
-    .map((file) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1])
-    .filter((name) => name !== undefined);
-  writeFileSync('dist/packages.json', JSON.stringify([...new Set(packages)].sort(), null, 2));
+  // what is in the bundles that ship, and the notices made from it
+  const shipped = results.filter((_, i) => !notShipped.includes(Object.keys(jobs[i].entryPoints)[0]));
+  const metafiles = shipped.map(({ metafile }) => metafile);
+  writeFileSync('dist/metafiles.json', JSON.stringify(metafiles));
+  writeFileSync('dist/ThirdPartyNotices.txt', noticesText(root, bundledPackages(metafiles)));
 }

@@ -1,6 +1,6 @@
 // Packages the extension into a VSIX and checks what is in it. Prints the sizes; the last line is the file.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ensureDependencies, root } from './ensure.mjs';
@@ -17,28 +17,10 @@ function run(command, args) {
   return stdout;
 }
 
-/** The licence texts of the packages whose code is in the bundles. */
-function notices() {
-  const packages = JSON.parse(readFileSync(path.join(root, 'dist/packages.json'), 'utf8'));
-  return packages
-    .map((name) => {
-      const folder = path.join(root, 'node_modules', name);
-      const { version, license } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
-      const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file ? readFileSync(path.join(folder, file), 'utf8').trim() : `Licensed under ${license}.`;
-      return `${name} ${version} (${license})\n\n${text}\n`;
-    })
-    .join(`\n${'-'.repeat(80)}\n\n`);
-}
-
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
 ensureDependencies();
 run(process.execPath, ['src/build/bundle.mjs']);
-writeFileSync(
-  path.join(root, 'dist/ThirdPartyNotices.txt'),
-  `Code of these packages is part of this extension.\n\n${notices()}`,
-);
 
 const { name, version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const outAt = process.argv.indexOf('--out');
@@ -55,6 +37,7 @@ const listed = run(process.execPath, [vsce, 'ls', '--no-dependencies']).split(/\
 const bundles = readdirSync(path.join(root, 'dist')).filter((entry) => /\.(js|css)$/.test(entry));
 const missing = bundles.filter((entry) => !notShipped.includes(entry) && !listed.includes(`dist/${entry}`));
 if (missing.length > 0) throw new Error(`Not in the package (see .vscodeignore): ${missing.join(', ')}`);
+if (!listed.includes('dist/ThirdPartyNotices.txt')) throw new Error('The notices are not in the package.');
 const strangers = listed.filter((entry) => !/^(package(\.nls)?\.json|README\.md|LICENSE|dist\/|media\/)/.test(entry));
 if (strangers.length > 0) throw new Error(`In the package by mistake: ${strangers.join(', ')}`);
 

@@ -2,12 +2,12 @@ import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
 import { ProblemError } from '../core/problem/problemError.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
+import { onStop } from './signals.ts';
 import { UsageError } from './usage.ts';
 
 /**
  * Runs a computation in a worker thread, so that the main thread stays free for signals (a solve is one synchronous call).
- * The bundle starts itself as the worker; what to run goes by name. Ctrl-C raises a flag that the computation polls; a second one ends
- * the program.
+ * The bundle starts itself as the worker; what to run goes by name. Ctrl-C raises a flag that the computation polls.
  */
 export interface BackgroundJob {
   readonly task: string;
@@ -31,11 +31,7 @@ const reportEvery = 0.1;
 export function runInBackground(job: BackgroundJob, onProgress?: (progress: SolverProgress) => void): Promise<unknown> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(__filename, { workerData: { job, stop, progress: onProgress !== undefined } });
-  const interrupt = (): void => {
-    if (Atomics.add(stop, 0, 1) > 0) process.exit(130);
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const off = onStop(() => void Atomics.store(stop, 0, 1));
   return new Promise<unknown>((resolve, reject) => {
     worker.on('message', (report: Report) => {
       switch (report.kind) {
@@ -57,10 +53,7 @@ export function runInBackground(job: BackgroundJob, onProgress?: (progress: Solv
     worker.on('exit', (code) => {
       reject(new Error(`the computation ended without a result (status ${code})`));
     });
-  }).finally(() => {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-  });
+  }).finally(off);
 }
 
 /** The worker's side: runs the named task and reports. */

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { certifyDeepNetwork, type DeepCertificate } from '../core/family/certifyDeepNetwork.ts';
 import { certifyNetwork, type NetworkCertificate } from '../core/family/certifyNetwork.ts';
 import { deepNetworkOfJson } from '../core/network/formats/deepJson.ts';
@@ -8,15 +6,18 @@ import { readNetwork } from '../core/network/formats/readNetwork.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import { networkRecord } from '../core/family/resultFile.ts';
 import type { Control } from '../core/base/control.ts';
+import { plainLines } from '../core/data/plainText.ts';
 import { runInBackground } from './background.ts';
+import { readInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { numberOption, parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
+import { Outputs } from './outputs.ts';
 import { progressWriter } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface CertifyInput {
   readonly problem: string;
   readonly network: string;
+  readonly related: RelatedFiles;
   readonly seconds: number;
   readonly solve: boolean;
 }
@@ -30,23 +31,14 @@ interface CertifyOutput {
 /** Default time for the proof. */
 const defaultSeconds = 60;
 
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
-  }
-}
-
 /** The part that runs in the worker: files in, certificate text out. */
 export function certifyTask(input: CertifyInput, control: Control): CertifyOutput {
   const started = control.now();
-  const folder = path.dirname(input.problem);
-  const text = new TextDecoder().decode(readBytes(input.problem));
-  const problem = parseProblemFile(text, input.problem, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
+  const text = new TextDecoder().decode(readInput(input.problem));
+  const problem = parseProblemFile(text, input.problem, relatedReader(input.problem, input.related));
   let certificate: NetworkCertificate;
   try {
-    const bytes = readBytes(input.network);
+    const bytes = readInput(input.network);
     const deep = deepNetworkOfJson(new TextDecoder().decode(bytes));
     if (deep !== undefined) {
       const result = certifyDeepNetwork(problem, deep, { seconds: input.seconds }, control);
@@ -157,6 +149,7 @@ JSON that train --network writes for such a run. Writes JSON to stdout unless --
 
   --out FILE            write the certificate to FILE
   --time-limit SECONDS  time for the proof (default ${defaultSeconds})
+  --allow-paths         read files that the problem names outside its own folder, too
   --no-solve            use the network's own dual point only, do not train for a better one
   --progress            show progress on stderr even when it is not a terminal
 
@@ -165,6 +158,7 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
   async run(args) {
     const { values, positionals } = parseOptions(args, {
       out: { type: 'string' },
+      'allow-paths': { type: 'boolean' },
       'time-limit': { type: 'string' },
       'no-solve': { type: 'boolean' },
       progress: { type: 'boolean' },
@@ -172,21 +166,22 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
     if (positionals.length !== 2) {
       throw new UsageError('a problem file and a network file are needed', { showHelp: true });
     }
+    const outputs = new Outputs({ '--out': values.out }, positionals);
     const input: CertifyInput = {
       problem: positionals[0],
       network: positionals[1],
+      related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
       seconds: numberOption('time-limit', values['time-limit']) ?? defaultSeconds,
       solve: values['no-solve'] !== true,
     };
-    if (values.out !== undefined) checkOutputPath(values.out);
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
     const { stopped, text, summary } = (await runInBackground(
       { task: 'certify', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as CertifyOutput;
-    await writeOutput(text, values.out);
-    if (values.out !== undefined || process.stderr.isTTY) process.stderr.write(`${summary}\n`);
-    return stopped ? exitStatus.stopped : exitStatus.ok;
+    await outputs.result('--out', 'certificate.json', text);
+    if (values.out !== undefined || process.stderr.isTTY) process.stderr.write(`${plainLines(summary)}\n`);
+    return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
   },
 };

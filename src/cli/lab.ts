@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
+import { plainCopy } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
@@ -20,14 +20,16 @@ import {
   labSettingsSchemas,
 } from '../shared/lab.ts';
 import { runInBackground } from './background.ts';
+import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
+import { Outputs } from './outputs.ts';
 import { progressWriter } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface LabInput {
   readonly page: LabPage;
   readonly file: string;
+  readonly related: RelatedFiles;
   readonly set: readonly string[];
   /** Rounds of putting in suggested neurons and training on, page "flow" only. */
   readonly insert: number;
@@ -71,10 +73,10 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
 }
 
 /** The part that runs in the worker. */
-export async function labTask({ page, file, set, insert }: LabInput, control: Control): Promise<LabOutput> {
+export async function labTask({ page, file, related, set, insert }: LabInput, control: Control): Promise<LabOutput> {
   try {
     const deps = nodeSessionDeps({ kernels: createKernels() });
-    const problem = /\.json$/i.test(file) ? readProblem(file) : null;
+    const problem = /\.json$/i.test(file) ? readProblem(file, related) : null;
     const settings = settingsOf(page, set, problem?.problem ?? null);
     const lab =
       problem === null
@@ -103,8 +105,6 @@ export async function labTask({ page, file, set, insert }: LabInput, control: Co
   } catch (error) {
     if (error instanceof LabRefusal) throw new UsageError(`${error.message}${remedyWords(error)}`);
     if (error instanceof DataError || error instanceof TrainStopped) throw new UsageError(error.message);
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new UsageError(`cannot read ${file}: there is no such file`);
     throw error;
   }
 }
@@ -118,9 +118,9 @@ function remedyWords({ remedy }: LabRefusal): string {
   return `; possible is ${options.join(' ')}`;
 }
 
-function readProblem(file: string): { readonly problem: Problem; readonly sha256: string } {
-  const text = readFileSync(file, 'utf8');
-  const problem = parseProblemFile(text, file, (name) => readFileSync(path.resolve(path.dirname(file), name), 'utf8'));
+function readProblem(file: string, related: RelatedFiles): { readonly problem: Problem; readonly sha256: string } {
+  const text = readTextInput(file);
+  const problem = parseProblemFile(text, file, relatedReader(file, related));
   return { problem, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
@@ -128,7 +128,8 @@ function suggests(record: LabRecord): boolean {
   return record.page === 'flow' && record.result.runs.some((run) => run.certificate.suggested !== null);
 }
 
-function summaryOf(record: LabRecord): string {
+function summaryOf(full: LabRecord): string {
+  const record = plainCopy(full);
   if (record.page === 'mlp') return `${record.result.sentence}\n`;
   return record.verdicts.map(({ title, verdict, sentence }) => `${title}: ${verdict}. ${sentence}\n`).join('');
 }
@@ -153,6 +154,7 @@ ${
 `
     : ''
 }  --out FILE         write the result to FILE
+  --allow-paths      read files that a problem file names outside its own folder, too
   --progress         show progress on stderr even when it is not a terminal
 
 Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 internal error.
@@ -162,12 +164,20 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 
         set: { type: 'string', multiple: true },
         ...(page === 'flow' ? { insert: { type: 'string' } as const } : {}),
         out: { type: 'string' },
+        'allow-paths': { type: 'boolean' },
         progress: { type: 'boolean' },
       });
       if (positionals.length !== 1) throw new UsageError('one data or problem file is needed', { showHelp: true });
-      if (values.out !== undefined) checkOutputPath(values.out);
+      const outputs = new Outputs({ '--out': values.out }, positionals);
+      checkInput(positionals[0]);
       const insert = countOption('insert', (values as { readonly insert?: string }).insert) ?? 0;
-      const input: LabInput = { page, file: positionals[0], set: values.set ?? [], insert };
+      const input: LabInput = {
+        page,
+        file: positionals[0],
+        related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
+        set: values.set ?? [],
+        insert,
+      };
       const progress = progressWriter();
       const visible = values.progress === true || process.stderr.isTTY;
       const {
@@ -178,8 +188,8 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 
         progress.end,
       )) as LabOutput;
       process.stderr.write(verdicts);
-      await writeOutput(text, values.out);
-      return stopped ? exitStatus.stopped : exitStatus.ok;
+      await outputs.result('--out', `${page}.json`, text);
+      return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
     },
   };
 }

@@ -1,8 +1,10 @@
 import { isMainThread } from 'node:worker_threads';
+import { plainLines, plainText } from '../core/data/plainText.ts';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { labCommands, labTask } from './lab.ts';
 import { predictCommand, predictTask } from './predict.ts';
+import { listenForSignals } from './signals.ts';
 import { solveCommand, solveTask } from './solve.ts';
 import { structureCommand, structureTask } from './structure.ts';
 import { trainCommand, trainTask } from './train.ts';
@@ -44,36 +46,41 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.badInput;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    const command = rest[0] === undefined ? undefined : commands[rest[0]];
+    const command = rest[0] !== undefined && Object.hasOwn(commands, rest[0]) ? commands[rest[0]] : undefined;
     process.stdout.write(command?.help ?? help);
     return exitStatus.ok;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`convexnet: there is no command "${name}"\n\n${help}`);
+    process.stderr.write(`convexnet: there is no command "${plainText(name)}"\n\n${help}`);
     return exitStatus.badInput;
   }
   if (rest.includes('--help') || rest.includes('-h')) {
     process.stdout.write(command.help);
     return exitStatus.ok;
   }
+  listenForSignals();
   try {
     return await command.run(rest);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`convexnet ${name}: ${error.message}\n${error.showHelp ? `\n${command.help}` : ''}`);
+    process.stderr.write(
+      `convexnet ${name}: ${plainText(error.message)}\n${error.showHelp ? `\n${command.help}` : ''}`,
+    );
     return exitStatus.badInput;
   }
 }
 
 if (isMainThread) {
+  // who closes a pipe has read enough; what is written through outputs.ts is told of every other failure
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   run(process.argv.slice(2)).then(
     (status) => {
       process.exitCode = status;
     },
     (error: unknown) => {
       process.stderr.write(
-        `convexnet: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+        `convexnet: internal error: ${plainLines(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
       );
       process.exitCode = exitStatus.internalError;
     },

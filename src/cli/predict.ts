@@ -1,30 +1,37 @@
 import { DataError } from '../core/data/dataError.ts';
+import type { FormulaCells } from '../core/data/formulaCells.ts';
+import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
 import { nodeFileSource } from '../session/platform.node.ts';
 import { type NewPredictions, predictOn } from '../session/predictOn.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { runInBackground } from './background.ts';
+import { checkInput } from './inputs.ts';
 import { parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
-import { plural } from './reportText.ts';
+import { Outputs } from './outputs.ts';
+import { formulaWords, plural } from './reportText.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface PredictInput {
   readonly run: string;
   readonly data: string;
+  readonly formulas: FormulaCells;
 }
 
 /** The part that runs in the worker. */
-export async function predictTask({ run, data }: PredictInput, control: Control): Promise<NewPredictions | null> {
+export async function predictTask(
+  { run, data, formulas }: PredictInput,
+  control: Control,
+): Promise<NewPredictions | null> {
   try {
-    return await predictOn(await readRun(run), await nodeFileSource(data), control);
+    return await predictOn(await readRun(run), await nodeFileSource(data), control, formulas);
   } catch (error) {
     if (error instanceof DataError || error instanceof RunFileError) throw new UsageError(error.message);
     throw error;
   }
 }
 
-const options = { out: { type: 'string' } } as const;
+const options = { out: { type: 'string' }, 'keep-formulas': { type: 'boolean' } } as const;
 
 export const predictCommand: Command = {
   summary: 'predict on another data file with the network of a run',
@@ -35,28 +42,37 @@ were (gaps are filled where training filled them), and writes a CSV with one lin
 raw outputs for classes.
 
   --out FILE               write there instead of to stdout
+  --keep-formulas          write texts that a spreadsheet would run as formulas as they are; otherwise an apostrophe goes before them
 
 Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
 `,
   async run(args) {
     const { values, positionals } = parseOptions(args, options);
     if (positionals.length !== 2) throw new UsageError('give a run and a data file', { showHelp: true });
-    if (values.out !== undefined) checkOutputPath(values.out);
+    const outputs = new Outputs({ '--out': values.out }, positionals);
+    for (const file of positionals) checkInput(file);
     const [run, data] = positionals;
-    const predicted = (await runInBackground({ task: 'predict', input: { run, data } })) as NewPredictions | null;
+    const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
+    const predicted = (await runInBackground({
+      task: 'predict',
+      input: { run, data, formulas },
+    })) as NewPredictions | null;
     if (predicted === null) {
       process.stderr.write('convexnet predict: stopped\n');
       return exitStatus.stopped;
     }
-    await writeOutput(predicted.csv, values.out);
-    const { filled, gaps, unknown } = predicted;
+    await outputs.result('--out', 'predictions.csv', predicted.csv);
+    const { filled, gaps, unknown, neutralized } = predicted;
+    if (neutralized > 0) process.stderr.write(formulaWords(plural(neutralized, 'cell')));
     for (const { column, count } of filled)
-      process.stderr.write(`"${column}": ${plural(count, 'gap')} filled as in training\n`);
+      process.stderr.write(`"${plainText(column)}": ${plural(count, 'gap')} filled as in training\n`);
     if (gaps.count > 0) {
       process.stderr.write(`${plural(gaps.count, 'row')} with gaps not predicted (line ${gaps.lines.join(', ')})\n`);
     }
     for (const { column, count } of unknown)
-      process.stderr.write(`"${column}": ${plural(count, 'cell')} with a category that the network does not know\n`);
-    return exitStatus.ok;
+      process.stderr.write(
+        `"${plainText(column)}": ${plural(count, 'cell')} with a category that the network does not know\n`,
+      );
+    return outputs.status(exitStatus.ok);
   },
 };

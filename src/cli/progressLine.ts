@@ -1,4 +1,5 @@
 import { relativeGap } from '../core/problem/gap.ts';
+import { plainText } from '../core/data/plainText.ts';
 import type { SolverProgress } from '../core/base/control.ts';
 
 /** Progress on stderr: one line that is rewritten on a terminal, one line per report otherwise. */
@@ -9,7 +10,7 @@ export function progressWriter(): { readonly show: (progress: SolverProgress) =>
     show({ iteration, seconds, objective, dualBound, active, phase }) {
       const gap = relativeGap(objective, dualBound);
       const line =
-        `${seconds.toFixed(1)} s  ${phase} ${iteration}  objective ${objective.toPrecision(8)}  ` +
+        `${seconds.toFixed(1)} s  ${plainText(phase)} ${iteration}  objective ${objective.toPrecision(8)}  ` +
         `gap ${Number.isFinite(gap) ? gap.toExponential(1) : '-'}  active ${active}`;
       process.stderr.write(terminal ? `\r${line}\u001b[K` : `${line}\n`);
       open = terminal;

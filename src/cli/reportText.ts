@@ -17,3 +17,8 @@ export function table(rows: readonly (readonly string[])[]): string[] {
     `  ${row.map((cell, k) => (k === 0 || /[a-z]{3}/i.test(cell) ? cell.padEnd(width[k]) : cell.padStart(width[k]))).join('  ')}`.trimEnd(),
   );
 }
+
+/** What is said of a table in which texts were neutralised. */
+export function formulaWords(what: string): string {
+  return `${what} would be run as formulas by a spreadsheet: an apostrophe was put before them (--keep-formulas leaves them as they are)\n`;
+}

@@ -1,18 +1,18 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control, SolveStatus } from '../core/base/control.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
 import { solveToRecord } from '../core/family/solveToRecord.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
+import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
+import { Outputs } from './outputs.ts';
 import { progressWriter } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface SolveInput {
   readonly file: string;
+  readonly related: RelatedFiles;
   readonly threads: number | undefined;
   readonly timeLimitSeconds: number | undefined;
   /** 4 GiB when left out. */
@@ -31,17 +31,10 @@ const defaultCertifySeconds = 10;
 
 /** The part that runs in the worker: file in, result text out. */
 export function solveTask(
-  { file, threads, timeLimitSeconds, memoryBytes, certifySeconds }: SolveInput,
+  { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds }: SolveInput,
   control: Control,
 ): SolveOutput {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
-  }
-  const folder = path.dirname(file);
-  const problem = parseProblemFile(text, file, (name) => readFileSync(path.resolve(folder, name), 'utf8'));
+  const problem = parseProblemFile(readTextInput(file), file, relatedReader(file, related));
   const kernels = createPooledKernels({ threads });
   if (memoryBytes !== undefined) kernels.budgetBytes = memoryBytes;
   try {
@@ -63,6 +56,7 @@ export const solveCommand: Command = {
 Solves the problem and writes the result as JSON, to stdout unless --out names a file.
 
   --out FILE            write the result to FILE
+  --allow-paths         read files that the problem names outside its own folder, too
   --threads N           use at most N threads
   --time-limit SECONDS  stop after this time with the best point so far
   --memory GIB          memory the solve may take (default ${defaultMemoryBytes / 2 ** 30}); a larger problem is refused at once
@@ -75,6 +69,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
   async run(args) {
     const { values, positionals } = parseOptions(args, {
       out: { type: 'string' },
+      'allow-paths': { type: 'boolean' },
       threads: { type: 'string' },
       'time-limit': { type: 'string' },
       memory: { type: 'string' },
@@ -86,21 +81,22 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
         showHelp: true,
       });
     }
+    const outputs = new Outputs({ '--out': values.out }, positionals);
     const input: SolveInput = {
       file: positionals[0],
+      related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
       threads: countOption('threads', values.threads),
       timeLimitSeconds: numberOption('time-limit', values['time-limit']),
       memoryBytes: memoryOption(values.memory),
       certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
     };
-    if (values.out !== undefined) checkOutputPath(values.out);
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
     const { status, text } = (await runInBackground(
       { task: 'solve', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as SolveOutput;
-    await writeOutput(text, values.out);
-    return status === 'optimal' ? exitStatus.ok : exitStatus.stopped;
+    await outputs.result('--out', 'result.json', text);
+    return outputs.status(status === 'optimal' ? exitStatus.ok : exitStatus.stopped);
   },
 };

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { structureOf } from '../core/theory/closedForm/structure.ts';
 import { DataError } from '../core/data/dataError.ts';
@@ -11,13 +10,15 @@ import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import { runInBackground } from './background.ts';
+import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
+import { Outputs } from './outputs.ts';
 import { settingOptions, settingsOf } from './trainOptions.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface StructureInput {
   readonly file: string;
+  readonly related: RelatedFiles;
   /** Of a data file; null for a problem file, which has all inside. */
   readonly settings: TrainSettings | null;
 }
@@ -64,12 +65,15 @@ async function problemOfData(
 }
 
 /** The part that runs in the worker: problem or data file in, structure text out. */
-export async function structureTask({ file, settings }: StructureInput, control: Control): Promise<StructureOutput> {
+export async function structureTask(
+  { file, related, settings }: StructureInput,
+  control: Control,
+): Promise<StructureOutput> {
   const started = control.now();
   try {
     const { problem, data } =
       settings === null
-        ? { problem: readProblem(file), data: undefined }
+        ? { problem: parseProblemFile(readTextInput(file), file, relatedReader(file, related)), data: undefined }
         : await problemOfData(file, settings, control);
     const { seed, compare, batchNorm = false } = settings ?? defaultSettings;
     const epochs = compare.enabled ? compare.epochs : 0;
@@ -88,16 +92,6 @@ export async function structureTask({ file, settings }: StructureInput, control:
     if (error instanceof DataError) throw new UsageError(error.message);
     throw error;
   }
-}
-
-function readProblem(file: string): Problem {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
-  }
-  return parseProblemFile(text, file, (name) => readFileSync(path.resolve(path.dirname(file), name), 'utf8'));
 }
 
 /** Options of training that nothing here depends on. */
@@ -123,16 +117,22 @@ and dual curve; thresholds and duality gaps of deep linear networks. Writes JSON
 
 A data file (CSV, TSV) is read, encoded and scaled as convexnet train does it, with the same options (see convexnet train
 --help) for columns, rows, scaling, model, loss, bias, beta, --seed, --epochs and --no-compare. Its training rows count;
-values are in the units of the training program.
+values are in the units of the training program. A problem file may name files in its own folder; --allow-paths reads
+others as well.
 
 Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
 `,
   async run(args) {
-    const { values, positionals } = parseOptions(args, { ...settingOptions, out: { type: 'string' } });
+    const { values, positionals } = parseOptions(args, {
+      ...settingOptions,
+      out: { type: 'string' },
+      'allow-paths': { type: 'boolean' },
+    });
     if (positionals.length !== 1) throw new UsageError('one data file or problem file is needed', { showHelp: true });
-    if (values.out !== undefined) checkOutputPath(values.out);
+    const outputs = new Outputs({ '--out': values.out }, positionals);
     const [file] = positionals;
-    const { out, ...given } = values;
+    checkInput(file);
+    const { out: _out, 'allow-paths': allowPaths, ...given } = values;
     const useless = idle.find((name) => given[name] !== undefined);
     if (useless !== undefined)
       throw new UsageError(`--${useless} belongs to convexnet train: nothing here depends on it`);
@@ -140,9 +140,13 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
     const [option] = Object.keys(given);
     if (problem && option !== undefined)
       throw new UsageError(`--${option} goes with a data file; a problem file says all that itself`);
-    const input: StructureInput = { file, settings: problem ? null : settingsOf(given) };
+    const input: StructureInput = {
+      file,
+      related: { allowPaths: allowPaths === true, outputs: outputs.identities },
+      settings: problem ? null : settingsOf(given),
+    };
     const { stopped, text } = (await runInBackground({ task: 'structure', input })) as StructureOutput;
-    if (text !== '') await writeOutput(text, out);
-    return stopped ? exitStatus.stopped : exitStatus.ok;
+    if (text !== '') await outputs.result('--out', 'structure.json', text);
+    return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
   },
 };

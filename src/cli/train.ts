@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { DataError } from '../core/data/dataError.ts';
+import { formulasAmong } from '../core/data/formulaCells.ts';
+import { plainCopy } from '../core/data/plainText.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
@@ -9,10 +10,11 @@ import type { RunRecord } from '../shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
+import { checkInput } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
-import { checkOutputPath, writeOutput } from './output.ts';
+import { Outputs } from './outputs.ts';
 import { progressWriter } from './progressLine.ts';
-import { number, plural } from './reportText.ts';
+import { formulaWords, number, plural } from './reportText.ts';
 import { settingOptions, settingsOf } from './trainOptions.ts';
 import { describeRun } from './trainReport.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
@@ -79,7 +81,16 @@ const options = {
   pytorch: { type: 'string' },
   problem: { type: 'string' },
   decompose: { type: 'string' },
+  'keep-formulas': { type: 'boolean' },
 } as const;
+
+/** Options that write the network or its predictions, and what they write. */
+const exportOptions = [
+  ['predictions', 'predictions'],
+  ['onnx', 'onnx'],
+  ['network', 'json'],
+  ['pytorch', 'pytorch'],
+] as const;
 
 function formatOf(file: string): 'onnx' | 'json' | 'pytorch' {
   if (file.endsWith('.onnx')) return 'onnx';
@@ -106,6 +117,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --predictions FILE       write predictions (CSV): line, split, target, prediction
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
   --problem FILE           write the training problem, for convexnet solve
+  --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise
+                           an apostrophe goes before them
   --decompose FILE         gated-relu: write the ReLU network with the same fit (cone decomposition); the end of
                            the name says how: .onnx, .json or .py
 
@@ -154,11 +167,21 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
         showHelp: true,
       });
     }
-    const outputs = [values.out, values.predictions, values.onnx, values.network, values.pytorch, values.problem];
     const relu = values.decompose;
     const format = relu === undefined ? undefined : formatOf(relu);
-    if (relu !== undefined) outputs.push(relu);
-    for (const file of outputs) if (file !== undefined) checkOutputPath(file);
+    const outputs = new Outputs(
+      {
+        '--out': values.out,
+        '--predictions': values.predictions,
+        '--onnx': values.onnx,
+        '--network': values.network,
+        '--pytorch': values.pytorch,
+        '--problem': values.problem,
+        '--decompose': relu,
+      },
+      positionals,
+    );
+    checkInput(positionals[0]);
     const input: TrainInput = {
       file: positionals[0],
       settings: settingsOf(values),
@@ -178,20 +201,19 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       process.stderr.write('convexnet train: stopped before there was a solution\n');
       return exitStatus.stopped;
     }
-    if (values.out !== undefined) await writeOutput(`${JSON.stringify(run)}\n`, values.out);
-    if (values.predictions !== undefined)
-      await writeOutput(exportRun(run, 'predictions') as string, values.predictions);
-    if (values.onnx !== undefined) writeFileSync(values.onnx, exportRun(run, 'onnx'));
-    if (values.network !== undefined) await writeOutput(exportRun(run, 'json') as string, values.network);
-    if (values.pytorch !== undefined) await writeOutput(exportRun(run, 'pytorch') as string, values.pytorch);
-    if (values.problem !== undefined && problem !== undefined) await writeOutput(problem, values.problem);
-    await writeOutput(describeRun(run, values.target === undefined), undefined);
-    if (relu !== undefined && format !== undefined && decomposition !== undefined) {
-      const content = exportDecomposition(run, decomposition, format);
-      if (typeof content === 'string') await writeOutput(content, relu);
-      else writeFileSync(relu, content);
-      await writeOutput(decompositionLine(decomposition), undefined);
+    const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
+    await outputs.write('--out', `${JSON.stringify(run)}\n`);
+    for (const [option, what] of exportOptions) {
+      if (values[option] !== undefined) await outputs.write(`--${option}`, exportRun(run, what, formulas));
     }
-    return run.solution.status === 'optimal' ? exitStatus.ok : exitStatus.stopped;
+    if (problem !== undefined) await outputs.write('--problem', problem);
+    if (format !== undefined && decomposition !== undefined)
+      await outputs.write('--decompose', exportDecomposition(run, decomposition, format));
+    await outputs.print(describeRun(plainCopy(run), values.target === undefined));
+    if (decomposition !== undefined) await outputs.print(decompositionLine(decomposition));
+    const names = formulasAmong([run.resolved.target, ...run.resolved.classes]);
+    if (values.predictions !== undefined && formulas === 'neutralize' && names.length > 0)
+      process.stderr.write(formulaWords(plural(names.length, 'name')));
+    return outputs.status(run.solution.status === 'optimal' ? exitStatus.ok : exitStatus.stopped);
   },
 };

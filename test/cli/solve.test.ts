@@ -211,7 +211,7 @@ const refused: [string, readonly string[], RegExp][] = [
     ['solve', reference, '--time-limit=-1'],
     /^convexnet solve: --time-limit needs a non-negative number, not "-1"\n$/,
   ],
-  ['a file that is not there', ['solve', 'gone.json'], /^convexnet solve: cannot read gone.json: ENOENT/],
+  ['a file that is not there', ['solve', 'gone.json'], /^convexnet solve: cannot read gone.json: there is no such file/],
   [
     'a problem beyond the memory allowed',
     ['solve', reference, '--memory', '0.00003'],
@@ -221,7 +221,7 @@ const refused: [string, readonly string[], RegExp][] = [
   [
     'an output folder that is not there',
     ['solve', reference, '--out', '/nowhere/at/all.json'],
-    /^convexnet solve: \/nowhere\/at\/all.json: the folder \/nowhere\/at does not exist\n$/,
+    /^convexnet solve: --out \/nowhere\/at\/all.json: the folder \/nowhere\/at does not exist\n$/,
   ],
 ];
 for (const [name, args, pattern] of refused) {

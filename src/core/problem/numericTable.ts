@@ -32,6 +32,14 @@ function neverRagged(): never {
   throw new Error('rows of one number have one length');
 }
 
+const excerptLength = 20;
+
+/** The cell, as far as it may be quoted: a file whose first row holds no numbers may be no table at all, and nothing of it is repeated. */
+function quoted(cell: string, first: boolean): string {
+  if (first && !/^[+-]?[\d.]/.test(cell)) return 'the text in this cell';
+  return `"${cell.length <= excerptLength ? cell : `${cell.slice(0, excerptLength)}…`}"`;
+}
+
 /** How a cell may look: optional sign, digits with an optional point, optional exponent. */
 const numeral = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
@@ -56,7 +64,7 @@ export function parseNumericCsv(text: string, file: string, field: string): Dens
           throw new ProblemError(
             cell === ''
               ? 'the cell is empty'
-              : `"${shorten(cell)}" is not a finite number (expected a CSV of numbers without header)`,
+              : `${quoted(cell, line === 1)} is not a finite number (expected a CSV of numbers without header)`,
             { file, field, row: line, column: k + 1 },
           );
         },

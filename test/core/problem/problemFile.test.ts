@@ -170,7 +170,7 @@ const malformed: [string, Record<string, unknown>, string][] = [
   [
     'header in CSV',
     { X: 'header.csv' },
-    'header.csv, X, row 1, column 1: "a" is not a finite number (expected a CSV of numbers without header)',
+    'header.csv, X, row 1, column 1: the text in this cell is not a finite number (expected a CSV of numbers without header)',
   ],
   ['empty CSV', { X: 'empty.csv' }, 'empty.csv, X: the file is empty'],
 ];
