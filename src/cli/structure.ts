@@ -132,7 +132,10 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
     const outputs = new Outputs({ '--out': values.out }, positionals);
     const [file] = positionals;
     checkInput(file);
-    const { out: _out, 'allow-paths': allowPaths, ...given } = values;
+    const allowPaths = values['allow-paths'];
+    const given = { ...values };
+    delete given.out;
+    delete given['allow-paths'];
     const useless = idle.find((name) => given[name] !== undefined);
     if (useless !== undefined)
       throw new UsageError(`--${useless} belongs to convexnet train: nothing here depends on it`);
