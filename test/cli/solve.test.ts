@@ -211,7 +211,11 @@ const refused: [string, readonly string[], RegExp][] = [
     ['solve', reference, '--time-limit=-1'],
     /^convexnet solve: --time-limit needs a non-negative number, not "-1"\n$/,
   ],
-  ['a file that is not there', ['solve', 'gone.json'], /^convexnet solve: cannot read gone.json: there is no such file/],
+  [
+    'a file that is not there',
+    ['solve', 'gone.json'],
+    /^convexnet solve: cannot read gone.json: there is no such file/,
+  ],
   [
     'a problem beyond the memory allowed',
     ['solve', reference, '--memory', '0.00003'],
