@@ -1,7 +1,7 @@
 // `npm start`: installs and builds what is missing, then opens a real VS Code with this extension on a folder of sample CSVs: the one on the
 // PATH, else a downloaded one where there is a display, else the server that the tests use, printing its address.
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ensureDependencies, root } from './ensure.mjs';
@@ -15,6 +15,9 @@ if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit'
 
 const samples = mkdtempSync(path.join(tmpdir(), 'convexnet-samples-'));
 cpSync(path.join(root, 'media/samples'), samples, { recursive: true });
+/** The copies go when the editor is closed, or this is ended. */
+const clean = () => rmSync(samples, { recursive: true, force: true });
+process.on('exit', clean);
 const hint = `Right-click diabetes.csv in the explorer and choose "Train Convex Network".`;
 
 function onPath() {
@@ -26,6 +29,7 @@ function onPath() {
 async function downloaded() {
   const { downloadAndUnzipVSCode } = await import('@vscode/test-electron');
   try {
+    console.log('Downloading VS Code, unless an earlier start did: some hundred megabytes, minutes on a slow line ...');
     return await downloadAndUnzipVSCode();
   } catch (error) {
     console.log(`No desktop VS Code could be downloaded (${error.message.split('\n')[0]}).`);
@@ -39,13 +43,24 @@ const desktop = process.argv.includes('--browser')
   : (onPath() ?? (hasDisplay ? await downloaded() : undefined));
 if (desktop && existsSync(desktop)) {
   console.log(`Opening VS Code on ${samples}. ${hint}`);
-  spawn(desktop, [`--extensionDevelopmentPath=${root}`, '--new-window', samples], { stdio: 'inherit', shell: windows });
+  console.log('The folder is a copy, which goes when the window is closed or this is ended with Ctrl-C.');
+  const editor = spawn(desktop, [`--extensionDevelopmentPath=${root}`, '--new-window', '--wait', samples], {
+    stdio: 'inherit',
+    shell: windows,
+  });
+  editor.on('exit', (code) => process.exit(code ?? 0));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(0));
 } else {
-  console.log('Starting a VS Code server ...');
+  const first = !existsSync(path.join(root, 'test/host/server/node_modules'));
+  console.log(
+    first
+      ? 'Starting a VS Code server; the first time it is installed from npm: about 460 MB on disk, some minutes ...'
+      : 'Starting a VS Code server ...',
+  );
   const child = spawn(process.execPath, ['--import', 'tsx', 'test/host/harness/serve.ts', samples, hint], {
     cwd: root,
     stdio: 'inherit',
   });
   child.on('exit', (code) => process.exit(code ?? 0));
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGTERM'));
 }
