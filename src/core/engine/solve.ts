@@ -1,10 +1,12 @@
 import type { Problem } from '../problem/problem.ts';
-import { prepare } from '../problem/prepare.ts';
+import { presolve } from '../problem/presolve.ts';
+import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import { ProblemError } from '../problem/problemError.ts';
 import { refuseRelu, solveRelu } from './relu/solveRelu.ts';
 import { solveShared } from './sharedRelu/solveShared.ts';
 import { type Control, uncontrolled } from '../base/control.ts';
 import { solveGated } from './gated/solveGated.ts';
+import { restore } from './restore.ts';
 import { refuseTooLarge, withinKernelMemory } from './solution/memoryBudget.ts';
 import type { Solution, SolveOptions } from './solution/solution.ts';
 
@@ -16,6 +18,15 @@ import type { Solution, SolveOptions } from './solution/solution.ts';
 export function solve(problem: Problem, options: SolveOptions = {}, control: Control = uncontrolled): Solution {
   refuseTooLarge(problem, options.memoryBytes);
   const prepared = prepare(problem);
+  const { problem: inside, frame } = presolve(problem);
+  if (frame === undefined) return solveInFrame(problem, prepared, options, control);
+  const { onSolved } = options;
+  const back = (solution: Solution): Solution => restore(solution, problem, prepared, frame);
+  const told = onSolved && { onSolved: (solution: Solution) => onSolved(back(solution)) };
+  return back(solveInFrame(inside, prepare(inside), { ...options, ...told }, control));
+}
+
+function solveInFrame(problem: Problem, prepared: PreparedProblem, options: SolveOptions, control: Control): Solution {
   switch (problem.model) {
     case 'gated-relu':
       return withinKernelMemory(() => solveGated(problem, prepared, options, control));

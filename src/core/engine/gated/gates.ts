@@ -3,7 +3,8 @@ import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
 import { enumerateCells } from '../../problem/patterns/enumerate.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { effectiveGates } from '../../problem/effectiveGates.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../problem/problemError.ts';
@@ -12,25 +13,6 @@ import type { Solution } from '../solution/solution.ts';
 
 /** Gates that are drawn when a gated model leaves the choice to the solver. */
 const defaultGateCount = 500;
-
-/**
- * Gate vectors brought to the width of the effective inputs: with a bias in the model, gates of the original width get offset 0.
- * @throws {ProblemError} when the width fits neither
- */
-export function effectiveGates(gates: DenseMatrix, prepared: PreparedProblem): DenseMatrix {
-  const d = prepared.X.cols;
-  if (gates.cols === d) return gates;
-  const bias = prepared.bias !== 'none';
-  if (!bias || gates.cols !== d - 1) {
-    throw new ProblemError(
-      `expected ${bias ? `${d - 1} or ${d}` : d} numbers per gate (one per column of X${bias ? ', and an offset' : ''}), found ${gates.cols}`,
-      { field: 'gates' },
-    );
-  }
-  const wide = denseMatrix(gates.rows, d);
-  for (let p = 0; p < gates.rows; p++) wide.data.set(gates.data.subarray(p * (d - 1), (p + 1) * (d - 1)), p * d);
-  return wide;
-}
 
 /** More cells than this are not enumerated for a gated model. */
 const largestCellCount = 50_000;
@@ -77,7 +59,7 @@ export function gatesOf(
           column: (i % gates.cols) + 1,
         });
       }
-      const gateSet = distinct(effectiveGates(gates, prepared));
+      const gateSet = distinct(effectiveGates(gates, problem.X.cols, prepared.bias !== 'none'));
       return { gateSet, scope: 'given-gates', complete: !stop() };
     }
     case 'sampled':

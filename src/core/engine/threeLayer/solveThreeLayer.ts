@@ -2,7 +2,8 @@ import { relativeGap } from '../../problem/gap.ts';
 import { dualBoundAt, type DualBound, roundingOfProducts } from '../../certify/dualBound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
-import type { PreparedProblem } from '../../problem/prepare.ts';
+import { type Frame, presolve } from '../../problem/presolve.ts';
+import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import { ProblemError } from '../../problem/problemError.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
@@ -74,6 +75,59 @@ const certifySecondsDefault = 5;
  * @throws {ProblemError} when m1 or the number of tuples is beyond what fits
  */
 export function solveThreeLayer(
+  problem: Problem,
+  prepared: PreparedProblem,
+  options: ThreeLayerOptions,
+  control: Control,
+): ThreeLayerSolution {
+  const { problem: inside, frame } = presolve(problem);
+  if (frame === undefined) return solveInFrame(problem, prepared, options, control);
+  const harvest = options.harvest?.map((network) =>
+    network.map((branch) => ({ ...branch, w3: branch.w3 * frame.scale })),
+  );
+  const solution = solveInFrame(inside, prepare(inside), { ...options, ...(harvest && { harvest }) }, control);
+  return restore(solution, prepared, frame);
+}
+
+/** A solution found in a frame (`presolve`), in the units of the problem. */
+function restore(solution: ThreeLayerSolution, prepared: PreparedProblem, { scale }: Frame): ThreeLayerSolution {
+  const { global, bestBranch } = solution;
+  const vectors = solution.vectors.map((vector) => ({ ...vector, u: vector.u.map((x) => x / scale) }));
+  const branches = vectors.map(toSubNetwork);
+  return {
+    ...solution,
+    ...(global === undefined
+      ? {}
+      : {
+          global: {
+            ...global,
+            maxDualConstraint: scale * global.maxDualConstraint,
+            searchEstimate: scale * global.searchEstimate,
+          },
+        }),
+    ...(bestBranch === undefined ? {} : { bestBranch: { ...bestBranch, value: scale * bestBranch.value } }),
+    vectors,
+    branches,
+    networkObjective: objectivesOf(prepared, branches),
+    betaMax: scale * solution.betaMax,
+  };
+}
+
+/** Objective of the branches in the constraint and in the cubic form, by running them. */
+function objectivesOf(
+  { X, datafit, beta, outputs }: PreparedProblem,
+  branches: readonly SubNetwork[],
+): ThreeLayerSolution['networkObjective'] {
+  const loss = datafit.value(forward(X, branches, outputs).data);
+  let [constraint, cubic] = [0, 0];
+  for (const branch of branches) {
+    constraint += penalties(branch).constraint;
+    cubic += penalties(toCubicForm(branch)).cubic;
+  }
+  return { constraint: loss + beta * constraint, cubic: loss + beta * cubic };
+}
+
+function solveInFrame(
   problem: Problem,
   prepared: PreparedProblem,
   options: ThreeLayerOptions,
@@ -166,9 +220,6 @@ export function solveThreeLayer(
     family = certifyFamily(prepared, m1, cleaned, seconds, rng.fork('better branch'), control);
   }
   const branches = cleaned.vectors.map(toSubNetwork);
-  const branchLoss = datafit.value(forward(X, branches, outputs).data);
-  const sums = branches.map(penalties);
-  const cubicSum = branches.reduce((sum, branch) => sum + penalties(toCubicForm(branch)).cubic, 0);
   return {
     status,
     objective: cleaned.objective,
@@ -184,10 +235,7 @@ export function solveThreeLayer(
     tuples: pool.list.length,
     harvestedTuples,
     prices: prices.map((price) => price / beta),
-    networkObjective: {
-      constraint: branchLoss + beta * sums.reduce((a, b) => a + b.constraint, 0),
-      cubic: branchLoss + beta * cubicSum,
-    },
+    networkObjective: objectivesOf(prepared, branches),
     dual: { rows: n, cols: outputs, data: dual },
     boundDual: { rows: n, cols: outputs, data: proven.point },
     fit: cleaned.fit,
