@@ -1,5 +1,5 @@
 import { relativeGap } from '../problem/gap.ts';
-import { dualBoundAt, roundingOfProducts } from './dualBound.ts';
+import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
 import { type PatternSet } from '../base/patterns.ts';
 import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { type Datafit } from '../problem/datafit.ts';

@@ -1,6 +1,6 @@
 import { relativeGap } from '../problem/gap.ts';
-import { dualBoundAt, roundingOfProducts } from './dualBound.ts';
-import { balanceDual, fitConstant } from './freeOffset.ts';
+import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
+import { balanceDual, fitConstant } from './dual/freeOffset.ts';
 import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { type Datafit } from '../problem/datafit.ts';

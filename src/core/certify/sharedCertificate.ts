@@ -1,6 +1,6 @@
 import { relativeGap } from '../problem/gap.ts';
-import { roundingOfProducts, dualBoundAt } from './dualBound.ts';
-import { balanceDual } from './freeOffset.ts';
+import { roundingOfProducts, dualBoundAt } from './dual/bound.ts';
+import { balanceDual } from './dual/freeOffset.ts';
 import { boundOverSphere } from './global/outputSphere.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';

@@ -3,7 +3,7 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
-import { dualBoundAt } from '../dualBound.ts';
+import { dualBoundAt } from '../dual/bound.ts';
 import { choosePairs } from './cuts.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';

@@ -1,4 +1,4 @@
-import { dualBoundAt } from '../dualBound.ts';
+import { dualBoundAt } from '../dual/bound.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';

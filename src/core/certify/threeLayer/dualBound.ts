@@ -1,4 +1,4 @@
-import { type DualBound, dualBoundAt } from '../dualBound.ts';
+import { type DualBound, dualBoundAt } from '../dual/bound.ts';
 import { bracketDualMaximum } from '../global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../global/search.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';

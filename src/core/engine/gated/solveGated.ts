@@ -1,4 +1,4 @@
-import { dualBoundAt } from '../../certify/dualBound.ts';
+import { dualBoundAt } from '../../certify/dual/bound.ts';
 import type { GateSet } from '../../base/patterns.ts';
 import { certifyGated, type GateBlock } from '../../certify/gatedCertificate.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';

@@ -1,5 +1,5 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/dualBound.ts';
+import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/dual/bound.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';

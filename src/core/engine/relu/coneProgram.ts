@@ -1,5 +1,5 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { balanceDual } from '../../certify/freeOffset.ts';
+import { balanceDual } from '../../certify/dual/freeOffset.ts';
 import { emptyPatterns } from '../../base/patterns.ts';
 import { type Kernels, KernelsInterrupted, type MaskedOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';

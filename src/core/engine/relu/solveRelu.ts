@@ -1,6 +1,6 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { dualBoundAt, type DualBound } from '../../certify/dualBound.ts';
-import { balanceDual, fitConstant } from '../../certify/freeOffset.ts';
+import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
+import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import { certifyRelu, type ReluCertificate, type ReluVector } from '../../certify/reluCertificate.ts';

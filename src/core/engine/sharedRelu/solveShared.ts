@@ -1,6 +1,6 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { dualBoundAt, type DualBound } from '../../certify/dualBound.ts';
-import { balanceDual, fitConstant } from '../../certify/freeOffset.ts';
+import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
+import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import { certifyShared } from '../../certify/sharedCertificate.ts';
 import { globalBound, type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';

@@ -1,5 +1,5 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { dualBoundAt, type DualBound, roundingOfProducts } from '../../certify/dualBound.ts';
+import { dualBoundAt, type DualBound, roundingOfProducts } from '../../certify/dual/bound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { type Frame, presolve } from '../../problem/presolve.ts';

@@ -5,7 +5,7 @@ import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { canBoundConically, type ConicBound, conicBound } from '../../../../src/core/certify/conic/conicBound.ts';
 import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
 import { lineLoads, proveMajorant } from '../../../../src/core/certify/conic/majorant.ts';
-import { dualBoundAt } from '../../../../src/core/certify/dualBound.ts';
+import { dualBoundAt } from '../../../../src/core/certify/dual/bound.ts';
 import { globalBound } from '../../../../src/core/certify/global/globalBound.ts';
 import { solve } from '../../../../src/core/engine/solve.ts';
 import { prepare, type PreparedProblem } from '../../../../src/core/problem/prepare.ts';

@@ -1,4 +1,4 @@
-import type { Datafit } from '../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafit.ts';
 
 /**
  * Makes every column of the dual point V that belongs to the fit F sum to zero (what a free offset asks of it), in place and within the domain of the
