@@ -320,11 +320,11 @@ void test('thousands of small problems: no bound is above its objective, and eve
           ...(loss === 'softmax' ? { outputs: 2 } : {}),
         };
         const gates = { arrangements: { kind: 'sampled', count: 4, seed: 1 } };
-        const result = solved({ ...given, ...(model === 'linear' ? {} : gates) } as Given, 0, 150);
+        const result = solved({ ...given, ...(model === 'linear' ? {} : gates) }, 0, 150);
         assert.ok(result.dualBound <= result.objective);
         const scale = Math.max(Math.abs(result.objective), Number.MIN_VALUE);
         assert.ok(Math.abs(result.relativeGap - (result.objective - result.dualBound) / scale) <= 1e-14);
-        const value = dualValue(given as Given, asRows(result.dual));
+        const value = dualValue(given, asRows(result.dual));
         assert.ok(value >= result.dualBound - 1e-14 * scale, `${value} ${result.dualBound}`);
       },
     ),
