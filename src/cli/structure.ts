@@ -96,6 +96,8 @@ export async function structureTask(
 
 /** Options of training that nothing here depends on. */
 const idle = [
+  'folds',
+  'beta-rule',
   'path-points',
   'path-smallest',
   'no-path',

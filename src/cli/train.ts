@@ -134,6 +134,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --m1 N                   three-layer: neurons of the first hidden layer of a sub-network (default ${defaultSettings.m1})
   --depth N                linear: layers (default ${defaultSettings.depth})
   --loss LOSS              squared, logistic, softmax, hinge (default: by task)
+  --beta auto              choose the penalty by cross-validation on the training rows; --folds K (default ${defaultSettings.crossValidation!.folds}),
+                           --beta-rule smallest (default) or one-standard-error
   --beta B                 penalty as it stands (sum-half convention, on standardised data)
   --beta-rel R             penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})
   --weight-decay B         says how ordinary weight decay relates to --beta; refused for three-layer, with the reason

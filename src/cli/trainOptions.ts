@@ -15,6 +15,8 @@ export const settingOptions = {
   depth: { type: 'string' },
   loss: { type: 'string' },
   beta: { type: 'string' },
+  folds: { type: 'string' },
+  'beta-rule': { type: 'string' },
   'beta-rel': { type: 'string' },
   'weight-decay': { type: 'string' },
   arrangements: { type: 'string' },
@@ -60,6 +62,8 @@ const optionOf: Record<string, string> = {
   memoryGiB: 'memory',
   'path.points': 'path-points',
   'path.smallest': 'path-smallest',
+  'crossValidation.folds': 'folds',
+  'crossValidation.rule': 'beta-rule',
   'compare.optimizers': 'optimizers',
   'compare.seeds': 'seeds',
   'compare.epochs': 'epochs',
@@ -113,8 +117,13 @@ export function settingsOf(values: Values): TrainSettings {
     loss: values.loss ?? base.loss,
     beta:
       values.beta === undefined
-        ? { kind: 'relative', value: number('beta-rel', base.beta.value) }
-        : { kind: 'absolute', value: number('beta', 0) },
+        ? {
+            kind: values['beta-rel'] === undefined ? base.beta.kind : 'relative',
+            value: number('beta-rel', base.beta.value),
+          }
+        : values.beta === 'auto'
+          ? { kind: 'auto', value: base.beta.value }
+          : { kind: 'absolute', value: number('beta', 0) },
     arrangements: values.arrangements ?? base.arrangements,
     gates: number('gates', base.gates),
     seed: number('seed', base.seed),
@@ -133,6 +142,10 @@ export function settingsOf(values: Values): TrainSettings {
     path: {
       points: values['no-path'] === true ? 0 : number('path-points', base.path.points),
       smallest: number('path-smallest', base.path.smallest),
+    },
+    crossValidation: {
+      folds: number('folds', base.crossValidation!.folds),
+      rule: values['beta-rule'] ?? base.crossValidation!.rule,
     },
     compare: {
       enabled: values['no-compare'] !== true,

@@ -1,6 +1,7 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
+import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
 import { batchNormWords } from '../shared/batchNorm.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
@@ -78,6 +79,18 @@ function batchNormLines(run: RunRecord): string[] {
       ];
 }
 
+/** Score first, then how beta came about and what to beware of. */
+function usefulnessLines(run: RunRecord): string[] {
+  const { evaluation, crossValidation } = run;
+  const headline = scoreHeadline(run);
+  return [
+    ...(headline === undefined ? [] : [`result: ${headline}`]),
+    ...(evaluation === undefined ? [] : [`  ${standingSentence(evaluation)}`]),
+    ...(crossValidation === undefined ? [] : [`  ${crossValidationSentence(crossValidation)}`]),
+    ...remarksOf(run).map(({ text }) => `  beware: ${text}`),
+  ];
+}
+
 /** The summary that `convexnet train` prints. */
 export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const { dataset, resolved, solution } = run;
@@ -98,6 +111,7 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
     '',
     `${run.settings.model}${run.settings.batchNorm === true ? ' with batch normalisation' : ''}, ${resolved.loss} loss, beta ${number(resolved.beta)} ` +
       `(${number(resolved.beta / resolved.betaMax, 3)} of betaMax ${betaMaxIsProven(run) ? '' : 'at least '}${number(resolved.betaMax)})`,
+    ...usefulnessLines(run),
     `verdict: ${verdict.headline}`,
     `  ${verdict.because}`,
     `objective ${number(solution.objective, 10)}, dual bound ${number(solution.dualBound, 10)}, relative gap ${number(Math.max(0, solution.relativeGap), 2)}`,

@@ -3,9 +3,17 @@ import type { FileSource, FileStamp } from '../core/data/source.ts';
 import type { Table } from '../core/data/table.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
-import type { CompareRecord, MetricRow, PathRecord, SolveTimes, StageName, TracePoint } from '../shared/run.ts';
+import type {
+  CompareRecord,
+  CrossValidationRecord,
+  PathRecord,
+  SolveTimes,
+  StageName,
+  TracePoint,
+} from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import type { StageContext } from './context.ts';
+import type { Baseline } from './baselines.ts';
 import type { Description, Outcome, TrainedNetwork } from './family/family.ts';
 
 /** A file as it was read. */
@@ -26,8 +34,9 @@ export interface Prepared {
   readonly betaMax: number;
   /** Proven upper bound of betaMax where it was searched for, the best so far. */
   readonly betaMaxUpper?: number;
-  readonly baselines: readonly MetricRow[];
+  readonly baselines: readonly Baseline[];
   readonly path?: PathRecord;
+  readonly crossValidation?: CrossValidationRecord;
   /** What the next solve may start from. */
   readonly warm?: unknown;
 }

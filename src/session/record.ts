@@ -13,16 +13,17 @@ import type {
 import { partCount, partNames } from '../shared/runView.ts';
 import { describeVerdict } from '../shared/verdict.ts';
 import { productVersion } from '../shared/version.ts';
-import { metricRows } from './baselineRows.ts';
+import { evaluationOf, metricRows } from './baselines.ts';
 import type { SolvedDraft } from './draft.ts';
 import { predictionsFrom } from './predictions.ts';
 
 /** The record of a draft, with the names of the stages that are still missing. */
 export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
-  const { data, problem, settings, described, outcome, path, compare, structure } = draft;
+  const { data, problem, settings, described, outcome, path, crossValidation, compare, structure } = draft;
   const { solution } = outcome;
   const { neurons, gates, outputOffset, batchNorm, shape, landscape, deep } = described;
   const predictions = predictionsFrom(described.fit, data, problem.loss);
+  const evaluation = evaluationOf(predictions, draft.baselines, data);
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
     id: draft.id,
@@ -45,7 +46,12 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
       prediction: Array.from(predictions.prediction),
       dual: Array.from(solution.dual.data),
     },
-    metrics: [...metricRows('convex network', predictions, data), ...draft.baselines],
+    metrics: [
+      ...metricRows('convex network', predictions, data),
+      ...draft.baselines.flatMap(({ model, predictions: of }) => metricRows(model, of, data)),
+    ],
+    ...(evaluation === undefined ? {} : { evaluation }),
+    ...(crossValidation === undefined ? {} : { crossValidation }),
     ...(path === undefined ? {} : { path }),
     ...(compare === undefined ? {} : { compare }),
     ...(shape === undefined ? {} : { shape }),
@@ -60,7 +66,17 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
   return { ...record, label: labelOf(record) };
 }
 
-const noteOrder = ['solve', 'proof', 'path', 'structure', 'extras', 'compare', 'refine', 'file'] as const;
+const noteOrder = [
+  'cross-validation',
+  'solve',
+  'proof',
+  'path',
+  'structure',
+  'extras',
+  'compare',
+  'refine',
+  'file',
+] as const;
 
 function resolvedSettings({ data, problem, betaMax, betaMaxUpper }: SolvedDraft): ResolvedSettings {
   return {

@@ -8,7 +8,7 @@ import { ProblemError } from '../core/problem/problemError.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
-import { baselineRows } from './baselineRows.ts';
+import { baselinesOf } from './baselines.ts';
 import { type SessionDeps, type SessionListener, TrainStopped } from './context.ts';
 import { type Decomposition, decomposeRun } from './decompose.ts';
 import type { Draft, LoadedTable, Prepared } from './draft.ts';
@@ -219,7 +219,7 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop() ? [] : baselineRows(data, control);
+        const baselines = control.shouldStop() ? [] : baselinesOf(data, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, baselines };
         return this.trained;
@@ -230,7 +230,7 @@ class FileSession implements Session {
     }
   }
 
-  /** What was prepared for the same problem, or prepared now with what an earlier run of it knows: path and threshold do not depend on beta. */
+  /** What was prepared for the same problem, or prepared now with what an earlier run of it knows: path, its cross-validation and threshold do not depend on beta. */
   private async trainedFor(
     settings: TrainSettings,
     from: RunRecord | undefined,
@@ -246,6 +246,7 @@ class FileSession implements Session {
       betaMax: Math.max(betaMax, trained.betaMax),
       betaMaxUpper: closer(betaMaxUpper, trained.betaMaxUpper),
       ...(from.path === undefined ? {} : { path: from.path }),
+      ...(from.crossValidation === undefined ? {} : { crossValidation: from.crossValidation }),
     };
     return this.trained;
   }
@@ -299,8 +300,8 @@ class FileSession implements Session {
         return change === null ? solved : { ...solved, notes: { ...solved.notes, file: [change] } };
       }),
     );
-    const { betaMax, betaMaxUpper, path, warm } = ended;
-    this.trained = { ...trained, betaMax, betaMaxUpper, path, warm };
+    const { betaMax, betaMaxUpper, path, crossValidation, warm } = ended;
+    this.trained = { ...trained, betaMax, betaMaxUpper, path, crossValidation, warm };
     return run;
   }
 

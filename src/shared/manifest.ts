@@ -76,6 +76,8 @@ export const trainingSettings = {
   memoryGiB: 'memoryGiB',
   'path.points': 'path.points',
   'path.smallest': 'path.smallest',
+  'crossValidation.folds': 'crossValidation.folds',
+  'crossValidation.rule': 'crossValidation.rule',
   'compare.enabled': 'compare.enabled',
   'compare.optimizers': 'compare.optimizers',
   'compare.seeds': 'compare.seeds',

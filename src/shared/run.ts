@@ -2,7 +2,7 @@ import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
 import type { SolveStatus } from '../core/base/control.ts';
-import type { BetaSetting, OptimizerName, Task, TrainSettings } from './settings.ts';
+import type { BetaSetting, OptimizerName, SelectionRule, Task, TrainSettings } from './settings.ts';
 
 /**
  * A run: what was trained on what, what came out, and how far it is proven. Written by the command line (`convexnet train`),
@@ -33,6 +33,9 @@ export interface RunRecord {
   readonly rows: RowRecord;
   readonly metrics: readonly MetricRow[];
   readonly path?: PathRecord;
+  readonly crossValidation?: CrossValidationRecord;
+  /** Left out where there are fewer than two test rows, or no simple model. */
+  readonly evaluation?: EvaluationRecord;
   readonly compare?: CompareRecord;
   /** Function drawn over one or two original features. */
   readonly shape?: ShapeRecord;
@@ -56,7 +59,7 @@ export interface RunRecord {
 }
 
 /** What can be missing of a run. */
-export type StageName = 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine';
+export type StageName = 'cross-validation' | 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine';
 
 export interface DatasetSummary {
   readonly uri: string;
@@ -260,6 +263,45 @@ export interface PathPoint {
   readonly seconds: number;
 }
 
+/** How beta was chosen by cross-validation on the training rows. */
+export interface CrossValidationRecord {
+  /** What is averaged: squared error in squared units of the target, log loss in nats, or the share of wrong classes. */
+  readonly measure: 'squared error' | 'log loss' | 'misclassification';
+  readonly rule: SelectionRule;
+  readonly folds: number;
+  /** From large to small beta (of all training rows; a fold's is in proportion to its rows). */
+  readonly points: readonly CrossPointRecord[];
+  /** Index of the smallest mean error, and of the largest beta within one standard error of it. */
+  readonly best: number;
+  readonly oneStandardError: number;
+  /** Why there is no further point. */
+  readonly end: 'risen' | 'smallest' | 'cut short';
+  readonly seconds: number;
+}
+
+export interface CrossPointRecord {
+  readonly beta: number;
+  readonly mean: number;
+  readonly standardError: number;
+  /** Mean error of each fold. */
+  readonly folds: readonly number[];
+  /** Neurons, mean over the folds. */
+  readonly active: number;
+}
+
+/** The network beside the best simple model on the same test rows. */
+export interface EvaluationRecord {
+  readonly measure: CrossValidationRecord['measure'];
+  readonly rows: number;
+  /** Mean errors. */
+  readonly network: number;
+  readonly baseline: number;
+  readonly baselineModel: string;
+  /** Mean of network - baseline over the rows, and its standard error: below zero where the network is better. */
+  readonly difference: number;
+  readonly standardError: number;
+}
+
 export interface PathRecord {
   readonly betaMax: number;
   readonly measure: string;
@@ -360,7 +402,16 @@ export type DualLandscape =
 
 /** What a worker tells while it trains. */
 export interface TrainProgress {
-  readonly stage: 'reading' | 'preparing' | 'solving' | 'certifying' | 'path' | 'structure' | 'compare' | 'saving';
+  readonly stage:
+    | 'reading'
+    | 'preparing'
+    | 'cross-validation'
+    | 'solving'
+    | 'certifying'
+    | 'path'
+    | 'structure'
+    | 'compare'
+    | 'saving';
   /** 0..1 within the stage when known. */
   readonly fraction: number | null;
   readonly message: string;

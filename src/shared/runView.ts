@@ -92,3 +92,8 @@ export function targetText(
   const value = run.rows.target[row];
   return isClassification(run) ? (run.resolved.classes[value] ?? String(value)) : format(value);
 }
+
+/** Whether beta was left to cross-validation. */
+export function searchesBeta({ settings }: Pick<RunRecord, 'settings'>): boolean {
+  return settings.beta.kind === 'auto';
+}

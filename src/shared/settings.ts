@@ -4,9 +4,18 @@ import type { BiasMode, LossName, ModelName, OutputPenalty } from '../core/probl
 
 export type { Task };
 export type OptimizerName = 'sgd' | 'momentum' | 'adam';
-/** How beta is meant: as it stands, or as a multiple of the smallest beta that gives the zero network. */
-export type BetaSetting =
-  { readonly kind: 'absolute'; readonly value: number } | { readonly kind: 'relative'; readonly value: number };
+/**
+ * How beta is meant: as it stands; as a multiple of the smallest beta that gives the zero network; or chosen by cross-validation on the training
+ * rows, where `value` is the multiple that the first network is shown at.
+ */
+export interface BetaSetting {
+  readonly kind: BetaKind;
+  readonly value: number;
+}
+export type BetaKind = 'auto' | 'relative' | 'absolute';
+
+/** What cross-validation picks: the beta of the smallest error, or the largest whose error is within one standard error of it. */
+export type SelectionRule = 'smallest' | 'one-standard-error';
 
 /** Bounds of the sizes that some models have: first hidden width of a branch, number of layers. */
 export const sizeBounds = { m1: { least: 1, most: 16 }, depth: { least: 2, most: 64 } } as const;
@@ -66,6 +75,8 @@ export interface TrainSettings {
   /** Memory that a solve may take, in GiB: larger problems are refused before anything is allocated. Not in records of earlier runs. */
   readonly memoryGiB?: number;
   readonly path: { readonly points: number; readonly smallest: number };
+  /** How beta is chosen where it is `auto`. Not in records of earlier runs. */
+  readonly crossValidation?: { readonly folds: number; readonly rule: SelectionRule };
   readonly compare: {
     readonly enabled: boolean;
     readonly optimizers: readonly OptimizerName[];
@@ -100,6 +111,7 @@ export const defaultSettings: TrainSettings = {
   certifySeconds: 10,
   memoryGiB: 4,
   path: { points: 20, smallest: 0.01 },
+  crossValidation: { folds: 5, rule: 'smallest' },
   compare: { enabled: true, optimizers: ['sgd', 'momentum', 'adam'], seeds: 3, epochs: 1000, batchSize: 0 },
 };
 

@@ -25,7 +25,7 @@ export const trainSettingsSchema = v.object({
   m1: count(sizeBounds.m1.least, sizeBounds.m1.most),
   depth: count(sizeBounds.depth.least, sizeBounds.depth.most),
   loss: v.picklist(['auto', 'squared', 'logistic', 'softmax', 'hinge']),
-  beta: v.object({ kind: v.picklist(['absolute', 'relative']), value: positive(1e12) }),
+  beta: v.object({ kind: v.picklist(['auto', 'relative', 'absolute']), value: positive(1e12) }),
   arrangements: v.picklist(['sampled', 'adaptive', 'all']),
   gates: count(1, 100_000),
   seed: count(0, 4_294_967_295),
@@ -42,6 +42,7 @@ export const trainSettingsSchema = v.object({
   certifySeconds: between(0, 86_400),
   memoryGiB: v.optional(between(0.01, 1024)),
   path: v.object({ points: count(0, 200), smallest: between(1e-6, 0.99) }),
+  crossValidation: v.optional(v.object({ folds: count(2, 50), rule: v.picklist(['smallest', 'one-standard-error']) })),
   compare: v.object({
     enabled: v.boolean(),
     optimizers: v.pipe(v.array(v.picklist(['sgd', 'momentum', 'adam'])), v.maxLength(3)),

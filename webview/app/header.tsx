@@ -18,6 +18,7 @@ import { gapOf } from './trace.ts';
 const stageWords: Record<TrainProgress['stage'], string> = {
   reading: 'Reading the file',
   preparing: 'Setting up the convex program',
+  'cross-validation': 'Choosing beta by cross-validation',
   solving: 'Solving',
   certifying: 'Proving the bound over all networks',
   path: 'Following the path over beta',

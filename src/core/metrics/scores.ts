@@ -65,7 +65,10 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
 
 /** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */
 export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
-  if (loss === 'logistic' && outputs === 1) return -Math.log(sigmoid(label === 1 ? prediction[row] : -prediction[row]));
+  if (loss === 'logistic' && outputs === 1) {
+    const margin = label === 1 ? prediction[row] : -prediction[row];
+    return Math.log1p(Math.exp(-Math.abs(margin))) + Math.max(0, -margin);
+  }
   if (loss === 'softmax') {
     let top = -Infinity;
     for (let k = 0; k < outputs; k++) top = Math.max(top, prediction[row * outputs + k]);

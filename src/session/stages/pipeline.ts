@@ -3,6 +3,7 @@ import type { StageContext } from '../context.ts';
 import type { Draft, SolvedDraft, Stage } from '../draft.ts';
 import { assembleRun } from '../record.ts';
 import { compareStage } from './compare.ts';
+import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
 import { extrasStage } from './extras.ts';
 import { pathStage } from './path.ts';
 import { refineStage } from './refine.ts';
@@ -42,7 +43,19 @@ export async function runStages(
           .filter((stage) => stage.wanted(draft))
           .map(({ name }) => name);
 
-  let draft = await solveStage(start, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
+  let chosen = start;
+  if (wantsCrossValidation(start)) {
+    // a network to look at while beta is being chosen
+    const first = await solveStage({ ...start, preview: true }, context, () => undefined);
+    const still = (draft: SolvedDraft): StageName[] => ['cross-validation', 'solve', 'proof', ...toCome(draft, 0)];
+    const shownFirst: SolvedDraft = { ...first, preview: false };
+    show(shownFirst, still(shownFirst));
+    chosen = await crossValidateStage({ ...start, warm: first.warm, betaMax: first.betaMax }, context, (growing) => {
+      const { crossValidation } = growing;
+      show({ ...shownFirst, crossValidation }, still(shownFirst));
+    });
+  }
+  let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
   const stopped: StageName[] = context.control.shouldStop() && !draft.preview ? ['solve'] : [];
   show(draft, [...stopped, ...toCome(draft, 0)]);
   for (const [k, stage] of (draft.preview ? [] : stages).entries()) {

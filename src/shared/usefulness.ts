@@ -1,0 +1,150 @@
+import type { CrossPointRecord, CrossValidationRecord, EvaluationRecord, MetricRow, RunRecord } from './run.ts';
+import { isClassification, predictedClass, searchesBeta } from './runView.ts';
+import { plainFormat, type VerdictFormat } from './verdict.ts';
+
+/** How the network stands beside the best simple model on the test rows; a tie is a difference within one standard error. */
+export type Standing = 'better' | 'tied' | 'worse' | 'unknown';
+
+export function standingOf(evaluation: EvaluationRecord | undefined): Standing {
+  if (evaluation === undefined) return 'unknown';
+  const { difference, standardError } = evaluation;
+  if (Math.abs(difference) <= standardError) return 'tied';
+  return difference < 0 ? 'better' : 'worse';
+}
+
+/** What a person should know before using the network; `remedy` says what mends it. */
+export interface Remark {
+  readonly code: 'one-class' | 'rows-dropped' | 'baseline-better' | 'beta-at-end' | 'zero-network' | 'beta-unsettled';
+  readonly text: string;
+  readonly remedy: Remedy;
+}
+
+/** `choose-beta`: train again with cross-validation; `longer`: with more time; `impute`: fill gaps; `baseline`: use the simple model. */
+export type Remedy = 'choose-beta' | 'longer' | 'impute' | 'baseline' | 'smaller-beta';
+
+/** The score and what it is compared with: "Explains 53 % of the variance on 88 held-out rows; ridge regression: 52 %." */
+export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): string | undefined {
+  const { metrics, evaluation, resolved } = run;
+  const measure = isClassification(run) ? 'accuracy' : 'R²';
+  const held = resolved.testRows > 0;
+  const value = (model: string | undefined): number | undefined => {
+    const row: MetricRow | undefined = metrics.find((metric) => metric.model === model && metric.measure === measure);
+    return (held ? row?.test : row?.train) ?? undefined;
+  };
+  const own = value('convex network');
+  if (own === undefined) return undefined;
+  const rows = held
+    ? `${format.count(resolved.testRows, 'held-out row')}`
+    : `the ${format.count(resolved.trainRows, 'training row')} (none were held out)`;
+  const what = (share: number): string =>
+    isClassification(run)
+      ? `Right on ${format.percent(share)} of ${rows}`
+      : share > 0
+        ? `Explains ${format.percent(share)} of the variance on ${rows}`
+        : `Explains nothing of the variance on ${rows} (R² ${Number(share.toPrecision(2))})`;
+  const model = evaluation?.baselineModel ?? metrics.find((metric) => metric.model !== 'convex network')?.model;
+  const other = value(model);
+  return `${what(own)}${other === undefined ? '' : `; ${model}: ${format.percent(other)}`}.`;
+}
+
+/** The standing in one sentence, with the measure that it is judged by. */
+export function standingSentence(evaluation: EvaluationRecord): string {
+  const { baselineModel, measure, difference, standardError, rows } = evaluation;
+  const of = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  const size = `${signed(difference)} ± ${short(standardError)} in ${of}, paired over ${rows} test rows`;
+  switch (standingOf(evaluation)) {
+    case 'better':
+      return `Better than ${baselineModel} (${size}).`;
+    case 'worse':
+      return `Worse than ${baselineModel} (${size}).`;
+    case 'tied':
+    case 'unknown':
+      return `Level with ${baselineModel} within chance (${size}).`;
+  }
+}
+
+/** The point that the rule picks. */
+export function chosenPoint({ points, rule, best, oneStandardError }: CrossValidationRecord): CrossPointRecord {
+  switch (rule) {
+    case 'smallest':
+      return points[best];
+    case 'one-standard-error':
+      return points[oneStandardError];
+  }
+}
+
+/** How beta was chosen: "Beta chosen by 5-fold cross-validation: mean log loss 0.07 ± 0.02 (smallest of 14 points)." */
+export function crossValidationSentence(record: CrossValidationRecord): string {
+  const { points, rule, folds, measure } = record;
+  const { mean, standardError } = chosenPoint(record);
+  const which = rule === 'smallest' ? 'the smallest' : 'the largest beta within one standard error of the smallest';
+  const of = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  return (
+    `Beta chosen by ${folds}-fold cross-validation on the training rows: ${of} ${short(mean)} ± ${short(standardError)}, ` +
+    `${which} of ${points.length} ${points.length === 1 ? 'point' : 'points'}.`
+  );
+}
+
+/** Everything that a good proof does not say, most important first. */
+export function remarksOf(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): Remark[] {
+  const { dataset, evaluation, crossValidation, solution } = run;
+  const remarks: Remark[] = [];
+  const automatic = searchesBeta(run);
+  if (solution.penalty === 0) {
+    remarks.push({
+      code: 'zero-network',
+      text: 'Beta is so large that the network is zero: it predicts the same for every row.',
+      remedy: automatic ? 'longer' : 'choose-beta',
+    });
+  } else if (isClassification(run) && oneClass(run)) {
+    remarks.push({
+      code: 'one-class',
+      text: 'All rows get one class.',
+      remedy: automatic ? 'smaller-beta' : 'choose-beta',
+    });
+  }
+  if (evaluation !== undefined && standingOf(evaluation) === 'worse') {
+    remarks.push({
+      code: 'baseline-better',
+      text: `${capital(evaluation.baselineModel)} does better on the held-out rows, beyond one standard error.`,
+      remedy: automatic ? 'baseline' : 'choose-beta',
+    });
+  }
+  if (crossValidation !== undefined && crossValidation.points.length > 0) {
+    const { best, points, end } = crossValidation;
+    if (end === 'cut short' && best === points.length - 1) {
+      remarks.push({
+        code: 'beta-unsettled',
+        text: 'Cross-validation ran out of time before the error had risen again: a smaller beta may do better.',
+        remedy: 'longer',
+      });
+    } else if (best === points.length - 1 && points.length > 1) {
+      remarks.push({
+        code: 'beta-at-end',
+        text: 'The best beta lies at the end of the path: a smaller one may do better.',
+        remedy: 'smaller-beta',
+      });
+    }
+  }
+  const incomplete = dataset.dropped
+    .filter(({ reason }) => reason !== 'not in the seeded sample of rows')
+    .reduce((sum, { count }) => sum + count, 0);
+  if (incomplete > dataset.rowsUsed) {
+    const share = format.percent(incomplete / (incomplete + dataset.rowsUsed));
+    remarks.push({
+      code: 'rows-dropped',
+      text: `${share} of the rows were left out because of gaps: the network knows only the rest.`,
+      remedy: 'impute',
+    });
+  }
+  return remarks;
+}
+
+function oneClass(run: Omit<RunRecord, 'label'>): boolean {
+  const first = predictedClass(run, 0);
+  return run.rows.line.every((_, row) => predictedClass(run, row) === first);
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(2)));
+const signed = (value: number): string => (value > 0 ? `+${short(value)}` : short(value));
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
