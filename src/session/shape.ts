@@ -11,6 +11,8 @@ import type { ShapeRecord } from '../shared/run.ts';
 const margin = 0.08;
 const curvePoints = 401;
 const surfacePoints = 81;
+/** Outputs up to which the surface keeps all of them, for shades and contours. */
+const logitLimit = 8;
 
 function paddedRange(values: readonly number[]): [number, number] {
   let low = Infinity;
@@ -126,6 +128,9 @@ function surface(at: Fit, lines: readonly Line[], data: PreparedData): ShapeReco
     x: gx,
     y: gy,
     value,
+    ...(data.task === 'regression' || c > logitLimit
+      ? {}
+      : { logits: Array.from(fit, (v) => Number(v.toPrecision(6))) }),
     classes: data.classes,
     points: { x: x1, y: x2, target: Array.from(data.y), split: Array.from(data.split) },
     hinges,

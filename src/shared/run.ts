@@ -361,6 +361,8 @@ export type ShapeRecord =
       /** y-major grid: value, or class index. */
       readonly value: readonly number[];
       readonly classes: readonly string[];
+      /** Classes: the outputs behind `value`, cell by cell, to six digits; not in records of earlier runs, nor for many classes. */
+      readonly logits?: readonly number[];
       readonly points: {
         readonly x: readonly number[];
         readonly y: readonly number[];

@@ -3,44 +3,14 @@ import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { createLab } from '../../src/session/lab.ts';
 import { nodeSessionDeps } from '../../src/session/platform.node.ts';
-import {
-  defaultLabSettings,
-  type FromLab,
-  type LabPage,
-  type LabRecord,
-  labPages,
-  type ToLab,
-} from '../../src/shared/lab.ts';
+import { defaultLabSettings, type FromLab, type LabRecord, labPages, type ToLab } from '../../src/shared/lab.ts';
 import { formatNumber, typeset } from '../../webview/ui/format.ts';
-import { memorySource, sampleSource } from '../support/memorySource.ts';
+import { memorySource } from '../support/memorySource.ts';
 import { running } from '../support/sessionHarness.ts';
 import { axe } from './axe.ts';
+import { labResults, labTitles, typicalLab } from './labFixtures.ts';
 import { type OpenLab, type Pages, startLabs, until } from './harness.ts';
 import { type ThemeName, themes } from './themes.ts';
-
-const titles: Record<LabPage, string> = {
-  kernel: 'Kernel',
-  sweep: 'Width sweep',
-  contrast: 'Contrast',
-  mlp: 'Training',
-  flow: 'Gradient flow',
-  geometry: 'Geometry',
-};
-
-/** Results of every page on one file, by the code that the worker runs. */
-async function results(
-  source: Parameters<typeof createLab>[0],
-  changes: Partial<Record<LabPage | 'all', Record<string, unknown>>>,
-): Promise<Extract<ToLab, { type: 'lab' }>['records']> {
-  const lab = createLab(source, nodeSessionDeps());
-  const records: Record<string, LabRecord> = {};
-  for (const page of labPages) {
-    const settings = { ...defaultLabSettings[page], ...changes.all, ...changes[page] };
-    const request = { page, settings } as unknown as Parameters<typeof lab.run>[0];
-    records[page] = await lab.run(request, () => undefined, running);
-  }
-  return records;
-}
 
 describe('Lab', () => {
   let labs: Pages<OpenLab>;
@@ -49,21 +19,8 @@ describe('Lab', () => {
 
   before(async () => {
     labs = await startLabs();
-    typical = await results(sampleSource('iris.csv'), {
-      all: { maxRows: 40, positive: 'setosa' },
-      kernel: { widths: [16, 64, 256], seeds: 2 },
-      sweep: { widths: [16, 64, 256], steps: 60, rateSteps: 20 },
-      contrast: { width: 128, steps: 100 },
-      mlp: { widths: [16, 64], epochs: 60 },
-      flow: { neurons: 6, seeds: 2, steps: 2000, maxRows: 20 },
-      geometry: {
-        features: ['petal_length_cm', 'petal_width_cm', 'sepal_width_cm'],
-        maxRows: 12,
-        neurons: 6,
-        steps: 2000,
-      },
-    });
-    tiny = await results(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), {
+    typical = await typicalLab();
+    tiny = await labResults(memorySource('x,z,target\n1,2,a\n2,-1,b\n'), {
       all: { testFraction: 0, bias: false, standardize: false },
       kernel: { widths: [8], seeds: 1 },
       sweep: { widths: [8], seeds: 1, steps: 10, rateSteps: 5, noise: 0 },
@@ -113,7 +70,7 @@ describe('Lab', () => {
       const lab = await open(theme);
       await lab.post(snapshot(typical));
       for (const page of labPages) {
-        await lab.page.getByRole('tab', { name: titles[page] }).click();
+        await lab.page.getByRole('tab', { name: labTitles[page] }).click();
         await drawn(lab.page, typical[page]!);
         assert.ok((await lab.page.locator('figure.chart').count()) >= 1, page);
         for (const sentence of typical[page]!.verdicts.map((verdict) => verdict.sentence)) {
@@ -131,7 +88,7 @@ describe('Lab', () => {
     const lab = await open('light', null, 400);
     await lab.post(snapshot(tiny));
     for (const page of labPages) {
-      await lab.page.getByRole('tab', { name: titles[page] }).click();
+      await lab.page.getByRole('tab', { name: labTitles[page] }).click();
       await drawn(lab.page, tiny[page]!);
       const overflow = await lab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(overflow <= 0, `${page} is ${overflow} pixels too wide`);
@@ -226,7 +183,7 @@ describe('Lab', () => {
     const lab = await open();
     const records = (flow: LabRecord): typeof typical => ({ flow }) as typeof typical;
     await lab.post(snapshot(records(first)));
-    await lab.page.getByRole('tab', { name: titles.flow }).click();
+    await lab.page.getByRole('tab', { name: labTitles.flow }).click();
     assert.ok((await lab.page.locator('main').innerText()).includes('stationary, not global'));
     const button = lab.page.getByRole('button', { name: 'Insert the suggested neuron and train on' });
     await button.focus();
@@ -255,13 +212,16 @@ describe('Lab', () => {
     for (const width of [420, 1000]) {
       const lab = await open('light', null, width);
       await lab.post(snapshot(typical));
-      await lab.page.getByRole('tab', { name: titles.flow }).click();
+      await lab.page.getByRole('tab', { name: labTitles.flow }).click();
       await drawn(lab.page, typical.flow!);
       const card = lab.page.locator('.card', { has: lab.page.getByText('Directions of rows and neurons') }).first();
       await card.getByRole('button', { name: /^Save: Directions/ }).click();
       await lab.page.getByRole('menuitem', { name: 'Drawing (SVG)' }).click();
       const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
-      const circle = /<path d="M([^"]*)" fill="none"/.exec(saved.content)![1].split('L');
+      const lines = [...saved.content.matchAll(/<path d="M([^"MZa]*)" fill="none"/g)].map((match) =>
+        match[1].split('L'),
+      );
+      const circle = lines.reduce((longest, line) => (line.length > longest.length ? line : longest));
       const points = circle.map((pair) => pair.split(' ').map(Number));
       const extent = (axis: 0 | 1): number => {
         const values = points.map((point) => point[axis]);
@@ -278,7 +238,7 @@ describe('Lab', () => {
     const lab = await open('light', null, 1000);
     const mlp = typical.mlp!;
     await lab.post(snapshot({ mlp: { ...mlp, status: 'cancelled' } }));
-    await lab.page.getByRole('tab', { name: titles.mlp }).click();
+    await lab.page.getByRole('tab', { name: labTitles.mlp }).click();
     await lab.page.getByText(mlp.result.sentence).waitFor();
     await lab.page.getByRole('button', { name: 'Finish what was stopped' }).click();
     const runs = (): Extract<FromLab, { type: 'run' }>['request'][] =>
@@ -315,7 +275,7 @@ describe('Lab', () => {
   it('turns the picture in space with mouse and keys, walks through its neurons, hides layers and saves it', async () => {
     const lab = await open('light');
     await lab.post(snapshot(typical));
-    await lab.page.getByRole('tab', { name: titles.geometry }).click();
+    await lab.page.getByRole('tab', { name: labTitles.geometry }).click();
     const scene = lab.page.locator('.scene').first();
     const canvas = scene.locator('canvas');
     const picture = (): Promise<string> => canvas.evaluate((element) => (element as HTMLCanvasElement).toDataURL());
@@ -344,10 +304,7 @@ describe('Lab', () => {
     await until('the picture is the first one', async () => (await picture()) === start);
     await lab.page.keyboard.press('PageDown');
     const card = lab.page.locator('.card', { has: scene }).first();
-    assert.match(
-      await card.locator('.readout').innerText(),
-      /largest margin: (positive|negative), .*dual constraint 1/,
-    );
+    assert.match(await card.locator('.tip').innerText(), /largest margin: (positive|negative), .*dual constraint 1/);
     now = await picture();
     await card.getByRole('checkbox', { name: 'convex hull' }).click();
     await changed(now);
@@ -363,7 +320,7 @@ describe('Lab', () => {
     });
     assert.deepEqual(
       saved.map(({ name }) => name),
-      ['geometry-space.svg', 'geometry-space.csv', 'geometry-space.png'],
+      ['svg', 'csv', 'png'].map((type) => `iris-lab-geometry-space.${type}`),
     );
     assert.ok(saved[0].content.startsWith('<svg') && (saved[0].content.match(/<path/g) ?? []).length > 1000);
     assert.match(saved[1].content, /^what,widest direction,next widest,along the dual variable,note\r\n"?neurons/);
@@ -385,7 +342,7 @@ describe('Lab', () => {
       lab.sent.some((message) => message.type === 'exportRecord' && message.page === 'kernel'),
     );
     const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
-    assert.ok(saved.content.startsWith('<svg') && saved.name === 'kernel-spectrum.svg');
+    assert.ok(saved.content.startsWith('<svg') && saved.name === 'iris-lab-kernel-spectrum.svg');
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });

@@ -3,11 +3,13 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import Papa from 'papaparse';
 import { describePoint, moveCursor, nearestPoint } from '../../webview/charts/chartModel.ts';
-import { chartSvg, chartTable, tableCsv } from '../../webview/charts/exportFile.ts';
+import { chartPicture, chartTable, pictureSvg, tableCsv } from '../../webview/charts/exportFile.ts';
+import { fileName } from '../../webview/charts/fileName.ts';
+import { printPalette, toneColor } from '../../webview/charts/theme.ts';
 import { heatmapModel, orderEnds, orderRows, reduceHeatmap } from '../../webview/charts/heatmap/heatmapModel.ts';
 import type { ChartSpec } from '../../webview/charts/spec.ts';
 import { axisTicks, domains, drawnSeries, legendEntries, linearTicks, logTicks } from '../../webview/charts/spec.ts';
-import { surfaceModel } from '../../webview/charts/surface/surfaceModel.ts';
+import { classAt, surfaceModel } from '../../webview/charts/surface/surfaceModel.ts';
 import {
   formatCount,
   formatGap,
@@ -255,21 +257,26 @@ describe('files', () => {
     assert.equal(data[1][3], 'line\n1');
   });
   it('are SVG with escaped text', () => {
-    const svg = chartSvg(spec, {
-      background: '#fff',
-      foreground: '#000',
-      muted: '#888',
-      grid: '#ccc',
-      series: ['#00f', '#f80', '#080', '#808', '#f00', '#ff0'],
-      good: '#080',
-      bad: '#f00',
-      focus: '#00f',
-      font: '"A & B", sans-serif',
-      dark: false,
-    });
+    const svg = pictureSvg(chartPicture(spec), printPalette('"A & B", sans-serif'));
     assert.ok(svg.startsWith('<svg xmlns="http://www.w3.org/2000/svg"'));
     assert.ok(svg.includes('A &lt;title&gt; &amp; more') && svg.includes('&lt;beta&gt;'));
     assert.ok(!/NaN|undefined|Infinity/.test(svg));
+    assert.ok(svg.includes('fill="#ffffff"'), 'on white');
+    const [, width] = /width="(\d+)"/.exec(svg)!;
+    assert.equal(Number(width), 800);
+  });
+});
+
+describe('names of files', () => {
+  it('are data, view, run and picture in 80 harmless characters', () => {
+    assert.equal(fileName('penguins-duals-1f3a', 'dual-values'), 'penguins-duals-1f3a-dual-values');
+    assert.equal(fileName('', 'a b'), 'a-b');
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), fc.string({ maxLength: 200 }), (stem, id) => {
+        assert.match(`${fileName(stem, `x${id}`)}.png`, /^[\w.-]{1,80}$/);
+      }),
+      { seed: 6, numRuns: 200 },
+    );
   });
 });
 
@@ -289,7 +296,10 @@ describe('heat map', () => {
     assert.ok(!orderEnds('pattern', []).some((words) => /first row|last row/.test(words)));
   });
   it('keeps every cell where there is room and their mean where there is not', () => {
-    const model = heatmapModel(bands, orderRows('data', [], [0, 0, 0, 0]), String, orderEnds('data', []));
+    const model = heatmapModel(bands, orderRows('data', [], [0, 0, 0, 0]), String, orderEnds('data', []), {
+      target: [0, 0, 0, 0],
+      classes: [],
+    });
     const full = reduceHeatmap(model, 100, 100);
     assert.deepEqual([full.columns, full.lines], [4, 3]);
     assert.deepEqual([...full.share], [0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1]);
@@ -310,6 +320,40 @@ describe('surface', () => {
       points: { x: [], y: [], target: [], split: [] },
       hinges: [],
     });
-    assert.deepEqual([...model.borders], [2, 0, 2, 1, 2, 1, 2, 2]);
+    assert.deepEqual([...model.borders], [1.5, -0.5, 1.5, 0.5, 1.5, 0.5, 1.5, 1.5]);
+  });
+  it('draws smooth contours where outputs are kept, and says how probable a class is', () => {
+    const x = Array.from({ length: 21 }, (_, i) => -1 + i / 10);
+    const circle = x.flatMap((b) => x.map((a) => a * a + b * b - 0.5));
+    const shape = {
+      kind: 'surface',
+      features: ['a', 'b'],
+      x,
+      y: x,
+      value: circle.map((z) => (z > 0 ? 1 : 0)),
+      logits: circle,
+      classes: ['in', 'out'],
+      points: { x: [], y: [], target: [], split: [] },
+      hinges: [],
+    } as const;
+    const model = surfaceModel(shape, 'logistic');
+    assert.ok(model.borders.length > 100);
+    for (let i = 0; i < model.borders.length; i += 2) {
+      const [a, b] = [model.borders[i] / 10 - 1, model.borders[i + 1] / 10 - 1];
+      assert.ok(Math.abs(Math.hypot(a, b) - Math.SQRT1_2) < 0.005, `${a} ${b}`);
+    }
+    const middle = classAt(model, 10, 10);
+    assert.equal(middle.index, 0);
+    assert.ok(Math.abs(middle.probability! - 1 / (1 + Math.exp(-0.5))) < 1e-12);
+    assert.equal(classAt(surfaceModel(shape), 10, 10).probability, null, 'a loss without probabilities');
+    // the same two classes by a pair of outputs
+    const two = surfaceModel({ ...shape, logits: circle.flatMap((z) => [0, z]) }, 'softmax');
+    assert.equal(two.borders.length, 2 * model.borders.length);
+    assert.ok(Math.abs(classAt(two, 10, 10).probability! - 1 / (1 + Math.exp(-0.5))) < 1e-12);
+  });
+  it('has no more than one colour for each thing that is compared', () => {
+    const palette = printPalette('sans-serif');
+    const tones = ['training', 'test', 'bound', 'rival', 'rival-2', 'rival-3', 'network'] as const;
+    assert.equal(new Set(tones.map((tone) => toneColor(palette, tone))).size, tones.length);
   });
 });

@@ -374,25 +374,23 @@ describe('messages', () => {
         for (const kind of ['PNG', 'SVG', 'CSV']) {
           await menus.nth(i).click();
           const item = panel.page.getByRole('menuitem', { name: kind });
-          if ((await item.count()) === 0) {
-            await panel.page.keyboard.press('Escape');
-            continue;
-          }
           const before = count('saveFile');
           await item.click();
           await until('a file', () => count('saveFile') > before);
           const file = last('saveFile') as Extract<FromPanel, { type: 'saveFile' }>;
           files += 1;
+          assert.match(file.name, /^co2-1d-[a-z]+-[\w-]+\.(png|svg|csv)$/i, 'data, view, run');
+          assert.ok(file.name.includes(tab.toLowerCase().slice(0, 4)), file.name);
           if (kind === 'PNG') {
             const bytes = Buffer.from(file.content, 'base64');
             assert.deepEqual([...bytes.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
-            assert.ok(bytes.readUInt32BE(16) > 200, 'width');
+            assert.ok(bytes.readUInt32BE(16) >= 1600, 'width');
           } else if (kind === 'SVG') {
             const fault = await panel.page.evaluate((svg) => {
               const parsed = new DOMParser().parseFromString(svg, 'image/svg+xml');
               return (
                 parsed.querySelector('parsererror')?.textContent ??
-                (parsed.querySelectorAll('path, line').length < 3 ? 'nothing drawn' : '')
+                (parsed.querySelectorAll('path, image, rect').length < 3 ? 'nothing drawn' : '')
               );
             }, file.content);
             assert.equal(fault, '');
@@ -553,7 +551,7 @@ describe('by keyboard alone', () => {
     await panel.page.keyboard.press('Enter');
     await panel.page.getByRole('menu').waitFor();
     await panel.page.keyboard.press('ArrowDown');
-    assert.equal(await panel.page.evaluate(() => document.activeElement?.textContent), 'Data (CSV)');
+    assert.equal(await panel.page.evaluate(() => document.activeElement?.textContent), 'Drawing (SVG)');
     await panel.page.keyboard.press('Escape');
     assert.equal(await panel.page.getByRole('menu').count(), 0);
     assert.equal(

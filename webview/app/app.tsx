@@ -73,9 +73,10 @@ export function App({ host }: { readonly host: Host }): VNode {
       choose,
       openView: (view) => remember({ view }),
       needRows,
+      fileStem: state.run ? fileStem(state.run, kept.view) : '',
       announce: setSpoken,
     }),
-    [state, kept.choices, choose, remember, needRows, host],
+    [state, kept.view, kept.choices, choose, remember, needRows, host],
   );
 
   const { run, phase } = state;
@@ -156,6 +157,11 @@ function Views({ run, active, onOpen }: ViewsProps): VNode {
       <ViewPage run={run} view={current} />
     </main>
   );
+}
+
+/** "penguins-duals-0312-1f3a": data, view, and the end of the run's id. */
+function fileStem({ dataset, id }: RunRecord, view: string): string {
+  return `${dataset.name.replace(/\.[^.]*$/, '').slice(0, 24)}-${view}-${id.slice(-8)}`;
 }
 
 /** What a report of a fault says about the run: its kind and size, nothing of its data. */

@@ -14,7 +14,9 @@ export interface Panel {
   readonly openView: (id: string) => void;
   /** Asks for original cells that are not there yet. */
   readonly needRows: (indices: readonly number[]) => void;
-  /** Beta that the slider shows while it is dragged. */
+  /** Start of the names of saved files: data, view and run. */
+  readonly fileStem: string;
+  /** Says something aloud. */
   readonly announce: (words: string) => void;
 }
 
@@ -25,6 +27,7 @@ const unconnected: Panel = {
   choose: () => undefined,
   openView: () => undefined,
   needRows: () => undefined,
+  fileStem: '',
   announce: () => undefined,
 };
 

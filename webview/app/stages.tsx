@@ -25,7 +25,7 @@ export function TraceCharts({
   return (
     <div class="grid">
       <Chart spec={objective} />
-      {trace.some((point) => gapOf(point) !== null) && <Chart spec={gap} />}
+      {trace.filter((point) => gapOf(point) !== null).length > 1 && <Chart spec={gap} />}
     </div>
   );
 }

@@ -1,13 +1,17 @@
 import type { ComponentChildren, VNode } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { DataTable } from './exportFile.ts';
-import { canvasPng } from './exportFile.ts';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { paintInto, useWidth } from './chart.tsx';
+import type { DataTable, LegendEntry } from './exportFile.ts';
 import { Frame } from './frame.tsx';
+import type { Ink } from './ink.ts';
+import { paintCanvas } from './ink.ts';
 import type { Palette } from './theme.ts';
 import { usePalette } from './theme.ts';
+import type { Place } from './tip.tsx';
+import { Tip } from './tip.tsx';
 
-/** Draws on a canvas of `width` x `height` CSS pixels; the context is already scaled to them. */
-export type Draw = (ctx: CanvasRenderingContext2D, width: number, height: number, palette: Palette) => void;
+/** What is drawn on `width` x `height` pixels. */
+export type Draw = (width: number, height: number, palette: Palette) => Ink[];
 
 export interface CanvasFigureProps {
   readonly id: string;
@@ -17,7 +21,11 @@ export interface CanvasFigureProps {
   readonly instructions: string;
   readonly height: number | ((width: number) => number);
   readonly draw: Draw;
+  /** What is drawn over it for cursor and selection, on the page only. */
+  readonly over?: Draw;
   readonly readout: string;
+  /** Where the keyboard cursor is; left out: at the pointer. */
+  readonly cursorPlace?: (width: number, height: number) => Place | null;
   readonly spoken: boolean;
   readonly table: () => DataTable;
   /** Place in CSS pixels; null when the pointer leaves. */
@@ -27,32 +35,32 @@ export interface CanvasFigureProps {
   readonly onKey: (key: string) => boolean;
   readonly controls?: ComponentChildren;
   readonly legend?: ComponentChildren;
+  /** The legend in files. */
+  readonly fileLegend?: readonly LegendEntry[];
 }
 
-/** The element for hand-drawn pictures: size, device pixels, one frame per change, theme, pointer and keys. */
+/** The element for maps of cells: size, device pixels, one frame per change, theme, pointer and keys. */
 export function CanvasFigure(props: CanvasFigureProps): VNode {
-  const { id, title, summary, instructions, height, draw, readout, spoken, table, onPoint, onPick, onKey } = props;
+  const { id, title, summary, instructions, height, draw, over, readout, spoken, table, onPoint, onPick, onKey } =
+    props;
   const palette = usePalette();
+  const holder = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const latest = useRef({ draw, palette, height });
-  latest.current = { draw, palette, height };
-  const frame = useRef(0);
-
-  const schedule = (): void => {
-    cancelAnimationFrame(frame.current);
-    frame.current = requestAnimationFrame(() => paint(canvas.current, latest.current));
-  };
-  useLayoutEffect(schedule, [draw, palette, height]);
+  const [pointer, setPointer] = useState<Place | null>(null);
+  const width = useWidth(holder, true);
+  const heightOf = (wide: number): number => Math.round(typeof height === 'number' ? height : height(wide));
+  const tall = heightOf(width);
   useLayoutEffect(() => {
-    const element = canvas.current?.parentElement;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(schedule);
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      cancelAnimationFrame(frame.current);
-    };
-  }, []);
+    const element = canvas.current;
+    if (!element || width === 0) return undefined;
+    const paint = (): void =>
+      paintInto(element, width, tall, (ctx) => {
+        paintCanvas(ctx, draw(width, tall, palette), palette.font);
+        if (over) paintCanvas(ctx, over(width, tall, palette), palette.font);
+      });
+    const frame = requestAnimationFrame(paint);
+    return () => cancelAnimationFrame(frame);
+  }, [draw, over, palette, width, tall]);
 
   const place = (event: MouseEvent): { x: number; y: number; width: number; height: number } => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -66,65 +74,40 @@ export function CanvasFigure(props: CanvasFigureProps): VNode {
       readout={readout}
       spoken={spoken}
       table={table}
-      png={() => paintPng(canvas.current, latest.current)}
+      picture={() => ({ title, summary, height: heightOf, ink: draw, legend: props.fileLegend ?? [] })}
       controls={props.controls}
       legend={props.legend}
     >
       <div
         class="plot"
+        ref={holder}
         tabIndex={0}
         role="application"
         aria-roledescription="picture"
         aria-label={`${title}. ${summary} ${instructions}`}
         onKeyDown={(event) => {
-          if (onKey(event.key)) event.preventDefault();
+          if (!onKey(event.key)) return;
+          setPointer(null);
+          event.preventDefault();
         }}
         onBlur={() => onPoint(null)}
       >
         <canvas
           ref={canvas}
           class={onPick ? 'pickable' : undefined}
-          onMouseMove={(event) => onPoint(place(event))}
-          onMouseLeave={() => onPoint(null)}
+          onMouseMove={(event) => {
+            const at = place(event);
+            setPointer(at);
+            onPoint(at);
+          }}
+          onMouseLeave={() => {
+            setPointer(null);
+            onPoint(null);
+          }}
           onClick={onPick && ((event) => onPick(place(event)))}
         />
+        <Tip at={pointer ?? props.cursorPlace?.(width, tall) ?? null} width={width} text={readout} />
       </div>
     </Frame>
   );
-}
-
-interface Painting {
-  readonly draw: Draw;
-  readonly palette: Palette;
-  readonly height: number | ((width: number) => number);
-}
-
-function paint(canvas: HTMLCanvasElement | null, { draw, palette, height }: Painting): void {
-  const holder = canvas?.parentElement;
-  if (!canvas || !holder) return;
-  const width = Math.max(120, holder.clientWidth);
-  const tall = Math.round(typeof height === 'number' ? height : height(width));
-  const ratio = window.devicePixelRatio || 1;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(tall * ratio);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${tall}px`;
-  const ctx = canvas.getContext('2d');
-  if (!ctx) return;
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, width, tall);
-  ctx.font = `11px ${palette.font}`;
-  draw(ctx, width, tall, palette);
-}
-
-function paintPng(source: HTMLCanvasElement | null, { palette }: Painting): string {
-  if (!source) return '';
-  const canvas = document.createElement('canvas');
-  canvas.width = source.width;
-  canvas.height = source.height;
-  const ctx = canvas.getContext('2d')!;
-  ctx.fillStyle = palette.background;
-  ctx.fillRect(0, 0, canvas.width, canvas.height);
-  ctx.drawImage(source, 0, 0);
-  return canvasPng(canvas);
 }

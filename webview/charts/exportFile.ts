@@ -1,11 +1,11 @@
-import { plainText } from '../../src/core/data/plainText.ts';
 import { neutralized } from '../../src/core/data/formulaCells.ts';
 import { exactNumber } from '../ui/format.ts';
-import type { ChartSpec, DrawnSeries, Range } from './spec.ts';
-import { axisTicks, domains, drawnSeries, legendEntries, withEqualUnits } from './spec.ts';
-import { markPath, markRadius } from './mark.ts';
+import { chartInk, layoutChart, swatchInk } from './chartInk.ts';
+import type { Ink } from './ink.ts';
+import { clipText, escapeXml, paintCanvas, paintSvg, textWidth } from './ink.ts';
+import type { ChartSpec, DrawnSeries } from './spec.ts';
+import { domains, drawnSeries, legendEntries } from './spec.ts';
 import type { Palette } from './theme.ts';
-import { toneColor } from './theme.ts';
 
 /** A table behind a picture: what is listed below it and written as CSV. */
 export interface DataTable {
@@ -61,105 +61,118 @@ export function tableCsv(table: DataTable): string {
   return `${lines.join('\r\n')}\r\n`;
 }
 
-const escapeXml = (text: string): string =>
-  plainText(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
-
-/** The chart as a self-contained SVG of the given size, with title, axes and legend, in the colours of the theme. */
-export function chartSvg(chart: ChartSpec, palette: Palette, width = 720, height = 440): string {
-  const drawn = drawnSeries(chart);
-  const legend = legendEntries(chart);
-  const box = { left: 74, top: 40, right: width - 20, bottom: height - 56 - 20 * Math.ceil(legend.length / 3) };
-  const whole = domains(chart, drawn);
-  const domain = chart.equalUnits ? withEqualUnits(whole, box.right - box.left, box.bottom - box.top) : whole;
-  const scale = (range: Range, log: boolean | undefined, from: number, to: number): ((v: number) => number) => {
-    const t = log ? Math.log10 : (v: number): number => v;
-    const [a, b] = [t(range[0]), t(range[1])];
-    return (v) => from + ((t(v) - a) / (b - a || 1)) * (to - from);
-  };
-  const px = scale(domain.x, chart.x.log, box.left, box.right);
-  const py = scale(domain.y, chart.y.log, box.bottom, box.top);
-  const f = (v: number): string => v.toFixed(2);
-  const text = (x: number, y: number, content: string, more = ''): string =>
-    `<text x="${f(x)}" y="${f(y)}" fill="${palette.foreground}" ${more}>${escapeXml(content)}</text>`;
-  const line = (x1: number, y1: number, x2: number, y2: number, stroke: string, more = ''): string =>
-    `<line x1="${f(x1)}" y1="${f(y1)}" x2="${f(x2)}" y2="${f(y2)}" stroke="${stroke}" ${more}/>`;
-  const dashes = (dash?: readonly number[]): string => (dash ? `stroke-dasharray="${dash.join(' ')}"` : '');
-
-  const out: string[] = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${escapeXml(palette.font)}" font-size="12">`,
-    `<title>${escapeXml(chart.title)}</title><desc>${escapeXml(chart.summary)}</desc>`,
-    `<rect width="100%" height="100%" fill="${palette.background}"/>`,
-    text(box.left, 22, chart.title, 'font-size="14" font-weight="600"'),
-  ];
-  const label = (axis: 'x' | 'y', value: number): string => (chart[axis].format ?? String)(value);
-  for (const tick of axisTicks(chart.x, domain.x, 7)) {
-    out.push(line(px(tick), box.top, px(tick), box.bottom, palette.grid, 'stroke-opacity="0.4"'));
-    out.push(text(px(tick), box.bottom + 16, label('x', tick), 'text-anchor="middle"'));
-  }
-  for (const tick of axisTicks(chart.y, domain.y, 6)) {
-    out.push(line(box.left, py(tick), box.right, py(tick), palette.grid, 'stroke-opacity="0.4"'));
-    out.push(text(box.left - 6, py(tick) + 4, label('y', tick), 'text-anchor="end"'));
-  }
-  out.push(text((box.left + box.right) / 2, box.bottom + 36, chart.x.label, 'text-anchor="middle"'));
-  const middle = (box.top + box.bottom) / 2;
-  out.push(text(16, middle, chart.y.label, `text-anchor="middle" transform="rotate(-90 16 ${f(middle)})"`));
-
-  for (const guide of chart.guides ?? []) {
-    const stroke = toneColor(palette, guide.tone);
-    const style = `stroke-width="1.5" ${dashes(guide.dash ?? [6, 4])}`;
-    if (guide.axis === 'x') {
-      out.push(line(px(guide.value), box.top, px(guide.value), box.bottom, stroke, style));
-      out.push(text(px(guide.value) + 4, box.top + 12, guide.label));
-    } else {
-      out.push(line(box.left, py(guide.value), box.right, py(guide.value), stroke, style));
-      out.push(text(box.right - 4, py(guide.value) - 4, guide.label, 'text-anchor="end"'));
-    }
-  }
-  for (const { spec, x, y } of drawn) {
-    const color = toneColor(palette, spec.tone);
-    const n = x.length;
-    if (n === 0) continue;
-    if (spec.kind === 'line' || spec.kind === 'line-points' || spec.kind === 'step') {
-      const points: string[] = [];
-      for (let i = 0; i < n; i++) {
-        if (spec.kind === 'step' && i > 0) points.push(`${f(px(x[i]))} ${f(py(y[i - 1]))}`);
-        points.push(`${f(px(x[i]))} ${f(py(y[i]))}`);
-      }
-      out.push(
-        `<path d="M${points.join('L')}" fill="none" stroke="${color}" stroke-width="${spec.width ?? 2}" ${dashes(spec.dash)}/>`,
-      );
-    }
-    if (spec.kind === 'stems') {
-      const zero = py(chart.y.log ? domain.y[0] : 0);
-      const stems = Array.from(x, (v, i) => `M${f(px(v))} ${f(zero)}V${f(py(y[i]))}`).join('');
-      out.push(`<path d="${stems}" stroke="${color}" stroke-width="${n > 400 ? 0.6 : 1.2}" fill="none"/>`);
-    }
-    if (spec.kind !== 'line' && spec.kind !== 'step') {
-      const marks = Array.from(x, (v, i) => markPath(spec.mark ?? 'circle', px(v), py(y[i]), markRadius(n))).join('');
-      out.push(
-        `<path d="${marks}" fill="${spec.hollow ? palette.background : color}" stroke="${color}" stroke-width="1.2" fill-opacity="${spec.hollow ? 0 : 0.85}"/>`,
-      );
-    }
-  }
-  if (legend.length > 1) {
-    legend.forEach(({ label: words, spec }, i) => {
-      const x = box.left + (i % 3) * ((box.right - box.left) / 3);
-      const y = box.bottom + 58 + 20 * Math.floor(i / 3);
-      const color = toneColor(palette, spec.tone);
-      if (spec.kind !== 'points')
-        out.push(line(x, y - 4, x + 22, y - 4, color, `stroke-width="2" ${dashes(spec.dash)}`));
-      if (spec.kind !== 'line' && spec.kind !== 'step') {
-        const fill = spec.hollow ? 'none' : color;
-        out.push(`<path d="${markPath(spec.mark ?? 'circle', x + 11, y - 4, 4)}" fill="${fill}" stroke="${color}"/>`);
-      }
-      out.push(text(x + 28, y, words));
-    });
-  }
-  out.push('</svg>');
-  return out.join('\n');
+/** An entry of a legend in a file. */
+export interface LegendEntry {
+  readonly label: string;
+  /** 28 x 12 pixels from (x, y). */
+  readonly swatch: (palette: Palette, x: number, y: number) => Ink[];
 }
 
-/** The base64 content of a canvas as PNG. */
-export function canvasPng(canvas: HTMLCanvasElement): string {
+/** A picture that can be drawn at any size in any palette. */
+export interface Picture {
+  readonly title: string;
+  readonly summary: string;
+  /** Width in pixels -> height that suits it. */
+  readonly height: (width: number) => number;
+  readonly ink: (width: number, height: number, palette: Palette) => Ink[];
+  readonly legend: readonly LegendEntry[];
+}
+
+export const fileWidth = 800;
+
+/** Title, picture and legend on one sheet. */
+function sheet(picture: Picture, palette: Palette): { readonly inks: Ink[]; readonly height: number } {
+  const head = 36;
+  const height = Math.round(picture.height(fileWidth - 24));
+  const inks: Ink[] = [
+    { kind: 'rect', x: 0, y: 0, width: fileWidth, height: 1e4, fill: palette.background },
+    {
+      kind: 'text',
+      x: 16,
+      y: 20,
+      text: clipText(picture.title, fileWidth - 32, palette.font, 15),
+      color: palette.foreground,
+      size: 15,
+      bold: true,
+    },
+    ...shifted(picture.ink(fileWidth - 24, height, palette), 12, head),
+  ];
+  let x = 20;
+  let y = head + height + 8;
+  for (const { label, swatch } of picture.legend) {
+    const words = clipText(label, fileWidth - 100, palette.font, 12);
+    const wide = 34 + textWidth(words, palette.font, 12) + 22;
+    if (x + wide > fileWidth - 12 && x > 20) {
+      x = 20;
+      y += 20;
+    }
+    inks.push(...swatch(palette, x, y), {
+      kind: 'text',
+      x: x + 34,
+      y: y + 6,
+      text: words,
+      color: palette.foreground,
+      size: 12,
+    });
+    x += wide;
+  }
+  return { inks, height: y + (picture.legend.length > 0 ? 26 : 6) };
+}
+
+/** The same strokes, moved. */
+function shifted(inks: readonly Ink[], dx: number, dy: number): Ink[] {
+  const move = (line: ArrayLike<number>): Float64Array =>
+    Float64Array.from(line, (v, i) => v + (i % 2 === 0 ? dx : dy));
+  return inks.map((ink): Ink => {
+    if (ink.kind === 'path') return { ...ink, lines: ink.lines.map(move) };
+    if (ink.kind === 'marks') return { ...ink, at: move(ink.at) };
+    if (ink.kind === 'clip') return { ...ink, x: ink.x + dx, y: ink.y + dy, inside: shifted(ink.inside, dx, dy) };
+    return { ...ink, x: ink.x + dx, y: ink.y + dy };
+  });
+}
+
+/** A self-contained SVG with title and legend. */
+export function pictureSvg(picture: Picture, palette: Palette): string {
+  const { inks, height } = sheet(picture, palette);
+  const [paper, ...rest] = inks;
+  const size = `width="${fileWidth}" height="${height}" viewBox="0 0 ${fileWidth} ${height}"`;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="${escapeXml(palette.font)}" font-size="12">`,
+    `<title>${escapeXml(picture.title)}</title><desc>${escapeXml(picture.summary)}</desc>`,
+    ...paintSvg([{ ...paper, height } as Ink, ...rest]),
+    '</svg>',
+  ].join('\n');
+}
+
+/** Pixels of a file for each pixel of a sheet. */
+const fileScale = 2;
+
+/** The base64 content of a PNG of twice the width of a sheet. */
+export function picturePng(picture: Picture, palette: Palette): string {
+  const { inks, height } = sheet(picture, palette);
+  const canvas = document.createElement('canvas');
+  canvas.width = fileScale * fileWidth;
+  canvas.height = Math.round(fileScale * height);
+  const ctx = canvas.getContext('2d')!;
+  ctx.setTransform(fileScale, 0, 0, fileScale, 0, 0);
+  paintCanvas(ctx, inks, palette.font);
   return canvas.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
+}
+
+/** A chart as a picture, series that are hidden left out. */
+export function chartPicture(chart: ChartSpec, hidden: ReadonlySet<string> = new Set()): Picture {
+  const drawn = drawnSeries(chart, hidden);
+  const domain = domains(chart, drawn);
+  const entries = legendEntries(chart).filter(({ key }) => !hidden.has(key));
+  return {
+    title: chart.title,
+    summary: chart.summary,
+    height: (width) => (chart.equalUnits ? width * 0.8 : Math.max(340, chart.height ?? 0)),
+    ink: (width, height, palette) =>
+      chartInk(chart, drawn, layoutChart(chart, domain, width, height, palette.font), palette),
+    legend:
+      entries.length > 1
+        ? entries.map(({ label, spec }) => ({ label, swatch: (p, x, y) => swatchInk(spec, p, x, y) }))
+        : [],
+  };
 }

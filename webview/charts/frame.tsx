@@ -6,8 +6,10 @@ import { formatNumber } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Menu } from '../ui/menu.tsx';
 import { PagedTable } from '../ui/pagedTable.tsx';
-import type { DataTable } from './exportFile.ts';
-import { tableCsv } from './exportFile.ts';
+import type { DataTable, Picture } from './exportFile.ts';
+import { fileName } from './fileName.ts';
+import { picturePng, pictureSvg, tableCsv } from './exportFile.ts';
+import { printPalette, usePalette } from './theme.ts';
 
 export interface FrameProps {
   readonly id: string;
@@ -18,26 +20,27 @@ export interface FrameProps {
   /** The readout came from the keyboard, so it is read aloud too. */
   readonly spoken: boolean;
   readonly table: () => DataTable;
-  readonly png?: () => string;
-  readonly svg?: () => string;
+  /** The same at any size and in any palette, for files. */
+  readonly picture: () => Picture;
   readonly controls?: ComponentChildren;
   readonly legend?: ComponentChildren;
   /** The drawing; gets the id of the description. */
   readonly children: ComponentChildren;
 }
 
-/** What every picture has: a caption, a line that reads out the cursor, the same data as a table, and export. */
+/** What every picture has: a caption, words for a screen reader at the cursor, the same data as a table, and files. */
 export function Frame(props: FrameProps): VNode {
-  const { id, title, summary, readout, spoken, table, png, svg, controls, legend, children } = props;
+  const { id, title, summary, readout, spoken, table, picture, controls, legend, children } = props;
   const panel = usePanel();
   const [open, setOpen] = useState(false);
   const key = useId();
-  const name = id.replace(/[^\w-]+/g, '-');
+  const { font } = usePalette();
+  const name = fileName(panel.fileStem, id);
   const save = (extension: string, content: string, encoding: 'base64' | 'utf8'): void =>
     panel.send({ type: 'saveFile', name: `${name}.${extension}`, content, encoding });
   const items = [
-    ...(png ? [{ label: 'Picture (PNG)', onPress: () => save('png', png(), 'base64') }] : []),
-    ...(svg ? [{ label: 'Drawing (SVG)', onPress: () => save('svg', svg(), 'utf8') }] : []),
+    { label: 'Picture (PNG)', onPress: () => save('png', picturePng(picture(), printPalette(font)), 'base64') },
+    { label: 'Drawing (SVG)', onPress: () => save('svg', pictureSvg(picture(), printPalette(font)), 'utf8') },
     { label: 'Data (CSV)', onPress: () => save('csv', tableCsv(table()), 'utf8') },
   ];
   return (
@@ -59,9 +62,6 @@ export function Frame(props: FrameProps): VNode {
       </figcaption>
       {children}
       {legend}
-      <p class="readout" aria-hidden="true">
-        {readout}
-      </p>
       <div class="visually-hidden" role="status" aria-live="polite">
         {spoken ? readout : ''}
       </div>

@@ -11,18 +11,17 @@ export function colorBytes(colors: readonly string[]): Uint8ClampedArray {
   return ctx.getImageData(0, 0, canvas.width, 1).data;
 }
 
-/** Covers the cells that `where` picks with diagonal lines, so that they can be told apart without colour. */
-export function hatchCells(
-  ctx: CanvasRenderingContext2D,
+/** Diagonal lines over the cells that `where` picks, so that they can be told apart without colour. */
+export function hatchImage(
   columns: number,
   rows: number,
   where: (column: number, row: number) => boolean,
-  box: { readonly left: number; readonly top: number; readonly width: number; readonly height: number },
+  size: { readonly width: number; readonly height: number },
   stroke: string,
-): void {
+): HTMLCanvasElement {
   const layer = document.createElement('canvas');
-  layer.width = Math.max(1, Math.round(box.width));
-  layer.height = Math.max(1, Math.round(box.height));
+  layer.width = Math.max(1, Math.round(size.width));
+  layer.height = Math.max(1, Math.round(size.height));
   const lines = layer.getContext('2d')!;
   lines.strokeStyle = stroke;
   lines.lineWidth = 1;
@@ -33,10 +32,10 @@ export function hatchCells(
   }
   lines.stroke();
   lines.globalCompositeOperation = 'destination-in';
-  lines.imageSmoothingEnabled = false;
+  lines.imageSmoothingEnabled = true;
   const mask = gridImage(columns, rows, ['transparent', 'black'], (c, r) => (where(c, r) ? 1 : 0));
   lines.drawImage(mask, 0, 0, layer.width, layer.height);
-  ctx.drawImage(layer, box.left, box.top, box.width, box.height);
+  return layer;
 }
 
 /**

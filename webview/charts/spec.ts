@@ -1,10 +1,12 @@
 /**
- * What a chart shows, as data: views build it, the element draws it with uPlot, the exporters write it as SVG or CSV, and the
+ * What a chart shows, as data: views build it, `chartInk` turns it into strokes for canvas and SVG, the exporters write it as CSV, and the
  * table lists it. Nothing here touches the DOM.
  */
 
-/** A colour by meaning; the palette of the theme turns it into a value. */
-export type Tone = 0 | 1 | 2 | 3 | 4 | 5 | 'foreground' | 'muted' | 'good' | 'bad';
+/** What is compared in these pictures, each with one colour everywhere: rows, bounds, and what others train. */
+export type Concept = 'training' | 'test' | 'bound' | 'rival' | 'rival-2' | 'rival-3';
+/** A colour by meaning; the palette of the theme turns it into a value. `network` is the network of the run itself. */
+export type Tone = 0 | 1 | 2 | 3 | 4 | 5 | Concept | 'network' | 'foreground' | 'muted' | 'good' | 'bad';
 export type MarkShape = 'circle' | 'square' | 'triangle' | 'diamond' | 'cross';
 
 export interface AxisSpec {
@@ -25,10 +27,12 @@ export interface SeriesSpec {
   readonly label: string;
   /** Series of one group share a legend entry, which shows and hides them together. */
   readonly group?: string;
-  readonly kind: 'line' | 'step' | 'points' | 'line-points' | 'stems';
+  readonly kind: 'line' | 'step' | 'points' | 'line-points' | 'stems' | 'band';
   /** Any order, duplicates allowed. Pairs with a NaN are left out; on a log axis pairs that are not positive too. */
   readonly x: ArrayLike<number>;
   readonly y: ArrayLike<number>;
+  /** Of a band: its upper edge; `y` is the lower one. */
+  readonly upper?: ArrayLike<number>;
   readonly tone: Tone;
   readonly dash?: readonly number[];
   readonly width?: number;
@@ -70,6 +74,7 @@ export interface DrawnSeries {
   readonly spec: SeriesSpec;
   readonly x: Float64Array;
   readonly y: Float64Array;
+  readonly upper?: Float64Array;
   /** Index into the series as given. */
   readonly source: Int32Array;
 }
@@ -95,6 +100,7 @@ export function drawnSeries(chart: ChartSpec, hidden: ReadonlySet<string> = new 
         spec,
         x: Float64Array.from(keep, (i) => spec.x[i]),
         y: Float64Array.from(keep, (i) => spec.y[i]),
+        ...(spec.upper === undefined ? {} : { upper: Float64Array.from(keep, (i) => spec.upper![i]) }),
         source: Int32Array.from(keep),
       };
     });
@@ -128,6 +134,7 @@ export function domains(chart: ChartSpec, drawn: readonly DrawnSeries[]): { read
   function* along(axis: 'x' | 'y'): Generator<number> {
     for (const series of drawn) {
       yield* series[axis];
+      if (axis === 'y' && series.upper) yield* series.upper;
       if (axis === 'y' && series.spec.kind === 'stems' && series.y.length > 0) yield 0;
     }
     for (const guide of chart.guides ?? []) if (guide.axis === axis) yield guide.value;

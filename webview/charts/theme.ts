@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Tone } from './spec.ts';
+import type { Concept, Tone } from './spec.ts';
 
 /** Colours and fonts of the current editor theme, resolved for canvases and exported pictures. */
 export interface Palette {
@@ -50,15 +50,43 @@ export function readPalette(): Palette {
   };
 }
 
+/** One colour for each thing that is compared, in every chart. */
+const concepts: Record<Concept, number> = { training: 0, test: 1, bound: 2, rival: 3, 'rival-2': 4, 'rival-3': 5 };
+
+/** For files: black on white, whatever the editor's theme is. */
+export function printPalette(font: string): Palette {
+  return {
+    background: '#ffffff',
+    foreground: '#1a1a1a',
+    muted: '#5f5f5f',
+    grid: '#b4b4b4',
+    series: ['#1f6fc4', '#b85c00', '#2b7d2b', '#7b3fa8', '#c02626', '#857000'],
+    good: '#2b7d2b',
+    bad: '#c02626',
+    focus: '#1f6fc4',
+    font,
+    dark: false,
+  };
+}
+
 export function toneColor(palette: Palette, tone: Tone): string {
   if (typeof tone === 'number') return palette.series[tone];
-  if (tone === 'foreground') return palette.foreground;
+  const concept = concepts[tone as Concept] as number | undefined;
+  if (concept !== undefined) return palette.series[concept];
+  if (tone === 'foreground' || tone === 'network') return palette.foreground;
   if (tone === 'muted') return palette.muted;
   return tone === 'good' ? palette.good : palette.bad;
 }
 
 /** Any CSS colour, more transparent. */
 export function withAlpha(color: string, alpha: number): string {
+  // Files are read by programs that know no mixing.
+  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(color);
+  if (hex)
+    return `rgba(${hex
+      .slice(1)
+      .map((part) => parseInt(part, 16))
+      .join(', ')}, ${Number(alpha.toFixed(3))})`;
   return `color-mix(in srgb, ${color} ${Math.round(alpha * 100)}%, transparent)`;
 }
 

@@ -107,9 +107,10 @@ export function LabApp({ host }: { readonly host: LabHost }): VNode {
       choose: () => undefined,
       openView: () => undefined,
       needRows: () => undefined,
+      fileStem: `${state.name.replace(/\.[^.]*$/, '').slice(0, 30)}-lab`,
       announce: setSpoken,
     }),
-    [host],
+    [host, state.name],
   );
   return (
     <LabContext.Provider value={lab}>

@@ -1,4 +1,3 @@
-import 'uplot/dist/uPlot.min.css';
 import '../../media/panel.css';
 import './lab.css';
 import { render } from 'preact';

@@ -2,9 +2,10 @@ import type { VNode } from 'preact';
 import { useCallback, useState } from 'preact/hooks';
 import type { SweepResult } from '../../src/core/theory/wide/sweep.ts';
 import { CanvasFigure } from '../charts/canvasFigure.tsx';
-import { withAlpha } from '../charts/theme.ts';
+import { usePalette, withAlpha } from '../charts/theme.ts';
 import { gridImage } from '../charts/gridImage.ts';
-import { addMark } from '../charts/mark.ts';
+import type { Ink } from '../charts/ink.ts';
+import { paintSvg } from '../charts/ink.ts';
 import type { Palette } from '../charts/theme.ts';
 import { formatNumber } from '../ui/format.ts';
 
@@ -29,41 +30,35 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
   const finite = values.flat().filter((value): value is number => typeof value === 'number');
   const low = Math.min(0, ...finite);
   const shadeOf = (value: number): number => Math.round(levels * Math.max(0, Math.min(1, low < 0 ? value / low : 0)));
+  const boxOf = (width: number, height: number): { left: number; top: number; width: number; height: number } => ({
+    left: margin.left,
+    top: margin.top,
+    width: width - margin.left - margin.right,
+    height: height - margin.top - margin.bottom,
+  });
+  const colorsOf = (palette: Palette): string[] =>
+    Array.from({ length: levels + 1 }, (_, i) => withAlpha(palette.series[0], 0.05 + (0.85 * i) / levels));
   const draw = useCallback(
-    (ctx: CanvasRenderingContext2D, width: number, height: number, palette: Palette) => {
-      const box = {
-        left: margin.left,
-        top: margin.top,
-        width: width - margin.left - margin.right,
-        height: height - margin.top - margin.bottom,
-      };
+    (width: number, height: number, palette: Palette): Ink[] => {
+      const box = boxOf(width, height);
       const cw = box.width / Math.max(1, widths.length);
       const ch = box.height / Math.max(1, rates.length);
-      const colors = [
-        ...Array.from({ length: levels + 1 }, (_, i) => withAlpha(palette.series[0], 0.05 + (0.85 * i) / levels)),
-        withAlpha(palette.foreground, 0.04),
-      ];
+      const colors = [...colorsOf(palette), withAlpha(palette.foreground, 0.04)];
       const yOf = (j: number): number => box.top + box.height - (j + 0.5) * ch;
       const xOf = (i: number): number => box.left + (i + 0.5) * cw;
+      const out: Ink[] = [];
       if (rates.length > 0) {
-        const picture = gridImage(widths.length, rates.length, colors, (i, row) => {
+        const image = gridImage(widths.length, rates.length, colors, (i, row) => {
           const value = values[i][rates.length - 1 - row];
           return typeof value === 'number' ? shadeOf(value) : levels + 1;
         });
-        ctx.imageSmoothingEnabled = false;
-        ctx.drawImage(picture, box.left, box.top, box.width, box.height);
+        out.push({ kind: 'image', image, x: box.left, y: box.top, width: box.width, height: box.height });
       }
       // Diverged cells are crossed, so that colour is not all there is.
-      ctx.strokeStyle = palette.bad;
-      ctx.lineWidth = 1.2;
-      values.forEach((column, i) =>
-        column.forEach((value, j) => {
-          if (value !== null) return;
-          ctx.beginPath();
-          addMark(ctx, 'cross', xOf(i), yOf(j), 4);
-          ctx.stroke();
-        }),
+      const crossed = values.flatMap((column, i) =>
+        column.flatMap((value, j) => (value === null ? [xOf(i), yOf(j)] : [])),
       );
+      out.push({ kind: 'marks', shape: 'cross', at: crossed, radius: 4, stroke: palette.bad, width: 1.2 });
       const line = (
         pick: (entry: SweepResult['rates'][number]) => number | null,
         shape: 'diamond' | 'square',
@@ -71,42 +66,90 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
       ): void => {
         const points = result.rates.flatMap((entry) => {
           const rate = pick(entry);
-          return rate === null ? [] : [[xOf(widths.indexOf(entry.width)), yOf(rates.indexOf(rate))] as const];
+          return rate === null ? [] : [xOf(widths.indexOf(entry.width)), yOf(rates.indexOf(rate))];
         });
-        ctx.strokeStyle = ctx.fillStyle = palette.foreground;
-        ctx.lineWidth = 1.5;
-        ctx.setLineDash(dash);
-        ctx.beginPath();
-        points.forEach(([x, y], k) => (k === 0 ? ctx.moveTo(x, y) : ctx.lineTo(x, y)));
-        ctx.stroke();
-        ctx.setLineDash([]);
-        for (const [x, y] of points) {
-          ctx.beginPath();
-          addMark(ctx, shape, x, y, 4);
-          ctx.fill();
-        }
+        out.push(
+          { kind: 'path', lines: [points], stroke: palette.foreground, width: 1.5, dash },
+          { kind: 'marks', shape, at: points, radius: 4, fill: palette.foreground },
+        );
       };
       line((entry) => entry.largestMonotone, 'square', [4, 4]);
       line((entry) => entry.bestMonotone, 'diamond', []);
-      ctx.fillStyle = palette.foreground;
-      ctx.textAlign = 'center';
-      ctx.textBaseline = 'top';
-      widths.forEach((value, i) => ctx.fillText(String(value), xOf(i), box.top + box.height + 5));
-      ctx.fillText('width', box.left + box.width / 2, box.top + box.height + 24);
-      ctx.textAlign = 'right';
-      ctx.textBaseline = 'middle';
-      rates.forEach((value, j) => ctx.fillText(formatNumber(value, 2), box.left - 6, yOf(j)));
-      ctx.strokeStyle = withAlpha(palette.grid, 0.7);
-      ctx.lineWidth = 1;
-      ctx.strokeRect(box.left, box.top, box.width, box.height);
-      if (cursor) {
-        ctx.strokeStyle = palette.focus;
-        ctx.lineWidth = 2;
-        ctx.strokeRect(box.left + cursor.i * cw + 1, box.top + box.height - (cursor.j + 1) * ch + 1, cw - 2, ch - 2);
-      }
+      const color = palette.foreground;
+      widths.forEach((value, i) =>
+        out.push({
+          kind: 'text',
+          x: xOf(i),
+          y: box.top + box.height + 5,
+          text: String(value),
+          color,
+          align: 'center',
+          baseline: 'top',
+        }),
+      );
+      out.push({
+        kind: 'text',
+        x: box.left + box.width / 2,
+        y: box.top + box.height + 24,
+        text: 'width',
+        color,
+        align: 'center',
+        baseline: 'top',
+      });
+      rates.forEach((value, j) =>
+        out.push({ kind: 'text', x: box.left - 6, y: yOf(j), text: formatNumber(value, 2), color, align: 'right' }),
+      );
+      out.push(
+        { kind: 'text', x: 9, y: box.top + box.height / 2, text: 'step size', color, align: 'center', turned: true },
+        {
+          kind: 'rect',
+          x: box.left,
+          y: box.top,
+          width: box.width,
+          height: box.height,
+          stroke: withAlpha(palette.grid, 0.7),
+        },
+      );
+      return out;
+    },
+    [result],
+  );
+  const over = useCallback(
+    (width: number, height: number, palette: Palette): Ink[] => {
+      if (!cursor) return [];
+      const box = boxOf(width, height);
+      const cw = box.width / Math.max(1, widths.length);
+      const ch = box.height / Math.max(1, rates.length);
+      return [
+        {
+          kind: 'rect',
+          x: box.left + cursor.i * cw + 1,
+          y: box.top + box.height - (cursor.j + 1) * ch + 1,
+          width: cw - 2,
+          height: ch - 2,
+          stroke: palette.focus,
+          lineWidth: 2,
+        },
+      ];
     },
     [result, cursor],
   );
+  const scale = (palette: Palette, x: number, y: number, wide: number): Ink[] => {
+    const step = wide / (levels + 1);
+    return [
+      ...colorsOf(palette).map((fill, i): Ink => ({
+        kind: 'rect',
+        x: x + i * step,
+        y,
+        width: step + 0.2,
+        height: 12,
+        fill,
+      })),
+      { kind: 'rect', x, y, width: wide, height: 12, stroke: palette.muted, lineWidth: 0.6 },
+    ];
+  };
+  const palette = usePalette();
+  const lowest = formatNumber(10 ** low, 2);
   const words = (): string => {
     if (!cursor || rates.length === 0) return '';
     const value = values[cursor.i][cursor.j];
@@ -129,6 +172,37 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
       instructions="Arrow keys move over the map."
       height={300}
       draw={draw}
+      over={over}
+      cursorPlace={(width, height) => {
+        if (!cursor) return null;
+        const box = boxOf(width, height);
+        return {
+          x: box.left + ((cursor.i + 0.5) * box.width) / Math.max(1, widths.length),
+          y: box.top + box.height - ((cursor.j + 0.5) * box.height) / Math.max(1, rates.length),
+        };
+      }}
+      legend={
+        <ul class="legend" aria-label="Legend: step sizes over widths">
+          <li class="legend-entry">
+            loss stays
+            <svg
+              class="swatch"
+              width="120"
+              height="12"
+              viewBox="0 0 120 12"
+              aria-hidden="true"
+              dangerouslySetInnerHTML={{ __html: paintSvg(scale(palette, 0, 0, 120)).join('') }}
+            />
+            falls to {lowest} of its start
+          </li>
+        </ul>
+      }
+      fileLegend={[
+        {
+          label: `faint: loss stays; strong: falls to ${lowest} of its start`,
+          swatch: (p, x, y) => scale(p, x, y, 28),
+        },
+      ]}
       readout={words()}
       spoken={spoken}
       table={() => ({

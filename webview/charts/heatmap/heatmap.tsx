@@ -5,7 +5,7 @@ import type { Palette } from '../theme.ts';
 import type { HeatmapModel } from './heatmapModel.ts';
 import { heatmapTable } from './heatmapModel.ts';
 import type { HeatmapCursor } from './heatmapRenderer.ts';
-import { drawHeatmap, heatmapBox, heatmapHeight } from './heatmapRenderer.ts';
+import { heatmapBox, heatmapHeight, heatmapInk, heatmapMarks } from './heatmapRenderer.ts';
 
 export interface HeatmapProps {
   readonly model: HeatmapModel;
@@ -24,8 +24,14 @@ export function Heatmap({ model, selectedBand, selectedRow, onPick, controls, su
   const n = model.order.length;
   const m = model.bands.length;
   const draw = useCallback(
-    (ctx: CanvasRenderingContext2D, width: number, height: number, palette: Palette) =>
-      drawHeatmap(ctx, model, width, height, palette, cursor, { band: selectedBand, row: selectedRow }),
+    (width: number, height: number, palette: Palette) => heatmapInk(model, width, height, palette),
+    [model],
+  );
+  const over = useCallback(
+    (width: number, height: number, palette: Palette) => [
+      ...heatmapMarks(model, width, height, selectedBand, selectedRow, palette.series[1]),
+      ...(cursor ? heatmapMarks(model, width, height, cursor.band, cursor.row, palette.focus) : []),
+    ],
     [model, cursor, selectedBand, selectedRow],
   );
   const find = (at: { x: number; y: number; width: number; height: number }): HeatmapCursor | null => {
@@ -69,6 +75,15 @@ export function Heatmap({ model, selectedBand, selectedRow, onPick, controls, su
       instructions="Left and right move over rows, up and down over bands, Enter selects both."
       height={heatmapHeight(m)}
       draw={draw}
+      over={over}
+      cursorPlace={(width, height) => {
+        if (!cursor) return null;
+        const box = heatmapBox(width, height);
+        return {
+          x: box.left + ((model.place[cursor.row] + 0.5) * box.width) / n,
+          y: box.top + ((cursor.band + 0.5) * box.height) / m,
+        };
+      }}
       readout={
         cursor
           ? `${model.bands[cursor.band].label}, ${model.rowLabel(cursor.row)}: ${model.bands[cursor.band].on[cursor.row] === 1 ? 'on' : 'off'}`

@@ -16,6 +16,8 @@ export interface HeatmapModel {
   readonly rowLabel: (row: number) => string;
   /** What stands at the left and at the right end. */
   readonly ends: readonly [string, string];
+  /** Target or class of every row, shown under the bands; `classes` empty for numbers. */
+  readonly strip: { readonly target: readonly number[]; readonly classes: readonly string[] };
 }
 
 export type RowOrder = 'data' | 'target' | 'pattern';
@@ -56,12 +58,13 @@ export function heatmapModel(
   order: Int32Array,
   rowLabel: (row: number) => string,
   ends: HeatmapModel['ends'],
+  strip: HeatmapModel['strip'],
 ): HeatmapModel {
   const place = new Int32Array(order.length);
   order.forEach((row, at) => {
     place[row] = at;
   });
-  return { bands, order, place, rowLabel, ends };
+  return { bands, order, place, rowLabel, ends, strip };
 }
 
 /**

@@ -4,13 +4,15 @@ import type { DualLandscape } from '../../../src/shared/run.ts';
 import { formatNumber } from '../../ui/format.ts';
 import { CanvasFigure } from '../canvasFigure.tsx';
 import { withAlpha } from '../theme.ts';
-import { gridImage, hatchCells } from '../gridImage.ts';
-import { addMark } from '../mark.ts';
+import { gridImage, hatchImage } from '../gridImage.ts';
+import type { Ink } from '../ink.ts';
+import { clipText } from '../ink.ts';
+import { zeroLine } from '../surface/surfaceModel.ts';
 import type { Palette } from '../theme.ts';
 
 export type SphereLandscape = Extract<DualLandscape, { kind: 'sphere' }>;
 
-const margin = { left: 44, right: 8, top: 6, bottom: 40 };
+const margin = { left: 52, right: 8, top: 6, bottom: 40 };
 const degrees = (radians: number): number => (radians * 180) / Math.PI;
 
 /** Index of the grid value nearest to an angle (ascending, equally spaced). */
@@ -29,101 +31,109 @@ function mapPlace(landscape: SphereLandscape, longitude: number, latitude: numbe
   return [share(lon, longitude), share(lat, latitude)];
 }
 
-function drawSphere(
-  ctx: CanvasRenderingContext2D,
-  landscape: SphereLandscape,
-  width: number,
-  height: number,
-  palette: Palette,
-  cursor: { readonly i: number; readonly j: number } | null,
-): void {
-  const box = {
-    left: margin.left,
-    top: margin.top,
-    width: width - margin.left - margin.right,
-    height: height - margin.top - margin.bottom,
-  };
+const levels = 24;
+const boxOf = (width: number, height: number): { left: number; top: number; width: number; height: number } => ({
+  left: margin.left,
+  top: margin.top,
+  width: width - margin.left - margin.right,
+  height: height - margin.top - margin.bottom,
+});
+
+function sphereInk(landscape: SphereLandscape, width: number, height: number, palette: Palette): Ink[] {
+  const box = boxOf(width, height);
   const columns = landscape.longitude.length;
   const rows = landscape.latitude.length;
   const cw = box.width / columns;
   const ch = box.height / rows;
-  const levels = 24;
   const shade =
     (series: number) =>
     (_: unknown, i: number): string =>
       withAlpha(palette.series[series], (0.8 * i) / levels);
   const colors = [0, 1].flatMap((series) => Array.from({ length: levels + 1 }, shade(series)));
-  const picture = gridImage(columns, rows, colors, (i, j) => {
+  const image = gridImage(columns, rows, colors, (i, j) => {
     const value = landscape.value[(rows - 1 - j) * columns + i];
     return (value > 0 ? 0 : levels + 1) + Math.round(Math.min(1, Math.abs(value)) * levels);
   });
-  ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(picture, box.left, box.top, box.width, box.height);
   // Negative values are hatched: high contrast themes have no two colours to spare.
   const negative = (i: number, j: number): boolean => landscape.value[(rows - 1 - j) * columns + i] < -0.08;
-  hatchCells(ctx, columns, rows, negative, box, withAlpha(palette.background, 0.55));
+  const hatch = hatchImage(columns, rows, negative, box, withAlpha(palette.background, 0.55));
   // Edges of the region within one per cent of beta, where neurons may sit.
-  ctx.strokeStyle = palette.foreground;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  const near = (i: number, j: number): boolean => Math.abs(landscape.value[j * columns + i]) >= 0.99;
-  for (let j = 0; j < rows; j++) {
-    for (let i = 0; i < columns; i++) {
-      const x = box.left + i * cw;
-      const y = box.top + box.height - (j + 1) * ch;
-      if (i + 1 < columns && near(i, j) !== near(i + 1, j)) {
-        ctx.moveTo(x + cw, y);
-        ctx.lineTo(x + cw, y + ch);
-      }
-      if (j + 1 < rows && near(i, j) !== near(i, j + 1)) {
-        ctx.moveTo(x, y);
-        ctx.lineTo(x + cw, y);
-      }
-    }
+  const edges: number[] = [];
+  zeroLine(columns, rows, (k) => Math.abs(landscape.value[k]) - 0.99, edges);
+  const lines: number[][] = [];
+  for (let k = 0; k < edges.length; k += 4) {
+    const at = (x: number, y: number): number[] => [box.left + (x + 0.5) * cw, box.top + box.height - (y + 0.5) * ch];
+    lines.push([...at(edges[k], edges[k + 1]), ...at(edges[k + 2], edges[k + 3])]);
   }
-  ctx.stroke();
-  for (const neuron of landscape.neurons) {
-    const [sx, sy] = mapPlace(landscape, neuron.longitude, neuron.latitude);
-    ctx.beginPath();
-    addMark(
-      ctx,
-      neuron.value > 0 ? 'diamond' : 'triangle',
-      box.left + sx * box.width,
-      box.top + (1 - sy) * box.height,
-      5,
-    );
-    ctx.fillStyle = palette.foreground;
-    ctx.strokeStyle = palette.background;
-    ctx.lineWidth = 1.5;
-    ctx.fill();
-    ctx.stroke();
-  }
-  ctx.strokeStyle = withAlpha(palette.grid, 0.6);
-  ctx.lineWidth = 1;
-  ctx.strokeRect(box.left, box.top, box.width, box.height);
-  ctx.fillStyle = palette.foreground;
-  ctx.textAlign = 'center';
-  ctx.textBaseline = 'top';
+  const color = palette.foreground;
+  const out: Ink[] = [
+    { kind: 'image', image, x: box.left, y: box.top, width: box.width, height: box.height, smooth: true },
+    { kind: 'image', image: hatch, x: box.left, y: box.top, width: box.width, height: box.height, smooth: true },
+    { kind: 'path', lines, stroke: color, width: 1 },
+    ...landscape.neurons.map((neuron): Ink => {
+      const [sx, sy] = mapPlace(landscape, neuron.longitude, neuron.latitude);
+      return {
+        kind: 'marks',
+        shape: neuron.value > 0 ? 'diamond' : 'triangle',
+        at: [box.left + sx * box.width, box.top + (1 - sy) * box.height],
+        radius: 5,
+        fill: color,
+        stroke: palette.background,
+        width: 1.5,
+      };
+    }),
+    {
+      kind: 'rect',
+      x: box.left,
+      y: box.top,
+      width: box.width,
+      height: box.height,
+      stroke: withAlpha(palette.grid, 0.6),
+    },
+  ];
   for (const angle of [-180, -90, 0, 90, 180, 270, 360]) {
     const [sx] = mapPlace(landscape, (angle * Math.PI) / 180, 0);
-    if (sx >= 0.02 && sx <= 0.98) ctx.fillText(`${angle}°`, box.left + sx * box.width, box.top + box.height + 4);
+    if (sx < 0.02 || sx > 0.98) continue;
+    out.push({
+      kind: 'text',
+      x: box.left + sx * box.width,
+      y: box.top + box.height + 4,
+      text: `${angle}°`,
+      color,
+      align: 'center',
+      baseline: 'top',
+    });
   }
-  ctx.fillText(
-    `longitude: ${landscape.axes[0]} at 0°, ${landscape.axes[1]} at 90°`,
-    box.left + box.width / 2,
-    box.top + box.height + 22,
-  );
-  ctx.textAlign = 'right';
-  ctx.textBaseline = 'middle';
-  for (const angle of [-60, 0, 60]) {
+  out.push({
+    kind: 'text',
+    x: box.left + box.width / 2,
+    y: box.top + box.height + 22,
+    text: clipText(`longitude: ${landscape.axes[0]} at 0°, ${landscape.axes[1]} at 90°`, box.width, palette.font),
+    color,
+    align: 'center',
+    baseline: 'top',
+  });
+  for (const angle of [-60, -30, 0, 30, 60]) {
     const [, sy] = mapPlace(landscape, 0, (angle * Math.PI) / 180);
-    ctx.fillText(`${angle}°`, box.left - 4, box.top + (1 - sy) * box.height);
+    out.push({
+      kind: 'text',
+      x: box.left - 4,
+      y: box.top + (1 - sy) * box.height,
+      text: `${angle}°`,
+      color,
+      align: 'right',
+    });
   }
-  if (cursor) {
-    ctx.strokeStyle = palette.focus;
-    ctx.lineWidth = 1.5;
-    ctx.strokeRect(box.left + cursor.i * cw - 2, box.top + box.height - (cursor.j + 1) * ch - 2, cw + 4, ch + 4);
-  }
+  out.push({
+    kind: 'text',
+    x: 9,
+    y: box.top + box.height / 2,
+    text: clipText(`latitude: ${landscape.axes[2]} at 90°`, box.height, palette.font),
+    color,
+    align: 'center',
+    turned: true,
+  });
+  return out;
 }
 
 /** The dual constraint over a sphere of directions, as a map. */
@@ -139,8 +149,22 @@ export function SphereMap({
   const columns = landscape.longitude.length;
   const rows = landscape.latitude.length;
   const draw = useCallback(
-    (ctx: CanvasRenderingContext2D, width: number, height: number, palette: Palette) =>
-      drawSphere(ctx, landscape, width, height, palette, cursor),
+    (width: number, height: number, palette: Palette) => sphereInk(landscape, width, height, palette),
+    [landscape],
+  );
+  const placeOf = (width: number, height: number, at: { i: number; j: number }): { x: number; y: number } => {
+    const box = boxOf(width, height);
+    return {
+      x: box.left + ((at.i + 0.5) * box.width) / columns,
+      y: box.top + box.height - ((at.j + 0.5) * box.height) / rows,
+    };
+  };
+  const over = useCallback(
+    (width: number, height: number, palette: Palette): Ink[] => {
+      if (!cursor) return [];
+      const { x, y } = placeOf(width, height, cursor);
+      return [{ kind: 'marks', shape: 'circle', at: [x, y], radius: 6, stroke: palette.focus, width: 2 }];
+    },
     [landscape, cursor],
   );
   const words = (): string => {
@@ -166,6 +190,8 @@ export function SphereMap({
       instructions="Arrow keys move over the map."
       height={(width) => Math.max(220, Math.min(400, width * 0.55))}
       draw={draw}
+      over={over}
+      cursorPlace={(width, height) => cursor && placeOf(width, height, cursor)}
       readout={words()}
       spoken={spoken}
       table={() => ({

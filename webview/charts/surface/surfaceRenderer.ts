@@ -1,11 +1,14 @@
 import { formatNumber } from '../../ui/format.ts';
-import { withAlpha } from '../theme.ts';
 import { gridImage } from '../gridImage.ts';
-import { addMark, markRadius } from '../mark.ts';
+import type { Ink } from '../ink.ts';
+import { clipText } from '../ink.ts';
+import { markRadius } from '../mark.ts';
 import type { MarkShape } from '../spec.ts';
 import { linearTicks } from '../spec.ts';
 import type { Palette } from '../theme.ts';
+import { withAlpha } from '../theme.ts';
 import type { SurfaceModel } from './surfaceModel.ts';
+import { classAt } from './surfaceModel.ts';
 
 export const classMarks: readonly MarkShape[] = ['circle', 'triangle', 'square', 'diamond', 'cross'];
 
@@ -20,17 +23,70 @@ export function surfaceBox(
 /** Colour of a class; from the seventh class on colours repeat, the marker shape changes. */
 export const classTone = (index: number): number => index % 6;
 
-/** Steps of colour on a surface of values. */
+/** Steps of colour on a surface, and the strength of its faintest and its strongest colour. */
 const shades = 48;
+const strengths = { value: [0.04, 0.74], class: [0.06, 0.46] } as const;
+/** Pixels of the picture for each cell of the grid. */
+const finer = 4;
 
-export function drawSurface(
-  ctx: CanvasRenderingContext2D,
-  model: SurfaceModel,
-  width: number,
-  height: number,
-  palette: Palette,
-  cursor: { readonly column: number; readonly row: number } | null,
-): void {
+const shadesOf = (color: string, [from, to]: readonly [number, number]): string[] =>
+  Array.from({ length: shades }, (_, i) => withAlpha(color, from + ((to - from) * i) / (shades - 1)));
+
+const pictures = new WeakMap<SurfaceModel, { readonly key: string; readonly image: HTMLCanvasElement }>();
+
+/** Share of the scale of certainty: 0 where all classes are alike, 1 where one is certain. */
+function sureness(model: SurfaceModel, probability: number): number {
+  const least = 1 / Math.max(2, model.shape.classes.length);
+  return Math.max(0, Math.min(1, (probability - least) / (1 - least)));
+}
+
+function surfaceImage(model: SurfaceModel, palette: Palette): HTMLCanvasElement {
+  const { shape, columns, rows } = model;
+  const key = palette.series.join(' ');
+  const known = pictures.get(model);
+  if (known?.key === key) return known.image;
+  let image: HTMLCanvasElement;
+  if (shape.classes.length === 0) {
+    const [low, high] = model.value;
+    image = gridImage(columns, rows, shadesOf(palette.series[0], strengths.value), (c, r) =>
+      Math.round(((shape.value[(rows - 1 - r) * columns + c] - low) / (high - low || 1)) * (shades - 1)),
+    );
+  } else {
+    const colors = palette.series.flatMap((color) => shadesOf(color, strengths.class));
+    const fine = shape.logits === undefined ? 1 : finer;
+    image = gridImage(columns * fine, rows * fine, colors, (c, r) => {
+      const { index, probability } = classAt(model, (c + 0.5) / fine - 0.5, rows - (r + 0.5) / fine - 0.5);
+      const share = probability === null ? 0.4 : sureness(model, probability);
+      return classTone(index) * shades + Math.round(share * (shades - 1));
+    });
+  }
+  pictures.set(model, { key, image });
+  return image;
+}
+
+/** The scale of colours from (x, y), `width` x 12 pixels. */
+export function scaleInk(model: SurfaceModel, palette: Palette, x: number, y: number, width: number): Ink[] {
+  const classes = model.shape.classes.length > 0;
+  const colors = shadesOf(
+    classes ? palette.foreground : palette.series[0],
+    classes ? strengths.class : strengths.value,
+  );
+  const step = width / shades;
+  return [
+    ...colors.map((fill, i): Ink => ({ kind: 'rect', x: x + i * step, y, width: step + 0.2, height: 12, fill })),
+    { kind: 'rect', x, y, width, height: 12, stroke: palette.muted, lineWidth: 0.6 },
+  ];
+}
+
+/** What the ends of that scale are. */
+export function scaleEnds(model: SurfaceModel): readonly [string, string] | null {
+  const { shape } = model;
+  if (shape.classes.length === 0) return [formatNumber(model.value[0], 3), formatNumber(model.value[1], 3)];
+  if (model.certainty === null) return null;
+  return [`${formatNumber(100 / shape.classes.length, 2)} % sure`, '100 % sure'];
+}
+
+export function surfaceInk(model: SurfaceModel, width: number, height: number, palette: Palette): Ink[] {
   const { shape, columns, rows } = model;
   const box = surfaceBox(width, height);
   const cw = box.width / columns;
@@ -40,101 +96,144 @@ export function drawSurface(
   const py = (y: number): number =>
     box.top + box.height - (0.5 + ((y - model.y[0]) / (model.y[1] - model.y[0] || 1)) * (rows - 1)) * ch;
   const classes = shape.classes.length > 0;
-  const [low, high] = model.value;
-
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(box.left, box.top, box.width, box.height);
-  ctx.clip();
-  const colors = classes
-    ? palette.series.map((color) => withAlpha(color, 0.22))
-    : Array.from({ length: shades }, (_, i) => withAlpha(palette.series[0], 0.04 + (0.7 * i) / (shades - 1)));
-  const picture = gridImage(columns, rows, colors, (c, r) => {
-    const value = shape.value[(rows - 1 - r) * columns + c];
-    return classes ? classTone(value) : Math.round(((value - low) / (high - low || 1)) * (shades - 1));
-  });
-  ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(picture, box.left, box.top, box.width, box.height);
-  ctx.strokeStyle = classes ? palette.foreground : withAlpha(palette.foreground, 0.5);
-  ctx.lineWidth = classes ? 1.6 : 0.8;
-  ctx.beginPath();
+  const lines: number[][] = [];
   for (let i = 0; i < model.borders.length; i += 4) {
     const [x1, y1, x2, y2] = model.borders.subarray(i, i + 4);
-    ctx.moveTo(box.left + x1 * cw, box.top + box.height - y1 * ch);
-    ctx.lineTo(box.left + x2 * cw, box.top + box.height - y2 * ch);
+    lines.push([
+      box.left + (x1 + 0.5) * cw,
+      box.top + box.height - (y1 + 0.5) * ch,
+      box.left + (x2 + 0.5) * cw,
+      box.top + box.height - (y2 + 0.5) * ch,
+    ]);
   }
-  ctx.stroke();
-
-  ctx.strokeStyle = palette.muted;
-  ctx.lineWidth = 1;
-  ctx.setLineDash([5, 4]);
-  ctx.beginPath();
-  for (const [x1, y1, x2, y2] of shape.hinges) {
-    ctx.moveTo(px(x1), py(y1));
-    ctx.lineTo(px(x2), py(y2));
-  }
-  ctx.stroke();
-  ctx.setLineDash([]);
-
-  const { points } = shape;
-  const radius = markRadius(points.x.length);
-  for (let i = 0; i < points.x.length; i++) {
-    const index = classes ? points.target[i] : 0;
-    ctx.beginPath();
-    addMark(ctx, classMarks[index % classMarks.length], px(points.x[i]), py(points.y[i]), radius);
-    const color = classes
-      ? palette.series[classTone(index)]
-      : withAlpha(
-          palette.series[0],
-          0.04 + (0.7 * Math.max(0, Math.min(high - low, points.target[i] - low))) / (high - low || 1),
-        );
-    ctx.fillStyle = points.split[i] === 0 ? color : palette.background;
-    ctx.strokeStyle = points.split[i] === 0 ? palette.background : classes ? color : palette.foreground;
-    ctx.lineWidth = 1.2;
-    ctx.fill();
-    ctx.stroke();
-  }
-  ctx.restore();
-
-  ctx.strokeStyle = withAlpha(palette.grid, 0.6);
-  ctx.lineWidth = 1;
-  ctx.strokeRect(box.left, box.top, box.width, box.height);
-  ctx.fillStyle = palette.foreground;
-  ctx.textBaseline = 'top';
-  ctx.textAlign = 'center';
-  for (const tick of linearTicks(model.x, Math.max(2, box.width / 90))) {
-    ctx.fillText(formatNumber(tick), px(tick), box.top + box.height + 5);
-  }
-  ctx.fillText(clipText(ctx, shape.features[0], box.width), box.left + box.width / 2, box.top + box.height + 24);
-  ctx.textAlign = 'right';
-  ctx.textBaseline = 'middle';
+  const out: Ink[] = [
+    {
+      kind: 'clip',
+      x: box.left,
+      y: box.top,
+      width: box.width,
+      height: box.height,
+      inside: [
+        {
+          kind: 'image',
+          image: surfaceImage(model, palette),
+          x: box.left,
+          y: box.top,
+          width: box.width,
+          height: box.height,
+          smooth: !classes || shape.logits !== undefined,
+        },
+        {
+          kind: 'path',
+          lines,
+          stroke: palette.foreground,
+          alpha: classes ? 1 : 0.5,
+          width: classes ? 1.6 : 0.8,
+        },
+        {
+          kind: 'path',
+          lines: shape.hinges.map(([x1, y1, x2, y2]) => [px(x1), py(y1), px(x2), py(y2)]),
+          stroke: palette.muted,
+          width: 1,
+          dash: [5, 4],
+        },
+        ...pointsInk(model, px, py, palette),
+      ],
+    },
+    {
+      kind: 'rect',
+      x: box.left,
+      y: box.top,
+      width: box.width,
+      height: box.height,
+      stroke: withAlpha(palette.grid, 0.6),
+    },
+  ];
+  const color = palette.foreground;
+  for (const tick of linearTicks(model.x, Math.max(2, box.width / 90)))
+    out.push({
+      kind: 'text',
+      x: px(tick),
+      y: box.top + box.height + 5,
+      text: formatNumber(tick),
+      color,
+      align: 'center',
+      baseline: 'top',
+    });
   for (const tick of linearTicks(model.y, Math.max(2, box.height / 50)))
-    ctx.fillText(formatNumber(tick), box.left - 5, py(tick));
-  ctx.save();
-  ctx.translate(10, box.top + box.height / 2);
-  ctx.rotate(-Math.PI / 2);
-  ctx.textAlign = 'center';
-  ctx.fillText(clipText(ctx, shape.features[1], box.height), 0, 0);
-  ctx.restore();
-
-  if (cursor) {
-    const x = box.left + (cursor.column + 0.5) * cw;
-    const y = box.top + box.height - (cursor.row + 0.5) * ch;
-    ctx.strokeStyle = palette.focus;
-    ctx.lineWidth = 1.5;
-    ctx.beginPath();
-    ctx.moveTo(box.left, y);
-    ctx.lineTo(box.left + box.width, y);
-    ctx.moveTo(x, box.top);
-    ctx.lineTo(x, box.top + box.height);
-    ctx.stroke();
-  }
+    out.push({ kind: 'text', x: box.left - 5, y: py(tick), text: formatNumber(tick), color, align: 'right' });
+  out.push(
+    {
+      kind: 'text',
+      x: box.left + box.width / 2,
+      y: box.top + box.height + 24,
+      text: clipText(shape.features[0], box.width, palette.font),
+      color,
+      align: 'center',
+      baseline: 'top',
+    },
+    {
+      kind: 'text',
+      x: 10,
+      y: box.top + box.height / 2,
+      text: clipText(shape.features[1], box.height, palette.font),
+      color,
+      align: 'center',
+      turned: true,
+    },
+  );
+  return out;
 }
 
-/** The text, shortened to fit. */
-export function clipText(ctx: CanvasRenderingContext2D, text: string, width: number): string {
-  if (ctx.measureText(text).width <= width) return text;
-  let shorter = text;
-  while (shorter.length > 1 && ctx.measureText(`${shorter}…`).width > width) shorter = shorter.slice(0, -1);
-  return `${shorter}…`;
+/** Data points by class (or shaded by value); hollow ones are held out. */
+function pointsInk(model: SurfaceModel, px: (x: number) => number, py: (y: number) => number, palette: Palette): Ink[] {
+  const { points, classes } = model.shape;
+  const [low, high] = model.value;
+  const radius = markRadius(points.x.length);
+  const [from, to] = strengths.value;
+  return Array.from(points.x, (x, i): Ink => {
+    const index = classes.length > 0 ? points.target[i] : 0;
+    const color =
+      classes.length > 0
+        ? palette.series[classTone(index)]
+        : withAlpha(
+            palette.series[0],
+            from + ((to - from) * Math.max(0, Math.min(high - low, points.target[i] - low))) / (high - low || 1),
+          );
+    const train = points.split[i] === 0;
+    return {
+      kind: 'marks',
+      shape: classMarks[index % classMarks.length],
+      at: [px(x), py(points.y[i])],
+      radius,
+      fill: train ? color : palette.background,
+      stroke: train ? palette.background : classes.length > 0 ? color : palette.foreground,
+      width: 1.2,
+    };
+  });
+}
+
+/** A ring at a cell. */
+export function surfaceCursor(
+  model: SurfaceModel,
+  width: number,
+  height: number,
+  palette: Palette,
+  cursor: { readonly column: number; readonly row: number },
+): Ink[] {
+  const { x, y } = cellPlace(model, width, height, cursor);
+  return [{ kind: 'marks', shape: 'circle', at: [x, y], radius: 6, stroke: palette.focus, width: 2 }];
+}
+
+export function cellPlace(
+  model: SurfaceModel,
+  width: number,
+  height: number,
+  { column, row }: { readonly column: number; readonly row: number },
+): { readonly x: number; readonly y: number } {
+  const box = surfaceBox(width, height);
+  return {
+    x: box.left + ((column + 0.5) * box.width) / model.columns,
+    y: box.top + box.height - ((row + 0.5) * box.height) / model.rows,
+  };
 }

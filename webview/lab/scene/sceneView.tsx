@@ -1,12 +1,17 @@
 import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { canvasPng, type DataTable } from '../../charts/exportFile.ts';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { paintInto, useWidth } from '../../charts/chart.tsx';
+import type { DataTable } from '../../charts/exportFile.ts';
 import { Frame } from '../../charts/frame.tsx';
+import type { Ink } from '../../charts/ink.ts';
+import { paintCanvas, paintSvg } from '../../charts/ink.ts';
+import type { Palette } from '../../charts/theme.ts';
+import { type Place, Tip } from '../../charts/tip.tsx';
 import { usePalette } from '../../charts/theme.ts';
 import { toneColor } from '../../charts/theme.ts';
 import { Button } from '../../ui/controls.ts';
-import { drawScene, sceneSvg } from './sceneDrawing.ts';
-import { type Camera, homeCamera, type Layer, type Scene, seen } from './sceneModel.ts';
+import { sceneInk } from './sceneDrawing.ts';
+import { type Camera, homeCamera, type Layer, type Primitive, type Scene, seen } from './sceneModel.ts';
 
 /** Pixels around a mark in which the pointer is at it. */
 const reach = 12;
@@ -18,7 +23,9 @@ type Chosen = { readonly layer: string; readonly index: number } | null;
 export function SceneView({ scene }: { readonly scene: Scene }): VNode {
   const palette = usePalette();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [size, setSize] = useState({ width: 480, height: 400 });
+  const holder = useRef<HTMLDivElement>(null);
+  const width = useWidth(holder, true);
+  const height = heightOf(width);
   const [camera, setCamera] = useState<Camera>(homeCamera);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(
     () => new Set(scene.layers.filter((layer) => layer.hidden === true).map(({ id }) => id)),
@@ -26,40 +33,18 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
   const [chosen, setChosen] = useState<Chosen>(null);
   const [spoken, setSpoken] = useState(false);
   const drag = useRef<{ readonly x: number; readonly y: number; readonly from: Camera } | null>(null);
-  const primitives = useMemo(
-    () => seen(scene, hidden, camera, size.width, size.height),
-    [scene, hidden, camera, size.width, size.height],
-  );
+  const primitives = useMemo(() => seen(scene, hidden, camera, width, height), [scene, hidden, camera, width, height]);
 
-  useEffect(() => {
-    const holder = canvas.current?.parentElement;
-    if (!holder) return undefined;
-    const fit = (): void => {
-      const width = Math.max(120, holder.clientWidth);
-      const height = Math.round(Math.max(240, Math.min(460, 0.8 * width)));
-      setSize((now) => (now.width === width && now.height === height ? now : { width, height }));
-    };
-    fit();
-    const observer = new ResizeObserver(fit);
-    observer.observe(holder);
-    return () => observer.disconnect();
-  }, []);
   useLayoutEffect(() => {
-    const frame = requestAnimationFrame(() => {
-      const element = canvas.current;
-      const ctx = element?.getContext('2d');
-      if (!element || !ctx) return;
-      const ratio = window.devicePixelRatio || 1;
-      element.width = Math.round(size.width * ratio);
-      element.height = Math.round(size.height * ratio);
-      element.style.width = `${size.width}px`;
-      element.style.height = `${size.height}px`;
-      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-      ctx.font = `12px ${palette.font}`;
-      drawScene(ctx, primitives, palette, chosen);
-    });
+    const element = canvas.current;
+    if (!element || width === 0) return undefined;
+    const frame = requestAnimationFrame(() =>
+      paintInto(element, width, height, (ctx) =>
+        paintCanvas(ctx, sceneInk(primitives, palette, width, height, chosen), palette.font),
+      ),
+    );
     return () => cancelAnimationFrame(frame);
-  }, [primitives, palette, chosen, size]);
+  }, [primitives, palette, chosen, width, height]);
 
   const marks = scene.layers.flatMap((layer) =>
     layer.kind === 'marks' && !hidden.has(layer.id) ? layer.points.map((_, index) => ({ layer: layer.id, index })) : [],
@@ -116,13 +101,21 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
       readout={words}
       spoken={spoken}
       table={() => sceneTable(scene)}
-      png={() => pngOf(canvas.current, palette.background)}
-      svg={() => sceneSvg(primitives, palette, scene, size.width, size.height)}
+      picture={() => ({
+        title: scene.title,
+        summary: scene.summary,
+        height: heightOf,
+        ink: (wide, high, print) => sceneInk(seen(scene, hidden, camera, wide, high), print, wide, high, null),
+        legend: scene.layers
+          .filter(({ id }) => !hidden.has(id))
+          .map((layer) => ({ label: layer.label, swatch: (print, x, y) => layerSwatch(layer, print, x, y) })),
+      })}
       controls={<Button onPress={() => setCamera(homeCamera)}>Reset view</Button>}
       legend={<LayerList scene={scene} hidden={hidden} onChange={setHidden} />}
     >
       <div
         class="plot scene"
+        ref={holder}
         tabIndex={0}
         role="application"
         aria-roledescription="picture in space"
@@ -152,6 +145,7 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
           onPointerUp={() => (drag.current = null)}
           onPointerCancel={() => (drag.current = null)}
         />
+        <Tip at={placeOf(primitives, chosen)} width={width} text={words} />
       </div>
     </Frame>
   );
@@ -182,7 +176,14 @@ function LayerList({
                 onChange(next);
               }}
             />
-            <Swatch layer={layer} color={toneColor(palette, layer.tone)} />
+            <svg
+              class="swatch"
+              width="28"
+              height="12"
+              viewBox="0 0 28 12"
+              aria-hidden="true"
+              dangerouslySetInnerHTML={{ __html: paintSvg(layerSwatch(layer, palette, 0, 0)).join('') }}
+            />
             {layer.label}
           </label>
         </li>
@@ -191,26 +192,27 @@ function LayerList({
   );
 }
 
-function Swatch({ layer, color }: { readonly layer: Layer; readonly color: string }): VNode {
-  return (
-    <svg class="swatch" width="16" height="12" viewBox="0 0 16 12" aria-hidden="true">
-      {layer.kind === 'curve' ? (
-        <path d="M1 6H15" stroke={color} stroke-width="2" />
-      ) : layer.kind === 'marks' ? (
-        <path d={layer.mark === 'diamond' ? 'M8 1L13 6L8 11L3 6Z' : 'M8 1L13 11H3Z'} fill={color} />
-      ) : (
-        <rect
-          x="2"
-          y="1"
-          width="12"
-          height="10"
-          fill={color}
-          fill-opacity={layer.kind === 'mesh' ? 0.6 : 0.2}
-          stroke={color}
-        />
-      )}
-    </svg>
-  );
+const heightOf = (width: number): number => Math.round(Math.max(240, Math.min(560, 0.7 * width)));
+
+/** Where the chosen mark is. */
+function placeOf(primitives: readonly Primitive[], chosen: Chosen): Place | null {
+  for (const item of primitives) {
+    if (item.kind === 'mark' && item.layer === chosen?.layer && item.index === chosen.index)
+      return { x: item.at[0], y: item.at[1] };
+  }
+  return null;
+}
+
+function layerSwatch(layer: Layer, palette: Palette, x: number, y: number): Ink[] {
+  const color = toneColor(palette, layer.tone);
+  if (layer.kind === 'curve')
+    return [{ kind: 'path', lines: [[x + 4, y + 6, x + 24, y + 6]], stroke: color, width: 2 }];
+  if (layer.kind === 'marks')
+    return [{ kind: 'marks', shape: layer.mark, at: [x + 14, y + 6], radius: 4.5, fill: color }];
+  return [
+    { kind: 'rect', x: x + 6, y: y + 1, width: 16, height: 10, fill: color, alpha: layer.kind === 'mesh' ? 0.6 : 0.25 },
+    { kind: 'rect', x: x + 6, y: y + 1, width: 16, height: 10, stroke: color },
+  ];
 }
 
 function wordsOf(scene: Scene, chosen: Chosen): string {
@@ -241,16 +243,4 @@ function sceneTable(scene: Scene): DataTable {
       return column === 0 ? label : column === 4 ? note : point[column - 1];
     },
   };
-}
-
-function pngOf(source: HTMLCanvasElement | null, background: string): string {
-  if (!source) return '';
-  const canvas = document.createElement('canvas');
-  canvas.width = source.width;
-  canvas.height = source.height;
-  const ctx = canvas.getContext('2d')!;
-  ctx.fillStyle = background;
-  ctx.fillRect(0, 0, canvas.width, canvas.height);
-  ctx.drawImage(source, 0, 0);
-  return canvasPng(canvas);
 }

@@ -82,6 +82,7 @@ function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
         ),
         (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
         orderEnds(order as RowOrder, run.resolved.classes),
+        { target: run.rows.target, classes: run.resolved.classes },
       ),
     [bands, order, run],
   );

@@ -112,6 +112,7 @@ function Patterns({
         ),
         (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
         orderEnds(order as RowOrder, run.resolved.classes),
+        { target: run.rows.target, classes: run.resolved.classes },
       ),
     [bands, order, run],
   );

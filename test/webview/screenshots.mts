@@ -1,0 +1,97 @@
+// `npm run screenshots [words]`: every view of the panel and page of the Lab in four themes at three widths, into test-results/screenshots;
+// words pick the pictures whose names have all of them. Says what is wrong with where things are, and ends with status 1 if anything is.
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { type ToLab } from '../../src/shared/lab.ts';
+import { fixtures } from './fixtures.ts';
+import { startLabs, startPanels } from './harness.ts';
+import { labTitles, typicalLab } from './labFixtures.ts';
+import { layoutFaults } from './layout.ts';
+import { deepRuns } from './deepFixtures.ts';
+import { type ThemeName, themes } from './themes.ts';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const out = path.join(root, 'test-results/screenshots');
+const picks = process.argv.slice(2);
+const wants = (name: string): boolean => picks.every((word) => name.includes(word));
+const widths = [420, 900, 1600];
+const faults: string[] = [];
+let pictures = 0;
+mkdirSync(out, { recursive: true });
+
+const recorded = (name: string): RunRecord =>
+  JSON.parse(readFileSync(path.join(root, `test/fixtures/runs/${name}.json`), 'utf8')) as RunRecord;
+const plain: Record<string, () => RunRecord | Promise<RunRecord>> = {
+  ...Object.fromEntries(['diabetes', 'xor_2d', 'co2_1d', 'penguins'].map((name) => [name, () => recorded(name)])),
+  large: fixtures.large,
+  long: fixtures.longNames,
+  ...Object.fromEntries(Object.entries(deepRuns).map(([name, make]) => [name.replace(/\W+/g, '-'), make])),
+};
+const names = Object.keys(themes) as ThemeName[];
+const runs = picks.includes('lab')
+  ? []
+  : Object.entries(plain).filter(([name]) => !picks.some((p) => p in plain) || picks.includes(name));
+
+if (runs.length > 0) {
+  const panels = await startPanels();
+  for (const [name, make] of runs) {
+    const run = await make();
+    for (const theme of names) {
+      if (picks.some((p) => names.includes(p as ThemeName)) && !picks.includes(theme)) continue;
+      const panel = await panels.open({ theme });
+      await panel.show(run);
+      const tabs = await panel.page.getByRole('tab').allTextContents();
+      for (const width of widths) {
+        await panel.page.setViewportSize({ width, height: 900 });
+        for (const tab of tabs) {
+          const file = `${name}-${tab.replace(/\W+/g, '-')}-${theme}-${width}`;
+          if (!wants(file)) continue;
+          await panel.tab(tab);
+          await panel.page.waitForTimeout(120);
+          for (const fault of await layoutFaults(panel.page)) faults.push(`${file}: ${fault}`);
+          await panel.page.screenshot({ path: path.join(out, `${file}.png`), fullPage: true });
+          pictures += 1;
+        }
+      }
+      await panel.close();
+    }
+  }
+  await panels.close();
+}
+if (picks.length === 0 || picks.includes('lab')) {
+  const labs = await startLabs();
+  const records = await typicalLab();
+  for (const theme of names) {
+    const lab = await labs.open({ theme });
+    await lab.post({
+      type: 'lab',
+      uri: 'file:///data/iris.csv',
+      name: 'iris.csv',
+      preset: {},
+      records,
+      running: null,
+      progress: null,
+      cells: [],
+      error: null,
+    } satisfies ToLab);
+    for (const width of widths) {
+      await lab.page.setViewportSize({ width, height: 900 });
+      for (const [page, title] of Object.entries(labTitles)) {
+        const file = `lab-${page}-${theme}-${width}`;
+        if (!wants(file)) continue;
+        await lab.tab(title);
+        await lab.page.waitForTimeout(120);
+        for (const fault of await layoutFaults(lab.page)) faults.push(`${file}: ${fault}`);
+        await lab.page.screenshot({ path: path.join(out, `${file}.png`), fullPage: true });
+        pictures += 1;
+      }
+    }
+    await lab.close();
+  }
+  await labs.close();
+}
+for (const fault of faults) console.log(fault);
+console.log(`${pictures} pictures in ${path.relative(root, out)}, ${faults.length} faults`);
+process.exitCode = faults.length > 0 ? 1 : 0;
