@@ -73,6 +73,7 @@ if (wants('core')) {
   nodeTests('test/session');
 }
 if (wants('cli')) nodeTests('test/cli');
+if (wants('torture')) nodeTests('test/torture');
 if (wants('webview') || wants('host')) ensureChromium();
 if (wants('webview')) browserTests('test/webview');
 if (wants('host')) browserTests('test/host');

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { plainExcerpt } from '../core/data/plainText.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { runFault, runOfJson } from '../shared/runSchema.ts';
+import { runFault, runOfJson, type RunFault } from '../shared/runSchema.ts';
 import { runIdSchema } from '../shared/runSummary.ts';
 
 const suffix = '.run.json';
@@ -41,6 +42,11 @@ export async function writeWhole(file: string, content: string | Uint8Array, dur
   }
 }
 
+/** Field and reason as one line, whatever the file holds in their place. */
+function faultText({ field, reason }: RunFault): string {
+  return plainExcerpt(field === '' ? reason : `${field}: ${reason}`, 300);
+}
+
 /** A run file that cannot be used; the message is one sentence for a person. */
 export class RunFileError extends Error {
   override readonly name = 'RunFileError';
@@ -63,8 +69,7 @@ export async function readRun(file: string): Promise<RunRecord> {
   }
   const read = runOfJson(value);
   if ('run' in read) return read.run;
-  const { field, reason } = read.fault;
-  throw new RunFileError(`The run file ${base} is damaged: ${field === '' ? '' : `${field}: `}${reason}.`);
+  throw new RunFileError(`The run file ${base} is damaged: ${faultText(read.fault)}.`);
 }
 
 /**
@@ -73,8 +78,7 @@ export async function readRun(file: string): Promise<RunRecord> {
  */
 export async function writeRun(folder: string, run: RunRecord): Promise<string> {
   const fault = runFault(run);
-  if (fault !== undefined)
-    throw new RunFileError(`The run cannot be kept: ${fault.field === '' ? '' : `${fault.field}: `}${fault.reason}.`);
+  if (fault !== undefined) throw new RunFileError(`The run cannot be kept: ${faultText(fault)}.`);
   const file = runFile(folder, run.id);
   await writeWhole(file, JSON.stringify(run));
   return file;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
+import { plainExcerpt } from '../data/plainText.ts';
 import { matrixFromJson, parseNumericCsv } from './numericTable.ts';
 import { prepare } from './prepare.ts';
 import type { Arrangements, Problem } from './problem.ts';
@@ -68,7 +69,7 @@ function parse(text: string, file: string, readRelated: ReadRelated): Problem {
     const [issue] = checked.issues;
     const field = v.getDotPath(issue) ?? undefined;
     const absent = issue.received === 'undefined';
-    throw new ProblemError(absent ? 'is missing' : issue.message, { field });
+    throw new ProblemError(absent ? 'is missing' : plainExcerpt(issue.message, 300), { field });
   }
   const record = json as Record<string, unknown>;
   const fields = checked.output;
@@ -103,7 +104,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
   } catch (error) {
-    throw new ProblemError(`not valid JSON: ${(error as Error).message}`);
+    throw new ProblemError(`not valid JSON: ${plainExcerpt((error as Error).message, 300)}`);
   }
 }
 

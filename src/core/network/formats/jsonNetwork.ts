@@ -12,7 +12,7 @@ export function networkOfJson(text: string): TwoLayerNetwork {
   try {
     json = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
   } catch (error) {
-    throw new NetworkError(`not valid JSON: ${(error as Error).message}`);
+    throw new NetworkError(`not valid JSON: ${(error as Error).message.slice(0, 300)}`);
   }
   if (!isRecord(json)) throw new NetworkError('the network must be a JSON object');
   const inner = isRecord(json.network) ? json.network : json;

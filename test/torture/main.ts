@@ -1,0 +1,55 @@
+import { cpus, release, totalmem, type } from 'node:os';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as sections from './sections.ts';
+import type { Figures } from './tally.ts';
+
+/** Inputs of each kind in the full form (minutes to an hour, by the machine). */
+const full = {
+  tables: 20_000,
+  networks: 40_000,
+  files: 5_000,
+  messages: 60_000,
+  trainings: 1_600,
+  storeKills: 200,
+  commandKills: 100,
+  workerKills: 100,
+  diskFull: 20,
+  twoWindows: 200,
+} as const;
+type Section = keyof typeof full;
+
+function row({ name, count, fine, refused, faults, slowest, stop, slope, seconds }: Figures): string {
+  const cells = [name, count, fine, refused, faults.length, `${slowest.toFixed(0)} ms`, stop === undefined ? '' : `${stop.toFixed(0)} ms`, slope === undefined ? '' : `${slope.toFixed(1)} B`, `${seconds.toFixed(0)} s`]; // prettier-ignore
+  return `| ${cells.join(' | ')} |`;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { share: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+  });
+  const share = Number(values.share ?? 1);
+  const seed = Number(values.seed ?? 1);
+  if (!(share > 0 && share <= 1) || !Number.isSafeInteger(seed))
+    throw new RangeError('--share from 0 to 1, --seed a whole number');
+  setFlagsFromString('--expose-gc');
+  (globalThis as { gc?: unknown }).gc = runInNewContext('gc') as unknown;
+  const [processor] = cpus();
+  console.log(`${processor.model}, ${cpus().length} processors, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${type()} ${release()}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}, seed ${seed}\n`); // prettier-ignore
+  console.log('| input | count | done | refused | faults | longest (processor time) | answer to a stop (processor time) | heap per input | time |'); // prettier-ignore
+  console.log('| --- | --: | --: | --: | --: | --: | --: | --: | --: |');
+  const faults: string[] = [];
+  for (const name of Object.keys(full) as Section[]) {
+    if (values.only !== undefined && !values.only.split(',').includes(name)) continue;
+    const figures = await sections[name](Math.max(1, Math.round(full[name] * share)), seed);
+    console.log(row(figures));
+    faults.push(...figures.faults);
+    if ((figures.slope ?? 0) > 2000)
+      faults.push(`${name}: the heap grows by ${figures.slope!.toFixed(0)} bytes an input`);
+  }
+  for (const fault of faults) console.log(`fault: ${fault}`);
+  process.exit(faults.length === 0 ? 0 : 1);
+}
+
+void main();
