@@ -1,5 +1,4 @@
 import type { LossName } from '../problem/problem.ts';
-import { sigmoid } from '../problem/datafit.ts';
 import { predictedClass } from './predictedClass.ts';
 
 /** How good predictions are in one measure. */
@@ -63,12 +62,14 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
   ];
 }
 
+/** log(1 + e^x), finite for every finite x: minus the logarithm of a probability of 1 / (1 + e^x), however small that is. */
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
 /** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */
 export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
-  if (loss === 'logistic' && outputs === 1) {
-    const margin = label === 1 ? prediction[row] : -prediction[row];
-    return Math.log1p(Math.exp(-Math.abs(margin))) + Math.max(0, -margin);
-  }
+  if (loss === 'logistic' && outputs === 1) return softplus(label === 1 ? -prediction[row] : prediction[row]);
   if (loss === 'softmax') {
     let top = -Infinity;
     for (let k = 0; k < outputs; k++) top = Math.max(top, prediction[row * outputs + k]);
@@ -77,9 +78,13 @@ export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: nu
     return Math.log(sum) + top - prediction[row * outputs + label];
   }
   if (loss === 'logistic') {
+    // one class against all others each, scaled to sum to one; in logarithms, since each may be too small for a double
+    const logarithm = (k: number): number => -softplus(-prediction[row * outputs + k]);
+    let top = -Infinity;
+    for (let k = 0; k < outputs; k++) top = Math.max(top, logarithm(k));
     let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += sigmoid(prediction[row * outputs + k]);
-    return Math.log(sum) - Math.log(sigmoid(prediction[row * outputs + label]));
+    for (let k = 0; k < outputs; k++) sum += Math.exp(logarithm(k) - top);
+    return Math.log(sum) + top - logarithm(label);
   }
   return null;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { predictedClass } from '../../../src/core/metrics/predictedClass.ts';
-import { scoreOf, scoresOf, type Predictions } from '../../../src/core/metrics/scores.ts';
+import { logLossOfRow, scoreOf, scoresOf, type Predictions } from '../../../src/core/metrics/scores.ts';
 
 const close = (a: number, b: number, tolerance = 1e-12): void =>
   assert.ok(Math.abs(a - b) <= tolerance * (1 + Math.abs(b)), `${a} is not ${b}`);
@@ -91,4 +91,12 @@ describe('class scores', () => {
     };
     close(scoreOf(predictions, all(3), 'balanced accuracy'), 0.75);
   });
+});
+
+it('log loss is finite however sure the outputs are of the wrong class', () => {
+  const wrong = (prediction: number[], outputs: number, loss: 'logistic' | 'softmax'): number =>
+    logLossOfRow({ target: [1], prediction, outputs, classes: Math.max(2, outputs), loss }, 0, 1)!;
+  assert.equal(wrong([-1e40], 1, 'logistic'), 1e40);
+  assert.ok(Math.abs(wrong([-2, 1, 0], 3, 'softmax') - Math.log(1 + Math.exp(-3) + Math.exp(-1))) < 1e-14);
+  assert.ok(Math.abs(wrong([-1e5, -1e6, -1e5], 3, 'logistic') - 9e5 - Math.LN2) < 1e-6);
 });
