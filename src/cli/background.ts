@@ -1,6 +1,6 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
-import { ProblemError } from '../core/problem/problemError.ts';
+import { ProblemError } from '../core/base/problemError.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import { onStop } from './signals.ts';
 import { UsageError } from './usage.ts';

@@ -1,6 +1,6 @@
 import { ReadStopped } from '../core/data/reader.ts';
 import { DataError } from '../core/data/dataError.ts';
-import { ProblemError } from '../core/problem/problemError.ts';
+import { ProblemError } from '../core/base/problemError.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Control } from '../core/base/control.ts';
 import type { LabPage, LabProgress, LabRecord, LabRecordOf, LabRequest, LabVerdict } from '../shared/lab.ts';

@@ -1,6 +1,7 @@
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { encodedName } from '../core/data/scaling.ts';
 import { type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
+import { couplesOutputs } from '../core/problem/penalties/penalties.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { Solution } from '../core/engine/solution/solution.ts';
@@ -54,7 +55,7 @@ export function landscapeOf(
   const axes = [...data.scaling.inputs.map((_, k) => encodedName(data.scaling, k)), ...(hasBias ? ['bias'] : [])];
   if (axes.length !== 2 && axes.length !== 3) return undefined;
   const { X } = prepare(problem);
-  const joint = problem.outputs > 1 && problem.outputPenalty !== 'per-output';
+  const joint = couplesOutputs(problem.outputPenalty, problem.outputs);
   const sums = new Float64Array(solution.dual.cols);
   const at = (u: readonly number[]): number => dualConstraint(X, solution.dual, problem.beta, u, sums, joint);
   const directions = neurons.map(({ id, weights, bias }) => {

@@ -4,7 +4,7 @@ import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { problemFile } from '../core/problem/exportProblem.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { ProblemError } from '../core/problem/problemError.ts';
+import { ProblemError } from '../core/base/problemError.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';

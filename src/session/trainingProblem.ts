@@ -1,12 +1,13 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/base/control.ts';
 import { refuseTooLarge } from '../core/engine/solution/memoryBudget.ts';
 import type { SolveOptions } from '../core/engine/solution/solution.ts';
-import type { TrainSettings } from '../shared/settings.ts';
+import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import type { Threshold } from './family/family.ts';
 import { familyOf } from './family/registry.ts';
 import { pickRows } from './pickRows.ts';
@@ -21,9 +22,11 @@ export function resolveLoss(
     if (own !== undefined) return own;
     return data.task === 'regression' ? 'squared' : data.task === 'binary' ? 'logistic' : 'softmax';
   }
+  const { targets, logLoss } = lossOf(wanted);
+  // several classes by one output each need outputs that are log-odds, or numbers to come close to
   const fits =
-    wanted === 'squared' ||
-    (data.task !== 'regression' && (wanted === 'softmax' || data.task === 'binary' || wanted === 'logistic'));
+    targets === 'numbers' ||
+    (data.task !== 'regression' && (targets === 'classes' || data.task === 'binary' || logLoss !== undefined));
   if (!fits) {
     throw new DataError(
       'settings',
@@ -36,7 +39,7 @@ export function resolveLoss(
 /** Outputs of the network: one for regression and two classes (softmax: two), else one per class. */
 function outputsOf(data: PreparedData, loss: LossName): number {
   if (data.task === 'regression') return 1;
-  return data.task === 'binary' && loss !== 'softmax' ? 1 : data.classes.length;
+  return data.task === 'binary' && lossOf(loss).targets !== 'classes' ? 1 : data.classes.length;
 }
 
 /**
@@ -46,7 +49,7 @@ function outputsOf(data: PreparedData, loss: LossName): number {
 function targetsOf(data: PreparedData, loss: LossName, outputs: number): DenseMatrix {
   const n = data.trainRows.length;
   const { mean, scale } = data.scaling.target;
-  if (loss === 'softmax')
+  if (lossOf(loss).targets === 'classes')
     return denseMatrix(
       n,
       1,
@@ -89,6 +92,7 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
     outputs,
     model: settings.model,
     loss,
+    ...(lossOf(loss).parameters.includes('delta') ? { delta: settings.delta ?? defaultSettings.delta } : {}),
     beta: 1,
     arrangements: arrangementsOf(settings),
     outputPenalty: settings.outputPenalty,

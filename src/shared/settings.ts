@@ -1,6 +1,12 @@
 import type { Dialect } from '../core/data/dialect.ts';
 import type { Task } from '../core/data/infer.ts';
-import type { BiasMode, LossName, ModelName, OutputPenalty } from '../core/problem/problem.ts';
+import {
+  type BiasMode,
+  defaultGateCount,
+  type LossName,
+  type ModelName,
+  type OutputPenalty,
+} from '../core/problem/problem.ts';
 
 export type { Task };
 export type OptimizerName = 'sgd' | 'momentum' | 'adam';
@@ -49,6 +55,8 @@ export interface TrainSettings {
   readonly depth: number;
   /** auto: squared for regression, logistic for two classes, softmax for more. */
   readonly loss: LossName | 'auto';
+  /** Huber loss: from this size of residual on it is linear, in units of the encoded target. Not in records of earlier runs. */
+  readonly delta?: number;
   readonly beta: BetaSetting;
   readonly arrangements: 'sampled' | 'adaptive' | 'all';
   /** Gates to sample. */
@@ -94,9 +102,10 @@ export const defaultSettings: TrainSettings = {
   m1: 2,
   depth: 2,
   loss: 'auto',
+  delta: 1,
   beta: { kind: 'relative', value: 0.1 },
   arrangements: 'adaptive',
-  gates: 200,
+  gates: defaultGateCount,
   seed: 1,
   bias: 'regularized',
   standardize: true,

@@ -8,7 +8,7 @@ import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix, fromRows, toRows } from '../../src/core/base/linalg/matrix.ts';
 import { networkObjective } from '../../src/core/network/evaluate.ts';
-import { createDatafit } from '../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../src/core/problem/datafits/losses.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
 import { createRng } from '../../src/core/base/rng.ts';
 import type { Solution } from '../../src/core/engine/solution/solution.ts';

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { networkFit, networkObjective } from '../../src/core/network/evaluate.ts';
 import { denseMatrix, fromRows, toRows } from '../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../src/core/problem/datafits/losses.ts';
 import { randomProblem } from '../core/engine/problems.ts';
 import { runProgram, startProgram } from './program.ts';
 

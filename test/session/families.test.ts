@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { linearResiduals } from '../../src/core/certify/networkResiduals.ts';
 import { denseMatrix, fromRows } from '../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../src/core/problem/datafits/losses.ts';
 import type { ModelName } from '../../src/core/problem/problem.ts';
 import { familyOf } from '../../src/session/family/registry.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';

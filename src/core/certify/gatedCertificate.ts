@@ -2,9 +2,11 @@ import { relativeGap } from '../problem/gap.ts';
 import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
 import { type PatternSet } from '../base/patterns.ts';
 import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
-import { type Datafit } from '../problem/datafit.ts';
+import { type Datafit } from '../problem/datafits/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
 import { createSmallSvd } from '../base/linalg/jacobiSvd.ts';
+import { penaltyNames } from '../problem/penalties/penalties.ts';
+import { unknownName } from '../base/registry.ts';
 
 /** A block of the gated program to be judged: gate index and its d x c matrix, row-major. */
 export interface GateBlock {
@@ -246,8 +248,21 @@ interface BlockNorms {
 }
 
 function blockNorms(kind: OutputPenalty, d: number, c: number): BlockNorms {
-  if (kind === 'nuclear' && c > 1) return nuclearNorms(d, c);
-  const groups = kind === 'per-output' ? c : 1;
+  switch (kind) {
+    case 'per-output':
+      return groupNorms(d, c, c);
+    case 'frobenius':
+      return groupNorms(d, c, 1);
+    case 'nuclear':
+      // with one output it is the Euclidean norm
+      return c > 1 ? nuclearNorms(d, c) : groupNorms(d, c, 1);
+    default:
+      return unknownName('outputPenalty', kind, penaltyNames);
+  }
+}
+
+/** Euclidean norms of the columns (groups = c) or of the whole d x c block (groups = 1). */
+function groupNorms(d: number, c: number, groups: number): BlockNorms {
   const norm = (A: Float64Array, group: number): number => {
     let s = 0;
     for (let i = group; i < d * c; i += groups) s += A[i] * A[i];

@@ -1,6 +1,6 @@
 import { denseMatrix, type DenseMatrix, dot, norm2 } from '../base/linalg/matrix.ts';
 import { symmetricEigen } from '../base/linalg/symmetricEigen.ts';
-import type { Datafit } from '../problem/datafit.ts';
+import type { Datafit } from '../problem/datafits/datafit.ts';
 
 /** One serial linear network W_1 .. W_L on effective inputs, for one output or (-1) for all of them. */
 export interface Chain {

@@ -2,9 +2,10 @@ import { isOn } from '../base/patterns.ts';
 import { type CellList, enumerateCells } from '../problem/patterns/enumerate.ts';
 import { type DenseMatrix, dot, norm2 } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
-import { bestDualScale } from '../problem/datafit.ts';
+import { bestDualScale } from '../problem/datafits/datafit.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
-import { ProblemError } from '../problem/problemError.ts';
+import { ProblemError } from '../base/problemError.ts';
 import { type Control, withDeadline } from '../base/control.ts';
 import type { ConvexNeuron } from '../network/mapping.ts';
 import { FitCone } from '../network/fitCone.ts';
@@ -37,12 +38,12 @@ const mostWork = 3e8;
  * all those directions at hand, the optimal networks are the lengths a >= 0 on them that give the optimal fit, and a neuron is in each
  * when the fit is not in the cone of the fits of the others: one non-negative least squares problem.
  *
- * The point is optimal only up to a duality gap g. Strong concavity of the dual (modulus 1 for squared, 4 for logistic loss) puts v within
+ * The point is optimal only up to a duality gap g. Strong concavity of the dual (`dualModulus` of the loss) puts v within
  * delta = sqrt(2 g / modulus), so that slopes are off by at most ||X|| delta, directions that attain by 2 ||X|| delta / beta, and what lengths of sum S
  * make of them by 2 S ||X||^2 delta / beta: neurons count as 'every' only when the distance to that cone is larger.
  *
  * `neurons` without zero ones; `dual` and `fit` are n x c. `patterns`: all of them, or whether to enumerate them if they are few. With a free bias (an
- * attaining direction is not unique within a cell) and for softmax (the fit is not unique) the scope is always 'found'. Undefined when stopped.
+ * attaining direction is not unique within a cell) and for losses whose optimal fit is not unique the scope is always 'found'. Undefined when stopped.
  */
 export function optimalSet(
   prepared: PreparedProblem,
@@ -56,8 +57,8 @@ export function optimalSet(
     const essential = essentialNeurons(prepared.X, neurons, bias === 'free', () => control.shouldStop());
     return essential && { presence: essential.map((is) => (is ? 'every' : 'not every')), scope: 'found' };
   };
-  const unique = datafit.name === 'squared' || datafit.name === 'logistic';
-  const separate = outputs === 1 || outputPenalty === 'per-output';
+  const unique = datafit.fitError !== undefined;
+  const separate = !couplesOutputs(outputPenalty, outputs);
   if (patterns === false || neurons.length === 0 || !unique || !separate || bias === 'free') return among();
   const limited = withDeadline(control, secondsForPatterns);
   const cells = patterns === true ? allCells(prepared.X, limited) : patterns;
@@ -130,11 +131,9 @@ function attainingDirections(
   const bound = datafit.dualValue(scaled);
   const rounding = 1e-14 * (n + 8) * Math.max(Math.abs(point.objective), Math.abs(bound));
   const gap = Math.max(0, point.objective - bound) + rounding;
-  const dualError = Math.sqrt((datafit.name === 'logistic' ? 0.5 : 2) * gap);
-  const fitError =
-    datafit.name === 'squared'
-      ? Math.sqrt(2 * gap)
-      : logisticFitError(point, dualError + (1 - t) * norm2(point.dual.data));
+  const dualError = Math.sqrt((2 / datafit.dualModulus) * gap);
+  const { dual } = point;
+  const fitError = datafit.fitError?.(dual.data, dualError + (1 - t) * norm2(dual.data), gap) ?? Infinity;
   const near = Math.max(1e-6, (4 * size * dualError) / beta);
   if (!(near < 0.05) || !Number.isFinite(fitError)) return undefined;
   const least = beta - size * dualError;
@@ -143,18 +142,6 @@ function attainingDirections(
     if (t * value >= least && !rivals.some((other) => same(other, neuron, 1e-9))) rivals.push(neuron);
   }
   return { rivals, dualError, fitError, size, near };
-}
-
-/** How far margins may be off when the probabilities |v_i| are by `error`: by the slope of the logit over that range. */
-function logisticFitError({ dual }: { readonly dual: DenseMatrix }, error: number): number {
-  let steepest = 0;
-  for (const v of dual.data) {
-    const low = Math.abs(v) - error;
-    const high = Math.abs(v) + error;
-    if (low <= 0 || high >= 1) return Infinity;
-    steepest = Math.max(steepest, 1 / (low * (1 - low)), 1 / (high * (1 - high)));
-  }
-  return steepest * error;
 }
 
 function same(a: ConvexNeuron, b: ConvexNeuron, near: number): boolean {

@@ -3,7 +3,7 @@ import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
 import { balanceDual, fitConstant } from './dual/freeOffset.ts';
 import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
-import { type Datafit } from '../problem/datafit.ts';
+import { type Datafit } from '../problem/datafits/datafit.ts';
 
 /** A vector of the cone program: gate index, output and sign. */
 export interface ReluVector {

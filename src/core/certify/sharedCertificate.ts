@@ -5,7 +5,7 @@ import { boundOverSphere } from './global/outputSphere.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { symmetricEigen } from '../base/linalg/symmetricEigen.ts';
-import { type Datafit } from '../problem/datafit.ts';
+import { type Datafit } from '../problem/datafits/datafit.ts';
 import { type ReluCertificate } from './reluCertificate.ts';
 
 /** A ReLU neuron that feeds all outputs, and the gate in whose cell it is: it adds (Xw)_+ a' to the fit. */

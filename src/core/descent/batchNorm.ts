@@ -1,10 +1,10 @@
 import type { Kernels } from '../base/kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
-import { ProblemError } from '../problem/problemError.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
+import { ProblemError } from '../base/problemError.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TrainableModel } from './model.ts';
-import { lossOfRows } from './rowLoss.ts';
 
 /**
  * The two-layer network with batch normalisation in its hidden layer,
@@ -41,7 +41,7 @@ export function createBatchNormModel(
   kernels: Kernels,
 ): BatchNormModel {
   const c = problem.outputs;
-  if (c > 1 && problem.outputPenalty !== 'per-output') {
+  if (couplesOutputs(problem.outputPenalty, c)) {
     throw new ProblemError('with batch normalisation descent trains one output per neuron (per-output penalty)', {
       field: 'outputPenalty',
     });
@@ -50,9 +50,7 @@ export function createBatchNormModel(
   const X = centred(raw);
   const covariance = new Float64Array(d * d);
   kernels.gemm(true, false, d, d, n, 1 / n, X.data, X.data, 0, covariance);
-  const y = problem.targets.data;
-  const loss = problem.datafit.name;
-  const { beta } = problem;
+  const { beta, datafit } = problem;
   const columns = Math.max(Math.floor(width), c);
   const shifted = problem.bias !== 'none';
   const scaleStart = columns * d;
@@ -151,7 +149,7 @@ export function createBatchNormModel(
       for (let from = start; from < start + count; from += block) {
         const rows = Math.min(block, start + count - from);
         const inputs = forward(theta, order, from, rows);
-        sum += lossOfRows(loss, F, y, c, order, from, rows, G);
+        sum += datafit.lossOfRows(F, order, from, rows, G);
         if (gradient !== null) backward(theta, inputs, rows, gradient);
       }
       return sum;

@@ -2,7 +2,6 @@ import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
 import { descendMetered } from './metered.ts';
 import type { TrainableModel } from './model.ts';
 import type { UpdateRule } from './optimizer.ts';
-import { lossOfRows } from './rowLoss.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { createRng, type Rng } from '../base/rng.ts';
 import type { Control } from '../base/control.ts';
@@ -15,7 +14,7 @@ export interface ChainModel extends TrainableModel {
 
 /** A linear network X W_1 .. W_L of given width as a trainable model: loss + beta/2 times all squared weights. */
 export function createChainModel(problem: PreparedProblem, depth: number, width: number): ChainModel {
-  const { X, datafit, targets, beta, outputs: c } = problem;
+  const { X, datafit, beta, outputs: c } = problem;
   const sizes = Array.from({ length: depth + 1 }, (_, l) => (l === 0 ? X.cols : l === depth ? c : width));
   const starts = [0];
   for (let l = 0; l < depth; l++) starts.push(starts[l] + sizes[l] * sizes[l + 1]);
@@ -42,7 +41,7 @@ export function createChainModel(problem: PreparedProblem, depth: number, width:
           }
         }
       }
-      const loss = lossOfRows(datafit.name, A[depth], targets.data, c, order, start, rows, B[depth]);
+      const loss = datafit.lossOfRows(A[depth], order, start, rows, B[depth]);
       if (gradient === null) return loss;
       for (let l = depth - 1; l >= 0; l--) {
         const [p, q] = [sizes[l], sizes[l + 1]];

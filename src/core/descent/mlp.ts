@@ -1,10 +1,10 @@
 import type { Kernels } from '../base/kernels/kernels.ts';
-import type { DenseMatrix } from '../base/linalg/matrix.ts';
-import type { LossName } from '../problem/problem.ts';
+import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
+import { createDatafit, type LossName } from '../problem/datafits/losses.ts';
+import { ProblemError } from '../base/problemError.ts';
 import type { Rng } from '../base/rng.ts';
 import { type ActivationName, erf, erfSlope } from './activation.ts';
 import type { TrainableModel } from './model.ts';
-import { lossOfRows } from './rowLoss.ts';
 
 /**
  * A fully connected network with one output,
@@ -243,17 +243,22 @@ export interface MlpModel extends TrainableModel {
 /**
  * An unregularised MLP on data: loss(f(X) - offset, y), summed. `offset` (n numbers, default 0) is subtracted from the outputs: with the
  * outputs at the start it centres the network, so that training starts from zero without changing the kernel.
+ * @throws {ProblemError} when there is no such loss, or it needs parameters or several outputs
  */
 export function createMlpModel(
   shape: MlpShape,
   X: DenseMatrix,
   y: Float64Array,
-  loss: Exclude<LossName, 'softmax'>,
+  loss: LossName,
   kernels: Kernels,
   offset: Float64Array | null = null,
 ): MlpModel {
   const d = X.cols;
   if (d !== shape.inputs) throw new RangeError(`the network takes ${shape.inputs} inputs, the data have ${d}`);
+  const datafit = createDatafit(loss, denseMatrix(X.rows, 1, y), 1);
+  if (datafit.targets === 'classes') {
+    throw new ProblemError(`needs several outputs for the ${loss} loss, and this network has one`, { field: 'loss' });
+  }
   const runner = new MlpRunner(shape, kernels, blockSize(shape, X.rows));
   const G = new Float64Array(runner.block);
   const gathered = kernels.alloc(runner.block * d);
@@ -281,7 +286,7 @@ export function createMlpModel(
         }
         runner.forward(theta, inputs, rows);
         if (offset !== null) for (let k = 0; k < rows; k++) F[k] -= offset[order === null ? from + k : order[from + k]];
-        sum += lossOfRows(loss, F, y, 1, order, from, rows, G);
+        sum += datafit.lossOfRows(F, order, from, rows, G);
         if (gradient === null) continue;
         runner.signals(theta, rows, G);
         runner.addGradient(inputs, rows, G, gradient);

@@ -1,6 +1,5 @@
 import { denseMatrix } from '../base/linalg/matrix.ts';
 import type { TrainableModel } from './model.ts';
-import { lossOfRows } from './rowLoss.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import type { Rng } from '../base/rng.ts';
 import type { SubNetwork } from '../network/threeLayer/subNetwork.ts';
@@ -16,7 +15,7 @@ export interface ParallelModel extends TrainableModel {
  * A branch occupies d m1 + m1 + 1 parameters: W1 (row-major d x m1), w2, w3.
  */
 export function createParallelModel(problem: PreparedProblem, m1: number, K: number): ParallelModel {
-  const { X, datafit, targets, beta, outputs: c } = problem;
+  const { X, datafit, beta, outputs: c } = problem;
   const [n, d] = [X.rows, X.cols];
   const stride = d * m1 + m1 + 1;
   const count = K * c;
@@ -44,7 +43,7 @@ export function createParallelModel(problem: PreparedProblem, m1: number, K: num
           if (h > 0) F[r * c + (b % c)] += h * theta[at + stride - 1];
         }
       }
-      const loss = lossOfRows(datafit.name, F, targets.data, c, order, start, rows, G);
+      const loss = datafit.lossOfRows(F, order, start, rows, G);
       if (gradient === null) return loss;
       for (let r = 0; r < rows; r++) {
         const x = (order === null ? start + r : order[start + r]) * d;

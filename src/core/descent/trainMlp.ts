@@ -15,7 +15,7 @@ export interface MlpData {
 
 export interface MlpTrainingOptions {
   readonly shape: MlpShape;
-  readonly loss: Exclude<LossName, 'softmax' | 'hinge'>;
+  readonly loss: LossName;
   readonly rule: UpdateRule;
   /** Start weights (the same for every rule) and the order of mini-batches. */
   readonly seed: number;

@@ -2,10 +2,11 @@ import { type PatternSet, isOn, patternsOfGates } from '../base/patterns.ts';
 import type { Kernels } from '../base/kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
-import { ProblemError } from '../problem/problemError.ts';
+import type { OutputPenalty } from '../problem/penalties/penalties.ts';
+import { ProblemError } from '../base/problemError.ts';
+import { namedEntry } from '../base/registry.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TrainableModel } from './model.ts';
-import { lossOfRows } from './rowLoss.ts';
 
 /**
  * How the hidden units are tied to the outputs, so that weight decay on them is the penalty the convex program is exact for
@@ -64,6 +65,12 @@ function bytesByRow(patterns: PatternSet): Uint8Array {
   return out;
 }
 
+const unitForms: Readonly<Record<OutputPenalty, UnitForm>> = {
+  'per-output': 'single',
+  frobenius: 'block',
+  nuclear: 'shared',
+};
+
 /**
  * The trainable two-layer network of a problem.
  * @throws {ProblemError} for Frobenius blocks without gates, which no network with weight decay stands for, and for a gated nuclear
@@ -74,19 +81,13 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
   const X = problem.X;
   const n = X.rows;
   const d = X.cols;
-  const y = problem.targets.data;
-  const loss = problem.datafit.name;
-  const { beta } = problem;
+  const { beta, datafit } = problem;
   const gates = hidden.kind === 'gated' ? hidden.gates : undefined;
-  let form: UnitForm = 'single';
-  if (c > 1 && problem.outputPenalty === 'nuclear') form = 'shared';
-  if (c > 1 && problem.outputPenalty === 'frobenius') {
-    if (gates === undefined) {
-      throw new ProblemError('Frobenius blocks exist for gated networks only; use per-output or nuclear', {
-        field: 'outputPenalty',
-      });
-    }
-    form = 'block';
+  const form = c > 1 ? namedEntry(unitForms, problem.outputPenalty, 'outputPenalty') : 'single';
+  if (form === 'block' && gates === undefined) {
+    throw new ProblemError('Frobenius blocks exist for gated networks only; use per-output or nuclear', {
+      field: 'outputPenalty',
+    });
   }
   if (form === 'shared' && gates !== undefined && problem.bias === 'free') {
     throw new ProblemError('nuclear penalties of gated networks need a regularized bias or none', { field: 'bias' });
@@ -224,7 +225,7 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
       for (let from = start; from < start + count; from += block) {
         const rows = Math.min(block, start + count - from);
         const inputs = forward(theta, order, from, rows);
-        sum += lossOfRows(loss, F, y, c, order, from, rows, G);
+        sum += datafit.lossOfRows(F, order, from, rows, G);
         if (gradient === null) continue;
         backward(theta, order, from, rows, gradient);
         kernels.gemm(true, false, columns, d, rows, 1, H, inputs, 1, gradient.subarray(0, outerStart));

@@ -1,7 +1,7 @@
 import type { Problem } from '../problem/problem.ts';
 import { presolve } from '../problem/presolve.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
-import { ProblemError } from '../problem/problemError.ts';
+import { ProblemError } from '../base/problemError.ts';
 import { refuseRelu, solveRelu } from './relu/solveRelu.ts';
 import { solveShared } from './sharedRelu/solveShared.ts';
 import { type Control, uncontrolled } from '../base/control.ts';
@@ -39,6 +39,6 @@ function solveInFrame(problem: Problem, prepared: PreparedProblem, options: Solv
       );
     case 'linear':
     case 'three-layer':
-      throw new ProblemError(`the model "${problem.model}" is not available yet`, { field: 'model' });
+      throw new ProblemError(`the model "${problem.model}" has no two-layer network`, { field: 'model' });
   }
 }

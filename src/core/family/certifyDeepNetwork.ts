@@ -3,8 +3,9 @@ import { dot } from '../base/linalg/matrix.ts';
 import { solveLinear } from '../engine/linear/solveLinear.ts';
 import { type DeepNetwork, deepNetworkFit, joinBias } from '../network/deepNetwork.ts';
 import { NetworkError } from '../network/formats/networkError.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import { prepare } from '../problem/prepare.ts';
-import type { Problem } from '../problem/problem.ts';
+import { checkNames, type Problem } from '../problem/problem.ts';
 import type { Control } from '../base/control.ts';
 import { solveThreeLayer } from '../engine/threeLayer/solveThreeLayer.ts';
 import { groupNorm, penalties, type SubNetwork, toSubVector } from '../network/threeLayer/subNetwork.ts';
@@ -42,6 +43,7 @@ export function certifyDeepNetwork(
   { seconds }: { readonly seconds: number },
   control: Control,
 ): DeepCertificate {
+  checkNames(problem);
   if (network.inputs !== problem.X.cols)
     throw new NetworkError(`the network takes ${network.inputs} inputs, the problem has ${problem.X.cols}`);
   if (network.outputs !== problem.outputs)
@@ -109,7 +111,7 @@ function certifyLinear(
 ): DeepCertificate {
   const several = given.outputs > 1;
   const perOutput = network.chains.some(({ output }) => output >= 0);
-  if (several && network.chains.length > 0 && perOutput !== (given.outputPenalty === 'per-output')) {
+  if (several && network.chains.length > 0 && perOutput === couplesOutputs(given.outputPenalty, given.outputs)) {
     throw new NetworkError(
       `chains: ${perOutput ? 'one chain per output' : 'one chain for all outputs'}, but the problem says outputPenalty "${given.outputPenalty}"`,
     );

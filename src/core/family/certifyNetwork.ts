@@ -12,6 +12,7 @@ import {
   sharedOfNetwork,
 } from '../network/mapping.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { prepare } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
@@ -90,7 +91,7 @@ export function certifyNetwork(
   const family = intoFamily(problem, network);
   const objectiveOf = (net: TwoLayerNetwork): number =>
     networkObjective(net, problem.X, prepared.datafit, problem.beta, problem.outputPenalty, problem.bias);
-  const joint = problem.outputs > 1 && problem.outputPenalty !== 'per-output';
+  const joint = couplesOutputs(problem.outputPenalty, problem.outputs);
   const balanced = joint ? balanceJoint(family, problem) : balanceNetwork(family, problem.bias);
   const merged = joint ? mergeBlocks(prepared, problem, balanced) : mergeCells(prepared, problem, balanced);
   const objective = { given: objectiveOf(family), balanced: objectiveOf(balanced), merged: objectiveOf(merged) };
@@ -107,7 +108,7 @@ export function certifyNetwork(
   let best: GlobalBoundDetails = own;
   let reason = own.reason;
   let bestFound: number | undefined;
-  const solvable = problem.loss !== 'hinge';
+  const solvable = prepared.datafit.smooth;
   if (
     options.solve !== false &&
     solvable &&

@@ -1,3 +1,4 @@
+import { lossOf } from '../problem/datafits/losses.ts';
 import { logLossOfRow, type Predictions } from './scores.ts';
 import { predictedClass } from './predictedClass.ts';
 
@@ -7,7 +8,7 @@ export type ErrorMeasure = 'squared error' | 'log loss' | 'misclassification';
 /** Squared error for numbers, log loss where outputs are probabilities, else whether the class is wrong (hinge and squared loss on classes). */
 export function errorMeasureOf({ classes, loss }: Pick<Predictions, 'classes' | 'loss'>): ErrorMeasure {
   if (classes === 0) return 'squared error';
-  return loss === 'logistic' || loss === 'softmax' ? 'log loss' : 'misclassification';
+  return lossOf(loss).logLoss === undefined ? 'misclassification' : 'log loss';
 }
 
 /** The error of each of the given rows, in original units (squared) or nats. */

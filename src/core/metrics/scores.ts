@@ -1,4 +1,4 @@
-import type { LossName } from '../problem/problem.ts';
+import { type LossName, lossOf } from '../problem/datafits/losses.ts';
 import { predictedClass } from './predictedClass.ts';
 
 /** How good predictions are in one measure. */
@@ -62,31 +62,9 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
   ];
 }
 
-/** log(1 + e^x), finite for every finite x: minus the logarithm of a probability of 1 / (1 + e^x), however small that is. */
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-}
-
 /** Minus the logarithm of the probability of the true class, null when the loss does not give probabilities. */
 export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: number, label: number): number | null {
-  if (loss === 'logistic' && outputs === 1) return softplus(label === 1 ? -prediction[row] : prediction[row]);
-  if (loss === 'softmax') {
-    let top = -Infinity;
-    for (let k = 0; k < outputs; k++) top = Math.max(top, prediction[row * outputs + k]);
-    let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += Math.exp(prediction[row * outputs + k] - top);
-    return Math.log(sum) + top - prediction[row * outputs + label];
-  }
-  if (loss === 'logistic') {
-    // one class against all others each, scaled to sum to one; in logarithms, since each may be too small for a double
-    const logarithm = (k: number): number => -softplus(-prediction[row * outputs + k]);
-    let top = -Infinity;
-    for (let k = 0; k < outputs; k++) top = Math.max(top, logarithm(k));
-    let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += Math.exp(logarithm(k) - top);
-    return Math.log(sum) + top - logarithm(label);
-  }
-  return null;
+  return lossOf(loss).logLoss?.(prediction, row, outputs, label) ?? null;
 }
 
 function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[] {
@@ -95,7 +73,8 @@ function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[]
   const count = new Float64Array(classes);
   const hit = new Float64Array(classes);
   let hits = 0;
-  let logLoss: number | null = 0;
+  const { logLoss: logLossOf } = lossOf(predictions.loss);
+  let logLoss = 0;
   for (let k = 0; k < n; k++) {
     const row = rows[k];
     const label = target[row];
@@ -104,8 +83,7 @@ function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[]
       hit[label]++;
       hits++;
     }
-    const term = logLossOfRow(predictions, row, label);
-    logLoss = term === null || logLoss === null ? null : logLoss + term;
+    if (logLossOf !== undefined) logLoss += logLossOf(prediction, row, outputs, label);
   }
   let balanced = 0;
   let present = 0;
@@ -117,6 +95,6 @@ function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[]
   return [
     { measure: 'accuracy', value: hits / n, higherIsBetter: true },
     { measure: 'balanced accuracy', value: balanced / present, higherIsBetter: true },
-    ...(logLoss === null ? [] : [{ measure: 'log loss', value: logLoss / n, higherIsBetter: false }]),
+    ...(logLossOf === undefined ? [] : [{ measure: 'log loss', value: logLoss / n, higherIsBetter: false }]),
   ];
 }

@@ -1,6 +1,7 @@
 import { type DenseMatrix, denseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
-import type { Datafit } from '../problem/datafit.ts';
+import type { Datafit } from '../problem/datafits/datafit.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
@@ -42,6 +43,7 @@ export function batchNormalised(
   const { W1, b1, W2, b2 } = network;
   const { rows: n, cols: d } = X;
   const c = W2.cols;
+  const joint = couplesOutputs(outputPenalty, c);
   const outputs = denseMatrix(n, c);
   for (let i = 0; i < n; i++) outputs.data.set(b2, i * c);
   let penalty = 0;
@@ -58,7 +60,7 @@ export function batchNormalised(
     const scale = Math.hypot(...u);
     const shift = b1[k];
     const outgoing = W2.data.subarray(k * c, (k + 1) * c);
-    const size = outputPenalty === 'per-output' ? outgoing.reduce((sum, a) => sum + Math.abs(a), 0) : norm2(outgoing);
+    const size = joint ? norm2(outgoing) : outgoing.reduce((sum, a) => sum + Math.abs(a), 0);
     penalty += scale ** 2 + (bias === 'free' ? 0 : shift ** 2) + size ** 2;
     for (let i = 0; i < n; i++) {
       const value = (deviation > 0 ? (scale * (h[i] - mean)) / deviation : 0) + shift;

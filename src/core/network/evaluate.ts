@@ -1,7 +1,9 @@
 import { type DenseMatrix, denseMatrix, rowOf } from '../base/linalg/matrix.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
-import type { Datafit } from '../problem/datafit.ts';
-import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
+import type { Datafit } from '../problem/datafits/datafit.ts';
+import { type OutputPenalty, penaltyNames } from '../problem/penalties/penalties.ts';
+import { type BiasMode, biasModes } from '../problem/problem.ts';
+import { unknownName } from '../base/registry.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** Fits (n x c) of a network on inputs X (n x d, without a column of ones). Gated units pass w_j . x + b_j on where their gate is on. */
@@ -57,12 +59,14 @@ export function networkPenalty(network: TwoLayerNetwork, kind: OutputPenalty, bi
   const { W1, b1, W2, gates, gateBias } = network;
   const d = W1.cols;
   const c = W2.cols;
+  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
   const inner = (j: number): number => {
     let s = bias === 'free' ? 0 : b1[j] * b1[j];
     for (let k = 0; k < d; k++) s += W1.data[j * d + k] * W1.data[j * d + k];
     return s;
   };
   let total = 0;
+  if (!penaltyNames.includes(kind)) unknownName('outputPenalty', kind, penaltyNames);
   if (kind !== 'frobenius' || gates === undefined || c === 1) {
     for (let j = 0; j < W1.rows; j++) {
       let one = 0;

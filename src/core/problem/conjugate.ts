@@ -1,11 +1,12 @@
-import type { Datafit } from './datafit.ts';
+import type { Datafit } from './datafits/datafit.ts';
 
 /**
  * The loss side of the semismooth Newton method: a curve of dual points V with the fits F that belong to them.
  *
- * For smooth losses F(V) = gradient of l* at -V. Squared loss moves V itself; logistic and softmax losses move F and take
- * V = -gradient l(F), so that V never leaves the domain however far a step goes. The hinge loss has no such map; there l* gets
- * a proximal term (a proximal method of multipliers on the fit as well), F = prox of tau l at Z - tau V, Z moving with the outer iterations.
+ * For smooth losses F(V) = gradient of l* at -V. Quadratic losses move V itself; others that are twice differentiable move F and take
+ * V = -gradient l(F), so that V never leaves the domain however far a step goes. Where the curvature jumps (to zero or from infinity) there is no
+ * such map that Newton steps can use; there l* gets a proximal term (a proximal method of multipliers on the fit as well), F = prox of tau l at
+ * Z - tau V, Z moving with the outer iterations.
  */
 export interface ConjugateSide {
   /** n x c: what is moved, V or F. */
@@ -21,7 +22,9 @@ export interface ConjugateSide {
    * at kinks, where the curvature is infinite, 1 / noise takes its place.
    */
   curvatureFactor(L: Float64Array, noise: number): void;
-  /** Writes a dual point inside the domain into `out`; the same as V for smooth losses. */
+  /** `dualCandidate` gives V itself. */
+  readonly candidateIsPoint: boolean;
+  /** Writes a dual point inside the domain into `out`. */
   dualCandidate(out: Float64Array): void;
   /** End of an outer iteration: the fit F becomes the new centre. */
   recentre(growth: number): void;
@@ -29,8 +32,11 @@ export interface ConjugateSide {
 
 /** The side of a datafit, started from the dual point V0. */
 export function createConjugateSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
-  if (!datafit.smooth) return proximalSide(datafit, V0);
-  return datafit.name === 'squared' ? dualSide(datafit, V0) : fitSide(datafit, V0);
+  if (datafit.quadratic) return dualSide(datafit, V0);
+  if (datafit.curved) return fitSide(datafit, V0);
+  const { proxSlope } = datafit;
+  if (proxSlope === undefined) throw new TypeError(`no Newton steps for the ${datafit.name} loss`);
+  return proximalSide(datafit, proxSlope, V0);
 }
 
 function dualSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
@@ -41,6 +47,7 @@ function dualSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
     V,
     F,
     movesFit: false,
+    candidateIsPoint: true,
     update() {
       datafit.fitOfDual(V, F);
       return -datafit.dualValue(V);
@@ -68,6 +75,7 @@ function fitSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
     V,
     F,
     movesFit: true,
+    candidateIsPoint: true,
     update() {
       datafit.dualPoint(F, V);
       return -datafit.dualValue(V);
@@ -84,19 +92,21 @@ function fitSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
   };
 }
 
-function proximalSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
+function proximalSide(datafit: Datafit, proxSlope: NonNullable<Datafit['proxSlope']>, V0: Float64Array): ConjugateSide {
   const size = V0.length;
   const c = datafit.outputs;
   const V = V0.slice();
   const F = new Float64Array(size);
   const Z = new Float64Array(size);
   const shifted = new Float64Array(size);
+  const slope = new Float64Array(size);
   let tau = 100;
   return {
     point: V,
     V,
     F,
     movesFit: false,
+    candidateIsPoint: false,
     update() {
       for (let i = 0; i < size; i++) shifted[i] = Z[i] - tau * V[i];
       datafit.prox(shifted, tau, F);
@@ -105,12 +115,10 @@ function proximalSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
       return -s;
     },
     curvatureFactor(L, noise) {
-      // derivative of F in V: tau where the prox is a translation, 0 where it sits on the kink
+      // derivative of F in V: tau times that of the prox, 0 where it sits on a kink
       L.fill(0);
-      for (let i = 0; i < size; i++) {
-        const onKink = Math.abs(Math.abs(F[i]) - 1) < 1e-14 && F[i] !== shifted[i];
-        L[i * c + (i % c)] = 1 / Math.sqrt(onKink ? noise : tau);
-      }
+      proxSlope(shifted, tau, F, slope);
+      for (let i = 0; i < size; i++) L[i * c + (i % c)] = 1 / Math.sqrt(slope[i] === 0 ? noise : tau * slope[i]);
     },
     dualCandidate(out) {
       for (let i = 0; i < size; i++) out[i] = V[i] + (F[i] - Z[i]) / tau;

@@ -1,5 +1,5 @@
 import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
-import { ProblemError } from './problemError.ts';
+import { ProblemError } from '../base/problemError.ts';
 
 /**
  * Gate vectors brought to the width of the effective inputs of d columns: with a bias in the model, gates of the original width get offset 0.

@@ -1,6 +1,6 @@
 import Papa from 'papaparse';
 import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
-import { ProblemError } from './problemError.ts';
+import { ProblemError } from '../base/problemError.ts';
 
 /** Grows a row-major buffer while rows arrive. */
 class RowCollector {

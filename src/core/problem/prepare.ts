@@ -1,7 +1,8 @@
 import { type DenseMatrix, norm2, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
-import { createDatafit, type Datafit } from './datafit.ts';
-import type { BiasMode, OutputPenalty, Problem } from './problem.ts';
-import { ProblemError } from './problemError.ts';
+import type { Datafit } from './datafits/datafit.ts';
+import { createDatafit, lossOf } from './datafits/losses.ts';
+import { type BiasMode, checkNames, type OutputPenalty, type Problem } from './problem.ts';
+import { ProblemError } from '../base/problemError.ts';
 import { range, smallestBetaShare } from '../base/range.ts';
 
 /** A checked problem in the form that solvers use. */
@@ -43,17 +44,18 @@ function checkEntries(m: DenseMatrix, field: string): void {
 
 function checkTargets(problem: Problem): void {
   const { y, loss, outputs } = problem;
-  const columns = loss === 'softmax' ? 1 : outputs;
+  const kind = lossOf(loss).targets;
+  const columns = kind === 'classes' ? 1 : outputs;
   if (y.cols !== columns) {
     throw new ProblemError(`expected ${columns} column${columns === 1 ? '' : 's'} for ${loss} loss, found ${y.cols}`, {
       field: 'y',
     });
   }
-  if (loss === 'squared') return;
+  if (kind === 'numbers') return;
   for (let i = 0; i < y.data.length; i++) {
     const value = y.data[i];
     const place = { field: 'y', row: Math.floor(i / y.cols) + 1, column: (i % y.cols) + 1 };
-    if (loss === 'softmax') {
+    if (kind === 'classes') {
       if (!Number.isInteger(value) || value < 0 || value >= outputs) {
         throw new ProblemError(`softmax loss needs class ids 0..${outputs - 1}, found ${value}`, place);
       }
@@ -91,6 +93,7 @@ const largestBeta = 1e200;
  * @throws {ProblemError} naming field, row and column (from 1) where they apply
  */
 export function prepare(problem: Problem): PreparedProblem {
+  checkNames(problem);
   const { X, y, beta, outputs, tolerance } = problem;
   if (X.rows === 0) throw new ProblemError('there are no rows', { field: 'X' });
   if (X.cols === 0) throw new ProblemError('there are no columns', { field: 'X' });
@@ -101,7 +104,7 @@ export function prepare(problem: Problem): PreparedProblem {
   }
   if (outputs > mostOutputs || outputs * X.rows > mostFits) {
     throw new ProblemError(`${X.rows} rows times ${outputs} outputs are too many to compute with`, {
-      field: problem.loss === 'softmax' ? 'y' : 'outputs',
+      field: lossOf(problem.loss).targets === 'classes' ? 'y' : 'outputs',
     });
   }
   checkEntries(y, 'y');
@@ -120,7 +123,7 @@ export function prepare(problem: Problem): PreparedProblem {
   }
   const withBias = problem.bias !== 'none';
   const effective = withBias ? withOnesColumn(X) : X;
-  const datafit = createDatafit(problem.loss, y, outputs);
+  const datafit = createDatafit(problem.loss, y, outputs, problem);
   checkBeta(beta, effective, datafit, outputs);
   return {
     X: effective,

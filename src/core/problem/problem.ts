@@ -1,9 +1,29 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
+import { type LossName, lossOf } from './datafits/losses.ts';
+import { type OutputPenalty, penaltyOf } from './penalties/penalties.ts';
+import { unknownName } from '../base/registry.ts';
 
-export type LossName = 'squared' | 'logistic' | 'softmax' | 'hinge';
-export type ModelName = 'gated-relu' | 'relu' | 'linear' | 'three-layer';
-export type BiasMode = 'none' | 'regularized' | 'free';
-export type OutputPenalty = 'per-output' | 'frobenius' | 'nuclear';
+export type { LossName, OutputPenalty };
+
+export const modelNames = ['gated-relu', 'relu', 'linear', 'three-layer'] as const;
+export type ModelName = (typeof modelNames)[number];
+
+export const biasModes = ['none', 'regularized', 'free'] as const;
+export type BiasMode = (typeof biasModes)[number];
+
+/**
+ * Checks that the loss, penalty, bias and model of a problem are some that there are.
+ * @throws {ProblemError} on the field that is wrong
+ */
+export function checkNames({ loss, outputPenalty, bias, model }: Problem): void {
+  lossOf(loss);
+  penaltyOf(outputPenalty);
+  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  if (!modelNames.includes(model)) unknownName('model', model, modelNames);
+}
+
+/** Gates that are drawn when nobody says how many. */
+export const defaultGateCount = 200;
 
 export type Arrangements =
   | {
@@ -21,12 +41,14 @@ export type Arrangements =
 export interface Problem {
   /** n x d, without the bias column. */
   readonly X: DenseMatrix;
-  /** n x c targets for squared loss; n x 1 of -1/+1 for logistic and hinge; n x 1 of class ids 0..c-1 for softmax. */
+  /** n x c targets for squared and Huber loss; n x c of -1/+1 for logistic and hinge; n x 1 of class ids 0..c-1 for softmax. */
   readonly y: DenseMatrix;
   /** Number of outputs of the network, c. */
   readonly outputs: number;
   readonly model: ModelName;
   readonly loss: LossName;
+  /** Huber loss: the size of residual from which on it is linear, in the units of y. */
+  readonly delta?: number | undefined;
   readonly beta: number;
   readonly arrangements: Arrangements;
   readonly outputPenalty: OutputPenalty;

@@ -2,9 +2,11 @@ import * as v from 'valibot';
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { plainExcerpt } from '../data/plainText.ts';
 import { matrixFromJson, parseNumericCsv } from './numericTable.ts';
+import { lossNames, lossOf } from './datafits/losses.ts';
+import { penaltyNames } from './penalties/penalties.ts';
 import { prepare } from './prepare.ts';
-import type { Arrangements, Problem } from './problem.ts';
-import { ProblemError } from './problemError.ts';
+import { type Arrangements, biasModes, modelNames, type Problem } from './problem.ts';
+import { ProblemError } from '../base/problemError.ts';
 
 export const problemFormat = 'convexnet-problem/1';
 
@@ -21,11 +23,12 @@ const oneOf = <const T extends readonly string[]>(names: T) =>
 const scalars = v.object(
   {
     format: v.literal(problemFormat, ({ received }) => `must be "${problemFormat}", not ${received}`),
-    model: oneOf(['gated-relu', 'relu', 'linear', 'three-layer']),
-    loss: oneOf(['squared', 'logistic', 'softmax', 'hinge']),
+    model: oneOf(modelNames),
+    loss: oneOf(lossNames),
+    delta: v.optional(v.number('must be a number')),
     beta: v.number('must be a number'),
-    outputPenalty: v.optional(oneOf(['per-output', 'frobenius', 'nuclear'])),
-    bias: v.optional(oneOf(['none', 'regularized', 'free']), 'none'),
+    outputPenalty: v.optional(oneOf(penaltyNames)),
+    bias: v.optional(oneOf(biasModes), 'none'),
     tolerance: v.optional(v.number('must be a number'), 1e-6),
     hidden: v.optional(v.object({ m1: positiveInteger }, 'must be an object like {"m1": 2}')),
     depth: v.optional(positiveInteger),
@@ -84,9 +87,10 @@ function parse(text: string, file: string, readRelated: ReadRelated): Problem {
   const problem: Problem = {
     X,
     y,
-    outputs: fields.outputs ?? (fields.loss === 'softmax' ? classCount(y) : y.cols),
+    outputs: fields.outputs ?? (lossOf(fields.loss).targets === 'classes' ? classCount(y) : y.cols),
     model: fields.model,
     loss: fields.loss,
+    ...(lossOf(fields.loss).parameters.includes('delta') ? { delta: fields.delta } : {}),
     beta: fields.beta,
     arrangements: arrangementsOf(record, fields.arrangements, matrix),
     // weight decay of a linear network is the nuclear norm; ReLU programs group by output unless told otherwise

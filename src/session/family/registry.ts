@@ -1,5 +1,5 @@
 import type { ModelName } from '../../core/problem/problem.ts';
-import { ProblemError } from '../../core/problem/problemError.ts';
+import { ProblemError } from '../../core/base/problemError.ts';
 import type { Family } from './family.ts';
 import { linear } from './linear.ts';
 import { threeLayer } from './threeLayer.ts';

@@ -1,5 +1,5 @@
 import { mainMeasure, scoreOf } from '../../core/metrics/scores.ts';
-import { ProblemError } from '../../core/problem/problemError.ts';
+import { ProblemError } from '../../core/base/problemError.ts';
 import { withDeadline } from '../../core/base/control.ts';
 import type { CompareRecord, GradientRun } from '../../shared/run.ts';
 import { cutShort, type StageContext } from '../context.ts';

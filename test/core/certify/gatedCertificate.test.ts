@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { patternsOfGates } from '../../../src/core/base/patterns.ts';
 import { certifyGated, type GatedClaim } from '../../../src/core/certify/gatedCertificate.ts';
 import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../src/core/problem/datafits/losses.ts';
 import type { OutputPenalty } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 import { solve } from '../../../src/core/engine/solve.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { certifyShared, type SharedClaim } from '../../../src/core/certify/sharedCertificate.ts';
 import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../src/core/problem/datafits/losses.ts';
 import { prepare } from '../../../src/core/problem/prepare.ts';
 import type { BiasMode, LossName, Problem } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/base/rng.ts';

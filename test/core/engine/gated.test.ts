@@ -6,7 +6,7 @@ import { createReferenceKernels } from '../../../src/core/base/kernels/reference
 import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
 import type { LossName, OutputPenalty, Problem } from '../../../src/core/problem/problem.ts';
 import { prepare } from '../../../src/core/problem/prepare.ts';
-import { ProblemError } from '../../../src/core/problem/problemError.ts';
+import { ProblemError } from '../../../src/core/base/problemError.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 import { gatesOf } from '../../../src/core/engine/gated/gates.ts';
 import { gatedProgram } from '../../../src/core/engine/gated/program.ts';

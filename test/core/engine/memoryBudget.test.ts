@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createWasmKernels } from '../../../src/core/base/kernels/wasmKernels.ts';
 import { denseMatrix } from '../../../src/core/base/linalg/matrix.ts';
 import type { ModelName, Problem } from '../../../src/core/problem/problem.ts';
-import { ProblemError } from '../../../src/core/problem/problemError.ts';
+import { ProblemError } from '../../../src/core/base/problemError.ts';
 import { solve } from '../../../src/core/engine/solve.ts';
 import { randomProblem } from './problems.ts';
 

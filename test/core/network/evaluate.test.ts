@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
 import { networkFit, networkObjective, networkPenalty, preActivations } from '../../../src/core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
-import { createDatafit } from '../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../src/core/problem/datafits/losses.ts';
 
 /** Two neurons on two inputs, two outputs. */
 const network: TwoLayerNetwork = {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { denseMatrix, dot } from '../../../src/core/base/linalg/matrix.ts';
-import { bestDualScale, createDatafit, type Datafit } from '../../../src/core/problem/datafit.ts';
+import { bestDualScale, type Datafit } from '../../../src/core/problem/datafits/datafit.ts';
+import { createDatafit, lossNames, lossOf } from '../../../src/core/problem/datafits/losses.ts';
 import type { LossName } from '../../../src/core/problem/problem.ts';
 
-const losses = ['squared', 'logistic', 'softmax', 'hinge'] as const;
+const delta = 1.25;
 
 interface Case {
   readonly fit: Datafit;
@@ -20,7 +21,7 @@ function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
     .record({ n: fc.integer({ min: 1, max: 4 }), c: fc.integer({ min: loss === 'softmax' ? 2 : 1, max: 4 }) })
     .chain(({ n, c }) =>
       fc.record({
-        targets: fc.array(loss === 'squared' ? entry : fc.integer({ min: 0, max: 1000 }), {
+        targets: fc.array(lossOf(loss).targets === 'numbers' ? entry : fc.integer({ min: 0, max: 1000 }), {
           minLength: n * c,
           maxLength: n * c,
         }),
@@ -32,7 +33,7 @@ function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
     )
     .map(({ targets, F, other, n, c }) => {
       const y =
-        loss === 'squared'
+        lossOf(loss).targets === 'numbers'
           ? denseMatrix(n, c, Float64Array.from(targets))
           : loss === 'softmax'
             ? denseMatrix(
@@ -45,7 +46,7 @@ function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
                 c,
                 Float64Array.from(targets, (t) => (t % 2 === 0 ? 1 : -1)),
               );
-      return { fit: createDatafit(loss, y, c), F: Float64Array.from(F), other: Float64Array.from(other) };
+      return { fit: createDatafit(loss, y, c, { delta }), F: Float64Array.from(F), other: Float64Array.from(other) };
     });
 }
 
@@ -56,7 +57,7 @@ function close(actual: number, expected: number, tolerance: number, what: string
   assert.ok(error <= tolerance * (1 + Math.abs(expected)), `${what}: ${actual} against ${expected}`);
 }
 
-for (const loss of losses) {
+for (const loss of lossNames) {
   test(`${loss}: the gradient is the derivative of the value`, () => {
     fc.assert(
       fc.property(cases(loss, 4), ({ fit, F }) => {
@@ -134,7 +135,7 @@ for (const loss of losses) {
   });
 }
 
-for (const loss of ['squared', 'logistic', 'softmax'] as const) {
+for (const loss of lossNames.filter((name) => lossOf(name).curved)) {
   test(`${loss}: the Hessian is the derivative of the gradient and equals its factor times itself`, () => {
     fc.assert(
       fc.property(cases(loss, 4), ({ fit, F }) => {
@@ -188,6 +189,106 @@ for (const loss of ['squared', 'logistic', 'softmax'] as const) {
     );
   });
 }
+
+for (const loss of lossNames) {
+  test(`${loss}: value and gradient of rows in any order are those of the whole`, () => {
+    fc.assert(
+      fc.property(cases(loss, 6), fc.array(fc.nat(1000), { minLength: 1, maxLength: 6 }), ({ fit, F }, picks) => {
+        const c = fit.outputs;
+        const order = Int32Array.from(picks, (k) => k % fit.rows);
+        const some = Float64Array.from(
+          { length: order.length * c },
+          (_, i) => F[order[Math.floor(i / c)] * c + (i % c)],
+        );
+        const G = new Float64Array(some.length);
+        const all = new Float64Array(F.length);
+        const total = fit.lossOfRows(F, null, 0, fit.rows, all);
+        close(total, fit.value(F), 1e-12, 'all rows');
+        const whole = new Float64Array(F.length);
+        fit.gradient(F, whole);
+        all.forEach((g, i) => close(g, whole[i], 1e-12, `gradient ${i}`));
+        let sum = 0;
+        order.forEach((row, k) => {
+          const one = new Float64Array(c);
+          sum += fit.lossOfRows(F.subarray(row * c, (row + 1) * c), null, row, 1, one);
+          one.forEach((g, o) => close(g, whole[row * c + o], 1e-12, `row ${k}`));
+        });
+        close(fit.lossOfRows(some, order, 0, order.length, G), sum, 1e-12, 'some rows');
+      }),
+      options,
+    );
+  });
+
+  test(`${loss}: a balanced dual point is in the domain and its columns sum to zero`, () => {
+    fc.assert(
+      fc.property(cases(loss, 4), ({ fit, F }) => {
+        const { rows: n, outputs: c } = fit;
+        const V = F.slice();
+        fit.projectDual(V);
+        fit.balanceDual(V);
+        if (fit.targets === 'classes') return;
+        assert.ok(fit.dualValue(V) > -Infinity, 'in the domain');
+        for (let k = 0; k < c; k++) {
+          let s = 0;
+          for (let i = 0; i < n; i++) s += V[i * c + k];
+          assert.ok(Math.abs(s) <= 1e-12 * n, `column ${k} sums to ${s}`);
+        }
+      }),
+      options,
+    );
+  });
+
+  if (lossOf(loss).separable) {
+    test(`${loss}: the sum of its outputs alone`, () => {
+      fc.assert(
+        fc.property(cases(loss, 4), ({ fit, F }) => {
+          const { rows: n, outputs: c } = fit;
+          let sum = 0;
+          for (let k = 0; k < c; k++) {
+            sum += fit.ofOutput(k).value(Float64Array.from({ length: n }, (_, i) => F[i * c + k]));
+          }
+          close(sum, fit.value(F), 1e-12, 'sum');
+        }),
+        options,
+      );
+    });
+  }
+
+  if (!lossOf(loss).curved) {
+    test(`${loss}: the slope of the prox is its derivative`, () => {
+      fc.assert(
+        fc.property(cases(loss, 5), fc.double({ min: 0.01, max: 10, noNaN: true }), ({ fit, F: Z }, tau) => {
+          const at = (z: Float64Array): Float64Array => {
+            const P = new Float64Array(z.length);
+            fit.prox(z, tau, P);
+            return P;
+          };
+          const h = 1e-6;
+          const S = new Float64Array(Z.length);
+          fit.proxSlope!(Z, tau, at(Z), S);
+          const [up, down] = [at(Z.map((z) => z + h)), at(Z.map((z) => z - h))];
+          S.forEach((slope, i) => {
+            const [right, left] = [(up[i] - at(Z)[i]) / h, (at(Z)[i] - down[i]) / h];
+            // at a kink of the prox either side will do
+            assert.ok(Math.min(Math.abs(slope - right), Math.abs(slope - left)) <= 1e-6, `entry ${i}`);
+          });
+        }),
+        options,
+      );
+    });
+  }
+}
+
+test('Huber: quadratic up to delta, linear beyond, squared loss for a delta that no residual reaches', () => {
+  const y = denseMatrix(4, 1);
+  const F = Float64Array.of(0.5, -1, 3, -10);
+  // 1/8 + 1/2 + (3 - 1/2) + (10 - 1/2)
+  assert.equal(createDatafit('huber', y, 1, { delta: 1 }).value(F), 12.625);
+  assert.equal(createDatafit('huber', y, 1, { delta: 100 }).value(F), createDatafit('squared', y, 1).value(F));
+  for (const bad of [undefined, 0, -1, NaN, Infinity]) {
+    assert.throws(() => createDatafit('huber', y, 1, { delta: bad }), /delta/);
+  }
+});
 
 test('no loss overflows for fits of size 1e6', () => {
   const F = Float64Array.from([1e6, -1e6]);

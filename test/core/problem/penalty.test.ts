@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dot } from '../../../src/core/base/linalg/matrix.ts';
-import { createPenalty } from '../../../src/core/problem/penalty.ts';
+import { createPenalty } from '../../../src/core/problem/penalties/penalties.ts';
 import type { OutputPenalty } from '../../../src/core/problem/problem.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ProblemError } from '../../../src/core/problem/problemError.ts';
+import { ProblemError } from '../../../src/core/base/problemError.ts';
 import { parseProblemFile } from '../../../src/core/problem/problemFile.ts';
 
 const valid = {
@@ -87,7 +87,11 @@ const malformed: [string, Record<string, unknown>, string][] = [
     { model: 'resnet' },
     'p.json, model: must be one of "gated-relu", "relu", "linear", "three-layer", not "resnet"',
   ],
-  ['unknown loss', { loss: 'l1' }, 'p.json, loss: must be one of "squared", "logistic", "softmax", "hinge", not "l1"'],
+  [
+    'unknown loss',
+    { loss: 'l1' },
+    'p.json, loss: must be one of "squared", "logistic", "softmax", "hinge", "huber", not "l1"',
+  ],
   ['X not rows', { X: [1, 2] }, 'p.json, X, row 1: 1 is not a row of numbers'],
   ['X a number', { X: 3 }, 'p.json, X: expected an array of rows, or a path'],
   ['X empty', { X: [] }, 'p.json, X: there are no rows'],

@@ -1,6 +1,6 @@
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';

@@ -1,5 +1,5 @@
 import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { RelaxedAtom } from './atom.ts';
 import type { LinePair, UnitLines } from './lines.ts';

@@ -1,4 +1,4 @@
-import { bestDualScale, type Datafit } from '../../problem/datafit.ts';
+import { bestDualScale, type Datafit } from '../../problem/datafits/datafit.ts';
 
 /** Unit roundoff of doubles, times two. */
 const epsilon = 2 ** -52;

@@ -1,4 +1,4 @@
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 
 /**
  * Makes every column of the dual point V that belongs to the fit F sum to zero (what a free offset asks of it), in place and within the domain of the
@@ -33,10 +33,15 @@ function shiftByCurvature(datafit: Datafit, F: Float64Array, V: Float64Array): b
   return true;
 }
 
-/** F := the best constant fit, by damped Newton steps. */
+/** F := the best constant fit, by damped Newton steps, or by bisection of the slope where the curvature may vanish. */
 export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
   const { rows: n, outputs: c } = datafit;
   const offset = new Float64Array(c);
+  if (!datafit.curved && datafit.separable) {
+    for (let o = 0; o < c; o++) offset[o] = bestConstant(datafit.ofOutput(o));
+    for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
+    return offset;
+  }
   const G = new Float64Array(n * c);
   const H = new Float64Array(n * c * c);
   for (let round = 0; round < 200; round++) {
@@ -53,11 +58,32 @@ export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
         h += H[(i * c + o) * c + o];
       }
       const step = h > 0 ? Math.max(-1, Math.min(1, g / h / (datafit.separable ? 1 : 2))) : 0;
-      offset[o] -= datafit.name === 'squared' ? g / h : step;
+      offset[o] -= datafit.quadratic ? g / h : step;
       size = Math.max(size, Math.abs(step));
     }
     if (size <= 1e-15) break;
   }
   for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
   return offset;
+}
+
+/** A minimiser of l(t 1) for one output: the slope is monotone in t. 0 where the loss has no minimum on the way to 1e150. */
+function bestConstant(datafit: Datafit): number {
+  const F = new Float64Array(datafit.rows);
+  const G = new Float64Array(datafit.rows);
+  const slope = (t: number): number => {
+    datafit.gradient(F.fill(t), G);
+    return G.reduce((a, b) => a + b, 0);
+  };
+  const sign = -Math.sign(slope(0));
+  if (sign === 0) return 0;
+  let [low, high] = [0, 1];
+  for (; sign * slope(sign * high) < 0; high *= 2) if (high > 1e150) return 0;
+  for (let k = 0; k < 200; k++) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (sign * slope(sign * middle) < 0) low = middle;
+    else high = middle;
+  }
+  return sign * high;
 }

@@ -1,6 +1,7 @@
 import { dualBoundAt } from '../dual/bound.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { Control } from '../../base/control.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -105,7 +106,7 @@ function byCones(
 ): GlobalBoundDetails {
   const { beta, outputs, outputPenalty } = prepared;
   const started = control.now();
-  const joint = outputs > 1 && outputPenalty !== 'per-output';
+  const joint = couplesOutputs(outputPenalty, outputs);
   const bracket = (joint ? bracketJointly : bracketOutputs)(prepared, point, options, control);
   const { lower, upper, methods } = bracket;
   // no loss is negative

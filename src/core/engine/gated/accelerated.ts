@@ -13,7 +13,7 @@ import { operatorNormSquared } from './operatorNorm.ts';
 export function solveAccelerated(program: GatedProgram, start: EngineState, run: EngineRun): EngineResult {
   const { rows: n, features: d, outputs: c, gates: P, datafit, penalty, beta, operator } = program;
   const length = P * d * c;
-  const affine = datafit.name === 'squared';
+  const affine = datafit.quadratic;
   const buffer = (size: number) => new Float64Array(size);
   let [U, before, next] = [Float64Array.from(start.U), Float64Array.from(start.U), buffer(length)];
   const at = buffer(length);

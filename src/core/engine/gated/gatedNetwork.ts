@@ -1,7 +1,7 @@
 import { createSmallSvd } from '../../base/linalg/jacobiSvd.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../../network/network.ts';
-import type { OutputPenalty } from '../../problem/problem.ts';
+import { createPenalty, type OutputPenalty } from '../../problem/penalties/penalties.ts';
 import type { GateBlock } from '../../certify/gatedCertificate.ts';
 
 /**
@@ -21,9 +21,10 @@ export function gatedNetwork(
   const d = gates.cols;
   const c = outputs;
   const neurons: { gate: number; inner: Float64Array; outer: Float64Array }[] = [];
+  const { spectral, groups } = createPenalty(kind, d, c);
   const svd = createSmallSvd(d, c);
   for (const { gate, vector } of blocks) {
-    if (kind === 'nuclear' && c > 1) {
+    if (spectral) {
       svd.decompose(vector, 0);
       const top = svd.s.reduce((a, b) => Math.max(a, b), 0);
       for (let j = 0; j < c; j++) {
@@ -45,7 +46,7 @@ export function gatedNetwork(
     const whole = Math.sqrt(lengths.reduce((a, b) => a + b * b, 0));
     for (let o = 0; o < c; o++) {
       if (lengths[o] === 0) continue;
-      const root = Math.sqrt(kind === 'frobenius' ? whole : lengths[o]);
+      const root = Math.sqrt(groups === c ? lengths[o] : whole);
       const outer = new Float64Array(c);
       outer[o] = root;
       neurons.push({ gate, inner: Float64Array.from({ length: d }, (_, k) => vector[k * c + o] / root), outer });

@@ -5,14 +5,11 @@ import { enumerateCells } from '../../problem/patterns/enumerate.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { effectiveGates } from '../../problem/effectiveGates.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { defaultGateCount, type Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { type Control, uncontrolled } from '../../base/control.ts';
 import type { Solution } from '../solution/solution.ts';
-
-/** Gates that are drawn when a gated model leaves the choice to the solver. */
-const defaultGateCount = 500;
 
 /** More cells than this are not enumerated for a gated model. */
 const largestCellCount = 50_000;

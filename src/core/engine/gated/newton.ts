@@ -48,7 +48,6 @@ export function solveNewton(program: GatedProgram, start: EngineState, work: Int
   const L = new Float64Array(n * c * datafit.factorCols);
   const candidate = new Float64Array(n * c);
   const scaled = new Float64Array(n * c);
-  const candidateT = datafit.smooth ? T : new Float64Array(length);
   const best = {
     objective: Infinity,
     dualBound: -Infinity,
@@ -57,6 +56,7 @@ export function solveNewton(program: GatedProgram, start: EngineState, work: Int
   };
 
   const side = createConjugateSide(datafit, start.V);
+  const candidateT = side.candidateIsPoint ? T : new Float64Array(length);
   const firstSigma = initialSigma(program) * (start.isWarm ? warmGrowth : 1);
   let sigma = firstSigma;
   let activeCount = 0;
@@ -116,7 +116,7 @@ export function solveNewton(program: GatedProgram, start: EngineState, work: Int
       best.U.set(U);
     }
     side.dualCandidate(candidate);
-    if (!datafit.smooth) operator.adjoint(candidate, c, candidateT, list);
+    if (!side.candidateIsPoint) operator.adjoint(candidate, c, candidateT, list);
     const top = penalty.dualNorms(candidateT, m, sizes);
     const t = Math.min(1, beta / top);
     for (let i = 0; i < n * c; i++) scaled[i] = t * candidate[i];

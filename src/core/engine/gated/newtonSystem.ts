@@ -1,6 +1,7 @@
 import { type HessianTerms, KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
 import { dot } from '../../base/linalg/matrix.ts';
-import { type BlockPenalty, createPenalty } from '../../problem/penalty.ts';
+import { createPenalty } from '../../problem/penalties/penalties.ts';
+import type { BlockPenalty } from '../../problem/penalties/penalty.ts';
 import type { GatedProgram } from './program.ts';
 
 /** How Newton systems were solved. */
@@ -97,7 +98,7 @@ export class NewtonSystem {
   /** x := -(S^-1 + sigma M)^-1 g; `L` holds n blocks of c x factorCols. False when stopped or the system could not be solved. */
   solve(active: ActivePart, L: Float64Array, g: Float64Array, accuracy: StepAccuracy, x: Float64Array): boolean {
     const { outputs: c, datafit, penalty } = this.program;
-    if (penalty.kind === 'per-output' && datafit.separable && c > 1) {
+    if (penalty.groups === c && datafit.separable && c > 1) {
       return this.outputByOutput(active, L, g, accuracy, x);
     }
     return this.solvePart({ active, penalty, c, w: c === 1 ? 1 : datafit.factorCols, L, g, accuracy, x, slot: 0 });
@@ -145,7 +146,7 @@ export class NewtonSystem {
 
   /** By predicted multiply-adds. */
   private choose({ active, penalty, c, w }: Part): 'cholesky' | 'woodbury' | 'iterative' {
-    if (penalty.kind === 'nuclear' && c > 1) return 'iterative';
+    if (penalty.spectral) return 'iterative';
     const { rows: n, features: d } = this.program;
     const m = active.gates.length;
     const order = n * w;

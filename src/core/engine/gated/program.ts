@@ -1,8 +1,9 @@
 import type { GateSet, PatternSet } from '../../base/patterns.ts';
 import { type Kernels, KernelsInterrupted, type MaskedOperator } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
-import { type BlockPenalty, createPenalty } from '../../problem/penalty.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { createPenalty } from '../../problem/penalties/penalties.ts';
+import type { BlockPenalty } from '../../problem/penalties/penalty.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 
 /**

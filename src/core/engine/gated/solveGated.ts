@@ -7,7 +7,7 @@ import { networkObjective } from '../../network/evaluate.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
 import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
 import { solveAccelerated } from './accelerated.ts';
@@ -324,7 +324,7 @@ function startFrom(warm: unknown, program: GatedProgram, gateSet: GateSet): Engi
   // the dual point moves roughly in proportion to beta: so scaled it is feasible again and keeps the active gates active;
   // enlarged it could leave the domain of losses that have one
   const ratio = program.beta / warm.beta;
-  if (ratio < 1 || program.datafit.name === 'squared') for (let i = 0; i < V.length; i++) V[i] *= ratio;
+  if (ratio < 1 || program.datafit.quadratic) for (let i = 0; i < V.length; i++) V[i] *= ratio;
   return { U, V, isWarm: true };
 }
 
@@ -346,7 +346,7 @@ function nonZeroBlocks(program: GatedProgram, U: Float64Array): GateBlock[] {
 function groupsOf(program: GatedProgram, blocks: readonly GateBlock[]): Group[] {
   const { features: d, outputs: c, penalty } = program;
   if (c === 1) return blocks.map(({ gate, vector }) => ({ gate, output: 0, sign: 1, vector }));
-  if (penalty.kind !== 'per-output') {
+  if (penalty.groups !== c) {
     return blocks.map(({ gate, vector }) => ({ gate, output: -1, sign: 1, vector }));
   }
   return blocks.flatMap(({ gate, vector }) =>

@@ -1,6 +1,6 @@
 import { denseMatrix, dot, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
-import { bestDualScale, type Datafit } from '../../problem/datafit.ts';
+import { bestDualScale, type Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
 

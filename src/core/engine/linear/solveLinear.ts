@@ -3,7 +3,8 @@ import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/d
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
 import { alignedLayers, solveDeepLinear } from './deepLinear.ts';
@@ -52,7 +53,7 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
   if (prepared.bias === 'free') {
     throw new ProblemError('linear networks know the biases "none" and "regularized"', { field: 'bias' });
   }
-  const perOutput = outputs > 1 && prepared.outputPenalty === 'per-output';
+  const perOutput = outputs > 1 && !couplesOutputs(prepared.outputPenalty, outputs);
   if (outputs > 1 && prepared.outputPenalty === 'frobenius') {
     throw new ProblemError(
       'linear networks with several outputs are "nuclear" (one network) or "per-output" (one network each)',
@@ -61,7 +62,7 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
       },
     );
   }
-  const squared = problem.loss === 'squared';
+  const squared = prepared.datafit.quadratic;
   if (!prepared.datafit.smooth)
     throw new ProblemError(`linear networks need a smooth loss, not ${problem.loss}`, { field: 'loss' });
   if (!squared && (layers > 2 || perOutput)) {

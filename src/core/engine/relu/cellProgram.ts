@@ -1,6 +1,6 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import type { ConeCell } from './cell.ts';
 import { type ConeGroup, type ConeProgramResult, solveConeProgram } from './coneProgram.ts';

@@ -4,7 +4,7 @@ import { emptyPatterns } from '../../base/patterns.ts';
 import { type Kernels, KernelsInterrupted, type MaskedOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { type ConjugateSide, createConjugateSide } from '../../problem/conjugate.ts';
 import type { ConeCell } from './cell.ts';

@@ -1,6 +1,6 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { nullBasis } from '../../base/linalg/nullBasis.ts';
 import { PositiveSystem } from './positiveSystem.ts';

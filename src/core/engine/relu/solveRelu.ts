@@ -13,10 +13,10 @@ import { networkObjective } from '../../network/evaluate.ts';
 import { mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import { pruneNeurons } from '../../network/prune.ts';
-import { createDatafit, type Datafit } from '../../problem/datafit.ts';
+import { type Datafit } from '../../problem/datafits/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { createRng } from '../../base/rng.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
 import { gatesOf } from '../gated/gates.ts';
@@ -280,9 +280,9 @@ function enumeratedBound(certificate: ReluCertificate, beta: number, cells: numb
 
 /** What no engine for ReLU networks solves. @throws {ProblemError} with the reason */
 export function refuseRelu(problem: Problem, prepared: PreparedProblem): void {
-  if (problem.loss === 'hinge') {
+  if (!prepared.datafit.smooth) {
     throw new ProblemError(
-      'the ReLU model needs a loss that is twice differentiable (squared, logistic, softmax); take "logistic", or the gated model',
+      `the ReLU model needs a loss with a gradient, which the ${problem.loss} loss has not; take "logistic", or the gated model`,
       { field: 'loss' },
     );
   }
@@ -299,9 +299,9 @@ export function refuseRelu(problem: Problem, prepared: PreparedProblem): void {
       { field: 'arrangements' },
     );
   }
-  if (prepared.bias !== 'free' || problem.loss === 'squared') return;
+  if (prepared.bias !== 'free' || prepared.datafit.coercive) return;
   const { targets, outputs } = prepared;
-  const classes = problem.loss === 'softmax' ? outputs : 2;
+  const classes = prepared.datafit.targets === 'classes' ? outputs : 2;
   for (let o = 0; o < targets.cols; o++) {
     const seen = new Set<number>();
     for (let i = 0; i < targets.rows; i++) seen.add(targets.data[i * targets.cols + o]);
@@ -345,14 +345,12 @@ class Context {
     private readonly begin: number,
     private readonly kernels: Kernels | undefined,
   ) {
-    const { X, datafit, outputs, targets, penalizedCols } = prepared;
+    const { X, datafit, outputs, penalizedCols } = prepared;
     this.classes = classifyRows(X);
     this.factory = new CellFactory(X, penalizedCols);
     if (outputs > 1 && datafit.separable) {
       this.parts = Array.from({ length: outputs }, (_, o) => {
-        const column = denseMatrix(X.rows, 1);
-        for (let i = 0; i < X.rows; i++) column.data[i] = targets.data[i * outputs + o];
-        return { datafit: createDatafit(datafit.name, column, 1), outputs: [o] };
+        return { datafit: datafit.ofOutput(o), outputs: [o] };
       });
     } else this.parts = [{ datafit, outputs: Array.from({ length: outputs }, (_, o) => o) }];
   }

@@ -1,6 +1,6 @@
 import type { SharedNeuron } from '../../network/mapping.ts';
 import { norm2 } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { LocalProblem } from '../relu/neuronNewton.ts';
 
 /** ||w|| ||a||, the norm of w over the penalised columns. */
@@ -86,12 +86,17 @@ export function spannedDatafit(datafit: Datafit, S: Float64Array, offset: ArrayL
     throw new TypeError('a loss along given outgoing directions has no conjugate of its own');
   };
   return {
-    name: datafit.name,
+    name: `${datafit.name} along given directions`,
+    targets: datafit.targets,
+    smooth: datafit.smooth,
+    quadratic: false,
+    curved: datafit.curved,
+    separable: false,
+    coercive: false,
     rows: n,
     outputs: K,
-    smooth: datafit.smooth,
     lipschitz: datafit.lipschitz * K,
-    separable: false,
+    dualModulus: 0,
     value: (G) => datafit.value(expand(G)),
     gradient(G, out) {
       datafit.gradient(expand(G), V);
@@ -124,8 +129,10 @@ export function spannedDatafit(datafit: Datafit, S: Float64Array, offset: ArrayL
     },
     factorCols: K,
     hessianFactor: missing,
+    lossOfRows: missing,
     dualValue: missing,
     dualBelow: missing,
+    ofOutput: missing,
     projectDual: missing,
     balanceDual: missing,
     fitOfDual: missing,

@@ -1,6 +1,9 @@
 import { formatBytes, KernelMemoryError } from '../../base/kernels/kernels.ts';
 import type { ModelName, Problem } from '../../problem/problem.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { lossOf } from '../../problem/datafits/losses.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
+import { ProblemError } from '../../base/problemError.ts';
+import { namedEntry } from '../../base/registry.ts';
 
 /** Memory a solve may take unless the caller says otherwise. */
 export const defaultMemoryBytes = 4 * 2 ** 30;
@@ -24,7 +27,7 @@ interface Size {
  * @throws {ProblemError} naming `X` or, when fewer gates would do, `arrangements`
  */
 export function refuseTooLarge(problem: Problem, memoryBytes = defaultMemoryBytes): void {
-  const bytesOf = bytesByModel[problem.model];
+  const bytesOf = namedEntry(bytesByModel, problem.model, 'model');
   const size = sizeOf(problem);
   const needed = bytesOf(size);
   if (!(needed > memoryBytes)) return;
@@ -66,7 +69,7 @@ function sizeOf({ X, bias, outputs, arrangements, hidden, model, loss, outputPen
           : 0;
   const m1 = hidden?.m1 ?? 2;
   const c = Math.max(1, outputs || 1);
-  const coupled = loss === 'softmax' || outputPenalty !== 'per-output' ? c : 1;
+  const coupled = !lossOf(loss).separable || couplesOutputs(outputPenalty, c) ? c : 1;
   return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: c, gates, m1, coupled };
 }
 

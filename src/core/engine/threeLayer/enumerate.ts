@@ -1,7 +1,7 @@
 import { denseMatrix, dot, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { coneInterior } from '../../base/linalg/nnls.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { buildTuple, TupleSet } from '../../network/threeLayer/tuple.ts';
 
 /** Number of cells of n hyperplanes through the origin in general position in rank r: 2 sum_{k<r} C(n-1, k). */

@@ -1,5 +1,5 @@
 import { type DenseMatrix, dot, norm2 } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { addOuterProducts, factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 import { centreOf, supportOf, type Tuple } from '../../network/threeLayer/tuple.ts';
@@ -171,7 +171,7 @@ export function solveBlocks(
     for (const norm of norms) scalingPoint(norm, u, beta);
     assembleBlocks(X, blocks, norms, slack, lambda, m1, rowsBefore, H);
     datafit.hessian(fit, W);
-    if (datafit.name === 'squared') addConstantCoupling(blocks, 1, grams, H);
+    if (datafit.quadratic) addConstantCoupling(blocks, 1, grams, H);
     else addCoupling(blocks, W, c, 1, H);
     if (!factorSpd(H, N, () => control.shouldStop())) {
       stopped = true;
@@ -211,7 +211,7 @@ export function solveBlocks(
     for (let i = 0; i < rows; i++) eLin[i] = (mu - dSlack[i] * dLambda[i]) / slack[i] - lambda[i];
     direction();
     let length = Math.min(1, 0.99 * stepLength(norms, u, step, beta, slack, dSlack, lambda, dLambda));
-    if (datafit.name !== 'squared') {
+    if (!datafit.quadratic) {
       // Newton steps of a curved loss must not overshoot: stay where the fit moves by a few units of the logits.
       const before = Float64Array.from(u);
       const moved = Float64Array.from(fit);

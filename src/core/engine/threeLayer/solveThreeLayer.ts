@@ -5,7 +5,8 @@ import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { type Frame, presolve } from '../../problem/presolve.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import type { SolveOptions } from '../solution/solution.ts';
@@ -143,7 +144,7 @@ function solveInFrame(
   if (prepared.bias === 'free') {
     throw new ProblemError('three-layer networks know the biases "none" and "regularized"', { field: 'bias' });
   }
-  if (outputs > 1 && prepared.outputPenalty !== 'per-output') {
+  if (couplesOutputs(prepared.outputPenalty, outputs)) {
     throw new ProblemError('three-layer networks with several outputs are solved per output', {
       field: 'outputPenalty',
     });

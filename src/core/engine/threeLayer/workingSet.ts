@@ -1,5 +1,5 @@
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import { type Block, type GramCache, solveBlocks } from './interiorPoint.ts';
 import { exactPrice, linearForm, projectedPrice, relaxedPrice } from './pricing.ts';

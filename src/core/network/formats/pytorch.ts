@@ -1,11 +1,15 @@
 import { dateUnit } from '../../data/dates.ts';
 import type { Scaling } from '../../data/scaling.ts';
-import type { BiasMode, LossName, OutputPenalty } from '../../problem/problem.ts';
+import type { LossParameters } from '../../problem/datafits/datafit.ts';
+import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
+import { type OutputPenalty, penaltyNames } from '../../problem/penalties/penalties.ts';
+import { type BiasMode, biasModes } from '../../problem/problem.ts';
+import { unknownName } from '../../base/registry.ts';
 import { rowOf, toRows } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network.ts';
 import { python, pythonCoding, pythonComment, pythonText } from './pythonText.ts';
 
-export interface PytorchOptions {
+export interface PytorchOptions extends LossParameters {
   /** Network on encoded inputs. */
   readonly network: TwoLayerNetwork;
   readonly scaling: Scaling;
@@ -19,26 +23,23 @@ export interface PytorchOptions {
   readonly title: string;
 }
 
-const torchLoss: Record<LossName, string> = {
-  squared: 'torch.nn.MSELoss()',
-  logistic: 'torch.nn.BCEWithLogitsLoss() with targets 0 and 1',
-  softmax: 'torch.nn.CrossEntropyLoss()',
-  hinge: 'torch.relu(1 - y * f).mean()',
-};
-
 /**
  * The `weight_decay` of SGD or Adam that makes "mean loss + decay" the same objective, up to a constant factor, as the sum-half
- * objective loss + beta/2 ||theta||^2. Means are over rows and outputs (softmax: over rows); the squared error has no half there.
+ * objective loss + beta/2 ||theta||^2. Means are over rows and outputs (class ids: over rows); the squared error has no half there.
+ * @throws {ProblemError} when there is no such loss
  */
 export function weightDecay(loss: LossName, beta: number, rows: number, outputs: number): number {
-  const terms = loss === 'softmax' ? rows : rows * outputs;
-  return (loss === 'squared' ? 2 * beta : beta) / terms;
+  const { targets, words } = lossOf(loss);
+  return (words.torch.factor * beta) / (targets === 'classes' ? rows : rows * outputs);
 }
 
 /** The training objective and its PyTorch equivalent, one comment line each. */
-function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }: PytorchOptions): string[] {
+function objectiveLines(options: PytorchOptions): string[] {
+  const { network, loss, bias, outputPenalty, beta, trainRows } = options;
   const c = network.b2.length;
-  const datafit = loss === 'squared' ? 'half the sum of squared errors' : `the ${loss} loss summed over rows`;
+  const { targets, words } = lossOf(loss);
+  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  if (!penaltyNames.includes(outputPenalty)) unknownName('outputPenalty', outputPenalty, penaltyNames);
   const weights =
     bias === 'free'
       ? 'squared weights (no biases)'
@@ -47,7 +48,7 @@ function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }:
         : 'squared weights (there are no biases)';
   const lines = [
     'Training objective, on the encoded inputs and targets:',
-    `${datafit} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
+    `${words.sum(options)} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
   ];
   if (c > 1 && outputPenalty === 'frobenius') {
     return [
@@ -59,7 +60,7 @@ function objectiveLines({ network, loss, bias, outputPenalty, beta, trainRows }:
     lines.push('Each hidden unit feeds one output only; keep its other outer weights at 0.');
   return [
     ...lines,
-    `The same objective up to a constant factor: ${torchLoss[loss]}, a mean over ${loss !== 'softmax' && c > 1 ? 'rows and outputs' : 'rows'},`,
+    `The same objective up to a constant factor: ${words.torch.loss(options)}, a mean over ${targets !== 'classes' && c > 1 ? 'rows and outputs' : 'rows'},`,
     `with weight_decay = ${weightDecay(loss, beta, trainRows, c)} in torch.optim.SGD or Adam on ${trainRows} training rows` +
       (bias === 'free'
         ? ' (0 for b1 and b2).'

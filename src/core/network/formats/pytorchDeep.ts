@@ -1,11 +1,14 @@
 import type { Scaling } from '../../data/scaling.ts';
 import { toRows } from '../../base/linalg/matrix.ts';
 import type { DeepNetwork } from '../deepNetwork.ts';
-import type { BiasMode, LossName } from '../../problem/problem.ts';
+import type { LossParameters } from '../../problem/datafits/datafit.ts';
+import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
+import { type BiasMode, biasModes } from '../../problem/problem.ts';
+import { unknownName } from '../../base/registry.ts';
 import { python } from './pythonText.ts';
 import { outputText, pythonHead, scalingConstants, weightDecay } from './pytorch.ts';
 
-export interface DeepPytorchOptions {
+export interface DeepPytorchOptions extends LossParameters {
   /** Network on encoded inputs. */
   readonly network: DeepNetwork;
   readonly scaling: Scaling;
@@ -125,8 +128,11 @@ function chainConstants({ chains, outputs }: Linear): string {
 }
 
 /** The training objective and its PyTorch equivalent, one comment line each. */
-function objectiveLines({ network, loss, bias, beta, trainRows }: DeepPytorchOptions): string[] {
-  const datafit = loss === 'squared' ? 'half the sum of squared errors' : `the ${loss} loss summed over rows`;
+function objectiveLines(options: DeepPytorchOptions): string[] {
+  const { network, loss, bias, beta, trainRows } = options;
+  const { targets, words } = lossOf(loss);
+  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  const datafit = words.sum(options);
   const withBias = bias === 'regularized' ? ', the hidden bias counted as a weight' : '';
   if (network.kind === 'three-layer') {
     return [
@@ -140,7 +146,7 @@ function objectiveLines({ network, loss, bias, beta, trainRows }: DeepPytorchOpt
   return [
     'Training objective, on the encoded inputs and targets:',
     `${datafit} + beta/2 times the sum of squared weights of all layers${withBias}, beta = ${beta}.`,
-    `With a mean loss over ${loss === 'softmax' ? 'rows' : 'rows and outputs'}: weight_decay = ${decay} in torch.optim.SGD or Adam on ${trainRows} training rows.`,
+    `With a mean loss over ${targets === 'classes' ? 'rows' : 'rows and outputs'}: weight_decay = ${decay} in torch.optim.SGD or Adam on ${trainRows} training rows.`,
     'AdamW has no equivalent: its decay is not the gradient of a penalty.',
   ];
 }

@@ -1,6 +1,6 @@
 import { emptyPatterns, PatternIndex, patternsOfGates, type PatternSet } from '../../base/patterns.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
-import { ProblemError } from '../problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import type { Control } from '../../base/control.ts';
 import { parallelClasses, principalBasis } from './rowSpace.ts';
 

@@ -1,7 +1,8 @@
 import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { svd } from '../../base/linalg/svd.ts';
-import { bestDualScale, createDatafit } from '../../problem/datafit.ts';
+import { bestDualScale } from '../../problem/datafits/datafit.ts';
+import { createDatafit } from '../../problem/datafits/losses.ts';
 import { createRng } from '../../base/rng.ts';
 
 /** Rows above which the inner layers are not built (an n x n system is factored). */

@@ -2,8 +2,7 @@ import { denseMatrix, norm2, type DenseMatrix } from '../../base/linalg/matrix.t
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
 import { descendMetered } from '../../descent/metered.ts';
 import type { TrainableModel } from '../../descent/model.ts';
-import { lossOfRows } from '../../descent/rowLoss.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { rankOneFactors } from './twoNeuron.ts';
@@ -26,10 +25,9 @@ export interface DeepBranchModel extends TrainableModel {
   sides(theta: Float64Array, branch: number): readonly [number, number];
 }
 
-/** `factors` of X = c a'; targets n x 1. */
+/** `factors` of X = c a'; a datafit with one output. */
 export function createDeepBranchModel(
   factors: { readonly c: Float64Array; readonly a: Float64Array },
-  targets: DenseMatrix,
   datafit: Datafit,
   beta: number,
   depth: number,
@@ -88,7 +86,7 @@ export function createDeepBranchModel(
       let [toPlus, toMinus] = [0, 0];
       const factor = (r: number): number => c[order === null ? start + r : order[start + r]];
       for (let r = 0; r < count; r++) F[r] = factor(r) > 0 ? factor(r) * plus : -factor(r) * minus;
-      const loss = lossOfRows(datafit.name, F, targets.data, 1, order, start, count, G);
+      const loss = datafit.lossOfRows(F, order, start, count, G);
       if (gradient === null) return loss;
       for (let r = 0; r < count; r++) {
         if (factor(r) > 0) toPlus += G[r] * factor(r);
@@ -217,7 +215,7 @@ export function trainDeepBranches(
 ): BranchTraining | undefined {
   const factors = rankOneFactors(X);
   if (factors === undefined) return undefined;
-  const model = createDeepBranchModel(factors, targets, datafit, beta, depth, trainedWidth, startedBranches);
+  const model = createDeepBranchModel(factors, datafit, beta, depth, trainedWidth, startedBranches);
   // layers of a size at which the outputs of a branch are about as large as the targets
   const inputs = norm2(factors.a) * norm2(factors.c);
   const layerSize = Math.pow(norm2(targets.data) / inputs || 1, 1 / depth);

@@ -1,7 +1,7 @@
 import { relativeGap } from '../../problem/gap.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
-import { bestDualScale, type Datafit } from '../../problem/datafit.ts';
+import { bestDualScale, type Datafit } from '../../problem/datafits/datafit.ts';
 import { createRng } from '../../base/rng.ts';
 import { rankOneFactors, rankOneForm } from './twoNeuron.ts';
 

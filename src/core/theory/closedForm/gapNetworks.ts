@@ -1,5 +1,5 @@
 import { denseMatrix, dot, norm2, type DenseMatrix } from '../../base/linalg/matrix.ts';
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
 
 /**

@@ -3,7 +3,6 @@ import { solveDeepLinear } from '../../engine/linear/deepLinear.ts';
 import { serialGap } from '../../engine/linear/nuclear.ts';
 import { scalarPath } from '../../engine/linear/scalarPath.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
-import { createDatafit } from '../../problem/datafit.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
@@ -134,10 +133,9 @@ export function rankOneReport(
   epochs: number,
   control: Control,
 ): RankOneReport | undefined {
-  const { X: effective, beta, targets } = prepare(problem);
-  const { loss, outputs, X: plain } = problem;
-  if (outputs > 1 || (loss !== 'squared' && loss !== 'logistic')) return undefined;
-  const datafit = createDatafit(loss, targets, 1);
+  const { X: effective, beta, targets, datafit } = prepare(problem);
+  const { outputs, X: plain } = problem;
+  if (outputs > 1 || !datafit.smooth || !datafit.separable) return undefined;
   const tried = problem.bias === 'free' ? [plain] : [effective, plain];
   for (const X of tried) {
     const networks = rankOneDepths(problem).map((depth) => deepRankOne(X, targets, datafit, beta, depth, seed));
@@ -177,7 +175,7 @@ function batchNormReport(X: DenseMatrix, beta: number, Y: DenseMatrix): NonNulla
 }
 
 function linearReport({ X, targets, datafit, outputs }: PreparedProblem, control: Control): LinearReport {
-  const squared = datafit.name === 'squared';
+  const squared = datafit.quadratic;
   const { U, s } = svd(X);
   const rank = numericalRank(s, 1e-10);
   const c = targets.cols;

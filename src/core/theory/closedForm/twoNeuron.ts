@@ -1,6 +1,7 @@
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
-import { createDatafit, type Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { createDatafit } from '../../problem/datafits/losses.ts';
 
 /** A two-layer ReLU network given by unit directions and signed weights: f(x) = sum_j weight_j (x . direction_j)_+ . */
 export interface ClosedFormNetwork {
@@ -125,7 +126,7 @@ export function rankOneForm(
     const square = dot(part, part);
     if (!(square > 0)) continue;
     let weight: number;
-    if (datafit.name === 'squared') {
+    if (datafit.quadratic) {
       const correlation = dot(part, targets.data);
       betaMax = Math.max(betaMax, Math.abs(correlation));
       weight = soft(correlation, beta) / square;
@@ -168,6 +169,8 @@ export function whitenedForm(
   datafit: Datafit,
   beta: number,
 ): ClosedForm {
+  const { whitenedPart } = datafit;
+  if (whitenedPart === undefined) throw new TypeError(`there is no formula for the ${datafit.name} loss`);
   const y = targets.data;
   const directions: Float64Array[] = [];
   const weights: Float64Array[] = [];
@@ -176,10 +179,9 @@ export function whitenedForm(
     const part = y.map((value) => Math.max(0, sign * value));
     const norm = norm2(part);
     // norm of the part of the fit with this sign, and the beta from which it is zero
-    const dies = datafit.name === 'squared' ? scale * norm : (scale * norm) / 2;
+    const { dies, size } = whitenedPart(norm, scale, beta);
     betaMax = Math.max(betaMax, dies);
     if (!(dies > beta)) continue;
-    const size = datafit.name === 'squared' ? norm - beta / scale : norm * Math.log((scale * norm) / beta - 1);
     const u = new Float64Array(X.cols);
     for (let i = 0; i < X.rows; i++) for (let j = 0; j < X.cols; j++) u[j] += rowOf(X, i)[j] * part[i];
     directions.push(u.map((value) => value / (scale * norm)));

@@ -1,4 +1,4 @@
-import type { Datafit } from '../../problem/datafit.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
 
 /**
  * sigma/2 sum_i (shift_i - y_i f_i)_+^2: the augmented Lagrangian of the margin constraints y_i f_i >= 1 with multipliers lambda for
@@ -8,12 +8,17 @@ import type { Datafit } from '../../problem/datafit.ts';
 export function shiftedSquaredHinge(y: Float64Array, shift: Float64Array, sigma: number): Datafit {
   const n = y.length;
   return {
-    name: 'hinge',
+    name: 'shifted squared hinge',
+    targets: 'signs',
+    smooth: true,
+    quadratic: false,
+    curved: false,
+    separable: true,
+    coercive: false,
     rows: n,
     outputs: 1,
-    smooth: true,
     lipschitz: sigma,
-    separable: true,
+    dualModulus: 1 / sigma,
     value(F): number {
       let s = 0;
       for (let i = 0; i < n; i++) s += Math.max(0, shift[i] - y[i] * F[i]) ** 2;
@@ -21,6 +26,16 @@ export function shiftedSquaredHinge(y: Float64Array, shift: Float64Array, sigma:
     },
     gradient(F, G): void {
       for (let i = 0; i < n; i++) G[i] = -sigma * y[i] * Math.max(0, shift[i] - y[i] * F[i]);
+    },
+    lossOfRows(F, order, start, count, G): number {
+      let s = 0;
+      for (let k = 0; k < count; k++) {
+        const i = order === null ? start + k : order[start + k];
+        const slack = Math.max(0, shift[i] - y[i] * F[k]);
+        G[k] = -sigma * y[i] * slack;
+        s += slack * slack;
+      }
+      return 0.5 * sigma * s;
     },
     hessian(F, H): void {
       for (let i = 0; i < n; i++) H[i] = shift[i] - y[i] * F[i] > 0 ? sigma : 0;
@@ -55,6 +70,7 @@ export function shiftedSquaredHinge(y: Float64Array, shift: Float64Array, sigma:
     fitOfDual(V, F): void {
       for (let i = 0; i < n; i++) F[i] = y[i] * (shift[i] - (y[i] * V[i]) / sigma);
     },
+    ofOutput: () => shiftedSquaredHinge(y, shift, sigma),
     prox(Z, tau, F): void {
       for (let i = 0; i < n; i++) {
         const q = y[i] * Z[i];

@@ -1,11 +1,24 @@
 import { denseMatrix, dot } from '../../base/linalg/matrix.ts';
-import { bestDualScale, createDatafit, type Datafit } from '../../problem/datafit.ts';
+import { bestDualScale, type Datafit } from '../../problem/datafits/datafit.ts';
+import { createDatafit, type LossName, lossOf } from '../../problem/datafits/losses.ts';
+import { namedEntry } from '../../base/registry.ts';
 import type { Control } from '../../base/control.ts';
 import { hingeSum, leftMoments, maxAbs, rightMoments } from './hinges.ts';
 import { type ActiveKnots, solveWeightedLasso, type WeightedHinges } from './weightedLasso.ts';
 
 /** Losses with a spline: smooth, and a sum over rows. */
-export type SplineLoss = 'squared' | 'logistic';
+/** Value of the best constant on rows of one abscissa, by the mean of their targets: means, and log-odds. */
+const bestConstant = {
+  squared: (mean: number): number => mean,
+  logistic: (mean: number): number => Math.log1p(mean) - Math.log1p(-mean),
+} as const satisfies Partial<Record<LossName, (mean: number) => number>>;
+
+/** Losses with a curvature everywhere that are sums over outputs, and whose best constant is a function of the mean target. */
+export type SplineLoss = keyof typeof bestConstant;
+
+export function isSplineLoss(loss: string): loss is SplineLoss {
+  return Object.hasOwn(bestConstant, loss);
+}
 
 /**
  * One feature, hidden biases and output offset free (not penalised). The exact training problem of a two-layer ReLU network is
@@ -84,7 +97,7 @@ export function minimumNormInterpolation(
   const g = groupByAbscissa(x);
   const counts = sumByAbscissa(g, new Float64Array(x.length).fill(1));
   const means = sumByAbscissa(g, y).map((sum, k) => sum / counts[k]);
-  const target = loss === 'squared' ? means : means.map((m) => Math.log1p(m) - Math.log1p(-m));
+  const target = means.map(namedEntry(bestConstant, loss, 'loss'));
   if (!target.every(Number.isFinite)) return null;
   const slopes: number[] = [];
   for (let k = 0; k + 1 < g.x.length; k++) slopes.push((target[k + 1] - target[k]) / (g.x[k + 1] - g.x[k]));
@@ -106,6 +119,7 @@ const newtonSteps = 60;
 /**
  * Solves the spline Lasso to relative gap `tolerance`: Newton steps on the loss, each a weighted Lasso with squared loss that an active
  * set of knots solves (one such step for the squared loss), with a line search on the objective.
+ * @throws {ProblemError} when there is no such loss
  * @throws {RangeError} logistic loss with rows of one class only, where the offset alone fits ever better and there is no optimum
  */
 export function solveSpline(
@@ -115,7 +129,8 @@ export function solveSpline(
   control: Control,
   { loss = 'squared', tolerance = 1e-10 }: { readonly loss?: SplineLoss; readonly tolerance?: number } = {},
 ): SplineSolution {
-  if (loss === 'logistic' && yData.every((y) => y === yData[0])) {
+  namedEntry(bestConstant, loss, 'loss');
+  if (!lossOf(loss).coercive && yData.every((y) => y === yData[0])) {
     throw new RangeError('all rows are of one class: the offset alone fits them ever better');
   }
   const g = groupByAbscissa(xData);

@@ -1,6 +1,6 @@
 import { KernelMemoryError } from '../../base/kernels/kernels.ts';
 import { type MlpShape, layersOf } from '../../descent/mlp.ts';
-import { ProblemError } from '../../problem/problemError.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import { tangentKernelBytes } from './tangentKernel.ts';
 
 /** Memory a width study may take, and the rows a kernel may have, unless the caller says otherwise. */

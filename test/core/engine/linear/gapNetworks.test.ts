@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { denseMatrix, fromRows } from '../../../../src/core/base/linalg/matrix.ts';
 import { gapNetworks, parallelObjective } from '../../../../src/core/theory/closedForm/gapNetworks.ts';
 import { serialGap, solveNuclear } from '../../../../src/core/engine/linear/nuclear.ts';
-import { createDatafit } from '../../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../../src/core/problem/datafits/losses.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 
 const identity = fromRows([

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { balancedLayers, serialGap, solveNuclear } from '../../../../src/core/engine/linear/nuclear.ts';
 import { svd } from '../../../../src/core/base/linalg/svd.ts';
 import { denseMatrix, fromRows } from '../../../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../../src/core/problem/datafits/losses.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ProblemError } from '../../../../src/core/problem/problemError.ts';
+import { ProblemError } from '../../../../src/core/base/problemError.ts';
 import { solve } from '../../../../src/core/engine/solve.ts';
 import { type ProblemFields, randomProblem, relative, reluProblem } from './support.ts';
 

@@ -5,7 +5,7 @@ import { problemFile } from '../../../../src/core/problem/exportProblem.ts';
 import { pytorchSnippet, weightDecay } from '../../../../src/core/network/formats/pytorch.ts';
 import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
 import { networkFit } from '../../../../src/core/network/evaluate.ts';
-import { createDatafit } from '../../../../src/core/problem/datafit.ts';
+import { createDatafit, lossOf } from '../../../../src/core/problem/datafits/losses.ts';
 import type { LossName, Problem } from '../../../../src/core/problem/problem.ts';
 import { parseProblemFile } from '../../../../src/core/problem/problemFile.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
@@ -22,11 +22,17 @@ describe('PyTorch code', () => {
     b2: Float64Array.of(0, 0),
   };
 
+  const delta = 0.6;
   /** What PyTorch's mean losses compute, written out from their documentation. */
   const meanLoss: Record<
     Exclude<LossName, 'hinge'>,
     (f: Float64Array, y: Float64Array, n: number, c: number) => number
   > = {
+    huber: (f, y) =>
+      f.reduce((sum, value, i) => {
+        const r = Math.abs(value - y[i]);
+        return sum + (r < delta ? 0.5 * r * r : delta * (r - 0.5 * delta));
+      }, 0) / f.length,
     squared: (f, y) => f.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0) / f.length,
     logistic: (f, y) =>
       f.reduce((sum, value, i) => {
@@ -43,7 +49,7 @@ describe('PyTorch code', () => {
     },
   };
 
-  for (const loss of ['squared', 'logistic', 'softmax'] as const) {
+  for (const loss of ['squared', 'logistic', 'softmax', 'huber'] as const) {
     it(`its weight decay makes the mean ${loss} loss a multiple of the training objective`, () => {
       const [n, c, beta] = [17, 2, 0.37];
       const X = denseMatrix(n, 2, draw(2 * n));
@@ -54,7 +60,11 @@ describe('PyTorch code', () => {
               1,
               Float64Array.from({ length: n }, () => rng.integer(c)),
             )
-          : denseMatrix(n, c, loss === 'squared' ? draw(n * c) : draw(n * c).map((x) => (x > 0 ? 1 : -1)));
+          : denseMatrix(
+              n,
+              c,
+              lossOf(loss).targets === 'numbers' ? draw(n * c) : draw(n * c).map((x) => (x > 0 ? 1 : -1)),
+            );
       const ratio = [1, 2].map((scale) => {
         const scaled = {
           ...network,
@@ -66,7 +76,7 @@ describe('PyTorch code', () => {
         };
         const f = networkFit(scaled, X).data;
         const squares = [...scaled.W1.data, ...scaled.b1, ...scaled.W2.data].reduce((sum, w) => sum + w * w, 0);
-        const ours = createDatafit(loss, targets, c).value(f) + 0.5 * beta * squares;
+        const ours = createDatafit(loss, targets, c, { delta }).value(f) + 0.5 * beta * squares;
         // An optimiser that adds weight_decay * theta to the gradient minimises loss + weight_decay / 2 ||theta||^2.
         const theirs = meanLoss[loss](f, targets.data, n, c) + 0.5 * weightDecay(loss, beta, n, c) * squares;
         return ours / theirs;

@@ -5,7 +5,7 @@ import { collapseOf } from '../../../../src/core/theory/closedForm/collapse.ts';
 import { deepRankOne } from '../../../../src/core/theory/closedForm/deepRankOne.ts';
 import { rankOneReport } from '../../../../src/core/theory/closedForm/structure.ts';
 import { denseMatrix, fromRows, norm2 } from '../../../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../../src/core/problem/datafits/losses.ts';
 import type { Problem } from '../../../../src/core/problem/problem.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';

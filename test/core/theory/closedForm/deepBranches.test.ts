@@ -4,7 +4,8 @@ import { createDeepBranchModel, trainDeepBranches } from '../../../../src/core/t
 import { deepRankOne } from '../../../../src/core/theory/closedForm/deepRankOne.ts';
 import { rankOneReport } from '../../../../src/core/theory/closedForm/structure.ts';
 import { type DenseMatrix, denseMatrix, fromRows, rowOf } from '../../../../src/core/base/linalg/matrix.ts';
-import { createDatafit, type Datafit } from '../../../../src/core/problem/datafit.ts';
+import type { Datafit } from '../../../../src/core/problem/datafits/datafit.ts';
+import { createDatafit } from '../../../../src/core/problem/datafits/losses.ts';
 import type { Problem } from '../../../../src/core/problem/problem.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
@@ -33,9 +34,9 @@ function output(layers: readonly DenseMatrix[], row: Float64Array): number {
 
 test('the model is the sum of its branches run layer by layer, with the penalty of their norms and exact gradients', () => {
   for (const loss of ['squared', 'logistic'] as const) {
-    const { y, datafit } = target(loss);
+    const { datafit } = target(loss);
     for (const depth of [2, 3, 5]) {
-      const model = createDeepBranchModel({ c, a }, y, datafit, 0.7, depth, 3, 4);
+      const model = createDeepBranchModel({ c, a }, datafit, 0.7, depth, 3, 4);
       const theta = model.initialise(createRng(depth), 1.3);
       const branches = Array.from({ length: 4 }, (_, k) => model.layers(theta, k));
       const fit = Float64Array.from({ length: 24 }, (_, i) =>

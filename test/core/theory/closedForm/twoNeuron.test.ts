@@ -11,7 +11,7 @@ import {
   whitenedScale,
 } from '../../../../src/core/theory/closedForm/twoNeuron.ts';
 import { denseMatrix, fromRows } from '../../../../src/core/base/linalg/matrix.ts';
-import { createDatafit } from '../../../../src/core/problem/datafit.ts';
+import { createDatafit } from '../../../../src/core/problem/datafits/losses.ts';
 
 test('rank-one data: two neurons with soft-thresholded weights (closed form)', () => {
   const X = fromRows([

@@ -7,7 +7,7 @@ import { type DenseMatrix, fromRows } from '../../../../src/core/base/linalg/mat
 import { descend } from '../../../../src/core/descent/descend.ts';
 import type { MlpShape } from '../../../../src/core/descent/mlp.ts';
 import type { TrainableModel } from '../../../../src/core/descent/model.ts';
-import { ProblemError } from '../../../../src/core/problem/problemError.ts';
+import { ProblemError } from '../../../../src/core/base/problemError.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { exponent } from '../../../../src/core/theory/wide/claims.ts';
