@@ -131,7 +131,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.quickInput.locator('.quick-input-message', { hasText: 'A positive number' }).waitFor();
       await input.fill('0.2 max');
       await input.press('Enter');
-      await panel('.beta-share', { hasText: '20' }).waitFor();
+      await panel('.field-suffix', { hasText: '20' }).waitFor();
       await idle();
     });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import Papa from 'papaparse';
+import { glossary } from '../../src/shared/glossary.ts';
 import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { axe } from './axe.ts';
@@ -116,7 +117,7 @@ describe('what is shown', () => {
     const run = recorded('xor_2d');
     await panel.show(run);
     assert.match(await text('.header h1'), /xor_2d\.csv\s*→\s*target/);
-    assert.match(await text('.verdict'), /Proven optimal/);
+    assert.match(await text('.view'), /Proven optimal/);
     const facts = await text('.view');
     assert.ok(facts.includes(run.solution.objective.toPrecision(7).replace(/0+$/, '')), 'objective');
     for (const row of run.metrics.slice(0, 3)) assert.ok(facts.includes(row.model), row.model);
@@ -178,7 +179,7 @@ describe('what is shown', () => {
       progress: { stage: 'solving', fraction: null, message: '' },
       trace,
     });
-    assert.match(await text('.verdict'), /Searched, not proven/);
+    assert.match(await text('.view'), /Searched, not proven/);
     const before = await panel.page.locator('.header canvas').count();
     await panel.page.getByRole('button', { name: 'Live chart' }).click();
     assert.equal(await panel.page.locator('.header canvas').count(), before + 2);
@@ -192,11 +193,11 @@ describe('what is shown', () => {
       { ...run, solution },
       { state: 'training', progress: { stage: 'certifying', fraction: null, message: 'proving' } },
     );
-    assert.match(await text('.verdict'), /Searched so far/);
-    assert.match(await text('.verdict'), /proof over all activation patterns is running/);
-    assert.match(await text('.header'), /β max \(at least /);
+    assert.match(await text('.view'), /Searched so far/);
+    assert.match(await text('.view'), /proof over all activation patterns is running/);
+    assert.match(await text('.header'), /β max at least /);
     await panel.show(run);
-    assert.match(await text('.verdict'), /Proven optimal/);
+    assert.match(await text('.view'), /Proven optimal/);
   });
   it('is announced: start, finish with the verdict, failure', async () => {
     panel = await panels.open();
@@ -210,13 +211,48 @@ describe('what is shown', () => {
   });
 });
 
+describe('terms of art', () => {
+  it('open what they mean by key and pointer, and close again', async () => {
+    panel = await panels.open();
+    await panel.show(recorded('xor_2d'));
+    const term = panel.page.locator('.card.verdict').getByRole('button', { name: 'lower bound' }).first();
+    await term.focus();
+    await panel.page.keyboard.press('Enter');
+    await panel.page.getByRole('tooltip').getByText(glossary.bound.text).waitFor();
+    assert.deepEqual(await axe(panel), []);
+    await panel.page.keyboard.press('Escape');
+    assert.equal(await panel.page.getByRole('tooltip').count(), 0);
+    await term.hover();
+    await panel.page.getByRole('tooltip').waitFor();
+    await panel.page.mouse.move(2, 2);
+    await until('closed', async () => (await panel.page.getByRole('tooltip').count()) === 0);
+  });
+});
+
+describe('the header', () => {
+  it('stays in sight with the tabs, in two lines and a strip, at 420 pixels', async () => {
+    panel = await panels.open({ width: 420, height: 700 });
+    await panel.show(recorded('penguins'));
+    await panel.page.evaluate(() => window.scrollTo(0, 900));
+    const tops = await panel.page.evaluate(() =>
+      ['.name-row', '.beta-row', '.tabs'].map((selector) => {
+        const { top, bottom } = document.querySelector(selector)!.getBoundingClientRect();
+        return [Math.round(top), Math.round(bottom)];
+      }),
+    );
+    assert.equal(tops[0][0], 0);
+    assert.ok(Math.abs(tops[1][0] - tops[0][1]) <= 1 && Math.abs(tops[2][0] - tops[1][1]) <= 1, JSON.stringify(tops));
+    assert.ok(tops[2][1] < 140, JSON.stringify(tops));
+  });
+});
+
 describe('a record that a view cannot draw', () => {
   it('costs that view only, which says so and gives the details', async () => {
     panel = await panels.open();
     const run = recorded('xor_2d');
     const broken = { ...run, gates: { ...run.gates, norm: null } } as unknown as RunRecord;
     await panel.show(broken);
-    assert.match(await text('.verdict'), /Proven optimal/);
+    assert.match(await text('.view'), /Proven optimal/);
     await panel.tab('Sparsity');
     assert.match(await text('.broken-view'), /Sparsity cannot be drawn/);
     assert.deepEqual(await axe(panel), []);
@@ -250,8 +286,14 @@ describe('messages', () => {
     assert.deepEqual(panel.sent[0], { type: 'ready' });
     await panel.page.getByRole('button', { name: 'Train again' }).click();
     await said({ type: 'trainAgain' });
-    await panel.page.getByRole('button', { name: 'Settings' }).click();
-    await said({ type: 'openSettings' });
+    for (const [name, type] of [
+      ['Settings', 'openSettings'],
+      ['Log', 'showLog'],
+    ] as const) {
+      await panel.page.getByRole('button', { name: 'More', exact: true }).click();
+      await panel.page.getByRole('menuitem', { name }).click();
+      await said({ type });
+    }
     for (const [item, what] of [
       ['Run (JSON)', 'run'],
       ['Predictions (CSV)', 'predictions'],
@@ -260,8 +302,8 @@ describe('messages', () => {
       ['Model (PyTorch code)', 'pytorch'],
       ['Convex problem (JSON)', 'problem'],
     ] as const) {
-      await panel.page.getByRole('button', { name: 'Export' }).click();
-      await panel.page.getByRole('menuitem', { name: item }).click();
+      await panel.page.getByRole('button', { name: 'More', exact: true }).click();
+      await panel.page.getByRole('menuitem', { name: `Export: ${item}` }).click();
       await said({ type: 'export', what });
     }
     await panel.page.getByRole('combobox', { name: 'Model' }).click();
@@ -297,6 +339,7 @@ describe('messages', () => {
 
     await panel.show({ ...run, id: 'gated', settings: { ...run.settings, model: 'gated-relu' } });
     await panel.tab('Overview');
+    await panel.page.getByText('How it was solved').click();
     await panel.page.locator('main').getByText('two-layer gated ReLU').first().waitFor();
     await outputs.click();
     await panel.page.getByRole('option', { name: 'one outer weight per gate' }).click();

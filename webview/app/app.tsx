@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { Boundary } from '../ui/boundary.tsx';
+import { Words } from '../ui/term.tsx';
 import { Header } from './header.tsx';
 import type { Host } from './host.ts';
 import type { Panel } from './panelContext.ts';
@@ -174,7 +175,9 @@ function ViewPage({ run, view }: { readonly run: RunRecord; readonly view: ViewD
   const { View } = view;
   return (
     <div id="view" role="tabpanel" aria-labelledby={`tab-${view.id}`} class={`view view-${view.id}`} key={view.id}>
-      <p class="question">{view.question}</p>
+      <p class="question">
+        <Words text={view.question} />
+      </p>
       <Boundary name={view.title} context={runContext(run)} of={`${view.id} ${run.id} ${run.createdAt}`}>
         <View run={run} />
       </Boundary>

@@ -99,7 +99,8 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
       <TextField
         label="Beta"
         quiet
-        size={9}
+        size={22}
+        suffix={relative === null ? undefined : `= ${formatPercent(relative)} of β max`}
         value={exactNumber(Number(shown.toPrecision(4)))}
         onCommit={(text) => {
           const value = parseBeta(text, betaMax);
@@ -114,7 +115,7 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
         ×2
       </Button>
       <span class="beta-share" title={`beta max = ${exactNumber(betaMax)}. ${betaMaxHint(run)}`}>
-        {relative === null ? '' : `= ${formatPercent(relative)} of β max (${betaMaxWords(run)})`}
+        {relative === null ? '' : `β max ${betaMaxWords(run)}`}
       </span>
       {problem !== '' && (
         <span class="problem" role="alert">

@@ -10,8 +10,7 @@ import { BetaControl } from './betaControl.tsx';
 import { usePanel } from './panelContext.ts';
 import type { PanelState } from './panelState.ts';
 import { ModelControl } from './modelControl.tsx';
-import { activeWords, panelVerdict } from './runData.ts';
-import { timeWords } from './times.ts';
+import { panelVerdict } from './runData.ts';
 import { TraceCharts } from './stages.tsx';
 import { gapOf } from './trace.ts';
 
@@ -36,44 +35,44 @@ const exports: readonly { readonly what: Extract<FromPanel, { type: 'export' }>[
   { what: 'problem', label: 'Convex problem (JSON)' },
 ];
 
-/** File, target, model, beta and what can be done with them; always in the same place. */
+/** File and target with the one thing to do next; model and run; beta. The first and the last stay in sight. */
 export function Header(): VNode {
   const { state, send } = usePanel();
   const { run } = state;
+  const training = state.phase === 'training';
+  const more = [
+    ...exports.map(({ what, label }) => ({
+      label: `Export: ${label}`,
+      onPress: () => send({ type: 'export', what }),
+    })),
+    { label: 'Settings', onPress: () => send({ type: 'openSettings' }) },
+    { label: 'Log', onPress: () => send({ type: 'showLog' }) },
+  ];
   return (
     <header class="header">
       {run && (
-        <div class="header-row">
+        <div class="header-row pinned name-row">
           <h1 title={run.dataset.uri}>
             {run.dataset.name} <span class="arrow">→</span> <span class="target">{run.resolved.target}</span>
           </h1>
-          {state.stale && (
-            <span class="badge stale">
-              <Icon name="warning" /> File changed since this run
-            </span>
-          )}
           <span class="spacer" />
-          <Button look="primary" disabled={state.phase === 'training'} onPress={() => send({ type: 'trainAgain' })}>
-            Train again
-          </Button>
-          <Menu
-            label="Export"
-            items={exports.map(({ what, label }) => ({ label, onPress: () => send({ type: 'export', what }) }))}
-          >
-            Export <Icon name="chevronDown" />
+          {training ? (
+            <Button look="primary" onPress={() => send({ type: 'stop' })}>
+              Stop
+            </Button>
+          ) : (
+            <Button look="primary" onPress={() => send({ type: 'trainAgain' })}>
+              Train again
+            </Button>
+          )}
+          <Menu label="More" look="icon" items={more}>
+            <Icon name="more" />
           </Menu>
-          <Button look="icon" label="Settings" onPress={() => send({ type: 'openSettings' })}>
-            <Icon name="settings" />
-          </Button>
-          <Button look="icon" label="Log" onPress={() => send({ type: 'showLog' })}>
-            <Icon name="log" />
-          </Button>
         </div>
       )}
       {run && (
-        <div class="header-row">
+        <div class="header-row model-row">
           <ModelControl run={run} />
-          <BetaControl run={run} />
           {state.history.length > 1 && (
             <Dropdown
               label="Run"
@@ -84,6 +83,21 @@ export function Header(): VNode {
               }}
             />
           )}
+          {state.stale && (
+            <span class="badge stale">
+              <Icon name="warning" /> File changed since this run
+            </span>
+          )}
+          {!training && (
+            <span class="status-words muted">
+              {formatDate(run.createdAt)} · {panelVerdict(run).word}
+            </span>
+          )}
+        </div>
+      )}
+      {run && (
+        <div class="header-row pinned beta-row">
+          <BetaControl run={run} />
         </div>
       )}
       <StatusLine />
@@ -98,7 +112,7 @@ function historyChoices(state: PanelState): { value: string; label: string }[] {
   return choices;
 }
 
-/** One line of constant height: what is going on, or how the shown run came about. */
+/** What is going on. */
 function StatusLine(): VNode | null {
   const { state, send } = usePanel();
   const [open, setOpen] = useState(false);
@@ -124,9 +138,11 @@ function StatusLine(): VNode | null {
               Live chart
             </Button>
           )}
-          <Button look="primary" onPress={() => send({ type: 'stop' })}>
-            Stop
-          </Button>
+          {!run && (
+            <Button look="primary" onPress={() => send({ type: 'stop' })}>
+              Stop
+            </Button>
+          )}
           {typeof progress?.fraction === 'number' && (
             <progress class="bar" max={1} value={progress.fraction} aria-label="Stage progress" />
           )}
@@ -135,12 +151,5 @@ function StatusLine(): VNode | null {
       </>
     );
   }
-  if (!run) return null;
-  return (
-    <div class="status-line">
-      <span class="status-words muted">
-        {formatDate(run.createdAt)} · {timeWords(run)} · {panelVerdict(run).word} · {activeWords(run)}
-      </span>
-    </div>
-  );
+  return null;
 }

@@ -5,6 +5,7 @@ import type { Panel } from '../app/panelContext.ts';
 import { PanelContext } from '../app/panelContext.ts';
 import { initialState } from '../app/panelState.ts';
 import { Boundary } from '../ui/boundary.tsx';
+import { Words } from '../ui/term.tsx';
 import { Button, ProgressRing } from '../ui/controls.ts';
 import { formatCount, formatDate, formatSeconds, typeset } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -182,7 +183,9 @@ function Tabs({ active, onOpen }: { readonly active: LabPage; readonly onOpen: (
         ))}
       </div>
       <div id="view" role="tabpanel" aria-labelledby={`tab-${current.id}`} class="view" key={current.id}>
-        <p class="question">{current.question}</p>
+        <p class="question">
+          <Words text={current.question} />
+        </p>
         <Form page={current.id} />
         <Trouble page={current.id} />
         <Cells page={current.id} />

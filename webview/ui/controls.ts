@@ -128,11 +128,21 @@ export interface TextFieldProps {
   readonly size?: number;
   readonly quiet?: boolean;
   readonly disabled?: boolean;
+  /** Words inside the field, after what is typed. */
+  readonly suffix?: string;
   /** Called with the text when Enter is pressed or the field is left with a changed text. */
   readonly onCommit: (value: string) => void;
 }
 
-export function TextField({ label, value, size = 10, quiet, disabled, onCommit }: TextFieldProps): ComponentChild {
+export function TextField({
+  label,
+  value,
+  size = 10,
+  quiet,
+  disabled,
+  suffix,
+  onCommit,
+}: TextFieldProps): ComponentChild {
   const ref = useRef<HTMLElement & { value: string }>(null);
   // What is being typed is the user's: a value that arrives meanwhile must not replace it.
   const typing = useRef(false);
@@ -165,6 +175,7 @@ export function TextField({ label, value, size = 10, quiet, disabled, onCommit }
       },
       onBlur: commit,
     }),
+    suffix === undefined ? null : h('span', { class: 'field-suffix', 'aria-hidden': 'true' }, suffix),
   ]);
 }
 

@@ -21,6 +21,7 @@ const paths = {
     'M8 5.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4zM8 2v2M8 12v2M2 8h2M12 8h2M3.8 3.8l1.4 1.4M10.8 10.8l1.4 1.4M3.8 12.2l1.4-1.4M10.8 5.2l1.4-1.4',
   log: 'M4 2.5h8v11H4zM6 5.5h4M6 8h4M6 10.5h2.5',
   again: 'M12.8 8A4.8 4.8 0 1 1 11 4.2M11.2 1.8v2.8H8.4',
+  more: 'M3.5 8h.1M8 8h.1M12.5 8h.1',
   home: 'M2.5 8 8 3l5.5 5M4 7v6h8V7',
 };
 
@@ -30,7 +31,14 @@ export type IconName = keyof typeof paths;
 export function Icon({ name }: { readonly name: IconName }): VNode {
   return (
     <svg class="icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-      <path d={paths[name]} fill="none" stroke="currentColor" stroke-width="1.3" stroke-linejoin="round" />
+      <path
+        d={paths[name]}
+        fill="none"
+        stroke="currentColor"
+        stroke-width={name === 'more' ? 2.4 : 1.3}
+        stroke-linejoin="round"
+        stroke-linecap="round"
+      />
     </svg>
   );
 }

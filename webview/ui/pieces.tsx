@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useId } from 'preact/hooks';
 import { exactNumber, formatNumber } from './format.ts';
+import { Words } from './term.tsx';
 
 /** A part of a view with its heading. */
 export function Section(props: {
@@ -17,7 +18,11 @@ export function Section(props: {
         <h2 id={id}>{props.title}</h2>
         {props.tools}
       </div>
-      {props.hint !== undefined && <p class="muted">{props.hint}</p>}
+      {props.hint !== undefined && (
+        <p class="muted">
+          <Words text={props.hint} />
+        </p>
+      )}
       {props.children}
     </section>
   );
@@ -35,7 +40,9 @@ export function Facts({ facts }: { readonly facts: readonly Fact[] }): VNode {
     <dl class="facts">
       {facts.map((fact) => (
         <div key={fact.name} title={fact.hint}>
-          <dt>{fact.name}</dt>
+          <dt>
+            <Words text={fact.name} />
+          </dt>
           <dd>{fact.value}</dd>
         </div>
       ))}

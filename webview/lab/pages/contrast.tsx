@@ -17,7 +17,9 @@ export function movedChart({ result }: Contrast): ChartSpec {
     summary: 'Relative to its start, from the one that moved most.',
     x: { label: 'neuron by rank', log: values.length > 50, integer: true },
     y: { label: 'relative displacement', log: true },
-    series: [{ id: 'moved', label: 'wide network', kind: 'line-points', x: ranks(values.length), y: values, tone: 0 }],
+    series: [
+      { id: 'moved', label: 'wide network', kind: 'line-points', x: ranks(values.length), y: values, tone: 'rival' },
+    ],
     guides: [{ axis: 'y', value: result.movedFrom, label: 'counts as moved', tone: 'muted' }],
   };
 }
@@ -36,7 +38,7 @@ export function sizesChart({ result }: Contrast): ChartSpec {
         kind: 'stems',
         x: ranks(result.convex.sizes.length),
         y: result.convex.sizes,
-        tone: 1,
+        tone: 'network',
       },
     ],
     empty: 'The optimum is the zero network: take a smaller β.',
@@ -51,8 +53,8 @@ export function curveChart({ result }: Contrast): ChartSpec {
     summary: 'The wide network goes on towards fitting every row; the convex optimum trades fit against size.',
     x: { label: 'step' },
     y: { label: 'half the sum of squares', log: true },
-    series: [{ id: 'wide', label: 'wide network', kind: 'line', x: curve.steps, y: curve.loss, tone: 0 }],
-    guides: [{ axis: 'y', value: result.convex.datafit, label: 'convex optimum', tone: 1 }],
+    series: [{ id: 'wide', label: 'wide network', kind: 'line', x: curve.steps, y: curve.loss, tone: 'rival' }],
+    guides: [{ axis: 'y', value: result.convex.datafit, label: 'convex optimum', tone: 'network' }],
   };
 }
 

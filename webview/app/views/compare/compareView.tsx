@@ -10,7 +10,7 @@ import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, usePanel } from '../../panelContext.ts';
 import { partCount, partNames } from '../../runData.ts';
-import { timeWords } from '../../times.ts';
+import { networkSeconds, timeWords } from '../../times.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import type { Clock, Measure } from './compareModel.ts';
 import { compareWords, curvesChart, finalChart, optimizerNames, tie } from './compareModel.ts';
@@ -103,7 +103,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
           }
         />
         <p class="muted">
-          The convex solution took {timeWords(run)}
+          Time of the convex solution: {timeWords(run)}
           {compare.lowerBound === null
             ? '. No lower bound over all networks is proven for this run.'
             : `. No network ${run.settings.model === 'gated-relu' && run.solution.scope !== 'all-arrangements' ? 'on the same gates ' : ''}can be below ${formatNumber(compare.lowerBound, 7)}, the proven lower bound.`}
@@ -186,10 +186,10 @@ function RunTable({ run, compare }: { readonly run: RunRecord; readonly compare:
     {
       id: 'time',
       title: 'Time',
-      hint: 'That of the convex program has its proof over all networks in it, where there is one.',
+      hint: 'Of the convex program: to its final network. The proof over all networks comes after that; where a run has only the sum of both, no time is given.',
       numeric: true,
-      cell: (line) => formatSeconds(from(line, run.solution.seconds, (item) => item.seconds.at(-1) ?? NaN)),
-      sortBy: (line) => from(line, run.solution.seconds, (item) => item.seconds.at(-1) ?? NaN),
+      cell: (line) => formatSeconds(from(line, networkSeconds(run) ?? NaN, (item) => item.seconds.at(-1) ?? NaN)),
+      sortBy: (line) => from(line, networkSeconds(run) ?? NaN, (item) => item.seconds.at(-1) ?? NaN),
     },
     {
       id: 'rate',

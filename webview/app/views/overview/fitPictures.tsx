@@ -4,6 +4,7 @@ import type { RunRecord, ShapeRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import type { ChartSpec, SeriesSpec, Tone } from '../../../charts/spec.ts';
 import { Surface } from '../../../charts/surface/surface.tsx';
+import type { Certainty } from '../../../charts/surface/surfaceModel.ts';
 import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent, formatLine } from '../../../ui/format.ts';
 import { Section } from '../../../ui/pieces.tsx';
@@ -12,6 +13,17 @@ import { isClassification, outputName } from '../../runData.ts';
 import type { Confusion } from './fitModel.ts';
 import { confusion, curveAt, residuals } from './fitModel.ts';
 
+/** Losses that model a probability of each class; the others order classes only. */
+export function certaintyOf({ resolved }: Pick<RunRecord, 'resolved'>): Certainty {
+  switch (resolved.loss) {
+    case 'logistic':
+    case 'softmax':
+      return resolved.loss;
+    default:
+      return null;
+  }
+}
+
 /** The fit, drawn as well as its number of features allows. */
 export function FitPictures({ run }: { readonly run: RunRecord }): VNode {
   const { shape } = run;
@@ -19,7 +31,7 @@ export function FitPictures({ run }: { readonly run: RunRecord }): VNode {
     <Section title="The fit" wide>
       <div class="grid">
         {shape?.kind === 'curve' && <Curve run={run} shape={shape} />}
-        {shape?.kind === 'surface' && <Surface shape={shape} />}
+        {shape?.kind === 'surface' && <Surface shape={shape} certainty={certaintyOf(run)} />}
         {isClassification(run) ? <ConfusionTable run={run} /> : <Residuals run={run} />}
       </div>
     </Section>
@@ -36,7 +48,7 @@ export function curveChart(run: RunRecord, shape: Extract<ShapeRecord, { kind: '
       kind: 'points',
       x: at.map((i) => shape.points.x[i]),
       y: at.map((i) => shape.points.y[i]),
-      tone: split === 0 ? 0 : 2,
+      tone: split === 0 ? 'training' : 'test',
       mark: split === 0 ? 'circle' : 'diamond',
       hollow: split === 1,
     };
@@ -49,7 +61,7 @@ export function curveChart(run: RunRecord, shape: Extract<ShapeRecord, { kind: '
       kind: 'line',
       x: shape.x,
       y,
-      tone: many ? ((output % 6) as Tone) : 'foreground',
+      tone: many ? ((output % 6) as Tone) : 'network',
       width: 2.5,
       dash: many && output > 0 ? [3 + 3 * output, 3] : undefined,
     });
@@ -60,7 +72,8 @@ export function curveChart(run: RunRecord, shape: Extract<ShapeRecord, { kind: '
         kind: 'points',
         x: shape.kinks,
         y: shape.kinks.map((kink) => curveAt(shape.x, y, kink)),
-        tone: 1,
+        tone: 'network',
+        hollow: true,
         mark: 'square',
       });
     }
@@ -97,7 +110,7 @@ function residualChart(run: RunRecord): ChartSpec {
       kind: 'points',
       x: predicted,
       y: residual,
-      tone: split === 0 ? 0 : 1,
+      tone: split === 0 ? 'training' : 'test',
       mark: split === 0 ? 'circle' : 'diamond',
       hollow: split === 1,
       describe: (i) => `line ${formatLine(run.rows.line[rows[i]])}, target ${formatNumber(run.rows.target[rows[i]])}`,

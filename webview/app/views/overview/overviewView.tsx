@@ -1,5 +1,6 @@
-import type { VNode } from 'preact';
+import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import { scalingWords } from '../../../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/outputs.ts';
@@ -9,6 +10,7 @@ import { networkNameOf } from '../../../../src/shared/settings.ts';
 import {
   betaMaxHint,
   betaMaxIsProven,
+  boundOverFamily,
   batchNormCheck,
   networkCheck,
   searchesPatterns,
@@ -24,18 +26,19 @@ import {
   formatLine,
   formatNumber,
   formatPercent,
-  formatSeconds,
   typeset,
 } from '../../../ui/format.ts';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { Words } from '../../../ui/term.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
-import { betaMaxWords, modelNames, panelVerdict, partNames } from '../../runData.ts';
+import { betaMaxWords, modelNames, panelVerdict, partCount, partNames } from '../../runData.ts';
+import { timeTile, timeWords } from '../../times.ts';
 import { TraceCharts } from '../../stages.tsx';
 import { finishedTrace, traceBoundName } from '../../trace.ts';
 import { FitPictures } from './fitPictures.tsx';
-import { scoreTable } from './scores.ts';
+import { scoreTable, scoreTile } from './scores.ts';
 
 export const overviewView: ViewDefinition = {
   id: 'overview',
@@ -47,27 +50,101 @@ export const overviewView: ViewDefinition = {
 function Overview({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
-      <VerdictCard run={run} />
-      <Numbers run={run} />
-      <Scores run={run} />
+      <Tiles run={run} />
+      <Notes run={run} />
       <FitPictures run={run} />
-      <div class="grid">
-        <DataSummary run={run} />
-        <Settings run={run} />
-      </div>
-      <Columns run={run} />
-      {run.trace.length > 0 && <Solving run={run} />}
+      <Scores run={run} />
+      <Certificate run={run} />
+      <details class="more">
+        <summary>How it was solved: residuals, settings, engine</summary>
+        <div class="more-inside">
+          <Residuals run={run} />
+          <Settings run={run} />
+          {run.trace.length > 0 && <Solving run={run} />}
+        </div>
+      </details>
+      <details class="more" open={run.dataset.dropped.length > 0 || run.dataset.warnings.length > 0}>
+        <summary>The file: {readWords(run)}</summary>
+        <div class="more-inside">
+          <DataSummary run={run} />
+          <Columns run={run} />
+        </div>
+      </details>
     </>
+  );
+}
+
+function readWords({ dataset, resolved }: RunRecord): string {
+  const left = dataset.rowsTotal - dataset.rowsUsed;
+  return `${formatCount(dataset.rowsUsed, 'row')}${left > 0 ? ` (${formatInteger(left)} left out)` : ''}, ${formatCount(resolved.inputs, 'encoded input')}`;
+}
+
+/** What most people came for, in four numbers. */
+function Tiles({ run }: { readonly run: RunRecord }): VNode {
+  const verdict = panelVerdict(run);
+  const bound = boundOverFamily(run);
+  const { many, one } = partNames(run);
+  const count = partCount(run);
+  const score = scoreTile(run);
+  const time = timeTile(run);
+  const gap = relativeGap(run.solution.objective, bound);
+  return (
+    <div class="tiles" role="group" aria-label="The run in four numbers">
+      {score && (
+        <Tile value={score.value} name={score.name} look={score.look}>
+          {score.words}
+        </Tile>
+      )}
+      <Tile
+        value={
+          <>
+            <Icon name={strengthIcons[verdict.strength]} /> {verdict.word}
+          </>
+        }
+        name={bound > 0 ? `gap ${formatGap(gap)} to the proven bound` : 'no bound over all networks'}
+        look={verdict.strength}
+      />
+      <Tile value={formatInteger(count)} name={`active ${count === 1 ? one : many}`}>
+        {run.gates.count > 0 && `${formatCount(run.gates.count, partNames(run).gate)} in play`}
+      </Tile>
+      <Tile value={time.value} name={time.words} />
+    </div>
+  );
+}
+
+function Tile(props: {
+  readonly value: ComponentChildren;
+  readonly name: string;
+  readonly look?: string;
+  readonly children?: ComponentChildren;
+}): VNode {
+  return (
+    <div class={`tile ${props.look ?? ''}`}>
+      <div class="tile-value">{props.value}</div>
+      <div class="tile-name">
+        <Words text={props.name} />
+      </div>
+      {props.children && <div class="tile-more muted">{props.children}</div>}
+    </div>
+  );
+}
+
+function Notes({ run }: { readonly run: RunRecord }): VNode | null {
+  if (run.notes.length === 0) return null;
+  return (
+    <ul class="notes" aria-label="Notes on this run">
+      {run.notes.map((note) => (
+        <li key={note}>
+          <Icon name="info" /> <span>{typeset(note)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
 function Solving({ run }: { readonly run: RunRecord }): VNode {
   const trace = useMemo(() => finishedTrace(run), [run]);
-  return (
-    <Section title="How it was solved" wide>
-      <TraceCharts trace={trace} tolerance={run.settings.tolerance} boundName={traceBoundName(run)} />
-    </Section>
-  );
+  return <TraceCharts trace={trace} tolerance={run.settings.tolerance} boundName={traceBoundName(run)} />;
 }
 
 const strengthIcons: Record<Strength, IconName> = {
@@ -79,43 +156,33 @@ const strengthIcons: Record<Strength, IconName> = {
   broken: 'error',
 };
 
-function VerdictCard({ run }: { readonly run: RunRecord }): VNode {
+/** The claim, why it holds, and the numbers behind it. */
+function Certificate({ run }: { readonly run: RunRecord }): VNode {
   const verdict = panelVerdict(run);
   const check = networkCheck(run);
   const normalised = batchNormCheck(run);
   const optima = optimalSetWords(run);
   return (
-    <section class={`verdict ${verdict.strength}`} aria-labelledby="verdict">
-      <div class="verdict-word">
-        <Icon name={strengthIcons[verdict.strength]} /> {verdict.word}
-      </div>
-      <div>
-        <h2 id="verdict">{verdict.headline}</h2>
-        <p>{typeset(verdict.because)}</p>
-        {optima !== undefined && <p>{optima}</p>}
-        <p class="muted">
-          {check.agrees
-            ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${differenceWords(
-                check.difference,
-              )}.`
-            : `Warning: the exported network, run on the training rows, has objective ${formatNumber(run.solution.networkObjective, 8)}, which differs by a relative ${formatNumber(check.difference, 2)}.`}
+    <section class={`card verdict ${verdict.strength}`} aria-labelledby="verdict">
+      <h2 id="verdict">{typeset(verdict.headline)}</h2>
+      <p class="prose-line">
+        <Words text={typeset(verdict.because)} />
+      </p>
+      <Numbers run={run} />
+      {optima !== undefined && <p class="prose-line">{optima}</p>}
+      <p class="muted prose-line">
+        {check.agrees
+          ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${differenceWords(
+              check.difference,
+            )}.`
+          : `Warning: the exported network, run on the training rows, has objective ${formatNumber(run.solution.networkObjective, 8)}, which differs by a relative ${formatNumber(check.difference, 2)}.`}
+      </p>
+      {normalised !== undefined && (
+        <p class="muted prose-line">
+          {batchNormWords(run)} Run in that form on the training rows, its objective is{' '}
+          {formatNumber(normalised.objective, 8)}, {differenceWords(normalised.difference)}.
         </p>
-        {normalised !== undefined && (
-          <p class="muted">
-            {batchNormWords(run)} Run in that form on the training rows, its objective is{' '}
-            {formatNumber(normalised.objective, 8)}, {differenceWords(normalised.difference)}.
-          </p>
-        )}
-        {run.notes.length > 0 && (
-          <ul class="notes" aria-label="Notes on this run">
-            {run.notes.map((note) => (
-              <li key={note}>
-                <Icon name="info" /> {typeset(note)}
-              </li>
-            ))}
-          </ul>
-        )}
-      </div>
+      )}
     </section>
   );
 }
@@ -157,34 +224,17 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
       hint: solution.global.reason,
     });
   }
-  const { stationarity, cone, complementarity } = solution.kkt;
-  const residual = (name: string, value: number | undefined, hint?: string): Fact[] =>
-    value === undefined ? [] : [{ name, value: <Num value={value} digits={2} />, hint }];
-  const kkt: Fact[] = [
-    ...residual(
-      'Stationarity',
-      stationarity,
-      'Relative distance of minus the gradient to the subdifferential of the penalty.',
-    ),
-    ...residual('Cone', cone, 'Largest violation of the activation constraints, relative.'),
-    ...residual(
-      'Complementarity',
-      complementarity,
-      'How far the penalty is from what the dual values pay for the fit, relative to the objective.',
-    ),
-  ];
   return (
-    <Section title="Objective and certificate" wide>
+    <>
       <Facts facts={facts} />
-      <h3>What the objective is made of</h3>
       <div class="split-bar" aria-hidden="true">
         <span class="split-a" style={{ width: `${100 * Math.max(0, Math.min(1, share))}%` }} />
         <span class="split-b" />
       </div>
       <p class="split-words">
         <span>
-          <span class="key key-a" aria-hidden="true" /> Datafit ({resolved.loss}) <Num value={solution.datafit} /> (
-          {formatPercent(share)})
+          <span class="key key-a" aria-hidden="true" /> <Words text={`Datafit (${resolved.loss})`} />{' '}
+          <Num value={solution.datafit} /> ({formatPercent(share)})
         </span>
         <span>
           <span class="key key-b" aria-hidden="true" /> β · sum of norms <Num value={penalty} /> (
@@ -192,14 +242,34 @@ function Numbers({ run }: { readonly run: RunRecord }): VNode {
         </span>
       </p>
       {resolved.outputs > 1 && (
-        <p class="muted">{outputPenaltyWords(networkNameOf(run.settings), resolved.outputPenalty)}</p>
+        <p class="muted prose-line">{outputPenaltyWords(networkNameOf(run.settings), resolved.outputPenalty)}</p>
       )}
-      {kkt.length > 0 && (
-        <>
-          <h3>Residuals of the optimality conditions</h3>
-          <Facts facts={kkt} />
-        </>
-      )}
+    </>
+  );
+}
+
+/** Residuals of the optimality conditions, those that were computed. */
+function Residuals({ run }: { readonly run: RunRecord }): VNode | null {
+  const { kkt } = run.solution;
+  const residual = (name: string, value: number | undefined, hint: string): Fact[] =>
+    value === undefined ? [] : [{ name, value: <Num value={value} digits={2} />, hint }];
+  const facts = [
+    ...residual(
+      'Stationarity',
+      kkt.stationarity,
+      'Relative distance of minus the gradient to the subdifferential of the penalty.',
+    ),
+    ...residual('Cone', kkt.cone, 'Largest violation of the activation constraints, relative.'),
+    ...residual(
+      'Complementarity',
+      kkt.complementarity,
+      'How far the penalty is from what the dual values pay for the fit, relative to the objective.',
+    ),
+  ];
+  if (facts.length === 0) return null;
+  return (
+    <Section title="Residuals of the optimality conditions">
+      <Facts facts={facts} />
     </Section>
   );
 }
@@ -419,7 +489,7 @@ function Settings({ run }: { readonly run: RunRecord }): VNode {
     { name: 'Solver', value: solution.method },
     { name: 'Ended', value: solution.status.replace('-', ' ') },
     { name: 'Steps', value: formatInteger(solution.iterations) },
-    { name: 'Time', value: `${formatSeconds(solution.seconds)}, ${formatCount(solution.threads, 'thread')}` },
+    { name: 'Time', value: `${timeWords(run)}; ${formatCount(solution.threads, 'thread')}` },
     { name: 'Version', value: run.version },
   ];
   return (

@@ -1,4 +1,5 @@
-import type { MetricRow } from '../../../../src/shared/run.ts';
+import type { MetricRow, RunRecord } from '../../../../src/shared/run.ts';
+import { formatNumber } from '../../../ui/format.ts';
 
 export interface ScoreTable {
   readonly measures: readonly { readonly name: string; readonly higherIsBetter: boolean }[];
@@ -53,4 +54,38 @@ export function scoreTable(metrics: readonly MetricRow[]): ScoreTable {
       }),
     })),
   };
+}
+
+export interface ScoreTile {
+  readonly value: string;
+  readonly name: string;
+  readonly words: string;
+  /** Whether the network is better than the best simple model, or not. */
+  readonly look: 'ahead' | 'behind' | 'even';
+}
+
+/** The network's score on the test rows (without any: on the training rows) against the best of the simple models; null without scores. */
+export function scoreTile({ metrics }: Pick<RunRecord, 'metrics'>): ScoreTile | null {
+  const ours = metrics.at(0);
+  if (!ours) return null;
+  const tested = ours.test !== null;
+  const of = (row: MetricRow): number | null => (tested ? row.test : row.train);
+  const mine = of(ours);
+  if (mine === null) return null;
+  const where = tested ? 'test rows' : 'training rows, none held out';
+  const value = formatNumber(mine);
+  const name = `${ours.measure} on the ${where}`;
+  const sign = ours.higherIsBetter ? 1 : -1;
+  let best: { readonly model: string; readonly score: number } | null = null;
+  for (const row of metrics) {
+    const score = of(row);
+    if (row.measure !== ours.measure || row.model === ours.model || score === null) continue;
+    if (best === null || sign * (score - best.score) > 0) best = { model: row.model, score };
+  }
+  if (best === null) return { value, name, words: '', look: 'even' };
+  const gain = sign * (mine - best.score);
+  const even = Math.abs(gain) <= 5e-5 * Math.max(Math.abs(mine), Math.abs(best.score));
+  const look = even ? 'even' : gain > 0 ? 'ahead' : 'behind';
+  const verb = { ahead: 'better than', behind: 'worse than', even: 'the same as' }[look];
+  return { value, name, words: `${verb} ${best.model}: ${formatNumber(best.score)}`, look };
 }

@@ -45,7 +45,7 @@ export function normChart(run: RunRecord): ChartSpec {
         kind: 'stems',
         x: Float64Array.from(norm, (_, i) => i + 1),
         y: norm,
-        tone: 0,
+        tone: 'network',
         describe: (i) =>
           `${partNames(run).gate} ${formatInteger(gate[i] + 1)}` +
           (run.deep || run.gates.onCount === undefined
@@ -70,7 +70,7 @@ export function betaGuides(run: RunRecord, betaMax: number, beta: number): Guide
   const label = betaMaxIsProven(run) ? 'β max' : 'β max, at least';
   return [
     ...(betaMax > 0 ? [{ axis: 'x', value: betaMax, label, tone: 'muted', dash: [2, 3] } as const] : []),
-    { axis: 'x', value: beta, label: 'this run', tone: 1 },
+    { axis: 'x', value: beta, label: 'this run', tone: 'network' },
   ];
 }
 
@@ -105,7 +105,7 @@ export function activeChart(run: RunRecord, path: PathRecord): ChartSpec {
         kind: 'line-points',
         x: path.points.map((point) => point.beta),
         y: path.points.map((point) => point.active),
-        tone: 0,
+        tone: 'network',
         describe: pathWords(path),
       },
     ],
@@ -132,7 +132,7 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
         kind: 'line-points',
         x: beta,
         y: path.points.map((point) => point.train),
-        tone: 0,
+        tone: 'training',
         mark: 'circle',
         describe: pathWords(path),
       },
@@ -144,7 +144,7 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
               kind: 'line-points',
               x: beta,
               y: path.points.map((point) => point.test ?? NaN),
-              tone: 1,
+              tone: 'test',
               mark: 'diamond',
               hollow: true,
               dash: [6, 3],

@@ -32,10 +32,10 @@ function objectiveChart({ points, final }: BranchTrainingRecord, dual: number): 
         kind: 'line-points',
         x: points.map(({ epoch }) => epoch),
         y: points.map(({ objective }) => objective),
-        tone: 0,
+        tone: 'rival',
       },
     ],
-    guides: [{ axis: 'y', value: dual, label: 'dual', tone: 'foreground', dash: [] }],
+    guides: [{ axis: 'y', value: dual, label: 'dual', tone: 'bound', dash: [] }],
   };
 }
 
