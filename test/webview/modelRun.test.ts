@@ -20,7 +20,8 @@ import {
 import { byShare, firing, neuronWeights, rowAtLine } from '../../webview/app/views/neurons/neuronModel.ts';
 import { confusion, curveAt, residuals } from '../../webview/app/views/overview/fitModel.ts';
 import { scoreTable } from '../../webview/app/views/overview/scores.ts';
-import { bestPoint, pointAt, sortedNorms } from '../../webview/app/views/sparsity/sparsityModel.ts';
+import { crossValidationChart } from '../../webview/app/views/sparsity/crossValidationModel.ts';
+import { pointAt, sortedNorms } from '../../webview/app/views/sparsity/sparsityModel.ts';
 import { fixtures } from './fixtures.ts';
 
 /** Written by `convexnet train` on the sample files. */
@@ -272,14 +273,42 @@ describe('scores and fit', () => {
     assert.equal(curveAt([0, 1, 3], [0, 2, 4], 9), 4);
     assert.ok(Number.isNaN(curveAt([], [], 1)));
   });
-  it('finds the best test point of the path in the sense of the measure', () => {
+  it('finds the point of the path at a beta', () => {
     const run = fixtures.typical();
-    const best = bestPoint(run, run.path!)!;
-    assert.equal(run.path!.points[best].test, Math.min(...run.path!.points.map((point) => point.test!)));
-    const classes = fixtures.classes();
-    const top = bestPoint(classes, classes.path!)!;
-    assert.equal(classes.path!.points[top].test, Math.max(...classes.path!.points.map((point) => point.test!)));
     assert.equal(pointAt(run.path!, run.path!.points[3].beta * 1.0001), 3);
+    assert.equal(pointAt(run.path!, run.path!.points[3].beta * 1.1), null);
+  });
+  it('draws how beta was chosen: mean, spread and folds, and what the rules pick', () => {
+    const points = [4, 2, 1].map((beta, k) => ({
+      beta,
+      mean: [3, 1.2, 1][k],
+      standardError: 0.5,
+      folds: [k, 2],
+      active: k,
+    }));
+    const record = {
+      ...{
+        measure: 'squared error' as const,
+        rule: 'smallest' as const,
+        folds: 2,
+        points,
+        best: 2,
+        oneStandardError: 1,
+      },
+      ...{ end: 'smallest' as const, seconds: 1 },
+    };
+    const { series, guides } = crossValidationChart(fixtures.typical(), record);
+    const band = series.find(({ kind }) => kind === 'band')!;
+    assert.deepEqual([...(band.y as number[])], [2.5, 0.7, 0.5]);
+    assert.deepEqual([...(band.upper as number[])], [3.5, 1.7, 1.5]);
+    assert.equal(series.filter(({ group }) => group === 'folds').length, 2);
+    assert.deepEqual(
+      guides!.slice(0, 2).map(({ label, value }) => [label, value]),
+      [
+        ['chosen', 1],
+        ['one standard error', 2],
+      ],
+    );
   });
   it('ends the trace with the certified objective and bound', () => {
     const run = fixtures.gated();

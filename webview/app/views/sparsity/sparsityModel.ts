@@ -115,15 +115,13 @@ export function activeChart(run: RunRecord, path: PathRecord): ChartSpec {
 export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
   const beta = path.points.map((point) => point.beta);
   const tested = path.points.some((point) => point.test !== null);
-  const best = bestPoint(run, path);
   return {
     ...pathBase(run, path),
     id: 'path-error',
     title: `${path.measure.charAt(0).toUpperCase()}${path.measure.slice(1)} along beta`,
-    summary:
-      best === null
-        ? 'Scores on the training rows. Choose a point to solve for its beta.'
-        : `On the test rows the best is ${formatNumber(path.points[best].test)} at beta ${formatNumber(path.points[best].beta)}. Choose a point to solve for its beta.`,
+    summary: tested
+      ? 'Scores on the training rows, and thinly on the test rows, by which nothing is chosen. Choose a point to solve for its beta.'
+      : 'Scores on the training rows. Choose a point to solve for its beta.',
     y: { label: path.measure },
     series: [
       {
@@ -148,30 +146,13 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
               mark: 'diamond',
               hollow: true,
               dash: [6, 3],
+              width: 1,
               describe: pathWords(path),
             } as const,
           ]
         : []),
     ],
   };
-}
-
-/** Whether larger is better in a measure, from the scores of the run; losses and errors are not. */
-export function higherIsBetter(run: RunRecord, measure: string): boolean {
-  return run.metrics.find((row) => row.measure === measure)?.higherIsBetter ?? /accuracy|r2|r²|auc|f1/i.test(measure);
-}
-
-/** Index of the path point with the best test score; the largest beta among equals. */
-export function bestPoint(run: RunRecord, path: PathRecord): number | null {
-  const sign = higherIsBetter(run, path.measure) ? 1 : -1;
-  let best: number | null = null;
-  path.points.forEach((point, i) => {
-    if (point.test === null || !Number.isFinite(point.test)) return;
-    const old = best === null ? null : path.points[best];
-    const gain = old === null ? Infinity : sign * (point.test - old.test!);
-    if (gain > 0 || (gain === 0 && point.beta > old!.beta)) best = i;
-  });
-  return best;
 }
 
 /** Index of the path point closest to a beta on the log axis, when it is that beta to three digits. */

@@ -2,13 +2,13 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
-import { Button } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatPercent } from '../../../ui/format.ts';
+import { formatCount, formatInteger } from '../../../ui/format.ts';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { usePanel } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { activeWords, betaMaxWords, partNames } from '../../runData.ts';
-import { activeChart, bestPoint, errorChart, normChart, pointAt, sortedNorms } from './sparsityModel.ts';
+import { CrossValidation } from './crossValidation.tsx';
+import { activeChart, errorChart, normChart, pointAt, sortedNorms } from './sparsityModel.ts';
 
 export const sparsityView: ViewDefinition = {
   id: 'sparsity',
@@ -22,6 +22,7 @@ function Sparsity({ run }: { readonly run: RunRecord }): VNode {
   const { active } = useMemo(() => sortedNorms(run), [run]);
   return (
     <>
+      {run.crossValidation && <CrossValidation run={run} record={run.crossValidation} />}
       <Section title={`Active ${partNames(run).many}`} wide>
         <Facts
           facts={[
@@ -76,7 +77,6 @@ function Path({ run, path }: { readonly run: RunRecord; readonly path: PathRecor
   const { send } = usePanel();
   const active = useMemo(() => activeChart(run, path), [run, path]);
   const error = useMemo(() => errorChart(run, path), [run, path]);
-  const best = bestPoint(run, path);
   const here = pointAt(path, run.resolved.beta);
   const pick = (_series: string, index: number): void =>
     send({ type: 'setBeta', beta: path.points[index].beta, final: true });
@@ -85,15 +85,6 @@ function Path({ run, path }: { readonly run: RunRecord; readonly path: PathRecor
       title="Effect of beta"
       wide
       hint={`${formatCount(path.points.length, 'solution')} from β max (${betaMaxWords(run)}) downwards, each started from the one before.${path.complete ? '' : ' The path was cut short.'}`}
-      tools={
-        best !== null &&
-        best !== here && (
-          <Button onPress={() => pick('test', best)}>
-            Use the best test point ({formatPercent(path.betaMax > 0 ? path.points[best].beta / path.betaMax : null)} of
-            β max)
-          </Button>
-        )
-      }
     >
       <div class="grid">
         <Chart spec={active} onPick={pick} selected={here === null ? null : { series: 'active', index: here }} />
