@@ -7,6 +7,8 @@ import { parseProblemFile } from '../core/problem/problemFile.ts';
 import { networkRecord } from '../core/family/resultFile.ts';
 import type { Control } from '../core/base/control.ts';
 import { plainLines } from '../core/data/plainText.ts';
+import { createKernels } from '../core/base/kernels/createKernels.ts';
+import { proofOf } from './proof.ts';
 import { runInBackground } from './background.ts';
 import { readInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { numberOption, parseOptions } from './options.ts';
@@ -20,12 +22,15 @@ interface CertifyInput {
   readonly related: RelatedFiles;
   readonly seconds: number;
   readonly solve: boolean;
+  /** A proof file is wanted as well. */
+  readonly certificate: boolean;
 }
 
 interface CertifyOutput {
   readonly stopped: boolean;
   readonly text: string;
   readonly summary: string;
+  readonly proof?: string;
 }
 
 /** Default time for the proof. */
@@ -37,6 +42,7 @@ export function certifyTask(input: CertifyInput, control: Control): CertifyOutpu
   const text = new TextDecoder().decode(readInput(input.problem));
   const problem = parseProblemFile(text, input.problem, relatedReader(input.problem, input.related));
   let certificate: NetworkCertificate;
+  let proof: string | undefined;
   try {
     const bytes = readInput(input.network);
     const deep = deepNetworkOfJson(new TextDecoder().decode(bytes));
@@ -47,13 +53,21 @@ export function certifyTask(input: CertifyInput, control: Control): CertifyOutpu
       return { stopped: result.stopped, text: `${JSON.stringify(record)}\n`, summary };
     }
     const network = readNetwork(bytes, input.network);
-    certificate = certifyNetwork(problem, network, { seconds: input.seconds, solve: input.solve }, control);
+    const kernels = createKernels();
+    try {
+      const { seconds, solve } = input;
+      certificate = certifyNetwork(problem, network, { seconds, solve, kernels }, control);
+      const { conic } = certificate;
+      if (input.certificate) proof = proofOf(problem, network, { conic, seconds, kernels }, control);
+    } finally {
+      kernels.dispose();
+    }
   } catch (error) {
     if (error instanceof NetworkError) throw new UsageError(`${input.network}: ${error.message}`);
     throw error;
   }
   const record = certificateRecord(certificate, control.now() - started);
-  return { stopped: certificate.stopped, text: `${JSON.stringify(record)}\n`, summary: summaryOf(certificate) };
+  return { stopped: certificate.stopped, text: `${JSON.stringify(record)}\n`, summary: summaryOf(certificate), proof };
 }
 
 /** The certificate as written: plain JSON, dual constraints over beta. */
@@ -150,6 +164,7 @@ JSON that train --network writes for such a run. Writes JSON to stdout unless --
   --out FILE            write the certificate to FILE
   --time-limit SECONDS  time for the proof (default ${defaultSeconds})
   --allow-paths         read files that the problem names outside its own folder, too
+  --certificate FILE    write a proof file for the network as given, for convexnet check
   --no-solve            use the network's own dual point only, do not train for a better one
   --progress            show progress on stderr even when it is not a terminal
 
@@ -161,26 +176,30 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
       'allow-paths': { type: 'boolean' },
       'time-limit': { type: 'string' },
       'no-solve': { type: 'boolean' },
+      certificate: { type: 'string' },
       progress: { type: 'boolean' },
     });
     if (positionals.length !== 2) {
       throw new UsageError('a problem file and a network file are needed', { showHelp: true });
     }
-    const outputs = new Outputs({ '--out': values.out }, positionals);
+    const outputs = new Outputs({ '--out': values.out, '--certificate': values.certificate }, positionals);
     const input: CertifyInput = {
       problem: positionals[0],
       network: positionals[1],
       related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
       seconds: numberOption('time-limit', values['time-limit']) ?? defaultSeconds,
       solve: values['no-solve'] !== true,
+      certificate: values.certificate !== undefined,
     };
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
-    const { stopped, text, summary } = (await runInBackground(
+    const { stopped, text, summary, proof } = (await runInBackground(
       { task: 'certify', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as CertifyOutput;
     await outputs.result('--out', 'certificate.json', text);
+    if (proof !== undefined) await outputs.write('--certificate', proof);
+    else if (values.certificate !== undefined) throw new UsageError('--certificate is for two-layer ReLU networks');
     if (values.out !== undefined || process.stderr.isTTY) process.stderr.write(`${plainLines(summary)}\n`);
     return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
   },

@@ -2,6 +2,7 @@ import { isMainThread } from 'node:worker_threads';
 import { plainLines, plainText } from '../core/data/plainText.ts';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
+import { checkCommand } from './check.ts';
 import { labCommands, labTask } from './lab.ts';
 import { predictCommand, predictTask } from './predict.ts';
 import { listenForSignals } from './signals.ts';
@@ -14,6 +15,7 @@ import { type Command, exitStatus, UsageError } from './usage.ts';
 const commands: Readonly<Record<string, Command>> = {
   solve: solveCommand,
   certify: certifyCommand,
+  check: checkCommand,
   train: trainCommand,
   predict: predictCommand,
   structure: structureCommand,

@@ -3,6 +3,7 @@ import type { Control, SolveStatus } from '../core/base/control.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
 import { solveToRecord } from '../core/family/solveToRecord.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
+import { proofOf } from './proof.ts';
 import { runInBackground } from './background.ts';
 import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
@@ -19,11 +20,14 @@ interface SolveInput {
   readonly memoryBytes: number | undefined;
   /** For the proof over all networks of a ReLU model. */
   readonly certifySeconds: number;
+  /** A proof file is wanted as well. */
+  readonly certificate: boolean;
 }
 
 interface SolveOutput {
   readonly status: SolveStatus;
   readonly text: string;
+  readonly proof?: string;
 }
 
 /** Default time for the proof over all networks. */
@@ -31,19 +35,29 @@ const defaultCertifySeconds = 10;
 
 /** The part that runs in the worker: file in, result text out. */
 export function solveTask(
-  { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds }: SolveInput,
+  { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds, certificate }: SolveInput,
   control: Control,
 ): SolveOutput {
   const problem = parseProblemFile(readTextInput(file), file, relatedReader(file, related));
   const kernels = createPooledKernels({ threads });
   if (memoryBytes !== undefined) kernels.budgetBytes = memoryBytes;
   try {
-    const { status, record } = solveToRecord(
+    const { status, record, solution } = solveToRecord(
       problem,
       { threads, kernels, timeLimitSeconds, memoryBytes, ...(problem.model === 'relu' ? { certifySeconds } : {}) },
       control,
     );
-    return { status, text: `${JSON.stringify(record)}\n` };
+    const text = `${JSON.stringify(record)}\n`;
+    if (!certificate) return { status, text };
+    if (problem.model !== 'relu' || solution === undefined) {
+      throw new UsageError('--certificate is for two-layer ReLU networks (model "relu")');
+    }
+    const { network, global } = solution;
+    return {
+      status,
+      text,
+      proof: proofOf(problem, network, { conic: global?.conic, seconds: certifySeconds, kernels }, control),
+    };
   } finally {
     kernels.dispose();
   }
@@ -61,6 +75,7 @@ Solves the problem and writes the result as JSON, to stdout unless --out names a
   --time-limit SECONDS  stop after this time with the best point so far
   --memory GIB          memory the solve may take (default ${defaultMemoryBytes / 2 ** 30}); a larger problem is refused at once
   --certify-seconds S   ReLU models: time for the proof over all networks (default ${defaultCertifySeconds}, 0 skips it)
+  --certificate FILE    ReLU models: write a proof file, for convexnet check
   --progress            show progress on stderr even when it is not a terminal
 
 Exit status: 0 solved to tolerance, 2 bad input, 3 stopped before tolerance (the result is still written,
@@ -74,6 +89,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       'time-limit': { type: 'string' },
       memory: { type: 'string' },
       'certify-seconds': { type: 'string' },
+      certificate: { type: 'string' },
       progress: { type: 'boolean' },
     });
     if (positionals.length !== 1) {
@@ -81,7 +97,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
         showHelp: true,
       });
     }
-    const outputs = new Outputs({ '--out': values.out }, positionals);
+    const outputs = new Outputs({ '--out': values.out, '--certificate': values.certificate }, positionals);
     const input: SolveInput = {
       file: positionals[0],
       related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
@@ -89,14 +105,16 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       timeLimitSeconds: numberOption('time-limit', values['time-limit']),
       memoryBytes: memoryOption(values.memory),
       certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
+      certificate: values.certificate !== undefined,
     };
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
-    const { status, text } = (await runInBackground(
+    const { status, text, proof } = (await runInBackground(
       { task: 'solve', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as SolveOutput;
     await outputs.result('--out', 'result.json', text);
+    if (proof !== undefined) await outputs.write('--certificate', proof);
     return outputs.status(status === 'optimal' ? exitStatus.ok : exitStatus.stopped);
   },
 };

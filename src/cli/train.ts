@@ -1,6 +1,7 @@
 import { DataError } from '../core/data/dataError.ts';
 import { formulasAmong } from '../core/data/formulaCells.ts';
 import { plainCopy } from '../core/data/plainText.ts';
+import { ProofError } from '../core/family/proofFile.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
@@ -25,6 +26,8 @@ interface TrainInput {
   readonly threads: number | undefined;
   /** The training problem is wanted as well. */
   readonly problem: boolean;
+  /** So is a proof file. */
+  readonly certificate: boolean;
   /** So is the ReLU network of a gated one. */
   readonly decompose: boolean;
 }
@@ -34,11 +37,12 @@ interface TrainOutput {
   readonly run: RunRecord | null;
   readonly problem?: string;
   readonly decomposition?: Decomposition;
+  readonly proof?: string;
 }
 
 /** The part that runs in the worker: data file and settings in, run record out. */
 export async function trainTask(
-  { file, settings, threads, problem, decompose }: TrainInput,
+  { file, settings, threads, problem, decompose, certificate }: TrainInput,
   control: Control,
 ): Promise<TrainOutput> {
   let last: SolverProgress = { iteration: 0, seconds: 0, objective: NaN, dualBound: NaN, active: 0, phase: '' };
@@ -59,10 +63,12 @@ export async function trainTask(
     return {
       run,
       ...(problem ? { problem: await session.exportProblem() } : {}),
+      ...(certificate ? { proof: await session.exportProof(run, control) } : {}),
       ...(decompose ? { decomposition: await session.decompose(run, control) } : {}),
     };
   } catch (error) {
     if (error instanceof TrainStopped) return { run: null };
+    if (error instanceof ProofError) throw new UsageError(error.message);
     if (error instanceof DataError) throw new UsageError(error.message);
     throw error;
   } finally {
@@ -81,6 +87,7 @@ const options = {
   pytorch: { type: 'string' },
   problem: { type: 'string' },
   decompose: { type: 'string' },
+  certificate: { type: 'string' },
   'keep-formulas': { type: 'boolean' },
 } as const;
 
@@ -119,6 +126,7 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --problem FILE           write the training problem, for convexnet solve
   --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise
                            an apostrophe goes before them
+  --certificate FILE       relu: write a proof file, for convexnet check
   --decompose FILE         gated-relu: write the ReLU network with the same fit (cone decomposition); the end of
                            the name says how: .onnx, .json or .py
 
@@ -179,6 +187,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
         '--network': values.network,
         '--pytorch': values.pytorch,
         '--problem': values.problem,
+        '--certificate': values.certificate,
         '--decompose': relu,
       },
       positionals,
@@ -190,12 +199,13 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       threads: countOption('threads', values.threads),
       problem: values.problem !== undefined,
       decompose: relu !== undefined,
+      certificate: values.certificate !== undefined,
     };
     if (relu !== undefined && input.settings.model !== 'gated-relu')
       throw new UsageError('--decompose turns a gated network into a ReLU network: it needs --model gated-relu');
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
-    const { run, problem, decomposition } = (await runInBackground(
+    const { run, problem, decomposition, proof } = (await runInBackground(
       { task: 'train', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as TrainOutput;
@@ -209,6 +219,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       if (values[option] !== undefined) await outputs.write(`--${option}`, exportRun(run, what, formulas));
     }
     if (problem !== undefined) await outputs.write('--problem', problem);
+    if (proof !== undefined) await outputs.write('--certificate', proof);
     if (format !== undefined && decomposition !== undefined)
       await outputs.write('--decompose', exportDecomposition(run, decomposition, format));
     await outputs.print(describeRun(plainCopy(run), values.target === undefined));

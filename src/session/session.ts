@@ -2,6 +2,9 @@ import { DataError } from '../core/data/dataError.ts';
 import { prepareData, type PreparedData } from '../core/data/prepareData.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
+import { writeProof } from '../core/family/proofFile.ts';
+import type { ConicBound } from '../core/certify/conic/conicBound.ts';
+import { networkOfRun } from './runNetwork.ts';
 import { problemFile } from '../core/problem/exportProblem.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/base/problemError.ts';
@@ -71,6 +74,11 @@ export interface Session {
    * record only: `exportRun` (exportRun.ts).
    */
   exportProblem(run?: RunRecord): Promise<string>;
+  /**
+   * A proof file of a two-layer ReLU run of this file (null: the last one), which anyone can check without a solver; its relaxation runs for
+   * the run's `certifySeconds` where it is not at hand. @throws {ProofError} where there is none
+   */
+  exportProof(run: RunRecord | null, control: Control): Promise<string>;
   /** The ReLU network of a gated run of this file (null: the last one). Raises `TrainStopped` when stopped. */
   decompose(run: RunRecord | null, control: Control): Promise<Decomposition>;
 }
@@ -92,6 +100,8 @@ class FileSession implements Session {
   private trained: Prepared | null = null;
   private readonly cells = new Map<number, readonly string[]>();
   private cellsOf = '';
+  /** What the proof of the last solve left behind for a proof file. */
+  private proved: { readonly run: RunRecord; readonly conic: ConicBound | undefined } | undefined;
   private counter = 0;
 
   constructor(
@@ -169,6 +179,24 @@ class FileSession implements Session {
     if (run === null) throw new DataError('settings', 'nothing was trained yet');
     const data = await this.dataOf(run, 'its training problem cannot be rebuilt', uncontrolled);
     return problemFile({ ...trainingProblem(data, run.settings), beta: run.resolved.beta });
+  }
+
+  async exportProof(of: RunRecord | null, control: Control): Promise<string> {
+    const run = of ?? this.run;
+    if (run === null) throw new DataError('settings', 'nothing was trained yet');
+    if (run.settings.model !== 'relu') {
+      throw new DataError('settings', 'proof files are for two-layer ReLU networks (model relu)');
+    }
+    const data = await this.dataOf(run, 'its proof cannot be made', control);
+    const problem = { ...trainingProblem(data, run.settings), beta: run.resolved.beta };
+    const sha256 = (bytes: Uint8Array): string => {
+      const hash = this.deps.createHash();
+      hash.update(bytes);
+      return hash.digest();
+    };
+    const conic = this.proved?.run === run ? this.proved.conic : undefined;
+    const seconds = Math.max(1, run.settings.certifySeconds);
+    return writeProof(problem, networkOfRun(run), { conic, seconds, kernels: this.deps.kernels }, sha256, control);
   }
 
   async decompose(of: RunRecord | null, control: Control): Promise<Decomposition> {
@@ -302,6 +330,7 @@ class FileSession implements Session {
     );
     const { betaMax, betaMaxUpper, path, crossValidation, warm } = ended;
     this.trained = { ...trained, betaMax, betaMaxUpper, path, crossValidation, warm };
+    this.proved = { run, conic: ended.outcome.solution.global?.conic };
     return run;
   }
 

@@ -18,6 +18,8 @@ import { prepare } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
 import { classifyRows } from '../problem/patterns/rowClasses.ts';
 import { mergeShared } from '../engine/sharedRelu/mergeShared.ts';
+import type { Kernels } from '../base/kernels/kernels.ts';
+import type { ConicBound } from '../certify/conic/conicBound.ts';
 import type { Control } from '../base/control.ts';
 import { solve } from '../engine/solve.ts';
 import { dualPointOf, globalBound, type GlobalBoundDetails } from '../certify/global/globalBound.ts';
@@ -60,6 +62,8 @@ export interface NetworkCertificate {
   /** Objective of the network that our own solver found, when it was run. */
   readonly bestFound: number | undefined;
   readonly reason: string;
+  /** What the conic relaxation proved, when it ran: for a proof file. */
+  readonly conic: ConicBound | undefined;
   readonly stopped: boolean;
 }
 
@@ -69,6 +73,7 @@ export interface CertifyOptions {
   readonly seed?: number;
   /** Whether the solver may be run for a better dual point when the network's own leaves a gap (default true). */
   readonly solve?: boolean;
+  readonly kernels?: Kernels;
 }
 
 /**
@@ -102,7 +107,12 @@ export function certifyNetwork(
     prepared,
     V,
     objective.merged,
-    { seconds: options.solve === false ? left() : 0.4 * left(), candidates, seed: options.seed },
+    {
+      seconds: options.solve === false ? left() : 0.4 * left(),
+      candidates,
+      seed: options.seed,
+      kernels: options.kernels,
+    },
     control,
   );
   let best: GlobalBoundDetails = own;
@@ -121,13 +131,13 @@ export function certifyNetwork(
     const outputPenalty = joint ? 'nuclear' : problem.outputPenalty;
     const solution = solve(
       { ...problem, model: 'relu', outputPenalty, arrangements: { kind: 'adaptive', seed: options.seed ?? 1 } },
-      { timeLimitSeconds: left(), certifySeconds: share },
+      { timeLimitSeconds: left(), certifySeconds: share, kernels: options.kernels },
       control,
     );
     bestFound = solution.networkObjective;
     if (solution.global !== undefined && solution.global.lowerBound > own.lowerBound) {
-      const { lowerBound, proof } = solution.global;
-      best = { ...own, lowerBound, proof };
+      const { lowerBound, proof, conic } = solution.global;
+      best = { ...own, lowerBound, proof, conic };
       reason =
         'The bound comes from the dual of a network trained here to objective ' +
         `${bestFound.toPrecision(6)}: ${lowerFirst(solution.global.reason)}`;
@@ -150,6 +160,7 @@ export function certifyNetwork(
     suggestion: suggest(prepared, problem, fit.data, own),
     bestFound,
     reason,
+    conic: best.conic,
     stopped: control.shouldStop(),
   };
 }

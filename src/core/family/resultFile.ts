@@ -26,9 +26,19 @@ export function columnsOf(m: DenseMatrix): number[] | number[][] {
 
 /** The bound over all networks: typed arrays as plain ones, its dual point like `dual` of the result. */
 export function globalRecord(global: GlobalBound, outputs: number): Record<string, unknown> {
-  const { worstDirection, worstOuter, dual, ...rest } = global;
+  const { lowerBound, relativeGap, proof, maxDualConstraint, dualPointShrink, searchEstimate, cells, methods, reason } =
+    global;
+  const { worstDirection, worstOuter, dual } = global;
   return {
-    ...rest,
+    lowerBound,
+    relativeGap,
+    proof,
+    maxDualConstraint,
+    ...(dualPointShrink === undefined ? {} : { dualPointShrink }),
+    searchEstimate,
+    ...(cells === undefined ? {} : { cells }),
+    ...(methods === undefined ? {} : { methods }),
+    reason,
     ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
     ...(worstOuter === undefined ? {} : { worstOuter: Array.from(worstOuter) }),
     ...(dual === undefined ? {} : { dual: columnsOf(denseMatrix(dual.length / outputs, outputs, dual)) }),

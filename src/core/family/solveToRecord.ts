@@ -6,7 +6,7 @@ import { resultFormat, resultRecord, checkedResult, globalRecord, columnsOf } fr
 import { solveThreeLayer, type ThreeLayerSolution } from '../engine/threeLayer/solveThreeLayer.ts';
 import type { Control, SolveStatus } from '../base/control.ts';
 import { refuseTooLarge } from '../engine/solution/memoryBudget.ts';
-import type { SolveOptions } from '../engine/solution/solution.ts';
+import type { Solution, SolveOptions } from '../engine/solution/solution.ts';
 import { solve } from '../engine/solve.ts';
 
 /**
@@ -17,7 +17,7 @@ export function solveToRecord(
   problem: Problem,
   options: SolveOptions,
   control: Control,
-): { readonly status: SolveStatus; readonly record: Record<string, unknown> } {
+): { readonly status: SolveStatus; readonly record: Record<string, unknown>; readonly solution?: Solution } {
   refuseTooLarge(problem, options.memoryBytes);
   if (problem.model === 'linear') {
     const solution = solveLinear(problem, prepare(problem), control);
@@ -28,7 +28,7 @@ export function solveToRecord(
     return { status: solution.status, record: threeLayerRecord(solution) };
   }
   const solution = solve(problem, options, control);
-  return { status: solution.status, record: resultRecord(solution) };
+  return { status: solution.status, record: resultRecord(solution), solution };
 }
 
 /** Result of a linear network: `network.layers` W_1 .. W_L, or `networks` when there is one per output. */

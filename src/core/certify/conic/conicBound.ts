@@ -59,17 +59,22 @@ const largestShape = 2100;
 /** Largest number of entries of the matrix between half-widths and shape. */
 const largestTable = 1.5e7;
 
-/** Whether the relaxation can be solved at this size, with one or several outputs one by one. */
-export function canBoundConically(prepared: PreparedProblem): boolean {
-  const { X, outputs, outputPenalty, penalizedCols } = prepared;
+/** Why the relaxation is not for a problem: its penalty, too few inputs or too large a system; undefined when it is. */
+export function whyNotConic({ X, outputs, outputPenalty, penalizedCols }: PreparedProblem): string | undefined {
   const p = X.cols + (X.cols * (X.cols + 1)) / 2;
-  return (
-    (outputs === 1 || outputPenalty === 'per-output') &&
-    penalizedCols >= 2 &&
-    p <= largestShape &&
-    X.rows * p <= largestTable &&
-    outputs * p * X.rows <= 2 * largestTable
-  );
+  if (outputs > 1 && outputPenalty !== 'per-output') {
+    return 'the conic relaxation treats outputs one by one, and this penalty joins them';
+  }
+  if (penalizedCols < 2) return 'with a single penalised input the relaxation is empty inside; cones are exact there';
+  if (p > largestShape || X.rows * p > largestTable || outputs * p * X.rows > 2 * largestTable) {
+    return `the conic relaxation of ${X.rows} rows and ${X.cols} inputs is too large`;
+  }
+  return undefined;
+}
+
+/** Whether the relaxation can be solved for a problem of this kind and size. */
+export function canBoundConically(prepared: PreparedProblem): boolean {
+  return whyNotConic(prepared) === undefined;
 }
 
 /**
@@ -176,7 +181,7 @@ class ConicSearch {
     const V = new Float64Array(iterate.fit.length);
     smoothed(prepared.datafit).dualPoint(iterate.fit, V);
     const p = iterate.atoms[0].shape;
-    const limits = { perLine: 4, most: Math.max(200, Math.floor(4e8 / (p * p))), mostLines: 1500 };
+    const limits = { perLine: 4, most: Math.max(800, Math.floor(4e8 / (p * p))), mostLines: 1500 };
     return shapes.map((shape, k) => {
       const v = Float64Array.from({ length: prepared.X.rows }, (_, i) => V[i * outputs + shape.output]);
       const { even } = lineLoads(lines, v);

@@ -11,6 +11,8 @@ export interface UnitLines {
   readonly unit: DenseMatrix;
   /** Coordinates that count in the norm of u: d, or d - 1 with a free bias. */
   readonly penalized: number;
+  /** For each line the row that it is taken from. */
+  readonly first: Int32Array;
   /** For each of the n rows: its line (-1 for a row of zeros), side and length. */
   readonly line: Int32Array;
   readonly side: Float64Array;
@@ -45,6 +47,7 @@ export function unitLines(X: DenseMatrix, penalizedCols: number): UnitLines {
   }
   const { classes, unit, norms } = parallelClasses(Z, sameLine);
   const out = denseMatrix(classes.length, d);
+  const firsts = Int32Array.from(classes, ([{ row }]) => row);
   const line = new Int32Array(n).fill(-1);
   const side = new Float64Array(n);
   const distance = new Float64Array(n);
@@ -57,7 +60,7 @@ export function unitLines(X: DenseMatrix, penalizedCols: number): UnitLines {
       distance[member.row] = member.distance;
     }
   });
-  return { unit: out, penalized: penalizedCols, line, side, length: norms, distance, centre, biasUnit };
+  return { unit: out, penalized: penalizedCols, first: firsts, line, side, length: norms, distance, centre, biasUnit };
 }
 
 /** Two lines whose half-widths are compared: | |x_i'u| - |x_j'u| | <= |d'u| for d = x_i - side * x_j. */

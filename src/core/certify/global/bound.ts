@@ -1,3 +1,5 @@
+import type { ConicBound } from '../conic/conicBound.ts';
+
 /** What one method proved, and what it took. */
 export interface MethodBound {
   /** Branch and bound over cones of directions, all activation patterns, norms only, or the conic relaxation. */
@@ -28,5 +30,7 @@ export interface GlobalBound {
   readonly cells?: number;
   /** Where several methods ran: what each proved, the one that `lowerBound` comes from first. */
   readonly methods?: readonly MethodBound[];
+  /** The best that the conic relaxation proved, when it ran: a dual point of its own and multipliers (never written to a record). */
+  readonly conic?: ConicBound;
   readonly reason: string;
 }

@@ -29,8 +29,6 @@ export interface GlobalBoundDetails extends GlobalBound {
   readonly methods: readonly MethodBound[];
   /** Proven bracket of the dual maximum over all outputs, at the dual point as given (before scaling). */
   readonly bracket: { readonly lower: number; readonly upper: number };
-  /** The best that the conic relaxation proved, when it ran: its own dual point and multipliers. */
-  readonly conic?: ConicBound;
 }
 
 /** What is known of the dual maximum over all outputs. */

@@ -1,0 +1,200 @@
+"""Checks a proof file of the Convex Network Explorer: python check_proof.py NETWORK.json PROBLEM.json PROOF.json
+
+Recomputes, from the data and the network only, the objective of the network and a lower bound of the objective of ALL two-layer ReLU
+networks of the family (any width), and prints what is left between them. Needs numpy. Exit status: 0 accepted, 1 rejected.
+The mathematics is in docs/proof.md.
+"""
+import hashlib
+import json
+import sys
+
+import numpy as np
+
+EPS = 2.0**-52
+
+
+class Rejected(Exception): ...
+
+
+def need(ok, why):
+    if not ok:
+        raise Rejected(why)
+
+
+def digest(pieces, text):
+    sha = hashlib.sha256()
+    for piece in pieces:
+        sha.update(np.ascontiguousarray(np.ravel(piece), dtype="<f8").tobytes())
+    sha.update(text.encode())
+    return sha.hexdigest()
+
+
+def load(name):
+    return json.loads(open(name, encoding="utf-8-sig").read())
+
+
+def read_problem(name):
+    p = load(name)
+    need(not isinstance(p["X"], str) and not isinstance(p["y"], str), "X and y must stand in the problem file itself")
+    X = np.array(p["X"], float)
+    y = np.array(p["y"], float).reshape(len(X), -1)
+    bias, loss = p.get("bias", "none"), p["loss"]
+    c = p.get("outputs") or (max(2, int(y.max()) + 1) if loss == "softmax" else y.shape[1])
+    return X, y, c, loss, bias, p.get("outputPenalty", "per-output"), p["beta"]
+
+
+def read_network(name, d, c):
+    net = load(name)
+    net = net.get("network", net)
+    W1 = np.array(net["W1"], float).reshape(-1, d)
+    W2 = np.array(net.get("W2", net.get("w2")), float).reshape(len(W1), c)
+    return W1, np.array(net["b1"], float).reshape(len(W1)), W2, np.array(net.get("b2", 0.0), float).reshape(-1) * np.ones(c)
+
+
+def loss_value(loss, F, y):
+    if loss == "squared":
+        return 0.5 * np.sum((F - y) ** 2)
+    if loss == "logistic":
+        return np.sum(np.logaddexp(0, -y * F))
+    if loss == "hinge":
+        return np.sum(np.maximum(0, 1 - y * F))
+    return np.sum(np.logaddexp.reduce(F, axis=1) - F[np.arange(len(F)), y[:, 0].astype(int)])
+
+
+def entropy(p):
+    return np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0))
+
+
+def dual_value(loss, V, y):
+    """-l*(-V), rounded down; V outside the domain is refused."""
+    size = V.size
+    if loss == "squared":
+        value, size = np.sum(V * (y - 0.5 * V)), np.sum(np.abs(V) * (np.abs(y) + np.abs(V)))
+    elif loss in ("logistic", "hinge"):
+        p = y * V
+        need(np.all(p >= 0) and np.all(p <= 1), "the dual point is outside the domain of the loss")
+        value = np.sum(p) if loss == "hinge" else -entropy(p) - entropy(1 - p)
+    else:
+        p = -V.copy()
+        own = np.arange(len(V)), y[:, 0].astype(int)
+        p[own] = 0
+        rest = p.sum(axis=1)
+        need(np.all(p >= -1e-15) and np.all(rest <= 1 + 1e-12), "the dual point is outside the domain of the loss")
+        need(np.all(np.abs(V[own] - rest) <= 1e-12), "a row of the dual point does not sum to zero")
+        p[own] = np.maximum(0, 1 - rest)
+        value = -entropy(np.maximum(p, 0))
+    return value - 8 * (V.size + 8) * EPS * size
+
+
+def over_sphere(G, c):
+    """Upper bound of max u'G u + c'u over the unit sphere."""
+    w, Q = np.linalg.eigh(G)
+    b = Q.T @ c
+    scale = np.linalg.norm(G) + np.linalg.norm(c)
+    low = w[-1] + EPS * len(c) * scale + 1e-150
+    high = max(low, w[-1] + np.linalg.norm(c) / 2)
+    if np.sum((b / (low - w)) ** 2) <= 4:
+        high = low
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.sum((b / (middle - w)) ** 2) > 4 else (low, middle)
+    return high + np.sum(b * b / (4 * (high - w))), len(c) * scale
+
+
+def constraint(unit, q, row, side, length, stray, v, m):
+    """Upper bound of v'(Xu)_+ over ||u|| <= 1 from any multipliers m."""
+    L, d = unit.shape
+    load = length * v
+    even, odd = np.zeros(L), np.zeros(L)
+    np.add.at(even, row[row >= 0], load[row >= 0])
+    np.add.at(odd, row[row >= 0], (side * load)[row >= 0])
+    plus, minus, inner = (np.maximum(0, np.array(m[k], float)) for k in ("plus", "minus", "inner"))
+    pairs = np.array(m["pairs"], float).astype(int).reshape(-1, 3)
+    pair, psize = np.array(m["pair"], float), np.maximum(np.array(m["pairSize"], float), 1e-150)
+    size, w = np.maximum(np.array(m["size"], float), 1e-150), np.array(m["w"], float).reshape(L, q)
+    upper = even / 2 + plus + minus + inner
+    np.add.at(upper, pairs[:, 0], -pair)
+    np.add.at(upper, pairs[:, 1], pair)
+    inner = inner - np.minimum(upper, 0)
+    upper = np.maximum(upper, 0)
+    turn = (inner / np.maximum(1, np.linalg.norm(w, axis=1)))[:, None] * np.pad(w, ((0, 0), (0, d - q)))
+    D = unit[pairs[:, 0]] - pairs[:, 2:3] * unit[pairs[:, 1]]
+    weight, dn = np.abs(pair), np.linalg.norm(D, axis=1)
+    G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + D.T @ ((weight / (2 * psize))[:, None] * D)
+    G = (G + G.T) / 2
+    c = unit.T @ (odd / 2 - plus + minus)
+    kappa = np.sum(upper * size) / 2 + np.sum(weight * psize) / 2
+    mass = np.sum(np.abs(load)) + np.sum(upper / (2 * size) + upper * size / 2 + upper + 2 * inner + plus + minus)
+    mass += np.sum(weight / (2 * psize) * (dn * dn + dn) + weight * psize / 2 + 2 * weight)
+    charge = 0.0
+    if q < d:
+        own = G[-1, -1]
+        room = max(m["bias"] - own, 1e-150)
+        g = G[:-1, -1]
+        charge = own + room + c[-1] ** 2 / (4 * room)
+        mass += abs(own) + abs(charge) + np.sum(g * g) / room + np.sum(np.abs(c[-1] * g)) / room
+        G, c = G[:-1, :-1] + np.outer(g, g) / room, c[:-1] + c[-1] * g / room
+    value, more = over_sphere(G, c)
+    return max(0.0, value + charge + kappa + 8 * (L + len(pairs) + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
+
+
+def check(network, problem, name):
+    X, y, c, loss, bias, penalty, beta = read_problem(problem)
+    proof = load(name)
+    need(proof.get("format") == "convexnet-proof/1", "not a proof file of version 1")
+    says = proof["problem"]
+    need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta]], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
+    lines = proof["lines"]
+    pieces = [[says[k] for k in ("rows", "inputs", "outputs", "beta")] + [proof["objective"], proof["lowerBound"]], proof["dual"]]
+    pieces += [[proof["factor"], proof["top"]], lines["first"], lines["row"], lines["side"]]
+    for m in proof["parts"]:
+        pieces += [[m["output"], m["sign"]], m["w"], m["size"], m["plus"], m["minus"], m["inner"]]
+        pieces += [m["pairs"], m["pair"], m["pairSize"], [m["bias"]]]
+    text = "|".join(says[k] for k in ("sha256", "loss", "bias", "outputPenalty"))
+    need(proof["sha256"] == digest(pieces, text), "the proof file was altered")
+    W1, b1, W2, b2 = read_network(network, X.shape[1], c)
+    F = np.maximum(X @ W1.T + b1, 0) @ W2 + b2
+    need((bias != "none" or not b1.any()) and (bias == "free" or not b2.any()), "the network has biases that the problem does not allow")
+    inner = np.sum(W1**2) + (0 if bias == "free" else np.sum(b1**2))
+    objective = loss_value(loss, F, y) + beta / 2 * (inner + np.sum(np.sum(np.abs(W2), axis=1) ** 2))
+    need(abs(objective - proof["objective"]) <= 1e-8 * abs(objective), "the proof is for another network")
+    # rows on unit lines; with a free bias centred, the bias in units of the longest row
+    q, Z = X.shape[1], X
+    if bias == "regularized":
+        Z, q = np.hstack([X, np.ones((len(X), 1))]), q + 1
+    if bias == "free":
+        Z = X - X.mean(axis=0)
+        unit_bias = np.linalg.norm(Z, axis=1).max() * (1 + 2e-14 * (q + 1))
+        Z = np.hstack([Z, np.full((len(X), 1), unit_bias if unit_bias > 0 else 1.0)])
+    length = np.linalg.norm(Z, axis=1)
+    first, row, side = (np.array(lines[k], int) for k in ("first", "row", "side"))
+    unit = Z[first] / length[first][:, None]
+    need(np.all((row >= 0) | (length == 0)), "a row has no line")
+    stray = np.where(row >= 0, np.linalg.norm(Z / np.where(length > 0, length, 1)[:, None] - side[:, None] * unit[row], axis=1), 0)
+    V = np.array(proof["dual"], float).reshape(len(X), c)
+    need(bias != "free" or np.all(np.abs(V.sum(axis=0)) <= 1e-10 * (1 + np.abs(V).sum(axis=0))), "columns of the dual point do not sum to zero")
+    top = 0.0
+    for k in range(c):
+        for sign in (1, -1):
+            found = [m for m in proof["parts"] if m["output"] == k and m["sign"] == sign]
+            need(len(found) == 1, f"output {k} has no part of sign {sign}")
+            top = max(top, constraint(unit, q, row, side, length, stray, sign * V[:, k], found[0]))
+    need(top <= proof["top"] * (1 + 1e-10), f"the dual constraint is {top}, not at most {proof['top']}")
+    factor = proof["factor"] * (1 - 1e-10)
+    need(factor >= 0 and factor * max(top, proof["top"]) <= beta, "the factored dual point is too long")
+    bound = dual_value(loss, factor * V, y)
+    need(bound >= proof["lowerBound"] - 1e-9 * abs(objective), f"only {bound} is proven, not {proof['lowerBound']}")
+    return objective, min(bound, proof["lowerBound"]), factor * top / beta
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    try:
+        value, lower, used = check(*sys.argv[1:])
+    except Rejected as why:
+        sys.exit(f"REJECTED: {why}")
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        sys.exit(f"REJECTED, unreadable: {error!r}")
+    gap = (value - lower) / max(abs(value), 1e-300)
+    print(f"accepted: objective {value:.10g}, no network is below {lower:.10g} (relative gap {gap:.3g}; constraint {used:.12g} of 1)")

@@ -1,0 +1,46 @@
+import { checkProof, ProofError } from '../core/family/proofFile.ts';
+import { NetworkError } from '../core/network/formats/networkError.ts';
+import { readNetwork } from '../core/network/formats/readNetwork.ts';
+import { ProblemError } from '../core/problem/problemError.ts';
+import { parseProblemFile } from '../core/problem/problemFile.ts';
+import { parseOptions } from './options.ts';
+import { sha256 } from './proof.ts';
+import { readInput, readTextInput, relatedReader } from './inputs.ts';
+import { type Command, exitStatus, UsageError } from './usage.ts';
+
+export const checkCommand: Command = {
+  summary: 'check the proof file of a network, without any solver',
+  help: `convexnet check NETWORK PROBLEM.json PROOF.json
+
+Recomputes from the data and the network what a proof file (--certificate of train, solve and certify) states: the
+objective of the network, and the lower bound over all networks of the family that follows from the dual point and the
+multipliers in it. Accepts or rejects, and prints the gap and what rounding leaves. media/check_proof.py is the same in Python.
+
+  --allow-paths         read files that the problem names outside its own folder, too
+
+Exit status: 0 accepted, 2 rejected or unreadable, 1 internal error.
+`,
+  run(args) {
+    const { values, positionals } = parseOptions(args, { 'allow-paths': { type: 'boolean' } });
+    if (positionals.length !== 3) {
+      throw new UsageError('a network file, a problem file and a proof file are needed', { showHelp: true });
+    }
+    const [network, problem, proof] = positionals;
+    try {
+      const related = relatedReader(problem, { allowPaths: values['allow-paths'] === true, outputs: [] });
+      const parsed = parseProblemFile(readTextInput(problem), problem, related);
+      const check = checkProof(parsed, readNetwork(readInput(network), network), readTextInput(proof), sha256);
+      process.stdout.write(
+        `accepted: objective ${check.objective.toPrecision(10)}, no network of the family is below ${check.lowerBound.toPrecision(10)}: ` +
+          `relative gap ${Math.max(0, check.relativeGap).toPrecision(3)}\n` +
+          `dual constraint ${check.constraint.toPrecision(12)} of 1, slack of the bound ${check.slack.toExponential(1)} of the objective\n`,
+      );
+      return Promise.resolve(exitStatus.ok);
+    } catch (error) {
+      if (error instanceof ProofError) throw new UsageError(`${proof}: ${error.message}`);
+      if (error instanceof NetworkError) throw new UsageError(`${network}: ${error.message}`);
+      if (error instanceof ProblemError) throw new UsageError(error.message);
+      throw error;
+    }
+  },
+};

@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+import type { Control } from '../core/base/control.ts';
+import { ProofError, type ProofOptions, writeProof } from '../core/family/proofFile.ts';
+import type { TwoLayerNetwork } from '../core/network/network.ts';
+import type { Problem } from '../core/problem/problem.ts';
+import { UsageError } from './usage.ts';
+
+/** SHA-256 of bytes as hexadecimal text. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The text of a proof file; what has none is a UsageError. */
+export function proofOf(problem: Problem, network: TwoLayerNetwork, options: ProofOptions, control: Control): string {
+  try {
+    return writeProof(problem, network, options, sha256, control);
+  } catch (error) {
+    if (error instanceof ProofError) throw new UsageError(error.message);
+    throw error;
+  }
+}
