@@ -1,7 +1,7 @@
 import { checkProof, ProofError } from '../core/family/proofFile.ts';
 import { NetworkError } from '../core/network/formats/networkError.ts';
 import { readNetwork } from '../core/network/formats/readNetwork.ts';
-import { ProblemError } from '../core/problem/problemError.ts';
+import { ProblemError } from '../core/base/problemError.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import { parseOptions } from './options.ts';
 import { sha256 } from './proof.ts';
