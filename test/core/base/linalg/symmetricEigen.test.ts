@@ -138,3 +138,48 @@ test('what is not finite is refused at once, also by the singular value decompos
   const { s } = svd(fromRows([[3e200, 0], [0, 4e-200]])); // prettier-ignore
   assert.ok(Math.abs(s[0] / 3e200 - 1) < 1e-15 && s[1] < 1e-15 * s[0]);
 });
+
+test('singular values of long and wide matrices, of every rank', () => {
+  const rng = createRng(6);
+  for (const [rows, cols] of [
+    [6, 90],
+    [90, 6],
+    [1, 40],
+    [40, 1],
+    [12, 30],
+  ]) {
+    // prettier-ignore
+    for (const rank of [0, 1, 3, Math.min(rows, cols)]) {
+      const left = Float64Array.from({ length: rows * rank }, () => rng.normal());
+      const right = Float64Array.from({ length: cols * rank }, () => rng.normal());
+      const a = denseMatrix(rows, cols);
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < cols; j++) a.data[i * cols + j] = dot(left.subarray(i * rank, (i + 1) * rank), right.subarray(j * rank, (j + 1) * rank)); // prettier-ignore
+      }
+      const { U, s, V } = svd(a);
+      const k = s.length;
+      const top = Math.max(s[0], 1);
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < cols; j++) {
+          let sum = 0;
+          for (let t = 0; t < k; t++) sum += U.data[i * k + t] * s[t] * V.data[j * k + t];
+          assert.ok(Math.abs(sum - a.data[i * cols + j]) < 1e-12 * top);
+        }
+      }
+      let found = 0;
+      for (let t = 0; t < k; t++) {
+        if (t > 0) assert.ok(s[t] <= s[t - 1]);
+        if (s[t] <= 1e-10 * top) continue;
+        found++;
+        for (const M of [U, V]) {
+          for (let u = 0; u <= t; u++) {
+            let product = 0;
+            for (let i = 0; i < M.rows; i++) product += M.data[i * k + t] * M.data[i * k + u];
+            assert.ok(Math.abs(product - (t === u ? 1 : 0)) < 1e-12);
+          }
+        }
+      }
+      assert.equal(found, Math.min(rank, k));
+    }
+  }
+});
