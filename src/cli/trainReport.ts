@@ -1,5 +1,6 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
+import { stageNames, timeWords } from '../shared/runView.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
@@ -117,7 +118,7 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
     `objective ${number(solution.objective, 10)}, dual bound ${number(solution.dualBound, 10)}, relative gap ${number(Math.max(0, solution.relativeGap), 2)}`,
     `the exported network's own objective: ${number(solution.networkObjective, 10)}`,
     ...batchNormLines(run),
-    `${solution.method}: ${plural(solution.iterations, 'iteration')}, ${solution.seconds.toFixed(2)} s`,
+    `${solution.method}: ${plural(solution.iterations, 'iteration')}, ${timeWords(run, (s) => `${s.toFixed(2)} s`)}`,
     '',
     ...metricTable(run.metrics),
     '',
@@ -159,6 +160,8 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
       ]),
     );
   }
+  if (run.missing !== undefined)
+    lines.push('', `not run to the end: ${run.missing.map((name) => stageNames[name]).join(', ')}`);
   if (run.notes.length > 0) lines.push('', ...run.notes.map((note) => `note: ${note}`));
   return `${lines.join('\n')}\n`;
 }

@@ -295,6 +295,9 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       case 'trainAgain':
         await vscode.commands.executeCommand(commandIds.trainAgain, dataset.uri);
         return;
+      case 'complete':
+        await this.watched(dataset, () => dataset.complete());
+        return;
       case 'revealRow': {
         const line = dataset.run?.record.rows.line[message.index];
         if (line !== undefined) await revealLine(dataset.uri, line);

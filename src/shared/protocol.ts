@@ -58,6 +58,8 @@ export const fromPanelSchema = v.variant('type', [
   }),
   v.object({ type: v.literal('openRun'), id: runIdSchema }),
   v.object({ type: v.literal('trainAgain') }),
+  /** Runs the stages that are missing of the shown run. */
+  v.object({ type: v.literal('complete') }),
   v.object({ type: v.literal('revealRow'), index: rowIndex }),
   v.object({
     type: v.literal('requestRows'),

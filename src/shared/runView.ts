@@ -1,6 +1,6 @@
 import { predictedClass as classOfOutputs } from '../core/metrics/predictedClass.ts';
 import { bitAt, decodeBits } from './bits.ts';
-import type { NeuronRecord, RunRecord } from './run.ts';
+import type { NeuronRecord, RunRecord, StageName } from './run.ts';
 
 /** What a run record says, read in one place for the panel, the command line and the editor; pure, over arrays as they are in the record. */
 
@@ -74,6 +74,34 @@ export function partCount(run: Pick<RunRecord, 'deep' | 'neurons'>): number {
     const values = first?.singularValues ?? [];
     return sum + values.filter((s) => s > 1e-9 * (values[0] || 1)).length;
   }, 0);
+}
+
+/**
+ * Seconds of a solve in words: until a point within the tolerance was found, until the network was final, and of the proof. Records of earlier
+ * versions have only the sum.
+ */
+export function timeWords({ solution }: Pick<RunRecord, 'solution'>, format: (seconds: number) => string): string {
+  const { times, seconds, global } = solution;
+  if (times === undefined) return `${format(seconds)} ${global === undefined ? 'in all' : 'with its proof'}`;
+  const proof = times.proof === undefined ? '' : `, proof ${format(times.proof)}`;
+  return `found in ${format(times.found)}, final after ${format(times.final)}${proof}`;
+}
+
+/** The stages of a run, as a list of what is missing names them. */
+export const stageNames: Readonly<Record<StageName, string>> = {
+  solve: 'the solve itself',
+  proof: 'the proof over all networks',
+  path: 'the path over beta',
+  structure: 'the structure of the data',
+  extras: 'the networks to compare with',
+  compare: 'the comparison with gradient descent',
+  refine: 'the patterns of gradient descent',
+};
+
+/** A run from disk whose stages nobody is running any more: what was to come is missing. */
+export function asLeft(run: RunRecord): RunRecord {
+  if (run.solution.proving !== true) return run;
+  return { ...run, solution: { ...run.solution, proving: false } };
 }
 
 /** Name of an output: the class it stands for, or the target. */

@@ -226,7 +226,7 @@ function stopWords(run: Claimed): string {
   if (run.solution.relativeGap <= run.settings.tolerance) return '';
   switch (run.solution.status) {
     case 'cancelled':
-      return 'Stopped on request.';
+      return run.preview === true ? 'Beta was changed on.' : 'Stopped on request.';
     case 'time-limit':
       return 'Stopped at the time limit.';
     case 'iteration-limit':

@@ -18,15 +18,17 @@ export interface WorkerApi {
   inspect(task: number): Promise<Outcome<Inspection>>;
   train(task: number, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /**
-   * The run again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a
+   * The run `of` again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a
    * `final` one is kept on disk.
    */
   resolve(
     task: number,
     beta: number,
-    options: { readonly final: boolean; readonly settings: TrainSettings },
+    options: { readonly final: boolean; readonly settings: TrainSettings; readonly of: string },
     listener: TrainListener,
   ): Promise<Outcome<RunSummary>>;
+  /** Runs what is missing of a run on disk, under its id. */
+  complete(task: number, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /** Reads a run from disk. */
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
@@ -82,6 +84,8 @@ export interface TrainListener {
   progress(progress: TrainProgress): void;
   /** Settles when the host has taken the record. */
   record(run: PanelRun): void | Promise<void>;
+  /** The run is on disk, as far as it has come: told again whenever more of it is. */
+  stored(summary: RunSummary): void | Promise<void>;
 }
 
 /** A run as a panel gets it. */

@@ -1,5 +1,6 @@
 import { releaseProxy } from 'comlink';
 import * as v from 'valibot';
+import type { Control } from '../core/base/control.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
 import { createLab, type Lab } from '../session/lab.ts';
@@ -9,14 +10,10 @@ import { type LabProgress, type LabRecord, type LabRequest, labRequestSchema } f
 /** A page cannot show more progress than this, and every report costs the host a message; finished cells always go through. */
 const progressEveryMs = 50;
 
-/**
- * The pages of the Lab on one file. `stopped` is the shared stop flag: tasks whose number is at most its value have to stop.
- * `onProgress` is a comlink proxy; it is released at the end.
- */
+/** The pages of the Lab on one file, each under the control of its task. `onProgress` is a comlink proxy; it is released at the end. */
 export function createLabTask(
   file: Promise<FileSource>,
-  stopped: Int32Array,
-  now: () => number,
+  control: (task: number) => Control,
 ): (task: number, request: LabRequest, onProgress: (progress: LabProgress) => void) => Promise<LabRecord> {
   let lab: Promise<Lab> | null = null;
   return async (task, request, onProgress) => {
@@ -34,7 +31,7 @@ export function createLabTask(
           lastAt = at;
           onProgress(progress);
         },
-        { shouldStop: () => Atomics.load(stopped, 0) >= task, now },
+        control(task),
       );
     } finally {
       (onProgress as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();

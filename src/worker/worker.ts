@@ -12,6 +12,7 @@ import { predictOn } from '../session/predictOn.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
+import { asLeft } from '../shared/runView.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
 import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
@@ -26,6 +27,9 @@ const progressEveryMs = 50;
 const { folder, stopFlag } = workerData as WorkerData;
 const stopped = new Int32Array(stopFlag);
 const clock = (): number => performance.now() / 1000;
+
+/** A task is to stop from the moment that the flag reaches its number. */
+const control = (task: number): Control => ({ shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock });
 
 /** One set of kernels, with its threads and memory, for the life of the worker. */
 let kernels: Kernels | null = null;
@@ -73,7 +77,7 @@ function forPanel(run: RunRecord): PanelRun {
 }
 
 async function fullRun(id: string): Promise<NonNullable<typeof latest>> {
-  if (latest?.run.id !== id) forPanel(await readRun(runFile(folder, id)));
+  if (latest?.run.id !== id) forPanel(asLeft(await readRun(runFile(folder, id))));
   return latest!;
 }
 
@@ -93,17 +97,29 @@ async function report(
   let lastAt = -Infinity;
   let lastStage: TrainProgress['stage'] | null = null;
   let unsaved: string | undefined;
-  let writes: Promise<void> = Promise.resolve();
-  const write = (run: RunRecord): void => {
-    if (!keep) return;
-    writes = writes
-      .then(() => writeRun(folder, run))
-      .then(
-        () => void (unsaved = undefined),
-        (error: unknown) => void (unsaved = error instanceof Error ? error.message : String(error)),
-      );
+  let newest: RunRecord | null = null;
+  let writing: Promise<void> | null = null;
+  const writeAll = async (): Promise<void> => {
+    while (newest !== null) {
+      const next: RunRecord = newest;
+      newest = null;
+      try {
+        await writeRun(folder, next);
+        unsaved = undefined;
+      } catch (error) {
+        unsaved = error instanceof Error ? error.message : String(error);
+        continue;
+      }
+      await listener.stored(summarizeRun(asLeft(next)));
+    }
   };
-  const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
+  /** One write at a time; records that come meanwhile are skipped for the newest. */
+  const write = (run: RunRecord): Promise<void> => {
+    if (!keep) return Promise.resolve();
+    newest = run;
+    writing ??= writeAll().finally(() => (writing = null));
+    return writing;
+  };
   try {
     const run = await work(
       {
@@ -116,15 +132,13 @@ async function report(
         },
         record(run) {
           void listener.record(forPanel(run));
-          // what is on disk is complete up to a stage; a run whose proof is still under way is not
-          if (run.solution.proving !== true) write(run);
+          void write(run).catch(() => undefined); // what goes wrong then is told at the end, with the last record
         },
       },
-      control,
+      control(task),
     );
     const shown = listener.record(forPanel(run));
-    write(run);
-    await writes;
+    await write(run);
     await shown; // records and answers take different channels: the answer must not overtake the record
     return { run, unsaved };
   } finally {
@@ -135,18 +149,14 @@ async function report(
 const api: WorkerApi = {
   open(source, remote) {
     const file = openSource(source, remote);
-    labTask = createLabTask(file, stopped, clock);
+    labTask = createLabTask(file, control);
     session = file.then((file) =>
       createSession(file, nodeSessionDeps({ kernels: (kernels ??= createPooledKernels()) })),
     );
     session.catch(() => undefined); // whoever asks for it next is told
   },
 
-  inspect: (task) =>
-    outcome(async () => {
-      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
-      return (await opened()).inspect(undefined, control);
-    }),
+  inspect: (task) => outcome(async () => (await opened()).inspect(undefined, control(task))),
 
   train: (task, settings, listener) =>
     outcome(async () => {
@@ -155,13 +165,25 @@ const api: WorkerApi = {
       return report(task, listener, true, (events, control) => current.train(checked, events, control));
     }).then(summarized),
 
-  resolve: (task, beta, { final, settings }, listener) =>
+  resolve: (task, beta, { final, settings, of }, listener) =>
     outcome(async () => {
       const checked = v.parse(trainSettingsSchema, settings);
       const current = await opened();
-      return report(task, listener, final, (events, control) =>
-        current.resolve(beta, { final, settings: checked }, events, control),
+      // a run that is gone from disk only has nothing to take over
+      const from = await fullRun(of).then(
+        ({ run }) => run,
+        () => undefined,
       );
+      return report(task, listener, final, (events, control) =>
+        current.resolve(beta, { final, settings: checked, from }, events, control),
+      );
+    }).then(summarized),
+
+  complete: (task, id, listener) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      const current = await opened();
+      return report(task, listener, true, (events, control) => current.complete(run, events, control));
     }).then(summarized),
 
   lab: (task, request, onProgress) =>
@@ -183,8 +205,7 @@ const api: WorkerApi = {
   predict: (task, id, source, remote, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
-      const predicted = await predictOn(run, await openSource(source, remote), control, formulas);
+      const predicted = await predictOn(run, await openSource(source, remote), control(task), formulas);
       if (predicted === null) throw new TrainStopped('Stopped before the predictions were there.');
       return predicted;
     }),
@@ -192,8 +213,7 @@ const api: WorkerApi = {
   decompose: (task, id) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const control: Control = { shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock };
-      const decomposition = await (await opened()).decompose(run, control);
+      const decomposition = await (await opened()).decompose(run, control(task));
       const file = (what: ModelFile): Uint8Array => bytes(exportDecomposition(run, decomposition, what));
       const { neurons, gatedNeurons, objective, gatedObjective, fitDifference } = decomposition;
       const facts = { neurons, gatedNeurons, objective, gatedObjective, fitDifference };

@@ -107,22 +107,23 @@ async function benchRoundTrip(folder: string): Promise<void> {
     got?.();
     if (got) records.push(record);
   };
-  const listener = (): TrainListener => proxy({ progress: () => undefined, record: take } satisfies TrainListener);
+  const listener = (): TrainListener =>
+    proxy({ progress: () => undefined, record: take, stored: () => undefined } satisfies TrainListener);
   let task = 0;
   const rows: string[][] = [];
   for (const fraction of [0.1, 0.02]) {
     const settings: TrainSettings = { ...gated, beta: { kind: 'relative', value: fraction } };
-    const { beta } = checked(await worker.api.train(++task, settings, listener()));
+    const { beta, id } = checked(await worker.api.train(++task, settings, listener()));
     for (const factor of [2, 0.5]) {
       const times: number[] = [];
       for (let k = 0; k < 7; k++) {
         let at = Infinity;
         got = () => (at = Math.min(at, performance.now()));
         const begin = performance.now();
-        checked(await worker.api.resolve(++task, factor * beta, { final: false, settings }, listener()));
+        checked(await worker.api.resolve(++task, factor * beta, { final: false, settings, of: id }, listener()));
         times.push((at - begin) / 1000);
         got = undefined;
-        checked(await worker.api.resolve(++task, beta, { final: false, settings }, listener()));
+        checked(await worker.api.resolve(++task, beta, { final: false, settings, of: id }, listener()));
       }
       rows.push([`${fraction} -> ${fraction * factor}`, seconds(median(times)), seconds(Math.max(...times))]);
     }
@@ -163,7 +164,11 @@ async function benchStop(folder: string): Promise<void> {
   for (let k = 0; k < 14; k++) {
     const task = k + 1;
     let stage = '';
-    const listener = proxy({ progress: (p) => (stage = p.stage), record: () => undefined } satisfies TrainListener);
+    const listener = proxy({
+      progress: (p) => (stage = p.stage),
+      record: () => undefined,
+      stored: () => undefined,
+    } satisfies TrainListener);
     const done = worker.api.train(task, settings, listener);
     await new Promise((resolve) => setTimeout(resolve, 150 + 400 * k));
     const [begin, where] = [performance.now(), stage];
@@ -190,7 +195,11 @@ async function benchLargeFile(folder: string): Promise<void> {
   const file = path.join(folder, 'large.csv');
   await writeRows(file, 6, (_, bytes) => bytes >= 100e6);
   const worker = await host(file, folder);
-  const listener = proxy({ progress: () => undefined, record: () => undefined } satisfies TrainListener);
+  const listener = proxy({
+    progress: () => undefined,
+    record: () => undefined,
+    stored: () => undefined,
+  } satisfies TrainListener);
   const delay = monitorEventLoopDelay({ resolution: 5 });
   const begin = performance.now();
   delay.enable();

@@ -9,7 +9,7 @@ import { exportRun } from '../../src/session/exportRun.ts';
 import { TrainStopped } from '../../src/session/session.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
-import { describeVerdict } from '../../src/shared/verdict.ts';
+import { betaMaxIsProven, describeVerdict } from '../../src/shared/verdict.ts';
 import { memorySource, sampleSource } from '../support/memorySource.ts';
 import { recompute } from '../support/recompute.ts';
 import { clock, listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
@@ -320,6 +320,62 @@ describe('another beta', () => {
     assert.equal(relu.settings.model, 'relu');
     assert.ok(relu.neurons.every(({ gateDirection }) => gateDirection === undefined));
     assert.equal(source.reads, 1);
+  });
+});
+
+describe('a run that was cut off', () => {
+  it('names what is missing in every record and is completed under its id, in another session', async () => {
+    let stop = false;
+    const heard = listen((progress) => {
+      if (progress.stage === 'path') stop = true;
+    });
+    const cut = await testSession(sampleSource('xor_2d.csv')).train(full, heard, {
+      shouldStop: () => stop,
+      now: clock,
+    });
+    assert.deepEqual(heard.records[0].missing, ['path', 'structure', 'compare']);
+    assert.deepEqual(cut.missing, ['path', 'structure', 'compare']);
+    const stored = JSON.parse(JSON.stringify(cut)) as RunRecord;
+    const whole = await testSession(sampleSource('xor_2d.csv')).complete(stored, listen(), running);
+    assert.equal(whole.id, cut.id);
+    assert.equal(whole.createdAt, cut.createdAt);
+    assert.equal(whole.missing, undefined);
+    assert.ok(whole.path?.complete && whole.compare?.complete && whole.structure !== undefined);
+    close(whole.solution.objective, cut.solution.objective, 1e-5);
+    assert.ok(whole.revision! > cut.revision!);
+    assert.deepEqual(whole.settings, cut.settings);
+  });
+
+  it('loses neither path nor threshold to a preview in another session', async () => {
+    const settings = { ...full, model: 'relu', target: 'target', certifySeconds: 60 } as const;
+    const run = await testSession(sampleSource('xor_2d.csv')).train(
+      { ...settings, compare: quickSettings.compare },
+      listen(),
+      running,
+    );
+    assert.ok(betaMaxIsProven(run));
+    const from = JSON.parse(JSON.stringify(run)) as RunRecord;
+    const preview = await testSession(sampleSource('xor_2d.csv')).resolve(
+      run.resolved.beta / 2,
+      { final: false, settings: run.settings, from },
+      listen(),
+      running,
+    );
+    assert.ok(betaMaxIsProven(preview));
+    assert.deepEqual(preview.path, from.path);
+    assert.equal(preview.preview, true);
+  });
+
+  it('was not stopped by a person when beta was changed on', async () => {
+    const session = testSession(sampleSource('diabetes.csv'));
+    const first = await session.train(quickSettings, listen(), running);
+    const preview = await session.resolve(first.resolved.beta / 50, { final: false }, listen(), {
+      shouldStop: () => true,
+      now: clock,
+    });
+    assert.equal(preview.solution.status, 'cancelled');
+    assert.doesNotMatch([...preview.notes, describeVerdict(preview).headline].join(' '), /stop/i);
+    assert.equal(preview.missing, undefined);
   });
 });
 

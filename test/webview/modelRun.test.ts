@@ -390,6 +390,14 @@ describe('state', () => {
     const rows = reduce(first, { type: 'rows', requestId: 1, header: ['a'], rows: [{ index: 3, cells: ['x'] }] });
     const again = reduce(rows, snapshot(fixtures.typical()));
     assert.equal(again.run, first.run);
+    // the last record of a comparison differs from the one before in nothing but that it is complete
+    const { compare } = fixtures.typical();
+    const ended = reduce(
+      again,
+      snapshot({ ...fixtures.typical(), compare: { ...compare!, complete: !compare!.complete } }),
+    );
+    assert.equal(ended.run?.compare?.complete, !compare!.complete);
+    assert.equal(reduce(again, snapshot({ ...fixtures.typical(), revision: 7 })).run?.revision, 7);
     const other = fixtures.typical();
     const resolved = reduce(again, snapshot({ ...other, id: 'other', resolved: { ...other.resolved, beta: 1 } }));
     assert.notEqual(resolved.run, first.run);

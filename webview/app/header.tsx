@@ -2,6 +2,7 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { TrainProgress } from '../../src/shared/run.ts';
+import { stageNames } from '../../src/shared/runView.ts';
 import { Button, Dropdown, ProgressRing } from '../ui/controls.ts';
 import { formatDate, formatGap, formatInteger, formatNumber, formatPercent, typeset } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -151,5 +152,11 @@ function StatusLine(): VNode | null {
       </>
     );
   }
-  return null;
+  if (run?.missing === undefined || run.missing.length === 0) return null;
+  return (
+    <div class="status-line">
+      <span class="status-words">Not run to the end: {run.missing.map((name) => stageNames[name]).join(', ')}.</span>
+      <Button onPress={() => send({ type: 'complete' })}>Run what is missing</Button>
+    </div>
+  );
 }

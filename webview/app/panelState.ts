@@ -42,6 +42,7 @@ function rowsKey(run: RunRecord | null): string {
 /** Every snapshot brings a copy of the run; the same run keeps its identity, so that nothing is computed or drawn again. */
 function keepRun(before: RunRecord | null, after: RunRecord | null): RunRecord | null {
   if (!before || before.id !== after?.id || before.createdAt !== after.createdAt) return after;
+  if (before.revision !== after.revision) return after;
   const signature = (run: RunRecord): string =>
     JSON.stringify([
       run.label,
@@ -50,7 +51,7 @@ function keepRun(before: RunRecord | null, after: RunRecord | null): RunRecord |
       run.metrics,
       run.notes,
       run.path?.points,
-      run.compare?.runs.length,
+      run.compare && [run.compare.runs.length, run.compare.complete],
     ]);
   return signature(before) === signature(after) ? before : after;
 }

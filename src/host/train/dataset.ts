@@ -7,7 +7,7 @@ import type { PanelSnapshot } from '../../shared/protocol.ts';
 import type { TracePoint, TrainProgress } from '../../shared/run.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
-import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError } from '../../worker/api.ts';
+import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError, TrainListener } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
 import { remoteFile, sourceSpec } from './remoteFile.ts';
 import { TaskFailure, valueOf } from './taskFailure.ts';
@@ -100,9 +100,16 @@ export class Dataset {
 
   /** The open run again with another beta. `final` false: a preview, which is not kept. */
   resolve(beta: number, final: boolean): Promise<RunSummary | undefined> {
-    const settings = this.run?.record.settings;
-    if (!settings) throw new TaskFailure({ message: 'There is no run yet whose beta could be changed.' });
-    return this.begin(!final, (api, task, listener) => api.resolve(task, beta, { final, settings }, listener));
+    if (!this.run) throw new TaskFailure({ message: 'There is no run yet whose beta could be changed.' });
+    const { record, summary } = this.run;
+    const options = { final, settings: record.settings, of: summary.id };
+    return this.begin(!final, (api, task, listener) => api.resolve(task, beta, options, listener));
+  }
+
+  /** Runs the stages that are missing of the open run, which a stop or the end of a window cut off. */
+  complete(): Promise<RunSummary | undefined> {
+    const { id } = this.openRun().summary;
+    return this.begin(false, (api, task, listener) => api.complete(task, id, listener));
   }
 
   /** Ends the task that runs; the best point reached is kept with its gap. */
@@ -194,7 +201,7 @@ export class Dataset {
     ask: (
       api: Parameters<Parameters<WorkerClient['call']>[0]>[0],
       task: number,
-      listener: { progress(progress: TrainProgress): void; record(run: PanelRun): void },
+      listener: TrainListener,
     ) => Promise<Outcome<RunSummary>>,
   ): Promise<RunSummary | undefined> {
     const request = ++this.request;
@@ -209,6 +216,7 @@ export class Dataset {
 
     const inUse = this.use();
     const superseded = (): boolean => request !== this.request && !preview;
+    let kept = false;
     const listener = proxy({
       progress: (progress: TrainProgress) => {
         if (superseded()) return;
@@ -220,6 +228,13 @@ export class Dataset {
         if (superseded()) return;
         this.run = run;
         this.stale = false;
+        this.changed.fire();
+      },
+      // taken up as soon as it is on disk, so that the end of the window loses no solved run
+      stored: async (summary: RunSummary) => {
+        if (superseded()) return;
+        kept = true;
+        await this.store.add(summary);
         this.changed.fire();
       },
     });
@@ -241,7 +256,7 @@ export class Dataset {
       const summary = valueOf(outcome);
       this.unsaved = outcome.unsaved ?? null;
       if (!preview && this.unsaved === null) {
-        if (superseded() && summary.status === 'cancelled') await this.store.discard(summary.id);
+        if (superseded() && summary.status === 'cancelled' && !kept) await this.store.discard(summary.id);
         else await this.store.add(summary);
       }
       this.state = 'done';
