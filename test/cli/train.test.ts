@@ -81,7 +81,7 @@ describe('convexnet train', () => {
     // The other files belong to it.
     assert.equal(decodeOnnx(readFileSync(at('m.onnx'))).input.columns, 2);
     assert.equal((JSON.parse(readFileSync(at('n.json'), 'utf8')) as { W1: unknown[] }).W1.length, run.neurons.length);
-    assert.match(readFileSync(at('m.py'), 'utf8'), /^# xor_2d\.csv: target/);
+    assert.match(readFileSync(at('m.py'), 'utf8'), /^# xor_2d\.csv: target/m);
     assert.equal(readFileSync(at('p.csv'), 'utf8').trim().split('\n').length, 61);
     const solved = await runProgram(['solve', at('problem.json')]);
     assert.equal(solved.status, 0);
