@@ -91,6 +91,7 @@ export function timeWords({ solution }: Pick<RunRecord, 'solution'>, format: (se
 export const stageNames: Readonly<Record<StageName, string>> = {
   solve: 'the solve itself',
   proof: 'the proof over all networks',
+  'cross-validation': 'the cross-validation of beta',
   path: 'the path over beta',
   structure: 'the structure of the data',
   extras: 'the networks to compare with',

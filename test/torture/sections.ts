@@ -366,7 +366,7 @@ export function workerKills(count: number, seed: number): Promise<Figures> {
     const settings = { ...defaultSettings, timeLimitSeconds: 2, certifySeconds: 0.5, path: { points: 3, smallest: 0.1 }, compare: { ...defaultSettings.compare, enabled: false } }; // prettier-ignore
     const said: string[] = [];
     await api.open({ uri: `file://${data}`, name: 'xor_2d.csv', path: data }, null);
-    const listener = proxy({ progress: () => undefined, record: () => undefined });
+    const listener = proxy({ progress: () => undefined, record: () => undefined, stored: () => undefined });
     const trained = api.train(1, settings, listener).then(({ value, unsaved }) => {
       if (value && unsaved === undefined) said.push(value.id);
     });
