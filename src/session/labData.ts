@@ -4,7 +4,8 @@ import { readTable } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Control } from '../core/base/control.ts';
-import type { LabData, LabDataSettings } from '../shared/lab.ts';
+import type { LabData, LabDataSettings, LabRemedy } from '../shared/lab.ts';
+import { LabRefusal } from './labRefusal.ts';
 import type { SessionDeps } from './context.ts';
 import { pickRows } from './pickRows.ts';
 
@@ -23,6 +24,9 @@ export interface LabRows {
   readonly data: LabData;
 }
 
+/** Classes that are offered one by one. */
+const shownClasses = 12;
+
 /** What a page asks of its rows. */
 export interface LabRowOptions {
   readonly testFraction: number;
@@ -37,7 +41,8 @@ export type LabReader = (settings: LabDataSettings, options: LabRowOptions, cont
 
 /**
  * Reads the file (a seeded sample of its rows), encodes it and makes the target one number per row.
- * @throws {DataError} when the target has more than two classes and none is chosen, or `binary` is asked of a numeric target
+ * @throws {LabRefusal} when the target has more than two classes and none is chosen, with the classes to choose from
+ * @throws {DataError} when `binary` is asked of a numeric target
  */
 export async function readLabRows(
   source: FileSource,
@@ -127,10 +132,13 @@ function classesOf(data: PreparedData, positive: string, binary: boolean, file: 
       { file },
     );
   }
-  throw new DataError(
-    'settings',
+  const choices = data.classes
+    .slice(0, shownClasses)
+    .map((name): LabRemedy => ({ label: `“${name}” against the others`, settings: { positive: name } }));
+  throw new LabRefusal(
     `the target "${data.target}" has ${data.classes.length} classes (${listed(data.classes)}); name the one that is to be told apart from the others`,
-    { file },
+    choices[0],
+    choices.slice(1),
   );
 }
 

@@ -11,7 +11,7 @@ import {
   type SweepResult,
   widthSweep,
 } from '../core/theory/wide/sweep.ts';
-import type { LabSettings, LabVerdict } from '../shared/lab.ts';
+import type { LabRemedy, LabSettings, LabVerdict } from '../shared/lab.ts';
 import { LabRefusal } from './labRefusal.ts';
 import type { LabRows } from './labData.ts';
 
@@ -68,6 +68,48 @@ export function offeringWidths<T>(widths: readonly number[], work: () => T): T {
 /** How far the smallest eigenvalue of the widest networks may be from the limit. */
 const lambdaTolerance: readonly [number, number] = [0.5, 1.5];
 
+const wideEnough = (ratio: number): boolean => ratio >= lambdaTolerance[0] && ratio <= lambdaTolerance[1];
+
+/** The theory is about widths that tend to infinity: below this one, a prediction that fails has not been tested. */
+const enoughWidth = 4096;
+
+const wider = (widths: readonly number[]): LabRemedy => ({
+  label: `Try width ${enoughWidth}`,
+  settings: { widths: [...widths.filter((width) => width < enoughWidth).slice(-3), enoughWidth] },
+});
+
+/** Relative change of the kernel in training above which a network is not in the regime of the predictions. */
+const lazyDrift = 0.1;
+
+/** The largest change of the kernel at the greatest width, without label noise; null when nothing was finished there. */
+function widestDrift({ cells }: SweepResult): { readonly width: number; readonly drift: number } | null {
+  const clean = cells.filter((cell) => cell.noise === 0 && !cell.diverged);
+  if (clean.length === 0) return null;
+  const width = Math.max(...clean.map((cell) => cell.width));
+  return { width, drift: Math.max(...clean.filter((cell) => cell.width === width).map((cell) => cell.kernelDrift)) };
+}
+
+/** A claim of the sweep; one that fails where the kernel still changes much in training is about wider networks than these. */
+function sweepVerdict(
+  claim: SweepResult['claims'][number],
+  regime: ReturnType<typeof widestDrift>,
+  widths: readonly number[],
+): LabVerdict {
+  const { id, quantity, value, tolerance, verdict, sentence } = claim;
+  const base = { id, title: claimTitles[id], quantity, value, tolerance };
+  const limits = id !== 'assumption' && id !== 'generalization';
+  if (verdict !== 'disagrees' || !limits || regime === null || regime.width >= enoughWidth || regime.drift <= lazyDrift)
+    return { ...base, verdict, sentence };
+  return {
+    ...base,
+    verdict: 'not tested',
+    sentence:
+      `Width ${regime.width} is too small for the prediction: the kernel changed by ${(100 * regime.drift).toFixed(0)} % in training, ` +
+      `and the prediction is about networks whose kernel hardly changes (here: up to ${100 * lazyDrift} %). Measured: ${sentence}`,
+    remedy: wider(widths),
+  };
+}
+
 function finiteWidthWords(width: number, ratio: number): string {
   const [low, high] = lambdaTolerance;
   return (
@@ -111,10 +153,13 @@ export function labKernel(
             ? limit !== null && limit.numericallyZero > 0
               ? 'disagrees'
               : 'not tested'
-            : value >= lambdaTolerance[0] && value <= lambdaTolerance[1]
+            : wideEnough(value)
               ? 'agrees'
-              : 'disagrees',
+              : widest < enoughWidth
+                ? 'not tested'
+                : 'disagrees',
         sentence: value === null ? result.verdict : `${result.verdict} ${finiteWidthWords(widest, value)}`,
+        ...(value === null || wideEnough(value) || widest >= enoughWidth ? {} : { remedy: wider(settings.widths) }),
       },
     ],
   };
@@ -186,14 +231,6 @@ export function labSweep(
   );
   return {
     result,
-    verdicts: result.claims.map((claim) => ({
-      id: claim.id,
-      title: claimTitles[claim.id],
-      quantity: claim.quantity,
-      value: claim.value,
-      tolerance: claim.tolerance,
-      verdict: claim.verdict,
-      sentence: claim.sentence,
-    })),
+    verdicts: result.claims.map((claim) => sweepVerdict(claim, widestDrift(result), settings.widths)),
   };
 }

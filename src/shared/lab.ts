@@ -168,8 +168,11 @@ export interface LabVerdict {
   /** What the value is, e.g. "observed / predicted slope". */
   readonly quantity: string;
   readonly tolerance: readonly [number | null, number | null];
+  /** A prediction that does not hold disagrees only where what it assumes does; otherwise it is not tested. */
   readonly verdict: 'agrees' | 'disagrees' | 'not tested';
   readonly sentence: string;
+  /** What would meet the assumptions. */
+  readonly remedy?: LabRemedy;
 }
 
 /** The rows that were used. */
@@ -229,10 +232,14 @@ export interface LabError {
   readonly message: string;
   readonly line?: number;
   /** What would make the task possible, to be taken over into the form with one click. */
-  readonly remedy?: {
-    readonly label: string;
-    readonly settings: Readonly<Record<string, number | string | boolean | readonly (number | string)[]>>;
-  };
+  readonly remedy?: LabRemedy;
+  /** Others to choose from. */
+  readonly others?: readonly LabRemedy[];
+}
+
+export interface LabRemedy {
+  readonly label: string;
+  readonly settings: Readonly<Record<string, number | string | boolean | readonly (number | string)[]>>;
 }
 
 /** Host -> Lab. Snapshots are whole; progress may get lost. */

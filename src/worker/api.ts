@@ -111,6 +111,7 @@ export interface TaskError {
   readonly stopped?: boolean;
   /** What would make a Lab task possible. */
   readonly remedy?: LabError['remedy'];
+  readonly others?: LabError['others'];
   /** For the log, when it is not the data that is wrong but the program. */
   readonly stack?: string;
 }

@@ -62,7 +62,7 @@ function summarized({ value, error }: Outcome<Reported>): Outcome<RunSummary> {
 
 function taskError(error: unknown): TaskError {
   if (error instanceof TrainStopped) return { message: error.message, stopped: true };
-  if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy };
+  if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy, others: error.others };
   if (error instanceof DataError) return { message: error.message, line: error.line, column: error.column };
   if (error instanceof RunFileError) return { message: error.message };
   if (error instanceof v.ValiError) return { message: `Settings: ${error.message}` };

@@ -107,13 +107,13 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     step('every view opens by its tab and by keyboard', async () => {
       const tabs = workbench.panel.getByRole('tab');
       const titles = await tabs.allInnerTexts();
-      for (const title of ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Compare']) {
+      for (const title of ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent']) {
         assert.ok(titles.includes(title), `${title} in ${titles.join(', ')}`);
         await workbench.panel.getByRole('tab', { name: title, exact: true }).click();
-        await panel(`.view-${title.toLowerCase()}`).waitFor();
+        await panel(title === 'Gradient descent' ? '.view-compare' : `.view-${title.toLowerCase()}`).waitFor();
         assert.ok((await panel('#view').innerText()).length > 100, title);
       }
-      await workbench.panel.getByRole('tab', { name: 'Compare', exact: true }).press('Home');
+      await workbench.panel.getByRole('tab', { name: 'Gradient descent', exact: true }).press('Home');
       await panel('.view-overview').waitFor();
     });
 

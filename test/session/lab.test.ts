@@ -57,8 +57,9 @@ describe('Lab tasks', () => {
     assert.ok(Math.abs(good.verdicts[0].value! - 1) < 0.5);
     assert.match(good.verdicts[0].sentence, /positive definite.*At width 4096 .* wide enough/);
     const narrow = await run(iris(), 'kernel', { ...setosa, widths: [8], seeds: 1 });
-    assert.equal(narrow.verdicts[0].verdict, 'disagrees');
+    assert.equal(narrow.verdicts[0].verdict, 'not tested', 'the theory is about wide networks');
     assert.match(narrow.verdicts[0].sentence, /At width 8 .* wider networks are needed/);
+    assert.deepEqual(narrow.verdicts[0].remedy, { label: 'Try width 4096', settings: { widths: [8, 4096] } });
   });
 
   it('width sweep: a verdict per claim, one line per cell', async () => {
@@ -317,7 +318,15 @@ describe('Lab tasks', () => {
   });
 
   it('refuses what cannot be done, and says what can', async () => {
-    await assert.rejects(run(iris(), 'flow', {}), /has 3 classes .*"setosa".*name the one/);
+    await assert.rejects(run(iris(), 'flow', {}), (error: unknown) => {
+      assert.ok(error instanceof LabRefusal);
+      assert.match(error.message, /has 3 classes .*"setosa".*name the one/);
+      assert.deepEqual(
+        [error.remedy, ...(error.others ?? [])].map((remedy) => remedy?.settings.positive),
+        ['setosa', 'versicolor', 'virginica'],
+      );
+      return true;
+    });
     await assert.rejects(run(iris(), 'kernel', { positive: 'rose' }), /no class "rose"/);
     await assert.rejects(run(sampleSource('diabetes.csv'), 'flow', { target: 'bmi' }), /needs two classes/);
     const remedy = async (work: Promise<unknown>): Promise<unknown> => {

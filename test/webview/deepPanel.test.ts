@@ -78,9 +78,16 @@ describe('what is shown', () => {
   it('only the views that have something to show', async () => {
     panel = await panels.open();
     await panel.show(made.get('three-layer')!);
-    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Sub-networks', 'Duals', 'Compare', 'Structure']);
+    assert.deepEqual(await tabNames(), [
+      'Overview',
+      'Sparsity',
+      'Sub-networks',
+      'Duals',
+      'Gradient descent',
+      'Structure',
+    ]);
     await panel.show(made.get('linear')!);
-    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Layers', 'Duals', 'Compare', 'Structure']);
+    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Layers', 'Duals', 'Structure']);
   });
 
   it('branches of the record, chosen by keyboard, with their inner neurons', async () => {
@@ -227,7 +234,7 @@ describe('what is shown', () => {
       (await text()).includes('exact for the penalty beta/2 · Σ (scale² + shift² + outgoing weight²)'),
     );
     assert.match(await text(), /Run in that form on the training rows, its objective is/);
-    await panel.tab('Compare');
+    await panel.tab('Gradient descent');
     assert.match(await text(), /mean and deviation of its pre-activations over all training rows/);
     await panel.tab('Structure');
     assert.match(await text(), new RegExp(`that of this run over √${run.resolved.trainRows}`));

@@ -13,7 +13,7 @@ import { startPanels, until } from './harness.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
 
-const tabs = ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Compare'];
+const tabs = ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent'];
 /** Runs whose pictures are kept for looking at. */
 const photographed = /tiny|large|longNames|recorded/;
 const recordedNames = ['diabetes', 'xor_2d', 'co2_1d', 'penguins'];
@@ -123,7 +123,7 @@ describe('what is shown', () => {
     for (const row of run.metrics.slice(0, 3)) assert.ok(facts.includes(row.model), row.model);
     await panel.tab('Neurons');
     assert.match(await text('.view'), new RegExp(`${run.neurons.length} active neurons`));
-    await panel.tab('Compare');
+    await panel.tab('Gradient descent');
     assert.equal(await panel.page.locator('.paged tbody tr').count(), run.compare!.runs.length + 1);
   });
   it('loading, empty, first training, failure', async () => {

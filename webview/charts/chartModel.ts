@@ -42,6 +42,7 @@ export function nearestPoint(
   let best = reach * reach;
   let found: Cursor | null = null;
   drawn.forEach((series, s) => {
+    if (series.spec.kind === 'band') return;
     const start = lowerBound(series.x, fromX(px));
     for (const step of [1, -1]) {
       for (let i = step > 0 ? start : start - 1; i >= 0 && i < series.x.length; i += step) {
@@ -60,7 +61,9 @@ export function nearestPoint(
 
 /** Where a key moves the cursor; null when the key means nothing here. */
 export function moveCursor(drawn: readonly DrawnSeries[], cursor: Cursor | null, key: string): Cursor | null {
-  const filled = drawn.map((series, i) => (series.x.length > 0 ? i : -1)).filter((i) => i >= 0);
+  const filled = drawn
+    .map((series, i) => (series.x.length > 0 && series.spec.kind !== 'band' ? i : -1))
+    .filter((i) => i >= 0);
   if (filled.length === 0) return null;
   if (!['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End', 'PageUp', 'PageDown'].includes(key))
     return null;

@@ -218,7 +218,7 @@ export function legendEntries(
   for (const spec of chart.series) {
     const key = spec.group ?? spec.id;
     const entry = entries.get(key);
-    if (entry) entry.count += 1;
+    if (entry) entry.count += spec.kind === 'band' ? 0 : 1;
     else entries.set(key, { key, label: spec.group ?? spec.label, spec, count: 1 });
   }
   return [...entries.values()];

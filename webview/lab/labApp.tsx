@@ -19,7 +19,7 @@ import { GeometryPage } from './pages/geometry.tsx';
 import { KernelPage } from './pages/kernel.tsx';
 import { MlpPage } from './pages/mlp.tsx';
 import { SweepPage } from './pages/sweep.tsx';
-import { Verdicts } from './verdicts.tsx';
+import { VerdictLine, Verdicts } from './verdicts.tsx';
 
 const pages: readonly { readonly id: LabPage; readonly title: string; readonly question: string }[] = [
   {
@@ -206,18 +206,22 @@ function Trouble({ page }: { readonly page: LabPage }): VNode | null {
   const { state, forms, setForm, send } = useLab();
   const { error } = state;
   if (error?.page !== page) return null;
-  const { remedy, line } = error;
+  const { remedy, others = [], line } = error;
   return (
     <div class="banner error lab-banner" role="alert">
       <Icon name="error" />
       <div>
         <p class="message">{error.message}</p>
         <div class="row">
-          {remedy && (
-            <Button look="primary" onPress={() => setForm(page, { ...forms[page], ...remedy.settings })}>
-              {remedy.label}
+          {[...(remedy ? [remedy] : []), ...others].map(({ label, settings }, i) => (
+            <Button
+              key={label}
+              look={i === 0 && others.length === 0 ? 'primary' : 'secondary'}
+              onPress={() => setForm(page, { ...forms[page], ...settings })}
+            >
+              {label}
             </Button>
-          )}
+          ))}
           {line !== undefined && (
             <Button onPress={() => send({ type: 'revealLine', line })}>Open at line {line}</Button>
           )}
@@ -260,7 +264,6 @@ function Result({ page }: { readonly page: LabPage }): VNode {
   const { data } = record;
   return (
     <>
-      {record.verdicts.length > 0 && <Verdicts record={record} />}
       <p class="muted lab-facts">
         {formatCount(data.lines.length, 'row')}
         {data.rowsInFile > data.lines.length + data.testRows
@@ -276,12 +279,14 @@ function Result({ page }: { readonly page: LabPage }): VNode {
           <Icon name="warning" /> Stopped: what was finished before is shown.
         </p>
       )}
+      {record.verdicts.length > 0 && <VerdictLine record={record} />}
       {record.page === 'kernel' && <KernelPage record={record} />}
       {record.page === 'sweep' && <SweepPage record={record} />}
       {record.page === 'contrast' && <ContrastPage record={record} />}
       {record.page === 'mlp' && <MlpPage record={record} />}
       {record.page === 'flow' && <FlowPage record={record} />}
       {record.page === 'geometry' && <GeometryPage record={record} />}
+      {record.verdicts.length > 0 && <Verdicts record={record} />}
     </>
   );
 }

@@ -1,9 +1,11 @@
 import type { VNode } from 'preact';
 import type { LabRecord, LabVerdict } from '../../src/shared/lab.ts';
+import { Button } from '../ui/controls.ts';
 import type { IconName } from '../ui/icon.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { formatNumber, typeset } from '../ui/format.ts';
 import { Num } from '../ui/pieces.tsx';
+import { useLab } from './labContext.ts';
 
 const looks: Record<LabVerdict['verdict'], { readonly word: string; readonly icon: IconName; readonly name: string }> =
   {
@@ -19,12 +21,35 @@ function toleranceWords([low, high]: LabVerdict['tolerance']): string {
   return `${formatNumber(low)} to ${formatNumber(high)}`;
 }
 
+const tooNarrow = { word: 'Too narrow to tell', icon: 'warning', name: 'stopped' } as const;
+
+/** A prediction whose assumptions can be met is not settled, and says how. */
+const lookOf = (verdict: LabVerdict): (typeof looks)[LabVerdict['verdict']] =>
+  verdict.verdict === 'not tested' && verdict.remedy !== undefined ? tooNarrow : looks[verdict.verdict];
+
+/** All predictions in one line above the pictures; what each says is below them. */
+export function VerdictLine({ record }: { readonly record: LabRecord }): VNode {
+  return (
+    <ul class="verdict-line" aria-label="Predictions">
+      {record.verdicts.map((verdict) => {
+        const look = lookOf(verdict);
+        return (
+          <li key={verdict.id} class={look.name}>
+            <Icon name={look.icon} /> {look.word}: {verdict.title}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
 /** One box per prediction: the word, the number with what would agree, and the sentence. */
 export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
+  const { forms, setForm } = useLab();
   return (
     <div class="lab-verdicts">
       {record.verdicts.map((verdict) => {
-        const look = looks[verdict.verdict];
+        const look = lookOf(verdict);
         return (
           <section class={`verdict ${look.name}`} key={verdict.id} aria-label={verdict.title} data-verdict={verdict.id}>
             <span class="verdict-word">
@@ -39,6 +64,13 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
                   ? ` (agrees: ${toleranceWords(verdict.tolerance)})`
                   : ''}
               </p>
+              {verdict.remedy && (
+                <p>
+                  <Button onPress={() => setForm(record.page, { ...forms[record.page], ...verdict.remedy?.settings })}>
+                    {verdict.remedy.label}
+                  </Button>
+                </p>
+              )}
             </div>
           </section>
         );

@@ -155,6 +155,7 @@ export class LabPanel {
         message: error instanceof Error ? error.message : String(error),
         ...(detail?.line === undefined ? {} : { line: detail.line }),
         ...(detail?.remedy === undefined ? {} : { remedy: detail.remedy }),
+        ...(detail?.others === undefined ? {} : { others: detail.others }),
       };
     } finally {
       this.running = null;

@@ -181,7 +181,8 @@ export function KernelPage({ record }: { readonly record: Kernel }): VNode {
 /** Even-order moments and Hermite coefficients, which enter the constants of the theory. */
 export function Constants(props: { readonly moments: readonly number[]; readonly hermite: readonly number[] }): VNode {
   return (
-    <Section title="Moments and Hermite coefficients" hint="They enter the constants of the theory.">
+    <details class="more wide">
+      <summary>Moments and Hermite coefficients, which enter the constants of the theory</summary>
       <div class="lab-tables">
         <div class="table-scroll" tabIndex={0} role="region" aria-label="Moments of the rows">
           <table>
@@ -228,6 +229,6 @@ export function Constants(props: { readonly moments: readonly number[]; readonly
           </table>
         </div>
       </div>
-    </Section>
+    </details>
   );
 }

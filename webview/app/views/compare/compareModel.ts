@@ -1,6 +1,7 @@
-import type { CompareRecord, GradientRun, OptimizerName, RunRecord } from '../../../../src/shared/run.ts';
+import type { CompareRecord, OptimizerName, RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, SeriesSpec } from '../../../charts/spec.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent, formatSeconds } from '../../../ui/format.ts';
+import { curveAt } from '../overview/fitModel.ts';
 
 export const optimizerNames: Record<OptimizerName, string> = {
   sgd: 'SGD',
@@ -9,16 +10,13 @@ export const optimizerNames: Record<OptimizerName, string> = {
 };
 
 const looks: Record<OptimizerName, Pick<SeriesSpec, 'tone' | 'dash'>> = {
-  sgd: { tone: 1, dash: [2, 3] },
-  momentum: { tone: 3, dash: [8, 4] },
-  adam: { tone: 0 },
+  sgd: { tone: 'rival', dash: [2, 3] },
+  momentum: { tone: 'rival-2', dash: [8, 4] },
+  adam: { tone: 'rival-3' },
 };
 
 /** Ends closer than this, relative, count as a tie. */
 export const tie = 1e-3;
-
-/** Below this excess a log axis shows nothing but rounding. */
-const floorOfAxis = 1e-8;
 
 export type Clock = 'epochs' | 'seconds';
 export type Measure = 'excess' | 'objective';
@@ -36,27 +34,72 @@ export function thin(n: number, limit: number): number[] {
   return Array.from({ length: limit }, (_, k) => Math.round((k * (n - 1)) / (limit - 1)));
 }
 
-function curve(run: GradientRun, compare: CompareRecord, clock: Clock, measure: Measure): SeriesSpec {
-  const at = thin(run.objective.length, pointsPerCurve);
-  const name = `${optimizerNames[run.optimizer]}, seed ${run.seed}`;
-  return {
-    id: `${run.optimizer}-${run.seed}`,
-    label: name,
-    group: optimizerNames[run.optimizer],
+/** Median of at least one number. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Smallest positive excess of any run at any time; 1 without one. Where a log axis begins. */
+function lowestExcess(compare: CompareRecord): number {
+  let low = Infinity;
+  for (const run of compare.runs) {
+    for (const objective of run.objective) {
+      const value = excess(objective, compare);
+      if (value > 0 && value < low) low = value;
+    }
+  }
+  return low === Infinity ? 1 : low;
+}
+
+/** One rule: the median over its starts, and from the best to the worst of them. A run that has ended keeps its last value. */
+function curves(optimizer: OptimizerName, compare: CompareRecord, clock: Clock, measure: Measure): SeriesSpec[] {
+  const runs = compare.runs.filter((run) => run.optimizer === optimizer && run.objective.length > 0);
+  if (runs.length === 0) return [];
+  const longest = runs.reduce((a, b) => ((a[clock].at(-1) ?? 0) >= (b[clock].at(-1) ?? 0) ? a : b));
+  const x = thin(longest[clock].length, pointsPerCurve).map((i) => longest[clock][i]);
+  const floor = lowestExcess(compare);
+  const shown = (objective: number): number =>
+    measure === 'excess' ? Math.max(floor, excess(objective, compare)) : objective;
+  const at = x.map((place) => runs.map((run) => shown(curveAt(run[clock], run.objective, place))));
+  const group = optimizerNames[optimizer];
+  const middle = at.map(median);
+  const line: SeriesSpec = {
+    id: optimizer,
+    label: group,
+    group,
     kind: 'line',
-    x: at.map((i) => run[clock][i]),
-    y: at.map((i) =>
-      measure === 'excess' ? Math.max(excess(run.objective[i], compare), floorOfAxis) : run.objective[i],
-    ),
-    width: 1.6,
-    ...looks[run.optimizer],
-    describe: (k) => `objective ${formatNumber(run.objective[at[k]], 6)}`,
+    x,
+    y: middle,
+    width: 2,
+    ...looks[optimizer],
+    describe: (i) =>
+      runs.length === 1
+        ? '1 start'
+        : `median of ${formatInteger(runs.length)} starts, ${formatNumber(Math.min(...at[i]), 4)} to ${formatNumber(Math.max(...at[i]), 4)}`,
   };
+  if (runs.length === 1) return [line];
+  return [
+    line,
+    {
+      id: `${optimizer}-range`,
+      label: `${group}, range`,
+      group,
+      kind: 'band',
+      x,
+      y: at.map((values) => Math.min(...values)),
+      upper: at.map((values) => Math.max(...values)),
+      tone: looks[optimizer].tone,
+      describe: (i) => `to ${formatNumber(Math.max(...at[i]), 6)}`,
+    },
+  ];
 }
 
 /** Loss curves of gradient descent with the convex optimum as a line. */
 export function curvesChart(compare: CompareRecord, clock: Clock, measure: Measure): ChartSpec {
-  const series = compare.runs.map((item) => curve(item, compare, clock, measure));
+  const optimizers = [...new Set(compare.runs.map((item) => item.optimizer))];
+  const series = optimizers.flatMap((optimizer) => curves(optimizer, compare, clock, measure));
   const positive =
     compare.convexObjective > 0 && series.every((item) => Array.prototype.every.call(item.y, (v: number) => !(v <= 0)));
   const guides: GuideSpec[] =
@@ -76,7 +119,7 @@ export function curvesChart(compare: CompareRecord, clock: Clock, measure: Measu
                   axis: 'y',
                   value: compare.lowerBound,
                   label: `proven lower bound ${formatNumber(compare.lowerBound, 6)}`,
-                  tone: 'muted',
+                  tone: 'bound',
                   dash: [2, 3],
                 } as const,
               ]
@@ -88,7 +131,7 @@ export function curvesChart(compare: CompareRecord, clock: Clock, measure: Measu
     title: measure === 'excess' ? 'Excess over the convex solution' : 'Objective',
     summary:
       measure === 'excess'
-        ? `(objective − convex) / convex, ${clock === 'epochs' ? 'by epoch' : 'by time'}. The convex solution itself is 0, below any log axis; ${boundWords(compare)}.${below > 0 ? ` Parts of ${formatCount(below, 'curve')} lie below the convex solution and are drawn at the lower end; see the table.` : ''}`
+        ? `Lines: median over starts; bands: best to worst. (objective − convex) / convex, ${clock === 'epochs' ? 'by epoch' : 'by time'}. The convex solution itself is 0, below any log axis; ${boundWords(compare)}.${below > 0 ? ` Parts of ${formatCount(below, 'curve')} lie below the convex solution and are drawn at the lower end; the table has them.` : ''}`
         : `The objective that both minimise, ${clock === 'epochs' ? 'by epoch' : 'by time'}.`,
     x:
       clock === 'epochs' ? { label: 'epoch', integer: true, min: 0 } : { label: 'time', min: 0, format: formatSeconds },

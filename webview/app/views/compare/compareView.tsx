@@ -17,8 +17,9 @@ import { compareWords, curvesChart, finalChart, optimizerNames, tie } from './co
 
 export const compareView: ViewDefinition = {
   id: 'compare',
-  title: 'Compare',
+  title: 'Gradient descent',
   question: 'What does gradient descent make of the same data, network size and penalty?',
+  available: (run) => run.settings.model !== 'linear',
   View: Compare,
 };
 
@@ -28,11 +29,9 @@ function Compare({ run }: { readonly run: RunRecord }): VNode {
     return (
       <Section title="Not compared" wide>
         <p>
-          {run.settings.model === 'linear'
-            ? 'Gradient descent on the layers of a linear network is in the Layers view, with its alignment.'
-            : run.settings.compare.enabled
-              ? 'Gradient descent has not been run for this solution: it is left out while beta is only being tried, or it was stopped.'
-              : 'The comparison with gradient descent is switched off in the settings.'}
+          {run.settings.compare.enabled
+            ? 'Gradient descent has not been run for this solution: it is left out while beta is only being tried, or it was stopped.'
+            : 'The comparison with gradient descent is switched off in the settings.'}
         </p>
         <LabLink />
       </Section>

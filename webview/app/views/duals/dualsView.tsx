@@ -24,6 +24,7 @@ import {
   dualChart,
   rankRows,
   slacknessChart,
+  tightCount,
   worstDirection,
   worstOuter,
 } from './dualModel.ts';
@@ -41,14 +42,25 @@ const columnsInTable = 12;
 function Duals({ run }: { readonly run: RunRecord }): VNode {
   const constraints = useMemo(() => constraintChart(run), [run]);
   const slack = useMemo(() => slacknessChart(run), [run]);
+  const [row] = useSelection('row');
   return (
     <>
       <DualValues run={run} />
-      <div class="grid">
+      <div class={row === null ? 'with-drawer' : 'with-drawer open'}>
         <Influence run={run} />
-        <RowCard run={run} />
+        {row !== null && (
+          <div class="drawer">
+            <RowCard run={run} />
+          </div>
+        )}
       </div>
-      {run.gates.count > 0 && (
+      {run.gates.count > 0 && tightCount(run) === run.gates.count && (
+        <p class="muted">
+          All {formatCount(run.gates.count, partNames(run).gate)} in play are tight, so there is nothing to tell apart
+          in a picture of their constraints.
+        </p>
+      )}
+      {run.gates.count > 0 && tightCount(run) < run.gates.count && (
         <Section title={`Constraints of the ${partNames(run).gate}s`} wide>
           <div class="grid">
             <Chart spec={constraints} />
@@ -297,6 +309,10 @@ function Gauge({ search, proven }: { readonly search: number; readonly proven: n
         <line class="gauge-beta" x1={at(1)} y1="1" x2={at(1)} y2="15" />
         <line class="gauge-search" x1={at(search)} y1="3" x2={at(search)} y2="13" />
       </svg>
+      <p class="gauge-ends muted" aria-hidden="true">
+        <span>{formatNumber(low, 3)} β</span>
+        <span>{formatNumber(high, 3)} β</span>
+      </p>
       <p class="gauge-legend muted">
         <span class="key gauge-key-beta" aria-hidden="true" /> β
         <span class="key gauge-key-search" aria-hidden="true" /> best direction found

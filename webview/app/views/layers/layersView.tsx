@@ -146,7 +146,7 @@ function Optimum({ run, deep }: Props): VNode {
                 },
               ]}
             />
-            <Chart spec={spec} />
+            {layers.some(({ singularValues }) => singularValues.length > 3) && <Chart spec={spec} />}
           </div>
           {layers.length > maxLayers && <p class="muted">The chart has the first {maxLayers} layers only.</p>}
         </>

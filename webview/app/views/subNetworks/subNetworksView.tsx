@@ -56,6 +56,7 @@ function SubNetworks({ run, deep }: Props): VNode {
   const few = tooFewTuples(run, deep, panelFormat);
   return (
     <>
+      {deep.twoLayer && <TwoOrThree run={run} deep={deep} two={deep.twoLayer} />}
       {branch === null ? (
         <Section title="No active branch" wide>
           <p>
@@ -84,7 +85,6 @@ function SubNetworks({ run, deep }: Props): VNode {
           {deep.budget && deep.budget.length > 0 && <Budget run={run} budget={deep.budget} />}
         </div>
       </Section>
-      {deep.twoLayer && <TwoOrThree run={run} deep={deep} two={deep.twoLayer} />}
       {deep.rivals && deep.rivals.length > 0 && <Rivals run={run} rivals={deep.rivals} />}
       {deep.landscape && deep.landscape.length > 0 && <Landscapes slices={deep.landscape} />}
       <Penalty run={run} deep={deep} />
@@ -402,7 +402,7 @@ function TwoOrThree({ run, deep, two }: Props & { readonly two: NonNullable<Thre
   ];
   const shape = run.shape?.kind === 'surface' ? run.shape : null;
   return (
-    <Section title="Two layers or three" wide hint={typeset(depthWords(run, deep, two, panelFormat))}>
+    <Section title="Two layers or three: what is gained" wide hint={typeset(depthWords(run, deep, two, panelFormat))}>
       <Facts facts={facts} />
       {two.shape?.kind === 'surface' && shape && (
         <div class="grid">
