@@ -141,7 +141,8 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --model MODEL            relu (default), gated-relu, three-layer (parallel three-layer ReLU sub-networks), linear
   --m1 N                   three-layer: neurons of the first hidden layer of a sub-network (default ${defaultSettings.m1})
   --depth N                linear: layers (default ${defaultSettings.depth})
-  --loss LOSS              squared, logistic, softmax, hinge (default: by task)
+  --loss LOSS              squared, huber, logistic, softmax, hinge (default: by task)
+  --delta D                huber: linear from this size of residual on, on the standardised target (default ${defaultSettings.delta})
   --beta auto              choose the penalty by cross-validation on the training rows; --folds K (default ${defaultSettings.crossValidation!.folds}),
                            --beta-rule smallest (default) or one-standard-error
   --beta B                 penalty as it stands (sum-half convention, on standardised data)

@@ -14,6 +14,7 @@ export const settingOptions = {
   m1: { type: 'string' },
   depth: { type: 'string' },
   loss: { type: 'string' },
+  delta: { type: 'string' },
   beta: { type: 'string' },
   folds: { type: 'string' },
   'beta-rule': { type: 'string' },
@@ -115,6 +116,7 @@ export function settingsOf(values: Values): TrainSettings {
     m1: number('m1', base.m1),
     depth: number('depth', base.depth),
     loss: values.loss ?? base.loss,
+    delta: number('delta', base.delta!),
     beta:
       values.beta === undefined
         ? {

@@ -69,6 +69,7 @@ export function exportNetwork(
         scaling: run.scaling,
         classes: run.resolved.classes,
         loss: run.resolved.loss,
+        delta: run.settings.delta,
         bias: run.settings.bias,
         outputPenalty: run.resolved.outputPenalty,
         beta: run.resolved.beta,
@@ -120,7 +121,10 @@ function exportDeep(run: RunRecord, network: DeepNetwork, what: 'onnx' | 'json' 
       );
     case 'pytorch': {
       const { label: title, scaling } = run;
-      return deepPytorch({ network, scaling, classes, loss, bias: run.settings.bias, beta, trainRows, title });
+      return deepPytorch({
+        ...{ network, scaling, classes, loss, bias: run.settings.bias, beta, trainRows, title },
+        delta: run.settings.delta,
+      });
     }
   }
 }

@@ -57,6 +57,7 @@ export const trainingSettings = {
   m1: 'm1',
   depth: 'depth',
   loss: 'loss',
+  delta: 'delta',
   'beta.kind': 'beta.kind',
   'beta.value': 'beta.value',
   arrangements: 'arrangements',

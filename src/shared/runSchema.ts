@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { lossNames } from '../core/problem/datafits/losses.ts';
 import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
@@ -50,7 +51,7 @@ const structure = v.looseObject({
   resolved: v.looseObject({
     target: text,
     task: v.picklist(['regression', 'binary', 'multiclass']),
-    loss: v.picklist(['squared', 'logistic', 'softmax', 'hinge']),
+    loss: v.picklist(lossNames),
     classes: v.array(text),
     beta: number,
     betaMax: number,

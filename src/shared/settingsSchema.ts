@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { lossNames } from '../core/problem/datafits/losses.ts';
 import { sizeBounds, type TrainSettings } from './settings.ts';
 
 const count = (least: number, most: number): v.GenericSchema<number> =>
@@ -24,7 +25,8 @@ export const trainSettingsSchema = v.object({
   model: v.picklist(['gated-relu', 'relu', 'three-layer', 'linear']),
   m1: count(sizeBounds.m1.least, sizeBounds.m1.most),
   depth: count(sizeBounds.depth.least, sizeBounds.depth.most),
-  loss: v.picklist(['auto', 'squared', 'logistic', 'softmax', 'hinge']),
+  loss: v.picklist(['auto', ...lossNames]),
+  delta: v.optional(positive(1e6)),
   beta: v.object({ kind: v.picklist(['auto', 'relative', 'absolute']), value: positive(1e12) }),
   arrangements: v.picklist(['sampled', 'adaptive', 'all']),
   gates: count(1, 100_000),

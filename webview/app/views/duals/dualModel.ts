@@ -32,7 +32,7 @@ export function dualChart(
   if (order === 'size') at.sort((a, b) => values[b] - values[a] || a - b);
   const rows = Int32Array.from(at, (i) => all[i]);
   const zero = values.reduce((count, v) => count + (Math.abs(v) < 1e-9 ? 1 : 0), 0);
-  const regression = run.resolved.loss === 'squared';
+  const regression = run.resolved.classes.length === 0;
   return {
     rows,
     spec: {
