@@ -4,6 +4,7 @@ import { commandIds, configurationSection, contextKeys, extensionId, panelType }
 import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
 import type { TrainSettings } from '../shared/settings.ts';
+import { remedied } from '../shared/remedy.ts';
 import { showError } from './errors.ts';
 import { pageRoots } from './panel/page.ts';
 import { ResultsPanel } from './panel/resultsPanel.ts';
@@ -288,6 +289,9 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
           const { outputPenalty = settings.outputPenalty } = message;
           await this.train(dataset, { ...settings, model, m1, depth, batchNorm, outputPenalty });
         }
+        return;
+      case 'remedy':
+        if (dataset.run) await this.train(dataset, remedied(dataset.run.record.settings, message.remedy));
         return;
       case 'openRun':
         await this.openRun(message.id);

@@ -1,3 +1,4 @@
+import { remedies } from './remedy.ts';
 import * as v from 'valibot';
 import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
@@ -60,6 +61,8 @@ export const fromPanelSchema = v.variant('type', [
   v.object({ type: v.literal('trainAgain') }),
   /** Runs the stages that are missing of the shown run. */
   v.object({ type: v.literal('complete') }),
+  /** Train again so as to mend what a remark says (usefulness.ts). */
+  v.object({ type: v.literal('remedy'), remedy: v.picklist(remedies) }),
   v.object({ type: v.literal('revealRow'), index: rowIndex }),
   v.object({
     type: v.literal('requestRows'),

@@ -1,4 +1,5 @@
 import type { CrossPointRecord, CrossValidationRecord, EvaluationRecord, MetricRow, RunRecord } from './run.ts';
+import type { TrainingRemedy } from './remedy.ts';
 import { isClassification, predictedClass, searchesBeta } from './runView.ts';
 import { plainFormat, type VerdictFormat } from './verdict.ts';
 
@@ -19,8 +20,8 @@ export interface Remark {
   readonly remedy: Remedy;
 }
 
-/** `choose-beta`: train again with cross-validation; `longer`: with more time; `impute`: fill gaps; `baseline`: use the simple model. */
-export type Remedy = 'choose-beta' | 'longer' | 'impute' | 'baseline' | 'smaller-beta';
+/** By training again, or `baseline`: use the simple model. */
+export type Remedy = TrainingRemedy | 'baseline';
 
 /** The score and what it is compared with: "Explains 53 % of the variance on 88 held-out rows; ridge regression: 52 %." */
 export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): string | undefined {

@@ -6,6 +6,7 @@ import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/outputs.ts';
 import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
+import { standingOf } from '../../../../src/shared/usefulness.ts';
 import { networkNameOf } from '../../../../src/shared/settings.ts';
 import {
   betaMaxHint,
@@ -39,6 +40,7 @@ import { TraceCharts } from '../../stages.tsx';
 import { finishedTrace, traceBoundName } from '../../trace.ts';
 import { FitPictures } from './fitPictures.tsx';
 import { scoreTable, scoreTile } from './scores.ts';
+import { Worth } from './worth.tsx';
 
 export const overviewView: ViewDefinition = {
   id: 'overview',
@@ -50,6 +52,7 @@ export const overviewView: ViewDefinition = {
 function Overview({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
+      <Worth run={run} />
       <Tiles run={run} />
       <Notes run={run} />
       <FitPictures run={run} />
@@ -102,7 +105,7 @@ function Tiles({ run }: { readonly run: RunRecord }): VNode {
           </>
         }
         name={bound > 0 ? `gap ${formatGap(gap)} to the proven bound` : 'no bound over all networks'}
-        look={verdict.strength}
+        look={badgeLook(run, verdict.strength)}
       />
       <Tile value={formatInteger(count)} name={`active ${count === 1 ? one : many}`}>
         {run.gates.count > 0 && `${formatCount(run.gates.count, partNames(run).gate)} in play`}
@@ -110,6 +113,11 @@ function Tiles({ run }: { readonly run: RunRecord }): VNode {
       <Tile value={time.value} name={time.words} />
     </div>
   );
+}
+
+/** Green needs both: a proof, and a network that is not worse than a simple model beyond chance. */
+function badgeLook(run: RunRecord, strength: Strength): Strength {
+  return strength === 'proven' && standingOf(run.evaluation) === 'worse' ? 'bounded' : strength;
 }
 
 function Tile(props: {

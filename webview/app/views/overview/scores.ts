@@ -1,4 +1,5 @@
 import type { MetricRow, RunRecord } from '../../../../src/shared/run.ts';
+import { standingOf } from '../../../../src/shared/usefulness.ts';
 import { formatNumber } from '../../../ui/format.ts';
 
 export interface ScoreTable {
@@ -65,7 +66,7 @@ export interface ScoreTile {
 }
 
 /** The network's score on the test rows (without any: on the training rows) against the best of the simple models; null without scores. */
-export function scoreTile({ metrics }: Pick<RunRecord, 'metrics'>): ScoreTile | null {
+export function scoreTile({ metrics, evaluation }: Pick<RunRecord, 'metrics' | 'evaluation'>): ScoreTile | null {
   const ours = metrics.at(0);
   if (!ours) return null;
   const tested = ours.test !== null;
@@ -87,5 +88,7 @@ export function scoreTile({ metrics }: Pick<RunRecord, 'metrics'>): ScoreTile | 
   const even = Math.abs(gain) <= 5e-5 * Math.max(Math.abs(mine), Math.abs(best.score));
   const look = even ? 'even' : gain > 0 ? 'ahead' : 'behind';
   const verb = { ahead: 'better than', behind: 'worse than', even: 'the same as' }[look];
-  return { value, name, words: `${verb} ${best.model}: ${formatNumber(best.score)}`, look };
+  const words = `${verb} ${best.model}: ${formatNumber(best.score)}`;
+  // what differs by chance only is level, whatever the last digits say
+  return { value, name, words, look: tested && standingOf(evaluation) === 'tied' ? 'even' : look };
 }
