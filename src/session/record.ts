@@ -163,7 +163,7 @@ function optimalSetRecord({ scope, directions }: OptimalSet): OptimalSetRecord {
 /** The bound as the record has it: dual constraints over beta. */
 function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate {
   const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate } = bound;
-  const { dualPointShrink, cells, worstDirection, worstOuter, reason } = bound;
+  const { dualPointShrink, cells, worstDirection, worstOuter, methods, reason } = bound;
   return {
     lowerBound,
     relativeGap,
@@ -172,6 +172,7 @@ function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate 
     searchEstimate: searchEstimate / beta,
     ...(dualPointShrink === undefined ? {} : { dualPointShrink }),
     ...(cells === undefined ? {} : { cells }),
+    ...(methods === undefined ? {} : { methods }),
     ...(worstDirection === undefined ? {} : { worstDirection: Array.from(worstDirection) }),
     ...(worstOuter === undefined || worstOuter.length === 1 ? {} : { worstOuter: Array.from(worstOuter) }),
     reason,

@@ -124,6 +124,14 @@ export interface GlobalCertificate {
   readonly worstDirection?: readonly number[];
   /** Several outputs: the outgoing weights (norm 1) with which a neuron along it lowers the objective most. */
   readonly worstOuter?: readonly number[];
+  /** What each method proved, the one that `lowerBound` comes from first. */
+  readonly methods?: readonly {
+    readonly method: 'cones' | 'patterns' | 'norms' | 'conic';
+    readonly lowerBound: number;
+    readonly seconds: number;
+    /** Cones or patterns visited, or Newton steps. */
+    readonly steps: number;
+  }[];
   /** One sentence: what was proven how. */
   readonly reason: string;
 }

@@ -5,6 +5,7 @@ import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
 import { benchMemory } from './memorySection.ts';
 import { benchPeers } from './peerSection.ts';
+import { benchProof } from './proofSection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStop } from './stopSection.ts';
@@ -21,6 +22,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
+  proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },

@@ -17,7 +17,7 @@ export interface ConicOptions {
   readonly tolerance: number;
   readonly kernels?: Kernels;
   /** Called when the bound has risen. */
-  readonly onBound?: (bound: number) => void;
+  readonly onBound?: (bound: number, pairs: number) => void;
 }
 
 /** A dual point, and multipliers that bound its dual maximum for every output and sign. */
@@ -171,7 +171,7 @@ class ConicSearch {
     const pairs = shapes.reduce((sum, shape) => sum + shape.pairs.length, 0);
     const { steps, round: rounds, limit } = this;
     this.best = { V, parts, top, steps, rounds, pairs, limit, exhausted: false };
-    options.onBound?.(value);
+    options.onBound?.(value, pairs);
   }
 
   /** The atoms with the pairs that their points violate. */
