@@ -81,33 +81,69 @@ const wider = (widths: readonly number[]): LabRemedy => ({
 /** Relative change of the kernel in training above which a network is not in the regime of the predictions. */
 const lazyDrift = 0.1;
 
-/** The largest change of the kernel at the greatest width, without label noise; null when nothing was finished there. */
-function widestDrift({ cells }: SweepResult): { readonly width: number; readonly drift: number } | null {
+/** Widths, and the largest change of the kernel in training, of the runs without label noise; null when none was finished. */
+function regimeOf({ cells }: SweepResult): {
+  readonly widest: number;
+  readonly atWidest: number;
+  readonly narrowest: number;
+  readonly atNarrowest: number;
+} | null {
   const clean = cells.filter((cell) => cell.noise === 0 && !cell.diverged);
   if (clean.length === 0) return null;
-  const width = Math.max(...clean.map((cell) => cell.width));
-  return { width, drift: Math.max(...clean.filter((cell) => cell.width === width).map((cell) => cell.kernelDrift)) };
+  const widest = Math.max(...clean.map((cell) => cell.width));
+  const narrowest = Math.min(...clean.map((cell) => cell.width));
+  const drift = (width: number): number =>
+    Math.max(...clean.filter((cell) => cell.width === width).map((cell) => cell.kernelDrift));
+  return { widest, atWidest: drift(widest), narrowest, atNarrowest: drift(narrowest) };
 }
 
-/** A claim of the sweep; one that fails where the kernel still changes much in training is about wider networks than these. */
+/** Why a claim that fails has not been tested by networks this narrow, and what would; null when it has been, or would be the same wider. */
+function tooNarrow(
+  id: SweepResult['claims'][number]['id'],
+  value: number | null,
+  regime: NonNullable<ReturnType<typeof regimeOf>>,
+  widths: readonly number[],
+): { readonly words: string; readonly remedy: LabRemedy } | null {
+  const { widest, atWidest, narrowest, atNarrowest } = regime;
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  switch (id) {
+    case 'generalization':
+      return null;
+    case 'assumption':
+      if (value === null || widest >= enoughWidth) return null;
+      return {
+        words: `Width ${widest} is too small for the prediction, which is about the limit of large widths.`,
+        remedy: wider(widths),
+      };
+    case 'linear-rate':
+    case 'nearest-interpolant':
+      if (widest >= enoughWidth || atWidest <= lazyDrift) return null;
+      return {
+        words: `Width ${widest} is too small for the prediction: the kernel changed by ${percent(atWidest)} in training, and should hardly change (here: up to ${percent(lazyDrift)}).`,
+        remedy: wider(widths),
+      };
+    // Compare all widths, so the smallest has to be wide as well.
+    case 'lazy':
+    case 'rate-transfer':
+      if (atNarrowest <= lazyDrift) return null;
+      return {
+        words: `Width ${narrowest} is too small for the prediction, which compares widths at which the kernel hardly changes (here: up to ${percent(lazyDrift)}; there: ${percent(atNarrowest)}).`,
+        remedy: { label: `Try widths 512 to ${enoughWidth}`, settings: { widths: [512, 1024, 2048, enoughWidth] } },
+      };
+  }
+}
+
+/** A claim of the sweep; one that fails on networks that it is not about has not been tested. */
 function sweepVerdict(
   claim: SweepResult['claims'][number],
-  regime: ReturnType<typeof widestDrift>,
+  regime: ReturnType<typeof regimeOf>,
   widths: readonly number[],
 ): LabVerdict {
   const { id, quantity, value, tolerance, verdict, sentence } = claim;
   const base = { id, title: claimTitles[id], quantity, value, tolerance };
-  const limits = id !== 'assumption' && id !== 'generalization';
-  if (verdict !== 'disagrees' || !limits || regime === null || regime.width >= enoughWidth || regime.drift <= lazyDrift)
-    return { ...base, verdict, sentence };
-  return {
-    ...base,
-    verdict: 'not tested',
-    sentence:
-      `Width ${regime.width} is too small for the prediction: the kernel changed by ${(100 * regime.drift).toFixed(0)} % in training, ` +
-      `and the prediction is about networks whose kernel hardly changes (here: up to ${100 * lazyDrift} %). Measured: ${sentence}`,
-    remedy: wider(widths),
-  };
+  const narrow = verdict === 'disagrees' && regime !== null ? tooNarrow(id, value, regime, widths) : null;
+  if (narrow === null) return { ...base, verdict, sentence };
+  return { ...base, verdict: 'not tested', sentence: `${narrow.words} Measured: ${sentence}`, remedy: narrow.remedy };
 }
 
 function finiteWidthWords(width: number, ratio: number): string {
@@ -231,6 +267,6 @@ export function labSweep(
   );
   return {
     result,
-    verdicts: result.claims.map((claim) => sweepVerdict(claim, widestDrift(result), settings.widths)),
+    verdicts: result.claims.map((claim) => sweepVerdict(claim, regimeOf(result), settings.widths)),
   };
 }

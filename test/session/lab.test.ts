@@ -82,6 +82,28 @@ describe('Lab tasks', () => {
     assert.deepEqual(record.data.classes, ['not setosa', 'setosa']);
   });
 
+  it('width sweep: networks that are too narrow for a prediction do not disagree with it, and the widths to try are offered', async () => {
+    const record = await run(iris(), 'sweep', {
+      ...setosa,
+      widths: [4, 8],
+      seeds: 1,
+      steps: 60,
+      rateSteps: 8,
+      noise: 0,
+    });
+    const narrow = record.verdicts.filter(({ remedy }) => remedy !== undefined);
+    assert.ok(narrow.length > 0);
+    for (const { verdict, sentence, remedy } of narrow) {
+      assert.equal(verdict, 'not tested');
+      assert.match(sentence, /^Width \d is too small for the prediction.* Measured: /);
+      assert.ok(Math.max(...(remedy!.settings.widths as number[])) === 4096);
+    }
+    assert.deepEqual(
+      record.verdicts.filter(({ verdict }) => verdict === 'disagrees').map(({ id }) => id),
+      [],
+    );
+  });
+
   it('width sweep: deep, smooth networks in standard parametrisation have no infinite-width limit to compare with', async () => {
     const { result } = await run(iris(), 'sweep', {
       ...setosa,

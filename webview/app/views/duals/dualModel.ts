@@ -42,7 +42,7 @@ export function dualChart(
         regression
           ? 'With squared loss the dual value of a row is its residual (scaled target minus fit).'
           : 'The dual value of a row says how strongly it pulls at the network.'
-      }${zero > 0 ? ` ${formatCount(zero, 'row')} pull${zero === 1 ? 's' : ''} not at all.` : ''} Choose a row to see it below.`,
+      }${zero > 0 ? ` ${formatCount(zero, 'row')} pull${zero === 1 ? 's' : ''} not at all.` : ''} Choose a row to see it beside the table.`,
       x:
         order === 'size'
           ? { label: 'training rows by dual value', integer: true }
