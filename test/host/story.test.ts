@@ -110,7 +110,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       for (const title of ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent']) {
         assert.ok(titles.includes(title), `${title} in ${titles.join(', ')}`);
         await workbench.panel.getByRole('tab', { name: title, exact: true }).click();
-        await panel(title === 'Gradient descent' ? '.view-compare' : `.view-${title.toLowerCase()}`).waitFor();
+        await panel(`.view-${title.toLowerCase().replace(' ', '-')}`).waitFor();
         assert.ok((await panel('#view').innerText()).length > 100, title);
       }
       await workbench.panel.getByRole('tab', { name: 'Gradient descent', exact: true }).press('Home');

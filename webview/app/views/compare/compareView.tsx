@@ -16,7 +16,7 @@ import type { Clock, Measure } from './compareModel.ts';
 import { compareWords, curvesChart, finalChart, optimizerNames, tie } from './compareModel.ts';
 
 export const compareView: ViewDefinition = {
-  id: 'compare',
+  id: 'gradient-descent',
   title: 'Gradient descent',
   question: 'What does gradient descent make of the same data, network size and penalty?',
   available: (run) => run.settings.model !== 'linear',
