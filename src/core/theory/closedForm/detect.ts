@@ -89,120 +89,196 @@ export function detectClosedForms(
   control: Control,
 ): ClosedFormReport[] {
   const prepared = prepare(problem);
-  const { X, targets: Y, beta, outputs } = prepared;
+  const { s } = svd(prepared.X);
+  const rank = numericalRank(s, 1e-10);
+  if (rank === 0) return [];
+  const setting = settingOf(problem, prepared, s, rank);
+  return [
+    rankOneReport(setting),
+    whitenedReport(setting),
+    oneHotReport(setting),
+    oneFeatureReport(setting, feature, control),
+    spikeFreeReport(setting),
+    linearReport(problem, prepared, s),
+    batchNormReport(setting),
+  ];
+}
+
+/** What the forms look at, and how their conditions are said. */
+interface Setting {
+  readonly problem: Problem;
+  readonly prepared: PreparedProblem;
+  /** Singular values of the effective inputs, and their rank. */
+  readonly s: Float64Array;
+  readonly rank: number;
+  /** Whether a formula of one column of targets may be used. */
+  readonly columnwise: boolean;
+  /** Why a formula of columns is not used although the data are right for it. */
+  readonly unused: string;
+  readonly several: string;
+  readonly free: boolean;
+  readonly twin: Problem;
+  /** The program that forms of ReLU networks are the optimum of. */
+  readonly program: string;
+  /** Length of orthogonal rows of equal length; undefined for other rows, and what the rows are in words. */
+  readonly scale: number | undefined;
+  readonly rows: string;
+  readonly oneHot: DenseMatrix | undefined;
+  /** What to say where the targets are no classes, and where their coding is another one. */
+  readonly noClasses: string;
+  readonly recoded: string;
+}
+
+function settingOf(problem: Problem, prepared: PreparedProblem, s: Float64Array, rank: number): Setting {
+  const { X, targets, outputs } = prepared;
   const { loss } = problem;
-  const { quadratic: squared, separable, smooth, whitenedPart } = prepared.datafit;
-  const twin = reluTwin(problem);
-  const ReLU = outputs > 1 ? 'two-layer ReLU, one group per output' : 'two-layer ReLU';
-  const filled = (form: ClosedForm): Pick<ClosedFormReport, 'objective' | 'betaMax' | 'neurons'> => ({
+  const { quadratic: squared, separable, smooth } = prepared.datafit;
+  const free = problem.bias === 'free';
+  const columnwise = separable && smooth && !free;
+  const scale = whitenedScale(X);
+  const oneHot = oneHotTargets(prepared);
+  return {
+    problem,
+    prepared,
+    s,
+    rank,
+    columnwise,
+    unused: free
+      ? ' The bias is free here, and the formula needs all weights to be paid for, so it is not used.'
+      : !separable
+        ? ' The softmax loss couples the outputs, and the formula needs a loss that is a sum over outputs, so it is not used.'
+        : !smooth
+          ? ' The formula needs a smooth loss, so it is not used.'
+          : '',
+    several: outputs > 1 && columnwise ? ' Output by output.' : '',
+    free,
+    twin: reluTwin(problem),
+    program: outputs > 1 ? 'two-layer ReLU, one group per output' : 'two-layer ReLU',
+    scale,
+    rows: rowsInWords(problem, X, s, rank, scale),
+    oneHot,
+    noClasses: outputs > 1 ? 'The targets are not classes.' : 'There is one output, not one per class.',
+    recoded:
+      oneHot === undefined || oneHot === targets
+        ? ''
+        : ` For squared loss on classes coded 0 and 1; this run ${squared ? 'codes them -1 and +1' : `uses the ${loss} loss`}, so the value is of another problem on the same rows.`,
+  };
+}
+
+function rowsInWords(
+  problem: Problem,
+  X: DenseMatrix,
+  s: Float64Array,
+  rank: number,
+  scale: number | undefined,
+): string {
+  if (scale !== undefined) return `The rows are orthogonal and of equal length ${figures(scale)}.`;
+  if (X.rows > X.cols) {
+    return `${X.rows} rows cannot be orthogonal in ${X.cols === 1 ? 'one dimension' : `${X.cols} dimensions`}.`;
+  }
+  if (problem.bias !== 'none' && whitenedScale(problem.X) !== undefined) {
+    return 'The inputs are orthogonal rows, but the bias adds one to every product of two rows; train without a bias.';
+  }
+  if (rank < X.rows) return `The ${X.rows} rows span ${rank === 1 ? 'one dimension' : `${rank} dimensions`} only.`;
+  return `Singular values run from ${figures(s[rank - 1])} to ${figures(s[0])}; orthogonal rows of equal length need them equal.`;
+}
+
+function filled(form: ClosedForm): Pick<ClosedFormReport, 'objective' | 'betaMax' | 'neurons'> {
+  return {
     objective: form.objective,
     betaMax: form.betaMax,
     neurons: form.network.directions.map((direction, j) => ({ direction, weight: form.network.weights[j] })),
-  });
-  const free = problem.bias === 'free';
-  const columnwise = separable && smooth && !free;
-  /** Why a formula of columns is not used although the data are right for it. */
-  const unused = free
-    ? ' The bias is free here, and the formula needs all weights to be paid for, so it is not used.'
-    : !separable
-      ? ' The softmax loss couples the outputs, and the formula needs a loss that is a sum over outputs, so it is not used.'
-      : !smooth
-        ? ' The formula needs a smooth loss, so it is not used.'
-        : '';
-  const several = outputs > 1 && columnwise ? ' Output by output.' : '';
-  const reports: ClosedFormReport[] = [];
+  };
+}
 
-  const { s } = svd(X);
-  const rank = numericalRank(s, 1e-10);
-  if (rank === 0) return [];
-  const withBias = problem.bias === 'none' ? '' : ' (with the bias column)';
+function rankOneReport({ problem, prepared, s, rank, columnwise, ...words }: Setting): ClosedFormReport {
+  const { X, targets, beta } = prepared;
   const rankOne = rankOneFactors(X);
-  reports.push({
+  const withBias = problem.bias === 'none' ? '' : ' (with the bias column)';
+  return {
     id: 'rank-one',
     title: 'Rank-one data: at most two neurons',
     applies: rankOne !== undefined && columnwise,
     reason: rankOne
-      ? `All rows are multiples of one direction.${several}${unused}`
+      ? `All rows are multiples of one direction.${words.several}${words.unused}`
       : `The second singular value of the inputs${withBias} is ${figures(s.length > 1 ? s[1] / s[0] : 0)} of the first (rank ${rank}), not zero.`,
     ...(rankOne && columnwise
       ? {
           ...filled(
-            perOutput(Y, (column) =>
-              rankOneForm(rankOne.c, rankOne.a, X, column, createDatafit(loss, column, 1, problem), beta),
+            perOutput(targets, (column) =>
+              rankOneForm(rankOne.c, rankOne.a, X, column, createDatafit(problem.loss, column, 1, problem), beta),
             ),
           ),
-          program: ReLU,
-          check: twin,
+          program: words.program,
+          check: words.twin,
         }
       : {}),
-  });
+  };
+}
 
-  const scale = whitenedScale(X);
-  let rows: string;
-  if (scale !== undefined) rows = `The rows are orthogonal and of equal length ${figures(scale)}.`;
-  else if (X.rows > X.cols)
-    rows = `${X.rows} rows cannot be orthogonal in ${X.cols === 1 ? 'one dimension' : `${X.cols} dimensions`}.`;
-  else if (problem.bias !== 'none' && whitenedScale(problem.X) !== undefined)
-    rows = 'The inputs are orthogonal rows, but the bias adds one to every product of two rows; train without a bias.';
-  else if (rank < X.rows) rows = `The ${X.rows} rows span ${rank === 1 ? 'one dimension' : `${rank} dimensions`} only.`;
-  else
-    rows = `Singular values run from ${figures(s[rank - 1])} to ${figures(s[0])}; orthogonal rows of equal length need them equal.`;
-  reports.push({
+function whitenedReport({ problem, prepared, columnwise, scale, rows, ...words }: Setting): ClosedFormReport {
+  const { X, targets, beta } = prepared;
+  const hasFormula = prepared.datafit.whitenedPart !== undefined;
+  return {
     id: 'whitened',
     title: 'Whitened rows: one neuron for the positive and one for the negative targets',
-    applies: scale !== undefined && columnwise && whitenedPart !== undefined,
+    applies: scale !== undefined && columnwise && hasFormula,
     reason:
       scale === undefined
         ? rows
-        : columnwise && whitenedPart === undefined
-          ? `${rows} There is no formula for the ${loss} loss.`
-          : `${rows}${several}${unused}`,
-    ...(scale !== undefined && columnwise && whitenedPart !== undefined
+        : columnwise && !hasFormula
+          ? `${rows} There is no formula for the ${problem.loss} loss.`
+          : `${rows}${words.several}${words.unused}`,
+    ...(scale !== undefined && columnwise && hasFormula
       ? {
           ...filled(
-            perOutput(Y, (column) => whitenedForm(X, scale, column, createDatafit(loss, column, 1, problem), beta)),
+            perOutput(targets, (column) =>
+              whitenedForm(X, scale, column, createDatafit(problem.loss, column, 1, problem), beta),
+            ),
           ),
-          program: ReLU,
-          check: twin,
+          program: words.program,
+          check: words.twin,
         }
       : {}),
-  });
+  };
+}
 
-  const oneHot = oneHotTargets(prepared);
-  const recoded =
-    oneHot === undefined || oneHot === Y
-      ? ''
-      : ` For squared loss on classes coded 0 and 1; this run ${squared ? 'codes them -1 and +1' : `uses the ${loss} loss`}, so the value is of another problem on the same rows.`;
-  const noClasses = outputs > 1 ? 'The targets are not classes.' : 'There is one output, not one per class.';
-  reports.push({
+function oneHotReport({ prepared, scale, oneHot, free, ...words }: Setting): ClosedFormReport {
+  return {
     id: 'one-hot',
     title: 'Whitened rows and one-hot targets: one neuron per class',
     applies: scale !== undefined && oneHot !== undefined && !free,
     reason:
       oneHot === undefined
-        ? noClasses
+        ? words.noClasses
         : scale === undefined
-          ? rows
-          : `One neuron per class; its feature is the same for all rows of the class.${free ? unused : recoded}`,
+          ? words.rows
+          : `One neuron per class; its feature is the same for all rows of the class.${free ? words.unused : words.recoded}`,
     ...(scale !== undefined && oneHot !== undefined && !free
       ? {
-          ...filled(oneHotForm(X, scale, oneHot, beta)),
+          ...filled(oneHotForm(prepared.X, scale, oneHot, prepared.beta)),
           program: 'two-layer ReLU, squared loss, classes coded 0 and 1',
           // neurons that feed one output each cost the same under both penalties
-          check: { ...twin, loss: 'squared', y: oneHot },
+          check: { ...words.twin, loss: 'squared', y: oneHot },
         }
       : {}),
-  });
+  };
+}
 
+function oneFeatureReport(
+  { problem, prepared, twin }: Setting,
+  feature: Float64Array | undefined,
+  control: Control,
+): ClosedFormReport {
   const refused = feature ? noSpline(problem) : `There are ${problem.X.cols} inputs, not one.`;
   const splines = feature && refused === undefined ? splineReports(problem, feature, control) : [];
-  reports.push({
+  return {
     id: 'one-feature',
     title: 'One feature: a linear spline with kinks at data points',
     applies: splines.length > 0,
     reason:
       refused ??
-      `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae${loss === 'logistic' ? ', with the logistic loss of the log-odds' : ''}.${outputs > 1 ? ' Output by output.' : ''}`,
+      `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae${problem.loss === 'logistic' ? ', with the logistic loss of the log-odds' : ''}.${prepared.outputs > 1 ? ' Output by output.' : ''}`,
     ...(splines.length > 0
       ? {
           objective: splines.reduce((sum, { solution }) => sum + solution.objective, 0),
@@ -211,12 +287,11 @@ export function detectClosedForms(
           check: { ...twin, bias: 'free' },
         }
       : {}),
-  });
+  };
+}
 
-  reports.push(spikeFreeReport(problem, X, columnwise, unused, twin));
-  reports.push(linearReport(problem, prepared, s));
-
-  reports.push({
+function batchNormReport({ prepared, oneHot, noClasses, recoded }: Setting): ClosedFormReport {
+  return {
     id: 'batch-norm',
     title: 'Batch normalisation before the last layer: features collapse to the classes',
     applies: oneHot !== undefined,
@@ -226,22 +301,15 @@ export function detectClosedForms(
         : `Holds for any inputs once the last hidden layer is batch-normalised and wide enough to reach the targets.${recoded}`,
     ...(oneHot !== undefined
       ? {
-          objective: batchNormForm(oneHot, beta).objective,
+          objective: batchNormForm(oneHot, prepared.beta).objective,
           program: 'squared loss, batch normalisation before the last layer',
         }
       : {}),
-  });
-  return reports;
+  };
 }
 
 /** Spike-free data: one gate that is on everywhere is enough, which is a small program of its own. */
-function spikeFreeReport(
-  problem: Problem,
-  X: DenseMatrix,
-  columnwise: boolean,
-  unused: string,
-  twin: Problem,
-): ClosedFormReport {
+function spikeFreeReport({ problem, prepared: { X }, columnwise, unused, twin }: Setting): ClosedFormReport {
   const { spikeFree, reason } = spikeFreeTest(X);
   const applies = spikeFree === true && columnwise;
   const gates = applies ? gateOnEverywhere(X) : undefined;
@@ -259,7 +327,6 @@ function spikeFreeReport(
         }),
   };
 }
-
 /** A linear network of this depth (two layers for the other models) on the same data. */
 function linearReport(
   problem: Problem,

@@ -81,11 +81,93 @@ export function certifyFlow(
   options: FlowCertificateOptions = {},
   control: Control = uncontrolled,
 ): FlowCertificate {
-  const n = X.rows;
-  const d = X.cols;
-  const m = network.a.length;
   const tolerance = options.tolerance ?? 2e-3;
   const residualTolerance = options.residualTolerance ?? 1e-2;
+  const passed = outputsOf(X, y, network);
+  const { margin } = passed;
+  if (!(margin > 0)) return notSeparated(X, y, passed.f, margin, options, control);
+  const net = atMarginOne(X, y, network, passed);
+  const fitted = fitOverKinks(net, residualTolerance, control);
+  const { lambda, residual } = fitted;
+  const { total, complementarity } = complementarityOf(net, lambda);
+  const bracket =
+    total > 0
+      ? bracketDualMaximum(
+          X,
+          lambda,
+          X.cols,
+          {
+            seconds: options.certifySeconds ?? 5,
+            candidates: heaviestDirections(net),
+            seed: options.seed ?? 1,
+            goal: 1 + tolerance / 10,
+          },
+          control,
+        )
+      : undefined;
+  const nu = bracket?.lower ?? 0;
+  const nuUpper = bracket?.upper ?? Infinity;
+  const lowerBound = total / Math.max(nuUpper, 1);
+  const gap = relativeGap(net.primal, lowerBound);
+  const converged = residual <= residualTolerance && complementarity <= 10 * residualTolerance;
+  let verdict: LimitVerdict;
+  if (gap <= tolerance) verdict = 'global';
+  else if (!converged) verdict = 'not-converged';
+  else if (nu > 1 + 2 * Math.max(tolerance, residual)) verdict = 'stationary-only';
+  else verdict = 'undecided';
+  return {
+    verdict,
+    sentence: sentenceOf(verdict, { residual, complementarity, nu, gap }),
+    margin,
+    primal: net.primal,
+    balanced: net.balanced,
+    lambda: Array.from(lambda),
+    residual,
+    kink: fitted.kink,
+    onKink: fitted.onKink,
+    complementarity,
+    nu,
+    nuUpper,
+    lowerBound,
+    relativeGap: gap,
+    suggestion:
+      bracket?.direction === undefined
+        ? null
+        : { direction: Array.from(bracket.direction), sign: bracket.sign, value: bracket.lower },
+    touching: touchingOf(net, lambda),
+  };
+}
+
+type LimitVerdict = Exclude<FlowVerdict, 'not-separated'>;
+
+function sentenceOf(
+  verdict: LimitVerdict,
+  {
+    residual,
+    complementarity,
+    nu,
+    gap,
+  }: { readonly residual: number; readonly complementarity: number; readonly nu: number; readonly gap: number },
+): string {
+  const percent = (100 * gap).toPrecision(2);
+  const sentences: Record<LimitVerdict, string> = {
+    'not-converged': `The direction has not settled (stationarity residual ${residual.toExponential(1)}, complementarity ${complementarity.toExponential(1)}); proven is only that the value is at most ${percent} % above the best possible.`,
+    global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * gap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
+    'stationary-only': `The limit is stationary but not globally optimal: nu = ${nu.toFixed(4)} > 1, a neuron in the suggested direction lowers the value. At most ${percent} % above the best possible.`,
+    undecided: `The limit is stationary, and no violated dual constraint was found (nu = ${nu.toFixed(5)}), but global optimality is only proven to ${percent} %.`,
+  };
+  return sentences[verdict];
+}
+
+/** Pre-activations (n x m), outputs and the smallest margin of a network on the rows. */
+interface RowOutputs {
+  readonly H: Float64Array;
+  readonly f: Float64Array;
+  readonly margin: number;
+}
+
+function outputsOf(X: DenseMatrix, y: Float64Array, network: FlowNetwork): RowOutputs {
+  const [n, d, m] = [X.rows, X.cols, network.a.length];
   const f = new Float64Array(n);
   const H = new Float64Array(n * m);
   for (let i = 0; i < n; i++) {
@@ -98,12 +180,17 @@ export function certifyFlow(
   }
   let margin = Infinity;
   for (let i = 0; i < n; i++) margin = Math.min(margin, y[i] * f[i]);
-  if (!(margin > 0)) return notSeparated(X, y, f, margin, options, control);
-  const scale = 1 / Math.sqrt(margin);
+  return { H, f, margin };
+}
+
+/** The network scaled to smallest margin 1. */
+function atMarginOne(X: DenseMatrix, y: Float64Array, network: FlowNetwork, passed: RowOutputs): ScaledNetwork {
+  const [n, d, m] = [X.rows, X.cols, network.a.length];
+  const scale = 1 / Math.sqrt(passed.margin);
   const W = network.W.map((value) => value * scale);
   const a = network.a.map((value) => value * scale);
-  for (let i = 0; i < n; i++) f[i] /= margin;
-  for (let i = 0; i < n * m; i++) H[i] *= scale;
+  const f = passed.f.map((value) => value / passed.margin);
+  const H = passed.H.map((value) => value * scale);
   const lengths = Float64Array.from({ length: m }, (_, j) => norm2(W.subarray(j * d, (j + 1) * d)));
   const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(X.data.subarray(i * d, (i + 1) * d)));
   let primal = 0;
@@ -112,91 +199,56 @@ export function certifyFlow(
     primal += 0.5 * (lengths[j] ** 2 + a[j] ** 2);
     balanced += Math.abs(a[j]) * lengths[j];
   }
+  return { X, y, W, a, H, f, lengths, rowNorms, primal, balanced, size: Math.sqrt(2 * primal) };
+}
 
-  const size = Math.sqrt(2 * primal);
+/** The multipliers on the narrowest kink that leaves little of the residual. */
+function fitOverKinks(net: ScaledNetwork, residualTolerance: number, control: Control): StationarityFit {
   let fitted: StationarityFit | undefined;
   for (const kink of kinks) {
-    const attempt = fitMultipliers({ X, y, W, a, H, f, lengths, rowNorms, size }, kink);
+    const attempt = fitMultipliers(net, kink);
     if (fitted === undefined || attempt.residual < 0.5 * fitted.residual) fitted = attempt;
     if (fitted.residual <= 0.1 * residualTolerance || control.shouldStop()) break;
   }
-  const { lambda, residual, kink } = fitted!;
+  return fitted!;
+}
+
+/** sum |lambda|, and the share of it that rows beyond the margin have, weighted by how far they are beyond. */
+function complementarityOf(
+  { y, f }: ScaledNetwork,
+  lambda: Float64Array,
+): { readonly total: number; readonly complementarity: number } {
   let total = 0;
   let slackness = 0;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < lambda.length; i++) {
     total += Math.abs(lambda[i]);
     slackness += Math.abs(lambda[i]) * (y[i] * f[i] - 1);
   }
-  const complementarity = total > 0 ? slackness / total : Infinity;
-  const directions = Array.from({ length: m }, (_, j) => j)
+  return { total, complementarity: total > 0 ? slackness / total : Infinity };
+}
+
+/** Inner weights of the neurons that count most: where the search for the largest dual constraint starts. */
+function heaviestDirections({ X, W, a, lengths }: ScaledNetwork): Float64Array[] {
+  const d = X.cols;
+  return Array.from({ length: a.length }, (_, j) => j)
     .filter((j) => lengths[j] > 0)
     .sort((p, q) => Math.abs(a[q]) * lengths[q] - Math.abs(a[p]) * lengths[p])
     .slice(0, 64)
     .map((j) => W.subarray(j * d, (j + 1) * d));
-  const bracket =
-    total > 0
-      ? bracketDualMaximum(
-          X,
-          lambda,
-          d,
-          {
-            seconds: options.certifySeconds ?? 5,
-            candidates: directions,
-            seed: options.seed ?? 1,
-            goal: 1 + tolerance / 10,
-          },
-          control,
-        )
-      : undefined;
-  const nu = bracket?.lower ?? 0;
-  const nuUpper = bracket?.upper ?? Infinity;
-  const lowerBound = total / Math.max(nuUpper, 1);
-  const gap = relativeGap(primal, lowerBound);
-  const touching = Array.from({ length: m }, (_, j) => {
+}
+
+function touchingOf({ a, H, lengths, balanced }: ScaledNetwork, lambda: Float64Array): FlowCertificate['touching'] {
+  const m = a.length;
+  return Array.from({ length: m }, (_, j) => {
     let s = 0;
-    for (let i = 0; i < n; i++) s += lambda[i] * Math.max(0, H[i * m + j]);
+    for (let i = 0; i < lambda.length; i++) s += lambda[i] * Math.max(0, H[i * m + j]);
     return {
       neuron: j,
       share: (Math.abs(a[j]) * lengths[j]) / balanced,
       value: lengths[j] > 0 ? Math.abs(s) / lengths[j] : 0,
     };
   }).filter(({ share }) => share > 1e-4);
-  const converged = residual <= residualTolerance && complementarity <= 10 * residualTolerance;
-  let verdict: Exclude<FlowVerdict, 'not-separated'>;
-  if (gap <= tolerance) verdict = 'global';
-  else if (!converged) verdict = 'not-converged';
-  else if (nu > 1 + 2 * Math.max(tolerance, residual)) verdict = 'stationary-only';
-  else verdict = 'undecided';
-  const percent = (100 * gap).toPrecision(2);
-  const sentences: Record<typeof verdict, string> = {
-    'not-converged': `The direction has not settled (stationarity residual ${residual.toExponential(1)}, complementarity ${complementarity.toExponential(1)}); proven is only that the value is at most ${percent} % above the best possible.`,
-    global: `The limit is a global optimum of the max-margin problem to ${Math.max(0, 100 * gap).toPrecision(2)} % (proven, nu = ${nu.toFixed(5)}).`,
-    'stationary-only': `The limit is stationary but not globally optimal: nu = ${nu.toFixed(4)} > 1, a neuron in the suggested direction lowers the value. At most ${percent} % above the best possible.`,
-    undecided: `The limit is stationary, and no violated dual constraint was found (nu = ${nu.toFixed(5)}), but global optimality is only proven to ${percent} %.`,
-  };
-  return {
-    verdict,
-    sentence: sentences[verdict],
-    margin,
-    primal,
-    balanced,
-    lambda: Array.from(lambda),
-    residual,
-    kink,
-    onKink: fitted!.onKink,
-    complementarity,
-    nu,
-    nuUpper,
-    lowerBound,
-    relativeGap: gap,
-    suggestion:
-      bracket?.direction === undefined
-        ? null
-        : { direction: Array.from(bracket.direction), sign: bracket.sign, value: bracket.lower },
-    touching,
-  };
 }
-
 /** A share of the forces below this counts as none. */
 const noForce = 1e-6;
 
@@ -257,6 +309,9 @@ interface ScaledNetwork {
   readonly f: Float64Array;
   readonly lengths: Float64Array;
   readonly rowNorms: Float64Array;
+  /** ||theta||^2 / 2 and sum |a_j| ||w_j||. */
+  readonly primal: number;
+  readonly balanced: number;
   /** Norm of all parameters. */
   readonly size: number;
 }

@@ -1,5 +1,5 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
+import { bracketDualMaximum, type DualBracket } from '../../certify/global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { solveAdaptive } from '../../engine/relu/adaptive.ts';
@@ -91,9 +91,96 @@ export function solveMaxMargin(
   control: Control = uncontrolled,
 ): MaxMarginResult {
   const begin = control.now();
-  const n = X.rows;
-  const d = X.cols;
   const tolerance = options.tolerance ?? 1e-6;
+  const found = multiplierMethod(X, y, { ...options, tolerance }, control, begin);
+  const { mu, best, stopped, value } = found;
+  const lambda = Float64Array.from(mu, (m, i) => y[i] * m);
+  const total = mu.reduce((a, b) => a + b, 0);
+  const result = (part: MarginBracket, M: number, upper: number): MaxMarginResult => ({
+    ...part,
+    relativeGap: Number.isFinite(part.value) ? relativeGap(part.value, part.lowerBound) : Infinity,
+    neurons: scaled(X, y, best),
+    lambda: lambda.map((l) => (M > 0 ? l / M : l)),
+    normalizedMargin: Number.isFinite(part.value) ? 1 / (2 * part.value) : 0,
+    marginBound: total > 0 ? upper / (2 * total) : Infinity,
+    iterations: found.iterations,
+    seconds: control.now() - begin,
+  });
+  if (total === 0) {
+    const reason = 'stopped before the first bound';
+    return result({ status: 'stopped', value, lowerBound: 0, proof: 'bound', searchedBound: 0, reason }, 0, 0);
+  }
+  const bracket = bracketDualMaximum(
+    X,
+    lambda,
+    X.cols,
+    {
+      seconds: stopped ? 0 : (options.certifySeconds ?? 10),
+      candidates: best.map(({ u }) => u),
+      goal: 1 + tolerance / 4,
+    },
+    control,
+  );
+  return result(judge(found, bracket, total, tolerance), bracket.lower, bracket.upper);
+}
+
+type MarginBracket = Pick<MaxMarginResult, 'status' | 'value' | 'lowerBound' | 'proof' | 'searchedBound' | 'reason'>;
+
+/** What the neurons found and the bracket of M(lambda) say together; `total` is sum |lambda|. */
+function judge(
+  { value, stopped, failure }: Multipliers,
+  bracket: DualBracket,
+  total: number,
+  tolerance: number,
+): MarginBracket {
+  const proven = bracket.upper <= Math.max(1, bracket.lower) * (1 + tolerance);
+  const proof = proven ? ('exact' as const) : ('bound' as const);
+  const lowerBound = total / bracket.upper;
+  const searchedBound = total / Math.max(bracket.lower, 1e-300);
+  if (failure !== undefined) {
+    const margin = bracket.upper / (2 * total);
+    const reason =
+      failure === 'zero rows'
+        ? 'all rows are zero'
+        : `no two-layer ReLU network without further biases separates these labels: the normalised margin is at most ${margin.toExponential(1)}`;
+    return { status: 'not-separable', value: Infinity, lowerBound, proof, searchedBound, reason };
+  }
+  const settled = proven ? lowerBound : searchedBound;
+  const closed = Number.isFinite(value) && (value - settled) / value <= tolerance;
+  return {
+    status: stopped ? 'stopped' : closed ? 'optimal' : 'not-converged',
+    value,
+    lowerBound,
+    proof,
+    searchedBound,
+    reason: proven
+      ? `M(lambda) is settled over all activation patterns (${bracket.method}, ${bracket.visited} visited)`
+      : `search finds M(lambda) = ${bracket.lower.toPrecision(8)}, proven is at most ${bracket.upper.toPrecision(6)}: optimal as far as searched, bounded otherwise`,
+  };
+}
+
+/** Where the method of multipliers ended. */
+interface Multipliers {
+  /** n numbers, at least 0. */
+  readonly mu: Float64Array;
+  /** The neurons of the smallest value met, and that value. */
+  readonly best: readonly MarginNeuron[];
+  readonly value: number;
+  readonly iterations: number;
+  readonly stopped: boolean;
+  /** Why no network separates, if none does. */
+  readonly failure: 'zero rows' | 'not separable' | undefined;
+}
+
+function multiplierMethod(
+  X: DenseMatrix,
+  y: Float64Array,
+  options: MaxMarginOptions & { readonly tolerance: number },
+  control: Control,
+  begin: number,
+): Multipliers {
+  const n = X.rows;
+  const { tolerance } = options;
   const norms = Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
   const typical = [...norms].sort((a, b) => a - b)[Math.floor(n / 2)] || 1;
   const shortest = Math.min(...norms.filter((size) => size > 0), Infinity);
@@ -106,16 +193,21 @@ export function solveMaxMargin(
   const largestSigma = 1e5 / typical;
   let violation = Infinity;
   let iterations = 0;
-  let stopped = false;
-  let separable = true;
   let value = Infinity;
   let best: readonly MarginNeuron[] = [];
+  const ended = (stopped: boolean, failure?: Multipliers['failure']): Multipliers => ({
+    mu,
+    best,
+    value,
+    iterations,
+    stopped,
+    failure,
+  });
   for (let round = 0; round < 60; round++) {
     const shift = mu.map((m) => 1 + m / sigma);
-    const datafit = shiftedSquaredHinge(y, shift, sigma);
     const before = iterations;
     const step = solveAdaptive(
-      { X, classes, penalizedCols: d, datafit, beta: 1, offset: false },
+      { X, classes, penalizedCols: X.cols, datafit: shiftedSquaredHinge(y, shift, sigma), beta: 1, offset: false },
       seeds,
       undefined,
       { seed: options.seed ?? 1, tolerance: Math.max(1e-10, Math.min(1e-4, violation * 1e-3)) },
@@ -138,122 +230,45 @@ export function solveMaxMargin(
       value = now;
       best = neurons;
     }
-    if (step.stopped) {
-      stopped = true;
-      break;
-    }
+    if (step.stopped) return ended(true);
     const previous = violation;
     violation = 0;
-    let total = 0;
     for (let i = 0; i < n; i++) {
       mu[i] = Math.max(0, sigma * (shift[i] - y[i] * step.fit[i]));
-      total += mu[i];
       violation = Math.max(violation, 1 - y[i] * step.fit[i]);
     }
-    if (shortest === Infinity) {
-      separable = false;
-      break;
-    }
+    if (shortest === Infinity) return ended(false, 'zero rows');
     if (violation > 0.5 * previous) {
-      // No progress: perhaps lambda is (nearly) orthogonal to all networks, which proves that none separates.
-      const data = Float64Array.from(mu, (m, i) => (y[i] * m) / total);
-      const [top] = maximizeDualConstraint(
-        X,
-        { rows: n, cols: 1, data },
-        { starts: 24, keep: 1, candidates: seeds.map(({ u }) => u) },
-        control,
-      );
-      if ((top?.value ?? 0) < shortest / separableLimit) {
-        separable = false;
-        break;
-      }
+      // No progress: perhaps no network separates.
+      const largest = searchedDualMaximum(X, y, mu, seeds, control);
+      if (largest < shortest / separableLimit) return ended(false, 'not separable');
     }
     if (violation <= Math.min(1e-9, 0.01 * tolerance)) break;
     // Enough progress at this sigma: leave its conditioning alone.
     if (violation > 0.05 * previous) sigma = Math.min(largestSigma, 5 * sigma);
     if (round > 20 && violation > 0.5 * previous && violation < 1e-7) break;
   }
-
-  const lambda = Float64Array.from(mu, (m, i) => y[i] * m);
-  const total = mu.reduce((a, b) => a + b, 0);
-  const done = (
-    partial: Pick<MaxMarginResult, 'status' | 'value' | 'lowerBound' | 'proof' | 'searchedBound' | 'reason'>,
-    M: number,
-    upper: number,
-  ): MaxMarginResult => ({
-    ...partial,
-    relativeGap: Number.isFinite(partial.value) ? relativeGap(partial.value, partial.lowerBound) : Infinity,
-    neurons: scaled(X, y, best),
-    lambda: lambda.map((l) => (M > 0 ? l / M : l)),
-    normalizedMargin: Number.isFinite(partial.value) ? 1 / (2 * partial.value) : 0,
-    marginBound: total > 0 ? upper / (2 * total) : Infinity,
-    iterations,
-    seconds: control.now() - begin,
-  });
-  if (total === 0) {
-    return done(
-      {
-        status: 'stopped',
-        value,
-        lowerBound: 0,
-        proof: 'bound',
-        searchedBound: 0,
-        reason: 'stopped before the first bound',
-      },
-      0,
-      0,
-    );
-  }
-  const bracket = bracketDualMaximum(
-    X,
-    lambda,
-    d,
-    {
-      seconds: stopped ? 0 : (options.certifySeconds ?? 10),
-      candidates: best.map(({ u }) => u),
-      goal: 1 + tolerance / 4,
-    },
-    control,
-  );
-  const proven = bracket.upper <= Math.max(1, bracket.lower) * (1 + tolerance);
-  const lowerBound = total / bracket.upper;
-  const searchedBound = total / Math.max(bracket.lower, 1e-300);
-  if (!separable) {
-    const margin = bracket.upper / (2 * total);
-    return done(
-      {
-        status: 'not-separable',
-        value: Infinity,
-        lowerBound,
-        proof: proven ? 'exact' : 'bound',
-        searchedBound,
-        reason:
-          shortest === Infinity
-            ? 'all rows are zero'
-            : `no two-layer ReLU network without further biases separates these labels: the normalised margin is at most ${margin.toExponential(1)}`,
-      },
-      bracket.lower,
-      bracket.upper,
-    );
-  }
-  const settled = proven ? lowerBound : searchedBound;
-  const closed = Number.isFinite(value) && (value - settled) / value <= tolerance;
-  return done(
-    {
-      status: stopped ? 'stopped' : closed ? 'optimal' : 'not-converged',
-      value,
-      lowerBound,
-      proof: proven ? 'exact' : 'bound',
-      searchedBound,
-      reason: proven
-        ? `M(lambda) is settled over all activation patterns (${bracket.method}, ${bracket.visited} visited)`
-        : `search finds M(lambda) = ${bracket.lower.toPrecision(8)}, proven is at most ${bracket.upper.toPrecision(6)}: optimal as far as searched, bounded otherwise`,
-    },
-    bracket.lower,
-    bracket.upper,
-  );
+  return ended(false);
 }
 
+/** M(lambda) by search, sum |lambda| scaled to 1: nearly 0 means lambda is orthogonal to all networks, which proves that none separates. */
+function searchedDualMaximum(
+  X: DenseMatrix,
+  y: Float64Array,
+  mu: Float64Array,
+  seeds: readonly NeuronSeed[],
+  control: Control,
+): number {
+  const total = mu.reduce((a, b) => a + b, 0);
+  const data = Float64Array.from(mu, (m, i) => (y[i] * m) / total);
+  const [top] = maximizeDualConstraint(
+    X,
+    { rows: X.rows, cols: 1, data },
+    { starts: 24, keep: 1, candidates: seeds.map(({ u }) => u) },
+    control,
+  );
+  return top?.value ?? 0;
+}
 /** The neurons scaled to smallest margin 1, largest first; as they are when they do not separate. */
 function scaled(X: DenseMatrix, y: Float64Array, neurons: readonly MarginNeuron[]): MarginNeuron[] {
   const smallest = Math.min(...marginsOf(X, y, neurons));

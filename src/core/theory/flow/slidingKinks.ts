@@ -47,7 +47,7 @@ export class SlidingKinks {
   constructor(
     private readonly X: DenseMatrix,
     private readonly y: Float64Array,
-    private readonly neurons: number,
+    readonly neurons: number,
   ) {
     const d = X.cols;
     const { classes, norms, unit } = parallelClasses(X, 1e-12);

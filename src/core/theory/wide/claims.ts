@@ -37,19 +37,16 @@ export function exponent(x: readonly number[], y: readonly number[]): number | n
 }
 
 function claim(
-  id: Claim['id'],
-  quantity: string,
-  value: number | null,
-  expected: number,
-  tolerance: readonly [number, number],
+  tested: Omit<Claim, 'verdict' | 'sentence'>,
   sentence: (verdict: 'agrees' | 'disagrees') => string,
   untested: string,
 ): Claim {
+  const { value, tolerance } = tested;
   if (value === null || !Number.isFinite(value)) {
-    return { id, quantity, value: null, expected, tolerance, verdict: 'not tested', sentence: untested };
+    return { ...tested, value: null, verdict: 'not tested', sentence: untested };
   }
   const verdict = value >= tolerance[0] && value <= tolerance[1] ? 'agrees' : 'disagrees';
-  return { id, quantity, value, expected, tolerance, verdict, sentence: sentence(verdict) };
+  return { ...tested, verdict, sentence: sentence(verdict) };
 }
 
 const words = { agrees: 'as predicted', disagrees: 'not as predicted' } as const;
@@ -89,11 +86,13 @@ export function linearRateClaim(runs: readonly LazyRun[]): Claim {
   const value = ratios.length > 0 ? median(ratios.map((ratio) => ratio.overall)) : null;
   const late = ratios.flatMap((ratio) => ratio.late ?? []);
   return claim(
-    'linear-rate',
-    'observed / predicted slope of log loss against steps',
-    value,
-    1,
-    [0.9, 1.1],
+    {
+      id: 'linear-rate',
+      quantity: 'observed / predicted slope of log loss against steps',
+      value,
+      expected: 1,
+      tolerance: [0.9, 1.1],
+    },
     (verdict) =>
       `At width ${width} the loss falls ${value!.toFixed(3)} times as fast as the tangent kernel predicts: ${words[verdict]}.` +
       (late.length > 0
@@ -114,11 +113,13 @@ export function interpolantClaim(runs: readonly LazyRun[]): Claim {
       ? 'The runs interpolate the data, so this is the distance to the nearest interpolant.'
       : `${widest.length - reached} of ${widest.length} runs had not fitted the data yet; they are compared with the linearised network after the same number of steps.`;
   return claim(
-    'nearest-interpolant',
-    'observed / predicted displacement of the parameters',
-    value,
-    1,
-    [0.9, 1.1],
+    {
+      id: 'nearest-interpolant',
+      quantity: 'observed / predicted displacement of the parameters',
+      value,
+      expected: 1,
+      tolerance: [0.9, 1.1],
+    },
     (verdict) =>
       `At width ${width} the parameters move ${value!.toFixed(3)} times as far as predicted: ${words[verdict]}. ${note}`,
     'No run converged.',
@@ -174,11 +175,13 @@ export function lazyClaim(runs: readonly LazyRun[], rows: number): Claim {
   const fit = lazyExponents(runs, rows);
   const expected = fit.expectedRelativeDisplacement;
   return claim(
-    'lazy',
-    'exponent of the relative displacement against width',
-    fit.relativeDisplacement,
-    expected,
-    [expected - 0.15, expected + 0.15],
+    {
+      id: 'lazy',
+      quantity: 'exponent of the relative displacement against width',
+      value: fit.relativeDisplacement,
+      expected,
+      tolerance: [expected - 0.15, expected + 0.15],
+    },
     (verdict) =>
       `The relative displacement falls like width^${fit.relativeDisplacement!.toFixed(2)} (predicted ${expected.toFixed(2)}) and the kernel drift ` +
       `like width^${fit.kernelDrift?.toFixed(2) ?? '?'} (theory: at most -0.50) over widths ${fit.widths.join(', ')}: ${words[verdict]}.`,
@@ -192,11 +195,13 @@ export function assumptionClaim(runs: readonly LazyRun[], limitMin: number | nul
   const mins = runs.filter((run) => run.width === width).map((run) => run.lambdaMin);
   const value = limitMin === null || singular || mins.length === 0 ? null : median(mins) / limitMin;
   return claim(
-    'assumption',
-    'smallest eigenvalue of the kernel at the start / its infinite-width limit',
-    value,
-    1,
-    [0.5, 1.5],
+    {
+      id: 'assumption',
+      quantity: 'smallest eigenvalue of the kernel at the start / its infinite-width limit',
+      value,
+      expected: 1,
+      tolerance: [0.5, 1.5],
+    },
     (verdict) =>
       `At width ${width} the smallest eigenvalue is ${value!.toFixed(3)} of its infinite-width limit ${limitMin!.toPrecision(4)}: ${words[verdict]}.`,
     singular

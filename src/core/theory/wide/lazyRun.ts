@@ -12,7 +12,7 @@ import {
 import { createRng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { type KernelSpectrum, kernelSpectrum } from './spectrum.ts';
-import { tangentKernel } from './tangentKernel.ts';
+import { type TangentKernel, tangentKernel } from './tangentKernel.ts';
 
 /** How a network starts: as drawn; mirrored (one hidden layer); or with its own start outputs subtracted. The last two start at 0. */
 export type StartMode = MlpStart | 'centered';
@@ -112,6 +112,18 @@ function recordedSteps(steps: number): number[] {
   return [...out].sort((a, b) => a - b);
 }
 
+/** A network at its start, and the linearised network there. */
+interface Start {
+  readonly theta: Float64Array;
+  readonly tangent: TangentKernel;
+  readonly spectrum: KernelSpectrum;
+  /** Outputs that are subtracted from those of the network, or null. */
+  readonly offset: Float64Array | null;
+  /** r_0 in the eigenbasis of the kernel, and ||r_0||. */
+  readonly c: Float64Array;
+  readonly size: number;
+}
+
 /** Trains one network. Undefined when stopped before the end. */
 export function lazyRun(
   data: RegressionData,
@@ -119,28 +131,82 @@ export function lazyRun(
   kernels: Kernels,
   control: Control,
 ): LazyRun | undefined {
-  const { shape, seed, steps } = options;
+  const { shape, seed } = options;
   const { X, y } = data;
-  const n = X.rows;
-  const theta = initialiseMlp(
-    shape,
-    createRng(seed).fork('start'),
-    options.start === 'mirrored' ? 'mirrored' : 'random',
-  );
-  const first = tangentKernel(shape, theta, X, kernels);
-  const spectrum = kernelSpectrum(first.kernel);
+  const start = startOf(data, options, kernels);
+  const { theta, tangent: first, spectrum, c } = start;
   if (control.shouldStop()) return undefined;
-  const centred = options.start === 'centered';
-  const r0 = Float64Array.from(y, (target, i) => (centred ? 0 : first.outputs[i]) - target);
-  const c = inEigenbasis(spectrum, r0);
   const rate = options.rate.kind === 'absolute' ? options.rate.value : (options.rate.fraction * 2) / spectrum.max;
-  const size0 = norm(r0);
+  const trained = trainBeside(start, data, options, rate, kernels, control);
+  if (trained === undefined) return undefined;
+  const { result, record } = trained;
+  const end = result.theta;
+  const last = tangentKernel(shape, end, X, kernels);
+  const moved = layerMoves(shape, theta, end);
+  const change = Math.sqrt(moved.reduce((s, part) => s + part.change, 0));
+  const size = Math.sqrt(moved.reduce((s, part) => s + part.size, 0));
+  const outputs = (inputs: DenseMatrix): Float64Array => {
+    const f = predictMlp(shape, end, inputs, kernels);
+    if (start.offset !== null) predictMlp(shape, theta, inputs, kernels).forEach((value, i) => (f[i] -= value));
+    return f;
+  };
+  return {
+    width: Math.max(...shape.hidden),
+    seed,
+    parameters: theta.length,
+    rate,
+    steps: result.epochs,
+    lambdaMin: spectrum.min,
+    lambdaMax: spectrum.max,
+    trace: spectrum.trace,
+    ...record,
+    displacement: change,
+    predictedDisplacement: linearizedDisplacement(spectrum, c, rate, result.epochs),
+    interpolantDisplacement: interpolantDistance(spectrum, c),
+    pathLength: result.pathLength ?? 0,
+    relativeDisplacement: size > 0 ? change / size : 0,
+    layerDisplacement: moved.map((part) => (part.size > 0 ? Math.sqrt(part.change / part.size) : 0)),
+    kernelDrift: relativeDrift(first, last),
+    flipped: flippedShare(first, last),
+    trainError: cappedError(outputs(X), y),
+    testError: data.test === null || data.test.y.length === 0 ? null : cappedError(outputs(data.test.X), data.test.y),
+    diverged: result.diverged,
+  };
+}
 
+function startOf({ X, y }: RegressionData, { shape, seed, start }: LazyRunOptions, kernels: Kernels): Start {
+  const theta = initialiseMlp(shape, createRng(seed).fork('start'), start === 'mirrored' ? 'mirrored' : 'random');
+  const tangent = tangentKernel(shape, theta, X, kernels);
+  const spectrum = kernelSpectrum(tangent.kernel);
+  const centred = start === 'centered';
+  const r0 = Float64Array.from(y, (target, i) => (centred ? 0 : tangent.outputs[i]) - target);
+  return {
+    theta,
+    tangent,
+    spectrum,
+    offset: centred ? tangent.outputs : null,
+    c: inEigenbasis(spectrum, r0),
+    size: norm(r0),
+  };
+}
+
+type RunRecord = Pick<LazyRun, 'at' | 'loss' | 'predictedLoss' | 'residualError'>;
+
+/** The descent, with the residuals of the linearised network beside those of the network. Undefined when stopped. */
+function trainBeside(
+  { theta, spectrum, offset, c, size }: Start,
+  { X, y }: RegressionData,
+  { shape, seed, steps }: LazyRunOptions,
+  rate: number,
+  kernels: Kernels,
+  control: Control,
+): { readonly result: ReturnType<typeof descend>; readonly record: RunRecord } | undefined {
+  const n = X.rows;
   const at: number[] = [];
   const loss: number[] = [];
   const predictedLoss: number[] = [];
   const residualError: number[] = [];
-  const model = createMlpModel(shape, X, y, 'squared', kernels, centred ? first.outputs : null);
+  const model = createMlpModel(shape, X, y, 'squared', kernels, offset);
   let result: ReturnType<typeof descend>;
   try {
     result = descend(
@@ -162,7 +228,7 @@ export function lazyRun(
           for (let i = 0; i < n; i++) {
             let s = 0;
             for (let j = 0; j < n; j++) {
-              s += spectrum.vectors[i * n + j] * (f[j] - (centred ? first.outputs[j] : 0) - y[j]);
+              s += spectrum.vectors[i * n + j] * (f[j] - (offset === null ? 0 : offset[j]) - y[j]);
             }
             const expected = c[i] * (1 - rate * spectrum.values[i]) ** step;
             predicted += 0.5 * expected * expected;
@@ -171,7 +237,7 @@ export function lazyRun(
           at.push(step);
           loss.push(objective);
           predictedLoss.push(predicted);
-          residualError.push(size0 > 0 ? Math.sqrt(error) / size0 : 0);
+          residualError.push(size > 0 ? Math.sqrt(error) / size : 0);
         },
       },
       createRng(seed),
@@ -180,10 +246,16 @@ export function lazyRun(
   } finally {
     model.dispose();
   }
-  if (result.cancelled) return undefined;
-  const end = result.theta;
-  const last = tangentKernel(shape, end, X, kernels);
-  const moved = layersOf(shape).layers.map(({ start, rows, cols, biasStart }) => {
+  return result.cancelled ? undefined : { result, record: { at, loss, predictedLoss, residualError } };
+}
+
+/** Squared norms of the change and of the start, per layer. */
+function layerMoves(
+  shape: MlpShape,
+  theta: Float64Array,
+  end: Float64Array,
+): { readonly change: number; readonly size: number }[] {
+  return layersOf(shape).layers.map(({ start, rows, cols, biasStart }) => {
     let change = 0;
     let size = 0;
     const add = (from: number, count: number): void => {
@@ -196,56 +268,35 @@ export function lazyRun(
     if (biasStart >= 0) add(biasStart, rows);
     return { change, size };
   });
-  const change = Math.sqrt(moved.reduce((s, part) => s + part.change, 0));
-  const size = Math.sqrt(moved.reduce((s, part) => s + part.size, 0));
+}
+
+/** ||Theta_T - Theta_0||_F / ||Theta_0||_F */
+function relativeDrift(first: TangentKernel, last: TangentKernel): number {
   let drift = 0;
-  let kernelSize = 0;
-  for (let i = 0; i < n * n; i++) {
+  let size = 0;
+  for (let i = 0; i < first.kernel.data.length; i++) {
     drift += (last.kernel.data[i] - first.kernel.data[i]) ** 2;
-    kernelSize += first.kernel.data[i] ** 2;
+    size += first.kernel.data[i] ** 2;
   }
+  return Math.sqrt(drift / size);
+}
+
+function flippedShare(first: TangentKernel, last: TangentKernel): number | null {
   let flips = 0;
   let pairs = 0;
   first.signs.forEach((signs, l) => {
     for (let i = 0; i < signs.length; i++) if (signs[i] !== last.signs[l][i]) flips++;
     pairs += signs.length;
   });
-  const outputs = (inputs: DenseMatrix): Float64Array => {
-    const f = predictMlp(shape, end, inputs, kernels);
-    if (centred) predictMlp(shape, theta, inputs, kernels).forEach((value, i) => (f[i] -= value));
-    return f;
-  };
-  let interpolant: number | null = null;
-  if (spectrum.numericallyZero === 0) {
-    let s = 0;
-    for (let i = 0; i < n; i++) s += (c[i] * c[i]) / spectrum.values[i];
-    interpolant = Math.sqrt(s);
-  }
-  return {
-    width: Math.max(...shape.hidden),
-    seed,
-    parameters: theta.length,
-    rate,
-    steps: result.epochs,
-    lambdaMin: spectrum.min,
-    lambdaMax: spectrum.max,
-    trace: spectrum.trace,
-    at,
-    loss,
-    predictedLoss,
-    residualError,
-    displacement: change,
-    predictedDisplacement: linearizedDisplacement(spectrum, c, rate, result.epochs),
-    interpolantDisplacement: interpolant,
-    pathLength: result.pathLength ?? 0,
-    relativeDisplacement: size > 0 ? change / size : 0,
-    layerDisplacement: moved.map((part) => (part.size > 0 ? Math.sqrt(part.change / part.size) : 0)),
-    kernelDrift: Math.sqrt(drift / kernelSize),
-    flipped: pairs > 0 ? flips / pairs : null,
-    trainError: cappedError(outputs(X), y),
-    testError: data.test === null || data.test.y.length === 0 ? null : cappedError(outputs(data.test.X), data.test.y),
-    diverged: result.diverged,
-  };
+  return pairs > 0 ? flips / pairs : null;
+}
+
+/** sqrt(r_0' Theta_0^-1 r_0); null for a singular kernel. */
+function interpolantDistance(spectrum: KernelSpectrum, c: Float64Array): number | null {
+  if (spectrum.numericallyZero !== 0) return null;
+  let s = 0;
+  for (let i = 0; i < c.length; i++) s += (c[i] * c[i]) / spectrum.values[i];
+  return Math.sqrt(s);
 }
 
 function norm(x: Float64Array): number {

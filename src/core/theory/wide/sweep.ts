@@ -158,9 +158,7 @@ const monotoneSteps = 20;
 function rateCell(
   data: RegressionData,
   options: SweepOptions,
-  width: number,
-  seed: number,
-  rate: number,
+  { width, seed, rate }: Pick<RateCell, 'width' | 'seed' | 'rate'>,
   kernels: Kernels,
   control: Control,
 ): RateCell | undefined {
@@ -312,94 +310,22 @@ export function widthSweep(
   const widths = [...options.widths].sort((a, b) => a - b);
   checkKernelRows(n, options.maxRows ?? defaultKernelRows);
   checkWidths(shape, widths, n, options.budgetBytes ?? defaultBudgetBytes);
-  const widest = widths[widths.length - 1];
-
-  const limitSpectrum = shape.parametrization === 'ntk' ? kernelSpectrum(limitKernel(shape, data.X)) : null;
-  const limit =
-    limitSpectrum === null
-      ? null
-      : {
-          lambdaMin: limitSpectrum.min,
-          lambdaMax: limitSpectrum.max,
-          trace: limitSpectrum.trace,
-          singular: limitSpectrum.numericallyZero > 0,
-          edge: 2 / limitSpectrum.max,
-        };
-
-  const plan = [
-    ...widths.flatMap((width) => seeds.map((seed) => ({ width, seed, noise: 0 }))),
-    ...options.noise
-      .filter((share) => share > 0)
-      .flatMap((noise) => seeds.map((seed) => ({ width: widest, seed, noise }))),
-  ];
+  const limit = shape.parametrization === 'ntk' ? limitOf(shape, data) : null;
+  const plan = plannedRuns(options, widths);
   const rateSeeds = seeds.slice(0, Math.max(1, options.rateSeeds));
   const total = plan.length + widths.length * rateSeeds.length * options.rateFactors.length;
-  let done = 0;
-  let cancelled = false;
-  const report = (phase: string): void => {
-    control.report?.({
-      iteration: done,
-      seconds: control.now() - begin,
-      objective: NaN,
-      dualBound: NaN,
-      active: 0,
-      phase: `${phase} (${done} of ${total})`,
-      fraction: done / total,
-    });
-  };
+  const progress = new StudyProgress(total, begin, control, onCell);
 
-  const cells: SweepCell[] = [];
-  for (const { width, seed, noise } of plan) {
-    report(`width ${width}, seed ${seed}${noise > 0 ? `, label noise ${noise}` : ''}`);
-    const noisy = withNoise(data, noise, options.binary, seed);
-    const run = control.shouldStop()
-      ? undefined
-      : lazyRun(
-          noisy,
-          { shape: withWidth(shape, width), start: options.start, seed, rate: options.rate, steps: options.steps },
-          kernels,
-          control,
-        );
-    if (run === undefined) {
-      cancelled = true;
-      break;
-    }
-    const cell: SweepCell = {
-      ...run,
-      noise,
-      slope: slopeRatios(run),
-      gap: run.testError === null ? null : run.testError - run.trainError,
-      bound: generalizationBound(run.predictedDisplacement, run.trace, n, options.delta),
-    };
-    cells.push(cell);
-    done++;
-    onCell(cell, done, total);
-  }
-
+  const cells = mainRuns(data, options, plan, kernels, control, progress);
   // Reference for the grid of step sizes: the limit kernel, or in standard parametrisation the kernel at the smallest width.
   const smallest = cells.filter((cell) => cell.width === widths[0] && cell.noise === 0).map((cell) => cell.lambdaMax);
   const edge = limit?.edge ?? (smallest.length > 0 ? 2 / median(smallest) : null);
   const grid = edge === null ? [] : options.rateFactors.map((factor) => factor * edge);
-  const rateCells: RateCell[] = [];
-  for (const width of widths) {
-    for (const rate of grid) {
-      for (const seed of rateSeeds) {
-        if (cancelled) break;
-        report(`step size ${rate.toPrecision(3)}, width ${width}`);
-        const cell = control.shouldStop() ? undefined : rateCell(data, options, width, seed, rate, kernels, control);
-        if (cell === undefined) {
-          cancelled = true;
-          break;
-        }
-        rateCells.push(cell);
-        done++;
-        onCell(cell, done, total);
-      }
-    }
-  }
+  const settings = widths.flatMap((width) => grid.flatMap((rate) => rateSeeds.map((seed) => ({ width, rate, seed }))));
+  const rateCells = progress.cancelled ? [] : rateRuns(data, options, settings, kernels, control, progress);
 
-  const clean = cells.filter((cell) => cell.noise === 0);
   const rates = ratesOf(rateCells, widths, grid);
+  const clean = cells.filter((cell) => cell.noise === 0);
   const exponents = clean.length > 0 ? lazyExponents(clean, n) : null;
   const claims =
     clean.length === 0
@@ -414,7 +340,7 @@ export function widthSweep(
         ];
   return {
     format: 'convexnet-sweep/1',
-    status: cancelled ? 'cancelled' : 'complete',
+    status: progress.cancelled ? 'cancelled' : 'complete',
     setting: {
       activation: shape.activation,
       parametrization: shape.parametrization,
@@ -443,4 +369,120 @@ export function widthSweep(
     claims,
     seconds: control.now() - begin,
   };
+}
+
+/** The infinite-width kernel of ntk parametrisation. */
+function limitOf(shape: MlpShape, { X }: RegressionData): NonNullable<SweepResult['limit']> {
+  const spectrum = kernelSpectrum(limitKernel(shape, X));
+  return {
+    lambdaMin: spectrum.min,
+    lambdaMax: spectrum.max,
+    trace: spectrum.trace,
+    singular: spectrum.numericallyZero > 0,
+    edge: 2 / spectrum.max,
+  };
+}
+
+interface PlannedRun {
+  readonly width: number;
+  readonly seed: number;
+  readonly noise: number;
+}
+
+/** All widths without label noise, then the noise at the widest. */
+function plannedRuns({ seeds, noise }: SweepOptions, widths: readonly number[]): PlannedRun[] {
+  const widest = widths[widths.length - 1];
+  return [
+    ...widths.flatMap((width) => seeds.map((seed) => ({ width, seed, noise: 0 }))),
+    ...noise
+      .filter((share) => share > 0)
+      .flatMap((share) => seeds.map((seed) => ({ width: widest, seed, noise: share }))),
+  ];
+}
+
+/** What is done of a study, told to whoever watches it. */
+class StudyProgress {
+  cancelled = false;
+  private done = 0;
+
+  constructor(
+    private readonly total: number,
+    private readonly begin: number,
+    private readonly control: Control,
+    private readonly onCell: (cell: SweepCell | RateCell, done: number, total: number) => void,
+  ) {}
+
+  at(phase: string): void {
+    const { done, total, control } = this;
+    control.report?.({
+      iteration: done,
+      seconds: control.now() - this.begin,
+      objective: NaN,
+      dualBound: NaN,
+      active: 0,
+      phase: `${phase} (${done} of ${total})`,
+      fraction: done / total,
+    });
+  }
+
+  finished(cell: SweepCell | RateCell): void {
+    this.done++;
+    this.onCell(cell, this.done, this.total);
+  }
+}
+
+function mainRuns(
+  data: RegressionData,
+  options: SweepOptions,
+  plan: readonly PlannedRun[],
+  kernels: Kernels,
+  control: Control,
+  progress: StudyProgress,
+): SweepCell[] {
+  const cells: SweepCell[] = [];
+  const { start, rate, steps } = options;
+  for (const { width, seed, noise } of plan) {
+    progress.at(`width ${width}, seed ${seed}${noise > 0 ? `, label noise ${noise}` : ''}`);
+    const noisy = withNoise(data, noise, options.binary, seed);
+    const shape = withWidth(options.shape, width);
+    const run = control.shouldStop()
+      ? undefined
+      : lazyRun(noisy, { shape, start, seed, rate, steps }, kernels, control);
+    if (run === undefined) {
+      progress.cancelled = true;
+      break;
+    }
+    const cell: SweepCell = {
+      ...run,
+      noise,
+      slope: slopeRatios(run),
+      gap: run.testError === null ? null : run.testError - run.trainError,
+      bound: generalizationBound(run.predictedDisplacement, run.trace, data.X.rows, options.delta),
+    };
+    cells.push(cell);
+    progress.finished(cell);
+  }
+  return cells;
+}
+
+function rateRuns(
+  data: RegressionData,
+  options: SweepOptions,
+  settings: readonly Pick<RateCell, 'width' | 'seed' | 'rate'>[],
+  kernels: Kernels,
+  control: Control,
+  progress: StudyProgress,
+): RateCell[] {
+  const cells: RateCell[] = [];
+  for (const setting of settings) {
+    progress.at(`step size ${setting.rate.toPrecision(3)}, width ${setting.width}`);
+    const cell = control.shouldStop() ? undefined : rateCell(data, options, setting, kernels, control);
+    if (cell === undefined) {
+      progress.cancelled = true;
+      break;
+    }
+    cells.push(cell);
+    progress.finished(cell);
+  }
+  return cells;
 }
