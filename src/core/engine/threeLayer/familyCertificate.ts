@@ -73,7 +73,7 @@ function searchBetter(
   for (let output = 0; output < outputs; output++) {
     const present = vectors.filter((vector) => vector.output === output);
     const v = columnOf(V, outputs, output);
-    const [top] = searchBranches(X, v, m1, searchStarts, present, rng.fork(`output ${output}`), () =>
+    const [top] = searchBranches(X, v, m1, { starts: searchStarts, present }, rng.fork(`output ${output}`), () =>
       control.shouldStop(),
     );
     if (top !== undefined && top.value > (best?.value ?? 0)) best = { ...top, output };

@@ -67,7 +67,7 @@ export function generate({ problem, prepared, m1, known, rng, program, pool, con
     for (let k = 0; k < outputs; k++) {
       const v = columnOf(V, outputs, k);
       const present = network.vectors.filter(({ output }) => output === k);
-      const found = searchBranches(X, v, m1, 30, present, rng.fork(`search ${round} ${k}`), stop);
+      const found = searchBranches(X, v, m1, { starts: 30, present }, rng.fork(`search ${round} ${k}`), stop);
       worst = Math.max(worst, found[0]?.value ?? 0);
       for (const ascent of found) {
         if (ascent.value <= beta * (1 + 0.5 * prepared.tolerance) || set.list.length - before >= newPerRound * (k + 1))

@@ -99,7 +99,14 @@ export function exactPrice(
   let rows = order.slice(0, 6 * p);
   const inSet = new Set(rows);
   while (!done()) {
-    const found = barrierPrice(tuple, rows, g, m1, tolerance, enough, best);
+    const found = barrierPrice(
+      tuple,
+      rows,
+      g,
+      m1,
+      best,
+      ({ lower, upper }) => upper - lower <= tolerance * upper || upper <= enough,
+    );
     if (found.upper < best.upper) best = { ...best, upper: found.upper };
     const aim = Math.max(best.lower, found.lower);
     if (best.upper - aim > tolerance * best.upper) {
@@ -152,80 +159,90 @@ function barrierPrice(
   rows: readonly number[],
   g: Float64Array,
   m1: number,
-  tolerance: number,
-  enough: number,
   first: Price,
+  isEnough: (price: Price) => boolean,
 ): Price & { readonly bound: Float64Array } {
-  const p = g.length;
-  const d = p / m1;
-  const count = rows.length;
-  // rows packed together
-  const C = new Float64Array(count * p);
-  const support = supportOf(tuple);
-  const from = Int32Array.from(rows, (row) => support.from[row]);
-  const to = Int32Array.from(rows, (row) => support.to[row]);
-  rows.forEach((row, r) => C.set(tuple.C.data.subarray(row * p, (row + 1) * p), r * p));
-  const blockNorm = (u: Float64Array, j: number): number =>
-    Math.sqrt(norm2(u.subarray(j * d, (j + 1) * d)) ** 2 + 1e-24);
-  const mixedNorm = (u: Float64Array): number => {
-    let s = 0;
-    for (let j = 0; j < m1; j++) s += blockNorm(u, j);
-    return s;
-  };
-  const size = first.upper; // prices are at most this, so u stays of order one
+  // prices are at most first.upper, so u stays of order one
+  const barrier = new RowBarrier(tuple, rows, g, m1, first.upper);
+  const { u } = barrier;
   const centre = centreOf(tuple);
   const inside = norm2(centre);
   const lean = norm2(first.direction);
-  const u = Float64Array.from(centre, (value, k) => value / inside + (first.lower > 0 ? first.direction[k] / lean : 0));
-  const start = mixedNorm(u);
-  for (let k = 0; k < p; k++) u[k] /= start;
-  const H = new Float64Array(p * p);
-  const gradient = new Float64Array(p);
-  const trial = new Float64Array(p);
-  const step = new Float64Array(p);
-  const unit = new Float64Array(p);
-  const slackOf = (r: number, point: Float64Array): number => {
+  for (let k = 0; k < u.length; k++) {
+    u[k] = centre[k] / inside + (first.lower > 0 ? first.direction[k] / lean : 0);
+  }
+  const start = barrier.mixedNorm(u);
+  for (let k = 0; k < u.length; k++) u[k] /= start;
+  let best: Price & { readonly bound: Float64Array } = {
+    lower: 0,
+    upper: Infinity,
+    direction: Float64Array.from(u),
+    bound: Float64Array.from(g),
+  };
+  for (let weight = rows.length; weight < 1e18; weight *= 20) {
+    barrier.centre(weight);
+    const lower = Math.max(0, dot(g, u) / barrier.mixedNorm(u));
+    const bound = barrier.boundAt(weight);
+    const upper = relaxedPrice(bound, m1);
+    if (lower > best.lower) best = { ...best, lower, direction: Float64Array.from(u) };
+    if (upper < best.upper) best = { ...best, upper, bound };
+    if (isEnough(best)) break;
+  }
+  return best;
+}
+
+/** weight ((sum_j ||u_j||)^2 / 2 - g'u / size) - sum_r log(c_r'u) over some rows of a tuple's cone, and Newton's method on it. */
+class RowBarrier {
+  readonly u: Float64Array;
+  /** The rows packed together, and where each has its non-zeros. */
+  private readonly C: Float64Array;
+  private readonly from: Int32Array;
+  private readonly to: Int32Array;
+  private readonly d: number;
+  private readonly H: Float64Array;
+  private readonly gradient: Float64Array;
+  private readonly trial: Float64Array;
+  private readonly step: Float64Array;
+  private readonly unit: Float64Array;
+
+  constructor(
+    tuple: Tuple,
+    rows: readonly number[],
+    private readonly g: Float64Array,
+    private readonly m1: number,
+    private readonly size: number,
+  ) {
+    const p = g.length;
+    this.d = p / m1;
+    this.C = new Float64Array(rows.length * p);
+    const support = supportOf(tuple);
+    this.from = Int32Array.from(rows, (row) => support.from[row]);
+    this.to = Int32Array.from(rows, (row) => support.to[row]);
+    rows.forEach((row, r) => this.C.set(tuple.C.data.subarray(row * p, (row + 1) * p), r * p));
+    this.u = new Float64Array(p);
+    this.H = new Float64Array(p * p);
+    this.gradient = new Float64Array(p);
+    this.trial = new Float64Array(p);
+    this.step = new Float64Array(p);
+    this.unit = new Float64Array(p);
+  }
+
+  /** sum_j ||u_j||, smoothed at 0. */
+  mixedNorm(u: Float64Array): number {
     let s = 0;
-    for (let k = from[r]; k < to[r]; k++) s += C[r * p + k] * point[k];
+    for (let j = 0; j < this.m1; j++) s += this.blockNorm(u, j);
     return s;
-  };
-  const value = (point: Float64Array, weight: number): number => {
-    let s = weight * (0.5 * mixedNorm(point) ** 2 - dot(g, point) / size);
-    for (let r = 0; r < count; r++) {
-      const slack = slackOf(r, point);
-      if (!(slack > 0)) return Number.POSITIVE_INFINITY;
-      s -= Math.log(slack);
-    }
-    return s;
-  };
-  let best = { lower: 0, upper: Infinity, direction: Float64Array.from(u), bound: Float64Array.from(g) };
-  for (let weight = count; weight < 1e18; weight *= 20) {
-    let current = value(u, weight);
+  }
+
+  /** Moves u to the minimum at this weight. */
+  centre(weight: number): void {
+    const { u, g, gradient, trial, step, H } = this;
+    const p = g.length;
+    let current = this.value(u, weight);
     // differences below the rounding of the value say nothing
     const rounding = 1e-14 * weight;
     for (let inner = 0; inner < 60; inner++) {
-      const total = mixedNorm(u);
-      H.fill(0);
-      for (let j = 0; j < m1; j++) {
-        const r = blockNorm(u, j);
-        for (let k = j * d; k < (j + 1) * d; k++) unit[k] = u[k] / r;
-        for (let k = j * d; k < (j + 1) * d; k++) {
-          H[k * p + k] += (weight * total) / r;
-          for (let l = j * d; l <= k; l++) H[k * p + l] -= ((weight * total) / r) * unit[k] * unit[l];
-        }
-      }
-      for (let k = 0; k < p; k++) {
-        gradient[k] = weight * (total * unit[k] - g[k] / size);
-        for (let l = 0; l <= k; l++) H[k * p + l] += weight * unit[k] * unit[l];
-      }
-      for (let r = 0; r < count; r++) {
-        const inverse = 1 / slackOf(r, u);
-        for (let k = from[r]; k < to[r]; k++) {
-          const ck = inverse * C[r * p + k];
-          gradient[k] -= ck;
-          for (let l = from[r]; l <= k; l++) H[k * p + l] += inverse * ck * C[r * p + l];
-        }
-      }
+      this.assemble(weight);
       factorSpd(H, p);
       for (let k = 0; k < p; k++) step[k] = -gradient[k];
       solveSpd(H, p, step);
@@ -234,7 +251,7 @@ function barrierPrice(
       let accepted = false;
       for (let length = 1, k = 0; k < 40; k++, length *= 0.5) {
         for (let i = 0; i < p; i++) trial[i] = u[i] + length * step[i];
-        const next = value(trial, weight);
+        const next = this.value(trial, weight);
         if (next <= current - 1e-4 * length * decrement + rounding) {
           u.set(trial);
           current = next;
@@ -244,20 +261,70 @@ function barrierPrice(
       }
       if (!accepted || decrement < 1e-9) break;
     }
-    const lower = Math.max(0, dot(g, u) / mixedNorm(u));
+  }
+
+  /** g + C'rho with the multipliers that belong to u. */
+  boundAt(weight: number): Float64Array {
+    const { u, g, C, from, to } = this;
+    const p = g.length;
     const bound = Float64Array.from(g);
-    for (let r = 0; r < count; r++) {
-      const rho = size / (weight * slackOf(r, u));
+    for (let r = 0; r < from.length; r++) {
+      const rho = this.size / (weight * this.slackOf(r, u));
       for (let k = from[r]; k < to[r]; k++) bound[k] += rho * C[r * p + k];
     }
-    const upper = relaxedPrice(bound, m1);
-    if (lower > best.lower) best = { ...best, lower, direction: Float64Array.from(u) };
-    if (upper < best.upper) best = { ...best, upper, bound };
-    if (best.upper - best.lower <= tolerance * best.upper || best.upper <= enough) break;
+    return bound;
   }
-  return best;
-}
 
+  private blockNorm(u: Float64Array, j: number): number {
+    return Math.sqrt(norm2(u.subarray(j * this.d, (j + 1) * this.d)) ** 2 + 1e-24);
+  }
+
+  private slackOf(r: number, point: Float64Array): number {
+    const { C, from, to } = this;
+    const p = point.length;
+    let s = 0;
+    for (let k = from[r]; k < to[r]; k++) s += C[r * p + k] * point[k];
+    return s;
+  }
+
+  private value(point: Float64Array, weight: number): number {
+    let s = weight * (0.5 * this.mixedNorm(point) ** 2 - dot(this.g, point) / this.size);
+    for (let r = 0; r < this.from.length; r++) {
+      const slack = this.slackOf(r, point);
+      if (!(slack > 0)) return Number.POSITIVE_INFINITY;
+      s -= Math.log(slack);
+    }
+    return s;
+  }
+
+  /** Gradient and Hessian (lower triangle) at u. */
+  private assemble(weight: number): void {
+    const { u, g, m1, d, size, C, from, to, H, gradient, unit } = this;
+    const p = g.length;
+    const total = this.mixedNorm(u);
+    H.fill(0);
+    for (let j = 0; j < m1; j++) {
+      const r = this.blockNorm(u, j);
+      for (let k = j * d; k < (j + 1) * d; k++) unit[k] = u[k] / r;
+      for (let k = j * d; k < (j + 1) * d; k++) {
+        H[k * p + k] += (weight * total) / r;
+        for (let l = j * d; l <= k; l++) H[k * p + l] -= ((weight * total) / r) * unit[k] * unit[l];
+      }
+    }
+    for (let k = 0; k < p; k++) {
+      gradient[k] = weight * (total * unit[k] - g[k] / size);
+      for (let l = 0; l <= k; l++) H[k * p + l] += weight * unit[k] * unit[l];
+    }
+    for (let r = 0; r < from.length; r++) {
+      const inverse = 1 / this.slackOf(r, u);
+      for (let k = from[r]; k < to[r]; k++) {
+        const ck = inverse * C[r * p + k];
+        gradient[k] -= ck;
+        for (let l = from[r]; l <= k; l++) H[k * p + l] += inverse * ck * C[r * p + l];
+      }
+    }
+  }
+}
 /** sum over the rows of the largest of +v and -v parts times the row norms: bounds every three-layer price without enumeration. */
 export function normBound(X: DenseMatrix, v: ArrayLike<number>): number {
   const parts = [0, 0];

@@ -91,6 +91,12 @@ export function ascend(
   return { u, inner, sign, value };
 }
 
+/** Where a search for branches begins: how many random ones, and branches that are there already. */
+export interface SearchStarts {
+  readonly starts: number;
+  readonly present: readonly { readonly u: Float64Array; readonly inner: Int8Array; readonly sign: 1 | -1 }[];
+}
+
 /**
  * Searches for branches that violate the dual constraint: ascents from random branches and from perturbed present ones, both output
  * signs. Returns the local maxima found, best first; what it finds is a lower estimate of M3(v), never a proof.
@@ -99,8 +105,7 @@ export function searchBranches(
   X: DenseMatrix,
   v: ArrayLike<number>,
   m1: number,
-  starts: number,
-  present: readonly { readonly u: Float64Array; readonly inner: Int8Array; readonly sign: 1 | -1 }[],
+  { starts, present }: SearchStarts,
   rng: Rng,
   shouldStop: () => boolean,
 ): Ascent[] {

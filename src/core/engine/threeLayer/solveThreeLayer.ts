@@ -134,58 +134,27 @@ function solveInFrame(
   options: ThreeLayerOptions,
   control: Control,
 ): ThreeLayerSolution {
-  const { X, datafit, beta, outputs } = prepared;
   const m1 = problem.hidden?.m1 ?? 2;
-  if (!Number.isInteger(m1) || m1 < 1 || m1 > 16) {
-    throw new ProblemError(`must be a whole number from 1 to 16, not ${m1}`, { field: 'hidden.m1' });
-  }
-  if (!datafit.smooth)
-    throw new ProblemError(`three-layer networks need a smooth loss, not ${datafit.name}`, { field: 'loss' });
-  if (prepared.bias === 'free') {
-    throw new ProblemError('three-layer networks know the biases "none" and "regularized"', { field: 'bias' });
-  }
-  if (couplesOutputs(prepared.outputPenalty, outputs)) {
-    throw new ProblemError('three-layer networks with several outputs are solved per output', {
-      field: 'outputPenalty',
-    });
-  }
+  checkSetting(prepared, m1);
+  const { X, datafit, beta, outputs } = prepared;
   const started = control.now();
   const rng = createRng('seed' in problem.arrangements ? problem.arrangements.seed : 1);
   const stop = (): boolean =>
     control.shouldStop() ||
     (options.timeLimitSeconds !== undefined && control.now() - started > options.timeLimitSeconds);
-  const endedEarly = (): SolveStatus => (control.shouldStop() ? 'cancelled' : 'time-limit');
   const limited: Control = { shouldStop: stop, now: () => control.now(), report: control.report?.bind(control) };
 
-  // Tuples in play.
-  let pool = new TupleSet();
-  const kind = problem.arrangements.kind;
-  if (kind === 'all') pool = allTuples(X, m1, 2_000_000, stop);
-  else if (kind === 'sampled') sampleTuples(X, m1, problem.arrangements.count, rng.fork('tuples'), pool, stop);
-  else if (kind === 'given')
-    throw new ProblemError('give no gates: three-layer tuples are sampled, harvested or generated', { field: 'gates' });
+  const { kind } = problem.arrangements;
+  const pool = tuplesInPlay(problem, X, m1, rng, stop);
   const before = pool.list.length;
   const known = harvested(prepared, m1, options.harvest ?? [], pool, rng.fork('harvest'));
   const harvestedTuples = pool.list.length - before;
+  const program = new TupleProgram(prepared, m1, limited, started);
+  const trained = train({ problem, prepared, m1, known, rng, program, pool, control: limited }, control);
+  const { network: cleaned, twoLayerBetaMax } = trained;
+  let { status } = trained;
 
   const n = X.rows;
-  const program = new TupleProgram(prepared, m1, limited, started);
-  let status: SolveStatus;
-  let cleaned: Polished;
-  let twoLayerBetaMax = 0;
-  if (kind === 'adaptive') {
-    const generated = generate({ problem, prepared, m1, known, rng, program, pool, control: limited });
-    cleaned = generated.network;
-    twoLayerBetaMax = generated.twoLayerBetaMax;
-    status = stop() ? endedEarly() : generated.closed ? 'optimal' : 'iteration-limit';
-  } else {
-    const { ended, interior } = program.optimizeOver(pool.list);
-    status = ended === 'cancelled' ? endedEarly() : ended;
-    // Finishing touches only on a finished solve: a stop is answered at once.
-    cleaned =
-      ended === 'optimal' ? polishBranches(prepared, m1, interior, control) : evaluateBranches(prepared, m1, interior);
-    if (known !== undefined && known.objective < cleaned.objective) cleaned = known;
-  }
   const dual = new Float64Array(n * outputs);
   datafit.dualPoint(cleaned.fit.data, dual);
   // The bound is that of the dual point, shortened by the largest proven price over the tuples in scope.
@@ -194,12 +163,11 @@ function solveInFrame(
   const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
   const rounding = roundingOfProducts(rowNorms, dual, outputs, n + m1 * X.cols + 8);
   const proven = dualBoundAt(datafit, dual, (top + rounding) / beta, cleaned.objective);
-  const dualBound = proven.value;
-  const gap = relativeGap(cleaned.objective, dualBound);
+  const gap = relativeGap(cleaned.objective, proven.value);
   const exact = kind === 'all' && status === 'optimal';
   // the solver's own gap was met, but it is the one recomputed here that counts
   if (status === 'optimal' && gap > prepared.tolerance) {
-    status = stop() ? endedEarly() : 'numerical-error';
+    status = stop() ? stopStatus(control) : 'numerical-error';
   }
   const betaMax = Math.max(
     zeroThreshold(prepared, pool.list, m1, outputs, stop),
@@ -224,7 +192,7 @@ function solveInFrame(
   return {
     status,
     objective: cleaned.objective,
-    dualBound,
+    dualBound: proven.value,
     relativeGap: gap,
     scope: kind === 'all' ? 'all-arrangements' : kind === 'sampled' ? 'sampled' : 'given-gates',
     ...family,
@@ -247,6 +215,57 @@ function solveInFrame(
   };
 }
 
+function checkSetting({ datafit, bias, outputs, outputPenalty }: PreparedProblem, m1: number): void {
+  if (!Number.isInteger(m1) || m1 < 1 || m1 > 16) {
+    throw new ProblemError(`must be a whole number from 1 to 16, not ${m1}`, { field: 'hidden.m1' });
+  }
+  if (!datafit.smooth)
+    throw new ProblemError(`three-layer networks need a smooth loss, not ${datafit.name}`, { field: 'loss' });
+  if (bias === 'free') {
+    throw new ProblemError('three-layer networks know the biases "none" and "regularized"', { field: 'bias' });
+  }
+  if (couplesOutputs(outputPenalty, outputs)) {
+    throw new ProblemError('three-layer networks with several outputs are solved per output', {
+      field: 'outputPenalty',
+    });
+  }
+}
+
+/** The tuples that the problem asks for; none yet where they are generated. */
+function tuplesInPlay({ arrangements }: Problem, X: DenseMatrix, m1: number, rng: Rng, stop: () => boolean): TupleSet {
+  if (arrangements.kind === 'all') return allTuples(X, m1, 2_000_000, stop);
+  if (arrangements.kind === 'given')
+    throw new ProblemError('give no gates: three-layer tuples are sampled, harvested or generated', { field: 'gates' });
+  const pool = new TupleSet();
+  if (arrangements.kind === 'sampled') {
+    sampleTuples(X, m1, arrangements.count, rng.fork('tuples'), pool, stop);
+  }
+  return pool;
+}
+
+const stopStatus = (control: Control): SolveStatus => (control.shouldStop() ? 'cancelled' : 'time-limit');
+
+/** The best network over the tuples in play (generated on the way for adaptive arrangements). `control` is the one without time limit. */
+function train(
+  setting: Parameters<typeof generate>[0],
+  control: Control,
+): { readonly network: Polished; readonly status: SolveStatus; readonly twoLayerBetaMax: number } {
+  const { problem, prepared, m1, known, program, pool, control: limited } = setting;
+  if (problem.arrangements.kind === 'adaptive') {
+    const { network, twoLayerBetaMax, closed } = generate(setting);
+    const status = limited.shouldStop() ? stopStatus(control) : closed ? 'optimal' : 'iteration-limit';
+    return { network, status, twoLayerBetaMax };
+  }
+  const { ended, interior } = program.optimizeOver(pool.list);
+  // Finishing touches only on a finished solve: a stop is answered at once.
+  const own =
+    ended === 'optimal' ? polishBranches(prepared, m1, interior, control) : evaluateBranches(prepared, m1, interior);
+  return {
+    network: known !== undefined && known.objective < own.objective ? known : own,
+    status: ended === 'cancelled' ? stopStatus(control) : ended,
+    twoLayerBetaMax: 0,
+  };
+}
 /** The networks given beforehand: their tuples go to the pool; the best of them at its best scaling is returned. */
 function harvested(
   prepared: PreparedProblem,

@@ -18,7 +18,7 @@ export function searchedThreshold(
   let largest = twoLayer;
   for (let k = 0; k < outputs; k++) {
     const v = columnOf(V, outputs, k);
-    for (const { value } of searchBranches(X, v, m1, 40, [], rng.fork(`threshold ${k}`), stop))
+    for (const { value } of searchBranches(X, v, m1, { starts: 40, present: [] }, rng.fork(`threshold ${k}`), stop))
       largest = Math.max(largest, value);
   }
   return largest;

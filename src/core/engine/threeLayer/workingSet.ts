@@ -1,7 +1,8 @@
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
-import { type Block, type GramCache, solveBlocks } from './interiorPoint.ts';
+import type { Block, GramCache } from './blockSystem.ts';
+import { solveBlocks } from './interiorPoint.ts';
 import { exactPrice, linearForm, projectedPrice, relaxedPrice } from './pricing.ts';
 import { groupNorm, type SubVector } from '../../network/threeLayer/subNetwork.ts';
 import type { Tuple } from '../../network/threeLayer/tuple.ts';
@@ -132,7 +133,7 @@ export class TupleProgram {
           { field: 'hidden.m1' },
         );
       }
-      const master = solveBlocks(X, blocks, datafit, beta, m1, masterTolerance, control, this.grams);
+      const master = solveBlocks({ X, blocks, datafit, beta, m1, grams: this.grams }, masterTolerance, control);
       this.newtonSteps += master.newtonSteps;
       fit = master.fit;
       // Blocks that stay at zero for some rounds leave the working set.

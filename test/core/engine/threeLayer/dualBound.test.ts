@@ -113,7 +113,7 @@ test('three inner neurons: the share that is charged is as good as the best of a
     const { dualMaximum } = boundOverAllNetworks(prepared, 3, new Float64Array(40), 60, uncontrolled);
     // between two points of the grid either maximum moves by at most a fiftieth of the losing rows' own
     assert.ok(dualMaximum <= Math.max(...grid) * 1.005, `${dualMaximum} against ${grid.join()}`);
-    const found = searchBranches(X, v, 3, 30, [], createRng(7), () => false)[0].value;
+    const found = searchBranches(X, v, 3, { starts: 30, present: [] }, createRng(7), () => false)[0].value;
     assert.ok(dualMaximum >= found, `${dualMaximum} below ${found}`);
   }
 });
@@ -128,7 +128,7 @@ test('whatever the fit it starts from, no branch gains more than the bound and n
   ]) {
     const X = normals(seed, 20, d);
     const y = normals(seed + 30, 20, 1);
-    const threshold = searchBranches(X, y.data, m1, 10, [], createRng(2), () => false)[0].value;
+    const threshold = searchBranches(X, y.data, m1, { starts: 10, present: [] }, createRng(2), () => false)[0].value;
     const problem = problemFor(X, y, 0.2 * threshold, m1);
     const prepared = prepare(problem);
     const solved = solveThreeLayer(
@@ -159,7 +159,7 @@ test('joint cones: more work lowers the bound, a stop leaves it valid, and high 
   const sides = [v, v.map((value) => -value)];
   const basis = jointBasis(X, () => false);
   assert.ok(basis);
-  const found = searchBranches(X, v, 2, 30, [], createRng(3), () => false)[0].value;
+  const found = searchBranches(X, v, 2, { starts: 30, present: [] }, createRng(3), () => false)[0].value;
   let last = Infinity;
   for (const work of [200, 2000, 20_000]) {
     let polls = 0;
