@@ -62,7 +62,8 @@ Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
       return exitStatus.stopped;
     }
     await outputs.result('--out', 'predictions.csv', predicted.csv);
-    const { filled, gaps, unknown, neutralized } = predicted;
+    const { filled, gaps, unknown, neutralized, warnings } = predicted;
+    for (const warning of warnings) process.stderr.write(`note: ${plainText(warning)}\n`);
     if (neutralized > 0) process.stderr.write(formulaWords(plural(neutralized, 'cell')));
     for (const { column, count } of filled)
       process.stderr.write(`"${plainText(column)}": ${plural(count, 'gap')} filled as in training\n`);

@@ -133,10 +133,16 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --target COLUMN          column to predict (default: inferred)
   --task TASK              regression, binary, multiclass (default: inferred)
   --features A,B,...       columns to learn from (default: inferred); may be repeated
-  --missing HOW            rows with missing cells: drop (default) or impute
+  --exclude COLUMN         a column that is no feature; may be repeated
+  --type COLUMN=TYPE       number, classes, date, date-day-first, date-month-first or leave-out; may be repeated
+  --missing HOW            rows with missing cells: drop, impute, or auto (default: impute where dropping loses more than 5 %)
   --test-fraction F        share of the rows held out (default ${defaultSettings.testFraction})
   --max-rows N             use at most N rows, a seeded sample; 0: all (default ${defaultSettings.maxRows})
-  --delimiter C            , ; | or tab (default: guessed); --decimal . or , ; --header or --no-header
+  --delimiter C            one character, tab, or space for any white space (default: guessed)
+  --quote Q                double (default), single, backslash (\\" inside cells) or none
+  --decimal . or ,         decimal mark; --header or --no-header; --encoding NAME (utf-8, windows-1251, gbk, ...)
+  --skip N                 lines at the top to pass over; --comment TEXT: lines that begin with it
+  --na TEXT,...            texts or numbers that are missing values, besides the usual ones
 
   --model MODEL            relu (default), gated-relu, three-layer (parallel three-layer ReLU sub-networks), linear
   --m1 N                   three-layer: neurons of the first hidden layer of a sub-network (default ${defaultSettings.m1})

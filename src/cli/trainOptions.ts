@@ -33,6 +33,13 @@ export const settingOptions = {
   'test-fraction': { type: 'string' },
   'max-rows': { type: 'string' },
   delimiter: { type: 'string' },
+  quote: { type: 'string' },
+  encoding: { type: 'string' },
+  skip: { type: 'string' },
+  comment: { type: 'string' },
+  na: { type: 'string', multiple: true },
+  type: { type: 'string', multiple: true },
+  exclude: { type: 'string', multiple: true },
   decimal: { type: 'string' },
   header: { type: 'boolean' },
   'no-header': { type: 'boolean' },
@@ -49,6 +56,20 @@ export const settingOptions = {
   'batch-size': { type: 'string' },
   'no-compare': { type: 'boolean' },
 } as const;
+
+const delimiterNames: Readonly<Record<string, string>> = { tab: '\t', '\\t': '\t', space: ' ', whitespace: ' ', comma: ',', semicolon: ';', bar: '|', pipe: '|' };
+const quoteNames: Readonly<Record<string, string>> = { double: '"', single: "'", none: '', backslash: '\\"' };
+
+/** Types of columns: `--type NAME=TYPE` and `--exclude NAME`. */
+function columnTypesOf({ type, exclude }: Values): Record<string, string> | undefined {
+  if (type === undefined && exclude === undefined) return undefined;
+  const pairs = (type ?? []).map((text): [string, string] => {
+    const at = text.lastIndexOf('=');
+    if (at < 1) throw new UsageError(`--type needs COLUMN=number, classes, date, date-day-first, date-month-first or leave-out, not "${text}"`);
+    return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  });
+  return Object.fromEntries([...pairs, ...(exclude ?? []).map((name): [string, string] => [name, 'leave-out'])]);
+}
 
 type Values = ReturnType<typeof parseOptions<typeof settingOptions>>['values'];
 
@@ -71,6 +92,11 @@ const optionOf: Record<string, string> = {
   'compare.batchSize': 'batch-size',
   'dialect.delimiter': 'delimiter',
   'dialect.decimal': 'decimal',
+  'dialect.quote': 'quote',
+  'dialect.encoding': 'encoding',
+  'dialect.skip': 'skip',
+  'dialect.comment': 'comment',
+  'dialect.na': 'na',
 };
 
 /** The settings that options ask for, on top of the defaults. */
@@ -100,18 +126,23 @@ export function settingsOf(values: Values): TrainSettings {
     throw new UsageError('give either --beta or --beta-rel');
   }
   const header = either(values.header, values['no-header'], 'header');
-  const delimiter = values.delimiter === 'tab' || values.delimiter === '\\t' ? '\t' : values.delimiter;
+  const types = columnTypesOf(values);
   const raw = {
     dialect: {
-      ...(delimiter === undefined ? {} : { delimiter }),
+      ...(values.delimiter === undefined ? {} : { delimiter: delimiterNames[values.delimiter] ?? values.delimiter }),
+      ...(values.quote === undefined ? {} : { quote: quoteNames[values.quote] ?? values.quote }),
       ...(values.decimal === undefined ? {} : { decimal: values.decimal }),
+      ...(values.encoding === undefined ? {} : { encoding: values.encoding }),
+      ...(values.skip === undefined ? {} : { skip: number('skip', 0) }),
+      ...(values.comment === undefined ? {} : { comment: values.comment }),
+      ...(values.na === undefined ? {} : { na: values.na.flatMap((text) => text.split(',')).map((text) => text.trim()) }),
       ...(header === undefined ? {} : { header }),
     },
+    ...(types === undefined ? {} : { columnTypes: types }),
     target: values.target ?? base.target,
     task: values.task ?? base.task,
-    features: (values.features ?? [])
-      .flatMap((text) => text.split(',').map((name) => name.trim()))
-      .filter((name) => name !== ''),
+    // names may hold commas: split where the columns are known
+    features: (values.features ?? []).filter((name) => name.trim() !== ''),
     model: values.model ?? base.model,
     m1: number('m1', base.m1),
     depth: number('depth', base.depth),

@@ -1,8 +1,11 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
+import type { DecimalMark } from '../core/data/cells.ts';
+import { columnNamed } from '../core/data/columnNames.ts';
+import type { DialectOptions } from '../core/data/layout.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
-import { cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
+import { cellLabel, type Column, type ColumnType, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
 import { denseMatrix } from '../core/base/linalg/matrix.ts';
@@ -25,6 +28,8 @@ export interface NewPredictions {
   readonly gaps: { readonly count: number; readonly lines: readonly number[] };
   /** Cells with a category that was not among the ones encoded; all indicators of the column are 0 then, as in training. */
   readonly unknown: readonly { readonly column: string; readonly count: number }[];
+  /** Where the file is written otherwise than the training data, and what the reader made of it. */
+  readonly warnings: readonly string[];
 }
 
 const linesListed = 20;
@@ -41,16 +46,17 @@ export async function predictOn(
   control: Control,
   formulas: FormulaCells = 'neutralize',
 ): Promise<NewPredictions | null> {
-  let table: Table;
+  let read: { readonly table: Table; readonly contradictions: readonly string[] };
   try {
-    table = await readTable(source, { dialect: { header: run.dataset.header } }, control);
+    read = await readAsRun(run, source, control);
   } catch (error) {
     if (error instanceof ReadStopped) return null;
     throw error;
   }
+  const { table, contradictions } = read;
   const { inputs } = run.scaling;
-  const columns = new Map(table.columns.map((column) => [column.name, column]));
   const needed = [...new Set(inputs.map(({ column }) => column))];
+  const columns = columnsOf(table, [...needed, run.resolved.target]);
   const missing = needed.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     const names = missing.slice(0, 8).map((name) => `"${name}"`);
@@ -71,6 +77,7 @@ export async function predictOn(
     if (unfilled.every((column) => hasValue(column, row))) rows.push(row);
     else gapLines.push(table.lines[row]);
   }
+  const knownLabel = labelsOf(run);
   const d = inputs.length;
   const X = denseMatrix(rows.length, d);
   inputs.forEach(({ column: name, category, date, fill, mean, scale }, k) => {
@@ -80,7 +87,7 @@ export async function predictOn(
       let value: number;
       if (!hasValue(column, row)) value = fill!;
       else if (category === undefined) value = numbers[row];
-      else value = cellLabel(column, row) === category ? 1 : 0;
+      else value = knownLabel(column, row) === category ? 1 : 0;
       X.data[i * d + k] = (value - mean) / scale;
     });
   });
@@ -131,6 +138,78 @@ export async function predictOn(
       .filter(({ count }) => count > 0),
     gaps: { count: gapLines.length, lines: gapLines.slice(0, linesListed) },
     unknown: unknownCategories(run, columns, rows),
+    warnings: [...contradictions, ...table.warnings],
+  };
+}
+
+/**
+ * Reads the file as the training data were read: decimal mark, markers and types of the run, and its delimiter unless only another one finds the columns.
+ */
+async function readAsRun(
+  run: RunRecord,
+  source: FileSource,
+  control: Control,
+): Promise<{ table: Table; contradictions: string[] }> {
+  const { header, decimal, delimiter, format } = run.dataset;
+  const { inputs } = run.scaling;
+  const na = run.settings.dialect?.na;
+  const mark: DecimalMark = decimal === ',' ? ',' : '.';
+  const columnTypes: Record<string, ColumnType> = { ...run.settings.columnTypes };
+  const contradictions: string[] = [];
+  const read = (given: DialectOptions): Promise<Table> =>
+    readTable(source, { dialect: { header, ...(na === undefined ? {} : { na }), ...given }, columnTypes }, control);
+  // a look at the head says how the file is written, by itself
+  const look = await readTable(source, { headRows: 200, dialect: { header } }, control);
+  const same = look.dialect.delimiter === delimiter;
+  if (!same) {
+    contradictions.push(
+      `The delimiter is ${spoken(look.dialect.delimiter)}; the training data had ${spoken(delimiter)}.`,
+    );
+  }
+  for (const { column, category, date } of inputs) {
+    const own = columnNamed(look.columns, ({ name }) => name, column)?.name ?? column;
+    if (date === true) columnTypes[own] ??= 'date';
+    else if (category === undefined) columnTypes[own] ??= 'number';
+  }
+  const table = await read({
+    decimal: mark,
+    ...(same ? { delimiter, ...(format?.quote === undefined ? {} : { quote: format.quote }) } : { delimiter: look.dialect.delimiter }),
+  });
+  if (look.dialect.decimal !== mark) {
+    contradictions.push(
+      `By itself this file looks as if the decimal mark were "${look.dialect.decimal}"; it was read with "${mark}", as the training data were.`,
+    );
+  }
+  return { table, contradictions };
+}
+
+const spoken = (delimiter: string): string =>
+  ({ ',': 'a comma', ';': 'a semicolon', '\t': 'a tab', '|': 'a bar', ' ': 'a space' })[delimiter] ?? `"${delimiter}"`;
+
+/** Columns by the names that the run has for them. */
+function columnsOf(table: Table, names: readonly string[]): Map<string, Column> {
+  const out = new Map<string, Column>();
+  for (const name of names) {
+    const column = columnNamed(table.columns, (own) => own.name, name);
+    if (column !== undefined) out.set(name, column);
+  }
+  return out;
+}
+
+/** The category of a cell as the run spells it, where it differs in case only from one of them. */
+function labelsOf(run: RunRecord): (column: Column, row: number) => string | null {
+  const spellings = new Map<string, string | null>();
+  for (const { category, other } of run.scaling.inputs) {
+    for (const text of [category, other]) {
+      if (text === undefined) continue;
+      const lower = text.toLowerCase();
+      const known = spellings.get(lower);
+      spellings.set(lower, known === undefined || known === text ? text : null);
+    }
+  }
+  return (column, row) => {
+    const label = cellLabel(column, row);
+    return label === null ? null : (spellings.get(label.toLowerCase()) ?? label);
   };
 }
 
@@ -142,7 +221,7 @@ function checkCells(table: Table, column: Column, date: boolean): void {
     if (date ? dates !== null && !Number.isNaN(dates[row]) : isNumericCell(column, row)) continue;
     throw new DataError(
       'not-a-number',
-      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column`,
+      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column (decimal mark "${table.dialect.decimal}")`,
       { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
     );
   }
@@ -157,6 +236,7 @@ function unknownCategories(
   columns: ReadonlyMap<string, Column>,
   rows: readonly number[],
 ): NewPredictions['unknown'] {
+  const labelOf = labelsOf(run);
   const known = new Map<string, Set<string>>();
   for (const { column, category, other } of run.scaling.inputs) {
     if (category === undefined) continue;
@@ -168,7 +248,7 @@ function unknownCategories(
     .filter(([, categories]) => categories.size > 1)
     .map(([name, categories]) => {
       const column = columns.get(name)!;
-      const unknown = rows.filter((row) => hasValue(column, row) && !categories.has(cellLabel(column, row) ?? ''));
+      const unknown = rows.filter((row) => hasValue(column, row) && !categories.has(labelOf(column, row) ?? ''));
       return { column: name, count: unknown.length };
     })
     .filter(({ count }) => count > 0);

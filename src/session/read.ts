@@ -18,7 +18,7 @@ export async function loadTable(
   control: Control,
 ): Promise<LoadedTable> {
   const stamp = await source.stat();
-  const key = JSON.stringify([stamp, settings.dialect, settings.maxRows, settings.maxRows > 0 ? settings.seed : 0]);
+  const key = JSON.stringify([stamp, settings.dialect, settings.columnTypes, settings.maxRows, settings.maxRows > 0 ? settings.seed : 0]);
   if (known?.key === key) return known;
   const size = stamp?.size ?? source.size;
   let hash = deps.createHash();
@@ -26,6 +26,7 @@ export async function loadTable(
     source,
     {
       dialect: settings.dialect,
+      columnTypes: settings.columnTypes,
       maxRows: settings.maxRows,
       seed: settings.seed,
       observer: { start: () => (hash = deps.createHash()), bytes: (chunk) => hash.update(chunk) },

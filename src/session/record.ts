@@ -122,6 +122,7 @@ function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft
     delimiter: table.dialect.delimiter,
     decimal: table.dialect.decimal,
     header: table.dialect.header,
+    format: table.format,
     rowsTotal: table.rowsInFile,
     rowsUsed: data.y.length,
     dropped: [

@@ -1,6 +1,7 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { Encoding } from '../core/data/encoding.ts';
-import { readText, RowSplitter } from '../core/data/reader.ts';
+import { readText } from '../core/data/reader.ts';
+import { RowSplitter } from '../core/data/rowSplitter.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { DatasetSummary } from '../shared/run.ts';
 
@@ -23,13 +24,13 @@ export interface OriginalRows {
  */
 export async function readLines(
   source: FileSource,
-  dataset: Pick<DatasetSummary, 'encoding' | 'delimiter'>,
+  dataset: Pick<DatasetSummary, 'encoding' | 'delimiter' | 'format'>,
   lines: readonly number[],
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   const wanted = new Set(lines);
   const last = Math.max(...lines);
   const found = new Map<number, readonly string[]>();
-  const splitter = new RowSplitter(dataset.delimiter, source.name);
+  const splitter = new RowSplitter(dataset.format ?? { delimiter: dataset.delimiter }, source.name);
   for await (const piece of readText(source, dataset.encoding as Encoding)) {
     const going = splitter.push(piece.text, piece.last, (cells, line) => {
       if (wanted.has(line)) found.set(line, cells);

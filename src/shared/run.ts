@@ -1,3 +1,4 @@
+import type { RowFormat } from '../core/data/rowSplitter.ts';
 import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
@@ -71,6 +72,8 @@ export interface DatasetSummary {
   readonly decimal: string;
   /** The first row holds the column names. */
   readonly header: boolean;
+  /** How its rows are found. Not in records of earlier versions: by the delimiter alone. */
+  readonly format?: RowFormat;
   /** Data rows in the file, rows used, and why the others were left out. */
   readonly rowsTotal: number;
   readonly rowsUsed: number;

@@ -1,4 +1,5 @@
-import type { Dialect } from '../core/data/dialect.ts';
+import type { DialectOptions } from '../core/data/layout.ts';
+import type { ColumnType } from '../core/data/table.ts';
 import type { Task } from '../core/data/infer.ts';
 import {
   type BiasMode,
@@ -19,6 +20,9 @@ export interface BetaSetting {
   readonly value: number;
 }
 export type BetaKind = 'auto' | 'relative' | 'absolute';
+
+/** Rows with missing cells: left out, filled in, or (auto) filled in where leaving them out would lose more than a twentieth of the rows. */
+export type MissingSetting = 'auto' | 'drop' | 'impute';
 
 /** What cross-validation picks: the beta of the smallest error, or the largest whose error is within one standard error of it. */
 export type SelectionRule = 'smallest' | 'one-standard-error';
@@ -41,8 +45,10 @@ export function networkSettings(name: NetworkName): { readonly model: ModelName;
 
 /** Everything a training run depends on besides the data. One flat validated record. */
 export interface TrainSettings {
-  /** What is not left to guessing about the file: delimiter, decimal mark, header row. */
-  readonly dialect?: Partial<Dialect>;
+  /** What is not left to guessing about the file: delimiter, quotation mark, decimal mark, encoding, header row, lines to skip, comments, missing markers. */
+  readonly dialect?: DialectOptions;
+  /** By column name, what the column is where that is not left to guessing. */
+  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
   /** Name of the target column; empty: inferred. */
   readonly target: string;
   readonly task: Task | 'auto';
@@ -70,7 +76,7 @@ export interface TrainSettings {
   readonly batchNorm?: boolean;
   readonly outputPenalty: OutputPenalty;
   /** What happens to rows with missing cells. */
-  readonly missing: 'drop' | 'impute';
+  readonly missing: MissingSetting;
   /** Share of rows held out for testing, 0..0.9. */
   readonly testFraction: number;
   /** Use at most this many rows (a seeded sample); 0: all. */
@@ -112,7 +118,7 @@ export const defaultSettings: TrainSettings = {
   whiten: false,
   batchNorm: false,
   outputPenalty: 'per-output',
-  missing: 'drop',
+  missing: 'auto',
   testFraction: 0.2,
   maxRows: 10_000,
   tolerance: 1e-6,

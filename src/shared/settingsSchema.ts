@@ -14,10 +14,18 @@ const name = v.pipe(v.string(), v.maxLength(10_000));
 export const trainSettingsSchema = v.object({
   dialect: v.optional(
     v.object({
-      delimiter: v.optional(v.picklist([',', ';', '\t', '|'])),
+      delimiter: v.optional(v.pipe(v.string(), v.check((text) => [...text].length === 1 && text !== '\n' && text !== '"', 'the delimiter is one character, or tab or space'))),
+      quote: v.optional(v.picklist(['"', "'", '\\"', ''])),
+      encoding: v.optional(v.pipe(v.string(), v.maxLength(40))),
+      skip: v.optional(count(0, 10_000)),
+      comment: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(20))),
+      na: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(100))),
       decimal: v.optional(v.picklist(['.', ','])),
       header: v.optional(v.boolean()),
     }),
+  ),
+  columnTypes: v.optional(
+    v.record(name, v.picklist(['number', 'classes', 'date', 'date-day-first', 'date-month-first', 'leave-out'])),
   ),
   target: name,
   task: v.picklist(['auto', 'regression', 'binary', 'multiclass']),
@@ -36,7 +44,7 @@ export const trainSettingsSchema = v.object({
   whiten: v.optional(v.boolean()),
   batchNorm: v.optional(v.boolean()),
   outputPenalty: v.picklist(['per-output', 'frobenius', 'nuclear']),
-  missing: v.picklist(['drop', 'impute']),
+  missing: v.picklist(['auto', 'drop', 'impute']),
   testFraction: between(0, 0.9),
   maxRows: count(0, 1_000_000_000),
   tolerance: between(1e-12, 0.1),

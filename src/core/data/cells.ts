@@ -1,12 +1,5 @@
 export type DecimalMark = '.' | ',';
 
-const missingMarkers = new Set(['', 'na', 'n/a', '#n/a', '<na>', 'nan', '-nan', 'null', '?', '-']);
-
-/** Whether a trimmed cell stands for "no value": empty, NA, N/A, NaN, null, ? or - (in any case). */
-export function isMissing(cell: string): boolean {
-  return cell.length === 0 || (cell.length < 6 && missingMarkers.has(cell.toLowerCase()));
-}
-
 const infinite = /^[+-]?inf(inity)?$/i;
 const groupedByComma = /^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/;
 const groupedByDot = /^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$/;
@@ -38,7 +31,7 @@ export function parseNumber(cell: string, decimal: DecimalMark): number {
 }
 
 const datePattern =
-  /^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$|^\d{1,2}:\d{2}(:\d{2})?$/;
+  /^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$|^-?\d{1,4}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?$/i;
 
 /** Whether a cell looks like a date or a time of day. */
 export function looksLikeDate(cell: string): boolean {

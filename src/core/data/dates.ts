@@ -15,16 +15,16 @@ const dateShare = 0.9;
 /** The column with its dates as numbers, and what is no date as texts; undefined when it does not hold dates. */
 export function dateColumn(column: Column, rows: number): Column | undefined {
   const { dates, codes } = column;
-  if (dates === null || codes === null) return undefined;
+  if (dates === null || column.dateOrderOpen === true) return undefined;
   let count = 0;
   for (const days of dates) if (!Number.isNaN(days)) count++;
   const present = rows - column.missing - column.notFinite;
   if (count === 0 || count < dateShare * present) return undefined;
   const dictionary = [...column.dictionary];
-  const own = codes.slice();
+  const own = codes?.slice() ?? new Int32Array(rows).fill(cellCode.numeric);
   for (let row = 0; row < rows; row++) {
     if (!Number.isNaN(dates[row])) own[row] = cellCode.numeric;
-    else if (codes[row] === cellCode.numeric) own[row] = dictionary.push(String(column.numbers[row])) - 1;
+    else if (own[row] === cellCode.numeric) own[row] = dictionary.push(String(column.numbers[row])) - 1;
   }
   const texts = present - count;
   return {

@@ -37,8 +37,23 @@ export interface ColumnProfile {
   readonly idLike: boolean;
 }
 
-const idName =
-  /^(id|index|idx|row|rowid|row ?(nr|no|number)|nr|no|key|uuid|guid|unnamed.*)$|[_ .-]id$|^id[_ .-]|[a-z]I[dD]$/;
+/** Words that name a number as one of rows, as a whole name or as its last word; `id` also as the first. */
+const idWhole = /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
+const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|#)$/;
+const idFirst = /^id /;
+
+/** Whether a name is one of identifiers, however it is written: customer_id, CustomerId, CUSTOMER-ID. */
+function namesRows(name: string): boolean {
+  const words = name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/[_.\-/ ]+/g, ' ')
+    .trim()
+    .toLowerCase();
+  return idWhole.test(words) || idLast.test(words) || idFirst.test(words);
+}
+
+/** Share of different values from which a column with the name of an identifier is taken for one. */
+const idShare = 0.9;
 
 interface NumericFacts {
   readonly distinct: number;
@@ -83,8 +98,38 @@ function firstText(column: Column): { row: number; text: string } {
   return { row, text: column.dictionary[Math.max(0, column.codes![row])] ?? '' };
 }
 
-/** The first number in a row-wise scan says whether a column of texts holds dates. */
+/** Whether a column of numbers numbers or names the rows, and in what words. */
+function numbersRows(
+  column: Column,
+  facts: NumericFacts,
+  present: number,
+  bad: boolean,
+): { readonly idLike: boolean; readonly note: string } {
+  const nearlyAll = facts.integers && facts.distinct >= idShare * present && present >= 10 && !bad;
+  const allDifferent = nearlyAll && facts.distinct === present;
+  if (allDifferent && facts.counter && (column.index === 0 || namesRows(column.name))) {
+    return { idLike: true, note: 'numbers the rows' };
+  }
+  // the row numbers of a table that was shuffled or filtered before it was written
+  if (allDifferent && column.unnamed === true && column.index === 0) {
+    return { idLike: true, note: 'integers that are all different in a first column without a name: numbers the rows' };
+  }
+  if (!nearlyAll || !namesRows(column.name)) return { idLike: false, note: '' };
+  const how = allDifferent ? 'all different' : `nearly all different (${facts.distinct} in ${present})`;
+  return { idLike: true, note: `integers that are ${how}: looks like an identifier` };
+}
+
+const ratio = /^[+-]?[\d.]+ ?[/:x] ?[\d.]+$/;
+
+/** The texts of a column are mostly two numbers in one cell. */
+function holdsPairs(column: Column): boolean {
+  const sample = column.dictionary.slice(0, 50);
+  return sample.length > 0 && sample.filter((text) => ratio.test(text)).length >= 0.9 * sample.length;
+}
+
+/** The texts of a column are mostly dates or times that are not read as days. */
 function holdsDates(column: Column): boolean {
+  if (column.dates !== null && column.dateOrderOpen === true) return true;
   const sample = column.dictionary.slice(0, 50);
   return sample.length > 0 && sample.filter((text) => looksLikeDate(text)).length >= 0.9 * sample.length;
 }
@@ -114,12 +159,8 @@ export function profileColumn(given: Column, rows: number): ColumnProfile {
     }
     if (date) return { ...base, kind: 'numeric', bad, suggested: true, note: '', task: 'regression' };
     const { task, unclear } = numericTask(facts, numbers);
-    const allDifferent = facts.integers && facts.distinct === present && present >= 10 && bad === null;
-    const idLike = allDifferent && ((facts.counter && column.index === 0) || idName.test(column.name));
-    if (idLike) {
-      const note = facts.counter ? 'numbers the rows' : 'integers that are all different: looks like an identifier';
-      return { ...base, kind: 'id', note, task: 'regression', idLike: true };
-    }
+    const { idLike, note } = numbersRows(column, facts, present, bad !== null);
+    if (idLike) return { ...base, kind: 'id', note, task: 'regression', idLike };
     return { ...base, kind: 'numeric', bad, suggested: true, note: '', task, taskUnclear: unclear };
   }
   if (distinct === 1) {
@@ -130,7 +171,10 @@ export function profileColumn(given: Column, rows: number): ColumnProfile {
     return {
       ...base,
       kind: 'id',
-      note: 'dates or times in another form than YYYY-MM-DD: not used as a feature',
+      note:
+        column.dateOrderOpen === true
+          ? 'dates whose day and month could be exchanged: give the type date-day-first or date-month-first'
+          : 'dates or times in a form that is not read as days: not used as a feature',
       task: null,
       idLike: true,
     };
@@ -138,6 +182,9 @@ export function profileColumn(given: Column, rows: number): ColumnProfile {
   if (distinct > categoryLimit || (distinct === present && present > 10)) {
     const count = column.overflow ? `more than ${column.dictionary.length}` : `${distinct}`;
     const note = `text with ${count} distinct values (more than ${categoryLimit} are not encoded by default)`;
+    if (holdsPairs(column)) {
+      return { ...base, kind: 'id', note: 'two numbers in each cell: split it into two columns to use them', task };
+    }
     const idLike = distinct > 0.5 * present;
     return { ...base, kind: 'id', note: idLike ? `${note}: looks like an identifier` : note, task, idLike };
   }

@@ -12,10 +12,12 @@ import {
   type ColumnProfile,
   type Task,
 } from './infer.ts';
+import { namedColumns, oneColumn } from './columnNames.ts';
+import { plainText } from './plainText.ts';
 import { ReadStopped } from './reader.ts';
 import { meanAndScale, type InputScaling, type Scaling, type Whitening } from './scaling.ts';
 import { splitRows } from './split.ts';
-import { cellCode, cellLabel, hasValue, type Column, type Table } from './table.ts';
+import { cellCode, cellLabel, hasValue, type Column, type ColumnType, type Table } from './table.ts';
 import { whitened, whiteningOf, whitenLimit, whitenWork } from './whiten.ts';
 
 export interface PrepareOptions {
@@ -24,7 +26,10 @@ export interface PrepareOptions {
   readonly task: Task | 'auto';
   /** Empty: inferred. */
   readonly features: readonly string[];
-  readonly missing: 'drop' | 'impute';
+  /** auto: fill where leaving rows out would lose more than `lossShare` of them. */
+  readonly missing: 'auto' | 'drop' | 'impute';
+  /** By column name: columns marked leave-out are no features. */
+  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
   readonly standardize: boolean;
   /** Whether the inputs are made uncorrelated on the training rows (few rows: the rows orthogonal). Left out: no. */
   readonly whiten?: boolean;
@@ -71,6 +76,8 @@ export interface PreparedData {
 }
 
 const linesListed = 20;
+/** Share of rows with a target that may be lost to gaps in features before gaps are filled instead. */
+const lossShare = 0.05;
 
 interface Feature {
   readonly profile: ColumnProfile;
@@ -89,30 +96,16 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   const warnings: string[] = [];
   const profiles = profileTable(table, poll);
   const target = chooseTarget(table, profiles, options.target);
-  const features = chooseFeatures(table, profiles, target, options.features, warnings);
+  const features = chooseFeatures(table, profiles, target, options, warnings);
   const task = chooseTask(table, target, options.task);
   const numericTarget = task === 'regression';
 
-  // Rows with a target and, unless gaps are filled, with all features.
   const drops = new Drops(table);
   if (table.ragged.count > 0) {
     drops.add('wrong number of cells', table.ragged.count, table.ragged.lines);
   }
-  const rows: number[] = [];
-  for (let row = 0; row < table.rows; row++) {
-    if (!hasValue(target.column, row)) {
-      drops.row(whyEmpty(target.column, row, 'target '), row);
-      continue;
-    }
-    if (options.missing === 'drop') {
-      const gap = features.find(({ profile }) => !hasValue(profile.column, row));
-      if (gap !== undefined) {
-        drops.row(whyEmpty(gap.profile.column, row, ''), row);
-        continue;
-      }
-    }
-    rows.push(row);
-  }
+  const missing = options.missing === 'auto' ? chooseMissing(table, target, features, warnings) : options.missing;
+  const rows = usableRows(table, target, features, missing, drops);
   const place = { file };
   if (rows.length === 0 && table.rows > 1) {
     throw new DataError(
@@ -163,10 +156,17 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   if (options.task === 'multiclass' && classes.length === 2) {
     warnings.push('The target has two classes: trained as a two-class problem.');
   }
+  if (target.taskUnclear && options.task === 'auto') {
+    warnings.push(
+      numericTarget
+        ? `The target "${target.column.name}" has ${target.distinct} different integers, read as numbers (regression); --task multiclass, or the task in the wizard, takes them for classes.`
+        : `The target "${target.column.name}" has ${target.distinct} different integers, read as classes; --task regression, or the task in the wizard, takes them for numbers.`,
+    );
+  }
   if (target.idLike)
     warnings.push(`The target "${target.column.name}" ${target.note.replace(/^integers/, 'holds integers')}.`);
 
-  const encoder = new Encoder(table, rows, trainRows, options, warnings);
+  const encoder = new Encoder(table, rows, trainRows, { missing, standardize: options.standardize }, warnings);
   for (const feature of features) {
     poll();
     encoder.add(feature);
@@ -328,6 +328,49 @@ class Drops {
   }
 }
 
+/** Fill gaps when leaving their rows out would lose too many, or a class, or nearly all; said when there are any. */
+function chooseMissing(
+  table: Table,
+  target: ColumnProfile,
+  features: readonly Feature[],
+  warnings: string[],
+): 'drop' | 'impute' {
+  let usable = 0;
+  let gaps = 0;
+  for (let row = 0; row < table.rows; row++) {
+    if (!hasValue(target.column, row)) continue;
+    usable++;
+    if (features.some(({ profile }) => !hasValue(profile.column, row))) gaps++;
+  }
+  if (gaps <= lossShare * usable) return 'drop';
+  warnings.push(
+    `${gaps} of ${usable} rows have gaps in the features: gaps are filled (median, or commonest category, of the training rows). ` +
+      '--missing drop, or the setting, leaves such rows out instead.',
+  );
+  return 'impute';
+}
+
+/** Rows with a target and, unless gaps are filled, with all features. */
+function usableRows(
+  table: Table,
+  target: ColumnProfile,
+  features: readonly Feature[],
+  missing: 'drop' | 'impute',
+  drops: Drops,
+): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < table.rows; row++) {
+    if (!hasValue(target.column, row)) {
+      drops.row(whyEmpty(target.column, row, 'target '), row);
+      continue;
+    }
+    const gap = missing === 'drop' ? features.find(({ profile }) => !hasValue(profile.column, row)) : undefined;
+    if (gap === undefined) rows.push(row);
+    else drops.row(whyEmpty(gap.profile.column, row, ''), row);
+  }
+  return rows;
+}
+
 function whyEmpty(column: Column, row: number, prefix: string): string {
   return column.codes?.[row] === cellCode.notFinite
     ? `${prefix}"${column.name}" is infinite`
@@ -342,19 +385,8 @@ function indicesWhere(split: Uint8Array, value: number): Int32Array {
   return Int32Array.from(out);
 }
 
-function findColumn(table: Table, profiles: readonly ColumnProfile[], name: string, role: string): ColumnProfile {
-  const exact = profiles.find((profile) => profile.column.name === name);
-  if (exact !== undefined) return exact;
-  const names = profiles.map((profile) => profile.column.name);
-  const shown =
-    names.length > 12 ? `${names.slice(0, 12).join(', ')}, ... (${names.length} columns)` : names.join(', ');
-  throw new DataError('unknown-column', `there is no column "${name}" to use as ${role}; the columns are ${shown}`, {
-    file: table.file,
-  });
-}
-
 function chooseTarget(table: Table, profiles: readonly ColumnProfile[], name: string): ColumnProfile {
-  if (name !== '') return findColumn(table, profiles, name, 'target');
+  if (name !== '') return oneColumn(table, profiles, name, 'target');
   const found = inferTarget(profiles);
   if (found === undefined) {
     throw new DataError('bad-target', 'no column can be a target: all are constant, empty or free text', {
@@ -426,13 +458,18 @@ function chooseFeatures(
   table: Table,
   profiles: readonly ColumnProfile[],
   target: ColumnProfile,
-  names: readonly string[],
+  { features: names, columnTypes = {} }: Pick<PrepareOptions, 'features' | 'columnTypes'>,
   warnings: string[],
 ): Feature[] {
+  const leftOut = new Set(
+    Object.entries(columnTypes)
+      .filter(([, type]) => type === 'leave-out')
+      .flatMap(([name]) => namedColumns(table, profiles, [name], 'column to leave out')),
+  );
   const chosen =
     names.length === 0
-      ? profiles.filter((profile) => profile.suggested && profile !== target)
-      : [...new Set(names)].map((name) => findColumn(table, profiles, name, 'feature'));
+      ? profiles.filter((profile) => profile.suggested && profile !== target && !leftOut.has(profile))
+      : namedColumns(table, profiles, names, 'feature').filter((profile) => !leftOut.has(profile));
   const out: Feature[] = [];
   for (const profile of chosen) {
     if (profile === target) {
@@ -449,12 +486,14 @@ function chooseFeatures(
     out.push({ profile, encoding: profile.column.texts > 0 ? 'indicators' : 'number' });
   }
   if (out.length === 0) {
+    const reasons = profiles
+      .filter((profile) => profile !== target)
+      .slice(0, 8)
+      .map(({ column, note }) => `"${plainText(column.name)}" (${plainText(note === '' ? 'not chosen' : note)})`);
     throw new DataError(
       'no-features',
-      'no feature is left: every column but the target is constant, text or an identifier',
-      {
-        file: table.file,
-      },
+      `no feature is left beside the target "${plainText(target.column.name)}": ${reasons.length === 0 ? 'there is no other column' : reasons.join(', ')}; choose features (--features) or give types (--type)`,
+      { file: table.file },
     );
   }
   return out;
@@ -523,7 +562,7 @@ class Encoder {
     private readonly table: Table,
     private readonly rows: readonly number[],
     private readonly trainRows: Int32Array,
-    private readonly options: PrepareOptions,
+    private readonly options: { readonly missing: 'drop' | 'impute'; readonly standardize: boolean },
     private readonly warnings: string[],
   ) {}
 

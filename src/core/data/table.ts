@@ -1,6 +1,6 @@
-import { daysOfDate, isMissing, parseNumber, type DecimalMark } from './cells.ts';
 import type { Dialect } from './dialect.ts';
 import type { Encoding } from './encoding.ts';
+import type { RowFormat } from './rowSplitter.ts';
 
 /** What `Column.codes` holds for a cell that is no text. */
 export const cellCode = { numeric: -1, missing: -2, notFinite: -3, overflow: -4 } as const;
@@ -25,6 +25,31 @@ export interface Column {
   readonly notFinite: number;
   /** More distinct texts than `dictionaryLimit`. */
   readonly overflow: boolean;
+  /** The header has no name for it. */
+  readonly unnamed?: boolean;
+  /** Codes with leading zeros, such as 007, read as numbers. */
+  readonly leadingZeros?: boolean;
+  /** All dates could also be read with day and month exchanged; such columns are not used unless a type is given. */
+  readonly dateOrderOpen?: boolean;
+}
+
+/** What a person says that a column is. */
+export type ColumnType = 'number' | 'classes' | 'date' | 'date-day-first' | 'date-month-first' | 'leave-out';
+
+/** What the reader made of a column that a person should know of. */
+export interface ColumnNotes {
+  /** Cells that fit nothing else in their column and were taken as missing. */
+  readonly odd: { readonly count: number; readonly rows: readonly number[]; readonly text: string } | null;
+  /** What was taken off or put otherwise to read numbers. */
+  readonly how: readonly string[];
+  /** Texts often used for missing values that are classes here. */
+  readonly kept: readonly string[];
+  /** Texts taken as missing in a column of texts. */
+  readonly gaps: readonly string[];
+  /** Spellings put together, as yes and YES. */
+  readonly folded: boolean;
+  /** Integers too long for a number, kept as texts. */
+  readonly tooLong: boolean;
 }
 
 /** A text table in memory, column by column. */
@@ -32,12 +57,16 @@ export interface Table {
   readonly file: string;
   readonly encoding: Encoding;
   readonly dialect: Dialect;
+  /** How its rows are found in the text. */
+  readonly format: RowFormat;
   readonly columns: readonly Column[];
   /** Line in the file, from 1, on which each row starts. */
   readonly lines: Int32Array;
   readonly rows: number;
   /** Data rows in the file: more than `rows` when a sample was taken or rows were ragged. */
   readonly rowsInFile: number;
+  /** Rows of the file that are no data, by reason: repeated headers, units, totals, footers. Not counted in `rowsInFile`. */
+  readonly noData: readonly { readonly reason: string; readonly count: number; readonly lines: readonly number[] }[];
   /** Rows left out because their number of cells was wrong. */
   readonly ragged: { readonly count: number; readonly lines: readonly number[] };
   readonly sampled: boolean;
@@ -67,112 +96,6 @@ export function hasValue(column: Column, row: number): boolean {
   if (column.codes === null) return true;
   const code = column.codes[row];
   return code >= cellCode.numeric || code === cellCode.overflow;
-}
-
-/** Grows column by column while rows come in; cells may also be overwritten (reservoir sampling). */
-export class ColumnBuilder {
-  private numbers: Float64Array;
-  private dates: Float64Array | null = null;
-  private codes: Int32Array | null = null;
-  private readonly dictionary: string[] = [];
-  private readonly lookup = new Map<string, number>();
-  private overflow = false;
-
-  constructor(
-    readonly name: string,
-    readonly index: number,
-    private readonly decimal: DecimalMark,
-    /** Rows to have room for at once. */
-    room = 1024,
-  ) {
-    this.numbers = new Float64Array(room);
-  }
-
-  set(row: number, raw: string): void {
-    if (row >= this.numbers.length) this.grow();
-    const first = raw.charCodeAt(0);
-    const cell = first <= 32 || first > 127 || raw.charCodeAt(raw.length - 1) <= 32 ? raw.trim() : raw;
-    const value = parseNumber(cell, this.decimal);
-    if (this.dates !== null) this.dates[row] = NaN;
-    if (value - value === 0) {
-      this.numbers[row] = value;
-      if (this.codes !== null) this.codes[row] = cellCode.numeric;
-      return;
-    }
-    this.numbers[row] = NaN;
-    this.codes ??= new Int32Array(this.numbers.length).fill(cellCode.numeric);
-    this.codes[row] = isMissing(cell)
-      ? cellCode.missing
-      : value === Infinity || value === -Infinity
-        ? cellCode.notFinite
-        : this.code(cell);
-    const days = daysOfDate(cell);
-    if (Number.isNaN(days)) return;
-    this.dates ??= new Float64Array(this.numbers.length).fill(NaN);
-    this.dates[row] = days;
-  }
-
-  finish(rows: number): Column {
-    const codes = this.codes?.slice(0, rows) ?? null;
-    let texts = 0;
-    let missing = 0;
-    let notFinite = 0;
-    if (codes !== null) {
-      for (const code of codes) {
-        if (code >= 0 || code === cellCode.overflow) texts++;
-        else if (code === cellCode.missing) missing++;
-        else if (code === cellCode.notFinite) notFinite++;
-      }
-    }
-    return {
-      name: this.name,
-      index: this.index,
-      numbers: this.numbers.slice(0, rows),
-      dates: this.dates?.slice(0, rows) ?? null,
-      codes: texts + missing + notFinite === 0 ? null : codes,
-      dictionary: this.dictionary,
-      texts,
-      missing,
-      notFinite,
-      overflow: this.overflow,
-    };
-  }
-
-  private code(cell: string): number {
-    const known = this.lookup.get(cell);
-    if (known !== undefined) return known;
-    if (this.dictionary.length >= dictionaryLimit) {
-      this.overflow = true;
-      return cellCode.overflow;
-    }
-    // A slice of a chunk keeps the whole chunk alive; a round trip through a copy does not.
-    const copy = ownText(cell);
-    this.dictionary.push(copy);
-    this.lookup.set(copy, this.dictionary.length - 1);
-    return this.dictionary.length - 1;
-  }
-
-  private grow(): void {
-    const size = this.numbers.length * 2;
-    const numbers = new Float64Array(size);
-    numbers.set(this.numbers);
-    this.numbers = numbers;
-    if (this.dates !== null) {
-      const dates = new Float64Array(size).fill(NaN);
-      dates.set(this.dates);
-      this.dates = dates;
-    }
-    if (this.codes !== null) {
-      const codes = new Int32Array(size).fill(cellCode.numeric);
-      codes.set(this.codes);
-      this.codes = codes;
-    }
-  }
-}
-
-/** A flat copy of a string that shares no memory with the text it was cut from. */
-function ownText(text: string): string {
-  return text.length < 13 ? text : (JSON.parse(JSON.stringify(text)) as string);
 }
 
 /** Unique, non-empty column names: empty ones become "column 3", repeated ones "x (2)". Says what was changed. */

@@ -222,7 +222,7 @@ describe('features', () => {
           i + 1,
           7,
           '',
-          `${1 + (i % 28)}.1.2020`,
+          `${i % 24}:${10 + i}`,
           `t${i}`,
           (i * 7919) % 1000,
           i * 0.5,
@@ -273,16 +273,22 @@ describe('features', () => {
     await refuses(text, { features: ['flat'] }, { code: 'no-features' }, /no feature is left/);
   });
 
-  it('names the first cell that is not a number, with line and column', () =>
-    refuses(
+  it('takes a few cells that are no numbers as missing and says where; many are an error with line and column', async () => {
+    const cells = (odd: (i: number) => boolean): string =>
       csv(
         'x,z,y',
-        range(60).map((i) => [i === 20 || i === 31 ? 'oops' : i * 0.3, i, i * 0.1]),
-      ),
-      {},
+        range(60).map((i) => [odd(i) ? 'oops' : i * 0.3, i, i * 0.1]),
+      );
+    const data = await prepare(cells((i) => i === 20 || i === 31));
+    assert.deepEqual(data.dropped, [{ reason: '"x" is missing', count: 2, lines: [22, 33] }]);
+    assert.ok(data.warnings.some((w) => /"x" \(column 1\): "oops" and 1 more are no number .*line 22, 33/.test(w)));
+    await refuses(
+      cells((i) => i >= 20 && i < 30),
+      { features: ['x', 'z'] },
       { code: 'not-a-number', line: 22, column: 1, columnName: 'x' },
-      /line 22, column 1 \("x"\): "oops" is not a number in a column of numbers \(2 such cells in 60 rows\)/,
-    ));
+      /line 22, column 1 \("x"\): "oops" is not a number in a column of numbers \(10 such cells in 60 rows\)/,
+    );
+  });
 
   it('does not mind bad cells in columns that are not used', async () => {
     const text = csv(

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DataError } from '../../../src/core/data/dataError.ts';
-import { readTable, ReadStopped, RowSplitter, type ReadOptions } from '../../../src/core/data/reader.ts';
+import { readTable, ReadStopped, type ReadOptions } from '../../../src/core/data/reader.ts';
+import { RowSplitter } from '../../../src/core/data/rowSplitter.ts';
 import { cellLabel, dictionaryLimit, type Table } from '../../../src/core/data/table.ts';
 import { uncontrolled } from '../../../src/core/base/control.ts';
 import { memorySource } from '../../support/memorySource.ts';
@@ -355,7 +356,7 @@ describe('against a second parser', () => {
           const found: { line: number; cells: string[] }[] = [];
           // The splitter takes text whose line ends are \n already.
           const clean = text.replaceAll('\r\n', '\n');
-          const splitter = new RowSplitter(delimiter, 'random.csv');
+          const splitter = new RowSplitter({ delimiter }, 'random.csv');
           for (let at = 0; at < clean.length; at += chunk) {
             splitter.push(
               clean.slice(at, at + chunk),

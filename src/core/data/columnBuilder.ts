@@ -1,0 +1,363 @@
+import { parseNumber, type DecimalMark } from './cells.ts';
+import { dateForm, daysOfCompact } from './dateForms.ts';
+import { markerOf, missingAmongTexts } from './markers.ts';
+import { numberForm } from './numberForms.ts';
+import { cellCode, type Column, type ColumnNotes, type ColumnType, dictionaryLimit } from './table.ts';
+
+/** Up to this share of cells that are neither numbers (dates) nor markers a column is one of numbers (dates) with gaps there. */
+export const oddShare = 0.05;
+/** Columns with a smaller share of dates among their values are not columns of dates. */
+const dateShare = 0.9;
+const rowsListed = 5;
+const howListed = 8;
+
+export interface BuilderOptions {
+  readonly decimal: DecimalMark;
+  /** Texts that are missing values besides the usual ones. */
+  readonly na?: ReadonlySet<string>;
+  readonly type?: ColumnType;
+  readonly unnamed?: boolean;
+  /** Rows to have room for at once. */
+  readonly room?: number;
+}
+
+/**
+ * Grows column by column while rows come in; cells may also be overwritten (reservoir sampling). What a cell is depends on its column, so each
+ * text is kept with the number and the dates that it could stand for until all are there.
+ */
+export class ColumnBuilder {
+  /** Of a text: the number that it can be read as, else NaN. */
+  private numbers: Float64Array;
+  private dates: Float64Array | null = null;
+  private monthFirst: Float64Array | null = null;
+  private codes: Int32Array | null = null;
+  private dictionary: string[] = [];
+  private readonly lookup = new Map<string, number>();
+  private overflow = false;
+  private leadingZeros = false;
+  private tooLong = false;
+  private readonly units = new Set<string>();
+  private readonly how = new Set<string>();
+  private readonly decimal: DecimalMark;
+
+  constructor(
+    readonly name: string,
+    readonly index: number,
+    private readonly options: BuilderOptions,
+  ) {
+    this.numbers = new Float64Array(options.room ?? 1024);
+    this.decimal = options.decimal;
+  }
+
+  set(row: number, raw: string): void {
+    if (row >= this.numbers.length) this.grow();
+    const first = raw.charCodeAt(0);
+    const cell = first <= 32 || first > 127 || raw.charCodeAt(raw.length - 1) <= 32 ? raw.trim() : raw;
+    if (this.dates !== null) this.dates[row] = this.monthFirst![row] = NaN;
+    const { na, type } = this.options;
+    if (na?.has(cell) === true) return this.put(row, NaN, cellCode.missing);
+    if (type === 'classes') return this.put(row, NaN, cell === '' ? cellCode.missing : this.code(cell));
+    const value = parseNumber(cell, this.decimal);
+    if (value - value === 0) {
+      if (first === 48 && cell.length > 1 && cell.charCodeAt(1) >= 48 && cell.charCodeAt(1) <= 57) this.leadingZeros = true;
+      // an integer that a number cannot hold as it is written is a name
+      if (cell.length > 15 && !Number.isSafeInteger(value) && wholeDigits.test(cell) && String(value) !== cell) {
+        this.tooLong = true;
+        return this.put(row, NaN, this.code(cell));
+      }
+      this.numbers[row] = value;
+      if (this.codes !== null) this.codes[row] = cellCode.numeric;
+      return;
+    }
+    if (cell === '') return this.put(row, NaN, cellCode.missing);
+    if (value === Infinity || value === -Infinity) return this.put(row, NaN, cellCode.notFinite);
+    this.text(row, cell);
+  }
+
+  finish(rows: number): { readonly column: Column; readonly notes: ColumnNotes } {
+    let { numbers, codes } = this;
+    numbers = numbers.slice(0, rows);
+    codes = codes?.slice(0, rows) ?? null;
+    const kept: string[] = [];
+    const gaps: string[] = [];
+    let odd: ColumnNotes['odd'] = null;
+    let read = false;
+    let folded = false;
+    if (this.tooLong && codes !== null && this.options.type !== 'number') {
+      for (let row = 0; row < rows; row++) {
+        if (codes[row] !== cellCode.numeric) continue;
+        codes[row] = this.code(String(numbers[row]));
+        numbers[row] = NaN;
+      }
+    }
+    const { dates, open } = this.chosenDates(numbers, codes, rows);
+    if (codes !== null) {
+      const counts = this.count(numbers, codes, dates);
+      const isDates = dates !== null && counts.dates >= dateShare * counts.present;
+      const isNumbers = !isDates && this.isNumbers(counts);
+      if (isDates || isNumbers) {
+        const values = isDates ? dates : numbers;
+        odd = this.fillNumeric(numbers, codes, values, counts, isDates);
+        read = isNumbers && counts.formed > 0;
+      } else {
+        folded = this.settleTexts(numbers, codes, counts.numbers > 0.5 * counts.present, kept, gaps);
+      }
+    }
+    const tally = { texts: 0, missing: 0, notFinite: 0 };
+    if (codes !== null) {
+      for (const code of codes) {
+        if (code >= 0 || code === cellCode.overflow) tally.texts++;
+        else if (code === cellCode.missing) tally.missing++;
+        else if (code === cellCode.notFinite) tally.notFinite++;
+      }
+    }
+    return {
+      column: {
+        name: this.name,
+        index: this.index,
+        numbers,
+        dates,
+        codes: tally.texts + tally.missing + tally.notFinite === 0 ? null : codes,
+        dictionary: codes === null ? [] : this.compact(codes),
+        ...tally,
+        overflow: this.overflow && tally.texts > 0,
+        ...(this.options.unnamed === true ? { unnamed: true } : {}),
+        ...(this.leadingZeros ? { leadingZeros: true } : {}),
+        ...(open ? { dateOrderOpen: true } : {}),
+      },
+      notes: { odd, how: read ? [...this.how] : [], kept, gaps, folded, tooLong: this.tooLong },
+    };
+  }
+
+  private put(row: number, value: number, code: number): void {
+    this.numbers[row] = value;
+    this.codes ??= new Int32Array(this.numbers.length).fill(cellCode.numeric);
+    this.codes[row] = code;
+  }
+
+  private text(row: number, cell: string): void {
+    const form = numberForm(cell, this.decimal);
+    if (form !== undefined) {
+      if (this.units.size < 3 && form.unit !== '') this.units.add(form.unit);
+      if (this.how.size < howListed) this.how.add(form.how);
+    }
+    this.put(row, form?.value ?? NaN, this.code(cell));
+    const date = dateForm(cell);
+    if (date === undefined) return;
+    if (this.dates === null) {
+      this.dates = new Float64Array(this.numbers.length).fill(NaN);
+      this.monthFirst = new Float64Array(this.numbers.length).fill(NaN);
+    }
+    this.dates[row] = date.dayFirst;
+    this.monthFirst![row] = date.monthFirst;
+  }
+
+  /** The dates under the order of day and month that fits more cells; whether both fit all of them, with different days. */
+  private chosenDates(
+    numbers: Float64Array,
+    codes: Int32Array | null,
+    rows: number,
+  ): { dates: Float64Array | null; open: boolean } {
+    const { type } = this.options;
+    if (this.dates === null) {
+      if (type === 'number' || type === 'classes' || rows < 5) return { dates: null, open: false };
+      const compact = Float64Array.from(numbers, daysOfCompact);
+      let count = 0;
+      let present = 0;
+      for (let i = 0; i < rows; i++) {
+        if (!Number.isNaN(compact[i])) count++;
+        if (codes === null || codes[i] === cellCode.numeric) present++;
+      }
+      return { dates: count > 0 && count >= dateShare * present ? compact : null, open: false };
+    }
+    const day = this.dates.slice(0, rows);
+    const month = this.monthFirst!.slice(0, rows);
+    let onlyDay = 0;
+    let onlyMonth = 0;
+    let differ = 0;
+    for (let i = 0; i < rows; i++) {
+      if (Number.isNaN(day[i]) !== Number.isNaN(month[i])) {
+        if (Number.isNaN(day[i])) onlyMonth++;
+        else onlyDay++;
+      } else if (day[i] !== month[i] && !Number.isNaN(day[i])) differ++;
+    }
+    if (type === 'date-month-first' || (type !== 'date-day-first' && onlyMonth > onlyDay)) return { dates: month, open: false };
+    // dates with points are written day first
+    const pointed = this.dictionary.slice(0, 50).every((text) => markerOf(text) !== undefined || /^\d{1,2}\.\d{1,2}\./.test(text));
+    return { dates: day, open: type !== 'date-day-first' && onlyDay === 0 && differ > 0 && !pointed };
+  }
+
+  private count(numbers: Float64Array, codes: Int32Array, dates: Float64Array | null): Counts {
+    const counts = { numbers: 0, formed: 0, dates: 0, odd: 0, present: 0 };
+    const marker = this.dictionary.map((text) => markerOf(text) !== undefined);
+    codes.forEach((code, row) => {
+      if (code === cellCode.missing || code === cellCode.notFinite || (code >= 0 && marker[code])) return;
+      counts.present++;
+      const isDate = dates !== null && !Number.isNaN(dates[row]);
+      if (isDate) counts.dates++;
+      if (code === cellCode.numeric) counts.numbers++;
+      else if (!Number.isNaN(numbers[row])) counts.formed++;
+      else if (!isDate) counts.odd++;
+    });
+    return counts;
+  }
+
+  private isNumbers({ numbers, formed, present, odd, dates }: Counts): boolean {
+    if (numbers + formed === 0) return false;
+    if (this.options.type === 'number') return true;
+    // quantities of different kinds are no one column of numbers
+    if (formed > 0 && this.units.size > 1) return numbers >= (1 - oddShare) * present;
+    return odd + dates <= oddShare * present;
+  }
+
+  /** Numbers and dates stay, markers and odd cells become missing; too many odd ones stay texts and are an error where the column is used. */
+  private fillNumeric(
+    numbers: Float64Array,
+    codes: Int32Array,
+    values: Float64Array,
+    { present }: Counts,
+    dates: boolean,
+  ): ColumnNotes['odd'] {
+    const marker = this.dictionary.map((text) => markerOf(text) !== undefined);
+    const mixed = this.units.size > 1 && this.options.type !== 'number';
+    const odd: number[] = [];
+    let count = 0;
+    codes.forEach((code, row) => {
+      const isText = code >= 0 || code === cellCode.overflow;
+      const isNumber = !Number.isNaN(values[row]) && !(mixed && !dates && isText);
+      if (!isText) {
+        if (dates && code === cellCode.numeric && !isNumber) odd.push(row);
+        return;
+      }
+      if (isNumber) {
+        if (!dates) codes[row] = cellCode.numeric;
+      } else if (code >= 0 && marker[code]) codes[row] = cellCode.missing;
+      else odd.push(row);
+    });
+    count = odd.length;
+    if (count === 0) return null;
+    const text = codes[odd[0]] >= 0 ? this.dictionary[codes[odd[0]]] : String(numbers[odd[0]]);
+    if (count > oddShare * present) {
+      for (const row of odd) if (!dates && codes[row] !== cellCode.numeric) numbers[row] = NaN;
+      return null;
+    }
+    for (const row of odd) {
+      codes[row] = cellCode.missing;
+      numbers[row] = NaN;
+    }
+    return { count, rows: odd.slice(0, rowsListed), text };
+  }
+
+  /** Decides which markers are missing among texts, and puts spellings of yes and no together; answers whether it did. */
+  private settleTexts(
+    numbers: Float64Array,
+    codes: Int32Array,
+    mostlyNumbers: boolean,
+    kept: string[],
+    gaps: string[],
+  ): boolean {
+    const { dictionary } = this;
+    const used = new Uint8Array(dictionary.length);
+    for (const code of codes) if (code >= 0) used[code] = 1;
+    const others = dictionary.slice(0, 1000).filter((text, k) => used[k] === 1 && markerOf(text) === undefined);
+    const forced = this.options.type === 'classes';
+    const missing = dictionary.map((text, k) => {
+      const marker = markerOf(text);
+      if (used[k] === 0 || marker === undefined || forced) return false;
+      const gone = mostlyNumbers || missingAmongTexts(text, others);
+      (gone ? gaps : kept).push(text);
+      return gone;
+    });
+    const target = truthSpellings(dictionary, used);
+    codes.forEach((code, row) => {
+      if (code >= 0 || code === cellCode.overflow) numbers[row] = NaN;
+      if (code < 0) return;
+      codes[row] = missing[code] ? cellCode.missing : (target?.[code] ?? code);
+    });
+    return target !== undefined;
+  }
+
+  /** The texts that are in use, in their order, and `codes` changed to match. */
+  private compact(codes: Int32Array): string[] {
+    const next = new Int32Array(this.dictionary.length).fill(-1);
+    const used = new Uint8Array(this.dictionary.length);
+    for (const code of codes) if (code >= 0) used[code] = 1;
+    const texts: string[] = [];
+    this.dictionary.forEach((text, k) => {
+      if (used[k] === 1) next[k] = texts.push(text) - 1;
+    });
+    if (texts.length < this.dictionary.length) {
+      for (let i = 0; i < codes.length; i++) if (codes[i] >= 0) codes[i] = next[codes[i]];
+    }
+    return texts;
+  }
+
+  private code(cell: string): number {
+    const known = this.lookup.get(cell);
+    if (known !== undefined) return known;
+    // markers are few and must be known as such however many texts there are
+    if (this.dictionary.length >= dictionaryLimit && markerOf(cell) === undefined) {
+      this.overflow = true;
+      return cellCode.overflow;
+    }
+    // A slice of a chunk keeps the whole chunk alive; a round trip through a copy does not.
+    const copy = ownText(cell);
+    this.dictionary.push(copy);
+    this.lookup.set(copy, this.dictionary.length - 1);
+    return this.dictionary.length - 1;
+  }
+
+  private grow(): void {
+    const size = this.numbers.length * 2;
+    const larger = (from: Float64Array, fill: number): Float64Array => {
+      const to = new Float64Array(size).fill(fill, from.length);
+      to.set(from);
+      return to;
+    };
+    this.numbers = larger(this.numbers, 0);
+    if (this.dates !== null) {
+      this.dates = larger(this.dates, NaN);
+      this.monthFirst = larger(this.monthFirst!, NaN);
+    }
+    if (this.codes !== null) {
+      const codes = new Int32Array(size).fill(cellCode.numeric);
+      codes.set(this.codes);
+      this.codes = codes;
+    }
+  }
+}
+
+interface Counts {
+  readonly numbers: number;
+  readonly formed: number;
+  readonly dates: number;
+  readonly odd: number;
+  readonly present: number;
+}
+
+const wholeDigits = /^[+-]?\d+$/;
+const truthWords = new Set(['true', 'false', 'yes', 'no', 'y', 'n', 't', 'f', 'on', 'off']);
+
+/** For each text the one that stands for it, when all texts in use are words for yes and no and some differ in case only. */
+function truthSpellings(dictionary: readonly string[], used: Uint8Array): number[] | undefined {
+  if (dictionary.length > 30) return undefined;
+  const first = new Map<string, number>();
+  let same = false;
+  const target = dictionary.map((text, k) => {
+    if (used[k] === 0 || markerOf(text) !== undefined) return k;
+    const lower = text.toLowerCase();
+    const known = first.get(lower);
+    if (known !== undefined) {
+      same = true;
+      return known;
+    }
+    first.set(lower, k);
+    return k;
+  });
+  return same && [...first.keys()].every((word) => truthWords.has(word)) ? target : undefined;
+}
+
+/** A flat copy of a string that shares no memory with the text it was cut from. */
+function ownText(text: string): string {
+  return text.length < 13 ? text : (JSON.parse(JSON.stringify(text)) as string);
+}

@@ -1,0 +1,241 @@
+import { createRng } from '../base/rng.ts';
+import { ColumnBuilder } from './columnBuilder.ts';
+import { DataError } from './dataError.ts';
+import { type Encoding } from './encoding.ts';
+import type { Layout } from './layout.ts';
+import { columnWarnings } from './columnWords.ts';
+import { plainText } from './plainText.ts';
+import type { ReadOptions } from './reader.ts';
+import { rowFormat } from './rowSplitter.ts';
+import { columnNames, type Table } from './table.ts';
+
+/** Rows at the end of a file among which totals and footers are looked for. */
+const tailRows = 3;
+const linesListed = 20;
+/** Up to this share of rows with a wrong number of cells, or one in a small file, are left out; more are an error. */
+const raggedShare = 0.01;
+const smallFile = 20;
+const totalWord =
+  /^(grand |sub)?-?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|suma|totale|average|mean|mittelwert|durchschnitt)\b:?$/i;
+
+/** Rows into columns: header, names, rows that are no data, ragged rows, sampling. */
+export class TableBuilder {
+  readonly warnings: string[] = [];
+  private layout!: Layout;
+  private columns: ColumnBuilder[] | undefined;
+  private header: readonly string[] = [];
+  private headerLine = 1;
+  private lines = new Int32Array(1024);
+  private kept = 0;
+  private total = 0;
+  private readonly ragged: { line: number; cells: number }[] = [];
+  private raggedCount = 0;
+  private readonly noData = new Map<string, { count: number; lines: number[] }>();
+  private tail: { cells: string[]; line: number }[] = [];
+  private characters = 0;
+  private readonly comment: string | undefined;
+  private readonly random;
+  private readonly limit: number;
+
+  constructor(
+    private readonly file: string,
+    private readonly options: ReadOptions,
+  ) {
+    this.random = createRng(options.seed ?? 1).fork('rows');
+    this.limit = options.maxRows ?? 0;
+    this.comment = options.dialect?.comment;
+  }
+
+  start(layout: Layout): void {
+    this.layout = layout;
+    this.warnings.push(...layout.warnings);
+  }
+
+  /** Takes a row; answers false when no more are wanted. */
+  row(cells: string[], line: number): boolean {
+    const reason = this.layout.noData.get(line);
+    if (reason !== undefined) return this.leave(reason, line);
+    if (this.comment !== undefined && cells[0].startsWith(this.comment)) return this.leave('comments', line);
+    if (this.columns === undefined) {
+      if (cells.every((cell) => cell.trim() === '')) return this.leave('empty rows', line);
+      this.startColumns(cells, line);
+      if (this.layout.dialect.header) return true;
+    }
+    if (this.isHeaderAgain(cells)) return this.leave('the header repeated', line);
+    this.tail.push({ cells, line });
+    if (this.tail.length <= tailRows) return true;
+    const next = this.tail.shift()!;
+    return this.keep(next.cells, next.line);
+  }
+
+  finish(encoding: Encoding, bytes: number, complete: boolean): Table {
+    const place = { file: this.file };
+    if (this.columns === undefined) throw new DataError('empty-file', 'the file is empty', place);
+    const { headRows } = this.options;
+    const enough = headRows !== undefined && this.kept >= headRows;
+    for (const { cells, line } of enough ? [] : this.tail) {
+      const reason = complete ? this.footer(cells) : undefined;
+      if (reason !== undefined) this.leave(reason, line);
+      else if (!this.keep(cells, line)) break;
+    }
+    this.checkRagged();
+    if (this.total === 0) {
+      throw new DataError('no-rows', 'there is a header but no data row below it', { ...place, line: this.headerLine });
+    }
+    let lines = this.lines.slice(0, this.kept);
+    const inOrder = lines;
+    const finished = this.columns.map((column) => column.finish(this.kept));
+    for (const { column, notes } of finished) {
+      this.warnings.push(...columnWarnings(column, notes, (row) => inOrder[row]));
+    }
+    for (const [reason, { count, lines: where }] of this.noData) {
+      this.warnings.push(
+        `${count === 1 ? 'One row is' : `${count} rows are`} not data and left out: ${reason} (line ${where.slice(0, 5).join(', ')}${count > 5 ? ', ...' : ''}).`,
+      );
+    }
+    let columns = finished.map(({ column }) => column);
+    const sampled = this.kept < this.total - this.raggedCount && complete;
+    if (sampled) {
+      // Back into the order of the file.
+      const order = Uint32Array.from(lines, (_, i) => i).sort((a, b) => inOrder[a] - inOrder[b]);
+      columns = columns.map((column) => ({
+        ...column,
+        numbers: Float64Array.from(order, (i) => column.numbers[i]),
+        dates: column.dates === null ? null : Float64Array.from(order, (i) => column.dates![i]),
+        codes: column.codes === null ? null : Int32Array.from(order, (i) => column.codes![i]),
+      }));
+      lines = Int32Array.from(order, (i) => inOrder[i]);
+    }
+    return {
+      file: this.file,
+      encoding,
+      dialect: this.layout.dialect,
+      format: rowFormat(this.layout),
+      columns,
+      lines,
+      rows: this.kept,
+      rowsInFile: this.total,
+      noData: [...this.noData].map(([reason, entry]) => ({ reason, ...entry })),
+      ragged: { count: this.raggedCount, lines: this.ragged.map(({ line }) => line) },
+      sampled,
+      bytes,
+      bytesOfRows: this.characters * (encoding.startsWith('utf-16') ? 2 : encoding.startsWith('utf-32') ? 4 : 1),
+      complete,
+      warnings: this.warnings,
+    };
+  }
+
+  private leave(reason: string, line: number): true {
+    let entry = this.noData.get(reason);
+    if (entry === undefined) this.noData.set(reason, (entry = { count: 0, lines: [] }));
+    entry.count++;
+    if (entry.lines.length < linesListed) entry.lines.push(line);
+    return true;
+  }
+
+  private startColumns(cells: readonly string[], line: number): void {
+    const { dialect, rowNames } = this.layout;
+    this.header = cells;
+    // a mark of comments before the names, as numerical programs write it
+    const given = dialect.header ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s+(?=\S)/, '') : cell)) : cells;
+    const names = !dialect.header
+      ? cells.map((_, index) => `column ${index + 1}`)
+      : columnNames(rowNames ? ['', ...given] : given, rowNames ? [] : this.warnings);
+    if (rowNames) names[0] = names.includes('row name') ? 'column 1' : 'row name';
+    if (names.length < 2) {
+      const text =
+        'there is only one column; training needs a target and at least one feature (name the delimiter: --delimiter, also space or any character)';
+      throw new DataError('one-column', text, { file: this.file, line });
+    }
+    this.headerLine = line;
+    // a megabyte of room for all columns together, at least a few rows
+    const room = Math.max(8, Math.min(1024, Math.floor((1 << 17) / names.length)));
+    const markers = this.options.dialect?.na;
+    const na = markers === undefined || markers.length === 0 ? undefined : new Set(markers.map((text) => text.trim()));
+    const { columnTypes } = this.options;
+    this.columns = names.map((name, index) => {
+      const unnamed = dialect.header && ((rowNames && index === 0) || (!rowNames && given[index].trim() === ''));
+      const type = columnTypes !== undefined && Object.hasOwn(columnTypes, name) ? columnTypes[name] : undefined;
+      return new ColumnBuilder(name, index, {
+        decimal: dialect.decimal,
+        room,
+        ...(na === undefined ? {} : { na }),
+        ...(type === undefined ? {} : { type }),
+        ...(unnamed ? { unnamed } : {}),
+      });
+    });
+    if (!dialect.header)
+      this.warnings.push('No header row was found: the columns are called "column 1", "column 2", ...');
+  }
+
+  private isHeaderAgain(cells: readonly string[]): boolean {
+    const { header } = this;
+    if (!this.layout.dialect.header || cells.length !== header.length || cells[0].trim() !== header[0].trim()) return false;
+    return cells.every((cell, j) => cell.trim() === header[j].trim());
+  }
+
+  /** Title of a group: the one cell of the row that is filled is a text in a column of numbers. */
+  private isTitle(cells: readonly string[]): boolean {
+    const { numeric } = this.layout;
+    if (cells.length < 2 || cells.length !== numeric.length || !numeric[0] || cells[1].trim() !== '') return false;
+    const text = cells[0].trim();
+    return text !== '' && !/^[+-]?[\d.,]/.test(text) && cells.every((cell, j) => j === 0 || cell.trim() === '');
+  }
+
+  /** What a row at the end of the file is, when it is no data. */
+  private footer(cells: readonly string[]): string | undefined {
+    const width = this.columns!.length;
+    const first = cells.find((cell) => cell.trim() !== '')?.trim() ?? '';
+    if (totalWord.test(first)) return 'totals at the end';
+    if (cells.length === 1 && width > 2) return 'a note at the end';
+    return this.isTitle(cells) ? 'a note at the end' : undefined;
+  }
+
+  private keep(cells: string[], line: number): boolean {
+    const columns = this.columns!;
+    const width = columns.length;
+    if (cells.every((cell) => cell.trim() === '')) return this.leave('empty rows', line);
+    if (this.isTitle(cells)) return this.leave('titles of groups', line);
+    this.total++;
+    if (this.options.headRows !== undefined) for (const cell of cells) this.characters += cell.length + 1;
+    // A delimiter at the very end of a row opens no further cell.
+    if (cells.length !== width && !(cells.length === width + 1 && cells[width].trim() === '')) {
+      this.raggedCount++;
+      if (this.ragged.length < linesListed) this.ragged.push({ line, cells: cells.length });
+      return true;
+    }
+    let at = this.kept;
+    if (this.limit > 0 && this.kept >= this.limit) {
+      // Reservoir sampling (Vitter, algorithm R): each row of the file ends up in the sample with the same probability.
+      at = this.random.integer(this.total - this.raggedCount);
+      if (at >= this.limit) return true;
+    } else {
+      this.kept++;
+    }
+    if (at >= this.lines.length) {
+      const lines = new Int32Array(this.lines.length * 2);
+      lines.set(this.lines);
+      this.lines = lines;
+    }
+    this.lines[at] = line;
+    for (let j = 0; j < width; j++) columns[j].set(at, cells[j]);
+    return this.options.headRows === undefined || this.kept < this.options.headRows;
+  }
+
+  private checkRagged(): void {
+    const count = this.raggedCount;
+    if (count === 0 || count <= raggedShare * this.total || (count === 1 && this.total >= smallFile)) return;
+    const [first] = this.ragged;
+    const width = this.columns!.length;
+    const widths = new Set(this.ragged.map(({ cells }) => cells));
+    const shown = [...widths].slice(0, 3).map((cells) => `${cells}`);
+    throw new DataError(
+      'ragged-row',
+      `${first.cells} ${first.cells === 1 ? 'cell' : 'cells'} where the ${this.layout.dialect.header ? 'header' : 'first row'} ` +
+        `has ${width} (${count} of ${this.total} rows are like that: ${shown.join(', ')}${widths.size > 3 ? ', ...' : ''} cells, ` +
+        `lines ${this.ragged.slice(0, 5).map(({ line }) => line).join(', ')}${count > 5 ? ', ...' : ''}); ` +
+        `is the delimiter ${plainText(JSON.stringify(this.layout.dialect.delimiter))} right (--delimiter), or are there lines above the table (--skip)?`,
+      { file: this.file, line: first.line },
+    );
+  }
+}
