@@ -57,7 +57,16 @@ export const settingOptions = {
   'no-compare': { type: 'boolean' },
 } as const;
 
-const delimiterNames: Readonly<Record<string, string>> = { tab: '\t', '\\t': '\t', space: ' ', whitespace: ' ', comma: ',', semicolon: ';', bar: '|', pipe: '|' };
+const delimiterNames: Readonly<Record<string, string>> = {
+  tab: '\t',
+  '\\t': '\t',
+  space: ' ',
+  whitespace: ' ',
+  comma: ',',
+  semicolon: ';',
+  bar: '|',
+  pipe: '|',
+};
 const quoteNames: Readonly<Record<string, string>> = { double: '"', single: "'", none: '', backslash: '\\"' };
 
 /** Types of columns: `--type NAME=TYPE` and `--exclude NAME`. */
@@ -65,7 +74,10 @@ function columnTypesOf({ type, exclude }: Values): Record<string, string> | unde
   if (type === undefined && exclude === undefined) return undefined;
   const pairs = (type ?? []).map((text): [string, string] => {
     const at = text.lastIndexOf('=');
-    if (at < 1) throw new UsageError(`--type needs COLUMN=number, classes, date, date-day-first, date-month-first or leave-out, not "${text}"`);
+    if (at < 1)
+      throw new UsageError(
+        `--type needs COLUMN=number, classes, date, date-day-first, date-month-first or leave-out, not "${text}"`,
+      );
     return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
   });
   return Object.fromEntries([...pairs, ...(exclude ?? []).map((name): [string, string] => [name, 'leave-out'])]);
@@ -135,7 +147,9 @@ export function settingsOf(values: Values): TrainSettings {
       ...(values.encoding === undefined ? {} : { encoding: values.encoding }),
       ...(values.skip === undefined ? {} : { skip: number('skip', 0) }),
       ...(values.comment === undefined ? {} : { comment: values.comment }),
-      ...(values.na === undefined ? {} : { na: values.na.flatMap((text) => text.split(',')).map((text) => text.trim()) }),
+      ...(values.na === undefined
+        ? {}
+        : { na: values.na.flatMap((text) => text.split(',')).map((text) => text.trim()) }),
       ...(header === undefined ? {} : { header }),
     },
     ...(types === undefined ? {} : { columnTypes: types }),

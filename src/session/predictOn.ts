@@ -173,7 +173,9 @@ async function readAsRun(
   }
   const table = await read({
     decimal: mark,
-    ...(same ? { delimiter, ...(format?.quote === undefined ? {} : { quote: format.quote }) } : { delimiter: look.dialect.delimiter }),
+    ...(same
+      ? { delimiter, ...(format?.quote === undefined ? {} : { quote: format.quote }) }
+      : { delimiter: look.dialect.delimiter }),
   });
   if (look.dialect.decimal !== mark) {
     contradictions.push(

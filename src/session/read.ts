@@ -18,7 +18,13 @@ export async function loadTable(
   control: Control,
 ): Promise<LoadedTable> {
   const stamp = await source.stat();
-  const key = JSON.stringify([stamp, settings.dialect, settings.columnTypes, settings.maxRows, settings.maxRows > 0 ? settings.seed : 0]);
+  const key = JSON.stringify([
+    stamp,
+    settings.dialect,
+    settings.columnTypes,
+    settings.maxRows,
+    settings.maxRows > 0 ? settings.seed : 0,
+  ]);
   if (known?.key === key) return known;
   const size = stamp?.size ?? source.size;
   let hash = deps.createHash();

@@ -14,7 +14,15 @@ const name = v.pipe(v.string(), v.maxLength(10_000));
 export const trainSettingsSchema = v.object({
   dialect: v.optional(
     v.object({
-      delimiter: v.optional(v.pipe(v.string(), v.check((text) => [...text].length === 1 && text !== '\n' && text !== '"', 'the delimiter is one character, or tab or space'))),
+      delimiter: v.optional(
+        v.pipe(
+          v.string(),
+          v.check(
+            (text) => [...text].length === 1 && text !== '\n' && text !== '"',
+            'the delimiter is one character, or tab or space',
+          ),
+        ),
+      ),
       quote: v.optional(v.picklist(['"', "'", '\\"', ''])),
       encoding: v.optional(v.pipe(v.string(), v.maxLength(40))),
       skip: v.optional(count(0, 10_000)),

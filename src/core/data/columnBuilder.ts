@@ -59,7 +59,8 @@ export class ColumnBuilder {
     if (type === 'classes') return this.put(row, NaN, cell === '' ? cellCode.missing : this.code(cell));
     const value = parseNumber(cell, this.decimal);
     if (value - value === 0) {
-      if (first === 48 && cell.length > 1 && cell.charCodeAt(1) >= 48 && cell.charCodeAt(1) <= 57) this.leadingZeros = true;
+      if (first === 48 && cell.length > 1 && cell.charCodeAt(1) >= 48 && cell.charCodeAt(1) <= 57)
+        this.leadingZeros = true;
       // an integer that a number cannot hold as it is written is a name
       if (cell.length > 15 && !Number.isSafeInteger(value) && wholeDigits.test(cell) && String(value) !== cell) {
         this.tooLong = true;
@@ -181,9 +182,12 @@ export class ColumnBuilder {
         else onlyDay++;
       } else if (day[i] !== month[i] && !Number.isNaN(day[i])) differ++;
     }
-    if (type === 'date-month-first' || (type !== 'date-day-first' && onlyMonth > onlyDay)) return { dates: month, open: false };
+    if (type === 'date-month-first' || (type !== 'date-day-first' && onlyMonth > onlyDay))
+      return { dates: month, open: false };
     // dates with points are written day first
-    const pointed = this.dictionary.slice(0, 50).every((text) => markerOf(text) !== undefined || /^\d{1,2}\.\d{1,2}\./.test(text));
+    const pointed = this.dictionary
+      .slice(0, 50)
+      .every((text) => markerOf(text) !== undefined || /^\d{1,2}\.\d{1,2}\./.test(text));
     return { dates: day, open: type !== 'date-day-first' && onlyDay === 0 && differ > 0 && !pointed };
   }
 

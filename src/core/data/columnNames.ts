@@ -46,10 +46,11 @@ export function namedColumns(
       continue;
     }
     const parts = entry.split(',');
-    for (let from = 0; from < parts.length; ) {
+    for (let from = 0; from < parts.length;) {
       let to = parts.length;
       let found: ColumnProfile | undefined;
-      for (; to > from && found === undefined; to--) found = columnNamed(profiles, nameOf, parts.slice(from, to).join(','));
+      for (; to > from && found === undefined; to--)
+        found = columnNamed(profiles, nameOf, parts.slice(from, to).join(','));
       if (found === undefined) {
         const name = parts[from].trim();
         from++;

@@ -3,7 +3,8 @@ import { sentinels } from './markers.ts';
 import type { Column, ColumnNotes } from './table.ts';
 
 const shown = (text: string): string => `"${plainText(text.length > 40 ? `${text.slice(0, 40)}...` : text)}"`;
-const listed = (texts: readonly string[]): string => `${texts.slice(0, 5).map(shown).join(', ')}${texts.length > 5 ? ', ...' : ''}`;
+const listed = (texts: readonly string[]): string =>
+  `${texts.slice(0, 5).map(shown).join(', ')}${texts.length > 5 ? ', ...' : ''}`;
 
 /** What the reader made of a column, in sentences that say how to have it otherwise. `lineOf` gives the line of a row. */
 export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row: number) => number): string[] {
@@ -17,16 +18,33 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
         `(line ${where.join(', ')}${count > rows.length ? ', ...' : ''}).`,
     );
   }
-  if (notes.how.length > 0) out.push(`${name}: read as numbers, ${notes.how.slice(0, 4).map((how) => plainText(how)).join('; ')}.`);
-  if (notes.kept.length > 0) out.push(`${name}: ${listed(notes.kept)} ${notes.kept.length === 1 ? 'is' : 'are'} taken for text, not as missing (--na makes it missing).`);
-  if (notes.gaps.length > 0) out.push(`${name}: ${listed(notes.gaps)} ${notes.gaps.length === 1 ? 'is' : 'are'} taken as missing (--type ${plainText(column.name)}=classes keeps it).`);
+  if (notes.how.length > 0)
+    out.push(
+      `${name}: read as numbers, ${notes.how
+        .slice(0, 4)
+        .map((how) => plainText(how))
+        .join('; ')}.`,
+    );
+  if (notes.kept.length > 0)
+    out.push(
+      `${name}: ${listed(notes.kept)} ${notes.kept.length === 1 ? 'is' : 'are'} taken for text, not as missing (--na makes it missing).`,
+    );
+  if (notes.gaps.length > 0)
+    out.push(
+      `${name}: ${listed(notes.gaps)} ${notes.gaps.length === 1 ? 'is' : 'are'} taken as missing (--type ${plainText(column.name)}=classes keeps it).`,
+    );
   if (notes.folded) out.push(`${name}: words for yes and no that differ in case only are put together.`);
-  if (notes.tooLong) out.push(`${name}: integers of more than 15 digits do not fit into a number and are read as texts.`);
+  if (notes.tooLong)
+    out.push(`${name}: integers of more than 15 digits do not fit into a number and are read as texts.`);
   if (column.leadingZeros === true && column.codes === null) {
-    out.push(`${name}: codes with leading zeros are read as numbers (--type ${plainText(column.name)}=classes keeps them as they are written).`);
+    out.push(
+      `${name}: codes with leading zeros are read as numbers (--type ${plainText(column.name)}=classes keeps them as they are written).`,
+    );
   }
   if (column.dateOrderOpen === true) {
-    out.push(`${name}: dates whose day and month could be exchanged are left out; --type ${plainText(column.name)}=date-day-first or date-month-first reads them.`);
+    out.push(
+      `${name}: dates whose day and month could be exchanged are left out; --type ${plainText(column.name)}=date-day-first or date-month-first reads them.`,
+    );
   }
   const sentinel = sentinelOf(column);
   if (sentinel !== undefined) out.push(`${name}: ${sentinel} looks like a mark of missing values (--na ${sentinel}).`);

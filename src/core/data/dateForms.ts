@@ -41,7 +41,9 @@ function days(year: number, month: number, day: number, match: RegExpExecArray, 
   if (hours > 23 || minutes > 59 || seconds >= 60) return NaN;
   const zone = zoneAtEnd.exec(match[0].slice(match[0].indexOf(':')));
   const shift =
-    zone === null ? 0 : Number(zone[1]) * 60 + Math.sign(Number(`${zone[1]}1`)) * Number((zone[2] as string | undefined) ?? 0);
+    zone === null
+      ? 0
+      : Number(zone[1]) * 60 + Math.sign(Number(`${zone[1]}1`)) * Number((zone[2] as string | undefined) ?? 0);
   return date + (hours * 3600 + minutes * 60 + seconds - shift * 60) / 86_400;
 }
 

@@ -27,18 +27,26 @@ const decimalPoint = /^[+-]?\d*\.\d+(e[+-]?\d+)?$/i;
 const groupedComma = /^[+-]?[1-9]\d{0,2}(,\d{3})+$/;
 
 /** A parser of rows of one dialect, for text whose line ends are `\n`. */
-export function rowParser({ delimiter, quote = '"' }: Pick<Dialect, 'delimiter' | 'quote'>, preview?: number): Papa.Parser {
+export function rowParser(
+  { delimiter, quote = '"' }: Pick<Dialect, 'delimiter' | 'quote'>,
+  preview?: number,
+): Papa.Parser {
   return new Papa.Parser({
     delimiter,
     newline: '\n',
     ...(preview === undefined ? {} : { preview }),
-    ...(quote === '' ? { fastMode: true } : { quoteChar: quote.slice(-1), ...(quote === '\\"' ? { escapeChar: '\\' } : {}) }),
+    ...(quote === ''
+      ? { fastMode: true }
+      : { quoteChar: quote.slice(-1), ...(quote === '\\"' ? { escapeChar: '\\' } : {}) }),
   });
 }
 
 /** Runs of spaces and tabs made one space, none at the ends of lines: what a delimiter of whitespace needs. */
 export function collapseSpaces(text: string): string {
-  return text.replace(/[ \t]+/g, ' ').replace(/(^|\n) /g, '$1').replace(/ \n/g, '\n');
+  return text
+    .replace(/[ \t]+/g, ' ')
+    .replace(/(^|\n) /g, '$1')
+    .replace(/ \n/g, '\n');
 }
 
 interface Sample {
@@ -58,7 +66,10 @@ function firstRows(text: string, dialect: Pick<Dialect, 'delimiter' | 'quote'>, 
 }
 
 /** The commonest number of cells and how many rows have it. */
-export function commonWidth(rows: readonly (readonly string[])[]): { readonly width: number; readonly agreeing: number } {
+export function commonWidth(rows: readonly (readonly string[])[]): {
+  readonly width: number;
+  readonly agreeing: number;
+} {
   const counts = new Map<number, number>();
   for (const row of rows) counts.set(row.length, (counts.get(row.length) ?? 0) + 1);
   const [width, agreeing] = [...counts].sort((a, b) => b[1] - a[1] || b[0] - a[0])[0] ?? [0, 0];
@@ -188,6 +199,8 @@ export function hasHeader(rows: readonly (readonly string[])[], decimal: Decimal
   }
   if (voters > 0) return votes >= 0;
   // a repeated header repeats whole
-  const repeats = rows.some((row, i) => i > 0 && row.length === rows[0].length && row.every((cell, j) => cell.trim() === rows[0][j].trim()));
+  const repeats = rows.some(
+    (row, i) => i > 0 && row.length === rows[0].length && row.every((cell, j) => cell.trim() === rows[0][j].trim()),
+  );
   return repeats || texts < 2 || recurring < 0.5 * texts;
 }

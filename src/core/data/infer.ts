@@ -38,7 +38,8 @@ export interface ColumnProfile {
 }
 
 /** Words that name a number as one of rows, as a whole name or as its last word; `id` also as the first. */
-const idWhole = /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
+const idWhole =
+  /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
 const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|#)$/;
 const idFirst = /^id /;
 

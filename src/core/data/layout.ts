@@ -36,8 +36,14 @@ export interface Layout {
 }
 
 const foreign: readonly { readonly test: RegExp; readonly what: string }[] = [
-  { test: /^\s*<(!doctype|html|head|body|table|\?xml)\b/i, what: 'a web page (HTML), perhaps of a sign-in or an error; download the data themselves' },
-  { test: /^version https:\/\/git-lfs\.github\.com\/spec\//, what: 'a pointer of Git LFS, not the data; fetch them with "git lfs pull"' },
+  {
+    test: /^\s*<(!doctype|html|head|body|table|\?xml)\b/i,
+    what: 'a web page (HTML), perhaps of a sign-in or an error; download the data themselves',
+  },
+  {
+    test: /^version https:\/\/git-lfs\.github\.com\/spec\//,
+    what: 'a pointer of Git LFS, not the data; fetch them with "git lfs pull"',
+  },
   { test: /^\s*(%[^\n]*\n\s*)*@relation\b/i, what: 'an ARFF file (Weka); save it as CSV first' },
   { test: /^\s*\{\s*"[^\n]*\}\s*(\n\s*\{|$)/, what: 'JSON Lines, one record a line; save it as CSV first' },
   { test: /^\s*(\[\s*[[{"]|\{\s*"[^"\n]*"\s*:)/, what: 'JSON; save it as CSV first' },
@@ -77,7 +83,9 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     const marked = leadingComments(lines, skip);
     if (marked.count > 0) {
       skip += marked.count;
-      warnings.push(`${marked.count === 1 ? 'One line' : `${marked.count} lines`} at the top that begin with "${marked.mark}" ${marked.count === 1 ? 'was' : 'were'} taken for comments (--comment, --skip).`);
+      warnings.push(
+        `${marked.count === 1 ? 'One line' : `${marked.count} lines`} at the top that begin with "${marked.mark}" ${marked.count === 1 ? 'was' : 'were'} taken for comments (--comment, --skip).`,
+      );
     }
   } else {
     while (skip < lines.length && lines[skip].startsWith(comment)) skip++;
@@ -89,25 +97,47 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     warnings.push('Every line is one quoted cell; the rows inside were read.');
   }
   const found = guessDialect(text, complete, given);
-  let rows = rowsOf(text, found, complete, skip).filter(({ cells }) => comment === undefined || !cells[0].startsWith(comment));
-  const framed = found.delimiter === '|' && rows.length > 1 && rows.every(({ cells }) => cells.length > 2 && cells[0].trim() === '' && cells[cells.length - 1].trim() === '');
+  let rows = rowsOf(text, found, complete, skip).filter(
+    ({ cells }) => comment === undefined || !cells[0].startsWith(comment),
+  );
+  const framed =
+    found.delimiter === '|' &&
+    rows.length > 1 &&
+    rows.every(({ cells }) => cells.length > 2 && cells[0].trim() === '' && cells[cells.length - 1].trim() === '');
   if (framed) rows = rows.map(({ cells, line }) => ({ cells: cells.slice(1, -1), line }));
-  for (const { cells, line } of rows.slice(0, 3)) if (cells.every((cell) => ruleCell.test(cell.trim()))) noData.set(line, 'ruled lines');
+  for (const { cells, line } of rows.slice(0, 3))
+    if (cells.every((cell) => ruleCell.test(cell.trim()))) noData.set(line, 'ruled lines');
   rows = rows.filter(({ line }) => !noData.has(line));
   const top = findTop(rows, found.decimal, known.header);
   for (const { line, reason } of top.noData) noData.set(line, reason);
   const headerRow = rows[top.first]?.cells ?? [];
   const body = rows.slice(top.first + (top.header ? 1 : 0)).filter(({ line }) => !noData.has(line));
   const { width, agreeing } = commonWidth(body.map(({ cells }) => cells));
-  const rowNames = top.header && headerRow.length >= 1 && width === headerRow.length + 1 && agreeing >= 0.9 * body.length &&
+  const rowNames =
+    top.header &&
+    headerRow.length >= 1 &&
+    width === headerRow.length + 1 &&
+    agreeing >= 0.9 * body.length &&
     body.some(({ cells }) => cells.length === width && cells[width - 1].trim() !== '');
-  if (rowNames) warnings.push(`${body.length < linesLookedAt / 2 ? 'The' : 'All'} rows have one cell more than the header: names of rows in front, which get a column of their own.`);
-  if (found.quote === '') warnings.push('Quotation marks do not pair up; they were read as part of the texts (--quote).');
+  if (rowNames)
+    warnings.push(
+      `${body.length < linesLookedAt / 2 ? 'The' : 'All'} rows have one cell more than the header: names of rows in front, which get a column of their own.`,
+    );
+  if (found.quote === '')
+    warnings.push('Quotation marks do not pair up; they were read as part of the texts (--quote).');
   if (found.quote === "'") warnings.push('Cells are quoted with single quotation marks.');
   return {
     dialect: { ...found, header: top.header },
-    skip, noData, rowNames, wholeLines, framed,
-    numeric: numericColumns(body.map(({ cells }) => cells), width, found.decimal),
+    skip,
+    noData,
+    rowNames,
+    wholeLines,
+    framed,
+    numeric: numericColumns(
+      body.map(({ cells }) => cells),
+      width,
+      found.decimal,
+    ),
     warnings,
   };
 }
@@ -155,7 +185,9 @@ function rowsOf(text: string, dialect: Omit<Dialect, 'header'>, complete: boolea
 }
 
 function isNumeric(cell: string, decimal: DecimalMark): boolean {
-  return !Number.isNaN(parseNumber(cell, decimal)) || numberForm(cell, decimal) !== undefined || dateForm(cell) !== undefined;
+  return (
+    !Number.isNaN(parseNumber(cell, decimal)) || numberForm(cell, decimal) !== undefined || dateForm(cell) !== undefined
+  );
 }
 
 function numericColumns(rows: readonly (readonly string[])[], width: number, decimal: DecimalMark): boolean[] {
@@ -185,19 +217,33 @@ function findTop(rows: readonly Line[], decimal: DecimalMark, header: boolean | 
   const { width } = commonWidth(rows.map(({ cells }) => cells));
   let first = 0;
   const short = (cells: readonly string[]): boolean => cells.length < width && cells.length !== width - 1;
-  const full = rows.slice(0, topRows).findIndex(({ cells }) => cells.length === width && cells.every((cell) => cell.trim() !== '' && !isNumeric(cell.trim(), decimal)));
+  const full = rows
+    .slice(0, topRows)
+    .findIndex(
+      ({ cells }) =>
+        cells.length === width && cells.every((cell) => cell.trim() !== '' && !isNumeric(cell.trim(), decimal)),
+    );
   // cells that are empty to the end of the row, above a row of names that are all there
   const sparse = (cells: readonly string[]): boolean =>
     first < full && cells[width - 1]?.trim() === '' && 2 * cells.filter((cell) => cell.trim() !== '').length <= width;
-  const title = (cells: readonly string[]): boolean => short(cells) || sparse(cells) || (width > 2 && cells.filter((cell) => cell.trim() !== '').length === 1);
+  const title = (cells: readonly string[]): boolean =>
+    short(cells) || sparse(cells) || (width > 2 && cells.filter((cell) => cell.trim() !== '').length === 1);
   while (first < Math.min(rows.length - 2, topRows) && title(rows[first].cells) && rows.length - first > 2) first++;
   // a row shorter by one may be a header before rows with names; above another candidate it is a title
-  const numeric = numericColumns(rows.slice(first + 1).map(({ cells }) => cells), width, decimal);
+  const numeric = numericColumns(
+    rows.slice(first + 1).map(({ cells }) => cells),
+    width,
+    decimal,
+  );
   const count = numeric.filter((yes) => yes).length;
   const isText = ({ cells }: Line): boolean =>
-    cells.length === width && count > 0 &&
+    cells.length === width &&
+    count > 0 &&
     cells.every((cell, j) => !numeric[j] || !isNumeric(cell.trim(), decimal)) &&
-    cells.some((cell, j) => numeric[j] && cell.trim() !== '' && (markerOf(cell.trim()) === undefined || unitCell.test(cell.trim())));
+    cells.some(
+      (cell, j) =>
+        numeric[j] && cell.trim() !== '' && (markerOf(cell.trim()) === undefined || unitCell.test(cell.trim())),
+    );
   let end = first;
   while (end < Math.min(rows.length - 1, first + topRows) && isText(rows[end])) end++;
   let names = first;
@@ -211,7 +257,8 @@ function findTop(rows: readonly Line[], decimal: DecimalMark, header: boolean | 
       // one odd row below a header is a row of data with bad cells, unless it looks like units or there are several columns of numbers
       if (best.i > first || below.every(({ units }) => units) || count > 1) {
         names = best.i;
-        for (const { i } of below) noData.push({ line: rows[i].line, reason: 'a row of units or further names below the header' });
+        for (const { i } of below)
+          noData.push({ line: rows[i].line, reason: 'a row of units or further names below the header' });
       }
     }
   }

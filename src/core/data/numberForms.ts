@@ -11,7 +11,8 @@ export interface NumberForm {
 
 const longest = 60;
 const signs = '[+\\-\\u2212\\u2010-\\u2013\\ufe63\\uff0d]?';
-const currency = '[$\\u20ac\\u00a3\\u00a5\\u20b9\\u20bd\\u20a9\\u20ba\\u20bf]|(?:USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|AUD|CAD|SEK|NOK|DKK|PLN|BRL)';
+const currency =
+  '[$\\u20ac\\u00a3\\u00a5\\u20b9\\u20bd\\u20a9\\u20ba\\u20bf]|(?:USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|AUD|CAD|SEK|NOK|DKK|PLN|BRL)';
 const before = new RegExp(`^(${signs}) ?(${currency}) ?(${signs}[\\d.,].*)$`);
 const after =
   /^(.*\d[.,]?)(?: ?(%|‰|[$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba]|["\u2032\u2033]|\u00b0[CF]?|(?:kg|mg|cm|mm|km|ml|ms|min|kWh|kW|Hz|mph|lbs?|oz|ft|in|EUR|USD|CHF|GBP|g|m|s|h|l|L|V|A|W|K|C|F))| +([A-Za-z\u00b5\u03a9][\w\u00b2\u00b3/.\u00b7^-]{0,14}))$/;

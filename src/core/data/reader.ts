@@ -1,6 +1,13 @@
 import type { Control } from '../base/control.ts';
 import { DataError } from './dataError.ts';
-import { guessOldEncoding, knownEncoding, LineDecoder, sniffEncoding, WrongEncoding, type Encoding } from './encoding.ts';
+import {
+  guessOldEncoding,
+  knownEncoding,
+  LineDecoder,
+  sniffEncoding,
+  WrongEncoding,
+  type Encoding,
+} from './encoding.ts';
 import { type DialectOptions, findLayout } from './layout.ts';
 import { rowFormat, RowSplitter } from './rowSplitter.ts';
 import type { FileSource } from './source.ts';
@@ -43,7 +50,12 @@ export async function* readText(
   source: FileSource,
   encoding: Encoding | 'auto',
   seen?: (bytes: Uint8Array) => void,
-): AsyncGenerator<{ readonly text: string; readonly encoding: Encoding; readonly last: boolean; readonly zeros: number }> {
+): AsyncGenerator<{
+  readonly text: string;
+  readonly encoding: Encoding;
+  readonly last: boolean;
+  readonly zeros: number;
+}> {
   let decoder: LineDecoder | undefined;
   let found: Encoding = encoding === 'auto' ? 'utf-8' : encoding;
   let head = new Uint8Array(0);
@@ -80,18 +92,26 @@ export async function readTable(source: FileSource, options: ReadOptions, contro
   const asked = options.dialect?.encoding;
   const encoding = asked === undefined ? 'auto' : knownEncoding(asked);
   if (encoding === undefined) {
-    throw new DataError('settings', `there is no encoding "${asked}" (utf-8, utf-16le, windows-1252, windows-1251, gbk, shift_jis, ...)`, {
-      file: source.name,
-    });
+    throw new DataError(
+      'settings',
+      `there is no encoding "${asked}" (utf-8, utf-16le, windows-1252, windows-1251, gbk, shift_jis, ...)`,
+      {
+        file: source.name,
+      },
+    );
   }
   try {
     return await readAs(source, encoding, false, options, control);
   } catch (error) {
     if (!(error instanceof WrongEncoding)) throw error;
     if (encoding !== 'auto') {
-      throw new DataError('unreadable', `the bytes are not all valid in ${encoding}; name another encoding (--encoding)`, {
-        file: source.name,
-      });
+      throw new DataError(
+        'unreadable',
+        `the bytes are not all valid in ${encoding}; name another encoding (--encoding)`,
+        {
+          file: source.name,
+        },
+      );
     }
     return await readAs(source, guessOldEncoding(error.bytes), true, options, control);
   }

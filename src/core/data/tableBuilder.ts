@@ -137,7 +137,9 @@ export class TableBuilder {
     const { dialect, rowNames } = this.layout;
     this.header = cells;
     // a mark of comments before the names, as numerical programs write it
-    const given = dialect.header ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s+(?=\S)/, '') : cell)) : cells;
+    const given = dialect.header
+      ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s+(?=\S)/, '') : cell))
+      : cells;
     const names = !dialect.header
       ? cells.map((_, index) => `column ${index + 1}`)
       : columnNames(rowNames ? ['', ...given] : given, rowNames ? [] : this.warnings);
@@ -170,7 +172,8 @@ export class TableBuilder {
 
   private isHeaderAgain(cells: readonly string[]): boolean {
     const { header } = this;
-    if (!this.layout.dialect.header || cells.length !== header.length || cells[0].trim() !== header[0].trim()) return false;
+    if (!this.layout.dialect.header || cells.length !== header.length || cells[0].trim() !== header[0].trim())
+      return false;
     return cells.every((cell, j) => cell.trim() === header[j].trim());
   }
 
@@ -233,7 +236,10 @@ export class TableBuilder {
       'ragged-row',
       `${first.cells} ${first.cells === 1 ? 'cell' : 'cells'} where the ${this.layout.dialect.header ? 'header' : 'first row'} ` +
         `has ${width} (${count} of ${this.total} rows are like that: ${shown.join(', ')}${widths.size > 3 ? ', ...' : ''} cells, ` +
-        `lines ${this.ragged.slice(0, 5).map(({ line }) => line).join(', ')}${count > 5 ? ', ...' : ''}); ` +
+        `lines ${this.ragged
+          .slice(0, 5)
+          .map(({ line }) => line)
+          .join(', ')}${count > 5 ? ', ...' : ''}); ` +
         `is the delimiter ${plainText(JSON.stringify(this.layout.dialect.delimiter))} right (--delimiter), or are there lines above the table (--skip)?`,
       { file: this.file, line: first.line },
     );

@@ -108,7 +108,9 @@ describe('columns of dates', () => {
     const data = await prepare(text);
     assert.deepEqual(data.dropped, [{ reason: '"when" is missing', count: 1, lines: [12] }]);
     assert.ok(
-      data.warnings.some((w) => /"when" \(column 1\): "2020-02-30" is no date and taken as missing \(line 12\)/.test(w)),
+      data.warnings.some((w) =>
+        /"when" \(column 1\): "2020-02-30" is no date and taken as missing \(line 12\)/.test(w),
+      ),
       data.warnings.join(),
     );
     const number = await prepare(daily(40).replace('2020-03-01', '17'));
