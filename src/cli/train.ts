@@ -1,7 +1,6 @@
 import { DataError } from '../core/data/dataError.ts';
 import { formulasAmong } from '../core/data/formulaCells.ts';
 import { plainCopy } from '../core/data/plainText.ts';
-import { ProofError } from '../core/family/proofFile.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
@@ -68,7 +67,6 @@ export async function trainTask(
     };
   } catch (error) {
     if (error instanceof TrainStopped) return { run: null };
-    if (error instanceof ProofError) throw new UsageError(error.message);
     if (error instanceof DataError) throw new UsageError(error.message);
     throw error;
   } finally {

@@ -98,6 +98,7 @@ export function registerCommands(
     [commandIds.exportRun]: (run) => exportAs(explorer, 'run', run),
     [commandIds.exportPredictions]: (run) => exportAs(explorer, 'predictions', run),
     [commandIds.exportProblem]: (run) => exportAs(explorer, 'problem', run),
+    [commandIds.exportCertificate]: (run) => exportAs(explorer, 'proof', run),
     [commandIds.exportModel]: async (run) => {
       withRunOf(explorer, run);
       const what = await pickModelFormat();

@@ -20,6 +20,7 @@ const targets: Record<ExportKind, Target> = {
   json: { suffix: '.network.json', filter: 'JSON', extension: 'json' },
   pytorch: { suffix: '.network.py', filter: 'Python', extension: 'py' },
   problem: { suffix: '.problem.json', filter: 'JSON', extension: 'json' },
+  proof: { suffix: '.proof.json', filter: 'JSON', extension: 'json' },
 };
 
 /** Exports the open run to a file that the person names. Undefined when they name none. */

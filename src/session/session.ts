@@ -2,7 +2,7 @@ import { DataError } from '../core/data/dataError.ts';
 import { prepareData, type PreparedData } from '../core/data/prepareData.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
-import { writeProof } from '../core/family/proofFile.ts';
+import { ProofError, writeProof } from '../core/family/proofFile.ts';
 import type { ConicBound } from '../core/certify/conic/conicBound.ts';
 import { networkOfRun } from './runNetwork.ts';
 import { problemFile } from '../core/problem/exportProblem.ts';
@@ -76,7 +76,7 @@ export interface Session {
   exportProblem(run?: RunRecord): Promise<string>;
   /**
    * A proof file of a two-layer ReLU run of this file (null: the last one), which anyone can check without a solver; its relaxation runs for
-   * the run's `certifySeconds` where it is not at hand. @throws {ProofError} where there is none
+   * the run's `certifySeconds` where it is not at hand. @throws {DataError} where there is none
    */
   exportProof(run: RunRecord | null, control: Control): Promise<string>;
   /** The ReLU network of a gated run of this file (null: the last one). Raises `TrainStopped` when stopped. */
@@ -196,7 +196,12 @@ class FileSession implements Session {
     };
     const conic = this.proved?.run === run ? this.proved.conic : undefined;
     const seconds = Math.max(1, run.settings.certifySeconds);
-    return writeProof(problem, networkOfRun(run), { conic, seconds, kernels: this.deps.kernels }, sha256, control);
+    try {
+      return writeProof(problem, networkOfRun(run), { conic, seconds, kernels: this.deps.kernels }, sha256, control);
+    } catch (error) {
+      if (error instanceof ProofError) throw new DataError('settings', error.message, { file: this.source.name });
+      throw error;
+    }
   }
 
   async decompose(of: RunRecord | null, control: Control): Promise<Decomposition> {

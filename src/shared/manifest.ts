@@ -23,6 +23,7 @@ export const commandIds = {
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
   exportProblem: 'convexNet.exportProblem',
+  exportCertificate: 'convexNet.exportCertificate',
   predictOnFile: 'convexNet.predictOnFile',
   turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',

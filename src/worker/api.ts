@@ -56,7 +56,7 @@ export interface DecomposedRun extends Omit<Decomposition, 'network'> {
 /** Formats of a two-layer network. */
 export type ModelFile = 'onnx' | 'json' | 'pytorch';
 
-export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'problem';
+export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'problem' | 'proof';
 
 export interface WorkerData {
   /** Where run files are. */

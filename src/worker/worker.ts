@@ -4,7 +4,7 @@ import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
-import type { Control } from '../core/base/control.ts';
+import { type Control, uncontrolled } from '../core/base/control.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
@@ -223,7 +223,12 @@ const api: WorkerApi = {
   export: (id, what, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const content = what === 'problem' ? await (await opened()).exportProblem(run) : exportRun(run, what, formulas);
+      const content =
+        what === 'problem'
+          ? await (await opened()).exportProblem(run)
+          : what === 'proof'
+            ? await (await opened()).exportProof(run, uncontrolled)
+            : exportRun(run, what, formulas);
       return bytes(content);
     }),
 };

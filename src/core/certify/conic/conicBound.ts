@@ -137,7 +137,7 @@ class ConicSearch {
       if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
       if (this.value >= enough || control.shouldStop()) return;
       const added = next?.some(({ pairs }, k) => pairs.length > this.shapes[k].pairs.length);
-      const helped = this.round === 0 || this.value - before > 0.02 * (options.objective - before);
+      const helped = this.round === 0 || this.value - before > 0.005 * (options.objective - before);
       if (next === undefined || added !== true || !helped) {
         if (this.best !== undefined) this.best = { ...this.best, exhausted: true };
         return;
