@@ -280,6 +280,7 @@ function Result({ page }: { readonly page: LabPage }): VNode {
         </p>
       )}
       {record.verdicts.length > 0 && <VerdictLine record={record} />}
+      <h2 class="visually-hidden">Pictures</h2>
       {record.page === 'kernel' && <KernelPage record={record} />}
       {record.page === 'sweep' && <SweepPage record={record} />}
       {record.page === 'contrast' && <ContrastPage record={record} />}
