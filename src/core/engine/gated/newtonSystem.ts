@@ -1,50 +1,22 @@
-import { type HessianTerms, KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
+import { KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
 import { dot } from '../../base/linalg/matrix.ts';
 import { createPenalty } from '../../problem/penalties/penalties.ts';
 import type { BlockPenalty } from '../../problem/penalties/penalty.ts';
+import {
+  type ActivePart,
+  applyRowFactor,
+  applyRowFactorTransposed,
+  assembleSystem,
+  diagonalPreconditioner,
+  type NewtonPart,
+  rootColumns,
+  type StepAccuracy,
+} from './newtonAssembly.ts';
 import type { GatedProgram } from './program.ts';
 
 /** How Newton systems were solved. */
 export type LinearMethod =
   'Cholesky' | 'conjugate gradients on an earlier Cholesky factor' | 'Woodbury' | 'matrix-free conjugate gradients';
-
-/** The active part of the augmented Lagrangian at one point. */
-export interface ActivePart {
-  /** Ids of the gates with a non-zero block. */
-  readonly gates: Int32Array;
-  /** m x d x c: argument of the prox of those gates. */
-  readonly W: Float64Array;
-  /** Threshold of the prox, sigma * beta. */
-  readonly threshold: number;
-  readonly sigma: number;
-}
-
-/** How well a step has to solve its system. */
-export interface StepAccuracy {
-  /** Residual over right-hand side that an iterative method must reach. */
-  readonly relative: number;
-  /**
-   * Whether the residual must be small against the step itself, too: steps that move the fit apply the operator once more, which
-   * undoes what cancels in the step.
-   */
-  readonly consistent: boolean;
-}
-
-/** One system: the outputs it couples, with the penalty of their blocks. */
-interface Part {
-  readonly active: ActivePart;
-  readonly penalty: BlockPenalty;
-  readonly c: number;
-  /** Columns of the row factors. */
-  readonly w: number;
-  /** n blocks of c x w. */
-  readonly L: Float64Array;
-  readonly g: Float64Array;
-  readonly accuracy: StepAccuracy;
-  readonly x: Float64Array;
-  /** Where its factor is kept from step to step. */
-  readonly slot: number;
-}
 
 /** A factor kept for later steps, with what it was made for. */
 interface KeptFactor {
@@ -118,7 +90,7 @@ export class NewtonSystem {
     operator.forward(H, c, out, active.gates);
   }
 
-  private solvePart(part: Part): boolean {
+  private solvePart(part: NewtonPart): boolean {
     try {
       return this.solveBy(this.noRoom ? 'iterative' : this.choose(part), part);
     } catch (error) {
@@ -130,7 +102,7 @@ export class NewtonSystem {
     }
   }
 
-  private solveBy(method: 'cholesky' | 'woodbury' | 'iterative', part: Part): boolean {
+  private solveBy(method: 'cholesky' | 'woodbury' | 'iterative', part: NewtonPart): boolean {
     switch (method) {
       case 'woodbury':
         this.count('Woodbury');
@@ -145,7 +117,7 @@ export class NewtonSystem {
   }
 
   /** By predicted multiply-adds. */
-  private choose({ active, penalty, c, w }: Part): 'cholesky' | 'woodbury' | 'iterative' {
+  private choose({ active, penalty, c, w }: NewtonPart): 'cholesky' | 'woodbury' | 'iterative' {
     if (penalty.spectral) return 'iterative';
     const { rows: n, features: d } = this.program;
     const m = active.gates.length;
@@ -165,9 +137,9 @@ export class NewtonSystem {
     this.counts.set(method, (this.counts.get(method) ?? 0) + 1);
   }
 
-  private cholesky(part: Part): boolean {
+  private cholesky(part: NewtonPart): boolean {
     const { rows: n } = this.program;
-    const { L, c, w, g, x, active, slot } = part;
+    const { w, g, x, active, slot } = part;
     const order = n * w;
     let kept = this.factors.get(slot);
     if (kept !== undefined && kept.system.order !== order) {
@@ -195,173 +167,27 @@ export class NewtonSystem {
     };
     this.factors.set(slot, kept);
     kept.valid = false;
-    this.assemble(part, kept.system);
+    assembleSystem(part, this.program, kept.system);
     if (!kept.system.factor()) return false;
     kept.valid = true;
     kept.sigma = active.sigma;
     kept.gates = active.gates;
     const z = new Float64Array(order);
-    multiplyTransposed(L, n, c, w, g, z);
+    applyRowFactorTransposed(part, g, z);
     for (let i = 0; i < order; i++) z[i] = -z[i];
     kept.system.solve(z);
-    multiply(L, n, c, w, z, x);
+    applyRowFactor(part, z, x);
     return true;
   }
 
-  /** target := I + sigma L'ML (lower triangle). */
-  private assemble(part: Part, target: SymmetricSystem): void {
-    const { rows: n, operator, kernels } = this.program;
-    const { L, c, w } = part;
-    const terms = { ...this.hessianTerms(part), diagonal: 0 };
-    if (w === c) {
-      // L is diagonal
-      operator.hessian(terms, target);
-      const order = n * c;
-      const scale = new Float64Array(order);
-      let isIdentity = true;
-      for (let i = 0; i < order; i++) {
-        scale[i] = L[i * c + (i % c)];
-        isIdentity &&= scale[i] === 1;
-      }
-      if (!isIdentity) {
-        const { matrix } = target;
-        for (let i = 0; i < order; i++) {
-          const row = i * order;
-          for (let j = 0; j <= i; j++) matrix[row + j] *= scale[i] * scale[j];
-        }
-      }
-      target.addDiagonal(1);
-      return;
-    }
-    const full = kernels.createSymmetricSystem(n * c);
-    operator.hessian(terms, full);
-    const source = full.matrix;
-    const { matrix } = target;
-    const half = new Float64Array(c * w);
-    for (let r = 0; r < n; r++) {
-      for (let t = 0; t <= r; t++) {
-        // half := M_rt L_t, then block (r, t) := L_r' half
-        for (let o = 0; o < c; o++) {
-          for (let u = 0; u < w; u++) {
-            let s = 0;
-            for (let p = 0; p < c; p++) {
-              const i = r * c + o;
-              const j = t * c + p;
-              s += source[i >= j ? i * n * c + j : j * n * c + i] * L[(t * c + p) * w + u];
-            }
-            half[o * w + u] = s;
-          }
-        }
-        for (let v = 0; v < w; v++) {
-          for (let u = 0; u < w; u++) {
-            let s = 0;
-            for (let o = 0; o < c; o++) s += L[(r * c + o) * w + v] * half[o * w + u];
-            matrix[(r * w + v) * n * w + t * w + u] = s;
-          }
-        }
-      }
-    }
-    full.dispose();
-    target.addDiagonal(1);
-  }
-
-  /** Weights and vectors of the Hessian for the operator's assembly: a_i, b_i, q_i of each active group. */
-  private hessianTerms({ active, penalty, c }: Part): Omit<HessianTerms, 'diagonal'> {
-    const { operator, rows: n, features: d } = this.program;
-    const { groups } = penalty;
-    const m = active.gates.length;
-    const fits = new Float64Array(m * n * c);
-    operator.fits(active.W, c, fits, active.gates);
-    const a = new Float64Array(m * c);
-    const b: number[] = [];
-    const outputOf: number[] = [];
-    const columns: [number, number][] = [];
-    const size = d * c;
-    for (let k = 0; k < m; k++) {
-      for (let group = 0; group < groups; group++) {
-        let squares = 0;
-        for (let i = group; i < size; i += groups) squares += active.W[k * size + i] ** 2;
-        const length = Math.sqrt(squares);
-        if (length <= active.threshold) continue;
-        const weight = 1 - active.threshold / length;
-        if (groups === 1) for (let o = 0; o < c; o++) a[k * c + o] = weight;
-        else a[k * c + group] = weight;
-        b.push(active.threshold / (length * squares));
-        columns.push([k, group]);
-        outputOf.push(group);
-      }
-    }
-    const whole = groups === 1;
-    const q = whole ? fits : new Float64Array(columns.length * n);
-    if (!whole) {
-      columns.forEach(([k, o], t) => {
-        for (let r = 0; r < n; r++) q[t * n + r] = fits[(k * n + r) * c + o];
-      });
-    }
-    return {
-      outputs: c,
-      sigma: active.sigma,
-      gates: active.gates,
-      a,
-      b: Float64Array.from(b),
-      // with one group per block every listed gate is active, so that the fits are the vectors in order
-      q,
-      ...(whole ? {} : { outputOf: Int32Array.from(outputOf) }),
-    };
-  }
-
   /** With S = L L': x = -L (I - B (I + B'B)^-1 B') L'g, B = sqrt(sigma) L'A J^(1/2) on the active features. */
-  private woodbury({ active, penalty, c, w, L, g, x }: Part): boolean {
-    const { X, rows: n, features: d, patterns, kernels } = this.program;
-    const { groups } = penalty;
-    const m = active.gates.length;
-    const size = d * c;
-    // square root of the derivative of the prox: sqrt(a) I + (1 - sqrt(a)) w w' / ||w||^2 on each active group
-    const columns: { k: number; group: number; root: number; length: number }[] = [];
-    for (let k = 0; k < m; k++) {
-      for (let group = 0; group < groups; group++) {
-        let squares = 0;
-        for (let i = group; i < size; i += groups) squares += active.W[k * size + i] ** 2;
-        const length = Math.sqrt(squares);
-        if (length > active.threshold) {
-          columns.push({ k, group, root: Math.sqrt(1 - active.threshold / length), length });
-        }
-      }
-    }
-    const perGroup = size / groups;
-    const width = columns.length * perGroup;
-    const order = n * w;
-    const B = new Float64Array(order * width);
-    const scale = Math.sqrt(active.sigma);
-    const line = new Float64Array(size);
-    for (const [at, { k, group, root, length }] of columns.entries()) {
-      if (this.shouldStop()) return false;
-      const gate = active.gates[k];
-      const step = groups;
-      for (let r = 0; r < n; r++) {
-        if (((patterns.words[gate * patterns.wordsPerPattern + (r >> 5)] >>> (r & 31)) & 1) === 0) continue;
-        // for each output o of the group: (J^(1/2))' applied to x_r e_o'
-        for (let i = 0; i < perGroup; i++) line[i] = 0;
-        const outputs = groups === 1 ? c : 1;
-        for (let oo = 0; oo < outputs; oo++) {
-          const o = groups === 1 ? oo : group;
-          let product = 0;
-          for (let j = 0; j < d; j++) product += X.data[r * d + j] * active.W[k * size + j * c + o];
-          const along = ((1 - root) * product) / (length * length);
-          for (let v = 0; v < w; v++) {
-            const factor = scale * L[(r * c + o) * w + v];
-            if (factor === 0) continue;
-            const row = (r * w + v) * width + at * perGroup;
-            // entry e of the group is (j, o') = position group + e * groups in the block
-            for (let e = 0; e < perGroup; e++) B[row + e] += factor * along * active.W[k * size + group + e * step];
-            for (let j = 0; j < d; j++) {
-              const e = groups === 1 ? j * c + o : j;
-              B[row + e] += factor * root * X.data[r * d + j];
-            }
-          }
-        }
-      }
-    }
+  private woodbury(part: NewtonPart): boolean {
+    const { kernels } = this.program;
+    const { g, x } = part;
+    const roots = rootColumns(part, this.program, this.shouldStop);
+    if (roots === undefined) return false;
+    const { B, width } = roots;
+    const order = part.L.length / part.c;
     if (this.woodburySystem?.order !== width) {
       this.woodburySystem?.dispose();
       this.woodburySystem = kernels.createSymmetricSystem(width);
@@ -372,13 +198,13 @@ export class NewtonSystem {
     system.addProduct(true, order, 1, B);
     if (!system.factor()) return false;
     const z = new Float64Array(order);
-    multiplyTransposed(L, n, c, w, g, z);
+    applyRowFactorTransposed(part, g, z);
     const inner = new Float64Array(width);
     kernels.gemv(true, order, width, 1, B, z, 0, inner);
     system.solve(inner);
     kernels.gemv(false, order, width, -1, B, inner, 1, z);
-    multiply(L, n, c, w, z, x);
-    for (let i = 0; i < n * c; i++) x[i] = -x[i];
+    applyRowFactor(part, z, x);
+    for (let i = 0; i < x.length; i++) x[i] = -x[i];
     return true;
   }
 
@@ -423,16 +249,16 @@ export class NewtonSystem {
    * asked for (x is then the best so far).
    */
   private conjugateGradients(
-    part: Part,
+    part: NewtonPart,
     precondition: (r: Float64Array, h: Float64Array) => void,
     limit: number,
   ): boolean {
     const { rows: n } = this.program;
-    const { active, penalty, c, w, L, g, accuracy, x } = part;
+    const { active, penalty, c, w, g, accuracy, x } = part;
     const size = n * w;
     const [z, r, p, q, h] = Array.from({ length: 5 }, () => new Float64Array(size));
     const [v, Mv] = [new Float64Array(n * c), new Float64Array(n * c)];
-    multiplyTransposed(L, n, c, w, g, r);
+    applyRowFactorTransposed(part, g, r);
     for (let i = 0; i < size; i++) r[i] = -r[i];
     precondition(r, h);
     p.set(h);
@@ -443,9 +269,9 @@ export class NewtonSystem {
       reached =
         rho <= accuracy.relative * accuracy.relative * start && (!accuracy.consistent || dot(r, r) <= 1e-3 * dot(z, z));
       if (reached || k >= limit || this.shouldStop()) break;
-      multiply(L, n, c, w, p, v);
+      applyRowFactor(part, p, v);
       this.applyPart(active, penalty, c, v, Mv);
-      multiplyTransposed(L, n, c, w, Mv, q);
+      applyRowFactorTransposed(part, Mv, q);
       for (let i = 0; i < size; i++) q[i] = p[i] + active.sigma * q[i];
       const alpha = rho / dot(p, q);
       for (let i = 0; i < size; i++) {
@@ -458,7 +284,7 @@ export class NewtonSystem {
       rho = next;
       for (let i = 0; i < size; i++) p[i] = h[i] + ratio * p[i];
     }
-    multiply(L, n, c, w, z, x);
+    applyRowFactor(part, z, x);
     return reached;
   }
 }
@@ -472,56 +298,4 @@ function isClose(kept: KeptFactor, active: ActivePart): boolean {
   for (const gate of active.gates) if (known.has(gate)) common++;
   const exchanged = active.gates.length + kept.gates.length - 2 * common;
   return exchanged <= 2 + 0.2 * active.gates.length;
-}
-
-/** Division by a diagonal that bounds that of I + sigma L'ML: half of ||x_r||^2 for each active gate that is on. */
-function diagonalPreconditioner(
-  { active, c, w, L }: Part,
-  { X, rows: n, features: d, patterns }: GatedProgram,
-): (r: Float64Array, h: Float64Array) => void {
-  const scale = new Float64Array(n * w);
-  for (let row = 0; row < n; row++) {
-    let squares = 0;
-    for (let j = 0; j < d; j++) squares += X.data[row * d + j] ** 2;
-    let on = 0;
-    for (const gate of active.gates) {
-      on += (patterns.words[gate * patterns.wordsPerPattern + (row >> 5)] >>> (row & 31)) & 1;
-    }
-    for (let s = 0; s < w; s++) {
-      let weight = 0;
-      for (let o = 0; o < c; o++) weight += L[(row * c + o) * w + s] ** 2;
-      scale[row * w + s] = 1 / (1 + active.sigma * 0.5 * on * squares * weight);
-    }
-  }
-  return (r, h) => {
-    for (let i = 0; i < scale.length; i++) h[i] = scale[i] * r[i];
-  };
-}
-
-/** out := L z by rows: L holds n blocks of c x w. */
-function multiply(L: Float64Array, n: number, c: number, w: number, z: Float64Array, out: Float64Array): void {
-  for (let i = 0; i < n * c; i++) {
-    const row = Math.floor(i / c);
-    let s = 0;
-    for (let v = 0; v < w; v++) s += L[i * w + v] * z[row * w + v];
-    out[i] = s;
-  }
-}
-
-/** out := L' v by rows. */
-function multiplyTransposed(
-  L: Float64Array,
-  n: number,
-  c: number,
-  w: number,
-  v: Float64Array,
-  out: Float64Array,
-): void {
-  for (let row = 0; row < n; row++) {
-    for (let s = 0; s < w; s++) {
-      let sum = 0;
-      for (let o = 0; o < c; o++) sum += L[(row * c + o) * w + s] * v[row * c + o];
-      out[row * w + s] = sum;
-    }
-  }
 }
