@@ -45,7 +45,7 @@ export function solveSpd(a: Float64Array, n: number, b: Float64Array): void {
 
 /**
  * out[(row + x) * stride + column + y] += sum_k P[x, k] Q[y, k] for P (p x depth) and Q (q x depth), both row-major; with `lower`, only
- * y <= x. In 4 x 4 register tiles.
+ * y <= x. In 4 x 4 register tiles. Parameters in the manner of BLAS: two panels, and where the product goes in a larger matrix.
  */
 export function addOuterProducts(
   P: Float64Array,
@@ -79,7 +79,7 @@ interface Panel {
   readonly rows: number;
 }
 
-/** out[at + x * stride + y] += sign * sum over k < depth of P[x, k] Q[y, k]; with `lower`, only y <= x. `out` may hold P and Q elsewhere. */
+/** out[at + x * stride + y] += sign * sum over k < depth of P[x, k] Q[y, k]; with `lower`, only y <= x. `out` may hold P and Q elsewhere. Parameters in the manner of BLAS. */
 function addTiles(
   sign: 1 | -1,
   { values: P, at: pAt, stride: pStride, rows: p }: Panel,

@@ -59,6 +59,7 @@ export function createSmallSvd(d: number, c: number): SmallSvd {
   };
 }
 
+/** The plane rotation of BLAS (rot), on columns p and q of the row-major rows x c matrix M: all numbers, called in the innermost loop. */
 function rotate(M: Float64Array, rows: number, c: number, p: number, q: number, cosine: number, sine: number): void {
   for (let i = 0; i < rows; i++) {
     const x = M[i * c + p];
