@@ -1,5 +1,6 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
 import { benchDepth } from './depthSection.ts';
+import { benchDescent } from './descentSection.ts';
 import { benchGated, benchResolve } from './gatedSection.ts';
 import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
@@ -21,6 +22,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
+  descent: { title: 'ReLU network against Adam at the same width, and the path over beta', run: benchDescent },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
