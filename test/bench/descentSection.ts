@@ -1,11 +1,11 @@
-import { compareGradient, type GradientResult } from '../../src/core/nonconvex/train.ts';
+import { compareGradient, type GradientResult } from '../../src/core/descent/train.ts';
 import { prepare } from '../../src/core/problem/prepare.ts';
-import type { Kernels } from '../../src/core/kernels/kernels.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
-import type { Control } from '../../src/core/solver/control.ts';
-import { betaGrid, regularizationPath } from '../../src/core/solver/path.ts';
-import type { Solution } from '../../src/core/solver/solution.ts';
-import { solve } from '../../src/core/solver/solve.ts';
+import type { Control } from '../../src/core/base/control.ts';
+import { betaGrid, regularizationPath } from '../../src/core/engine/path.ts';
+import type { Solution } from '../../src/core/engine/solution/solution.ts';
+import { solve } from '../../src/core/engine/solve.ts';
 import { createPooledKernels } from '../../src/worker/kernelPool.ts';
 import { cpuSeconds, median, progress, table } from './timing.ts';
 import { sampleNames, sampleProblem } from './trainingData.ts';

@@ -36,6 +36,8 @@ export interface Kernels {
   createMaskedOperator(X: DenseMatrix, patterns: PatternSet): MaskedOperator;
   /** A symmetric positive definite matrix of the given order with its Cholesky factor, initially zero. */
   createSymmetricSystem(order: number): SymmetricSystem;
+  /** Products with X and weighted Gram matrices of its rows; X (n x d) is copied. */
+  createRowOperator(X: DenseMatrix): RowOperator;
   /** Batched evaluation of the neuron score v'(Xu)_+ for many directions u; X (n x d) is copied. */
   createDirectionSearch(X: DenseMatrix): DirectionSearch;
 
@@ -149,6 +151,23 @@ export interface SymmetricSystem {
   solveLower(B: Float64Array, columns?: number): void;
   /** B := L'^-1 B. */
   solveUpper(B: Float64Array, columns?: number): void;
+  dispose(): void;
+}
+
+/** What Newton's method on rectified neurons needs of the data matrix X (n x d). */
+export interface RowOperator {
+  readonly rows: number;
+  readonly features: number;
+  /** out (count x n) := U X' for U of count rows of d numbers. */
+  products(U: Float64Array, count: number, out: Float64Array): void;
+  /** out (count x d) := B X for B of count rows of n numbers. */
+  sums(B: Float64Array, count: number, out: Float64Array): void;
+  /**
+   * For every pair b <= a of `count` patterns of rows the d x d block X' D_a diag(w) D_b X, row-major, at index a (a + 1) / 2 + b of out; of the blocks a = b
+   * only the lower triangle. `bits`: count x ceil(n / 32) words, row r being bit `r & 31` of word `r >> 5`. Pattern a belongs to output
+   * outputOf[a], and w_r = W[(r c + outputOf[a]) c + outputOf[b]] for W of n blocks of c x c.
+   */
+  grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void;
   dispose(): void;
 }
 

@@ -6,6 +6,7 @@ import {
   type Kernels,
   KernelsInterrupted,
   type MaskedOperator,
+  type RowOperator,
   type SymmetricSystem,
 } from './kernels.ts';
 
@@ -46,7 +47,8 @@ export function createReferenceKernels(): Kernels {
     createMaskedOperator: (X, patterns) =>
       maskedOperator(X, patterns, hold(X.data.byteLength + patterns.words.byteLength), poll),
     createSymmetricSystem: (order) => symmetricSystem(order, hold(8 * order * order), poll),
-    createDirectionSearch: (X) => directionSearch(X, hold(X.data.byteLength)),
+    createRowOperator: (X) => rowOperator(X, hold(X.data.byteLength), poll),
+    createDirectionSearch: (X) => directionSearch(X, hold(X.data.byteLength), poll),
     ...reference,
     dispose: () => undefined,
   };
@@ -206,7 +208,56 @@ function symmetricSystem(n: number, release: () => void, poll: () => void): Symm
   };
 }
 
-function directionSearch(source: DenseMatrix, release: () => void): DirectionSearch {
+function rowOperator(source: DenseMatrix, release: () => void, poll: () => void): RowOperator {
+  const { rows: n, cols: d } = source;
+  const X = source.data.slice();
+  return {
+    rows: n,
+    features: d,
+    products(U, count, out) {
+      for (let k = 0, at = 0; k < count; k++) {
+        poll();
+        for (let r = 0; r < n; r++, at++) {
+          let s = 0;
+          for (let j = 0, x = r * d, u = k * d; j < d; j++) s += X[x + j] * U[u + j];
+          out[at] = s;
+        }
+      }
+    },
+    sums(B, count, out) {
+      out.fill(0, 0, count * d);
+      for (let k = 0, b = 0; k < count; k++) {
+        poll();
+        for (let r = 0; r < n; r++, b++) {
+          const value = B[b];
+          if (value !== 0) for (let j = 0, x = r * d, o = k * d; j < d; j++) out[o + j] += value * X[x + j];
+        }
+      }
+    },
+    grams(bits, count, W, c, outputOf, out) {
+      const words = (n + 31) >>> 5;
+      for (let a = 0, at = 0; a < count; a++) {
+        for (let b = 0; b <= a; b++, at += d * d) {
+          poll();
+          out.fill(0, at, at + d * d);
+          const w = outputOf[a] * c + outputOf[b];
+          for (let r = 0; r < n; r++) {
+            const both = bits[a * words + (r >>> 5)] & bits[b * words + (r >>> 5)];
+            if (((both >>> (r & 31)) & 1) === 0) continue;
+            for (let i = 0, x = r * d; i < d; i++) {
+              const value = W[r * c * c + w] * X[x + i];
+              const end = a === b ? i + 1 : d;
+              for (let j = 0; j < end; j++) out[at + i * d + j] += value * X[x + j];
+            }
+          }
+        }
+      }
+    },
+    dispose: release,
+  };
+}
+
+function directionSearch(source: DenseMatrix, release: () => void, poll: () => void): DirectionSearch {
   const { rows: n, cols: d } = source;
   const X = source.data.slice();
   return {
@@ -215,6 +266,7 @@ function directionSearch(source: DenseMatrix, release: () => void): DirectionSea
     step(v, U, count, scores, gradients) {
       gradients.fill(0, 0, count * d);
       for (let k = 0; k < count; k++) {
+        poll();
         let score = 0;
         for (let r = 0; r < n; r++) {
           let z = 0;

@@ -11,6 +11,7 @@ export const Operation = {
   maskFits: 4,
   panel: 5,
   search: 6,
+  grams: 7,
 } as const;
 
 /** Sizes fixed in the module: rows (or gates) of a masked piece, directions of a search piece, largest GEMM tile. */

@@ -1,5 +1,5 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import type { DirectionSearch, Kernels } from './kernels.ts';
+import type { DirectionSearch, Kernels, RowOperator } from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
 import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
@@ -85,6 +85,7 @@ function kernelsOn(context: WasmContext, relaxed: boolean): Kernels {
     },
     createMaskedOperator: (X, patterns) => new WasmMaskedOperator(context, X, patterns),
     createSymmetricSystem: (order) => new WasmSymmetricSystem(context, order),
+    createRowOperator: (X) => new WasmRowOperator(context, X),
     createDirectionSearch: (X) => new WasmDirectionSearch(context, X),
     gemm(transA, transB, m, n, k, alpha, A, B, beta, C) {
       if (m * n * k < SMALL_WORK) {
@@ -197,6 +198,67 @@ class WasmDirectionSearch implements DirectionSearch {
     ]);
     context.stageOut(scores, count, s);
     context.stageOut(gradients, count * d, g);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.context.heap.release(this.X);
+  }
+}
+
+class WasmRowOperator implements RowOperator {
+  readonly rows: number;
+  readonly features: number;
+  private readonly X: number;
+  private disposed = false;
+
+  constructor(
+    private readonly context: WasmContext,
+    X: DenseMatrix,
+  ) {
+    this.rows = X.rows;
+    this.features = X.cols;
+    this.X = context.heap.allocate(X.data.byteLength);
+    context.heap.f64.set(X.data, this.X / 8);
+  }
+
+  products(U: Float64Array, count: number, out: Float64Array): void {
+    const { context, rows: n, features: d } = this;
+    context.beginStage(8 * count * (d + n));
+    const u = context.stageIn(U, count * d);
+    const to = context.stageFor(out, count * n);
+    const [A, B, C] = [rowMajor(u, d), transposed(this.X, d), rowMajor(to, n)];
+    context.gemm({ m: count, n, k: d, alpha: 1, A, B, beta: 0, C });
+    context.stageOut(out, count * n, to);
+  }
+
+  sums(B: Float64Array, count: number, out: Float64Array): void {
+    const { context, rows: n, features: d } = this;
+    context.beginStage(8 * count * (d + n));
+    const b = context.stageIn(B, count * n);
+    const to = context.stageFor(out, count * d);
+    const C = rowMajor(to, d);
+    context.gemm({ m: count, n: d, k: n, alpha: 1, A: rowMajor(b, n), B: rowMajor(this.X, d), beta: 0, C });
+    context.stageOut(out, count * d, to);
+  }
+
+  grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void {
+    const { context, rows: n, features: d } = this;
+    const pairs = (count * (count + 1)) / 2;
+    if (pairs === 0) return;
+    const { heap } = context;
+    const words = count * ((n + 31) >>> 5);
+    const weights = n * c * c;
+    context.beginStage(8 * (pairs * d * d + weights + (words + 1) / 2 + count));
+    const bitsAt = context.stageRoom((words + 1) >> 1);
+    heap.i32.set(bits.subarray(0, words), bitsAt / 4);
+    const outputsAt = context.stageRoom((count + 1) >> 1);
+    heap.i32.set(outputOf.subarray(0, count), outputsAt / 4);
+    const w = context.stageIn(W, weights);
+    const to = context.stageFor(out, pairs * d * d);
+    context.run(Operation.grams, pairs, (pairs * n * d * d) / 4, [n, d, c, this.X, bitsAt, w, outputsAt, to]);
+    context.stageOut(out, pairs * d * d, to);
   }
 
   dispose(): void {

@@ -1,8 +1,10 @@
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import { denseMatrix } from '../../base/linalg/matrix.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { SphereAscent } from './ascent.ts';
+import { ascendTogether, interruptible } from './batchAscent.ts';
 
 /** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
 export interface DualMaximizer {
@@ -16,7 +18,7 @@ export interface DualMaximizer {
 }
 
 export interface SearchOptions {
-  /** Random starts per output and sign, beside the candidates (default 24, fewer on large data). */
+  /** Random starts per output and sign, beside the candidates (default 48, fewer on large data). */
   readonly starts?: number;
   readonly seed?: number;
   /** Directions to start from as well, e.g. the neurons in use. */
@@ -25,12 +27,24 @@ export interface SearchOptions {
   readonly penalizedCols?: number;
   /** Distinct maximisers to return (default 8). */
   readonly keep?: number;
+  /** Ascents that are taken to the very top, per output and sign (default `keep`); the others end near it. */
+  readonly climbs?: number;
+  /** Values of interest: what ends an ascent well below this is not climbed to its top. */
+  readonly above?: number;
+  /** Where the matrix products are done; plain TypeScript when left out. */
+  readonly kernels?: Kernels | undefined;
 }
+
+/** Ascents that come this near to the values of interest are taken to their top. */
+const nearly = 0.9;
+/** Ascents that end this near to each other (cosine) are on one hill. */
+const sameHill = 0.9995;
 
 /**
  * Searches for the largest values of |v_k' (X u)_+| over ||u|| <= 1 and all columns k of V: the constraint of the dual of two-layer ReLU
- * training, whose violations are neurons that would lower the objective. Distinct local maxima, best first, at most `keep`; empty
- * when none is positive. A lower estimate of the maximum, not a proof. X is n x d, V is n x c. Deterministic in the seed unless stopped.
+ * training, whose violations are neurons that would lower the objective. All starts ascend together, as matrix products; the best are then
+ * taken to the exact top. Distinct local maxima, best first, at most `keep`; empty when none is positive. A lower estimate of the maximum,
+ * not a proof. X is n x d, V is n x c. Deterministic in the seed unless stopped.
  */
 export function maximizeDualConstraint(
   X: DenseMatrix,
@@ -39,44 +53,75 @@ export function maximizeDualConstraint(
   control: Control,
 ): DualMaximizer[] {
   if (V.rows !== X.rows) throw new RangeError(`V has ${V.rows} rows, X ${X.rows}`);
-  const climber = createClimber(X, options.penalizedCols ?? X.cols, control);
-  // fewer starts by default on large data, where each takes a second
-  const starts = options.starts ?? Math.min(24, Math.max(3, Math.floor(1e7 / (X.rows * X.cols + 1))));
+  const penalized = options.penalizedCols ?? X.cols;
+  const kernels = options.kernels ?? createReferenceKernels();
+  const starts = options.starts ?? Math.min(48, Math.max(6, Math.floor(1e7 / (X.rows * X.cols + 1))));
   const keep = options.keep ?? 8;
   const found: DualMaximizer[] = [];
   const v = new Float64Array(X.rows);
-  const start = new Float64Array(X.cols);
-  for (let output = 0; output < V.cols; output++) {
-    for (let i = 0; i < X.rows; i++) v[i] = V.data[i * V.cols + output];
-    if (v.every((value) => value === 0)) continue;
-    for (const sign of [1, -1] as const) {
-      const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
-      const candidates = options.candidates ?? [];
-      for (let k = 0; k < candidates.length + starts; k++) {
+  const search = kernels.createDirectionSearch(X);
+  const climber = createClimber(X, penalized, control);
+  try {
+    for (let output = 0; output < V.cols; output++) {
+      for (let i = 0; i < X.rows; i++) v[i] = V.data[i * V.cols + output];
+      if (v.every((value) => value === 0)) continue;
+      for (const sign of [1, -1] as const) {
         if (control.shouldStop()) return found;
-        if (k < candidates.length) {
-          start.set(candidates[k]);
-          // from a negative value a climb leads anywhere, which the drawn starts do already
-          if (sign * valueAt(X, v, start) <= 0) continue;
-        } else drawStart(X, v, sign, k - candidates.length, rng, start);
-        const top = climber.climb(v, start, sign);
-        if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
+        const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
+        const from = startsOf(X, v, sign, options.candidates ?? [], starts, rng);
+        const stop = (): boolean => control.shouldStop();
+        const ascents = interruptible(kernels, stop, () =>
+          ascendTogether(search, v, sign, from.data, from.rows, penalized, stop),
+        );
+        if (ascents === undefined) return found;
+        const above = options.above ?? 0;
+        let climbs = options.climbs ?? keep;
+        const climbed: Float64Array[] = [];
+        for (const { value, direction } of ascents) {
+          const near = (u: ArrayLike<number>): boolean => cosine(u, direction) > sameHill;
+          const settled = value <= above && (options.candidates ?? []).some((u) => cosine(u, direction) > 1 - 1e-9);
+          if (climbs > 0 && value > nearly * above && !settled && !climbed.some(near)) {
+            if (control.shouldStop()) return found;
+            climbs--;
+            climbed.push(direction);
+            const top = climber.climb(v, direction, sign);
+            if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
+          } else remember(found, { value, direction, sign, output }, keep);
+        }
       }
     }
+  } finally {
+    search.dispose();
   }
   return found;
 }
 
-/** v'(Xu)_+ */
-function valueAt(X: DenseMatrix, v: Float64Array, u: Float64Array): number {
-  const { rows: n, cols: d, data } = X;
-  let value = 0;
-  for (let i = 0, at = 0; i < n; i++, at += d) {
-    let t = 0;
-    for (let j = 0; j < d; j++) t += data[at + j] * u[j];
-    if (t > 0) value += v[i] * t;
+function cosine(u: ArrayLike<number>, w: ArrayLike<number>): number {
+  let [uu, uw, ww] = [0, 0, 0];
+  for (let j = 0; j < u.length; j++) {
+    uu += u[j] * u[j];
+    uw += u[j] * w[j];
+    ww += w[j] * w[j];
   }
-  return value;
+  return uw / Math.sqrt(uu * ww);
+}
+
+/** Candidates and drawn directions, one a row. */
+function startsOf(
+  X: DenseMatrix,
+  v: Float64Array,
+  sign: number,
+  candidates: readonly ArrayLike<number>[],
+  count: number,
+  rng: Rng,
+): DenseMatrix {
+  const out = denseMatrix(candidates.length + count, X.cols);
+  candidates.forEach((candidate, k) => out.data.set(candidate, k * X.cols));
+  for (let k = 0; k < count; k++) {
+    const row = out.data.subarray((candidates.length + k) * X.cols, (candidates.length + k + 1) * X.cols);
+    drawStart(X, v, sign, k, rng, row);
+  }
+  return out;
 }
 
 /**

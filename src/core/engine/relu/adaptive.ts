@@ -1,9 +1,12 @@
-import { maximizeDualConstraint } from '../../certify/global/search.ts';
+import { sampleGates } from '../../problem/patterns/sample.ts';
+import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
+import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { burst, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
-import { type LocalProblem, NeuronNewton, type NeuronSeed } from './neuronNewton.ts';
+import { NeuronNewton } from './neuronNewton.ts';
 
 export interface AdaptiveOptions {
   readonly seed: number;
@@ -31,10 +34,44 @@ export interface AdaptiveSolution {
   readonly stopped: boolean;
 }
 
+/** What a generation is doing, for those who watch. */
+export type AdaptiveStage = 'descent' | 'sliding neurons' | 'search';
+
+export type AdaptiveProgress = (
+  objective: number,
+  ratio: number,
+  active: number,
+  iterations: number,
+  stage: AdaptiveStage,
+) => void;
+
+/** Neurons of the burst per output: several times what most optima need, so that narrow local minima are passed. */
+const burstWidth = 32;
+const burstOutputs = 4;
+/** Local optimality asked for between insertions: a share of the violation of the last search, within these. */
+const loosest = 1e-2;
+const tightest = 1e-11;
+const inexact = 0.05;
+/** Newton steps between insertions, and of a slide that must be settled. */
+const roughSteps = 30;
+const settledSteps = 400;
+/** Multiplications of the largest search, and its starts per output and sign; the smaller ones before it. */
+const searchWork = 2e9;
+const largestSearch = 1024;
+const smallestSearch = 64;
+const firstSearches = [32, 128];
+/** Ascents that the last search takes to the exact top, per output and sign. */
+const lastClimbs = 64;
+/** A search this far above beta need not end at exact tops. */
+const clearViolation = 1.02;
+/** Relative gain that is rounding. */
+const noGain = 1e-15;
+
 /**
- * Two-layer ReLU training over all activation patterns, by sliding Frank-Wolfe (Denoyelle, Duval, Peyre, Soubies 2019) on neurons: directions
- * that violate the dual constraint |v'(Xu)_+| <= beta are searched for and inserted, all neurons then slide to a local optimum in
- * which every kink condition holds (`NeuronNewton`), and so on until no violation is found. The objective never rises.
+ * Two-layer ReLU training over all activation patterns. A burst of descent on the non-convex objective with more neurons than needed finds the neighbourhood of a good network;
+ * from there sliding Frank-Wolfe (Denoyelle, Duval, Peyre, Soubies 2019) on neurons: directions that violate the dual constraint |v'(Xu)_+| <= beta are searched for,
+ * several are inserted, all neurons slide by Newton's method (`NeuronNewton`), only as far as the next search needs, and so on until no violation
+ * is found. Then every kink condition is settled. The objective never rises.
  */
 export function solveAdaptive(
   problem: LocalProblem,
@@ -42,86 +79,179 @@ export function solveAdaptive(
   startOffset: ArrayLike<number> | undefined,
   options: AdaptiveOptions,
   control: Control,
-  onProgress?: (objective: number, ratio: number, active: number, iterations: number) => void,
+  onProgress?: AdaptiveProgress,
 ): AdaptiveSolution {
-  const { X, beta, penalizedCols, datafit } = problem;
-  const newton = new NeuronNewton(problem);
-  const c = datafit.outputs;
-  const residualGoal = Math.min(1e-11, options.tolerance);
-  newton.setNeurons(start, startOffset);
-  let iterations = 0;
-  let residual = Infinity;
-  const slide = (): void => {
-    const result = newton.run(residualGoal, 400, control);
-    iterations += result.iterations;
-    residual = result.residual;
-  };
-  if (start.length > 0 || problem.offset) slide();
-  for (const { direction, sign, output } of options.suggestions ?? []) {
-    if (newton.insert({ u: direction, sign, output })) slide();
+  const generation = new Generation(problem, options, control, onProgress);
+  return generation.run(start, startOffset);
+}
+
+class Generation {
+  private readonly newton: NeuronNewton;
+  private iterations = 0;
+  private residual = Infinity;
+  private ratio = Infinity;
+  private rounds = 0;
+
+  constructor(
+    private readonly problem: LocalProblem,
+    private readonly options: AdaptiveOptions,
+    private readonly control: Control,
+    private readonly onProgress: AdaptiveProgress | undefined,
+  ) {
+    this.newton = new NeuronNewton(problem);
   }
-  let ratio = Infinity;
-  let rounds = 0;
-  let effort = 0;
-  let idle = 0;
-  let rescued = false;
-  // the last search before giving up looks from many more places
-  const efforts = [6, 24, 72, Math.min(1500, Math.max(72, Math.round(3e6 / (X.rows * X.cols))))];
-  while (!control.shouldStop()) {
-    rounds++;
-    const found = maximizeDualConstraint(
+
+  run(start: readonly NeuronSeed[], startOffset: ArrayLike<number> | undefined): AdaptiveSolution {
+    const { newton, options, control } = this;
+    newton.session(() => {
+      newton.setNeurons(start, startOffset);
+      if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
+      if (start.length === 0) this.begin();
+      for (const { direction, sign, output } of options.suggestions ?? []) {
+        if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
+      }
+      this.generate();
+    });
+    return {
+      neurons: newton.seeds(),
+      offset: newton.offset.slice(),
+      fit: newton.fit(),
+      objective: newton.value,
+      iterations: this.iterations,
+      rounds: this.rounds,
+      ratio: this.ratio,
+      residual: this.residual,
+      stopped: control.shouldStop(),
+    };
+  }
+
+  private slide(tolerance: number, steps: number): void {
+    const before = this.iterations;
+    const result = this.newton.run(tolerance, steps, this.control, (objective, active, step) =>
+      this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
+    );
+    this.iterations += result.iterations;
+    this.residual = result.residual;
+  }
+
+  /** A wide network along directions that the data favour, brought near a local optimum by descent. */
+  private begin(): void {
+    const { newton, problem, control } = this;
+    const width = burstWidth * Math.min(problem.datafit.outputs, burstOutputs);
+    // where no direction is worth a neuron, the burst would only lead back to zero
+    const found = this.search(24, 1, 0);
+    if (control.shouldStop() || !(found[0]?.value > problem.beta)) return;
+    const seeds = this.drawn(width);
+    const offset = newton.offset.slice();
+    const before = newton.value;
+    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, control, (objective, steps) => {
+      if (objective < before)
+        this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
+    });
+    this.iterations += result.steps;
+    newton.setNeurons(result.neurons, result.offset);
+    if (newton.value > before) newton.setNeurons([], offset);
+    this.slide(loosest, roughSteps);
+  }
+
+  /** Random directions through the data, each with the sign that its score asks for. */
+  private drawn(count: number): NeuronSeed[] {
+    const { problem, options, control, newton } = this;
+    const { X, penalizedCols, datafit } = problem;
+    const c = datafit.outputs;
+    const gates = sampleGates(X, count, options.seed, () => control.shouldStop());
+    const V = newton.dual();
+    return Array.from({ length: gates.rows }, (_, k): NeuronSeed => {
+      const g = gates.data.subarray(k * X.cols, (k + 1) * X.cols);
+      const size = norm2(g.subarray(0, penalizedCols)) || 1;
+      const output = k % c;
+      let score = 0;
+      for (let i = 0; i < X.rows; i++) {
+        let t = 0;
+        for (let j = 0; j < X.cols; j++) t += X.data[i * X.cols + j] * g[j];
+        if (t > 0) score += V[i * c + output] * t;
+      }
+      return { u: g.map((x) => x / size), sign: score < 0 ? -1 : 1, output };
+    });
+  }
+
+  private search(starts: number, keep: number, climbs: number): DualMaximizer[] {
+    const { problem, options, control, newton } = this;
+    const { X, penalizedCols, kernels, datafit, beta } = problem;
+    this.rounds++;
+    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'search');
+    return maximizeDualConstraint(
       X,
-      denseMatrix(X.rows, c, newton.dual()),
+      denseMatrix(X.rows, datafit.outputs, newton.dual()),
       {
         candidates: newton.seeds().map(({ u }) => u),
-        starts: efforts[effort],
-        seed: options.seed + rounds,
+        starts,
+        seed: options.seed + this.rounds,
         penalizedCols,
-        keep: 8 * c,
+        keep,
+        climbs,
+        above: beta,
+        kernels,
       },
       control,
     );
-    if (control.shouldStop()) break;
-    ratio = (found[0]?.value ?? 0) / beta;
-    const before = newton.value;
+  }
+
+  /** Searches, inserts and slides until the largest search finds nothing more. */
+  private generate(): void {
+    const { newton, problem, options, control } = this;
+    const { X, beta, datafit } = problem;
+    const c = datafit.outputs;
+    const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / (96 * X.rows * X.cols))));
+    const efforts = [...firstSearches.filter((starts) => starts < last), last];
+    const goal = Math.min(tightest, options.tolerance);
+    let effort = 0;
+    let idle = 0;
+    let rescued = false;
+    while (!control.shouldStop()) {
+      const climbs = effort === efforts.length - 1 ? lastClimbs : effort > 0 || this.ratio < clearViolation ? 8 : 0;
+      const found = this.search(efforts[effort], 8 * c, climbs);
+      if (control.shouldStop()) return;
+      this.ratio = (found[0]?.value ?? 0) / beta;
+      const before = newton.value;
+      if (this.insert(found) > 0) {
+        const rough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
+        this.slide(rough, rough > goal ? roughSteps : settledSteps);
+        idle = before - newton.value <= noGain * Math.abs(before) ? idle + 1 : 0;
+        if (idle < 3) {
+          effort = Math.min(effort, 1);
+          continue;
+        }
+      }
+      if (this.residual > goal) {
+        // nothing more in sight: now every condition is settled, and looked at again if that changed anything
+        this.slide(goal, settledSteps);
+        if (before - newton.value > 1e-12 * Math.abs(before)) continue;
+      }
+      if (this.residual > 1e-9 && !rescued && newton.count > 0) {
+        // sliding is stuck (dependent kinks): the exact program on the cells in use settles it
+        rescued = true;
+        if (rescue(problem, newton, options.tolerance, control)) {
+          this.slide(goal, settledSteps);
+          idle = 0;
+          continue;
+        }
+      }
+      if (effort === efforts.length - 1 || idle >= 3) return;
+      effort++;
+    }
+  }
+
+  private insert(found: readonly DualMaximizer[]): number {
+    const { newton, problem, options } = this;
+    const limit = Math.max(6, Math.ceil(newton.count / 5)) * Math.min(problem.datafit.outputs, 3);
     let inserted = 0;
-    const limit = Math.max(6, Math.ceil(newton.count / 5)) * Math.min(c, 3);
     for (const { value, direction, sign, output } of found) {
-      if (value <= beta * (1 + options.tolerance) || inserted >= limit) break;
+      if (value <= problem.beta * (1 + options.tolerance) || inserted >= limit) break;
       if (newton.insert({ u: direction, sign, output })) inserted++;
     }
-    if (inserted > 0) {
-      slide();
-      onProgress?.(newton.value, ratio, newton.count, iterations);
-      idle = before - newton.value <= 1e-15 * Math.abs(before) ? idle + 1 : 0;
-      if (idle < 3) {
-        if (effort > 1) effort = 1;
-        continue;
-      }
-    }
-    if (residual > 1e-9 && !rescued && newton.count > 0) {
-      // sliding is stuck (dependent kinks): the exact program on the cells in use settles it
-      rescued = true;
-      if (rescue(problem, newton, options.tolerance, control)) {
-        slide();
-        idle = 0;
-        continue;
-      }
-    }
-    if (effort < efforts.length - 1 && idle < 3) effort++;
-    else break;
+    return inserted;
   }
-  return {
-    neurons: newton.seeds(),
-    offset: newton.offset.slice(),
-    fit: newton.fit(),
-    objective: newton.value,
-    iterations,
-    rounds,
-    ratio,
-    residual,
-    stopped: control.shouldStop(),
-  };
 }
 
 /** Solves the cone-constrained program on the cells of the neurons; true when that lowers the objective. */

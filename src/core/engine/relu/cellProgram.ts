@@ -4,7 +4,7 @@ import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import type { ConeCell } from './cell.ts';
 import { type ConeGroup, type ConeProgramResult, solveConeProgram } from './coneProgram.ts';
-import type { NeuronSeed } from './neuronNewton.ts';
+import type { NeuronSeed } from './activeNeurons.ts';
 import { CellPricer } from './pricing.ts';
 
 /** The ReLU program restricted to given cells: every neuron has to stay in one of them. */

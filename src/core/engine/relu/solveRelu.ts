@@ -24,7 +24,7 @@ import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
 import { solveAdaptive } from './adaptive.ts';
 import { CellFactory, type ConeCell } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
-import type { LocalProblem, NeuronSeed } from './neuronNewton.ts';
+import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 import { classifyRows, type RowClasses } from '../../problem/patterns/rowClasses.ts';
 
 /** What a later solve of the same data continues from. */
@@ -376,17 +376,17 @@ class Context {
     neurons: number,
     phase: string,
     bound: (ratio: number) => number,
-  ): ((objective: number, ratio: number, active: number, steps: number) => void) | undefined {
+  ): ((objective: number, ratio: number, active: number, steps: number, stage?: string) => void) | undefined {
     const { control } = this;
     if (control.report === undefined) return undefined;
-    return (objective, ratio, active, steps) =>
+    return (objective, ratio, active, steps, stage = phase) =>
       control.report?.({
         iteration: iterations + steps,
         seconds: control.now() - this.begin,
         objective: done + rest + objective,
         dualBound: bound(ratio),
         active: neurons + active,
-        phase,
+        phase: stage,
       });
   }
 

@@ -3,7 +3,7 @@ import { addOuterProducts } from '../../base/linalg/cholesky.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import type { Control } from '../../base/control.ts';
-import type { LocalProblem } from '../relu/neuronNewton.ts';
+import type { LocalProblem } from '../relu/activeNeurons.ts';
 import { nullBasis } from '../../base/linalg/nullBasis.ts';
 import { PositiveSystem } from '../relu/positiveSystem.ts';
 import { balancedShared, classProducts, evaluateShared } from './sharedNeuron.ts';

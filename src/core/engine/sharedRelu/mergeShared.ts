@@ -2,7 +2,7 @@ import type { SharedNeuron } from '../../network/mapping.ts';
 import { createSmallSvd } from '../../base/linalg/jacobiSvd.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { findDependency } from '../../network/prune.ts';
-import type { LocalProblem } from '../relu/neuronNewton.ts';
+import type { LocalProblem } from '../relu/activeNeurons.ts';
 import { balancedShared, classProducts, sizeOf } from './sharedNeuron.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { SharedNeuron } from '../../network/mapping.ts';
 import { norm2 } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
-import type { LocalProblem } from '../relu/neuronNewton.ts';
+import type { LocalProblem } from '../relu/activeNeurons.ts';
 
 /** ||w|| ||a||, the norm of w over the penalised columns. */
 export function sizeOf({ w, a }: SharedNeuron, penalizedCols: number): number {

@@ -13,7 +13,7 @@ import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
 import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
-import type { LocalProblem } from '../relu/neuronNewton.ts';
+import type { LocalProblem } from '../relu/activeNeurons.ts';
 import { classifyRows } from '../../problem/patterns/rowClasses.ts';
 import { generateShared } from './adaptiveShared.ts';
 import { constantFits, pruneShared, sharedFits } from './mergeShared.ts';

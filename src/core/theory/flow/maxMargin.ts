@@ -3,7 +3,7 @@ import { bracketDualMaximum, type DualBracket } from '../../certify/global/dualM
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { solveAdaptive } from '../../engine/relu/adaptive.ts';
-import type { NeuronSeed } from '../../engine/relu/neuronNewton.ts';
+import type { NeuronSeed } from '../../engine/relu/activeNeurons.ts';
 import { classifyRows } from '../../problem/patterns/rowClasses.ts';
 import { type Control, uncontrolled } from '../../base/control.ts';
 import { shiftedSquaredHinge } from './marginDatafit.ts';

@@ -1,6 +1,7 @@
 // What the module exports: `task`, which runs one piece of a parallel operation described in memory, and small sequential kernels.
 import { axpy, dot, factorBlock, solveLowerBlock, solveLowerVector, solvePanel, solveUpperBlock, solveUpperVector } from './cholesky.as';
 import { gemmBlock, GEMM_SCRATCH, scaleBlock, TILE_COLS } from './gemm.as';
+import { GRAM_SCRATCH, gramPiece } from './grams.as';
 import {
   adjointPiece, forwardPiece, gatherGates, importBits, maskRows, MASKED_SCRATCH, overlapPiece, ROW_BLOCK, sumPartials, transposeBits,
 } from './masked.as';
@@ -12,7 +13,7 @@ export {
 
 /** Bytes of scratch that every thread brings. */
 export function scratchBytes(): i32 {
-  return <i32>max(max(GEMM_SCRATCH, MASKED_SCRATCH), NEURON_SCRATCH);
+  return <i32>max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, NEURON_SCRATCH));
 }
 
 /** Start of the memory this module does not use itself. */
@@ -48,6 +49,7 @@ export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
     case 4: maskFitsTask(d, i); break;
     case 5: panelTask(d, i); break;
     case 6: searchTask(d, i, scratch); break;
+    case 7: gramTask(d, i, scratch); break;
   }
 }
 
@@ -132,6 +134,22 @@ function searchTask(d: usize, i: i32, scratch: usize): void {
   searchPiece(
     n, features, ptr(d, 3), ptr(d, 4), ptr(d, 5) + <usize>k0 * row, min(DIRECTIONS, count - k0), ptr(d, 6) + <usize>k0 * 8,
     ptr(d, 7) + <usize>k0 * row, scratch,
+  );
+}
+
+// Pieces: pairs (a, b) with b <= a, row by row. Patterns of `words` words each; the weights of a pair are those of its outputs.
+function gramTask(d: usize, i: i32, scratch: usize): void {
+  const n = int(d, 0), features = int(d, 1), c = int(d, 2);
+  const words = <usize>((n + 31) >> 5) * 4;
+  let a = <i32>((sqrt<f64>(8 * <f64>i + 1) - 1) / 2);
+  while ((a + 1) * (a + 2) / 2 <= i) a++;
+  while (a * (a + 1) / 2 > i) a--;
+  const b = i - a * (a + 1) / 2;
+  const bits = ptr(d, 4), outputs = ptr(d, 6);
+  const p = load<i32>(outputs + <usize>a * 4), q = load<i32>(outputs + <usize>b * 4);
+  gramPiece(
+    n, features, ptr(d, 3), bits + <usize>a * words, bits + <usize>b * words, ptr(d, 5) + <usize>(p * c + q) * 8, <usize>(c * c) * 8,
+    ptr(d, 7) + <usize>i * <usize>(features * features) * 8, a == b, scratch,
   );
 }
 

@@ -1,0 +1,170 @@
+import { type DirectionSearch, type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+
+/** Where an ascent of one direction has come to. */
+export interface Ascended {
+  /** sign * v'(Xu)_+ at the direction. */
+  readonly value: number;
+  /** Effective inputs, norm 1 over the penalised columns. */
+  readonly direction: Float64Array;
+  /** How many of the starts ended here. */
+  readonly starts: number;
+}
+
+/** Directions whose cosine is above this on the way have met, and go on as one. */
+const met = 1 - 1e-6;
+/** Steps after which those that have met are looked for. */
+const meetings: readonly number[] = [3, 6, 10, 16];
+/** A direction rests when a step gained less than this, relative to its value. */
+const smallGain = 1e-5;
+/** Factors of the step length after a step that climbed and one that did not; steps shorter than the smallest end an ascent. */
+const longer = 1.6;
+const shorter = 0.35;
+const smallest = 1e-4;
+const maxSteps = 24;
+/** Directions that the kernels treat as one, and multiplications that may go by without a look for a stop. */
+const blockOfDirections = 64;
+const longestWork = 1.5e8;
+
+/**
+ * Ascends h(u) = sign * v'(Xu)_+ over norm 1 in the penalised columns from many starts at once, two matrix products a step. From u a step goes along
+ * the gradient g within the tangent space: with the length 1 / h(u) to g / ||g||, which never falls where h is convex (the fixed-point iteration
+ * for support functions); other lengths are shortened until they climb. Near kinks of rows that lose it comes close to a maximum only: `SphereAscent` ends there.
+ * `starts` are `count` rows of d numbers; those that cannot climb above 0 are left out. Best first; undefined when stopped.
+ */
+export function ascendTogether(
+  search: DirectionSearch,
+  v: Float64Array,
+  sign: 1 | -1,
+  starts: Float64Array,
+  count: number,
+  penalized: number,
+  shouldStop: () => boolean,
+): Ascended[] | undefined {
+  const d = search.features;
+  // a block of directions is one piece of work, which nothing interrupts
+  const entries = search.rows * d;
+  const chunk = blockOfDirections * entries <= longestWork ? count : Math.max(1, Math.floor(longestWork / 4 / entries));
+  const weights = sign === 1 ? v : v.map((value) => -value);
+  let climbers = Array.from({ length: count }, (_, k) => new Direction(starts.slice(k * d, (k + 1) * d), penalized));
+  climbers = climbers.filter((climber) => climber.valid);
+  const U = new Float64Array(climbers.length * d);
+  const G = new Float64Array(climbers.length * d);
+  const scores = new Float64Array(climbers.length);
+  try {
+    for (let step = 0; step < maxSteps; step++) {
+      const moving = climbers.filter(({ resting }) => !resting);
+      if (moving.length === 0) break;
+      moving.forEach((climber, k) => climber.propose(U, k * d));
+      for (let k = 0; k < moving.length; k += chunk) {
+        const m = Math.min(chunk, moving.length - k);
+        search.step(weights, U.subarray(k * d), m, scores.subarray(k), G.subarray(k * d));
+        if (shouldStop()) return undefined;
+      }
+      moving.forEach((climber, k) => climber.judge(scores[k], G.subarray(k * d, (k + 1) * d)));
+      if (meetings.includes(step)) climbers = unite(climbers);
+    }
+  } catch (error) {
+    if (error instanceof KernelsInterrupted) return undefined;
+    throw error;
+  }
+  return unite(climbers)
+    .filter(({ value }) => value > 0)
+    .map(({ value, u, starts: from }) => ({ value, direction: u, starts: from }))
+    .sort((a, b) => b.value - a.value);
+}
+
+/** Runs with the kernels' interrupt set to the control's stop. */
+export function interruptible<T>(kernels: Kernels, shouldStop: () => boolean, work: () => T): T {
+  const outer = kernels.interrupt;
+  kernels.interrupt = shouldStop;
+  try {
+    return work();
+  } finally {
+    kernels.interrupt = outer;
+  }
+}
+
+/** One of the directions on its way. */
+class Direction {
+  value = -Infinity;
+  resting = false;
+  starts = 1;
+  readonly valid: boolean;
+  readonly u: Float64Array;
+  private readonly gradient: Float64Array;
+  private readonly trial: Float64Array;
+  private scale = 1;
+
+  constructor(
+    start: Float64Array,
+    private readonly penalized: number,
+  ) {
+    this.trial = start;
+    this.u = start.slice();
+    this.gradient = new Float64Array(start.length);
+    this.valid = this.normalise(start);
+  }
+
+  private normalise(u: Float64Array): boolean {
+    let size = 0;
+    for (let j = 0; j < this.penalized; j++) size += u[j] * u[j];
+    size = Math.sqrt(size);
+    if (!(size > 0) || !Number.isFinite(size)) return false;
+    for (let j = 0; j < u.length; j++) u[j] /= size;
+    return true;
+  }
+
+  /** Writes the next point to be looked at. */
+  propose(U: Float64Array, at: number): void {
+    const { u, trial, gradient, value, scale, penalized } = this;
+    if (value > -Infinity) {
+      let size = 0;
+      for (let j = 0; j < penalized; j++) size += gradient[j] * gradient[j];
+      // from a negative value straight to the best point of the cell
+      const step = value > 0 ? scale / value : scale / Math.max(Math.sqrt(size), Number.MIN_VALUE);
+      for (let j = 0; j < u.length; j++) trial[j] = u[j] + step * (gradient[j] - (j < penalized ? value * u[j] : 0));
+      if (!this.normalise(trial)) trial.set(u);
+    }
+    U.set(trial, at);
+  }
+
+  /** Takes the point when it is higher. */
+  judge(value: number, gradient: Float64Array): void {
+    if (value > this.value) {
+      const gain = value - this.value;
+      this.u.set(this.trial);
+      this.gradient.set(gradient);
+      this.value = value;
+      this.scale *= longer;
+      if (gain <= smallGain * Math.abs(value)) this.resting = true;
+    } else {
+      this.scale *= shorter;
+      if (this.scale < smallest) this.resting = true;
+    }
+  }
+}
+
+/** Of directions that have met, the highest stays. */
+function unite(climbers: readonly Direction[]): Direction[] {
+  const sorted = [...climbers].sort((a, b) => b.value - a.value);
+  const kept: Direction[] = [];
+  const lengths: number[] = [];
+  for (const climber of sorted) {
+    const { u } = climber;
+    const length = Math.hypot(...u);
+    const twin = kept.find((other, k) => {
+      // values of the same maximum agree to second order
+      if (other.value - climber.value > 1e-3 * Math.abs(other.value)) return false;
+      let s = 0;
+      for (let j = 0; j < u.length; j++) s += u[j] * other.u[j];
+      return s > met * length * lengths[k];
+    });
+    if (twin !== undefined) {
+      twin.starts += climber.starts;
+      continue;
+    }
+    kept.push(climber);
+    lengths.push(length);
+  }
+  return kept;
+}

@@ -1,0 +1,372 @@
+import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { nullBasis } from '../../base/linalg/nullBasis.ts';
+import type { RowClasses } from '../../problem/patterns/rowClasses.ts';
+
+/** One neuron in the coordinates of the convex program: u = |a| w, feeding one output with one sign. */
+export interface NeuronSeed {
+  readonly u: Float64Array;
+  readonly sign: 1 | -1;
+  readonly output: number;
+  /** Caller's mark (e.g. the index of the gate). */
+  readonly tag?: number;
+}
+
+/** min over neurons and offset of  l(sum_j sign_j (X u_j)_+ + offset) + beta sum_j ||u_j||. */
+export interface LocalProblem {
+  /** n x d effective inputs. */
+  readonly X: DenseMatrix;
+  readonly classes: RowClasses;
+  /** Columns in the norm: d, or d - 1. */
+  readonly penalizedCols: number;
+  readonly datafit: Datafit;
+  readonly beta: number;
+  readonly offset: boolean;
+  /** Where matrix products are done; plain TypeScript when left out. */
+  readonly kernels?: Kernels | undefined;
+  /** The loss on some of the rows alone, where it is known. */
+  readonly onRows?: ((rows: Int32Array) => Datafit) | undefined;
+}
+
+export interface Neuron {
+  u: Float64Array;
+  readonly sign: 1 | -1;
+  readonly output: number;
+  /** Side of every class: +1, -1, or 0 while it is held on the hyperplane. */
+  readonly side: Int8Array;
+  /** Held classes, independent; and their multipliers, as far as they are known. */
+  held: number[];
+  multipliers: Float64Array;
+  /** direction_k'u for every class, and the same for the step. */
+  readonly t: Float64Array;
+  readonly dt: Float64Array;
+  readonly du: Float64Array;
+  /** Rows that are on, ascending. */
+  on: Int32Array;
+  /** Orthonormal basis of the directions that keep the held classes, d x dim column by column. */
+  basis: Float64Array | undefined;
+  dim: number;
+  /** Place of its coordinates in the Newton system. */
+  at: number;
+  /** Norm of the penalised part of u, and the unit vector along it. */
+  norm: number;
+  readonly unit: Float64Array;
+  readonly gradient: Float64Array;
+}
+
+/** A start within this distance (cosine) of a hyperplane is put onto it. */
+const startsOnKink = 1e-11;
+/** Squared part of a direction outside the span of held ones below which it depends on them. */
+const dependent = 1e-18;
+/** Rows nearer to a hyperplane than this, relative to the norm, do not keep two neurons apart. */
+const separates = 1e-13;
+/** Neurons smaller than this, relative to the mean, are tried at zero. */
+const small = 1e-2;
+
+/** The neurons of a network that is being trained, with what depends on them: sides of rows, fit and objective. */
+export class ActiveNeurons {
+  readonly n: number;
+  readonly d: number;
+  readonly c: number;
+  neurons: Neuron[] = [];
+  readonly offset: Float64Array;
+  /** Fit, n x c. */
+  readonly F: Float64Array;
+  objective = Infinity;
+  private readonly trial: Float64Array;
+  private readonly slopes: Float64Array;
+  private readonly kernels: Kernels;
+  private operator: RowOperator | undefined;
+  private stacked = new Float64Array(0);
+  private products = new Float64Array(0);
+
+  constructor(readonly problem: LocalProblem) {
+    this.n = problem.X.rows;
+    this.d = problem.X.cols;
+    this.c = problem.datafit.outputs;
+    this.offset = new Float64Array(this.c);
+    this.F = new Float64Array(this.n * this.c);
+    this.trial = new Float64Array(this.n * this.c);
+    this.slopes = new Float64Array(this.n * this.c);
+    this.kernels = problem.kernels ?? createReferenceKernels();
+  }
+
+  /** Products with X while `work` runs. */
+  withOperator<T>(work: (operator: RowOperator, kernels: Kernels) => T): T {
+    if (this.operator !== undefined) return work(this.operator, this.kernels);
+    const operator = this.kernels.createRowOperator(this.problem.X);
+    this.operator = operator;
+    try {
+      return work(operator, this.kernels);
+    } finally {
+      this.operator = undefined;
+      operator.dispose();
+    }
+  }
+
+  /** Replaces the neurons; those with u = 0 are left out. */
+  set(seeds: readonly NeuronSeed[], offset?: ArrayLike<number>): void {
+    this.neurons = [];
+    if (offset !== undefined) this.offset.set(offset);
+    this.withOperator(() => {
+      for (const seed of seeds) this.push(seed);
+    });
+    this.refresh();
+  }
+
+  seeds(): NeuronSeed[] {
+    return this.neurons.map(({ u, sign, output }) => ({ u: u.slice(), sign, output }));
+  }
+
+  private push(seed: NeuronSeed): Neuron | undefined {
+    const { classes } = this.problem;
+    const { d } = this;
+    const length = Math.hypot(...seed.u);
+    if (!(length > 0)) return undefined;
+    const neuron: Neuron = {
+      u: seed.u.slice(),
+      sign: seed.sign,
+      output: seed.output,
+      side: new Int8Array(classes.count),
+      held: [],
+      multipliers: new Float64Array(0),
+      t: new Float64Array(classes.count),
+      dt: new Float64Array(classes.count),
+      du: new Float64Array(d),
+      on: new Int32Array(0),
+      basis: undefined,
+      dim: d,
+      at: 0,
+      norm: 0,
+      unit: new Float64Array(d),
+      gradient: new Float64Array(d),
+    };
+    this.multiply([neuron], ({ u }) => u, ({ t }) => t); // prettier-ignore
+    for (let k = 0; k < classes.count; k++) {
+      neuron.side[k] = neuron.t[k] > 0 ? 1 : -1;
+      if (Math.abs(neuron.t[k]) <= startsOnKink * length) this.hold(neuron, k);
+    }
+    this.clean([neuron]);
+    if (!(neuron.norm > 0) && neuron.u.every((value) => value === 0)) return undefined;
+    this.neurons.push(neuron);
+    return neuron;
+  }
+
+  /** out(neuron) := direction_k'vector for every class k, for all neurons at once. */
+  multiply(
+    neurons: readonly Neuron[],
+    vector: (neuron: Neuron) => Float64Array,
+    out: (neuron: Neuron) => Float64Array,
+  ): void {
+    const { n, d } = this;
+    const { count, start, rows, scale } = this.problem.classes;
+    const m = neurons.length;
+    if (m === 0) return;
+    if (this.stacked.length < m * d) this.stacked = new Float64Array(m * d);
+    if (this.products.length < m * n) this.products = new Float64Array(m * n);
+    const { stacked, products } = this;
+    neurons.forEach((neuron, j) => stacked.set(vector(neuron), j * d));
+    this.withOperator((operator) => operator.products(stacked, m, products));
+    neurons.forEach((neuron, j) => {
+      const target = out(neuron);
+      const from = j * n;
+      for (let k = 0; k < count; k++) {
+        const row = rows[start[k]];
+        target[k] = products[from + row] / scale[row];
+      }
+    });
+  }
+
+  /** Holds class k when it does not depend on those held already. */
+  hold(neuron: Neuron, k: number): boolean {
+    if (neuron.held.includes(k)) return true;
+    const { d } = this;
+    if (neuron.held.length >= d - 1) return false;
+    const { directions } = this.problem.classes;
+    const Z = this.basisOf(neuron);
+    let part = 0;
+    for (let m = 0; m < neuron.dim; m++) {
+      let s = 0;
+      for (let j = 0; j < d; j++) s += Z[m * d + j] * directions[k * d + j];
+      part += s * s;
+    }
+    if (part <= dependent) return false;
+    neuron.held.push(k);
+    neuron.side[k] = 0;
+    neuron.basis = undefined;
+    return true;
+  }
+
+  /** Lets class k go to a side. */
+  release(neuron: Neuron, k: number, side: 1 | -1): void {
+    neuron.held = neuron.held.filter((other) => other !== k);
+    neuron.side[k] = side;
+    neuron.basis = undefined;
+    this.markRows(neuron);
+  }
+
+  basisOf(neuron: Neuron): Float64Array {
+    if (neuron.basis === undefined) {
+      const made = nullBasis(this.problem.classes.directions, neuron.held, this.d);
+      neuron.basis = made.basis;
+      neuron.dim = made.dim;
+    }
+    return neuron.basis;
+  }
+
+  /** Puts neurons back onto their held hyperplanes, and brings products, activity and norms up to date. */
+  clean(neurons: readonly Neuron[]): void {
+    const { d } = this;
+    const { classes, penalizedCols } = this.problem;
+    for (const neuron of neurons) {
+      if (neuron.held.length === 0) continue;
+      const Z = this.basisOf(neuron);
+      const projected = new Float64Array(d);
+      for (let m = 0; m < neuron.dim; m++) {
+        let s = 0;
+        for (let j = 0; j < d; j++) s += Z[m * d + j] * neuron.u[j];
+        for (let j = 0; j < d; j++) projected[j] += s * Z[m * d + j];
+      }
+      neuron.u = projected;
+    }
+    this.multiply(neurons, ({ u }) => u, ({ t }) => t); // prettier-ignore
+    for (const neuron of neurons) {
+      const { u, unit, t, side } = neuron;
+      let squares = 0;
+      for (let j = 0; j < penalizedCols; j++) squares += u[j] * u[j];
+      neuron.norm = Math.sqrt(squares);
+      for (let j = 0; j < penalizedCols; j++) unit[j] = neuron.norm > 0 ? u[j] / neuron.norm : 0;
+      for (const k of neuron.held) t[k] = 0;
+      for (let k = 0; k < classes.count; k++) if (side[k] * t[k] < 0) side[k] = t[k] > 0 ? 1 : -1;
+      this.markRows(neuron);
+    }
+  }
+
+  private markRows(neuron: Neuron): void {
+    const { classOf, scale } = this.problem.classes;
+    const { side } = neuron;
+    const { n } = this;
+    let count = 0;
+    for (let i = 0; i < n; i++) if (classOf[i] >= 0 && side[classOf[i]] * scale[i] > 0) count++;
+    const on = neuron.on.length === count ? neuron.on : new Int32Array(count);
+    for (let i = 0, at = 0; i < n; i++) if (classOf[i] >= 0 && side[classOf[i]] * scale[i] > 0) on[at++] = i;
+    neuron.on = on;
+  }
+
+  /** Fit and objective from scratch. */
+  refresh(): void {
+    this.objective = this.evaluate(this.neurons, this.F);
+  }
+
+  private evaluate(neurons: readonly Neuron[], F: Float64Array): number {
+    const { n, c, offset } = this;
+    const { classes, datafit, beta } = this.problem;
+    const { classOf, scale } = classes;
+    if (this.problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = offset[o];
+    else F.fill(0, 0, n * c);
+    let penalty = 0;
+    for (const { on, t, sign, output, norm } of neurons) {
+      for (const i of on) F[i * c + output] += sign * scale[i] * t[classOf[i]];
+      penalty += norm;
+    }
+    return datafit.value(F) + beta * penalty;
+  }
+
+  /** Adds a neuron along `seed.u` with the length that minimises the objective; false when no positive length lowers it. */
+  insert(seed: NeuronSeed): boolean {
+    const { n, c } = this;
+    const { classes, datafit, beta } = this.problem;
+    const neuron = this.push(seed);
+    if (neuron === undefined) return false;
+    const phi = new Float64Array(n);
+    for (const i of neuron.on) phi[i] = neuron.sign * classes.scale[i] * neuron.t[classes.classOf[i]];
+    const derivative = (length: number): number => {
+      this.trial.set(this.F);
+      for (let i = 0; i < n; i++) this.trial[i * c + neuron.output] += length * phi[i];
+      datafit.gradient(this.trial, this.slopes);
+      let s = beta * neuron.norm;
+      for (let i = 0; i < n; i++) s += this.slopes[i * c + neuron.output] * phi[i];
+      return s;
+    };
+    if (!(derivative(0) < 0)) {
+      this.neurons.pop();
+      return false;
+    }
+    const length = rootOf(derivative);
+    for (let j = 0; j < this.d; j++) neuron.u[j] *= length;
+    this.clean([neuron]);
+    const before = this.objective;
+    this.refresh();
+    if (this.objective < before) return true;
+    this.neurons.pop();
+    this.refresh();
+    return false;
+  }
+
+  /** Removes neurons that are better off at zero and adds up those that no row separates. */
+  tidy(): boolean {
+    const before = this.neurons.length;
+    let total = 0;
+    for (const neuron of this.neurons) total += neuron.norm;
+    for (let a = this.neurons.length - 1; a >= 0; a--) {
+      const neuron = this.neurons[a];
+      if (neuron.norm > small * (total / this.neurons.length) && neuron.norm > 0) continue;
+      const rest = this.neurons.filter((other) => other !== neuron);
+      // a neuron without penalised weights is a constant, which the offset takes over
+      const constant = this.problem.penalizedCols < this.d && !(neuron.norm > 0);
+      if (!constant && this.evaluate(rest, this.trial) > this.objective) continue;
+      this.neurons = rest;
+      this.refresh();
+    }
+    for (let a = 0; a < this.neurons.length; a++) {
+      for (let b = this.neurons.length - 1; b > a; b--) {
+        const [first, second] = [this.neurons[a], this.neurons[b]];
+        if (first.sign !== second.sign || first.output !== second.output || !compatible(first, second)) continue;
+        this.mergeInto(first, second);
+        this.neurons.splice(b, 1);
+        this.refresh();
+      }
+    }
+    return this.neurons.length !== before;
+  }
+
+  private mergeInto(first: Neuron, second: Neuron): void {
+    first.u = first.u.map((value, j) => value + second.u[j]);
+    first.held = first.held.filter((k) => second.held.includes(k));
+    first.basis = undefined;
+    for (let k = 0; k < first.side.length; k++) if (first.side[k] === 0) first.side[k] = second.side[k];
+    // classes held by one and dependent in the other keep side 0 only when held
+    this.multiply([first], ({ u }) => u, ({ t }) => t); // prettier-ignore
+    for (let k = 0; k < first.side.length; k++) {
+      if (first.side[k] === 0 && !first.held.includes(k)) first.side[k] = first.t[k] > 0 ? 1 : -1;
+    }
+    this.clean([first]);
+  }
+}
+
+/** No row class has the two neurons strictly on different sides. */
+function compatible(first: Neuron, second: Neuron): boolean {
+  for (let k = 0; k < first.side.length; k++) {
+    if (first.side[k] * second.side[k] >= 0) continue;
+    if (Math.abs(first.t[k]) > separates * first.norm && Math.abs(second.t[k]) > separates * second.norm) return false;
+  }
+  return true;
+}
+
+/** The root of an increasing function that is negative at 0, to four digits. */
+function rootOf(derivative: (x: number) => number): number {
+  let low = 0;
+  let high = 1;
+  for (let k = 0; k < 60 && derivative(high) < 0; k++) {
+    low = high;
+    high *= 4;
+  }
+  for (let k = 0; k < 60 && high - low > 1e-4 * high; k++) {
+    const middle = low === 0 && k < 30 ? 0.25 * high : 0.5 * (low + high);
+    if (derivative(middle) < 0) low = middle;
+    else high = middle;
+  }
+  return 0.5 * (low + high);
+}

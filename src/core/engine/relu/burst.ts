@@ -1,0 +1,198 @@
+import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import type { Control } from '../../base/control.ts';
+import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { anneal, minimizeSmooth } from './descentSteps.ts';
+
+/** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
+const smallGain = 1e-3;
+const maxSteps = 100;
+/** Steps of the annealed part, and multiplications that bound it; its first step relative to the size of the parameters. */
+const annealedSteps = 600;
+const fewestAnnealed = 100;
+const annealedWork = 4e9;
+const firstStep = 0.2;
+/** Neurons smaller than this, relative to the mean, are what descent leaves of those that are not needed. */
+const negligible = 1e-3;
+
+export interface BurstResult {
+  readonly neurons: readonly NeuronSeed[];
+  readonly offset: Float64Array;
+  readonly steps: number;
+}
+
+/**
+ * Descends on the non-convex objective  l(sum_j a_j (X w_j)_+ + offset) + beta/2 sum_j (||w_j||^2 + a_j^2)  from the neurons given (balanced): by a limited-memory
+ * quasi-Newton method, which some dozen steps take to where kinks matter, then by steps of a falling length, which kinks do not stop. With more neurons than are
+ * needed most of the local minima that trap a narrow network are passed. Returns convex coordinates u = |a| w; the objective of the network is not above that of the start.
+ */
+export function burst(
+  problem: LocalProblem,
+  start: readonly NeuronSeed[],
+  offset: Float64Array,
+  control: Control,
+  onStep?: (objective: number, steps: number) => void,
+): BurstResult {
+  const kernels = problem.kernels ?? createReferenceKernels();
+  const { d, m } = { d: problem.X.cols, m: start.length };
+  const objective = new DescentObjective(problem, start, kernels);
+  const theta = new Float64Array(m * (d + 1) + offset.length);
+  start.forEach(({ u, sign }, j) => {
+    const root = Math.sqrt(Math.max(normOf(u, problem.penalizedCols), Number.MIN_VALUE));
+    for (let k = 0; k < d; k++) theta[j * d + k] = u[k] / root;
+    theta[m * d + j] = sign * root;
+  });
+  theta.set(offset, m * (d + 1));
+  const outer = kernels.interrupt;
+  kernels.interrupt = () => control.shouldStop();
+  let steps = 0;
+  try {
+    const evaluate = (x: Float64Array, g: Float64Array): number => objective.evaluate(x, g);
+    const shouldStop = (): boolean => control.shouldStop();
+    steps = minimizeSmooth(evaluate, theta, { maxSteps, smallGain, shouldStop }, onStep);
+    const work = 4 * problem.X.rows * d * m;
+    const annealed = Math.max(fewestAnnealed, Math.min(annealedSteps, Math.round(annealedWork / work)));
+    const before = steps;
+    steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
+      onStep?.(value, before + step),
+    );
+  } catch (error) {
+    // theta is always the best point so far
+    if (!(error instanceof KernelsInterrupted)) throw error;
+  } finally {
+    kernels.interrupt = outer;
+    objective.dispose();
+  }
+  const neurons = start.map(({ output }, j): NeuronSeed => {
+    const a = theta[m * d + j];
+    return { u: theta.slice(j * d, (j + 1) * d).map((w) => Math.abs(a) * w), sign: a < 0 ? -1 : 1, output };
+  });
+  const sizes = neurons.map(({ u }) => normOf(u, problem.penalizedCols));
+  const mean = sizes.reduce((s, size) => s + size, 0) / Math.max(1, m);
+  return {
+    neurons: neurons.filter((_, j) => sizes[j] > negligible * mean),
+    offset: theta.slice(m * (d + 1)),
+    steps,
+  };
+}
+
+/** Gives balanced neurons along directions the common length that lowers the objective, by one step of its quadratic bound. */
+export function scaled(problem: LocalProblem, fit: Float64Array, seeds: readonly NeuronSeed[]): NeuronSeed[] {
+  const { X, datafit, beta, penalizedCols } = problem;
+  const c = datafit.outputs;
+  const V = new Float64Array(fit.length);
+  datafit.dualPoint(fit, V);
+  const phi = new Float64Array(fit.length);
+  let price = 0;
+  for (const { u, sign, output } of seeds) {
+    price += beta * normOf(u, penalizedCols);
+    for (let i = 0, at = 0; i < X.rows; i++, at += X.cols) {
+      let t = 0;
+      for (let j = 0; j < X.cols; j++) t += X.data[at + j] * u[j];
+      if (t > 0) phi[i * c + output] += sign * t;
+    }
+  }
+  let [along, squares] = [0, 0];
+  for (let i = 0; i < phi.length; i++) {
+    along += V[i] * phi[i];
+    squares += phi[i] * phi[i];
+  }
+  const best = (along - price) / (datafit.lipschitz * squares);
+  const step = best > 0 && Number.isFinite(best) ? best : 1e-3 / Math.max(1, seeds.length);
+  return seeds.map((seed) => ({ ...seed, u: seed.u.map((x) => step * x) }));
+}
+
+function normOf(u: Float64Array, penalizedCols: number): number {
+  let s = 0;
+  for (let j = 0; j < penalizedCols; j++) s += u[j] * u[j];
+  return Math.sqrt(s);
+}
+
+/** Objective and gradient in (w, a, offset), the products with X on the kernels. */
+class DescentObjective {
+  private readonly operator: RowOperator;
+  private readonly n: number;
+  private readonly d: number;
+  private readonly c: number;
+  private readonly m: number;
+  private readonly outputs: Int32Array;
+  private readonly datafit: Datafit;
+  private readonly T: Float64Array;
+  private readonly F: Float64Array;
+  private readonly G: Float64Array;
+
+  constructor(
+    private readonly problem: LocalProblem,
+    start: readonly NeuronSeed[],
+    private readonly kernels: Kernels,
+  ) {
+    const { X, datafit } = problem;
+    this.n = X.rows;
+    this.d = X.cols;
+    this.c = datafit.outputs;
+    this.m = start.length;
+    this.outputs = Int32Array.from(start, ({ output }) => output);
+    this.datafit = datafit;
+    this.operator = kernels.createRowOperator(X);
+    this.T = kernels.alloc(this.m * this.n);
+    this.F = new Float64Array(this.n * this.c);
+    this.G = new Float64Array(this.n * this.c);
+  }
+
+  dispose(): void {
+    this.operator.dispose();
+    this.kernels.free(this.T);
+  }
+
+  evaluate(theta: Float64Array, gradient: Float64Array): number {
+    const { n, d, c, m, T, F, G, outputs, problem, datafit } = this;
+    const { beta, penalizedCols } = problem;
+    const inner = m * d;
+    const free = inner + m;
+    this.operator.products(theta, m, T);
+    for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = problem.offset ? theta[free + o] : 0;
+    for (let j = 0, at = 0; j < m; j++) {
+      const a = theta[inner + j];
+      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) if (T[at] > 0) F[f] += a * T[at];
+    }
+    let value = datafit.value(F);
+    datafit.gradient(F, G);
+    for (let j = 0, at = 0; j < m; j++) {
+      const a = theta[inner + j];
+      let s = 0;
+      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) {
+        if (T[at] > 0) {
+          s += G[f] * T[at];
+          T[at] = a * G[f];
+        } else T[at] = 0;
+      }
+      gradient[inner + j] = s + beta * a;
+      value += 0.5 * beta * a * a;
+    }
+    this.operator.sums(T, m, gradient);
+    for (let j = 0; j < m; j++) {
+      for (let k = j * d; k < j * d + penalizedCols; k++) {
+        gradient[k] += beta * theta[k];
+        value += 0.5 * beta * theta[k] * theta[k];
+      }
+    }
+    for (let o = 0; free + o < theta.length; o++) {
+      let s = 0;
+      if (problem.offset) for (let i = 0; i < n; i++) s += G[i * c + o];
+      gradient[free + o] = s;
+    }
+    return value;
+  }
+}
+
+/** The problem on some of its rows, its penalty in proportion: the same network is optimal but for the sample. Undefined where the loss does not say. */
+export function onRows(problem: LocalProblem, rows: Int32Array): LocalProblem | undefined {
+  const datafit = problem.onRows?.(rows);
+  if (datafit === undefined) return undefined;
+  const { X } = problem;
+  const part: DenseMatrix = denseMatrix(rows.length, X.cols);
+  rows.forEach((row, i) => part.data.set(X.data.subarray(row * X.cols, (row + 1) * X.cols), i * X.cols));
+  return { ...problem, X: part, datafit, beta: (problem.beta * rows.length) / X.rows, onRows: undefined };
+}

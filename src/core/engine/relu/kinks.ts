@@ -1,0 +1,112 @@
+import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
+import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
+
+/** A held class whose multiplier says that leaving its hyperplane pays, and to which side. */
+export interface Violation {
+  readonly neuron: Neuron;
+  readonly k: number;
+  readonly size: number;
+  readonly side: 1 | -1;
+  /** Leaving pays to either side. */
+  readonly concave: boolean;
+}
+
+/**
+ * Gradient of the objective in every neuron without its held rows, at the dual point V (n x c); returns the largest norm within the held
+ * manifolds (and of the offset's, when it is free).
+ */
+export function gradients(state: ActiveNeurons, V: Float64Array): number {
+  const { neurons, n, d, c, problem } = state;
+  const m = neurons.length;
+  const weighted = new Float64Array(m * n);
+  neurons.forEach(({ on, sign, output }, j) => {
+    for (const i of on) weighted[j * n + i] = -sign * V[i * c + output];
+  });
+  const sums = new Float64Array(m * d);
+  if (m > 0) state.withOperator((operator) => operator.sums(weighted, m, sums));
+  let worst = 0;
+  neurons.forEach((neuron, j) => {
+    const { gradient, unit } = neuron;
+    for (let k = 0; k < d; k++) gradient[k] = sums[j * d + k] + problem.beta * unit[k];
+    const Z = state.basisOf(neuron);
+    let squares = 0;
+    for (let k = 0; k < neuron.dim; k++) {
+      let s = 0;
+      for (let l = 0; l < d; l++) s += Z[k * d + l] * gradient[l];
+      squares += s * s;
+    }
+    worst = Math.max(worst, Math.sqrt(squares));
+  });
+  if (problem.offset) {
+    for (let o = 0; o < c; o++) {
+      let s = 0;
+      for (let i = 0; i < n; i++) s += V[i * c + o];
+      worst = Math.max(worst, Math.abs(s));
+    }
+  }
+  return worst;
+}
+
+/** The held classes whose multiplier lies outside the interval between the slopes of its two sides. `gradients` comes first. */
+export function violations(state: ActiveNeurons, V: Float64Array): Violation[] {
+  const found: Violation[] = [];
+  for (const neuron of state.neurons) {
+    if (neuron.held.length === 0) continue;
+    const multipliers = multipliersOf(state, neuron);
+    neuron.multipliers = multipliers;
+    neuron.held.forEach((k, a) => {
+      const [low, high] = slopesOf(state, neuron, k, V);
+      const below = low - multipliers[a];
+      const above = multipliers[a] - high;
+      const size = Math.max(below, above);
+      if (size > 0) found.push({ neuron, k, size, side: below >= above ? 1 : -1, concave: low > high });
+    });
+  }
+  return found;
+}
+
+/** Lets go of the held kinks at which the objective is not convex any more; true when there was one. */
+export function releaseConcave(state: ActiveNeurons, found: readonly Violation[]): boolean {
+  const concave = found.filter((violation) => violation.concave);
+  for (const { neuron, k, side } of concave) state.release(neuron, k, side);
+  return concave.length > 0;
+}
+
+/** Multipliers kappa of the held classes: gradient = sum kappa_k direction_k, least squares. */
+function multipliersOf({ d, problem }: ActiveNeurons, { held, gradient }: Neuron): Float64Array {
+  const { directions } = problem.classes;
+  const m = held.length;
+  const G = new Float64Array(m * m);
+  const kappa = new Float64Array(m);
+  const product = (from: number, other: ArrayLike<number>, at: number): number => {
+    let s = 0;
+    for (let j = 0; j < d; j++) s += directions[from + j] * other[at + j];
+    return s;
+  };
+  for (let a = 0; a < m; a++) {
+    for (let b = 0; b <= a; b++) G[a * m + b] = product(held[a] * d, directions, held[b] * d);
+    kappa[a] = product(held[a] * d, gradient, 0);
+  }
+  factorSpd(G, m);
+  solveSpd(G, m, kappa);
+  return kappa;
+}
+
+/** Slopes that the rows of class k add on its two sides: the multiplier must lie between them for the kink to hold the neuron. */
+export function slopesOf(
+  { c, problem }: ActiveNeurons,
+  { sign, output }: Neuron,
+  k: number,
+  V: Float64Array,
+): [number, number] {
+  const { start, rows, scale } = problem.classes;
+  let plus = 0;
+  let minus = 0;
+  for (let m = start[k]; m < start[k + 1]; m++) {
+    const i = rows[m];
+    const value = sign * V[i * c + output] * scale[i];
+    if (scale[i] > 0) plus += value;
+    else minus += value;
+  }
+  return [plus, minus];
+}
