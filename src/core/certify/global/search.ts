@@ -35,8 +35,8 @@ export interface SearchOptions {
   readonly kernels?: Kernels | undefined;
 }
 
-/** Ascents that come this near to the values of interest are taken to their top. */
-const nearly = 0.9;
+/** Ascents that come this near to the values of interest are taken to their top: between kinks they may have stopped well below. */
+const nearly = 0.5;
 /** Ascents that end this near to each other (cosine) are on one hill. */
 const sameHill = 0.9995;
 

@@ -64,6 +64,10 @@ const dependent = 1e-18;
 const separates = 1e-13;
 /** Neurons smaller than this, relative to the mean, are tried at zero. */
 const small = 1e-2;
+/** The mean counts as this share of the largest that it has been at least: all may vanish together. */
+const vanished = 1e-3;
+/** Relative size of what is lost in rounding. */
+const rounding = 2 ** -53;
 
 /** The neurons of a network that is being trained, with what depends on them: sides of rows, fit and objective. */
 export class ActiveNeurons {
@@ -75,6 +79,8 @@ export class ActiveNeurons {
   /** Fit, n x c. */
   readonly F: Float64Array;
   objective = Infinity;
+  /** Largest mean norm so far. */
+  private usual = 0;
   private readonly trial: Float64Array;
   private readonly slopes: Float64Array;
   private readonly kernels: Kernels;
@@ -109,6 +115,7 @@ export class ActiveNeurons {
   /** Replaces the neurons; those with u = 0 are left out. */
   set(seeds: readonly NeuronSeed[], offset?: ArrayLike<number>): void {
     this.neurons = [];
+    this.usual = 0;
     if (offset !== undefined) this.offset.set(offset);
     this.withOperator(() => {
       for (const seed of seeds) this.push(seed);
@@ -310,13 +317,19 @@ export class ActiveNeurons {
     const before = this.neurons.length;
     let total = 0;
     for (const neuron of this.neurons) total += neuron.norm;
+    const mean = total / Math.max(1, this.neurons.length);
+    this.usual = Math.max(this.usual, mean);
+    const trial = small * Math.max(mean, vanished * this.usual);
     for (let a = this.neurons.length - 1; a >= 0; a--) {
       const neuron = this.neurons[a];
-      if (neuron.norm > small * (total / this.neurons.length) && neuron.norm > 0) continue;
+      if (neuron.norm > trial && this.problem.beta * neuron.norm > rounding * Math.abs(this.objective)) continue;
       const rest = this.neurons.filter((other) => other !== neuron);
       // a neuron without penalised weights is a constant, which the offset takes over
       const constant = this.problem.penalizedCols < this.d && !(neuron.norm > 0);
-      if (!constant && this.evaluate(rest, this.trial) > this.objective) continue;
+      // one whose penalty is lost in rounding may go when what it adds to the loss is, too
+      const lost = this.problem.beta * neuron.norm <= rounding * Math.abs(this.objective);
+      const limit = this.objective + (lost ? 8 * rounding * Math.abs(this.objective) : 0);
+      if (!constant && this.evaluate(rest, this.trial) > limit) continue;
       this.neurons = rest;
       this.refresh();
     }

@@ -2,8 +2,9 @@ import { sampleGates } from '../../problem/patterns/sample.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
+import { createRng } from '../../base/rng.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { burst, scaled } from './burst.ts';
+import { burst, type BurstResult, onRows, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { NeuronNewton } from './neuronNewton.ts';
@@ -12,6 +13,8 @@ export interface AdaptiveOptions {
   readonly seed: number;
   /** A direction counts as improving when its dual constraint exceeds beta by this relative amount. */
   readonly tolerance: number;
+  /** Relative gap of the program that is enough; a loose one ends before the largest search and the last Newton steps (default: to rounding). */
+  readonly accuracy?: number;
   /** Directions to try first (effective inputs), e.g. one found by a proof. */
   readonly suggestions?: readonly {
     readonly direction: Float64Array;
@@ -48,6 +51,9 @@ export type AdaptiveProgress = (
 /** Neurons of the burst per output: several times what most optima need, so that narrow local minima are passed. */
 const burstWidth = 32;
 const burstOutputs = 4;
+/** A burst on many rows begins on this many at least, and goes on to so many times as many. */
+const fewestRows = 4000;
+const rowGrowth = 8;
 /** Local optimality asked for between insertions: a share of the violation of the last search, within these. */
 const loosest = 1e-2;
 const tightest = 1e-11;
@@ -60,10 +66,15 @@ const searchWork = 2e9;
 const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
-/** Ascents that the last search takes to the exact top, per output and sign. */
-const lastClimbs = 64;
+/** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
+const fewestClimbs = 64;
+const mostClimbs = 1024;
+const climbWork = 5e8;
 /** A search this far above beta need not end at exact tops. */
 const clearViolation = 1.02;
+/** Gaps asked for above this are loose; local optimality and violations then end at this share of them. */
+const looseAccuracy = 1e-5;
+const looseShare = 0.1;
 /** Relative gain that is rounding. */
 const noGain = 1e-15;
 
@@ -144,14 +155,43 @@ class Generation {
     const seeds = this.drawn(width);
     const offset = newton.offset.slice();
     const before = newton.value;
-    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, control, (objective, steps) => {
-      if (objective < before)
-        this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
-    });
-    this.iterations += result.steps;
+    let result: BurstResult = { neurons: scaled(problem, newton.fit(), seeds), offset, steps: 0 };
+    for (const stage of this.stages()) {
+      const whole = stage === problem;
+      const anneals = whole || stage.X.rows * rowGrowth >= problem.X.rows;
+      result = burst(stage, result.neurons, result.offset, { anneals, control }, (objective, steps) => {
+        // on some of the rows an objective says nothing about all
+        if (whole && objective < before)
+          this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
+      });
+      this.iterations += result.steps;
+    }
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
+    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
+  }
+
+  /** The problem on more and more of its rows, all at last: the first steps need few of many. */
+  private stages(): LocalProblem[] {
+    const { problem, options } = this;
+    const stages = [problem];
+    const sizes: number[] = [];
+    for (let rows = Math.floor(problem.X.rows / rowGrowth); rows >= fewestRows; rows = Math.floor(rows / rowGrowth)) {
+      sizes.push(rows);
+    }
+    if (sizes.length === 0) return stages;
+    const rng = createRng(options.seed).fork('rows');
+    const order = Int32Array.from({ length: problem.X.rows }, (_, i) => i);
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = rng.integer(i + 1);
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+    for (const rows of sizes) {
+      const part = onRows(problem, order.slice(0, rows).sort());
+      if (part !== undefined) stages.unshift(part);
+    }
+    return stages;
   }
 
   /** Random directions through the data, each with the sign that its score asks for. */
@@ -203,18 +243,24 @@ class Generation {
     const { X, beta, datafit } = problem;
     const c = datafit.outputs;
     const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / (96 * X.rows * X.cols))));
-    const efforts = [...firstSearches.filter((starts) => starts < last), last];
-    const goal = Math.min(tightest, options.tolerance);
+    const loose = (options.accuracy ?? 0) > looseAccuracy;
+    const efforts = loose ? firstSearches : [...firstSearches.filter((starts) => starts < last), last];
+    const goal = loose ? looseShare * options.accuracy! : Math.min(tightest, options.tolerance);
+    // a violation below this is worth no more than the accuracy asked for
+    const least = loose ? looseShare * options.accuracy! : options.tolerance;
+    const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
+    const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
     let effort = 0;
     let idle = 0;
     let rescued = false;
     while (!control.shouldStop()) {
-      const climbs = effort === efforts.length - 1 ? lastClimbs : effort > 0 || this.ratio < clearViolation ? 8 : 0;
+      const climbs =
+        !loose && effort === efforts.length - 1 ? lastClimbs : effort > 0 || this.ratio < clearViolation ? 8 : 0;
       const found = this.search(efforts[effort], 8 * c, climbs);
       if (control.shouldStop()) return;
       this.ratio = (found[0]?.value ?? 0) / beta;
       const before = newton.value;
-      if (this.insert(found) > 0) {
+      if (this.insert(found, least) > 0) {
         const rough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
         this.slide(rough, rough > goal ? roughSteps : settledSteps);
         idle = before - newton.value <= noGain * Math.abs(before) ? idle + 1 : 0;
@@ -242,12 +288,12 @@ class Generation {
     }
   }
 
-  private insert(found: readonly DualMaximizer[]): number {
-    const { newton, problem, options } = this;
+  private insert(found: readonly DualMaximizer[], least: number): number {
+    const { newton, problem } = this;
     const limit = Math.max(6, Math.ceil(newton.count / 5)) * Math.min(problem.datafit.outputs, 3);
     let inserted = 0;
     for (const { value, direction, sign, output } of found) {
-      if (value <= problem.beta * (1 + options.tolerance) || inserted >= limit) break;
+      if (value <= problem.beta * (1 + least) || inserted >= limit) break;
       if (newton.insert({ u: direction, sign, output })) inserted++;
     }
     return inserted;

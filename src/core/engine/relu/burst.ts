@@ -11,7 +11,7 @@ const smallGain = 1e-3;
 const maxSteps = 100;
 /** Steps of the annealed part, and multiplications that bound it; its first step relative to the size of the parameters. */
 const annealedSteps = 600;
-const fewestAnnealed = 100;
+const fewestAnnealed = 20;
 const annealedWork = 4e9;
 const firstStep = 0.2;
 /** Neurons smaller than this, relative to the mean, are what descent leaves of those that are not needed. */
@@ -32,7 +32,7 @@ export function burst(
   problem: LocalProblem,
   start: readonly NeuronSeed[],
   offset: Float64Array,
-  control: Control,
+  { anneals, control }: { readonly anneals: boolean; readonly control: Control },
   onStep?: (objective: number, steps: number) => void,
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
@@ -55,9 +55,11 @@ export function burst(
     const work = 4 * problem.X.rows * d * m;
     const annealed = Math.max(fewestAnnealed, Math.min(annealedSteps, Math.round(annealedWork / work)));
     const before = steps;
-    steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
-      onStep?.(value, before + step),
-    );
+    if (anneals) {
+      steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
+        onStep?.(value, before + step),
+      );
+    }
   } catch (error) {
     // theta is always the best point so far
     if (!(error instanceof KernelsInterrupted)) throw error;

@@ -121,7 +121,8 @@ export class NeuronNewton {
       const found = violations(state, V);
       const slack = found.reduce((worst, { size }) => Math.max(worst, size), 0);
       residual = Math.max(reduced, slack) / beta;
-      if (residual <= tolerance) {
+      // an offset alone costs nothing to find to the last digit
+      if (residual <= tolerance && (state.neurons.length > 0 || !offset || iterations > 1)) {
         converged = true;
         break;
       }

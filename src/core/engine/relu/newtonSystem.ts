@@ -23,10 +23,12 @@ export interface NewtonSystem {
 const rowsPay = 1.2;
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
 const leastDamping = 1e-14;
+/** Damping of lengths, relative to the curvature of the penalty. */
+const radialDamping = 1e-10;
 
 /**
- * The Newton matrix of the objective at the Hessian H of the loss (n blocks of c x c), rows on held kinks left out, plus `damping` in the metric of the
- * penalty (beta / ||u|| on every neuron). Undefined when stopped.
+ * The Newton matrix of the objective at the Hessian H of the loss (n blocks of c x c), rows on held kinks left out, the curvature of
+ * the penalty taken 1 + `damping` times: directions turn less, lengths are as free as before. Undefined when stopped.
  */
 export function newtonSystem(
   state: ActiveNeurons,
@@ -74,7 +76,7 @@ function systemOfNeurons(
   let trace = 0;
   for (let i = 0; i < size; i++) trace += A[i * size + i];
   const shift = leastDamping * (trace / size);
-  for (let i = 0; i < size; i++) A[i * size + i] += shift;
+  for (let i = 0; i < stacked; i++) A[i * size + i] += shift;
   if (!system.factor(shouldStop)) {
     system.dispose();
     return undefined;
@@ -124,7 +126,7 @@ function gramBlocks(state: ActiveNeurons, H: Float64Array): Float64Array {
 }
 
 /**
- * A += (beta / ||u||) (P - q q' + damping I) on the neuron's diagonal block, lower triangle; q = u / ||u||, and P drops an unpenalised coordinate.
+ * A += (beta / ||u||) ((1 + damping) (P - q q') + radialDamping I) on the neuron's diagonal block, lower triangle; q = u / ||u||, and P drops an unpenalised coordinate.
  */
 function addCurvature(
   { d, problem }: ActiveNeurons,
@@ -135,13 +137,13 @@ function addCurvature(
 ): void {
   const { penalizedCols, beta } = problem;
   if (!(norm > 0)) return;
-  const curvature = beta / norm;
+  const curvature = ((1 + damping) * beta) / norm;
   for (let x = 0; x < penalizedCols; x++) {
     const row = (at + x) * size + at;
     for (let y = 0; y <= x; y++) A[row + y] -= curvature * unit[x] * unit[y];
     A[row + x] += curvature;
   }
-  for (let x = 0; x < d; x++) A[(at + x) * size + at + x] += damping * curvature;
+  for (let x = 0; x < d; x++) A[(at + x) * size + at + x] += (radialDamping * beta) / norm;
 }
 
 /** The rows of the offset: products of the ones with every neuron's features, and with themselves. */
@@ -178,8 +180,8 @@ function systemOfRows(
   const x = problem.X.data;
   const m = neurons.length;
   const size = m * d;
-  const roots = neurons.map(({ norm }) => Math.sqrt(((1 + damping) * problem.beta) / norm));
-  const radialRoots = neurons.map(({ norm }) => Math.sqrt(problem.beta / norm));
+  const roots = neurons.map(({ norm }) => Math.sqrt(((1 + damping + radialDamping) * problem.beta) / norm));
+  const radialRoots = neurons.map(({ norm }) => Math.sqrt(((1 + damping) * problem.beta) / norm));
   // Phi W^-1/2, one row of `size` numbers per row of the data
   const Phi = new Float64Array(n * size);
   neurons.forEach(({ on, sign, at }, a) => {
@@ -230,8 +232,8 @@ function systemOfRows(
   const S = new Float64Array(m * m);
   for (let a = 0; a < m; a++) {
     for (let b = 0; b <= a; b++) S[a * m + b] = dot(fits[a], solvedFits[b]);
-    // 1 - r'W^-1 r = damping / (1 + damping)
-    S[a * m + a] += damping / (1 + damping) + leastDamping;
+    // 1 - r'W^-1 r
+    S[a * m + a] += radialDamping / (1 + damping + radialDamping);
   }
   factorSpd(S, m);
   return {

@@ -20,7 +20,7 @@ import { ProblemError } from '../../base/problemError.ts';
 import { createRng } from '../../base/rng.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
 import { gatesOf } from '../gated/gates.ts';
-import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
+import { foundWithin, type Group, type Solution, type SolveOptions } from '../solution/solution.ts';
 import { solveAdaptive } from './adaptive.ts';
 import { CellFactory, type ConeCell } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
@@ -112,6 +112,7 @@ export function solveRelu(
         : context.overAll(warm, arrangements.kind === 'adaptive' ? arrangements.seed : 1)
       : context.onGates(chosen.gateSet, cells === undefined ? warm : context.insideCells(context.overAll(warm, 1)));
   let report = assemble(problem, prepared, solved, chosen?.gateSet, limited);
+  let secondsFinal = control.now() - begin;
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
   const finish = (proof: GlobalBoundDetails | undefined, seconds: number): Solution => {
     const { certificate, neurons, gates, network } = report;
@@ -182,6 +183,8 @@ export function solveRelu(
       kkt: certificate.kkt,
       iterations: solved.iterations,
       seconds: control.now() - begin,
+      secondsFound: Math.min(secondsFinal, context.secondsTo(certificate.objective)),
+      secondsFinal,
       method: solved.method,
       threads: 1,
       warm: nextWarm,
@@ -225,6 +228,7 @@ export function solveRelu(
       again.iterations += solved.iterations;
       solved = again;
       report = assemble(problem, prepared, solved, undefined, limited);
+      secondsFinal = control.now() - begin;
     }
   }
 
@@ -338,6 +342,8 @@ class Context {
   private readonly classes: RowClasses;
   private readonly parts: readonly Part[];
   private readonly factory: CellFactory;
+  /** Objectives, falling, and when they were reached. */
+  private readonly reached: { readonly seconds: number; readonly objective: number }[] = [];
 
   constructor(
     private readonly prepared: PreparedProblem,
@@ -353,6 +359,12 @@ class Context {
         return { datafit: datafit.ofOutput(o), outputs: [o] };
       });
     } else this.parts = [{ datafit, outputs: Array.from({ length: outputs }, (_, o) => o) }];
+  }
+
+  /** When the objective first came within `foundWithin` of the final one. */
+  secondsTo(final: number): number {
+    const enough = final + foundWithin * Math.abs(final);
+    return this.reached.find(({ objective }) => objective <= enough)?.seconds ?? Infinity;
   }
 
   private local(part: Part): LocalProblem {
@@ -376,18 +388,21 @@ class Context {
     neurons: number,
     phase: string,
     bound: (ratio: number) => number,
-  ): ((objective: number, ratio: number, active: number, steps: number, stage?: string) => void) | undefined {
+  ): (objective: number, ratio: number, active: number, steps: number, stage?: string) => void {
     const { control } = this;
-    if (control.report === undefined) return undefined;
-    return (objective, ratio, active, steps, stage = phase) =>
+    return (objective, ratio, active, steps, stage = phase) => {
+      const seconds = control.now() - this.begin;
+      const total = done + rest + objective;
+      if (total < (this.reached.at(-1)?.objective ?? Infinity)) this.reached.push({ seconds, objective: total });
       control.report?.({
         iteration: iterations + steps,
-        seconds: control.now() - this.begin,
-        objective: done + rest + objective,
+        seconds,
+        objective: total,
         dualBound: bound(ratio),
         active: neurons + active,
         phase: stage,
       });
+    };
   }
 
   private startOf(part: Part, warm: { readonly neurons: readonly SolvedNeuron[] } | undefined): SolvedNeuron[] {
@@ -547,6 +562,7 @@ class Context {
         {
           seed,
           tolerance: insertTolerance,
+          accuracy: this.prepared.tolerance,
           suggestions: suggestions
             .filter(({ output }) => part.outputs.includes(output))
             .map((suggestion) => ({ ...suggestion, output: part.outputs.indexOf(suggestion.output) })),

@@ -64,11 +64,17 @@ export interface Solution {
   readonly kkt: { readonly stationarity: number; readonly cone: number; readonly complementarity: number };
   readonly iterations: number;
   readonly seconds: number;
+  /** Seconds until a network within `foundWithin` of the final objective was there, and until the final one was (ReLU); the rest is proof. */
+  readonly secondsFound?: number;
+  readonly secondsFinal?: number;
   readonly method: string;
   readonly threads: number;
   /** Opaque: hand it to the next solve of the same data to continue from here. */
   readonly warm: unknown;
 }
+
+/** Relative excess over the final objective at which a network counts as found. */
+export const foundWithin = 1e-4;
 
 export interface SolveOptions {
   /** `Solution.warm` of an earlier solve on the same X, y (other beta, model or tolerance allowed). */
