@@ -1,6 +1,6 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { SphereAscent } from './ascent.ts';
@@ -27,7 +27,7 @@ export interface SearchOptions {
   readonly penalizedCols?: number;
   /** Distinct maximisers to return (default 8). */
   readonly keep?: number;
-  /** Ascents that are taken to the very top, per output and sign (default `keep`); the others end near it. */
+  /** Ascents that are taken to the very top, per output and sign (default 24, or `keep` when that is more); the others end near it. */
   readonly climbs?: number;
   /** Values of interest: what ends an ascent well below this is not climbed to its top. */
   readonly above?: number;
@@ -54,6 +54,7 @@ export function maximizeDualConstraint(
 ): DualMaximizer[] {
   if (V.rows !== X.rows) throw new RangeError(`V has ${V.rows} rows, X ${X.rows}`);
   const penalized = options.penalizedCols ?? X.cols;
+  const free = penalized < X.cols;
   const kernels = options.kernels ?? createReferenceKernels();
   const starts = options.starts ?? Math.min(48, Math.max(6, Math.floor(1e7 / (X.rows * X.cols + 1))));
   const keep = options.keep ?? 8;
@@ -70,17 +71,18 @@ export function maximizeDualConstraint(
         const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
         const from = startsOf(X, v, sign, options.candidates ?? [], starts, rng);
         const stop = (): boolean => control.shouldStop();
-        const ascents = interruptible(kernels, stop, () =>
-          ascendTogether(search, v, sign, from.data, from.rows, penalized, stop),
-        );
+        // a free bias jumps from kink to kink, which ascents along slopes do not
+        const ascents = free
+          ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
+          : interruptible(kernels, stop, () => ascendTogether(search, v, sign, from.data, from.rows, penalized, stop));
         if (ascents === undefined) return found;
         const above = options.above ?? 0;
-        let climbs = options.climbs ?? keep;
+        let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
         for (const { value, direction } of ascents) {
           const near = (u: ArrayLike<number>): boolean => cosine(u, direction) > sameHill;
           const settled = value <= above && (options.candidates ?? []).some((u) => cosine(u, direction) > 1 - 1e-9);
-          if (climbs > 0 && value > nearly * above && !settled && !climbed.some(near)) {
+          if (climbs > 0 && value > nearly * above && !settled && !(climbed.some(near) && !free)) {
             if (control.shouldStop()) return found;
             climbs--;
             climbed.push(direction);

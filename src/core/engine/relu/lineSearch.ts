@@ -18,6 +18,8 @@ const maxHalvings = 60;
 /** Share of the first-order gain from which on a full step is taken (a Newton step promises half), and relative noise of the objective. */
 const enough = 0.2;
 const noise = 1e-15;
+/** Relative gain that values do not show reliably. */
+const invisible = 1e-12;
 
 export interface Moved {
   /** Length of the step, 1 being the full one. */
@@ -160,13 +162,16 @@ function locate(state: ActiveNeurons, ray: Ray): { tau: number; held?: Crossing 
   let low = 0;
   let lowSlope = ray.at(0);
   let lowValue = ray.value;
+  let high = 1;
+  let highSlope = ray.at(1);
+  // where the gain is lost in rounding values say nothing, and a Newton step is as good as its model
+  const unseen = Math.abs(lowSlope) <= invisible * Math.abs(lowValue);
+  if (unseen && ray.value <= lowValue + rounding * Math.abs(lowValue)) return { tau: 1 };
   if (lowSlope >= 0) {
     // no descent just after the start: a kink that the direction leaves at once, or rounding
     const first = crossings(state, 0).filter(({ tau }) => tau === 0);
     return first.length > 0 ? { tau: 0, held: first[0] } : { tau: 0 };
   }
-  let high = 1;
-  let highSlope = ray.at(1);
   if (ray.value <= lowValue + enough * lowSlope + noise * Math.abs(lowValue)) return { tau: 1 };
   let kinks = crossings(state, 1);
   for (let round = 0; round < maxHalvings && kinks.length > fewKinks; round++) {

@@ -216,6 +216,42 @@ for (const { label, kernels } of builds()) {
     assert.equal(broken.factor(), false);
   });
 
+  test(`products and weighted Gram matrices of rows, ${label}`, () => {
+    const rng = createRng(11);
+    for (const [n, d, count, c] of [
+      [1, 1, 1, 1],
+      [70, 5, 4, 1],
+      [600, 9, 3, 2],
+      [300, 530, 2, 1],
+    ]) {
+      const X = randomMatrix(rng, n, d);
+      const rows = kernels.createRowOperator(X);
+      const plain = reference.createRowOperator(X);
+      const U = normals(rng, count * d);
+      const [t, t0] = [new Float64Array(count * n), new Float64Array(count * n)];
+      rows.products(U, count, t);
+      plain.products(U, count, t0);
+      close(t, t0, 'products');
+      const [s, s0] = [new Float64Array(count * d), new Float64Array(count * d)];
+      rows.sums(t0, count, s);
+      plain.sums(t0, count, s0);
+      close(s, s0, 'sums');
+      const words = (n + 31) >>> 5;
+      const bits = new Uint32Array(count * words);
+      for (let k = 0; k < count; k++) {
+        for (let r = 0; r < n; r++) if (rng.uniform() < 0.5) bits[k * words + (r >>> 5)] |= 1 << (r & 31);
+      }
+      const W = normals(rng, n * c * c);
+      const outputOf = Int32Array.from({ length: count }, (_, k) => k % c);
+      const size = ((count * (count + 1)) / 2) * d * d;
+      const [g, g0] = [new Float64Array(size), new Float64Array(size)];
+      rows.grams(bits, count, W, c, outputOf, g);
+      plain.grams(bits, count, W, c, outputOf, g0);
+      close(g, g0, 'grams');
+      rows.dispose();
+    }
+  });
+
   test(`neuron scores and ReLU masks, ${label}`, () => {
     const rng = createRng(7);
     for (const [n, d, count] of [
