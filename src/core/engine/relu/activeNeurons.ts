@@ -26,8 +26,6 @@ export interface LocalProblem {
   readonly offset: boolean;
   /** Where matrix products are done; plain TypeScript when left out. */
   readonly kernels?: Kernels | undefined;
-  /** The loss on some of the rows alone, where it is known. */
-  readonly onRows?: ((rows: Int32Array) => Datafit) | undefined;
 }
 
 export interface Neuron {

@@ -2,9 +2,8 @@ import { sampleGates } from '../../problem/patterns/sample.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
-import { createRng } from '../../base/rng.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { burst, type BurstResult, onRows, scaled } from './burst.ts';
+import { burst, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { NeuronNewton } from './neuronNewton.ts';
@@ -51,9 +50,6 @@ export type AdaptiveProgress = (
 /** Neurons of the burst per output: several times what most optima need, so that narrow local minima are passed. */
 const burstWidth = 32;
 const burstOutputs = 4;
-/** A burst on many rows begins on this many at least, and goes on to so many times as many. */
-const fewestRows = 4000;
-const rowGrowth = 8;
 /** Local optimality asked for between insertions: a share of the violation of the last search, within these. */
 const loosest = 1e-2;
 const tightest = 1e-11;
@@ -155,43 +151,15 @@ class Generation {
     const seeds = this.drawn(width);
     const offset = newton.offset.slice();
     const before = newton.value;
-    let result: BurstResult = { neurons: scaled(problem, newton.fit(), seeds), offset, steps: 0 };
-    for (const stage of this.stages()) {
-      const whole = stage === problem;
-      const anneals = whole || stage.X.rows * rowGrowth >= problem.X.rows;
-      result = burst(stage, result.neurons, result.offset, { anneals, control }, (objective, steps) => {
-        // on some of the rows an objective says nothing about all
-        if (whole && objective < before)
-          this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
-      });
-      this.iterations += result.steps;
-    }
+    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, control, (objective, steps) => {
+      if (objective < before)
+        this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
+    });
+    this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
-  }
-
-  /** The problem on more and more of its rows, all at last: the first steps need few of many. */
-  private stages(): LocalProblem[] {
-    const { problem, options } = this;
-    const stages = [problem];
-    const sizes: number[] = [];
-    for (let rows = Math.floor(problem.X.rows / rowGrowth); rows >= fewestRows; rows = Math.floor(rows / rowGrowth)) {
-      sizes.push(rows);
-    }
-    if (sizes.length === 0) return stages;
-    const rng = createRng(options.seed).fork('rows');
-    const order = Int32Array.from({ length: problem.X.rows }, (_, i) => i);
-    for (let i = order.length - 1; i > 0; i--) {
-      const j = rng.integer(i + 1);
-      [order[i], order[j]] = [order[j], order[i]];
-    }
-    for (const rows of sizes) {
-      const part = onRows(problem, order.slice(0, rows).sort());
-      if (part !== undefined) stages.unshift(part);
-    }
-    return stages;
   }
 
   /** Random directions through the data, each with the sign that its score asks for. */

@@ -1,6 +1,5 @@
 import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
@@ -32,7 +31,7 @@ export function burst(
   problem: LocalProblem,
   start: readonly NeuronSeed[],
   offset: Float64Array,
-  { anneals, control }: { readonly anneals: boolean; readonly control: Control },
+  control: Control,
   onStep?: (objective: number, steps: number) => void,
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
@@ -55,11 +54,9 @@ export function burst(
     const work = 4 * problem.X.rows * d * m;
     const annealed = Math.max(fewestAnnealed, Math.min(annealedSteps, Math.round(annealedWork / work)));
     const before = steps;
-    if (anneals) {
-      steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
-        onStep?.(value, before + step),
-      );
-    }
+    steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
+      onStep?.(value, before + step),
+    );
   } catch (error) {
     // theta is always the best point so far
     if (!(error instanceof KernelsInterrupted)) throw error;
@@ -187,14 +184,4 @@ class DescentObjective {
     }
     return value;
   }
-}
-
-/** The problem on some of its rows, its penalty in proportion: the same network is optimal but for the sample. Undefined where the loss does not say. */
-export function onRows(problem: LocalProblem, rows: Int32Array): LocalProblem | undefined {
-  const datafit = problem.onRows?.(rows);
-  if (datafit === undefined) return undefined;
-  const { X } = problem;
-  const part: DenseMatrix = denseMatrix(rows.length, X.cols);
-  rows.forEach((row, i) => part.data.set(X.data.subarray(row * X.cols, (row + 1) * X.cols), i * X.cols));
-  return { ...problem, X: part, datafit, beta: (problem.beta * rows.length) / X.rows, onRows: undefined };
 }
