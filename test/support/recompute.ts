@@ -45,6 +45,14 @@ export function recompute(
           loss += Math.log(1 + Math.exp(-y * value));
         });
         break;
+      case 'huber': {
+        const delta = run.settings.delta ?? 1;
+        f.forEach((value) => {
+          const error = Math.abs(value - (target - scaling.target.mean) / scaling.target.scale);
+          loss += error <= delta ? 0.5 * error * error : delta * (error - 0.5 * delta);
+        });
+        break;
+      }
       case 'softmax':
         loss += Math.log(f.reduce((sum, value) => sum + Math.exp(value), 0)) - f[target];
         break;

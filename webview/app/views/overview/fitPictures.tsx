@@ -19,7 +19,9 @@ export function certaintyOf({ resolved }: Pick<RunRecord, 'resolved'>): Certaint
     case 'logistic':
     case 'softmax':
       return resolved.loss;
-    default:
+    case 'squared':
+    case 'huber':
+    case 'hinge':
       return null;
   }
 }
