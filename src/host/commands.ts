@@ -25,7 +25,10 @@ import { askChoices } from './wizard/trainWizard.ts';
 
 type Handler = (...args: unknown[]) => Promise<unknown>;
 
-/** Registers every command of the extension. Commands that train give the summary of the run, or undefined. */
+/**
+ * Registers every command of the extension. Commands that train give the summary of the run, or undefined. One table of all commands, in the
+ * order of the manifest: long because there are many, and each entry stands alone.
+ */
 export function registerCommands(
   explorer: Explorer,
   labs: LabPanels,

@@ -40,6 +40,7 @@ export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | un
   return kernelsOn(context, relaxed);
 }
 
+/** One object literal of short methods, in the order of `Kernels`: long only because the interface is. */
 function kernelsOn(context: WasmContext, relaxed: boolean): Kernels {
   const { heap, exports } = context;
   const fixed = heap.bytesInUse;

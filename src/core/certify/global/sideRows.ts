@@ -121,6 +121,7 @@ export class SideRows {
   /**
    * Decides the undecided rows of `from` at the generators (slots) of a cone that resolves m coordinates and writes the rest to level
    * `to`; those that are on all over are added to that level's part of `slope`. `radii` are the rho of the generators.
+   * Called for every cone of the search: numbers and kept buffers as parameters, no object made per call.
    */
   decide(
     from: number,
@@ -257,7 +258,7 @@ export class SideRows {
 
   /**
    * out[offset..] := weight times the products of the undecided rows at a slot; when m < d twice, shifted up and down by what the other
-   * coordinates typically add. Returns the sum of their sizes.
+   * coordinates typically add. Returns the sum of their sizes. Parameters one by one, as of `decide`: no object made per call.
    */
   scaledProducts(
     level: number,
