@@ -96,7 +96,7 @@ function score(rows: readonly string[][]): number {
 
 function guessDelimiter(text: string, complete: boolean, quote: Quote): string {
   let best = 0;
-  let delimiter: string = ',';
+  let delimiter = ',';
   for (const candidate of delimiters) {
     const value = score(firstRows(text, { delimiter: candidate, quote }, complete).rows);
     if (value > best + 1e-9) {

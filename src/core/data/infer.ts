@@ -41,7 +41,6 @@ export interface ColumnProfile {
 const idWhole =
   /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
 const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|#)$/;
-const idFirst = /^id /;
 
 /** Whether a name is one of identifiers, however it is written: customer_id, CustomerId, CUSTOMER-ID. */
 function namesRows(name: string): boolean {
@@ -50,7 +49,7 @@ function namesRows(name: string): boolean {
     .replace(/[_.\-/ ]+/g, ' ')
     .trim()
     .toLowerCase();
-  return idWhole.test(words) || idLast.test(words) || idFirst.test(words);
+  return idWhole.test(words) || idLast.test(words) || words.startsWith('id ');
 }
 
 /** Share of different values from which a column with the name of an identifier is taken for one. */

@@ -53,7 +53,7 @@ export function numberForm(cell: string, decimal: DecimalMark): NumberForm | und
     const suffixed = after.exec(text);
     // the mark of an exponent is no unit
     if (suffixed !== null) {
-      unit = (suffixed[2] as string | undefined) ?? suffixed[3];
+      unit = suffixed[2] ?? suffixed[3];
       text = suffixed[1].trim();
     }
   }

@@ -48,7 +48,7 @@ async function* pieces(source: FileSource): AsyncIterable<Uint8Array> {
 /** Text of a file piece by piece, with its encoding found out from the first one. */
 export async function* readText(
   source: FileSource,
-  encoding: Encoding | 'auto',
+  encoding: Encoding,
   seen?: (bytes: Uint8Array) => void,
 ): AsyncGenerator<{
   readonly text: string;
@@ -119,7 +119,7 @@ export async function readTable(source: FileSource, options: ReadOptions, contro
 
 async function readAs(
   source: FileSource,
-  encoding: Encoding | 'auto',
+  encoding: Encoding,
   guessed: boolean,
   options: ReadOptions,
   control: Control,
