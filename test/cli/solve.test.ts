@@ -116,8 +116,19 @@ test('the network and the groups of a result stand for the same function and obj
   );
   byGroups.forEach((f, r) => {
     assert.ok(Math.abs(f - fit.data[r]) < 1e-12);
-    assert.ok(Math.abs(small.y[r] - f - result.dual[r]) < 1e-12, 'the dual is the residual');
+    assert.ok(
+      Math.abs(small.y[r] - f - result.dual[r]) < 1e-6,
+      'the dual is the residual, scaled until it is feasible',
+    );
   });
+  // theory of weak duality: y'v - v'v/2 is a lower bound where no gate's ||X'Dv|| exceeds beta
+  const value = result.dual.reduce((sum, v, r) => sum + v * small.y[r] - (v * v) / 2, 0);
+  assert.ok(value >= result.dualBound && value - result.dualBound < 1e-9, `${value} ${result.dualBound}`);
+  for (const gate of small.gates) {
+    const rows = small.X.map((x, r) => (x[0] * gate[0] + x[1] * gate[1] >= 0 ? result.dual[r] : 0));
+    const moment = [0, 1].map((k) => rows.reduce((sum, v, r) => sum + v * small.X[r][k], 0));
+    assert.ok(Math.hypot(...moment) <= small.beta * (1 + 1e-12));
+  }
   const datafit = createDatafit('squared', denseMatrix(3, 1, Float64Array.from(small.y)), 1);
   const objective = networkObjective(network, X, datafit, small.beta, 'per-output', 'none');
   assert.ok(Math.abs(objective - result.networkObjective) < 1e-12);
