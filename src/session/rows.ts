@@ -1,5 +1,4 @@
 import { DataError } from '../core/data/dataError.ts';
-import type { Encoding } from '../core/data/encoding.ts';
 import { readText } from '../core/data/reader.ts';
 import { RowSplitter } from '../core/data/rowSplitter.ts';
 import type { FileSource } from '../core/data/source.ts';
@@ -31,7 +30,7 @@ export async function readLines(
   const last = Math.max(...lines);
   const found = new Map<number, readonly string[]>();
   const splitter = new RowSplitter(dataset.format ?? { delimiter: dataset.delimiter }, source.name);
-  for await (const piece of readText(source, dataset.encoding as Encoding)) {
+  for await (const piece of readText(source, dataset.encoding)) {
     const going = splitter.push(piece.text, piece.last, (cells, line) => {
       if (wanted.has(line)) found.set(line, cells);
       return line < last;
