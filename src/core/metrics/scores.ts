@@ -57,8 +57,8 @@ function regressionScores({ target, prediction }: Predictions, rows: ArrayLike<n
   return [
     { measure: 'RMSE', value: Math.sqrt(squares / n) * unit, higherIsBetter: false },
     { measure: 'MAE', value: (absolute / n) * unit, higherIsBetter: false },
-    // Without any spread among the targets R^2 is not defined.
-    ...(total > 0 ? [{ measure: 'R²', value: 1 - squares / total, higherIsBetter: true }] : []),
+    // Without any spread among the targets, but for rounding (they are at most 1 here), R^2 is not defined.
+    ...(total > n * 1e-28 ? [{ measure: 'R²', value: 1 - squares / total, higherIsBetter: true }] : []),
   ];
 }
 

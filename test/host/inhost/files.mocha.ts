@@ -14,9 +14,10 @@ describe('data files', () => {
   after(() => bench.dispose());
 
   it('fails with the place in the file', async () => {
-    writeFileSync(bench.file('bad.csv'), 'a,b,y\n' + '1,2,3\n'.repeat(30) + '1,2\n' + '4,5,6\n'.repeat(5));
+    const numbers = Array.from({ length: 30 }, (_, i) => `${i % 7},${i % 5},${i}\n`).join('');
+    writeFileSync(bench.file('bad.csv'), `a,b,y\n${numbers}${'1,2,oops\n'.repeat(10)}`);
     const dataset = bench.dataset(vscode.Uri.file(bench.file('bad.csv')));
-    const error: unknown = await dataset.train(quick({ target: 'y' })).then(
+    const error: unknown = await dataset.train(quick({ target: 'y', task: 'regression' })).then(
       () => null,
       (thrown: unknown) => thrown,
     );
