@@ -69,7 +69,7 @@ describe('predictions on another file', () => {
   it('fills gaps with the medians and commonest categories of the training rows where training filled them', async () => {
     const rows = Array.from({ length: 30 }, (_, i) => [
       i === 4 ? '' : String(i * i),
-      i === 7 ? '?' : 'rrgb'[i % 4],
+      i === 7 ? '' : 'rrgb'[i % 4],
       `${3 * i}`,
     ]);
     const source = memorySource(`size,colour,target\n${rows.map((row) => row.join(',')).join('\n')}\n`);
@@ -78,11 +78,11 @@ describe('predictions on another file', () => {
     const sizes = training.flatMap(([size]) => (size === '' ? [] : [Number(size)])).sort((a, b) => a - b);
     const half = Math.floor(sizes.length / 2);
     const median = sizes.length % 2 === 1 ? sizes[half] : (sizes[half - 1] + sizes[half]) / 2;
-    const found = (await predictOn(run, memorySource('size,colour\n,g\n9,NA\n,?\n3,r\n'), running))!;
-    const given = (await predictOn(run, memorySource(`size,colour\n${median},g\n9,r\n${median},r\n3,r\n`), running))!;
+    const found = (await predictOn(run, memorySource('size,colour\n,g\n9,\n4,\n3,r\n'), running))!;
+    const given = (await predictOn(run, memorySource(`size,colour\n${median},g\n9,r\n4,r\n3,r\n`), running))!;
     assert.equal(found.csv, given.csv);
     assert.deepEqual(found.filled, [
-      { column: 'size', count: 2 },
+      { column: 'size', count: 1 },
       { column: 'colour', count: 2 },
     ]);
     assert.deepEqual([given.filled, found.unknown, found.gaps.count], [[], [], 0]);

@@ -166,6 +166,8 @@ describe('what is shown', () => {
     assert.ok(closed.deviation < 1e-9 && closed.withinOverBetween! < 1e-12);
     assert.match(words, /a simplex to rounding/);
     await panel.tab('Overview');
+    const folded = panel.page.locator('#view details:not([open]) > summary');
+    while ((await folded.count()) > 0) await folded.first().click();
     assert.match(await text(), /whitened \(training rows orthogonal\)/);
   });
 

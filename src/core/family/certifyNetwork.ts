@@ -1,6 +1,6 @@
 import { relativeGap } from '../problem/gap.ts';
 import { PatternIndex } from '../base/patterns.ts';
-import { denseMatrix, norm2 } from '../base/linalg/matrix.ts';
+import { denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { balanceNetwork } from '../network/balance.ts';
 import { networkFit, networkObjective, networkPenalty } from '../network/evaluate.ts';
 import { NetworkError } from '../network/formats/networkError.ts';
@@ -271,6 +271,9 @@ function mergeBlocks(prepared: PreparedProblem, problem: Problem, network: TwoLa
     : network;
 }
 
+/** Cosine of a row and a neuron up to which it lies on the kink. */
+const onKink = 1e-13;
+
 /** Adds up the neurons of one activation pattern, sign and output: the fit stays, and ||u + u'|| <= ||u|| + ||u'||. */
 function mergeCells(prepared: PreparedProblem, problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork {
   const { X } = prepared;
@@ -279,10 +282,12 @@ function mergeCells(prepared: PreparedProblem, problem: Problem, network: TwoLay
   const out: (ConvexNeuron & { u: Float64Array })[] = [];
   for (const neuron of neuronsOfNetwork(network, problem.bias)) {
     const key = new Uint32Array(words + 1);
+    // a row on the neuron's kink is on neither side, whichever way rounding has it
+    const least = onKink * norm2(neuron.u);
     for (let i = 0; i < X.rows; i++) {
       let t = 0;
       for (let k = 0; k < X.cols; k++) t += X.data[i * X.cols + k] * neuron.u[k];
-      if (t > 0) key[i >> 5] |= 1 << (i & 31);
+      if (t > least * norm2(rowOf(X, i))) key[i >> 5] |= 1 << (i & 31);
     }
     key[words] = 2 * neuron.output + (neuron.sign > 0 ? 1 : 0);
     const { id, isNew } = index.add(key);

@@ -36,6 +36,7 @@ export function pruneNeurons(
       if (offset !== undefined) fits.push(new Float64Array(X.rows).fill(1));
       const dependency = findDependency(fits, shouldStop);
       if (dependency === undefined) break;
+      dropRounding(dependency, fits);
       const norms = mine.map(({ u }) => norm2(u.subarray(0, penalizedCols)));
       let slope = 0;
       for (let j = 0; j < mine.length; j++) slope += dependency[j] * norms[j];
@@ -60,6 +61,18 @@ export function pruneNeurons(
   }
   return out;
 }
+
+/** Coefficients whose share of the dependency is rounding. Moving along one of them would scale its neuron, and with it all others, without bound. */
+function dropRounding(dependency: Float64Array, fits: readonly Float64Array[]): void {
+  const shares = fits.map((fit, j) => Math.abs(dependency[j]) * norm2(fit));
+  const largest = Math.max(...shares);
+  shares.forEach((share, j) => {
+    // a fit of zero counts for nothing however large its coefficient: that neuron is to go
+    if (share <= roundingShare * largest && !(largest === 0 && dependency[j] !== 0)) dependency[j] = 0;
+  });
+}
+
+const roundingShare = 1e-9;
 
 /** Coefficients a, not all zero, with sum_j a_j fit_j = 0 to rounding, or undefined (when stopped, too). Modified Gram-Schmidt with reorthogonalisation. */
 export function findDependency(

@@ -30,6 +30,11 @@ export interface ConjugateSide {
   recentre(growth: number): void;
 }
 
+/** Whether the loss has such a side, so that cone programs with it can be solved. */
+export function hasConjugateSide(datafit: Datafit): boolean {
+  return datafit.quadratic || datafit.curved || datafit.proxSlope !== undefined;
+}
+
 /** The side of a datafit, started from the dual point V0. */
 export function createConjugateSide(datafit: Datafit, V0: Float64Array): ConjugateSide {
   if (datafit.quadratic) return dualSide(datafit, V0);

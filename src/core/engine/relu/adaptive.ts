@@ -1,3 +1,4 @@
+import { hasConjugateSide } from '../../problem/conjugate.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
@@ -270,6 +271,7 @@ class Generation {
 
 /** Solves the cone-constrained program on the cells of the neurons; true when that lowers the objective. */
 function rescue(problem: LocalProblem, newton: NeuronNewton, tolerance: number, control: Control): boolean {
+  if (!hasConjugateSide(problem.datafit)) return false;
   const factory = new CellFactory(problem.X, problem.penalizedCols);
   const cells = newton
     .seeds()

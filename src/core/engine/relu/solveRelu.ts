@@ -627,6 +627,9 @@ interface PartResult {
   readonly stopped: boolean;
 }
 
+/** Share of all norms below which a generated neuron is rounding. */
+const dust = 1e-12;
+
 /** Groups, certificate and network of solved neurons. */
 function assemble(
   problem: Problem,
@@ -644,16 +647,15 @@ function assemble(
   const d = X.cols;
   const offset = solved.offset.slice();
   const free = bias === 'free';
-  let neurons = solved.neurons.filter(({ u }) => norm2(u.subarray(0, penalizedCols)) > 0);
+  // what a search leaves behind at the size of rounding, the bias included, is no neuron; on given gates every vector is kept
+  const least = gateSet === undefined ? dust * solved.neurons.reduce((sum, { u }) => sum + norm2(u), 0) : 0;
+  const counts = ({ u }: { readonly u: Float64Array }): boolean =>
+    norm2(u.subarray(0, penalizedCols)) > 0 && norm2(u) > least;
+  let neurons = solved.neurons.filter(counts);
   if (gateSet === undefined && !solved.stopped) {
-    neurons = pruneNeurons(X, penalizedCols, neurons, outputs, free ? offset : undefined, shouldStop).map(
-      ({ u, sign, output }) => ({
-        u,
-        sign,
-        output,
-        gate: u,
-      }),
-    );
+    neurons = pruneNeurons(X, penalizedCols, neurons, outputs, free ? offset : undefined, shouldStop)
+      .filter(counts)
+      .map(({ u, sign, output }) => ({ u, sign, output, gate: u }));
   }
   const gates = gateSet ?? distinctGates(X, directionsOf(neurons, d));
   const lookup = distinctGates(X, directionsOf(neurons, d, true));
