@@ -194,7 +194,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     step('one notification says where a file is wrong, and leads there', async () => {
       const file = path.join(workbench.server.workspace, 'iris.csv');
       const whole = readFileSync(file);
-      appendFileSync(file, '1,2\n3\n'); // more than one row in a hundred
+      appendFileSync(file, '1,2\n3,4\n'); // more than one row in a hundred, and no last line of notes
       await workbench.chooseFromMenu('iris.csv', 'Train Convex Network');
       const toast = workbench.toasts.filter({ hasText: /iris\.csv, line 152/ });
       await toast.waitFor();
