@@ -1,7 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { registerCommands } from './host/commands.ts';
-import { Explorer, keepRuns } from './host/explorer.ts';
+import { keepRuns } from './host/editorSettings.ts';
+import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';
 import { createLog, describe } from './host/log.ts';
 import { RunStore } from './host/runs/runStore.ts';

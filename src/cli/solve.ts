@@ -2,6 +2,7 @@ import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control, SolveStatus } from '../core/base/control.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
 import { solveToRecord } from '../core/family/solveToRecord.ts';
+import { defaultSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { proofOf } from './proof.ts';
 import { runInBackground } from './background.ts';
@@ -31,7 +32,7 @@ interface SolveOutput {
 }
 
 /** Default time for the proof over all networks. */
-const defaultCertifySeconds = 10;
+const defaultCertifySeconds = defaultSettings.certifySeconds;
 
 /** The part that runs in the worker: file in, result text out. */
 export function solveTask(

@@ -13,7 +13,7 @@ import { runInBackground } from './background.ts';
 import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
-import { settingOptions, settingsOf } from './trainOptions.ts';
+import { type OptionValues, settingOptions, settingsOf } from './trainOptions.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface StructureInput {
@@ -135,7 +135,7 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
     const [file] = positionals;
     checkInput(file);
     const allowPaths = values['allow-paths'];
-    const given = { ...values };
+    const given: Record<string, OptionValues[string]> = { ...values };
     delete given.out;
     delete given['allow-paths'];
     const useless = idle.find((name) => given[name] !== undefined);

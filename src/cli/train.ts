@@ -7,7 +7,7 @@ import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
+import type { TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
 import { checkInput } from './inputs.ts';
@@ -15,7 +15,7 @@ import { countOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { progressWriter } from './progressLine.ts';
 import { formulaWords, number, plural } from './reportText.ts';
-import { settingOptions, settingsOf } from './trainOptions.ts';
+import { optionHelp, settingOptions, settingsOf } from './trainOptions.ts';
 import { describeRun } from './trainReport.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
@@ -128,47 +128,11 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --decompose FILE         gated-relu: write the ReLU network with the same fit (cone decomposition); the end of
                            the name says how: .onnx, .json or .py
 
-  --target COLUMN          column to predict (default: inferred)
-  --task TASK              regression, binary, multiclass (default: inferred)
-  --features A,B,...       columns to learn from (default: inferred); may be repeated
-  --exclude COLUMN         a column that is no feature; may be repeated
-  --type COLUMN=TYPE       number, classes, date, date-day-first, date-month-first or leave-out; may be repeated
-  --missing HOW            rows with missing cells: drop, impute, or auto (default: impute where dropping loses more than 5 %)
-  --test-fraction F        share of the rows held out (default ${defaultSettings.testFraction})
-  --max-rows N             use at most N rows, a seeded sample; 0: all (default ${defaultSettings.maxRows})
-  --delimiter C            one character, tab, or space for any white space (default: guessed)
-  --quote Q                double (default), single, backslash (\\" inside cells) or none
-  --decimal . or ,         decimal mark; --header or --no-header; --encoding NAME (utf-8, windows-1251, gbk, ...)
-  --skip N                 lines at the top to pass over; --comment TEXT: lines that begin with it
-  --na TEXT,...            texts or numbers that are missing values, besides the usual ones
+${optionHelp('data')}
 
-  --model MODEL            relu (default), gated-relu, three-layer (parallel three-layer ReLU sub-networks), linear
-  --m1 N                   three-layer: neurons of the first hidden layer of a sub-network (default ${defaultSettings.m1})
-  --depth N                linear: layers (default ${defaultSettings.depth})
-  --loss LOSS              squared, huber, logistic, softmax, hinge (default: by task)
-  --delta D                huber: linear from this size of residual on, on the standardised target (default ${defaultSettings.delta})
-  --beta auto              choose the penalty by cross-validation on the training rows; --folds K (default ${defaultSettings.crossValidation!.folds}),
-                           --beta-rule smallest (default) or one-standard-error
-  --beta B                 penalty as it stands (sum-half convention, on standardised data)
-  --beta-rel R             penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})
-  --weight-decay B         says how ordinary weight decay relates to --beta; refused for three-layer, with the reason
-  --arrangements KIND      adaptive (default), sampled, all
-  --gates N                gates to sample (default ${defaultSettings.gates})
-  --bias KIND              regularized (default), none, free
-  --output-penalty KIND    per-output (default), frobenius, nuclear
-  --standardize, --no-standardize
-  --whiten                 make the inputs uncorrelated, of deviation 1; with at most as many training rows as inputs, make
-                           the rows orthogonal, for the closed forms of whitened data (with --bias none)
-  --batch-norm             relu: batch normalisation in the hidden layer; beta/2 (scale^2 + shift^2 + outgoing weight^2) is
-                           paid, the inner weights are free; --bias none: no shift, free: the shift is not paid for
-  --seed N                 split, sampling, gradient descent (default ${defaultSettings.seed})
+${optionHelp('network')}
 
-  --tolerance T            relative duality gap (default ${defaultSettings.tolerance})
-  --time-limit SECONDS     for the solve, for the path, and for the comparison, each (default ${defaultSettings.timeLimitSeconds})
-  --certify-seconds S      for the proof over all networks (default ${defaultSettings.certifySeconds})
-  --memory GIB             memory that a solve may take; larger problems are refused at once (default ${defaultSettings.memoryGiB})
-  --path-points N          points of the regularisation path (default ${defaultSettings.path.points}); --path-smallest R; --no-path
-  --optimizers A,B         sgd, momentum, adam; --seeds N; --epochs N; --batch-size N (0: full); --no-compare
+${optionHelp('effort')}
   --threads N              use at most N threads
   --progress               show progress on stderr even when it is not a terminal
 
@@ -227,7 +191,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     if (proof !== undefined) await outputs.write('--certificate', proof);
     if (format !== undefined && decomposition !== undefined)
       await outputs.write('--decompose', exportDecomposition(run, decomposition, format));
-    await outputs.print(describeRun(plainCopy(run), values.target === undefined));
+    await outputs.print(describeRun(plainCopy(run), input.settings.target === ''));
     if (decomposition !== undefined) await outputs.print(decompositionLine(decomposition));
     const names = formulasAmong([run.resolved.target, ...run.resolved.classes]);
     if (values.predictions !== undefined && formulas === 'neutralize' && names.length > 0)

@@ -1,214 +1,243 @@
 import * as v from 'valibot';
-import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
+import { columnTypes } from '../core/data/table.ts';
+import { flatSettings, type HelpPart, type Kind, type Setting, withField } from '../shared/settingKinds.ts';
+import { defaultSettings, trainingTable, type TrainSettings } from '../shared/settings.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { weightDecayMessage } from '../shared/threeLayerWords.ts';
-import type { parseOptions } from './options.ts';
 import { UsageError } from './usage.ts';
 
-/** The options that say how a data file is read, what is trained on it, and how. */
-export const settingOptions = {
-  target: { type: 'string' },
-  task: { type: 'string' },
-  features: { type: 'string', multiple: true },
-  model: { type: 'string' },
-  m1: { type: 'string' },
-  depth: { type: 'string' },
-  loss: { type: 'string' },
-  delta: { type: 'string' },
-  beta: { type: 'string' },
-  folds: { type: 'string' },
-  'beta-rule': { type: 'string' },
-  'beta-rel': { type: 'string' },
-  'weight-decay': { type: 'string' },
-  arrangements: { type: 'string' },
-  gates: { type: 'string' },
-  seed: { type: 'string' },
-  bias: { type: 'string' },
-  'output-penalty': { type: 'string' },
-  standardize: { type: 'boolean' },
-  'no-standardize': { type: 'boolean' },
-  whiten: { type: 'boolean' },
-  'batch-norm': { type: 'boolean' },
-  missing: { type: 'string' },
-  'test-fraction': { type: 'string' },
-  'max-rows': { type: 'string' },
-  delimiter: { type: 'string' },
-  quote: { type: 'string' },
-  encoding: { type: 'string' },
-  skip: { type: 'string' },
-  comment: { type: 'string' },
-  na: { type: 'string', multiple: true },
-  type: { type: 'string', multiple: true },
-  exclude: { type: 'string', multiple: true },
-  decimal: { type: 'string' },
-  header: { type: 'boolean' },
-  'no-header': { type: 'boolean' },
-  tolerance: { type: 'string' },
-  'time-limit': { type: 'string' },
-  'certify-seconds': { type: 'string' },
-  memory: { type: 'string' },
-  'path-points': { type: 'string' },
-  'path-smallest': { type: 'string' },
-  'no-path': { type: 'boolean' },
-  optimizers: { type: 'string' },
-  seeds: { type: 'string' },
-  epochs: { type: 'string' },
-  'batch-size': { type: 'string' },
-  'no-compare': { type: 'boolean' },
-} as const;
+/** An option that takes part in a setting without being one. */
+interface ExtraOption {
+  readonly part: HelpPart;
+  readonly argument?: string;
+  readonly multiple?: true;
+  readonly help: string;
+}
 
-const delimiterNames: Readonly<Record<string, string>> = {
-  tab: '\t',
-  '\\t': '\t',
-  space: ' ',
-  whitespace: ' ',
-  comma: ',',
-  semicolon: ';',
-  bar: '|',
-  pipe: '|',
+const extraOptions: Readonly<Record<string, ExtraOption>> = {
+  exclude: { part: 'data', argument: 'COLUMN', multiple: true, help: 'a column that is no feature; may be repeated' },
+  type: {
+    part: 'data',
+    argument: 'COLUMN=TYPE',
+    multiple: true,
+    help: `what a column is: ${columnTypes.join(', ')}; may be repeated`,
+  },
+  beta: {
+    part: 'network',
+    argument: 'B',
+    help: 'penalty as it stands (sum-half convention, on standardised data), or auto: chosen by cross-validation on the training rows',
+  },
+  'beta-rel': {
+    part: 'network',
+    argument: 'R',
+    help: `penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})`,
+  },
+  'weight-decay': {
+    part: 'network',
+    argument: 'B',
+    help: 'says how ordinary weight decay relates to --beta; refused for three-layer, with the reason',
+  },
+  'no-path': { part: 'effort', help: 'no regularisation path: --path-points 0' },
 };
-const quoteNames: Readonly<Record<string, string>> = { double: '"', single: "'", none: '', backslash: '\\"' };
+
+/** The settings that have an option of their own, by it. */
+const byOption = new Map(
+  flatSettings(trainingTable).flatMap(([field, setting]) =>
+    setting.option === undefined ? [] : [[setting.option.name, { field, setting }] as const],
+  ),
+);
+
+function repeats({ type }: Setting<unknown>): boolean {
+  return type.kind === 'texts';
+}
+
+interface ParseOption {
+  readonly type: 'string' | 'boolean';
+  readonly multiple: boolean;
+}
+
+/** The options that say how a data file is read, what is trained on it, and how; flags have a `no-` twin. */
+export const settingOptions: Readonly<Record<string, ParseOption>> = Object.fromEntries([
+  ...[...byOption].flatMap(([name, { setting }]): [string, ParseOption][] => {
+    if (setting.type.kind !== 'flag') return [[name, { type: 'string', multiple: repeats(setting) }]];
+    const yesNo: ParseOption = { type: 'boolean', multiple: false };
+    return [
+      [name, yesNo],
+      [`no-${name}`, yesNo],
+    ];
+  }),
+  ...Object.entries(extraOptions).map(([name, { argument, multiple }]): [string, ParseOption] => [
+    name,
+    { type: argument === undefined ? 'boolean' : 'string', multiple: multiple === true },
+  ]),
+]);
+
+/** Options as they were given. */
+export type OptionValues = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+
+const helpColumn = 27;
+const helpWidth = 120;
+
+/** One entry of the help, its text wrapped. */
+function helpLines(left: string, text: string): string {
+  const lines: string[] = [];
+  let line = `  ${left}`.padEnd(helpColumn);
+  if (line.length > helpColumn) {
+    lines.push(line);
+    line = ' '.repeat(helpColumn);
+  }
+  let words = 0;
+  for (const word of text.split(' ')) {
+    if (words > 0 && line.length + 1 + word.length > helpWidth) {
+      lines.push(line);
+      line = ' '.repeat(helpColumn);
+      words = 0;
+    }
+    line += words === 0 ? word : ` ${word}`;
+    words++;
+  }
+  return [...lines, line].join('\n');
+}
+
+/** What follows the sentence of an option: the choices there are, the default. */
+function valueWords(type: Kind, fallback: unknown, spelled: boolean): string {
+  switch (type.kind) {
+    case 'choice':
+      if (spelled) return '';
+      return ` (${type.values.join(', ')}; default ${fallback as string})`;
+    case 'choices':
+      return ` (${type.values.join(', ')}; default: all)`;
+    case 'count':
+    case 'range':
+    case 'positive':
+      return fallback === undefined ? '' : ` (default ${fallback as number})`;
+    case 'flag':
+      return fallback === undefined ? '' : ` (default: ${fallback === true ? 'yes' : 'no'})`;
+    case 'delimiter':
+    case 'text':
+    case 'texts':
+    case 'choice-by-name':
+      return '';
+  }
+}
+
+/** The help of all options of a part. */
+export function optionHelp(part: HelpPart): string {
+  const own = [...byOption].flatMap(([name, { setting }]) => {
+    const { type, fallback, option } = setting;
+    if (option?.part !== part) return [];
+    const left = type.kind === 'flag' ? `--${name}, --no-${name}` : `--${name} ${option.argument ?? 'VALUE'}`;
+    const decimal = type.kind === 'choice' && type.values.includes('.');
+    return [helpLines(left, option.help + valueWords(type, fallback, decimal || option.spellings !== undefined))];
+  });
+  const extra = Object.entries(extraOptions).flatMap(([name, { argument, help, part: its }]) =>
+    its === part ? [helpLines(argument === undefined ? `--${name}` : `--${name} ${argument}`, help)] : [],
+  );
+  return [...own, ...extra].join('\n');
+}
+
+function numberOf(name: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new UsageError(`--${name} needs a number, not "${text}"`);
+  return value;
+}
+
+const parts = (text: string): string[] => text.split(',').map((part) => part.trim());
+
+/** What an option says, as the setting takes it; undefined when it was not given. */
+function givenValue(values: OptionValues, name: string, { type, option }: Setting<unknown>): unknown {
+  const given = values[name];
+  switch (type.kind) {
+    case 'flag': {
+      const not = values[`no-${name}`];
+      if (given === true && not === true) throw new UsageError(`--${name} and --no-${name} contradict each other`);
+      return not === true ? false : given;
+    }
+    case 'count':
+    case 'range':
+    case 'positive':
+      return given === undefined ? undefined : numberOf(name, String(given));
+    case 'choice':
+    case 'delimiter':
+    case 'text':
+      return given === undefined ? undefined : (option?.spellings?.[String(given)] ?? given);
+    case 'choices':
+      return given === undefined ? undefined : parts(String(given));
+    case 'texts': {
+      if (!Array.isArray(given)) return undefined;
+      const texts = given.map(String);
+      // names may hold commas: they are split where the columns are known
+      return option?.whole === true ? texts.filter((text) => text.trim() !== '') : texts.flatMap(parts);
+    }
+    case 'choice-by-name':
+      throw new Error(`--${name}: choices by name have no option of this form`);
+  }
+}
 
 /** Types of columns: `--type NAME=TYPE` and `--exclude NAME`. */
-function columnTypesOf({ type, exclude }: Values): Record<string, string> | undefined {
+function columnTypesOf({ type, exclude }: OptionValues): Record<string, string> | undefined {
   if (type === undefined && exclude === undefined) return undefined;
-  const pairs = (type ?? []).map((text): [string, string] => {
+  const texts = (given: OptionValues[string]): string[] => (Array.isArray(given) ? given.map(String) : []);
+  const pairs = texts(type).map((text): [string, string] => {
     const at = text.lastIndexOf('=');
     if (at < 1)
       throw new UsageError(
-        `--type needs COLUMN=number, classes, date, date-day-first, date-month-first or leave-out, not "${text}"`,
+        `--type needs COLUMN=TYPE with TYPE one of ${columnTypes.join(', ')}, not "${text}"`,
       );
     return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
   });
-  return Object.fromEntries([...pairs, ...(exclude ?? []).map((name): [string, string] => [name, 'leave-out'])]);
+  return Object.fromEntries([...pairs, ...texts(exclude).map((name): [string, string] => [name, 'leave-out'])]);
 }
 
-type Values = ReturnType<typeof parseOptions<typeof settingOptions>>['values'];
+/** How beta is meant: `--beta B`, `--beta auto` or `--beta-rel R`. */
+function betaOf({ beta, 'beta-rel': relative }: OptionValues): { readonly kind: string; readonly value: number } {
+  if (beta !== undefined && relative !== undefined) throw new UsageError('give either --beta or --beta-rel');
+  if (beta === 'auto') return { kind: 'auto', value: defaultSettings.beta.value };
+  if (beta !== undefined) return { kind: 'absolute', value: numberOf('beta', String(beta)) };
+  if (relative !== undefined) return { kind: 'relative', value: numberOf('beta-rel', String(relative)) };
+  return defaultSettings.beta;
+}
 
-/** Which option a setting comes from, where the name differs. */
-const optionOf: Record<string, string> = {
-  outputPenalty: 'output-penalty',
-  batchNorm: 'batch-norm',
-  testFraction: 'test-fraction',
-  maxRows: 'max-rows',
-  timeLimitSeconds: 'time-limit',
-  certifySeconds: 'certify-seconds',
-  memoryGiB: 'memory',
-  'path.points': 'path-points',
-  'path.smallest': 'path-smallest',
-  'crossValidation.folds': 'folds',
-  'crossValidation.rule': 'beta-rule',
-  'compare.optimizers': 'optimizers',
-  'compare.seeds': 'seeds',
-  'compare.epochs': 'epochs',
-  'compare.batchSize': 'batch-size',
-  'dialect.delimiter': 'delimiter',
-  'dialect.decimal': 'decimal',
-  'dialect.quote': 'quote',
-  'dialect.encoding': 'encoding',
-  'dialect.skip': 'skip',
-  'dialect.comment': 'comment',
-  'dialect.na': 'na',
-};
+function refuseWeightDecay({ model, 'weight-decay': given }: OptionValues): void {
+  if (given === undefined) return;
+  throw new UsageError(
+    model === 'three-layer'
+      ? `--weight-decay: ${weightDecayMessage} Give --beta for the convex penalty.`
+      : '--weight-decay: for two layers with one output, and for linear networks, it is the penalty of --beta (beta/2 times the sum of all squared weights); give --beta',
+  );
+}
 
-/** The settings that options ask for, on top of the defaults. */
-export function settingsOf(values: Values): TrainSettings {
-  const base = defaultSettings;
-  const number = (name: keyof Values, fallback: number): number => {
-    const text = values[name];
-    if (text === undefined) return fallback;
-    const value = Number(text);
-    if (typeof text !== 'string' || text.trim() === '' || Number.isNaN(value)) {
-      throw new UsageError(`--${name} needs a number, not "${String(text)}"`);
-    }
-    return value;
+/**
+ * The settings that options ask for, on top of the defaults.
+ * @throws {UsageError} on the option that is wrong
+ */
+export function settingsOf(values: OptionValues): TrainSettings {
+  refuseWeightDecay(values);
+  const columns = columnTypesOf(values);
+  let raw: object = {
+    ...defaultSettings,
+    beta: betaOf(values),
+    ...(columns === undefined ? {} : { columnTypes: columns }),
   };
-  const either = (yes: boolean | undefined, no: boolean | undefined, name: string): boolean | undefined => {
-    if (yes === true && no === true) throw new UsageError(`--${name} and --no-${name} contradict each other`);
-    return yes === true ? true : no === true ? false : undefined;
-  };
-  if (values['weight-decay'] !== undefined) {
-    throw new UsageError(
-      values.model === 'three-layer'
-        ? `--weight-decay: ${weightDecayMessage} Give --beta for the convex penalty.`
-        : '--weight-decay: for two layers with one output, and for linear networks, it is the penalty of --beta (beta/2 times the sum of all squared weights); give --beta',
-    );
+  for (const [name, { field, setting }] of byOption) {
+    const value = givenValue(values, name, setting);
+    if (value !== undefined) raw = withField(raw, field, value);
   }
-  if (values.beta !== undefined && values['beta-rel'] !== undefined) {
-    throw new UsageError('give either --beta or --beta-rel');
+  if (values['no-path'] === true) {
+    if (values['path-points'] !== undefined) throw new UsageError('give either --path-points or --no-path');
+    raw = withField(raw, 'path.points', 0);
   }
-  const header = either(values.header, values['no-header'], 'header');
-  const types = columnTypesOf(values);
-  const raw = {
-    dialect: {
-      ...(values.delimiter === undefined ? {} : { delimiter: delimiterNames[values.delimiter] ?? values.delimiter }),
-      ...(values.quote === undefined ? {} : { quote: quoteNames[values.quote] ?? values.quote }),
-      ...(values.decimal === undefined ? {} : { decimal: values.decimal }),
-      ...(values.encoding === undefined ? {} : { encoding: values.encoding }),
-      ...(values.skip === undefined ? {} : { skip: number('skip', 0) }),
-      ...(values.comment === undefined ? {} : { comment: values.comment }),
-      ...(values.na === undefined
-        ? {}
-        : { na: values.na.flatMap((text) => text.split(',')).map((text) => text.trim()) }),
-      ...(header === undefined ? {} : { header }),
-    },
-    ...(types === undefined ? {} : { columnTypes: types }),
-    target: values.target ?? base.target,
-    task: values.task ?? base.task,
-    // names may hold commas: split where the columns are known
-    features: (values.features ?? []).filter((name) => name.trim() !== ''),
-    model: values.model ?? base.model,
-    m1: number('m1', base.m1),
-    depth: number('depth', base.depth),
-    loss: values.loss ?? base.loss,
-    delta: number('delta', base.delta!),
-    beta:
-      values.beta === undefined
-        ? {
-            kind: values['beta-rel'] === undefined ? base.beta.kind : 'relative',
-            value: number('beta-rel', base.beta.value),
-          }
-        : values.beta === 'auto'
-          ? { kind: 'auto', value: base.beta.value }
-          : { kind: 'absolute', value: number('beta', 0) },
-    arrangements: values.arrangements ?? base.arrangements,
-    gates: number('gates', base.gates),
-    seed: number('seed', base.seed),
-    bias: values.bias ?? base.bias,
-    standardize: either(values.standardize, values['no-standardize'], 'standardize') ?? base.standardize,
-    whiten: values.whiten ?? base.whiten,
-    batchNorm: values['batch-norm'] ?? base.batchNorm,
-    outputPenalty: values['output-penalty'] ?? base.outputPenalty,
-    missing: values.missing ?? base.missing,
-    testFraction: number('test-fraction', base.testFraction),
-    maxRows: number('max-rows', base.maxRows),
-    tolerance: number('tolerance', base.tolerance),
-    timeLimitSeconds: number('time-limit', base.timeLimitSeconds),
-    certifySeconds: number('certify-seconds', base.certifySeconds),
-    memoryGiB: number('memory', base.memoryGiB!),
-    path: {
-      points: values['no-path'] === true ? 0 : number('path-points', base.path.points),
-      smallest: number('path-smallest', base.path.smallest),
-    },
-    crossValidation: {
-      folds: number('folds', base.crossValidation!.folds),
-      rule: values['beta-rule'] ?? base.crossValidation!.rule,
-    },
-    compare: {
-      enabled: values['no-compare'] !== true,
-      optimizers: values.optimizers?.split(',').map((name) => name.trim()) ?? [...base.compare.optimizers],
-      seeds: number('seeds', base.compare.seeds),
-      epochs: number('epochs', base.compare.epochs),
-      batchSize: number('batch-size', base.compare.batchSize),
-    },
-  };
   const parsed = v.safeParse(trainSettingsSchema, raw);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  const path = (issue.path ?? [])
-    .map(({ key }) => String(key))
-    .filter((key) => !/^\d+$/.test(key))
-    .join('.');
-  const name = path.startsWith('beta') ? (values.beta === undefined ? 'beta-rel' : 'beta') : (optionOf[path] ?? path);
-  throw new UsageError(`--${name}: ${issue.message}`);
+  throw new UsageError(`--${optionOfField(v.getDotPath(issue) ?? '', values)}: ${issue.message}`);
 }
+
+/** The option that a field of the settings comes from; entries of lists and records belong to their field. */
+function optionOfField(path: string, values: OptionValues): string {
+  if (path.startsWith('beta.')) return values.beta === undefined ? 'beta-rel' : 'beta';
+  if (path.startsWith('columnTypes')) return 'type';
+  const [name] = [...byOption].find(([, { field }]) => path === field || path.startsWith(`${field}.`)) ?? [path];
+  return name;
+}
+

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { commandIds, configurationSection, contextKeys, extensionId, panelType } from '../shared/manifest.ts';
+import { commandIds, contextKeys, extensionId, panelType } from '../shared/manifest.ts';
 import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
 import type { TrainSettings } from '../shared/settings.ts';
@@ -337,9 +337,4 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         return;
     }
   }
-}
-
-/** How many runs are kept on disk, as the settings say, which may be anything. */
-export function keepRuns(): unknown {
-  return vscode.workspace.getConfiguration(configurationSection).get<unknown>('runs.keep', 200);
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { formulaRemark, formulaSetting } from './formulaSetting.ts';
+import { formulaRemark, formulaSetting } from './editorSettings.ts';
 import { saveBeside } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { TaskFailure } from './train/taskFailure.ts';

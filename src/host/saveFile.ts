@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { formulasAmong } from '../core/data/formulaCells.ts';
 import type { ExportKind } from '../worker/api.ts';
-import { formulaRemark, formulaSetting } from './formulaSetting.ts';
+import { formulaRemark, formulaSetting } from './editorSettings.ts';
 import type { Dataset } from './train/dataset.ts';
 import { askWhereToSave, notify } from './ui.ts';
 

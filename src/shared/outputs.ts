@@ -1,6 +1,6 @@
 import type { OutputPenalty } from '../core/problem/problem.ts';
 import type { RunRecord } from './run.ts';
-import type { NetworkName } from './settings.ts';
+import type { NetworkName } from './networkName.ts';
 
 /** What several outputs have to do with each other in the penalty, for lists and facts. */
 export const outputPenaltyNames: Record<OutputPenalty, string> = {

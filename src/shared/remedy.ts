@@ -1,4 +1,5 @@
-import { defaultSettings, type TrainSettings } from './settings.ts';
+import { boundsOf } from './settingKinds.ts';
+import { defaultSettings, trainingTable, type TrainSettings } from './settings.ts';
 
 /**
  * What can be done about a remark by training again: `choose-beta` by cross-validation; `longer`, with three times the time; `smaller-beta`, with a
@@ -8,9 +9,8 @@ export const remedies = ['choose-beta', 'longer', 'smaller-beta', 'impute'] as c
 export type TrainingRemedy = (typeof remedies)[number];
 
 const automatic = { kind: 'auto', value: defaultSettings.beta.value } as const;
-/** Bounds of the settings (settingsSchema.ts). */
-const longest = 86_400;
-const smallestPath = 1e-6;
+const longest = boundsOf(trainingTable.timeLimitSeconds).most;
+const smallestPath = boundsOf(trainingTable.path.group.smallest).least!;
 
 /** The settings that mend it. */
 export function remedied(settings: TrainSettings, remedy: TrainingRemedy): TrainSettings {

@@ -3,7 +3,7 @@ import { lossNames } from '../core/problem/datafits/losses.ts';
 import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
-import { sizeBounds } from './settings.ts';
+import { sizeBounds } from './networkName.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
 /**

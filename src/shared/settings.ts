@@ -1,134 +1,365 @@
-import type { DialectOptions } from '../core/data/layout.ts';
-import type { ColumnType } from '../core/data/table.ts';
+import { columnTypes } from '../core/data/table.ts';
 import type { Task } from '../core/data/infer.ts';
+import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
+import { lossNames } from '../core/problem/datafits/losses.ts';
+import { penaltyNames } from '../core/problem/penalties/penalties.ts';
+import { biasModes, defaultGateCount, modelNames } from '../core/problem/problem.ts';
+import { sizeBounds } from './networkName.ts';
 import {
-  type BiasMode,
-  defaultGateCount,
-  type LossName,
-  type ModelName,
-  type OutputPenalty,
-} from '../core/problem/problem.ts';
+  choice,
+  choiceByName,
+  choices,
+  count,
+  delimiter,
+  fallbacksOf,
+  flag,
+  group,
+  positive,
+  range,
+  text,
+  texts,
+  type ValuesOf,
+} from './settingKinds.ts';
 
 export type { Task };
-export type OptimizerName = 'sgd' | 'momentum' | 'adam';
+
+const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly Task[];
+const betaKinds = ['auto', 'relative', 'absolute'] as const;
+const optimizers = ['sgd', 'momentum', 'adam'] as const;
+const selectionRules = ['smallest', 'one-standard-error'] as const;
+const missingWays = ['auto', 'drop', 'impute'] as const;
+
+export type OptimizerName = (typeof optimizers)[number];
 /**
  * How beta is meant: as it stands; as a multiple of the smallest beta that gives the zero network; or chosen by cross-validation on the training
  * rows, where `value` is the multiple that the first network is shown at.
  */
-export interface BetaSetting {
-  readonly kind: BetaKind;
-  readonly value: number;
-}
-export type BetaKind = 'auto' | 'relative' | 'absolute';
+export type BetaSetting = TrainSettings['beta'];
+export type BetaKind = (typeof betaKinds)[number];
 
 /** Rows with missing cells: left out, filled in, or (auto) filled in where leaving them out would lose more than a twentieth of the rows. */
-export type MissingSetting = 'auto' | 'drop' | 'impute';
+export type MissingSetting = (typeof missingWays)[number];
 
 /** What cross-validation picks: the beta of the smallest error, or the largest whose error is within one standard error of it. */
-export type SelectionRule = 'smallest' | 'one-standard-error';
+export type SelectionRule = (typeof selectionRules)[number];
 
-/** Bounds of the sizes that some models have: first hidden width of a branch, number of layers. */
-export const sizeBounds = { m1: { least: 1, most: 16 }, depth: { least: 2, most: 64 } } as const;
-
-/** What a person chooses between: the models, and the ReLU network with batch normalisation as one of its own. */
-export type NetworkName = ModelName | 'relu-batch-norm';
-
-/** The network that settings ask for. */
-export function networkNameOf({ model, batchNorm }: Pick<TrainSettings, 'model' | 'batchNorm'>): NetworkName {
-  return model === 'relu' && batchNorm === true ? 'relu-batch-norm' : model;
-}
-
-/** The settings that ask for a network. */
-export function networkSettings(name: NetworkName): { readonly model: ModelName; readonly batchNorm: boolean } {
-  return name === 'relu-batch-norm' ? { model: 'relu', batchNorm: true } : { model: name, batchNorm: false };
-}
-
-/** Everything a training run depends on besides the data. One flat validated record. */
-export interface TrainSettings {
-  /** What is not left to guessing about the file: delimiter, quotation mark, decimal mark, encoding, header row, lines to skip, comments, missing markers. */
-  readonly dialect?: DialectOptions;
-  /** By column name, what the column is where that is not left to guessing. */
-  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
+/**
+ * Everything a training run depends on besides the data: the one place where a setting is declared. Its default, its bounds (settingsSchema.ts),
+ * its option of the command line with the help (src/cli/trainOptions.ts), its declaration in package.json (settingsManifest.ts) and what the
+ * editor reads (src/host/trainingSettings.ts) all follow from here.
+ */
+export const trainingTable = {
+  /** What is not left to guessing about the file. */
+  dialect: group(
+    {
+      delimiter: delimiter({
+        optional: true,
+        perFile: true,
+        option: {
+          name: 'delimiter',
+          part: 'data',
+          argument: 'C',
+          help: 'one character, tab, or space for any white space (default: guessed)',
+          spellings: {
+            tab: '\t',
+            '\\t': '\t',
+            space: ' ',
+            whitespace: ' ',
+            comma: ',',
+            semicolon: ';',
+            bar: '|',
+            pipe: '|',
+          },
+        },
+      }),
+      quote: choice(['"', "'", '\\"', ''], {
+        optional: true,
+        perFile: true,
+        option: {
+          name: 'quote',
+          part: 'data',
+          argument: 'Q',
+          help: 'quotation mark: double, single, backslash (\\" inside cells) or none',
+          spellings: { double: '"', single: "'", none: '', backslash: '\\"' },
+        },
+      }),
+      decimal: choice(['.', ','], {
+        optional: true,
+        perFile: true,
+        option: { name: 'decimal', part: 'data', argument: 'M', help: 'decimal mark, . or ,' },
+      }),
+      header: flag({
+        optional: true,
+        perFile: true,
+        option: { name: 'header', part: 'data', help: 'the first row holds the names of the columns, or does not' },
+      }),
+      /** Name of the encoding, as `utf-8`, `windows-1251`, `gbk`. */
+      encoding: text(0, 40, {
+        optional: true,
+        perFile: true,
+        option: { name: 'encoding', part: 'data', argument: 'NAME', help: 'utf-8, windows-1251, gbk, ...' },
+      }),
+      skip: count(0, 10_000, {
+        optional: true,
+        perFile: true,
+        option: { name: 'skip', part: 'data', argument: 'N', help: 'lines at the top to pass over' },
+      }),
+      comment: text(1, 20, {
+        optional: true,
+        perFile: true,
+        option: { name: 'comment', part: 'data', argument: 'TEXT', help: 'lines that begin with it are passed over' },
+      }),
+      na: texts(100, 100, {
+        optional: true,
+        perFile: true,
+        option: {
+          name: 'na',
+          part: 'data',
+          argument: 'TEXT,...',
+          help: 'texts or numbers that are missing values, besides the usual ones; may be repeated',
+        },
+      }),
+    },
+    true,
+  ),
+  /** By column name, what the column is where that is not left to guessing. The command line has --type and --exclude. */
+  columnTypes: choiceByName(columnTypes, { optional: true, perFile: true }),
   /** Name of the target column; empty: inferred. */
-  readonly target: string;
-  readonly task: Task | 'auto';
+  target: text(0, 10_000, {
+    fallback: '',
+    perFile: true,
+    option: { name: 'target', part: 'data', argument: 'COLUMN', help: 'column to predict (default: inferred)' },
+  }),
+  task: choice(['auto', ...tasks], {
+    fallback: 'auto',
+    perFile: true,
+    option: { name: 'task', part: 'data', argument: 'TASK', help: 'what is asked of the target; auto: inferred' },
+  }),
   /** Feature columns; empty: all columns but the target and those that inference leaves out. */
-  readonly features: readonly string[];
-  readonly model: ModelName;
+  features: texts(10_000, 100_000, {
+    fallback: [],
+    perFile: true,
+    option: {
+      name: 'features',
+      part: 'data',
+      argument: 'A,B,...',
+      help: 'columns to learn from (default: inferred); may be repeated',
+      whole: true,
+    },
+  }),
+  model: choice(modelNames, {
+    fallback: 'relu',
+    option: { name: 'model', part: 'network', argument: 'MODEL', help: 'the network that is trained' },
+  }),
   /** First hidden width of a branch of a three-layer network. */
-  readonly m1: number;
+  m1: count(sizeBounds.m1.least, sizeBounds.m1.most, {
+    fallback: 2,
+    option: {
+      name: 'm1',
+      part: 'network',
+      argument: 'N',
+      help: 'three-layer: neurons of the first hidden layer of a sub-network',
+    },
+  }),
   /** Layers of a linear network. */
-  readonly depth: number;
+  depth: count(sizeBounds.depth.least, sizeBounds.depth.most, {
+    fallback: 2,
+    option: { name: 'depth', part: 'network', argument: 'N', help: 'linear: layers' },
+  }),
   /** auto: squared for regression, logistic for two classes, softmax for more. */
-  readonly loss: LossName | 'auto';
-  /** Huber loss: from this size of residual on it is linear, in units of the encoded target. Not in records of earlier runs. */
-  readonly delta?: number;
-  readonly beta: BetaSetting;
-  readonly arrangements: 'sampled' | 'adaptive' | 'all';
-  /** Gates to sample. */
-  readonly gates: number;
-  readonly seed: number;
-  readonly bias: BiasMode;
-  readonly standardize: boolean;
-  /** Whiten the inputs on the training rows; not in records of earlier runs, where it means no. */
-  readonly whiten?: boolean;
-  /** Batch normalisation in the hidden layer of a two-layer ReLU network; not in records of earlier runs, where it means no. */
-  readonly batchNorm?: boolean;
-  readonly outputPenalty: OutputPenalty;
+  loss: choice(['auto', ...lossNames], {
+    fallback: 'auto',
+    option: { name: 'loss', part: 'network', argument: 'LOSS', help: 'the loss, a sum over rows; auto: by task' },
+  }),
+  /** Huber loss: from this size of residual on it is linear, in units of the encoded target. */
+  delta: positive(1e6, {
+    fallback: 1,
+    optional: true,
+    option: {
+      name: 'delta',
+      part: 'network',
+      argument: 'D',
+      help: 'huber: linear from this size of residual on, on the standardised target',
+    },
+  }),
+  /** The command line has --beta and --beta-rel. */
+  beta: group({
+    kind: choice(betaKinds, { fallback: 'relative' }),
+    value: positive(1e12, { fallback: 0.1 }),
+  }),
+  arrangements: choice(['sampled', 'adaptive', 'all'], {
+    fallback: 'adaptive',
+    option: { name: 'arrangements', part: 'network', argument: 'KIND', help: 'where activation patterns come from' },
+  }),
+  gates: count(1, 100_000, {
+    fallback: defaultGateCount,
+    option: { name: 'gates', part: 'network', argument: 'N', help: 'gates to sample' },
+  }),
+  seed: count(0, 4_294_967_295, {
+    fallback: 1,
+    option: { name: 'seed', part: 'network', argument: 'N', help: 'of everything random: split, sampling, gradient descent' },
+  }),
+  bias: choice(biasModes, {
+    fallback: 'regularized',
+    option: { name: 'bias', part: 'network', argument: 'KIND', help: 'the bias of the neurons' },
+  }),
+  standardize: flag({
+    fallback: true,
+    option: { name: 'standardize', part: 'data', help: 'inputs of mean 0 and deviation 1' },
+  }),
+  /** Whiten the inputs on the training rows. */
+  whiten: flag({
+    fallback: false,
+    optional: true,
+    option: {
+      name: 'whiten',
+      part: 'data',
+      help: 'make the inputs uncorrelated, of deviation 1; with at most as many training rows as inputs, make the rows orthogonal, for the closed forms of whitened data (with --bias none)',
+    },
+  }),
+  /** Batch normalisation in the hidden layer of a two-layer ReLU network. */
+  batchNorm: flag({
+    fallback: false,
+    optional: true,
+    option: {
+      name: 'batch-norm',
+      part: 'network',
+      help: 'relu: batch normalisation in the hidden layer; beta/2 (scale^2 + shift^2 + outgoing weight^2) is paid, the inner weights are free; --bias none: no shift, free: the shift is not paid for',
+    },
+  }),
+  outputPenalty: choice(penaltyNames, {
+    fallback: 'per-output',
+    option: {
+      name: 'output-penalty',
+      part: 'network',
+      argument: 'KIND',
+      help: 'the penalty when the network has several outputs',
+    },
+  }),
   /** What happens to rows with missing cells. */
-  readonly missing: MissingSetting;
-  /** Share of rows held out for testing, 0..0.9. */
-  readonly testFraction: number;
+  missing: choice(missingWays, {
+    fallback: 'auto',
+    option: {
+      name: 'missing',
+      part: 'data',
+      argument: 'HOW',
+      help: 'rows with missing cells; auto: impute where dropping loses more than 5 %',
+    },
+  }),
+  /** Share of rows held out for testing. */
+  testFraction: range(0, 0.9, {
+    fallback: 0.2,
+    option: { name: 'test-fraction', part: 'data', argument: 'F', help: 'share of the rows held out' },
+  }),
   /** Use at most this many rows (a seeded sample); 0: all. */
-  readonly maxRows: number;
+  maxRows: count(0, 1_000_000_000, {
+    fallback: 10_000,
+    option: { name: 'max-rows', part: 'data', argument: 'N', help: 'use at most N rows, a seeded sample; 0: all' },
+  }),
   /** Relative duality gap. */
-  readonly tolerance: number;
-  readonly timeLimitSeconds: number;
+  tolerance: range(1e-12, 0.1, {
+    fallback: 1e-6,
+    option: { name: 'tolerance', part: 'effort', argument: 'T', help: 'relative duality gap' },
+  }),
+  timeLimitSeconds: positive(86_400, {
+    fallback: 60,
+    option: {
+      name: 'time-limit',
+      part: 'effort',
+      argument: 'SECONDS',
+      help: 'for the solve, for the path, and for gradient descent, each',
+    },
+  }),
   /** Seconds that may go into proving the global bound of a ReLU network. */
-  readonly certifySeconds: number;
-  /** Memory that a solve may take, in GiB: larger problems are refused before anything is allocated. Not in records of earlier runs. */
-  readonly memoryGiB?: number;
-  readonly path: { readonly points: number; readonly smallest: number };
-  /** How beta is chosen where it is `auto`. Not in records of earlier runs. */
-  readonly crossValidation?: { readonly folds: number; readonly rule: SelectionRule };
-  readonly compare: {
-    readonly enabled: boolean;
-    readonly optimizers: readonly OptimizerName[];
-    readonly seeds: number;
-    readonly epochs: number;
-    readonly batchSize: number;
-  };
-}
+  certifySeconds: range(0, 86_400, {
+    fallback: 10,
+    option: { name: 'certify-seconds', part: 'effort', argument: 'S', help: 'for the proof over all networks' },
+  }),
+  /** Memory that a solve may take, in GiB: larger problems are refused before anything is allocated. */
+  memoryGiB: range(0.01, 1024, {
+    fallback: defaultMemoryBytes / 2 ** 30,
+    optional: true,
+    option: {
+      name: 'memory',
+      part: 'effort',
+      argument: 'GIB',
+      help: 'memory that a solve may take; larger problems are refused at once',
+    },
+  }),
+  path: group({
+    points: count(0, 200, {
+      fallback: 20,
+      option: { name: 'path-points', part: 'effort', argument: 'N', help: 'points of the regularisation path; 0: none' },
+    }),
+    smallest: range(1e-6, 0.99, {
+      fallback: 0.01,
+      option: {
+        name: 'path-smallest',
+        part: 'effort',
+        argument: 'R',
+        help: 'smallest beta of the path, as a share of the largest',
+      },
+    }),
+  }),
+  /** How beta is chosen where it is `auto`. */
+  crossValidation: group(
+    {
+      folds: count(2, 50, {
+        fallback: 5,
+        option: { name: 'folds', part: 'network', argument: 'K', help: '--beta auto: parts that the training rows are cut into' },
+      }),
+      rule: choice(selectionRules, {
+        fallback: 'smallest',
+        option: {
+          name: 'beta-rule',
+          part: 'network',
+          argument: 'RULE',
+          help: '--beta auto: the beta of the smallest error, or the largest within one standard error of it',
+        },
+      }),
+    },
+    true,
+  ),
+  compare: group({
+    enabled: flag({
+      fallback: true,
+      option: { name: 'compare', part: 'effort', help: 'train the same network by gradient descent' },
+    }),
+    optimizers: choices(optimizers, {
+      fallback: optimizers,
+      option: { name: 'optimizers', part: 'effort', argument: 'A,B', help: 'gradient methods' },
+    }),
+    seeds: count(1, 50, {
+      fallback: 3,
+      option: { name: 'seeds', part: 'effort', argument: 'N', help: 'starting points per gradient method' },
+    }),
+    epochs: count(1, 1_000_000, {
+      fallback: 1000,
+      option: { name: 'epochs', part: 'effort', argument: 'N', help: 'epochs of gradient descent' },
+    }),
+    batchSize: count(0, 1_000_000, {
+      fallback: 0,
+      option: { name: 'batch-size', part: 'effort', argument: 'N', help: 'rows per gradient step; 0: all' },
+    }),
+  }),
+} as const;
 
-export const defaultSettings: TrainSettings = {
-  target: '',
-  task: 'auto',
-  features: [],
-  model: 'relu',
-  m1: 2,
-  depth: 2,
-  loss: 'auto',
-  delta: 1,
-  beta: { kind: 'relative', value: 0.1 },
-  arrangements: 'adaptive',
-  gates: defaultGateCount,
-  seed: 1,
-  bias: 'regularized',
-  standardize: true,
-  whiten: false,
-  batchNorm: false,
-  outputPenalty: 'per-output',
-  missing: 'auto',
-  testFraction: 0.2,
-  maxRows: 10_000,
-  tolerance: 1e-6,
-  timeLimitSeconds: 60,
-  certifySeconds: 10,
-  memoryGiB: 4,
-  path: { points: 20, smallest: 0.01 },
-  crossValidation: { folds: 5, rule: 'smallest' },
-  compare: { enabled: true, optimizers: ['sgd', 'momentum', 'adam'], seeds: 3, epochs: 1000, batchSize: 0 },
-};
+/** Settings that are about the editor rather than about training. */
+export const editorTable = {
+  runs: group({
+    /** Runs kept on disk per workspace; older ones are removed when a new one is saved. 0 keeps all. */
+    keep: count(0, 100_000, { fallback: 200 }),
+  }),
+  export: group({
+    /** Whether texts in exported tables that a spreadsheet would run as formulas are neutralised. */
+    formulas: choice(['neutralize', 'keep'], { fallback: 'neutralize' }),
+  }),
+} as const;
+
+/** Everything a training run depends on besides the data. One validated record. */
+export type TrainSettings = ValuesOf<typeof trainingTable>;
+
+export const defaultSettings = fallbacksOf(trainingTable) as unknown as TrainSettings;
 
 /** Bytes that a solve with these settings may take. */
 export function memoryBytesOf({ memoryGiB = defaultSettings.memoryGiB! }: Pick<TrainSettings, 'memoryGiB'>): number {

@@ -1,71 +1,59 @@
 import * as v from 'valibot';
-import { lossNames } from '../core/problem/datafits/losses.ts';
-import { sizeBounds, type TrainSettings } from './settings.ts';
+import { isGroup, type Kind, type SettingTable, type ValueOf } from './settingKinds.ts';
+import { editorTable, trainingTable } from './settings.ts';
 
-const count = (least: number, most: number): v.GenericSchema<number> =>
-  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
-const between = (least: number, most: number): v.GenericSchema<number> =>
-  v.pipe(v.number(), v.finite(), v.minValue(least), v.maxValue(most));
-const positive = (most: number): v.GenericSchema<number> =>
-  v.pipe(v.number(), v.finite(), v.gtValue(0), v.maxValue(most));
-const name = v.pipe(v.string(), v.maxLength(10_000));
+function schemaOfKind(type: Kind): v.GenericSchema {
+  switch (type.kind) {
+    case 'count':
+      return v.pipe(v.number(), v.integer(), v.minValue(type.least), v.maxValue(type.most));
+    case 'range':
+      return v.pipe(v.number(), v.finite(), v.minValue(type.least), v.maxValue(type.most));
+    case 'positive':
+      return v.pipe(v.number(), v.finite(), v.gtValue(0), v.maxValue(type.most));
+    case 'flag':
+      return v.boolean();
+    case 'choice':
+      return v.picklist(type.values);
+    case 'choices':
+      return v.pipe(v.array(v.picklist(type.values)), v.maxLength(type.values.length));
+    case 'delimiter':
+      return v.pipe(
+        v.string(),
+        v.check(
+          (text) => [...text].length === 1 && text !== '\n' && text !== '"',
+          'the delimiter is one character, or tab or space',
+        ),
+      );
+    case 'text':
+      return v.pipe(v.string(), v.minLength(type.least), v.maxLength(type.most));
+    case 'texts':
+      return v.pipe(v.array(v.pipe(v.string(), v.maxLength(type.longest))), v.maxLength(type.most));
+    case 'choice-by-name':
+      return v.record(v.pipe(v.string(), v.maxLength(10_000)), v.picklist(type.values));
+  }
+}
+
+function schemaOf(entry: SettingTable[string]): v.GenericSchema {
+  const schema = isGroup(entry) ? v.object(entriesOf(entry.group)) : schemaOfKind(entry.type);
+  return entry.optional ? v.optional(schema) : schema;
+}
+
+function entriesOf(table: SettingTable): Record<string, v.GenericSchema> {
+  return Object.fromEntries(Object.entries(table).map(([name, entry]) => [name, schemaOf(entry)]));
+}
+
+type Entries<T> = {
+  readonly [K in keyof T]: T[K] extends { readonly optional: true }
+    ? v.OptionalSchema<v.GenericSchema<ValueOf<T[K]>>, undefined>
+    : v.GenericSchema<ValueOf<T[K]>>;
+};
+
+function tableSchema<T extends SettingTable>(table: T): v.ObjectSchema<Entries<T>, undefined> {
+  return v.object(entriesOf(table)) as unknown as v.ObjectSchema<Entries<T>, undefined>;
+}
 
 /** Bounds of every training setting. What enters from outside (settings.json, command arguments, files) passes through here. */
-export const trainSettingsSchema = v.object({
-  dialect: v.optional(
-    v.object({
-      delimiter: v.optional(
-        v.pipe(
-          v.string(),
-          v.check(
-            (text) => [...text].length === 1 && text !== '\n' && text !== '"',
-            'the delimiter is one character, or tab or space',
-          ),
-        ),
-      ),
-      quote: v.optional(v.picklist(['"', "'", '\\"', ''])),
-      encoding: v.optional(v.pipe(v.string(), v.maxLength(40))),
-      skip: v.optional(count(0, 10_000)),
-      comment: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(20))),
-      na: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(100))),
-      decimal: v.optional(v.picklist(['.', ','])),
-      header: v.optional(v.boolean()),
-    }),
-  ),
-  columnTypes: v.optional(
-    v.record(name, v.picklist(['number', 'classes', 'date', 'date-day-first', 'date-month-first', 'leave-out'])),
-  ),
-  target: name,
-  task: v.picklist(['auto', 'regression', 'binary', 'multiclass']),
-  features: v.pipe(v.array(name), v.maxLength(100_000)),
-  model: v.picklist(['gated-relu', 'relu', 'three-layer', 'linear']),
-  m1: count(sizeBounds.m1.least, sizeBounds.m1.most),
-  depth: count(sizeBounds.depth.least, sizeBounds.depth.most),
-  loss: v.picklist(['auto', ...lossNames]),
-  delta: v.optional(positive(1e6)),
-  beta: v.object({ kind: v.picklist(['auto', 'relative', 'absolute']), value: positive(1e12) }),
-  arrangements: v.picklist(['sampled', 'adaptive', 'all']),
-  gates: count(1, 100_000),
-  seed: count(0, 4_294_967_295),
-  bias: v.picklist(['none', 'regularized', 'free']),
-  standardize: v.boolean(),
-  whiten: v.optional(v.boolean()),
-  batchNorm: v.optional(v.boolean()),
-  outputPenalty: v.picklist(['per-output', 'frobenius', 'nuclear']),
-  missing: v.picklist(['auto', 'drop', 'impute']),
-  testFraction: between(0, 0.9),
-  maxRows: count(0, 1_000_000_000),
-  tolerance: between(1e-12, 0.1),
-  timeLimitSeconds: positive(86_400),
-  certifySeconds: between(0, 86_400),
-  memoryGiB: v.optional(between(0.01, 1024)),
-  path: v.object({ points: count(0, 200), smallest: between(1e-6, 0.99) }),
-  crossValidation: v.optional(v.object({ folds: count(2, 50), rule: v.picklist(['smallest', 'one-standard-error']) })),
-  compare: v.object({
-    enabled: v.boolean(),
-    optimizers: v.pipe(v.array(v.picklist(['sgd', 'momentum', 'adam'])), v.maxLength(3)),
-    seeds: count(1, 50),
-    epochs: count(1, 1_000_000),
-    batchSize: count(0, 1_000_000),
-  }),
-}) satisfies v.GenericSchema<TrainSettings, TrainSettings>;
+export const trainSettingsSchema = tableSchema(trainingTable);
+
+/** Bounds of the settings that are about the editor. */
+export const editorSettingsSchema = tableSchema(editorTable);

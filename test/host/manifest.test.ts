@@ -5,7 +5,9 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import * as manifest from '../../src/shared/manifest.ts';
-import { defaultSettings } from '../../src/shared/settings.ts';
+import { fieldOf, flatSettings, withField } from '../../src/shared/settingKinds.ts';
+import { defaultSettings, trainingTable } from '../../src/shared/settings.ts';
+import { configurationProperties } from '../../src/shared/settingsManifest.ts';
 import { trainSettingsSchema } from '../../src/shared/settingsSchema.ts';
 import { root } from './harness/server.ts';
 
@@ -116,54 +118,38 @@ describe('package.json', () => {
     for (const [key, text] of Object.entries(texts)) assert.ok(text.trim().length > 0, key);
   });
 
-  it('has a setting for every default of training, with its value, and describes and bounds each', () => {
-    const wanted = [...Object.values(manifest.trainingSettings), ...Object.values(manifest.editorSettings)];
-    const section = manifest.configurationSection;
-    assert.deepEqual(Object.keys(properties).sort(), wanted.map((key) => `${section}.${key}`).sort());
-    const flat = flatten(defaultSettings);
-    const perFile = ['target', 'task', 'features']; // asked for each file
-    assert.deepEqual(
-      Object.keys(manifest.trainingSettings).sort(),
-      Object.keys(flat)
-        .filter((key) => !perFile.includes(key))
-        .sort(),
-    );
-    for (const [field, key] of Object.entries(manifest.trainingSettings))
-      assert.deepEqual(properties[`${section}.${key}`].default, flat[field], key);
-    const orders = Object.values(properties).map(({ order }) => order);
-    assert.equal(new Set(orders).size, orders.length, 'each has its place');
+  it('declares the settings of the table, as `npm run settings` writes them', () => {
+    assert.deepEqual(properties, configurationProperties());
+    assert.ok(properties['convexNet.delta'] && properties['convexNet.runs.keep'] && !('convexNet.target' in properties));
     for (const [key, property] of Object.entries(properties)) {
-      assert.ok(property.markdownDescription, key);
       assert.match(property.scope ?? '', /^(resource|window)$/, key);
-      if (property.type === 'number' || property.type === 'integer') {
-        assert.ok(property.minimum !== undefined || property.exclusiveMinimum !== undefined, key);
-        assert.ok(property.maximum !== undefined, key);
-      }
       if (property.enum) assert.equal(property.markdownEnumDescriptions?.length, property.enum.length, key);
     }
   });
 
-  it('bounds settings as the program does', () => {
+  it('bounds settings as the program does, which takes every default', () => {
+    assert.ok(v.is(trainSettingsSchema, defaultSettings));
     const accepts = (field: string, value: unknown): boolean =>
-      v.safeParse(trainSettingsSchema, withField(defaultSettings, field, value)).success;
-    for (const [field, key] of Object.entries(manifest.trainingSettings)) {
-      const {
-        minimum,
-        exclusiveMinimum,
-        maximum,
-        enum: values,
-      } = properties[`${manifest.configurationSection}.${key}`];
+      v.is(trainSettingsSchema, withField(defaultSettings, field, value));
+    for (const [field, { perFile }] of flatSettings(trainingTable)) {
+      if (perFile) continue;
+      const property = properties[`${manifest.configurationSection}.${field}`];
+      const { minimum, exclusiveMinimum, maximum, enum: values } = property;
+      assert.deepEqual(property.default, fieldOf(defaultSettings, field), field);
       if (minimum !== undefined) {
-        assert.ok(accepts(field, minimum), `${key} ${minimum}`);
-        assert.ok(!accepts(field, minimum - 1), `${key} below ${minimum}`);
+        assert.ok(accepts(field, minimum), `${field} ${minimum}`);
+        assert.ok(!accepts(field, minimum - 1), `${field} below ${minimum}`);
       }
-      if (exclusiveMinimum !== undefined) assert.ok(!accepts(field, exclusiveMinimum), `${key} ${exclusiveMinimum}`);
+      if (exclusiveMinimum !== undefined) assert.ok(!accepts(field, exclusiveMinimum), `${field} ${exclusiveMinimum}`);
       if (maximum !== undefined) {
-        assert.ok(accepts(field, maximum), `${key} ${maximum}`);
-        assert.ok(!accepts(field, maximum * 2 + 1), `${key} above ${maximum}`);
+        assert.ok(accepts(field, maximum), `${field} ${maximum}`);
+        assert.ok(!accepts(field, maximum * 2 + 1), `${field} above ${maximum}`);
       }
-      for (const value of values ?? []) assert.ok(accepts(field, value), `${key} ${value}`);
-      if (values) assert.ok(!accepts(field, 'something else'), key);
+      if (/^(number|integer)$/.test(property.type)) {
+        assert.ok((minimum ?? exclusiveMinimum) !== undefined && maximum !== undefined, field);
+      }
+      for (const value of values ?? []) assert.ok(accepts(field, value), `${field} ${value}`);
+      if (values) assert.ok(!accepts(field, 'something else'), field);
     }
   });
 
@@ -215,21 +201,3 @@ describe('package.json', () => {
     assert.ok(existsSync(resolved));
   });
 });
-
-function flatten(value: object, prefix = ''): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, unknown][] =>
-      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-        ? Object.entries(flatten(inner, `${prefix}${key}.`))
-        : [[prefix + key, inner]],
-    ),
-  );
-}
-
-function withField(settings: object, field: string, value: unknown): unknown {
-  const [outer, inner] = field.split('.');
-  const all = settings as Record<string, unknown>;
-  return inner === undefined
-    ? { ...all, [outer]: value }
-    : { ...all, [outer]: { ...(all[outer] as object), [inner]: value } };
-}

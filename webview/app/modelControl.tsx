@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { OutputPenalty } from '../../src/core/problem/problem.ts';
 import { outputPenaltiesOf, outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../src/shared/settings.ts';
+import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../src/shared/networkName.ts';
 import { Button, Dropdown, TextField } from '../ui/controls.ts';
 import { usePanel } from './panelContext.ts';
 import { modelNames } from './runData.ts';

@@ -1,6 +1,6 @@
 import type { RunRecord } from '../../src/shared/run.ts';
 import { partCount, partNames } from '../../src/shared/runView.ts';
-import type { NetworkName } from '../../src/shared/settings.ts';
+import type { NetworkName } from '../../src/shared/networkName.ts';
 import { betaMaxIsProven, describeVerdict, type Verdict, type VerdictFormat } from '../../src/shared/verdict.ts';
 import { formatCount, formatGap, formatNumber, formatPercent } from '../ui/format.ts';
 

@@ -34,7 +34,8 @@ export interface Column {
 }
 
 /** What a person says that a column is. */
-export type ColumnType = 'number' | 'classes' | 'date' | 'date-day-first' | 'date-month-first' | 'leave-out';
+export const columnTypes = ['number', 'classes', 'date', 'date-day-first', 'date-month-first', 'leave-out'] as const;
+export type ColumnType = (typeof columnTypes)[number];
 
 /** What the reader made of a column that a person should know of. */
 export interface ColumnNotes {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { type NetworkName, networkNameOf, networkSettings, type TrainSettings } from '../../shared/settings.ts';
+import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../shared/networkName.ts';
+import type { TrainSettings } from '../../shared/settings.ts';
 import { trainSettingsSchema } from '../../shared/settingsSchema.ts';
 import { askText, pickOne, type Step } from './multiStep.ts';
 
@@ -65,13 +66,17 @@ function sizeOf(model: TrainSettings['model']): Size | null {
       return {
         field: 'm1',
         prompt: vscode.l10n.t('Neurons m1 in the first hidden layer of each sub-network; 1 or 2 solve fast.'),
-        rule: vscode.l10n.t('m1 is a whole number from 1 to 16.'),
+        rule: vscode.l10n.t('m1 is a whole number from {0} to {1}.', sizeBounds.m1.least, sizeBounds.m1.most),
       };
     case 'linear':
       return {
         field: 'depth',
         prompt: vscode.l10n.t('Layers of the linear network.'),
-        rule: vscode.l10n.t('The number of layers is a whole number from 2 to 64.'),
+        rule: vscode.l10n.t(
+          'The number of layers is a whole number from {0} to {1}.',
+          sizeBounds.depth.least,
+          sizeBounds.depth.most,
+        ),
       };
     case 'relu':
     case 'gated-relu':

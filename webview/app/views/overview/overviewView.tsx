@@ -7,7 +7,7 @@ import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/o
 import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
 import { standingOf } from '../../../../src/shared/usefulness.ts';
-import { networkNameOf } from '../../../../src/shared/settings.ts';
+import { networkNameOf } from '../../../../src/shared/networkName.ts';
 import {
   betaMaxHint,
   betaMaxIsProven,

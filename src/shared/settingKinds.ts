@@ -1,0 +1,203 @@
+/** The values that a setting takes: plain data, from which its schema, its declaration in package.json and its words on the command line derive. */
+export type Kind =
+  | { readonly kind: 'count'; readonly least: number; readonly most: number }
+  | { readonly kind: 'range'; readonly least: number; readonly most: number }
+  | { readonly kind: 'positive'; readonly most: number }
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  /** Some of the values. */
+  | { readonly kind: 'choices'; readonly values: readonly string[] }
+  /** One character that can stand between cells. */
+  | { readonly kind: 'delimiter' }
+  | { readonly kind: 'text'; readonly least: number; readonly most: number }
+  /** Up to `most` texts of up to `longest` characters. */
+  | { readonly kind: 'texts'; readonly longest: number; readonly most: number }
+  /** One of the values by name. */
+  | { readonly kind: 'choice-by-name'; readonly values: readonly string[] };
+
+/** Parts of the help. */
+export type HelpPart = 'data' | 'network' | 'effort';
+
+/** A setting on the command line. */
+export interface SettingOption {
+  /** Without the dashes. */
+  readonly name: string;
+  readonly part: HelpPart;
+  /** What the help calls the value; flags and choices do without. */
+  readonly argument?: string;
+  /** One sentence of the help; values and default follow by themselves. */
+  readonly help: string;
+  /** Other spellings of values. */
+  readonly spellings?: Readonly<Record<string, string>>;
+  /** The option may be repeated, and holds one text at a time (else commas part texts). */
+  readonly whole?: true;
+}
+
+interface More<V> {
+  /** The default. */
+  readonly fallback?: V;
+  /** May be missing: nobody has to choose, or records of earlier runs do not have it. */
+  readonly optional?: true;
+  /** It has no default in the editor: it is asked for each file, or belongs to one. */
+  readonly perFile?: true;
+  readonly option?: SettingOption;
+}
+
+/** One setting with values of type V. */
+export interface Setting<V, Optional extends boolean = boolean> {
+  readonly type: Kind;
+  readonly fallback: V | undefined;
+  readonly optional: Optional;
+  readonly perFile: boolean;
+  readonly option: SettingOption | undefined;
+}
+
+/** Settings under one name. */
+export interface SettingGroup<R = unknown, Optional extends boolean = boolean> {
+  readonly group: R;
+  readonly optional: Optional;
+}
+
+type Optional<M> = M extends { readonly optional: true } ? true : false;
+
+/** The values that a setting, or the settings of a group, have. */
+export type ValueOf<S> = S extends SettingGroup<infer R> ? ValuesOf<R> : S extends Setting<infer V> ? V : never;
+
+/** The record that a table of settings describes. */
+export type ValuesOf<R> = {
+  readonly [K in keyof R as R[K] extends { readonly optional: true } ? never : K]: ValueOf<R[K]>;
+} & {
+  readonly [K in keyof R as R[K] extends { readonly optional: true } ? K : never]?: ValueOf<R[K]>;
+};
+
+function setting<V, M extends More<V>>(type: Kind, more: M): Setting<V, Optional<M>> {
+  return {
+    type,
+    fallback: more.fallback,
+    optional: (more.optional === true) as Optional<M>,
+    perFile: more.perFile === true,
+    option: more.option,
+  };
+}
+
+/** Whole numbers. */
+export function count<const M extends More<number>>(least: number, most: number, more: M): Setting<number, Optional<M>> {
+  return setting<number, M>({ kind: 'count', least, most }, more);
+}
+
+/** Numbers from `least` to `most`. */
+export function range<const M extends More<number>>(least: number, most: number, more: M): Setting<number, Optional<M>> {
+  return setting<number, M>({ kind: 'range', least, most }, more);
+}
+
+/** Numbers above 0. */
+export function positive<const M extends More<number>>(most: number, more: M): Setting<number, Optional<M>> {
+  return setting<number, M>({ kind: 'positive', most }, more);
+}
+
+export function flag<const M extends More<boolean>>(more: M): Setting<boolean, Optional<M>> {
+  return setting<boolean, M>({ kind: 'flag' }, more);
+}
+
+export function choice<const V extends string, const M extends More<NoInfer<V>>>(
+  values: readonly V[],
+  more: M,
+): Setting<V, Optional<M>> {
+  return setting<V, M>({ kind: 'choice', values }, more);
+}
+
+export function choices<const V extends string, const M extends More<readonly NoInfer<V>[]>>(
+  values: readonly V[],
+  more: M,
+): Setting<readonly V[], Optional<M>> {
+  return setting<readonly V[], M>({ kind: 'choices', values }, more);
+}
+
+export function delimiter<const M extends More<string>>(more: M): Setting<string, Optional<M>> {
+  return setting<string, M>({ kind: 'delimiter' }, more);
+}
+
+export function text<const M extends More<string>>(least: number, most: number, more: M): Setting<string, Optional<M>> {
+  return setting<string, M>({ kind: 'text', least, most }, more);
+}
+
+export function texts<const M extends More<readonly string[]>>(
+  longest: number,
+  most: number,
+  more: M,
+): Setting<readonly string[], Optional<M>> {
+  return setting<readonly string[], M>({ kind: 'texts', longest, most }, more);
+}
+
+export function choiceByName<const V extends string, const M extends More<Readonly<Record<string, NoInfer<V>>>>>(
+  values: readonly V[],
+  more: M,
+): Setting<Readonly<Record<string, V>>, Optional<M>> {
+  return setting<Readonly<Record<string, V>>, M>({ kind: 'choice-by-name', values }, more);
+}
+
+export function group<const R, const O extends boolean = false>(
+  settings: R,
+  optional: O = false as O,
+): SettingGroup<R, O> {
+  return { group: settings, optional };
+}
+
+/** A table as the functions below walk it. */
+export interface SettingTable {
+  readonly [name: string]: Setting<unknown> | SettingGroup<SettingTable>;
+}
+
+export function isGroup(entry: SettingTable[string]): entry is SettingGroup<SettingTable> {
+  return 'group' in entry;
+}
+
+/** The settings of a table by their dotted names ("path.points"), in its order. */
+export function flatSettings(table: SettingTable, prefix = ''): readonly (readonly [string, Setting<unknown>])[] {
+  return Object.entries(table).flatMap(([name, entry]) =>
+    isGroup(entry) ? flatSettings(entry.group, `${prefix}${name}.`) : [[prefix + name, entry] as const],
+  );
+}
+
+/** The record of all defaults; a group without any is left out. */
+export function fallbacksOf(table: SettingTable): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(table).map(([name, entry]): [string, unknown] => {
+    if (!isGroup(entry)) return [name, entry.fallback];
+    const inner = fallbacksOf(entry.group);
+    return [name, Object.keys(inner).length === 0 ? undefined : inner];
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** What a record holds under a dotted name. */
+export function fieldOf(values: object, name: string): unknown {
+  return name
+    .split('.')
+    .reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>> | undefined)?.[key], values);
+}
+
+/** A copy of a record with another value under a dotted name. */
+export function withField(values: object, name: string, value: unknown): Record<string, unknown> {
+  const [outer, ...inner] = name.split('.');
+  const all = values as Readonly<Record<string, unknown>>;
+  if (inner.length === 0) return { ...all, [outer]: value };
+  return { ...all, [outer]: withField((all[outer] as object | undefined) ?? {}, inner.join('.'), value) };
+}
+
+/** The least and the most that a setting of numbers can be; `least` is missing for those that only have to be above 0. */
+export function boundsOf({ type }: Setting<number>): { readonly least?: number; readonly most: number } {
+  switch (type.kind) {
+    case 'count':
+    case 'range':
+    case 'positive':
+      return type;
+    case 'flag':
+    case 'choice':
+    case 'choices':
+    case 'delimiter':
+    case 'text':
+    case 'texts':
+    case 'choice-by-name':
+      throw new Error(`settings of kind ${type.kind} have no bounds`);
+  }
+}
