@@ -181,9 +181,7 @@ function columnTypesOf({ type, exclude }: OptionValues): Record<string, string> 
   const pairs = texts(type).map((text): [string, string] => {
     const at = text.lastIndexOf('=');
     if (at < 1)
-      throw new UsageError(
-        `--type needs COLUMN=TYPE with TYPE one of ${columnTypes.join(', ')}, not "${text}"`,
-      );
+      throw new UsageError(`--type needs COLUMN=TYPE with TYPE one of ${columnTypes.join(', ')}, not "${text}"`);
     return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
   });
   return Object.fromEntries([...pairs, ...texts(exclude).map((name): [string, string] => [name, 'leave-out'])]);
@@ -240,4 +238,3 @@ function optionOfField(path: string, values: OptionValues): string {
   const [name] = [...byOption].find(([, { field }]) => path === field || path.startsWith(`${field}.`)) ?? [path];
   return name;
 }
-

@@ -81,12 +81,20 @@ function setting<V, M extends More<V>>(type: Kind, more: M): Setting<V, Optional
 }
 
 /** Whole numbers. */
-export function count<const M extends More<number>>(least: number, most: number, more: M): Setting<number, Optional<M>> {
+export function count<const M extends More<number>>(
+  least: number,
+  most: number,
+  more: M,
+): Setting<number, Optional<M>> {
   return setting<number, M>({ kind: 'count', least, most }, more);
 }
 
 /** Numbers from `least` to `most`. */
-export function range<const M extends More<number>>(least: number, most: number, more: M): Setting<number, Optional<M>> {
+export function range<const M extends More<number>>(
+  least: number,
+  most: number,
+  more: M,
+): Setting<number, Optional<M>> {
   return setting<number, M>({ kind: 'range', least, most }, more);
 }
 

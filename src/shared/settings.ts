@@ -197,7 +197,12 @@ export const trainingTable = {
   }),
   seed: count(0, 4_294_967_295, {
     fallback: 1,
-    option: { name: 'seed', part: 'network', argument: 'N', help: 'of everything random: split, sampling, gradient descent' },
+    option: {
+      name: 'seed',
+      part: 'network',
+      argument: 'N',
+      help: 'of everything random: split, sampling, gradient descent',
+    },
   }),
   bias: choice(biasModes, {
     fallback: 'regularized',
@@ -289,7 +294,12 @@ export const trainingTable = {
   path: group({
     points: count(0, 200, {
       fallback: 20,
-      option: { name: 'path-points', part: 'effort', argument: 'N', help: 'points of the regularisation path; 0: none' },
+      option: {
+        name: 'path-points',
+        part: 'effort',
+        argument: 'N',
+        help: 'points of the regularisation path; 0: none',
+      },
     }),
     smallest: range(1e-6, 0.99, {
       fallback: 0.01,
@@ -306,7 +316,12 @@ export const trainingTable = {
     {
       folds: count(2, 50, {
         fallback: 5,
-        option: { name: 'folds', part: 'network', argument: 'K', help: '--beta auto: parts that the training rows are cut into' },
+        option: {
+          name: 'folds',
+          part: 'network',
+          argument: 'K',
+          help: '--beta auto: parts that the training rows are cut into',
+        },
       }),
       rule: choice(selectionRules, {
         fallback: 'smallest',

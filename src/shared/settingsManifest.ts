@@ -29,7 +29,10 @@ function valuesOf(type: Kind, key: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function propertiesOf(table: SettingTable, scope: 'resource' | 'window'): [string, Readonly<Record<string, unknown>>][] {
+function propertiesOf(
+  table: SettingTable,
+  scope: 'resource' | 'window',
+): [string, Readonly<Record<string, unknown>>][] {
   return flatSettings(table)
     .filter(([, { perFile }]: readonly [string, Setting<unknown>]) => !perFile)
     .map(([key, { type, fallback }]) => [

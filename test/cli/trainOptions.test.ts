@@ -56,7 +56,8 @@ describe('options of training', () => {
         const got = settings(argument);
         assert.deepEqual(fieldOf(got, field), value, argument);
         for (const [other] of flatSettings(trainingTable))
-          if (other !== field) assert.deepEqual(fieldOf(got, other), fieldOf(defaultSettings, other), `${argument}: ${other}`);
+          if (other !== field)
+            assert.deepEqual(fieldOf(got, other), fieldOf(defaultSettings, other), `${argument}: ${other}`);
         tried++;
       }
     }

@@ -120,7 +120,9 @@ describe('package.json', () => {
 
   it('declares the settings of the table, as `npm run settings` writes them', () => {
     assert.deepEqual(properties, configurationProperties());
-    assert.ok(properties['convexNet.delta'] && properties['convexNet.runs.keep'] && !('convexNet.target' in properties));
+    assert.ok(
+      properties['convexNet.delta'] && properties['convexNet.runs.keep'] && !('convexNet.target' in properties),
+    );
     for (const [key, property] of Object.entries(properties)) {
       assert.match(property.scope ?? '', /^(resource|window)$/, key);
       if (property.enum) assert.equal(property.markdownEnumDescriptions?.length, property.enum.length, key);
