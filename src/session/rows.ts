@@ -31,9 +31,12 @@ export async function readLines(
   const found = new Map<number, readonly string[]>();
   const splitter = new RowSplitter(dataset.format ?? { delimiter: dataset.delimiter }, source.name);
   for await (const piece of readText(source, dataset.encoding)) {
-    const going = splitter.push(piece.text, piece.last, (cells, line) => {
-      if (wanted.has(line)) found.set(line, cells);
-      return line < last;
+    const going = splitter.push(piece.text, piece.last, {
+      row: (cells, line) => {
+        if (wanted.has(line)) found.set(line, cells);
+        return line < last;
+      },
+      spans: (_, line) => line < last && !wanted.has(line),
     });
     if (!going) break;
   }

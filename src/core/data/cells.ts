@@ -26,9 +26,46 @@ export function parseNumber(cell: string, decimal: DecimalMark): number {
       if (groupedByDot.test(cell)) return Number(cell.replaceAll('.', '').replace(',', '.'));
     }
   }
-  if (infinite.test(cell)) return first === 45 ? -Infinity : Infinity;
+  if (cell.length <= 9 && infinite.test(cell)) return first === 45 ? -Infinity : Infinity;
   return NaN;
 }
+
+const powers = Float64Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
+
+/**
+ * The number that the characters `codes` between two positions of a text stand for, where they are digits with at most one decimal mark (its code is
+ * `point`) and an exponent; NaN for everything else, which `parseNumber` may know. The same double as `parseNumber` gives: up to 15 digits the
+ * quotient of an exact integer and an exact power of ten is rounded once.
+ */
+export function plainNumber(text: string, codes: Uint8Array, from: number, to: number, point: number): number {
+  let i = from;
+  const sign = codes[i];
+  if (sign === 45 || sign === 43) i++;
+  const first = i;
+  let mantissa = 0;
+  let digit = 0;
+  for (; i < to && (digit = codes[i] - 48) >= 0 && digit <= 9; i++) mantissa = mantissa * 10 + digit;
+  let digits = i - first;
+  let fraction = 0;
+  let whole = true;
+  if (i < to && codes[i] === point) {
+    whole = false;
+    const start = ++i;
+    for (; i < to && (digit = codes[i] - 48) >= 0 && digit <= 9; i++) mantissa = mantissa * 10 + digit;
+    fraction = i - start;
+    digits += fraction;
+  }
+  if (digits === 0) return NaN;
+  if (i < to) {
+    if ((codes[i] | 32) !== 101 || point !== 46) return NaN;
+    return finiteOrNaN(Number(text.slice(from, to)));
+  }
+  if (digits > 15) return whole || point !== 46 ? NaN : finiteOrNaN(Number(text.slice(from, to)));
+  const value = fraction === 0 ? mantissa : mantissa / powers[fraction];
+  return sign === 45 ? -value : value;
+}
+
+const finiteOrNaN = (value: number): number => (value - value === 0 ? value : NaN);
 
 const datePattern =
   /^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$|^-?\d{1,4}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?$/i;
@@ -45,6 +82,35 @@ const millisecondsOfDay = 86_400_000;
 /** The calendar repeats after 400 years, which take this many days. */
 const daysIn400Years = 146_097;
 
+/** YYYY-MM-DD as days since 1970-01-01, else NaN. */
+function plainDay(cell: string): number {
+  const year = digitsAt(cell, 0, 4);
+  const month = digitsAt(cell, 5, 2);
+  const day = digitsAt(cell, 8, 2);
+  if (cell.charCodeAt(7) !== 45 || year < 0 || month < 1 || month > 12 || day < 1) return NaN;
+  return day > daysOfMonth(year, month) ? NaN : dayNumber(year, month, day);
+}
+
+/** A number of so many digits, or -1. */
+function digitsAt(text: string, at: number, count: number): number {
+  let value = 0;
+  for (let i = at; i < at + count; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    value = 10 * value + digit;
+  }
+  return value;
+}
+
+function daysOfMonth(year: number, month: number): number {
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
+  return monthDays[month - 1] + leap;
+}
+
+// years below 100 would be read as 19xx
+const dayNumber = (year: number, month: number, day: number): number =>
+  Date.UTC(year + 400, month - 1, day) / millisecondsOfDay - daysIn400Years;
+
 /**
  * An ISO 8601 date as days since 1970-01-01 (Gregorian calendar throughout); a time of day is the fraction. A zone is taken off, so that all
  * times are UTC; a time without one stands as it is written. NaN for anything else, also for a day that does not exist (2023-02-29).
@@ -52,16 +118,15 @@ const daysIn400Years = 146_097;
 export function daysOfDate(cell: string): number {
   // most texts are sorted out by their fifth character
   if (cell.charCodeAt(4) !== 45) return NaN;
+  if (cell.length === 10) return plainDay(cell);
   const match = isoDate.exec(cell);
   if (match === null) return NaN;
   const [year, month, day, hours, minutes, seconds, zoneHours, zoneMinutes] = [1, 2, 3, 4, 5, 6, 8, 9].map((group) =>
     Number((match[group] as string | undefined) ?? 0),
   );
-  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0;
-  if (month < 1 || month > 12 || day < 1 || day > monthDays[month - 1] + leap) return NaN;
+  if (month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month)) return NaN;
   if (hours > 23 || minutes > 59 || seconds >= 60 || zoneHours > 23 || zoneMinutes > 59) return NaN;
-  // years below 100 would be read as 19xx
-  const days = Date.UTC(year + 400, month - 1, day) / millisecondsOfDay - daysIn400Years;
+  const days = dayNumber(year, month, day);
   const zone = (match[7] === '-' ? -1 : 1) * (zoneHours * 3600 + zoneMinutes * 60);
   return days + (hours * 3600 + minutes * 60 + seconds - zone) / 86_400;
 }

@@ -1,13 +1,16 @@
-import { parseNumber, type DecimalMark } from './cells.ts';
-import { dateForm, daysOfCompact } from './dateForms.ts';
+import { parseNumber, plainNumber, type DecimalMark } from './cells.ts';
+import { dateForm, type DateForm, daysOfCompact } from './dateForms.ts';
 import { markerOf, missingAmongTexts } from './markers.ts';
 import { numberForm } from './numberForms.ts';
+import { TextHashes } from './textHashes.ts';
 import { cellCode, type Column, type ColumnNotes, type ColumnType, dictionaryLimit } from './table.ts';
 
 /** Up to this share of cells that are neither numbers (dates) nor markers a column is one of numbers (dates) with gaps there. */
 export const oddShare = 0.05;
 /** Columns with a smaller share of dates among their values are not columns of dates. */
 const dateShare = 0.9;
+/** Numbers that are tried as dates such as 20190131 before all are. */
+const compactTried = 100;
 const rowsListed = 5;
 const howListed = 8;
 
@@ -36,9 +39,15 @@ export class ColumnBuilder {
   private overflow = false;
   private leadingZeros = false;
   private tooLong = false;
-  private readonly units = new Set<string>();
-  private readonly how = new Set<string>();
+  private units: Set<string> | undefined;
+  private how: Set<string> | undefined;
   private readonly decimal: DecimalMark;
+  private readonly point: number;
+  /** The text of a number matters: numbers are marks of missing values, or classes. */
+  private readonly numbersAreNoted: boolean;
+  private readonly spans = new TextHashes();
+  /** By text of the dictionary: the number and the dates that it could stand for. */
+  private readonly known: { value: number; dayFirst: number; monthFirst: number }[] = [];
 
   constructor(
     readonly name: string,
@@ -47,6 +56,37 @@ export class ColumnBuilder {
   ) {
     this.numbers = new Float64Array(options.room ?? 1024);
     this.decimal = options.decimal;
+    this.point = options.decimal.charCodeAt(0);
+    const marks = [...(options.na ?? [])].some((text) => !Number.isNaN(parseNumber(text, options.decimal)));
+    this.numbersAreNoted = marks || options.type === 'classes';
+  }
+
+  /** As `set`, for the cell between two positions of a text: no text of its own where it is a plain number, or was there before. */
+  span(row: number, text: string, codes: Uint8Array, from: number, to: number): void {
+    while (from < to && isSpace(codes[from])) from++;
+    while (to > from && isSpace(codes[to - 1])) to--;
+    const value = plainNumber(text, codes, from, to, this.point);
+    if (value !== value || this.numbersAreNoted) return this.textSpan(row, text, codes, from, to);
+    if (row >= this.numbers.length) this.grow();
+    if (to > from + 1 && codes[from] === 48) this.noteZeros(codes[from + 1]);
+    this.numbers[row] = value;
+    if (this.codes !== null) this.codes[row] = cellCode.numeric;
+    if (this.dates !== null) this.dates[row] = this.monthFirst![row] = NaN;
+  }
+
+  private textSpan(row: number, text: string, codes: Uint8Array, from: number, to: number): void {
+    const known = this.options.na === undefined ? this.spans.find(codes, from, to, this.dictionary) : -1;
+    if (known >= 0) {
+      if (row >= this.numbers.length) this.grow();
+      return this.again(row, known);
+    }
+    const before = this.dictionary.length;
+    this.set(row, text.slice(from, to));
+    if (this.dictionary.length > before) this.spans.add(before, this.dictionary);
+  }
+
+  private noteZeros(second: number): void {
+    if (second >= 48 && second <= 57) this.leadingZeros = true;
   }
 
   set(row: number, raw: string): void {
@@ -57,10 +97,11 @@ export class ColumnBuilder {
     const { na, type } = this.options;
     if (na?.has(cell) === true) return this.put(row, NaN, cellCode.missing);
     if (type === 'classes') return this.put(row, NaN, cell === '' ? cellCode.missing : this.code(cell));
+    const code = this.lookup.get(cell);
+    if (code !== undefined) return this.again(row, code);
     const value = parseNumber(cell, this.decimal);
     if (value - value === 0) {
-      if (first === 48 && cell.length > 1 && cell.charCodeAt(1) >= 48 && cell.charCodeAt(1) <= 57)
-        this.leadingZeros = true;
+      if (first === 48 && cell.length > 1) this.noteZeros(cell.charCodeAt(1));
       // an integer that a number cannot hold as it is written is a name
       if (cell.length > 15 && !Number.isSafeInteger(value) && wholeDigits.test(cell) && String(value) !== cell) {
         this.tooLong = true;
@@ -126,7 +167,7 @@ export class ColumnBuilder {
         ...(this.leadingZeros ? { leadingZeros: true } : {}),
         ...(open ? { dateOrderOpen: true } : {}),
       },
-      notes: { odd, how: read ? [...this.how] : [], kept, gaps, folded, tooLong: this.tooLong },
+      notes: { odd, how: read ? [...(this.how ?? [])] : [], kept, gaps, folded, tooLong: this.tooLong },
     };
   }
 
@@ -136,14 +177,25 @@ export class ColumnBuilder {
     this.codes[row] = code;
   }
 
+  /** A text that came before. */
+  private again(row: number, code: number): void {
+    const known = this.known[code];
+    this.put(row, known.value, code);
+    if (this.dates === null) return;
+    this.dates[row] = known.dayFirst;
+    this.monthFirst![row] = known.monthFirst;
+  }
+
   private text(row: number, cell: string): void {
     const form = numberForm(cell, this.decimal);
     if (form !== undefined) {
+      this.units ??= new Set();
+      this.how ??= new Set();
       if (this.units.size < 3 && form.unit !== '') this.units.add(form.unit);
       if (this.how.size < howListed) this.how.add(form.how);
     }
-    this.put(row, form?.value ?? NaN, this.code(cell));
     const date = dateForm(cell);
+    this.put(row, form?.value ?? NaN, this.code(cell, form?.value, date));
     if (date === undefined) return;
     if (this.dates === null) {
       this.dates = new Float64Array(this.numbers.length).fill(NaN);
@@ -162,9 +214,17 @@ export class ColumnBuilder {
     const { type } = this.options;
     if (this.dates === null) {
       if (type === 'number' || type === 'classes' || rows < 5) return { dates: null, open: false };
-      const compact = Float64Array.from(numbers, daysOfCompact);
       let count = 0;
       let present = 0;
+      // most columns of numbers show at once that they hold no dates
+      for (let i = 0; i < rows && present < compactTried; i++) {
+        if (codes !== null && codes[i] !== cellCode.numeric) continue;
+        present++;
+        if (!Number.isNaN(daysOfCompact(numbers[i]))) count++;
+      }
+      if (count === 0 || 2 * count < present) return { dates: null, open: false };
+      [count, present] = [0, 0];
+      const compact = Float64Array.from(numbers, daysOfCompact);
       for (let i = 0; i < rows; i++) {
         if (!Number.isNaN(compact[i])) count++;
         if (codes === null || codes[i] === cellCode.numeric) present++;
@@ -206,11 +266,15 @@ export class ColumnBuilder {
     return counts;
   }
 
+  private get severalUnits(): boolean {
+    return (this.units?.size ?? 0) > 1;
+  }
+
   private isNumbers({ numbers, formed, present, odd, dates }: Counts): boolean {
     if (numbers + formed === 0) return false;
     if (this.options.type === 'number') return true;
     // quantities of different kinds are no one column of numbers
-    if (formed > 0 && this.units.size > 1) return numbers >= (1 - oddShare) * present;
+    if (formed > 0 && this.severalUnits) return numbers >= (1 - oddShare) * present;
     return odd + dates <= oddShare * present;
   }
 
@@ -223,7 +287,7 @@ export class ColumnBuilder {
     dates: boolean,
   ): ColumnNotes['odd'] {
     const marker = this.dictionary.map((text) => markerOf(text) !== undefined);
-    const mixed = this.units.size > 1 && this.options.type !== 'number';
+    const mixed = this.severalUnits && this.options.type !== 'number';
     const odd: number[] = [];
     let count = 0;
     codes.forEach((code, row) => {
@@ -296,7 +360,7 @@ export class ColumnBuilder {
     return texts;
   }
 
-  private code(cell: string): number {
+  private code(cell: string, value = NaN, date?: DateForm): number {
     const known = this.lookup.get(cell);
     if (known !== undefined) return known;
     // markers are few and must be known as such however many texts there are
@@ -307,6 +371,7 @@ export class ColumnBuilder {
     // A slice of a chunk keeps the whole chunk alive; a round trip through a copy does not.
     const copy = ownText(cell);
     this.dictionary.push(copy);
+    this.known.push(date === undefined ? { value, ...noDate } : { value, ...date });
     this.lookup.set(copy, this.dictionary.length - 1);
     return this.dictionary.length - 1;
   }
@@ -314,7 +379,8 @@ export class ColumnBuilder {
   private grow(): void {
     const size = this.numbers.length * 2;
     const larger = (from: Float64Array, fill: number): Float64Array => {
-      const to = new Float64Array(size).fill(fill, from.length);
+      const to = new Float64Array(size);
+      if (fill !== 0) to.fill(fill, from.length);
       to.set(from);
       return to;
     };
@@ -339,6 +405,8 @@ interface Counts {
   readonly present: number;
 }
 
+const isSpace = (code: number): boolean => code <= 32 && (code === 32 || (code >= 9 && code <= 13));
+const noDate: DateForm = { dayFirst: NaN, monthFirst: NaN };
 const wholeDigits = /^[+-]?\d+$/;
 const truthWords = new Set(['true', 'false', 'yes', 'no', 'y', 'n', 't', 'f', 'on', 'off']);
 

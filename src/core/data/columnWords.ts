@@ -57,7 +57,7 @@ function sentinelOf({ numbers }: Column): number | undefined {
   const found = new Set<number>();
   for (const value of numbers) {
     if (Number.isNaN(value)) continue;
-    if (sentinelSet.has(value)) found.add(value);
+    if ((value < -98 || value > 9998) && sentinelSet.has(value)) found.add(value);
     else {
       if (value < low) low = value;
       if (value > high) high = value;

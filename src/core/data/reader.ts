@@ -38,6 +38,26 @@ const pieceBytes = 1 << 20;
 /** Text looked at to guess the dialect. */
 const headCharacters = 1 << 18;
 
+/** Where rows are longer than that, so many of them, within bounds. */
+const headLines = 5;
+const mostHeadCharacters = 1 << 24;
+
+function linesEnd(text: string): number {
+  let at = -1;
+  for (let k = 0; k < headLines; k++) {
+    at = text.indexOf('\n', at + 1);
+    if (at < 0) return -1;
+  }
+  return at + 1;
+}
+
+const hasLines = (text: string): boolean => text.length >= mostHeadCharacters || linesEnd(text) >= 0;
+
+function headLength(text: string): number {
+  const end = linesEnd(text);
+  return end < 0 ? Math.min(text.length, mostHeadCharacters) : Math.max(headCharacters, end);
+}
+
 /** Pieces of at most 1 MB, whatever the source hands out, so that a stop is noticed and nothing blocks for long. */
 async function* pieces(source: FileSource): AsyncIterable<Uint8Array> {
   for await (const chunk of source.read()) {
@@ -133,7 +153,6 @@ async function readAs(
   let head = '';
   let splitter: RowSplitter | undefined;
   let going = true;
-  const row = (cells: string[], line: number): boolean => builder.row(cells, line);
   try {
     for await (const piece of readText(source, encoding, (chunk) => {
       bytes += chunk.length;
@@ -144,23 +163,23 @@ async function readAs(
       ({ encoding: found, zeros } = piece);
       if (splitter === undefined) {
         head += piece.text;
-        if (head.length < headCharacters && !piece.last) continue;
+        if (!piece.last && (head.length < headCharacters || !hasLines(head))) continue;
         if (head.trim() === '') {
           if (!piece.last) continue;
           throw new DataError('empty-file', 'the file is empty', { file });
         }
         const layout = findLayout(
-          head.slice(0, headCharacters),
-          piece.last && head.length <= headCharacters,
+          head.slice(0, headLength(head)),
+          piece.last && head.length <= headLength(head),
           options.dialect ?? {},
           file,
         );
         builder.start(layout);
         splitter = new RowSplitter(rowFormat(layout), file);
-        going = splitter.push(head, piece.last, row);
+        going = splitter.push(head, piece.last, builder);
         head = '';
       } else {
-        going = splitter.push(piece.text, piece.last, row);
+        going = splitter.push(piece.text, piece.last, builder);
       }
       if (!going) break;
     }

@@ -2,6 +2,7 @@ import type Papa from 'papaparse';
 import { DataError } from './dataError.ts';
 import { collapseSpaces, type Dialect, rowParser } from './dialect.ts';
 import type { Layout } from './layout.ts';
+import { type RowSpans, SpanScanner } from './rowSpans.ts';
 
 /** A row longer than this is taken for an unclosed quote. */
 const longestRow = 1 << 23;
@@ -16,9 +17,24 @@ export interface RowFormat extends Pick<Dialect, 'delimiter' | 'quote'> {
   readonly framed?: boolean;
 }
 
-/** Rows of cells with the line each starts on; the pieces of a text stream go in one by one. */
+/** Takes the rows of a text in their order. */
+export interface RowSink {
+  /** A row as texts, and the line it starts on. Answers whether more rows are wanted. */
+  row(cells: string[], line: number): boolean;
+  /** The same row without a text for each cell, where that is enough: answers false to get it as texts. */
+  spans?(row: RowSpans, line: number): boolean;
+}
+
+/** So many rows at the end of each piece of text come as texts: the last rows of a file may be totals and notes. */
+const rowsAsTexts = 3;
+
+/**
+ * Rows of cells with the line each starts on; the pieces of a text stream go in one by one. Rows that are written plainly are found by a scan of
+ * the text; where quotation marks are not as they should be, and for white space as a delimiter, the parser of a library decides.
+ */
 export class RowSplitter {
   private readonly parser: Papa.Parser;
+  private readonly scanner: SpanScanner | undefined;
   private rest = '';
   /** Line on which `rest` starts. */
   private line = 1;
@@ -32,10 +48,13 @@ export class RowSplitter {
     this.parser = rowParser(format);
     this.skipping = format.skip ?? 0;
     this.quote = format.quote ?? '"';
+    const plain =
+      format.wholeLines !== true && format.framed !== true && format.delimiter !== ' ' && format.delimiter.charCodeAt(0) < 128;
+    if (plain && this.quote !== '\\"') this.scanner = new SpanScanner(format.delimiter, this.quote);
   }
 
-  /** Calls `row(cells, line)` for each complete row; blank lines are passed over. Stops when it answers false. */
-  push(text: string, last: boolean, row: (cells: string[], line: number) => boolean): boolean {
+  /** Hands each complete row to `sink`; blank lines are passed over. Answers false once no more rows are wanted. */
+  push(text: string, last: boolean, sink: RowSink): boolean {
     let whole = this.rest + text;
     while (this.skipping > 0) {
       const end = whole.indexOf('\n');
@@ -47,6 +66,14 @@ export class RowSplitter {
     }
     this.rest = whole;
     if (whole.length === 0) return true;
+    // a row longer than the piece: nothing to do yet
+    if (!last && whole.length < longestRow && !whole.includes('\n')) return true;
+    if (this.scanner !== undefined && sink.spans !== undefined) {
+      const at = this.scan(this.scanner, whole, sink as Required<RowSink>);
+      if (at < 0) return false;
+      if (at > 0) this.rest = whole = whole.slice(at);
+      if (whole.length === 0) return true;
+    }
     if (this.format.delimiter === ' ') whole = collapseSpaces(whole);
     const { data, errors, meta } = this.parser.parse(whole, 0, !last) as Papa.ParseResult<string[]>;
     const quoted = this.quote !== '' && whole.includes(this.quote.slice(-1));
@@ -63,7 +90,7 @@ export class RowSplitter {
       const start = this.line++;
       if (quoted) for (const cell of cells) this.line += newlines(cell);
       if (cells.length === 1 && cells[0].trim() === '') continue;
-      if (!row(this.shaped(cells), start)) return false;
+      if (!sink.row(this.shaped(cells), start)) return false;
     }
     this.rest = whole.slice(meta.cursor);
     if (this.rest.length > longestRow) {
@@ -73,6 +100,32 @@ export class RowSplitter {
       });
     }
     return true;
+  }
+
+  /** Takes the rows that are written plainly; answers where the others begin, or -1 when no more are wanted. */
+  private scan(scanner: SpanScanner, text: string, sink: Required<RowSink>): number {
+    scanner.start(text);
+    const starts = new Int32Array(rowsAsTexts + 1);
+    const quoted = new Uint8Array(rowsAsTexts + 1);
+    let waiting = 0;
+    let at = 0;
+    for (;;) {
+      const end = scanner.rowEnd(at);
+      if (end < 0) return waiting > 0 ? starts[0] : at;
+      quoted[waiting] = scanner.quoted ? 1 : 0;
+      starts[waiting++] = at;
+      at = end + 1;
+      if (waiting <= rowsAsTexts) continue;
+      const from = starts[0];
+      const line = this.line++;
+      this.line += scanner.split(from, starts[1] - 1, quoted[0] === 1);
+      starts.copyWithin(0, 1);
+      quoted.copyWithin(0, 1);
+      waiting--;
+      const { row } = scanner;
+      if (row.count === 1 && row.cell(0).trim() === '') continue;
+      if (!sink.spans(row, line) && !sink.row(row.cells(), line)) return -1;
+    }
   }
 
   private shaped(cells: string[]): string[] {

@@ -6,7 +6,8 @@ import type { Layout } from './layout.ts';
 import { columnWarnings } from './columnWords.ts';
 import { plainText } from './plainText.ts';
 import type { ReadOptions } from './reader.ts';
-import { rowFormat } from './rowSplitter.ts';
+import type { RowSpans } from './rowSpans.ts';
+import { rowFormat, type RowSink } from './rowSplitter.ts';
 import { columnNames, type Table } from './table.ts';
 
 /** Rows at the end of a file among which totals and footers are looked for. */
@@ -18,12 +19,17 @@ const smallFile = 20;
 const totalWord =
   /^(grand |sub)?-?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|suma|totale|average|mean|mittelwert|durchschnitt)\b:?$/i;
 
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
 /** Rows into columns: header, names, rows that are no data, ragged rows, sampling. */
-export class TableBuilder {
+export class TableBuilder implements RowSink {
   readonly warnings: string[] = [];
   private layout!: Layout;
   private columns: ColumnBuilder[] | undefined;
   private header: readonly string[] = [];
+  private firstName = '';
+  /** The header or the mark of comments begins with a digit. */
+  private digitsMatter = false;
   private headerLine = 1;
   private lines = new Int32Array(1024);
   private kept = 0;
@@ -34,6 +40,8 @@ export class TableBuilder {
   private tail: { cells: string[]; line: number }[] = [];
   private characters = 0;
   private readonly comment: string | undefined;
+  /** After this line no row needs a look at what the head of the file told. */
+  private lastNoData = 0;
   private readonly random;
   private readonly limit: number;
 
@@ -49,6 +57,7 @@ export class TableBuilder {
   start(layout: Layout): void {
     this.layout = layout;
     this.warnings.push(...layout.warnings);
+    for (const line of layout.noData.keys()) this.lastNoData = Math.max(this.lastNoData, line);
   }
 
   /** Takes a row; answers false when no more are wanted. */
@@ -66,6 +75,38 @@ export class TableBuilder {
     if (this.tail.length <= tailRows) return true;
     const next = this.tail.shift()!;
     return this.keep(next.cells, next.line);
+  }
+
+  /** The same for a row of data with all its cells. */
+  spans(row: RowSpans, line: number): boolean {
+    const { columns, layout } = this;
+    if (columns === undefined || line <= this.lastNoData || this.options.headRows !== undefined) return false;
+    const width = columns.length;
+    if (row.count !== width) return false;
+    const { text, codes, starts, ends } = row;
+    if (!isDigit(codes[starts[0]])) {
+      const first = row.cell(0);
+      if (this.comment !== undefined && first.startsWith(this.comment)) return false;
+      if (first.trim() === '') {
+        let j = 1;
+        while (j < width && row.cell(j).trim() === '') j++;
+        if (j === width) return false;
+      } else if (layout.numeric[0] && row.cell(1).trim() === '') return false;
+      if (layout.dialect.header && first.trim() === this.firstName) return false;
+    } else if (this.digitsMatter) return false;
+    if (this.tail.length > 0) {
+      for (const held of this.tail) this.keep(held.cells, held.line);
+      this.tail.length = 0;
+    }
+    this.total++;
+    const at = this.place(line);
+    if (at < 0) return true;
+    for (let j = 0; j < width; j++) {
+      const own = row.unescaped.size > 0 ? row.unescaped.get(j) : undefined;
+      if (own === undefined) columns[j].span(at, text, codes, starts[j], ends[j]);
+      else columns[j].set(at, own);
+    }
+    return true;
   }
 
   finish(encoding: Encoding, bytes: number, complete: boolean): Table {
@@ -136,6 +177,9 @@ export class TableBuilder {
   private startColumns(cells: readonly string[], line: number): void {
     const { dialect, rowNames } = this.layout;
     this.header = cells;
+    this.firstName = cells[0].trim();
+    this.digitsMatter =
+      isDigit((this.comment ?? '').charCodeAt(0)) || (dialect.header && isDigit(this.firstName.charCodeAt(0)));
     // a mark of comments before the names, as numerical programs write it
     const given = dialect.header
       ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s+(?=\S)/, '') : cell))
@@ -207,11 +251,19 @@ export class TableBuilder {
       if (this.ragged.length < linesListed) this.ragged.push({ line, cells: cells.length });
       return true;
     }
+    const at = this.place(line);
+    if (at < 0) return true;
+    for (let j = 0; j < width; j++) columns[j].set(at, cells[j]);
+    return this.options.headRows === undefined || this.kept < this.options.headRows;
+  }
+
+  /** Where a row goes, or -1 where the sample leaves it out. */
+  private place(line: number): number {
     let at = this.kept;
     if (this.limit > 0 && this.kept >= this.limit) {
       // Reservoir sampling (Vitter, algorithm R): each row of the file ends up in the sample with the same probability.
       at = this.random.integer(this.total - this.raggedCount);
-      if (at >= this.limit) return true;
+      if (at >= this.limit) return -1;
     } else {
       this.kept++;
     }
@@ -221,8 +273,7 @@ export class TableBuilder {
       this.lines = lines;
     }
     this.lines[at] = line;
-    for (let j = 0; j < width; j++) columns[j].set(at, cells[j]);
-    return this.options.headRows === undefined || this.kept < this.options.headRows;
+    return at;
   }
 
   private checkRagged(): void {

@@ -354,16 +354,20 @@ describe('against a second parser', () => {
           const text = rows.map((row) => row.map((c) => quote(c, delimiter, always)).join(delimiter)).join(newline);
           const expected = naiveRows(text, delimiter);
           const found: { line: number; cells: string[] }[] = [];
+          const scanned: { line: number; cells: string[] }[] = [];
           // The splitter takes text whose line ends are \n already.
           const clean = text.replaceAll('\r\n', '\n');
           const splitter = new RowSplitter({ delimiter }, 'random.csv');
+          const scanning = new RowSplitter({ delimiter }, 'random.csv');
           for (let at = 0; at < clean.length; at += chunk) {
-            splitter.push(
-              clean.slice(at, at + chunk),
-              at + chunk >= clean.length,
-              (cells, line) => found.push({ line, cells }) > 0,
-            );
+            const [piece, last] = [clean.slice(at, at + chunk), at + chunk >= clean.length];
+            splitter.push(piece, last, { row: (cells, line) => found.push({ line, cells }) > 0 });
+            scanning.push(piece, last, {
+              row: (cells, line) => scanned.push({ line, cells }) > 0,
+              spans: (row, line) => scanned.push({ line, cells: row.cells() }) > 0,
+            });
           }
+          assert.deepEqual(scanned, found);
           assert.deepEqual(
             found,
             expected.map(({ line, cells }) => ({ line, cells: cells.map((c) => c.replaceAll('\r\n', '\n')) })),
