@@ -49,7 +49,10 @@ export class RowSplitter {
     this.skipping = format.skip ?? 0;
     this.quote = format.quote ?? '"';
     const plain =
-      format.wholeLines !== true && format.framed !== true && format.delimiter !== ' ' && format.delimiter.charCodeAt(0) < 128;
+      format.wholeLines !== true &&
+      format.framed !== true &&
+      format.delimiter !== ' ' &&
+      format.delimiter.charCodeAt(0) < 128;
     if (plain && this.quote !== '\\"') this.scanner = new SpanScanner(format.delimiter, this.quote);
   }
 
