@@ -4,7 +4,14 @@ import type { PreparedProblem } from '../problem/prepare.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import { ProblemError } from '../base/problemError.ts';
 import type { Rng } from '../base/rng.ts';
+import { weightDecay } from './decay.ts';
+import { createRelu } from './layers/activation.ts';
+import { createNormalizedDense } from './layers/batchNorm.ts';
+import { createDense } from './layers/dense.ts';
+import { createOffset, createPerOutput } from './layers/perOutput.ts';
+import { Sequence } from './layers/sequence.ts';
 import type { TrainableModel } from './model.ts';
+import { lossOnRows, rowsPerPass } from './onRows.ts';
 
 /**
  * The two-layer network with batch normalisation in its hidden layer,
@@ -13,8 +20,6 @@ import type { TrainableModel } from './model.ts';
  * Parameters in order: `columns` x `inputs` inner weights by rows, scales gamma, shifts alpha (not with bias mode `none`), outgoing weights
  * (column k feeds output k mod c), c output offsets when the bias is free. Penalty: beta/2 sum (gamma^2 + alpha^2 + a^2), without the alpha
  * of a free bias; the inner weights cost nothing, because normalisation undoes their length.
- *
- * The deviation is that of all rows also when a step looks at some of them only, so that every step descends on the same objective.
  */
 export interface BatchNormModel extends TrainableModel {
   readonly columns: number;
@@ -46,165 +51,83 @@ export function createBatchNormModel(
       field: 'outputPenalty',
     });
   }
-  const { rows: n, cols: d } = raw;
+  const d = raw.cols;
   const X = centred(raw);
-  const covariance = new Float64Array(d * d);
-  kernels.gemm(true, false, d, d, n, 1 / n, X.data, X.data, 0, covariance);
-  const { beta, datafit } = problem;
   const columns = Math.max(Math.floor(width), c);
   const shifted = problem.bias !== 'none';
+  const free = problem.bias === 'free';
+  const block = rowsPerPass(columns);
+  const normalised = createNormalizedDense({ X, columns, shifted, block, kernels });
+  const outer = c === 1 ? createDense({ inputs: columns, outputs: 1, kernels }) : createPerOutput(columns, c);
+  const layers = [normalised, createRelu(columns, block, kernels), outer, ...(free ? [createOffset(c)] : [])];
+  const network = new Sequence(layers, block, kernels);
+  const { size } = network;
   const scaleStart = columns * d;
   const shiftStart = scaleStart + columns;
-  const outerStart = shiftStart + (shifted ? columns : 0);
-  const offsetStart = outerStart + columns;
-  const offsets = problem.bias === 'free' ? c : 0;
-  const size = offsetStart + offsets;
-
-  const block = Math.max(16, Math.min(256, Math.floor(65536 / columns)));
-  const H = kernels.alloc(block * columns);
-  const back = kernels.alloc(block * columns);
-  const gathered = kernels.alloc(block * d);
-  // covariance times inner weights, and the products below, m x d
-  const spread = kernels.alloc(columns * d);
-  const products = kernels.alloc(columns * d);
-  const deviation = new Float64Array(columns);
-  const F = new Float64Array(block * c);
-  const G = new Float64Array(block * c);
-
-  /** Deviations of all pre-activations: w'(X'X/n)w, the batch statistic without a pass over the rows. */
-  const measure = (theta: Float64Array): void => {
-    kernels.gemm(false, false, columns, d, d, 1, theta.subarray(0, scaleStart), covariance, 0, spread);
-    for (let k = 0; k < columns; k++) {
-      let square = 0;
-      for (let j = k * d; j < (k + 1) * d; j++) square += theta[j] * spread[j];
-      deviation[k] = Math.sqrt(Math.max(0, square));
-    }
-  };
-
-  /** Normalised pre-activations of a block into H, outputs into F; returns the block's inputs. */
-  const forward = (theta: Float64Array, order: Int32Array | null, start: number, count: number): Float64Array => {
-    let inputs = X.data.subarray(start * d, (start + count) * d);
-    if (order !== null) {
-      for (let k = 0; k < count; k++)
-        gathered.set(X.data.subarray(order[start + k] * d, (order[start + k] + 1) * d), k * d);
-      inputs = gathered.subarray(0, count * d);
-    }
-    kernels.gemm(false, true, count, columns, d, 1, inputs, theta.subarray(0, scaleStart), 0, H);
-    for (let i = 0; i < count; i++) {
-      for (let o = 0; o < c; o++) F[i * c + o] = offsets > 0 ? theta[offsetStart + o] : 0;
-      for (let k = 0; k < columns; k++) {
-        const at = i * columns + k;
-        H[at] = deviation[k] > 0 ? H[at] / deviation[k] : 0;
-        const value = theta[scaleStart + k] * H[at] + (shifted ? theta[shiftStart + k] : 0);
-        if (value > 0) F[i * c + (k % c)] += value * theta[outerStart + k];
-      }
-    }
-    return inputs;
-  };
-
-  const backward = (theta: Float64Array, inputs: Float64Array, count: number, gradient: Float64Array): void => {
-    const along = new Float64Array(columns);
-    for (let i = 0; i < count; i++) {
-      for (let o = 0; o < offsets; o++) gradient[offsetStart + o] += G[i * c + o];
-      for (let k = 0; k < columns; k++) {
-        const at = i * columns + k;
-        const value = theta[scaleStart + k] * H[at] + (shifted ? theta[shiftStart + k] : 0);
-        if (!(value > 0)) {
-          back[at] = 0;
-          continue;
-        }
-        const out = G[i * c + (k % c)];
-        gradient[outerStart + k] += value * out;
-        const delta = theta[outerStart + k] * out;
-        gradient[scaleStart + k] += delta * H[at];
-        if (shifted) gradient[shiftStart + k] += delta;
-        along[k] += delta * H[at];
-        back[at] = delta;
-      }
-    }
-    // d(x'w / s)/dw = (x - (covariance w / s)(x'w / s)) / s: linear in the rows, so blocks add up
-    kernels.gemm(true, false, columns, d, count, 1, back, inputs, 0, products);
-    for (let k = 0; k < columns; k++) {
-      const s = deviation[k];
-      if (!(s > 0)) continue;
-      const factor = theta[scaleStart + k] / s;
-      for (let j = k * d; j < (k + 1) * d; j++) gradient[j] += factor * (products[j] - (along[k] * spread[j]) / s);
-    }
-  };
-
-  const penalised = (at: number): boolean =>
-    at >= scaleStart && at < offsetStart && !(problem.bias === 'free' && at >= shiftStart && at < outerStart);
-
+  const outerStart = network.starts[2];
+  const offsetStart = network.starts[3];
+  const parameters = { scaleStart, shiftStart, outerStart, offsetStart };
+  const penalised = free
+    ? [
+        { from: scaleStart, to: shiftStart },
+        { from: outerStart, to: offsetStart },
+      ]
+    : [{ from: scaleStart, to: offsetStart }];
   return {
-    size,
-    rows: n,
+    ...lossOnRows(network, X, problem.datafit, kernels),
     columns,
     inputs: d,
     flopsPerRow: 4 * columns * (d + 3),
-    vector: () => kernels.alloc(size),
-    release: (vector) => kernels.free(vector),
-    addLoss(theta, order, start, count, gradient): number {
-      measure(theta);
-      let sum = 0;
-      for (let from = start; from < start + count; from += block) {
-        const rows = Math.min(block, start + count - from);
-        const inputs = forward(theta, order, from, rows);
-        sum += datafit.lossOfRows(F, order, from, rows, G);
-        if (gradient !== null) backward(theta, inputs, rows, gradient);
-      }
-      return sum;
-    },
-    addPenalty(theta, factor, gradient): number {
-      let sum = 0;
-      for (let i = scaleStart; i < offsetStart; i++) {
-        if (!penalised(i)) continue;
-        sum += theta[i] * theta[i];
-        if (gradient !== null) gradient[i] += factor * beta * theta[i];
-      }
-      return 0.5 * beta * sum;
-    },
+    addPenalty: weightDecay(problem.beta, penalised),
     initialise(rng, scale): Float64Array {
       const theta = new Float64Array(size);
       for (let i = 0; i < scaleStart; i++) theta[i] = rng.normal();
       theta.fill(scale, scaleStart, shiftStart);
-      const outer = scale / Math.sqrt(columns / c);
-      for (let i = outerStart; i < offsetStart; i++) theta[i] = outer * rng.normal();
+      const spread = scale / Math.sqrt(columns / c);
+      for (let i = outerStart; i < offsetStart; i++) theta[i] = spread * rng.normal();
       return theta;
     },
-    predict(theta): Float64Array {
-      const out = new Float64Array(n * c);
-      measure(theta);
-      for (let from = 0; from < n; from += block) {
-        const rows = Math.min(block, n - from);
-        forward(theta, null, from, rows);
-        out.set(F.subarray(0, rows * c), from * c);
-      }
-      return out;
-    },
     onWhitened(theta): Float64Array {
-      const effective = problem.X.cols;
-      const z = problem.X;
-      const out = new Float64Array(columns * effective + columns + offsets);
-      measure(theta);
-      const h = new Float64Array(n);
-      for (let k = 0; k < columns; k++) {
-        h.fill(0);
-        for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) h[i] += X.data[i * d + j] * theta[k * d + j];
-        const factor = deviation[k] > 0 ? theta[scaleStart + k] / (deviation[k] * n) : 0;
-        // Z Z'/n is the projection on the span of the centred rows, where X w lies
-        for (let i = 0; i < n; i++) {
-          for (let j = 0; j < d; j++) out[k * effective + j] += factor * h[i] * z.data[i * effective + j];
-        }
-        if (shifted) out[k * effective + effective - 1] = theta[shiftStart + k];
-        out[columns * effective + k] = theta[outerStart + k];
-      }
-      for (let o = 0; o < offsets; o++) out[columns * (effective + 1) + o] = theta[offsetStart + o];
-      return out;
-    },
-    dispose(): void {
-      for (const space of [H, back, gathered, spread, products]) kernels.free(space);
+      network.begin(theta);
+      return whitenedImage(theta, X, problem.X, normalised.deviation, { ...parameters, shifted });
     },
   };
+}
+
+interface NormalizedParameters {
+  readonly scaleStart: number;
+  readonly shiftStart: number;
+  readonly outerStart: number;
+  readonly offsetStart: number;
+  readonly shifted: boolean;
+}
+
+/** Parameters of the two-layer network on the whitened inputs Z: Z Z'/n is the projection on the span of the centred rows X, where X w lies. */
+function whitenedImage(
+  theta: Float64Array,
+  X: DenseMatrix,
+  Z: DenseMatrix,
+  deviation: Float64Array,
+  { scaleStart, shiftStart, outerStart, offsetStart, shifted }: NormalizedParameters,
+): Float64Array {
+  const { rows: n, cols: d } = X;
+  const columns = deviation.length;
+  const effective = Z.cols;
+  const offsets = theta.length - offsetStart;
+  const out = new Float64Array(columns * effective + columns + offsets);
+  const h = new Float64Array(n);
+  for (let k = 0; k < columns; k++) {
+    h.fill(0);
+    for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) h[i] += X.data[i * d + j] * theta[k * d + j];
+    const factor = deviation[k] > 0 ? theta[scaleStart + k] / (deviation[k] * n) : 0;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < d; j++) out[k * effective + j] += factor * h[i] * Z.data[i * effective + j];
+    }
+    if (shifted) out[k * effective + effective - 1] = theta[shiftStart + k];
+    out[columns * effective + k] = theta[outerStart + k];
+  }
+  for (let o = 0; o < offsets; o++) out[columns * (effective + 1) + o] = theta[offsetStart + o];
+  return out;
 }
 
 function centred(raw: DenseMatrix): DenseMatrix {

@@ -1,6 +1,12 @@
+import type { Kernels } from '../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../base/kernels/reference.ts';
 import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
+import { weightDecay } from './decay.ts';
+import { createDense } from './layers/dense.ts';
+import { Sequence } from './layers/sequence.ts';
 import { descendMetered } from './metered.ts';
 import type { TrainableModel } from './model.ts';
+import { lossOnRows, rowsPerPass } from './onRows.ts';
 import type { UpdateRule } from './optimizer.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { createRng, type Rng } from '../base/rng.ts';
@@ -13,62 +19,23 @@ export interface ChainModel extends TrainableModel {
 }
 
 /** A linear network X W_1 .. W_L of given width as a trainable model: loss + beta/2 times all squared weights. */
-export function createChainModel(problem: PreparedProblem, depth: number, width: number): ChainModel {
+export function createChainModel(
+  problem: PreparedProblem,
+  depth: number,
+  width: number,
+  kernels: Kernels = createReferenceKernels(),
+): ChainModel {
   const { X, datafit, beta, outputs: c } = problem;
   const sizes = Array.from({ length: depth + 1 }, (_, l) => (l === 0 ? X.cols : l === depth ? c : width));
-  const starts = [0];
-  for (let l = 0; l < depth; l++) starts.push(starts[l] + sizes[l] * sizes[l + 1]);
-  const size = starts[depth];
-  const n = X.rows;
-  const A = sizes.map((m) => new Float64Array(n * m));
-  const B = sizes.map((m) => new Float64Array(n * m));
+  const layers = Array.from({ length: depth }, (_, l) =>
+    createDense({ inputs: sizes[l], outputs: sizes[l + 1], kernels, layout: 'by-input' }),
+  );
+  const network = new Sequence(layers, rowsPerPass(Math.max(...sizes)), kernels);
+  const { size, starts } = network;
   return {
-    size,
-    rows: n,
+    ...lossOnRows(network, X, datafit, kernels),
     flopsPerRow: 6 * size,
-    addLoss(theta, order, start, rows, gradient) {
-      for (let r = 0; r < rows; r++) {
-        const row = order === null ? start + r : order[start + r];
-        A[0].set(X.data.subarray(row * X.cols, (row + 1) * X.cols), r * X.cols);
-      }
-      for (let l = 0; l < depth; l++) {
-        const [p, q] = [sizes[l], sizes[l + 1]];
-        A[l + 1].fill(0, 0, rows * q);
-        for (let r = 0; r < rows; r++) {
-          for (let i = 0; i < p; i++) {
-            const a = A[l][r * p + i];
-            if (a !== 0) for (let j = 0; j < q; j++) A[l + 1][r * q + j] += a * theta[starts[l] + i * q + j];
-          }
-        }
-      }
-      const loss = datafit.lossOfRows(A[depth], order, start, rows, B[depth]);
-      if (gradient === null) return loss;
-      for (let l = depth - 1; l >= 0; l--) {
-        const [p, q] = [sizes[l], sizes[l + 1]];
-        for (let r = 0; r < rows; r++) {
-          for (let i = 0; i < p; i++) {
-            const a = A[l][r * p + i];
-            let back = 0;
-            for (let j = 0; j < q; j++) {
-              const b = B[l + 1][r * q + j];
-              gradient[starts[l] + i * q + j] += a * b;
-              back += b * theta[starts[l] + i * q + j];
-            }
-            B[l][r * p + i] = back;
-          }
-        }
-      }
-      return loss;
-    },
-    addPenalty(theta, factor, gradient) {
-      let square = 0;
-      for (let i = 0; i < size; i++) square += theta[i] * theta[i];
-      if (gradient !== null) for (let i = 0; i < size; i++) gradient[i] += factor * beta * theta[i];
-      return 0.5 * beta * square;
-    },
-    vector: () => new Float64Array(size),
-    release: () => undefined,
-    dispose: () => undefined,
+    addPenalty: weightDecay(beta, [{ from: 0, to: size }]),
     initialise(rng, scale) {
       const theta = new Float64Array(size);
       for (let l = 0; l < depth; l++) {

@@ -3,8 +3,11 @@ import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import { createDatafit, type LossName } from '../problem/datafits/losses.ts';
 import { ProblemError } from '../base/problemError.ts';
 import type { Rng } from '../base/rng.ts';
-import { type ActivationName, erf, erfSlope } from './activation.ts';
+import { type ActivationName, createActivation } from './layers/activation.ts';
+import { createDense } from './layers/dense.ts';
+import { Sequence } from './layers/sequence.ts';
 import type { TrainableModel } from './model.ts';
+import { lossOnRows } from './onRows.ts';
 
 /**
  * A fully connected network with one output,
@@ -100,118 +103,15 @@ export function initialiseMlp(shape: MlpShape, rng: Rng, start: MlpStart = 'rand
   return theta;
 }
 
-/** Activations and slopes of all hidden layers for a block of rows, and the signals that come back. */
-export interface MlpPass {
-  /** h_l, rows x m_l. */
-  readonly H: readonly Float64Array[];
-  /** phi'(z_l), rows x m_l. */
-  readonly slope: readonly Float64Array[];
-  /** df/dz_l, rows x m_l, filled by `signals`. */
-  readonly B: readonly Float64Array[];
-  readonly F: Float64Array;
-}
-
-/** Work space for passes over at most `block` rows. */
-export class MlpRunner {
-  readonly layers: readonly MlpLayer[];
-  readonly size: number;
-  readonly pass: MlpPass;
-
-  constructor(
-    readonly shape: MlpShape,
-    private readonly kernels: Kernels,
-    readonly block: number,
-  ) {
-    const { layers, size } = layersOf(shape);
-    this.layers = layers;
-    this.size = size;
-    const perLayer = (): Float64Array[] => shape.hidden.map((m) => kernels.alloc(block * m));
-    this.pass = { H: perLayer(), slope: perLayer(), B: perLayer(), F: new Float64Array(block) };
-  }
-
-  /** Forward pass of `rows` rows of inputs (rows x d); fills H, slope and F. */
-  forward(theta: Float64Array, inputs: Float64Array, rows: number): void {
-    const { layers, shape, pass } = this;
-    const last = layers.length - 1;
-    for (let l = 0; l < last; l++) {
-      const { start, rows: m, cols, biasStart, scale, biasScale } = layers[l];
-      const H = pass.H[l];
-      const slope = pass.slope[l];
-      const below = l === 0 ? inputs : pass.H[l - 1].subarray(0, rows * cols);
-      this.kernels.gemm(false, true, rows, m, cols, scale, below, theta.subarray(start, start + m * cols), 0, H);
-      const biased = biasStart >= 0;
-      const relu = shape.activation === 'relu';
-      for (let r = 0, i = 0; r < rows; r++) {
-        for (let j = 0; j < m; j++, i++) {
-          const z = biased ? H[i] + biasScale * theta[biasStart + j] : H[i];
-          if (relu) {
-            slope[i] = z > 0 ? 1 : 0;
-            H[i] = z > 0 ? z : 0;
-          } else {
-            slope[i] = erfSlope(z);
-            H[i] = erf(z);
-          }
-        }
-      }
-    }
-    const { start, cols, scale } = layers[last];
-    const top = pass.H[last - 1];
-    for (let r = 0, i = 0; r < rows; r++) {
-      let s = 0;
-      for (let j = 0; j < cols; j++, i++) s += top[i] * theta[start + j];
-      pass.F[r] = scale * s;
-    }
-  }
-
-  /** After `forward`: B_l = weights(r) df/dz_l, row r multiplied by `weights[r]` (1 without). */
-  signals(theta: Float64Array, rows: number, weights: Float64Array | null): void {
-    const { layers, pass } = this;
-    const last = layers.length - 1;
-    for (let l = last - 1; l >= 0; l--) {
-      const above = layers[l + 1];
-      const B = pass.B[l];
-      const slope = pass.slope[l];
-      const m = layers[l].rows;
-      if (l === last - 1) {
-        for (let r = 0, i = 0; r < rows; r++) {
-          const w = above.scale * (weights === null ? 1 : weights[r]);
-          for (let j = 0; j < m; j++, i++) B[i] = w * theta[above.start + j] * slope[i];
-        }
-      } else {
-        const W = theta.subarray(above.start, above.start + above.rows * above.cols);
-        const from = pass.B[l + 1].subarray(0, rows * above.rows);
-        this.kernels.gemm(false, false, rows, m, above.rows, above.scale, from, W, 0, B);
-        for (let i = 0; i < rows * m; i++) B[i] *= slope[i];
-      }
-    }
-  }
-
-  /** After `signals`: adds sum over rows of weights(r) df/dtheta. */
-  addGradient(inputs: Float64Array, rows: number, weights: Float64Array, gradient: Float64Array): void {
-    const { layers, pass } = this;
-    const last = layers.length - 1;
-    for (let l = 0; l < last; l++) {
-      const { start, rows: m, cols, biasStart, scale, biasScale } = layers[l];
-      const B = pass.B[l];
-      const below = l === 0 ? inputs : pass.H[l - 1].subarray(0, rows * cols);
-      const target = gradient.subarray(start, start + m * cols);
-      this.kernels.gemm(true, false, m, cols, rows, scale, B.subarray(0, rows * m), below, 1, target);
-      if (biasStart >= 0) {
-        for (let r = 0, i = 0; r < rows; r++)
-          for (let j = 0; j < m; j++, i++) gradient[biasStart + j] += biasScale * B[i];
-      }
-    }
-    const { start, cols, scale } = layers[last];
-    const top = pass.H[last - 1];
-    for (let r = 0, i = 0; r < rows; r++) {
-      const w = scale * weights[r];
-      for (let j = 0; j < cols; j++, i++) gradient[start + j] += w * top[i];
-    }
-  }
-
-  dispose(): void {
-    for (const array of [...this.pass.H, ...this.pass.slope, ...this.pass.B]) this.kernels.free(array);
-  }
+/** The network as layers, on blocks of at most `block` rows: dense and activation by turns; its parameters are those of `layersOf`. */
+export function createMlpNetwork(shape: MlpShape, kernels: Kernels, block: number): Sequence {
+  const { layers } = layersOf(shape);
+  const network = layers.flatMap(({ rows, cols, scale, biasStart, biasScale }, l) => {
+    const biased = biasStart >= 0 ? { biasScale } : {};
+    const dense = createDense({ inputs: cols, outputs: rows, kernels, scale, ...biased });
+    return l < layers.length - 1 ? [dense, createActivation(shape.activation, rows, block, kernels)] : [dense];
+  });
+  return new Sequence(network, block, kernels);
 }
 
 /** Rows that share one pass: enough for the products to be efficient, few enough to stay in cache. */
@@ -222,17 +122,11 @@ function blockSize(shape: MlpShape, rows: number): number {
 
 /** Outputs on the rows of X. */
 export function predictMlp(shape: MlpShape, theta: Float64Array, X: DenseMatrix, kernels: Kernels): Float64Array {
-  const runner = new MlpRunner(shape, kernels, blockSize(shape, X.rows));
+  const network = createMlpNetwork(shape, kernels, blockSize(shape, X.rows));
   try {
-    const out = new Float64Array(X.rows);
-    for (let from = 0; from < X.rows; from += runner.block) {
-      const rows = Math.min(runner.block, X.rows - from);
-      runner.forward(theta, X.data.subarray(from * X.cols, (from + rows) * X.cols), rows);
-      out.set(runner.pass.F.subarray(0, rows), from);
-    }
-    return out;
+    return network.predict(theta, X).data;
   } finally {
-    runner.dispose();
+    network.dispose();
   }
 }
 
@@ -253,50 +147,18 @@ export function createMlpModel(
   kernels: Kernels,
   offset: Float64Array | null = null,
 ): MlpModel {
-  const d = X.cols;
-  if (d !== shape.inputs) throw new RangeError(`the network takes ${shape.inputs} inputs, the data have ${d}`);
+  if (X.cols !== shape.inputs) {
+    throw new RangeError(`the network takes ${shape.inputs} inputs, the data have ${X.cols}`);
+  }
   const datafit = createDatafit(loss, denseMatrix(X.rows, 1, y), 1);
   if (datafit.targets === 'classes') {
     throw new ProblemError(`needs several outputs for the ${loss} loss, and this network has one`, { field: 'loss' });
   }
-  const runner = new MlpRunner(shape, kernels, blockSize(shape, X.rows));
-  const G = new Float64Array(runner.block);
-  const gathered = kernels.alloc(runner.block * d);
-  let flops = 0;
-  for (const layer of runner.layers) flops += 6 * layer.rows * layer.cols + 8 * layer.rows;
+  const network = createMlpNetwork(shape, kernels, blockSize(shape, X.rows));
   return {
+    ...lossOnRows(network, X, datafit, kernels, offset),
     shape,
-    size: runner.size,
-    rows: X.rows,
-    flopsPerRow: flops,
-    vector: () => kernels.alloc(runner.size),
-    release: (vector) => kernels.free(vector),
-    addLoss(theta, order, start, count, gradient): number {
-      let sum = 0;
-      const { F } = runner.pass;
-      for (let from = start; from < start + count; from += runner.block) {
-        const rows = Math.min(runner.block, start + count - from);
-        let inputs = X.data.subarray(from * d, (from + rows) * d);
-        if (order !== null) {
-          for (let k = 0; k < rows; k++) {
-            const at = order[from + k] * d;
-            for (let j = 0; j < d; j++) gathered[k * d + j] = X.data[at + j];
-          }
-          inputs = gathered.subarray(0, rows * d);
-        }
-        runner.forward(theta, inputs, rows);
-        if (offset !== null) for (let k = 0; k < rows; k++) F[k] -= offset[order === null ? from + k : order[from + k]];
-        sum += datafit.lossOfRows(F, order, from, rows, G);
-        if (gradient === null) continue;
-        runner.signals(theta, rows, G);
-        runner.addGradient(inputs, rows, G, gradient);
-      }
-      return sum;
-    },
+    flopsPerRow: layersOf(shape).layers.reduce((sum, { rows, cols }) => sum + 6 * rows * cols + 8 * rows, 0),
     addPenalty: () => 0,
-    dispose(): void {
-      runner.dispose();
-      kernels.free(gathered);
-    },
   };
 }

@@ -1,12 +1,20 @@
-import { type PatternSet, isOn, patternsOfGates } from '../base/patterns.ts';
+import { type PatternSet, patternsOfGates } from '../base/patterns.ts';
 import type { Kernels } from '../base/kernels/kernels.ts';
-import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import type { OutputPenalty } from '../problem/penalties/penalties.ts';
 import { ProblemError } from '../base/problemError.ts';
 import { namedEntry } from '../base/registry.ts';
 import type { Rng } from '../base/rng.ts';
+import { type Range, weightDecay } from './decay.ts';
+import { createRelu } from './layers/activation.ts';
+import { createDense } from './layers/dense.ts';
+import { createGate } from './layers/gate.ts';
+import type { Layer } from './layers/layer.ts';
+import { createOffset, createPerOutput } from './layers/perOutput.ts';
+import { Sequence } from './layers/sequence.ts';
 import type { TrainableModel } from './model.ts';
+import { lossOnRows, rowsPerPass } from './onRows.ts';
 
 /**
  * How the hidden units are tied to the outputs, so that weight decay on them is the penalty the convex program is exact for
@@ -56,15 +64,6 @@ export interface TwoLayerModel extends TrainableModel {
 export type HiddenLayer =
   { readonly kind: 'relu'; readonly width: number } | { readonly kind: 'gated'; readonly gates: DenseMatrix };
 
-/** One byte per row and gate (n x P), the order in which the forward pass reads them. */
-function bytesByRow(patterns: PatternSet): Uint8Array {
-  const out = new Uint8Array(patterns.rows * patterns.count);
-  for (let p = 0; p < patterns.count; p++) {
-    for (let r = 0; r < patterns.rows; r++) if (isOn(patterns, p, r)) out[r * patterns.count + p] = 1;
-  }
-  return out;
-}
-
 const unitForms: Readonly<Record<OutputPenalty, UnitForm>> = {
   'per-output': 'single',
   frobenius: 'block',
@@ -79,9 +78,7 @@ const unitForms: Readonly<Record<OutputPenalty, UnitForm>> = {
 export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLayer, kernels: Kernels): TwoLayerModel {
   const c = problem.outputs;
   const X = problem.X;
-  const n = X.rows;
   const d = X.cols;
-  const { beta, datafit } = problem;
   const gates = hidden.kind === 'gated' ? hidden.gates : undefined;
   const form = c > 1 ? namedEntry(unitForms, problem.outputPenalty, 'outputPenalty') : 'single';
   if (form === 'block' && gates === undefined) {
@@ -92,165 +89,39 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
   if (form === 'shared' && gates !== undefined && problem.bias === 'free') {
     throw new ProblemError('nuclear penalties of gated networks need a regularized bias or none', { field: 'bias' });
   }
-  const gateCount = gates?.rows ?? 0;
   const columnsPerGate = form === 'shared' ? Math.min(c, d) : c;
   const columns =
     hidden.kind === 'gated'
-      ? gateCount * columnsPerGate
+      ? hidden.gates.rows * columnsPerGate
       : Math.max(Math.floor(hidden.width), form === 'single' ? c : 1);
-  const columnsPerScale = form === 'block' ? c : 1;
-  const scales = form === 'shared' ? columns * c : columns / columnsPerScale;
-  const outerStart = columns * d;
-  const offsetStart = outerStart + scales;
-  const freeOffsets = problem.bias === 'free' ? c : 0;
-  const size = offsetStart + freeOffsets;
-  const penalizedInputs = problem.penalizedCols;
   const patterns = gates === undefined ? undefined : patternsOfGates(X, gates);
-  const gateOn = patterns === undefined ? undefined : bytesByRow(patterns);
-
-  const block = Math.max(16, Math.min(256, Math.floor(65536 / Math.max(columns, 1))));
-  const H = kernels.alloc(block * columns);
-  const F = new Float64Array(block * c);
-  const G = new Float64Array(block * c);
-  const gathered = kernels.alloc(block * d);
-
-  /** Activations of a block of rows into H (block x columns) and outputs into F; returns the block's inputs. */
-  const forward = (theta: Float64Array, order: Int32Array | null, start: number, count: number): Float64Array => {
-    let inputs: Float64Array;
-    if (order !== null) {
-      for (let k = 0; k < count; k++) {
-        const from = order[start + k] * d;
-        for (let j = 0; j < d; j++) gathered[k * d + j] = X.data[from + j];
-      }
-      inputs = gathered.subarray(0, count * d);
-    } else {
-      inputs = X.data.subarray(start * d, (start + count) * d);
-    }
-    kernels.gemm(false, true, count, columns, d, 1, inputs, theta.subarray(0, outerStart), 0, H);
-    for (let k = 0; k < count; k++) {
-      const h = k * columns;
-      const f = k * c;
-      for (let o = 0; o < c; o++) F[f + o] = freeOffsets > 0 ? theta[offsetStart + o] : 0;
-      if (gateOn !== undefined) {
-        const g = (order === null ? start + k : order[start + k]) * gateCount;
-        for (let p = 0, j = h; p < gateCount; p++) {
-          const on = gateOn[g + p];
-          for (let q = 0; q < columnsPerGate; q++, j++) if (on === 0) H[j] = 0;
-        }
-      } else {
-        for (let j = h; j < h + columns; j++) if (!(H[j] > 0)) H[j] = 0;
-      }
-      if (form === 'shared') {
-        for (let j = 0, a = outerStart; j < columns; j++, a += c) {
-          const value = H[h + j];
-          if (value !== 0) for (let o = 0; o < c; o++) F[f + o] += value * theta[a + o];
-        }
-      } else if (c === 1) {
-        let s = F[f];
-        for (let j = 0; j < columns; j++) s += H[h + j] * theta[outerStart + j];
-        F[f] = s;
-      } else {
-        for (let j = 0, o = 0, a = outerStart; j < columns; j++) {
-          F[f + o] += H[h + j] * theta[a];
-          if (++o === c) {
-            o = 0;
-            if (columnsPerScale > 1) a++;
-          }
-          if (columnsPerScale === 1) a++;
-        }
-      }
-    }
-    return inputs;
-  };
-
-  /** Adds the outer gradient and turns H from activations into dLoss/dH. */
-  const backward = (
-    theta: Float64Array,
-    order: Int32Array | null,
-    start: number,
-    count: number,
-    gradient: Float64Array,
-  ): void => {
-    for (let k = 0; k < count; k++) {
-      const h = k * columns;
-      const f = k * c;
-      const g = gateOn === undefined ? 0 : (order === null ? start + k : order[start + k]) * gateCount;
-      for (let o = 0; o < freeOffsets; o++) gradient[offsetStart + o] += G[f + o];
-      for (let j = 0; j < columns; j++) {
-        const value = H[h + j];
-        const on = gateOn === undefined ? value > 0 : gateOn[g + Math.floor(j / columnsPerGate)] === 1;
-        if (!on) {
-          H[h + j] = 0;
-          continue;
-        }
-        if (form === 'shared') {
-          const a = outerStart + j * c;
-          let back = 0;
-          for (let o = 0; o < c; o++) {
-            gradient[a + o] += value * G[f + o];
-            back += theta[a + o] * G[f + o];
-          }
-          H[h + j] = back;
-        } else {
-          const a = outerStart + (columnsPerScale === 1 ? j : Math.floor(j / columnsPerScale));
-          const out = G[f + (c === 1 ? 0 : j % c)];
-          gradient[a] += value * out;
-          H[h + j] = theta[a] * out;
-        }
-      }
-    }
-  };
-
+  const block = rowsPerPass(columns);
+  const layers: Layer[] = [
+    createDense({ inputs: d, outputs: columns, kernels }),
+    patterns === undefined ? createRelu(columns, block, kernels) : createGate(patterns, columnsPerGate),
+    outerLayer(form, columns, c, kernels),
+  ];
+  if (problem.bias === 'free') layers.push(createOffset(c));
+  const network = new Sequence(layers, block, kernels);
+  const { size } = network;
+  const [outerStart, offsetStart] = [network.starts[2], network.starts[3]];
   return {
+    ...lossOnRows(network, X, problem.datafit, kernels),
     form,
     X,
-    size,
-    rows: n,
     flopsPerRow: 4 * columns * (d + 2),
     inputs: d,
     columns,
     outputs: c,
-    columnsPerScale,
+    columnsPerScale: form === 'block' ? c : 1,
     outerStart,
     offsetStart,
-    penalizedInputs,
+    penalizedInputs: problem.penalizedCols,
     gates,
     patterns,
     columnsPerGate,
-    vector: () => kernels.alloc(size),
-    release: (vector) => kernels.free(vector),
     outputOf: (column) => column % c,
-    addLoss(theta, order, start, count, gradient): number {
-      let sum = 0;
-      for (let from = start; from < start + count; from += block) {
-        const rows = Math.min(block, start + count - from);
-        const inputs = forward(theta, order, from, rows);
-        sum += datafit.lossOfRows(F, order, from, rows, G);
-        if (gradient === null) continue;
-        backward(theta, order, from, rows, gradient);
-        kernels.gemm(true, false, columns, d, rows, 1, H, inputs, 1, gradient.subarray(0, outerStart));
-      }
-      return sum;
-    },
-    addPenalty(theta, factor, gradient): number {
-      let sum = 0;
-      if (penalizedInputs === d) {
-        for (let i = 0; i < outerStart; i++) sum += theta[i] * theta[i];
-        if (gradient !== null) for (let i = 0; i < outerStart; i++) gradient[i] += factor * beta * theta[i];
-      } else {
-        for (let k = 0; k < columns; k++) {
-          for (let i = k * d; i < k * d + penalizedInputs; i++) {
-            sum += theta[i] * theta[i];
-            if (gradient !== null) gradient[i] += factor * beta * theta[i];
-          }
-        }
-      }
-      for (let i = outerStart; i < offsetStart; i++) {
-        sum += theta[i] * theta[i];
-        if (gradient !== null) gradient[i] += factor * beta * theta[i];
-      }
-      return 0.5 * beta * sum;
-    },
+    addPenalty: weightDecay(problem.beta, penalised(problem, columns, outerStart, offsetStart)),
     initialise(rng, scale): Float64Array {
       const theta = new Float64Array(size);
       const inner = scale * Math.sqrt(2 / d);
@@ -259,18 +130,20 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
       for (let i = outerStart; i < offsetStart; i++) theta[i] = outer * rng.normal();
       return theta;
     },
-    predict(theta): Float64Array {
-      const out = denseMatrix(n, c).data;
-      for (let from = 0; from < n; from += block) {
-        const rows = Math.min(block, n - from);
-        forward(theta, null, from, rows);
-        out.set(F.subarray(0, rows * c), from * c);
-      }
-      return out;
-    },
-    dispose(): void {
-      kernels.free(H);
-      kernels.free(gathered);
-    },
   };
+}
+
+function outerLayer(form: UnitForm, columns: number, outputs: number, kernels: Kernels): Layer {
+  // with one output all forms are the same
+  if (outputs === 1 || form === 'shared') {
+    return createDense({ inputs: columns, outputs, kernels, layout: 'by-input' });
+  }
+  return createPerOutput(columns, outputs, form === 'block' ? 'outputs' : 1);
+}
+
+/** All weights but those of a free hidden bias, the last input of each column, and the offsets. */
+function penalised({ X, penalizedCols }: PreparedProblem, columns: number, outerStart: number, end: number): Range[] {
+  if (penalizedCols === X.cols) return [{ from: 0, to: end }];
+  const inner = Array.from({ length: columns }, (_, k) => ({ from: k * X.cols, to: k * X.cols + penalizedCols }));
+  return [...inner, { from: outerStart, to: end }];
 }

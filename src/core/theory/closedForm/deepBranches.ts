@@ -1,5 +1,7 @@
 import { denseMatrix, norm2, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type BranchShape, createBranches } from '../../descent/branches.ts';
 import { descendMetered } from '../../descent/metered.ts';
 import type { TrainableModel } from '../../descent/model.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
@@ -30,129 +32,47 @@ export function createDeepBranchModel(
   factors: { readonly c: Float64Array; readonly a: Float64Array },
   datafit: Datafit,
   beta: number,
-  depth: number,
-  width: number,
-  branches: number,
+  { depth, width, branches }: Pick<BranchShape, 'depth' | 'width' | 'branches'>,
 ): DeepBranchModel {
   const { c, a } = factors;
-  const d = a.length;
-  const sizes = Array.from({ length: depth + 1 }, (_, l) => (l === 0 ? d : l >= depth - 1 ? 1 : width));
-  const starts = [0];
-  for (let l = 0; l < depth; l++) starts.push(starts[l] + sizes[l] * sizes[l + 1]);
-  const own = starts[depth];
   const n = c.length;
-  const size = branches * own;
-  // activations and their gradients of one branch on the two rows a and -a
-  const A = sizes.map((m) => new Float64Array(2 * m));
-  const B = sizes.map((m) => new Float64Array(2 * m));
-  A[0].set(a);
-  A[0].set(
-    a.map((value) => -value),
-    d,
-  );
+  const kernels = createReferenceKernels();
+  const shape = { inputs: a.length, outputs: 1, depth, width, branches };
+  const net = createBranches(shape, 2, kernels);
+  const { network } = net;
+  const sides = Float64Array.of(...a, ...a.map((value) => -value));
+  const both = { order: null, start: 0, count: 2 };
   const F = new Float64Array(n);
   const G = new Float64Array(n);
-
-  /** Runs branch k; the outputs of its sides are in A[depth]. */
-  const forward = (theta: Float64Array, k: number): void => {
-    for (let l = 0; l < depth; l++) {
-      const [p, q] = [sizes[l], sizes[l + 1]];
-      const W = k * own + starts[l];
-      A[l + 1].fill(0);
-      for (let side = 0; side < 2; side++) {
-        for (let i = 0; i < p; i++) {
-          const value = A[l][side * p + i];
-          if (value !== 0) for (let j = 0; j < q; j++) A[l + 1][side * q + j] += value * theta[W + i * q + j];
-        }
-      }
-      if (l < depth - 1) for (let i = 0; i < A[l + 1].length; i++) if (!(A[l + 1][i] > 0)) A[l + 1][i] = 0;
-    }
-  };
-  const norm = (theta: Float64Array, k: number, l: number): number =>
-    norm2(theta.subarray(k * own + starts[l], k * own + starts[l + 1]));
-
   return {
-    size,
+    size: network.size,
     rows: n,
     branches,
-    flopsPerRow: 4 + Math.ceil((12 * size) / n),
+    flopsPerRow: 4 + Math.ceil((12 * network.size) / n),
     addLoss(theta, order, start, count, gradient): number {
-      let [plus, minus] = [0, 0];
-      for (let k = 0; k < branches; k++) {
-        forward(theta, k);
-        plus += A[depth][0];
-        minus += A[depth][1];
-      }
-      let [toPlus, toMinus] = [0, 0];
+      network.forward(theta, sides, both);
+      const [plus, minus] = network.output;
       const factor = (r: number): number => c[order === null ? start + r : order[start + r]];
       for (let r = 0; r < count; r++) F[r] = factor(r) > 0 ? factor(r) * plus : -factor(r) * minus;
       const loss = datafit.lossOfRows(F, order, start, count, G);
       if (gradient === null) return loss;
+      const to = network.outputSignal.fill(0);
       for (let r = 0; r < count; r++) {
-        if (factor(r) > 0) toPlus += G[r] * factor(r);
-        else toMinus -= G[r] * factor(r);
+        if (factor(r) > 0) to[0] += G[r] * factor(r);
+        else to[1] -= G[r] * factor(r);
       }
-      for (let k = 0; k < branches; k++) {
-        forward(theta, k);
-        B[depth][0] = toPlus;
-        B[depth][1] = toMinus;
-        for (let l = depth - 1; l >= 0; l--) {
-          const [p, q] = [sizes[l], sizes[l + 1]];
-          const W = k * own + starts[l];
-          for (let side = 0; side < 2; side++) {
-            for (let i = 0; i < p; i++) {
-              const value = A[l][side * p + i];
-              // zero: behind a ReLU that is off, or an input that adds nothing
-              let back = 0;
-              for (let j = 0; j < q; j++) {
-                const b = B[l + 1][side * q + j];
-                gradient[W + i * q + j] += value * b;
-                back += b * theta[W + i * q + j];
-              }
-              B[l][side * p + i] = l > 0 && !(value > 0) ? 0 : back;
-            }
-          }
-        }
-      }
+      network.backward(theta, both, gradient);
       return loss;
     },
-    addPenalty(theta, factor, gradient): number {
-      let sum = 0;
-      for (let k = 0; k < branches; k++) {
-        for (let l = 0; l < depth; l++) {
-          const length = norm(theta, k, l);
-          sum += length ** depth;
-          if (gradient === null || length === 0) continue;
-          const pull = factor * beta * length ** (depth - 2);
-          for (let i = k * own + starts[l]; i < k * own + starts[l + 1]; i++) gradient[i] += pull * theta[i];
-        }
-      }
-      return (beta / depth) * sum;
-    },
-    vector: () => new Float64Array(size),
+    addPenalty: net.penalty(beta),
+    vector: () => new Float64Array(network.size),
     release: () => undefined,
-    dispose: () => undefined,
-    initialise(rng, scale): Float64Array {
-      const theta = new Float64Array(size);
-      for (let k = 0; k < branches; k++) {
-        for (let l = 0; l < depth; l++) {
-          const s = scale / Math.sqrt(sizes[l] * sizes[l + 1]);
-          for (let i = k * own + starts[l]; i < k * own + starts[l + 1]; i++) theta[i] = s * rng.normal();
-        }
-      }
-      return theta;
-    },
-    layers: (theta, k) =>
-      Array.from({ length: depth }, (_, l) =>
-        denseMatrix(
-          sizes[l],
-          sizes[l + 1],
-          Float64Array.from(theta.subarray(k * own + starts[l], k * own + starts[l + 1])),
-        ),
-      ),
+    dispose: () => network.dispose(),
+    initialise: (rng, scale) => net.initialise(rng, (_, inputs, outputs) => scale / Math.sqrt(inputs * outputs)),
+    layers: (theta, branch) => net.layers(theta, branch),
     sides(theta, k) {
-      forward(theta, k);
-      return [A[depth][0], A[depth][1]];
+      network.forward(theta, sides, both);
+      return [net.part(theta, k, 0), net.part(theta, k, 1)];
     },
   };
 }
@@ -203,19 +123,27 @@ const worthKeeping = 1e-3;
 /** Random layers pass on only a part of what aligned ones of the same norm do. */
 const startFactor = 1.2;
 
+/** What branches are trained on: data X with targets, and beta times the penalty. */
+export interface BranchData {
+  readonly X: DenseMatrix;
+  readonly targets: DenseMatrix;
+  readonly datafit: Datafit;
+  readonly beta: number;
+}
+
 /** Trains branches on rank-one data by Adam; undefined when X is not of rank one. */
 export function trainDeepBranches(
-  X: DenseMatrix,
-  targets: DenseMatrix,
-  datafit: Datafit,
-  beta: number,
-  depth: number,
-  { seed, epochs }: { readonly seed: number; readonly epochs: number },
+  { X, targets, datafit, beta }: BranchData,
+  { depth, seed, epochs }: { readonly depth: number; readonly seed: number; readonly epochs: number },
   control: Control,
 ): BranchTraining | undefined {
   const factors = rankOneFactors(X);
   if (factors === undefined) return undefined;
-  const model = createDeepBranchModel(factors, datafit, beta, depth, trainedWidth, startedBranches);
+  const model = createDeepBranchModel(factors, datafit, beta, {
+    depth,
+    width: trainedWidth,
+    branches: startedBranches,
+  });
   // layers of a size at which the outputs of a branch are about as large as the targets
   const inputs = norm2(factors.a) * norm2(factors.c);
   const layerSize = Math.pow(norm2(targets.data) / inputs || 1, 1 / depth);

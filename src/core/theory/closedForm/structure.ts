@@ -144,7 +144,7 @@ export function rankOneReport(
     const trainings: RankOneReport['trainings'][number][] = [];
     for (const { depth } of epochs > 0 ? built : []) {
       if (control.shouldStop()) break;
-      const training = trainDeepBranches(X, targets, datafit, beta, depth, { seed, epochs }, control);
+      const training = trainDeepBranches({ X, targets, datafit, beta }, { depth, seed, epochs }, control);
       if (training !== undefined && !training.cancelled) trainings.push({ depth, ...training });
     }
     return { asPosed: X === effective, networks: built, trainings };

@@ -1,5 +1,5 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
-import type { ActivationName } from '../../descent/activation.ts';
+import type { ActivationName } from '../../descent/layers/activation.ts';
 
 /** Even-order moments M_2k = (1/n) sum ||x_i||^(2k) for k = 1..count. */
 export function evenMoments(X: DenseMatrix, count: number): Float64Array {

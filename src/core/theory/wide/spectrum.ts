@@ -1,6 +1,6 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
-import type { ActivationName } from '../../descent/activation.ts';
+import type { ActivationName } from '../../descent/layers/activation.ts';
 
 /** Rows that no network of the family can tell apart, or fit independently. Row numbers from 0. */
 export interface DependentRows {

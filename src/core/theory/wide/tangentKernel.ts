@@ -1,6 +1,6 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
-import { type MlpShape, MlpRunner } from '../../descent/mlp.ts';
+import { type MlpShape, createMlpNetwork, layersOf } from '../../descent/mlp.ts';
 
 export interface TangentKernel {
   /** n x n */
@@ -24,21 +24,26 @@ export function tangentKernelBytes(shape: MlpShape, rows: number): number {
  */
 export function tangentKernel(shape: MlpShape, theta: Float64Array, X: DenseMatrix, kernels: Kernels): TangentKernel {
   const n = X.rows;
-  const runner = new MlpRunner(shape, kernels, n);
+  const network = createMlpNetwork(shape, kernels, n);
   const gramA = kernels.alloc(n * n);
   const gramB = kernels.alloc(n * n);
   try {
-    runner.forward(theta, X.data, n);
-    runner.signals(theta, n, null);
-    const { pass, layers } = runner;
+    const rows = { order: null, start: 0, count: n };
+    network.begin(theta);
+    network.forward(theta, X.data, rows);
+    network.outputSignal.fill(1);
+    network.backward(theta, rows, null);
+    const { layers } = layersOf(shape);
+    // dense layers and activations by turns, the activations in place
+    const { values, signals } = network;
     const kernel = denseMatrix(n, n);
     const K = kernel.data;
     for (let l = 0; l < layers.length; l++) {
       const { cols, rows, scale, biasStart, biasScale } = layers[l];
-      const A = l === 0 ? X.data : pass.H[l - 1];
+      const A = l === 0 ? X.data : values[2 * l - 1];
       kernels.syrk(false, n, cols, scale * scale, A, 0, gramA);
       const last = l === layers.length - 1;
-      if (!last) kernels.syrk(false, n, rows, 1, pass.B[l], 0, gramB);
+      if (!last) kernels.syrk(false, n, rows, 1, signals[2 * l], 0, gramB);
       const bias = biasStart >= 0 ? biasScale * biasScale : 0;
       for (let i = 0; i < n; i++) {
         for (let j = 0, at = i * n; j <= i; j++, at++) {
@@ -47,10 +52,13 @@ export function tangentKernel(shape: MlpShape, theta: Float64Array, X: DenseMatr
       }
     }
     for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) K[j * n + i] = K[i * n + j];
-    const signs = shape.activation === 'relu' ? pass.slope.map((slope) => Uint8Array.from(slope)) : [];
-    return { kernel, outputs: pass.F.slice(0, n), signs };
+    const signs =
+      shape.activation === 'relu'
+        ? shape.hidden.map((m, l) => Uint8Array.from(values[2 * l].subarray(0, n * m), (h) => (h > 0 ? 1 : 0)))
+        : [];
+    return { kernel, outputs: Float64Array.from(network.output), signs };
   } finally {
-    runner.dispose();
+    network.dispose();
     kernels.free(gramA);
     kernels.free(gramB);
   }

@@ -36,7 +36,7 @@ test('the model is the sum of its branches run layer by layer, with the penalty 
   for (const loss of ['squared', 'logistic'] as const) {
     const { datafit } = target(loss);
     for (const depth of [2, 3, 5]) {
-      const model = createDeepBranchModel({ c, a }, datafit, 0.7, depth, 3, 4);
+      const model = createDeepBranchModel({ c, a }, datafit, 0.7, { depth, width: 3, branches: 4 });
       const theta = model.initialise(createRng(depth), 1.3);
       const branches = Array.from({ length: 4 }, (_, k) => model.layers(theta, k));
       const fit = Float64Array.from({ length: 24 }, (_, i) =>
@@ -72,7 +72,11 @@ test('gradient descent comes to layers of rank one, aligned and of equal norm, a
     const { y, datafit } = target(loss);
     for (const depth of [2, 3, 4, 5]) {
       const { dual } = deepRankOne(X, y, datafit, 1, depth, 1)!;
-      const run = trainDeepBranches(X, y, datafit, 1, depth, { seed: 1, epochs: 2000 }, uncontrolled)!;
+      const run = trainDeepBranches(
+        { X, targets: y, datafit, beta: 1 },
+        { depth, seed: 1, epochs: 2000 },
+        uncontrolled,
+      )!;
       for (const { objective } of run.points) assert.ok(objective >= dual * (1 - 1e-9), `${objective} below ${dual}`);
       assert.ok(run.final < dual * 1.01, `${loss}, ${depth} layers: ${run.final} against ${dual}`);
       const first = run.points[0].layers;
@@ -93,14 +97,21 @@ test('large and small inputs give the same course', () => {
   const { y, datafit } = target('squared');
   const scaled = (factor: number): DenseMatrix => ({ ...X, data: X.data.map((value) => factor * value) });
   const course = (factor: number): number =>
-    trainDeepBranches(scaled(factor), y, datafit, factor, 3, { seed: 2, epochs: 1000 }, uncontrolled)!.final;
+    trainDeepBranches(
+      { X: scaled(factor), targets: y, datafit, beta: factor },
+      { depth: 3, seed: 2, epochs: 1000 },
+      uncontrolled,
+    )!.final;
   for (const factor of [1e-3, 1e4]) assert.ok(Math.abs(course(factor) / course(1) - 1) < 0.02, String(factor));
 });
 
 test('only where the data are of rank one and training is wanted, and it stops when asked', () => {
   const { y, datafit } = target('squared');
   const other = { ...X, data: X.data.map((value, i) => value + (i % 7)) };
-  assert.equal(trainDeepBranches(other, y, datafit, 1, 3, { seed: 1, epochs: 10 }, uncontrolled), undefined);
+  assert.equal(
+    trainDeepBranches({ X: other, targets: y, datafit, beta: 1 }, { depth: 3, seed: 1, epochs: 10 }, uncontrolled),
+    undefined,
+  );
   const problem: Problem = {
     X,
     y,

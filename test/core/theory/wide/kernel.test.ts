@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { createReferenceKernels } from '../../../../src/core/base/kernels/reference.ts';
 import { type DenseMatrix, fromRows } from '../../../../src/core/base/linalg/matrix.ts';
-import { erf } from '../../../../src/core/descent/activation.ts';
+import { erf } from '../../../../src/core/descent/layers/activation.ts';
 import { type MlpShape, createMlpModel, initialiseMlp, predictMlp } from '../../../../src/core/descent/mlp.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { limitKernel } from '../../../../src/core/theory/wide/limitKernel.ts';

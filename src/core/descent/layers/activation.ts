@@ -1,4 +1,8 @@
-/** Activations of the wide-network laboratory: the ReLU, and erf as the smooth one (its limit kernel has a closed form). */
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { namedEntry } from '../../base/registry.ts';
+import type { Layer } from './layer.ts';
+
+/** The ReLU, and erf as a smooth activation (its limit kernel has a closed form). */
 export type ActivationName = 'relu' | 'erf';
 
 const twoOverRootPi = 2 / Math.sqrt(Math.PI);
@@ -55,4 +59,47 @@ export function erf(x: number): number {
 /** Derivative of erf. */
 export function erfSlope(x: number): number {
   return twoOverRootPi * Math.exp(-x * x);
+}
+
+/** max(x, 0) entry by entry, with slope 0 at 0, for passes of at most `block` rows of `width` numbers. */
+export function createRelu(width: number, block: number, kernels: Kernels): Layer {
+  const words = kernels.alloc(Math.ceil((block * Math.ceil(width / 32)) / 2));
+  const mask = new Uint32Array(words.buffer, words.byteOffset, 2 * words.length);
+  return {
+    inputs: width,
+    outputs: width,
+    size: 0,
+    inPlace: true,
+    forward: (_, { output }, { count }) => kernels.relu(count, width, output, mask),
+    backward: (_, { signal }, { count }) => kernels.applyMask(count, width, signal, mask),
+    dispose: () => kernels.free(words),
+  };
+}
+
+/** erf entry by entry. */
+export function createErf(width: number, block: number, kernels: Kernels): Layer {
+  const slope = kernels.alloc(block * width);
+  return {
+    inputs: width,
+    outputs: width,
+    size: 0,
+    inPlace: true,
+    forward(_, { output }, { count }): void {
+      for (let i = 0; i < count * width; i++) {
+        slope[i] = erfSlope(output[i]);
+        output[i] = erf(output[i]);
+      }
+    },
+    backward(_, { signal }, { count }): void {
+      for (let i = 0; i < count * width; i++) signal[i] *= slope[i];
+    },
+    dispose: () => kernels.free(slope),
+  };
+}
+
+const activations: Readonly<Record<ActivationName, typeof createRelu>> = { relu: createRelu, erf: createErf };
+
+/** The activation of that name. */
+export function createActivation(name: ActivationName, width: number, block: number, kernels: Kernels): Layer {
+  return namedEntry(activations, name, 'activation')(width, block, kernels);
 }
