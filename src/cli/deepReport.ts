@@ -1,3 +1,4 @@
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import { encodedName } from '../core/data/scaling.ts';
 import { decodeBits } from '../shared/bits.ts';
 import { idleClassWords } from '../shared/batchNorm.ts';
@@ -146,7 +147,8 @@ function splineLines(spline: SplineRecord): string[] {
     spline;
   const where = (distance: number): string =>
     distance < 1e-9 ? 'at data points' : `up to ${number(distance, 2)} of the span off the data`;
-  const what = output === null ? '' : loss === 'logistic' ? `, log-odds of ${output}` : `, class ${output}`;
+  const what =
+    output === null ? '' : lossOf(loss).targets === 'signs' ? `, log-odds of ${output}` : `, class ${output}`;
   const shown = kinks
     .slice(0, 8)
     .map(({ at }) => number(at, 6))
@@ -167,7 +169,7 @@ function splineLines(spline: SplineRecord): string[] {
     const means =
       interpolation === null
         ? ''
-        : `: the interpolation limit takes their ${loss === 'logistic' ? 'log-odds' : 'mean'}`;
+        : `: the interpolation limit takes their ${lossOf(loss).targets === 'signs' ? 'log-odds' : 'mean'}`;
     lines.push(
       `  ${plural(repeated.abscissae, 'value')} of ${feature} occur in several rows, ${repeated.conflicting} of them with different targets${means}`,
     );

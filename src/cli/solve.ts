@@ -2,6 +2,7 @@ import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control, SolveStatus } from '../core/base/control.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
 import { solveToRecord } from '../core/family/solveToRecord.ts';
+import { modelTraits } from '../shared/models.ts';
 import { defaultSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { proofOf } from './proof.ts';
@@ -45,12 +46,18 @@ export function solveTask(
   try {
     const { status, record, solution } = solveToRecord(
       problem,
-      { threads, kernels, timeLimitSeconds, memoryBytes, ...(problem.model === 'relu' ? { certifySeconds } : {}) },
+      {
+        threads,
+        kernels,
+        timeLimitSeconds,
+        memoryBytes,
+        ...(modelTraits(problem.model).proofFile ? { certifySeconds } : {}),
+      },
       control,
     );
     const text = `${JSON.stringify(record)}\n`;
     if (!certificate) return { status, text };
-    if (problem.model !== 'relu' || solution === undefined) {
+    if (!modelTraits(problem.model).proofFile || solution === undefined) {
       throw new UsageError('--certificate is for two-layer ReLU networks (model "relu")');
     }
     const { network, global } = solution;

@@ -6,6 +6,7 @@ import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
+import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
@@ -170,7 +171,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       decompose: relu !== undefined,
       certificate: values.certificate !== undefined,
     };
-    if (relu !== undefined && input.settings.model !== 'gated-relu')
+    if (relu !== undefined && modelTraits(input.settings.model).patterns !== 'own')
       throw new UsageError('--decompose turns a gated network into a ReLU network: it needs --model gated-relu');
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;

@@ -3,6 +3,7 @@ import { columnTypes } from '../core/data/table.ts';
 import { flatSettings, type HelpPart, type Kind, type Setting, withField } from '../shared/settingKinds.ts';
 import { defaultSettings, trainingTable, type TrainSettings } from '../shared/settings.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import { modelTraits } from '../shared/models.ts';
 import { weightDecayMessage } from '../shared/threeLayerWords.ts';
 import { UsageError } from './usage.ts';
 
@@ -196,10 +197,10 @@ function betaOf({ beta, 'beta-rel': relative }: OptionValues): { readonly kind: 
   return defaultSettings.beta;
 }
 
-function refuseWeightDecay({ model, 'weight-decay': given }: OptionValues): void {
+function refuseWeightDecay({ 'weight-decay': given }: OptionValues, { model }: TrainSettings): void {
   if (given === undefined) return;
   throw new UsageError(
-    model === 'three-layer'
+    !modelTraits(model).weightDecay
       ? `--weight-decay: ${weightDecayMessage} Give --beta for the convex penalty.`
       : '--weight-decay: for two layers with one output, and for linear networks, it is the penalty of --beta (beta/2 times the sum of all squared weights); give --beta',
   );
@@ -210,7 +211,6 @@ function refuseWeightDecay({ model, 'weight-decay': given }: OptionValues): void
  * @throws {UsageError} on the option that is wrong
  */
 export function settingsOf(values: OptionValues): TrainSettings {
-  refuseWeightDecay(values);
   const columns = columnTypesOf(values);
   let raw: object = {
     ...defaultSettings,
@@ -226,7 +226,10 @@ export function settingsOf(values: OptionValues): TrainSettings {
     raw = withField(raw, 'path.points', 0);
   }
   const parsed = v.safeParse(trainSettingsSchema, raw);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) {
+    refuseWeightDecay(values, parsed.output);
+    return parsed.output;
+  }
   const [issue] = parsed.issues;
   throw new UsageError(`--${optionOfField(v.getDotPath(issue) ?? '', values)}: ${issue.message}`);
 }

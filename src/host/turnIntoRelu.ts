@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { modelTraits } from '../shared/models.ts';
 import type { DecomposedRun, ModelFile } from '../worker/api.ts';
 import { saveAs } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
@@ -10,7 +11,8 @@ import { type ListItem, pickFrom, withNotice } from './ui.ts';
  * picked. Undefined when the person closes it.
  */
 export async function turnIntoRelu(dataset: Dataset, what?: ModelFile): Promise<vscode.Uri | undefined> {
-  if (dataset.run?.record.settings.model !== 'gated-relu') {
+  const record = dataset.run?.record;
+  if (record === undefined || modelTraits(record.settings.model).patterns !== 'own') {
     throw new TaskFailure({
       message: vscode.l10n.t('Only a gated ReLU network can be turned into a ReLU network; this run is another model.'),
     });

@@ -8,6 +8,7 @@ import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/base/control.ts';
+import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { networkOfRun } from './runNetwork.ts';
 import { trainingProblem } from './trainingProblem.ts';
@@ -31,7 +32,7 @@ export interface Decomposition {
  * @throws {DataError} when the run is not gated, or a gate has no interior to its cone
  */
 export function decomposeRun(run: RunRecord, data: PreparedData, control: Control): Decomposition | null {
-  if (run.settings.model !== 'gated-relu') {
+  if (modelTraits(run.settings.model).patterns !== 'own') {
     throw new DataError('settings', 'only a gated ReLU network can be turned into a ReLU network');
   }
   const gated = networkOfRun(run);

@@ -10,6 +10,7 @@ import {
   trainMlp,
 } from '../core/descent/trainMlp.ts';
 import type { Control } from '../core/base/control.ts';
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import { checkWidths, defaultBudgetBytes, withWidth } from '../core/theory/wide/budget.ts';
 import type { LabSettings } from '../shared/lab.ts';
 import { type MlpResult, type MlpRunRecord, ruleNames } from '../shared/labMlp.ts';
@@ -45,8 +46,8 @@ export async function labMlp(
   say: (message: string, fraction: number, cell?: string) => void,
 ): Promise<{ readonly result: MlpResult; readonly cancelled: boolean; readonly memory: MlpMemory }> {
   const { X, y } = rows;
-  if (settings.loss === 'logistic' && rows.data.task !== 'binary') {
-    throw new LabRefusal('the logistic loss needs two classes, and the target is a number', {
+  if (lossOf(settings.loss).targets === 'signs' && rows.data.task !== 'binary') {
+    throw new LabRefusal(`the ${settings.loss} loss needs two classes, and the target is a number`, {
       label: 'Use the squared loss',
       settings: { loss: 'squared' },
     });
@@ -142,7 +143,7 @@ export async function labMlp(
     result: {
       runs,
       asked: cells.length,
-      lossName: settings.loss === 'squared' ? 'half the sum of squares' : 'sum of logistic losses',
+      lossName: lossOf(settings.loss).words.sum({}),
       measure: rows.data.task === 'binary' ? 'error rate' : 'RMSE',
       sentence: sentenceOf(runs, cells.length),
     },

@@ -5,6 +5,7 @@ import { couplesOutputs } from '../core/problem/penalties/penalties.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import type { Solution } from '../core/engine/solution/solution.ts';
+import { modelTraits } from '../shared/models.ts';
 import type { DualLandscape, NeuronRecord } from '../shared/run.ts';
 
 const circlePoints = 720;
@@ -42,7 +43,7 @@ function turn(angle: number): number {
 
 /**
  * The dual constraint over the directions of a ReLU network with two or three effective inputs (a regularised bias is one of
- * them); undefined for other models and sizes, and for a free bias, which is not in the norm.
+ * them); undefined for gated ones and other sizes, and for a free bias, which is not in the norm.
  */
 export function landscapeOf(
   problem: Problem,
@@ -50,7 +51,7 @@ export function landscapeOf(
   solution: Solution,
   neurons: readonly NeuronRecord[],
 ): DualLandscape | undefined {
-  if (problem.model !== 'relu' || problem.bias === 'free') return undefined;
+  if (modelTraits(problem.model).patterns !== 'free' || problem.bias === 'free') return undefined;
   const hasBias = problem.bias === 'regularized';
   const axes = [...data.scaling.inputs.map((_, k) => encodedName(data.scaling, k)), ...(hasBias ? ['bias'] : [])];
   if (axes.length !== 2 && axes.length !== 3) return undefined;

@@ -2,14 +2,16 @@ import { denseMatrix, fromRows, norm2 } from '../core/base/linalg/matrix.ts';
 import { balancedLayers } from '../core/engine/linear/nuclear.ts';
 import { type DeepNetwork, type LinearChain, splitBias } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
+import { couplesOutputs } from '../core/problem/penalties/penalties.ts';
 import type { DeepRecord } from '../shared/depth.ts';
+import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
 
 /** The network of a run, on encoded inputs and targets. */
 export function networkOfRun(run: RunRecord): TwoLayerNetwork {
   const { inputs, outputs } = run.resolved;
   const m = run.neurons.length;
-  const gated = run.settings.model === 'gated-relu';
+  const gated = modelTraits(run.settings.model).patterns === 'own';
   const flat = (rows: readonly (readonly number[])[], columns: number): Float64Array => {
     const out = new Float64Array(rows.length * columns);
     rows.forEach((row, i) => out.set(row, i * columns));
@@ -73,7 +75,7 @@ export function deepNetworkOfRun(run: RunRecord, deep: DeepRecord): DeepNetwork 
     return [{ layers: [W, ...rest], b1: b, output }];
   };
   const chains =
-    outputs > 1 && outputPenalty === 'per-output'
+    outputs > 1 && !couplesOutputs(outputPenalty, outputs)
       ? Array.from({ length: outputs }, (_, o) => {
           const column = deep.map.map((row) => row[o]);
           return chain(denseMatrix(map.rows, 1, Float64Array.from(column)), o);

@@ -10,6 +10,7 @@ import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/base/problemError.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import { modelTraits } from '../shared/models.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { baselinesOf } from './baselines.ts';
 import { type SessionDeps, type SessionListener, TrainStopped } from './context.ts';
@@ -184,7 +185,7 @@ class FileSession implements Session {
   async exportProof(of: RunRecord | null, control: Control): Promise<string> {
     const run = of ?? this.run;
     if (run === null) throw new DataError('settings', 'nothing was trained yet');
-    if (run.settings.model !== 'relu') {
+    if (!modelTraits(run.settings.model).proofFile) {
       throw new DataError('settings', 'proof files are for two-layer ReLU networks (model relu)');
     }
     const data = await this.dataOf(run, 'its proof cannot be made', control);

@@ -6,7 +6,7 @@ export interface MlpResult {
   readonly runs: readonly MlpRunRecord[];
   /** Runs that were asked for; fewer are there after a stop. */
   readonly asked: number;
-  /** What `loss` is, e.g. "half the sum of squares". */
+  /** What `loss` is, e.g. "half the sum of squared errors". */
   readonly lossName: string;
   /** Name of the error that `train` and `test` are: share of wrong rows, or RMSE in units of the target. */
   readonly measure: 'error rate' | 'RMSE';

@@ -1,3 +1,4 @@
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import type { ModelName } from '../core/problem/problem.ts';
 import type { TrainSettings } from './settings.ts';
 
@@ -15,4 +16,9 @@ export function networkNameOf({ model, batchNorm }: Pick<TrainSettings, 'model' 
 /** The settings that ask for a network. */
 export function networkSettings(name: NetworkName): { readonly model: ModelName; readonly batchNorm: boolean } {
   return name === 'relu-batch-norm' ? { model: 'relu', batchNorm: true } : { model: name, batchNorm: false };
+}
+
+/** Whether a linear network may have so many layers with a loss: more than two need the squared one, which `auto` means for them. */
+export function depthAllowed(depth: number, loss: TrainSettings['loss']): boolean {
+  return depth <= 2 || loss === 'auto' || lossOf(loss).quadratic;
 }

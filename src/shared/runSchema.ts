@@ -3,6 +3,7 @@ import { lossNames } from '../core/problem/datafits/losses.ts';
 import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
+import { modelTraits } from './models.ts';
 import { sizeBounds } from './networkName.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
@@ -238,10 +239,10 @@ function wrongSize(run: Structure): RunFault | undefined {
     fault('rows.dual', rows.dual.length, training * outputs) ??
     (run.outputOffset && fault('outputOffset', run.outputOffset.length, outputs));
   if (tables !== undefined) return tables;
-  const isDeep = settings.model === 'three-layer' || settings.model === 'linear';
-  if (isDeep ? deep?.kind !== settings.model : deep !== undefined)
+  const traits = modelTraits(settings.model);
+  if ((deep?.kind ?? null) !== traits.deep)
     return { field: 'deep', reason: `does not go with the model ${settings.model}` };
-  const gated = settings.model === 'gated-relu';
+  const gated = traits.patterns === 'own';
   for (let k = 0; k < neurons.length; k++) {
     const { weights, outer, gateDirection, on } = neurons[k];
     const at = `neurons.${k}`;

@@ -1,5 +1,6 @@
 import { predictedClass as classOfOutputs } from '../core/metrics/predictedClass.ts';
 import { bitAt, decodeBits } from './bits.ts';
+import { modelTraits } from './models.ts';
 import type { NeuronRecord, RunRecord, StageName } from './run.ts';
 
 /** What a run record says, read in one place for the panel, the command line and the editor; pure, over arrays as they are in the record. */
@@ -54,15 +55,8 @@ export function partNames(run: Pick<RunRecord, 'settings'>): {
   readonly many: string;
   readonly gate: string;
 } {
-  switch (run.settings.model) {
-    case 'three-layer':
-      return { one: 'branch', many: 'branches', gate: 'tuple' };
-    case 'linear':
-      return { one: 'direction', many: 'directions', gate: 'gate' };
-    case 'relu':
-    case 'gated-relu':
-      return { one: 'neuron', many: 'neurons', gate: 'gate' };
-  }
+  const { part, gate } = modelTraits(run.settings.model);
+  return { ...part, gate };
 }
 
 /** How many of them: neurons, branches, or directions (the rank of the map). */

@@ -1,3 +1,4 @@
+import { type ModelTraits, modelTraits } from './models.ts';
 import type { GlobalCertificate, RunRecord, SolutionSummary } from './run.ts';
 
 /**
@@ -50,23 +51,7 @@ export const foundBetter = (global: Pick<GlobalCertificate, 'searchEstimate'>): 
 
 /** Whether the activation patterns (of a tuple: three of them) were looked for by the solver rather than fixed beforehand. */
 export function searchesPatterns({ settings }: Pick<RunRecord, 'settings'>): boolean {
-  return (settings.model === 'relu' || settings.model === 'three-layer') && settings.arrangements !== 'sampled';
-}
-
-/** The networks that a proof is about. */
-function familyOf({ settings, deep }: Claimed): string {
-  switch (settings.model) {
-    case 'three-layer':
-      return `all parallel three-layer ReLU networks with m1 = ${settings.m1}, of any number of branches`;
-    case 'linear':
-      return `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`;
-    case 'relu':
-      return settings.batchNorm === true
-        ? 'all two-layer ReLU networks with batch normalisation in the hidden layer, of any width'
-        : 'all two-layer ReLU networks of any width';
-    case 'gated-relu':
-      return 'all two-layer gated ReLU networks, whatever their gates';
-  }
+  return modelTraits(settings.model).patterns === 'free' && settings.arrangements !== 'sampled';
 }
 
 /**
@@ -86,108 +71,171 @@ export function boundOverFamily({
   );
 }
 
-/** The claim that the numbers of the run support, and no more. */
-export function describeVerdict(run: Claimed, format: VerdictFormat = plainFormat): Verdict {
-  const { solution, settings } = run;
-  const { objective, global } = solution;
-  const scale = Math.max(Math.abs(objective), 1e-300);
-  const bound = boundOverFamily(run);
-  const slack = rounding * scale + 1e-12;
-  if (solution.dualBound - objective > slack || bound - objective > slack) {
-    return {
-      strength: 'broken',
-      word: 'Inconsistent',
-      headline: 'The lower bound lies above the objective: these numbers contradict each other.',
-      because: 'Nothing is claimed for this run. Please report it with the exported problem.',
-    };
-  }
+/** What the numbers of a run say, before it is put into words. */
+interface Facts {
+  readonly run: Claimed;
+  readonly format: VerdictFormat;
+  readonly traits: ModelTraits;
+  readonly searched: boolean;
+  /** Why the solve ended early; empty when it did not. */
+  readonly stopped: string;
+  /** Proven lower bound over the family (-Infinity: none) and the relative gap to it (Infinity: none). */
+  readonly bound: number;
+  readonly gap: number;
+  /** A search found a part that would improve the network. */
+  readonly found: boolean;
+  readonly improvement: string;
+}
 
-  const searched = searchesPatterns(run);
-  const stopped = stopWords(run);
-  const gap = bound === -Infinity ? Infinity : Math.max(0, objective - bound) / scale;
-  // With a zero network objective and bound may both be tiny; only the relative gap of the record then means anything.
-  if (gap <= Math.max(settings.tolerance, 1e-6) || (objective === 0 && bound === 0)) {
-    return {
-      strength: 'proven',
-      word: 'Proven optimal',
-      headline: `Globally optimal: no network does better (relative gap ${format.gap(gap === Infinity ? 0 : gap)}).`,
-      because: `This holds over ${familyOf(run)} with this loss, penalty and beta. ${sentence(global?.reason ?? 'All activation patterns are in the program.')}`,
-    };
-  }
-  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
+function factsOf(run: Claimed, format: VerdictFormat): Facts {
+  const { objective, global } = run.solution;
+  const bound = boundOverFamily(run);
   const found = global !== undefined && foundBetter(global);
-  const improvement = found ? improvementWords(run, global.searchEstimate) : '';
-  const useful = bound > 0 && gap <= looseBound;
-  const atMost = `no network of this family can be more than ${format.percent(gap)} better`;
-  if (useful) {
-    return {
-      strength: stopped ? 'stopped' : 'bounded',
-      word: stopped ? 'Stopped early' : `Within ${format.percent(gap)}`,
-      headline: `${stopped ? `${stopped} ` : ''}Proven within ${format.percent(gap)} of the best: any other network is at most that much better.`,
-      because: [
-        `This holds over ${familyOf(run)}.`,
-        sentence(global?.reason ?? 'All activation patterns are in the program.'),
-        searched || solution.scope === 'all-arrangements' ? '' : `${optimalFor(run, format)}.`,
-        improvement,
-      ]
-        .filter((part) => part !== '')
-        .join(' '),
-    };
-  }
-  const loose = bound > 0 ? `Proven is only that ${atMost}.` : '';
-  if (stopped) {
-    const claim =
-      searched || solution.scope === 'all-arrangements'
-        ? loose || 'How far the best network is below it is not known.'
-        : solution.dualBound > 0
-          ? `At most ${format.percent(Math.max(0, solution.relativeGap))} above the optimum for ${gateWords(run, format)}, relative to its objective.`
-          : `How far the optimum for ${gateWords(run, format)} is below it is not known.`;
-    return {
-      strength: 'stopped',
-      word: 'Stopped early',
-      headline: `${stopped} ${claim}`,
-      because: 'The network is the best one reached; its objective and bound are recomputed from the data.',
-    };
-  }
-  if (solution.proving === true) {
-    return {
-      strength: 'searched',
-      word: 'Searched so far',
-      headline: 'No better neuron was found; the proof over all activation patterns is running.',
-      because: `The network is shown as it is. When the proof ends, it says how much better any network can be. ${generatedGap(run, format)}`,
-    };
-  }
-  if (searched) {
-    return {
-      strength: 'searched',
-      word: found ? 'Searched: can be improved' : 'Searched, not proven',
-      headline: found
-        ? `Not optimal: the search found a ${part} that would improve this network.`
-        : `Searched: no better ${part} was found${bound > 0 ? `; proven within ${format.percent(gap)}` : ', and nothing is proven'}.`,
-      because: [
-        found ? improvement : 'That no better one was found is evidence, not a proof.',
-        loose || 'A bound over all activation patterns has not been computed.',
-        generatedGap(run, format),
-      ]
-        .filter((text) => text !== '')
-        .join(' '),
-    };
-  }
+  return {
+    run,
+    format,
+    traits: modelTraits(run.settings.model),
+    searched: searchesPatterns(run),
+    stopped: stopWords(run),
+    bound,
+    gap: bound === -Infinity ? Infinity : Math.max(0, objective - bound) / scaleOf(run),
+    found,
+    improvement: found ? improvementWords(run, global.searchEstimate) : '',
+  };
+}
+
+const scaleOf = ({ solution }: Claimed): number => Math.max(Math.abs(solution.objective), 1e-300);
+
+/**
+ * The claim that the numbers of the run support, and no more.
+ * @throws {ProblemError} when there is no such model
+ */
+export function describeVerdict(run: Claimed, format: VerdictFormat = plainFormat): Verdict {
+  if (contradictory(run)) return broken;
+  const facts = factsOf(run, format);
+  const { solution, settings } = run;
+  const { gap, bound, stopped } = facts;
+  // With a zero network objective and bound may both be tiny; only the relative gap of the record then means anything.
+  if (gap <= Math.max(settings.tolerance, 1e-6) || (solution.objective === 0 && bound === 0)) return proven(facts);
+  if (bound > 0 && gap <= looseBound) return bounded(facts);
+  if (stopped) return stoppedEarly(facts);
+  if (solution.proving === true) return proving(facts);
+  return facts.searched ? searchedOnly(facts) : optimalForGates(facts);
+}
+
+/** Whether a lower bound lies above the objective by more than rounding. */
+function contradictory(run: Claimed): boolean {
+  const { objective, dualBound } = run.solution;
+  const slack = rounding * scaleOf(run) + 1e-12;
+  return dualBound - objective > slack || boundOverFamily(run) - objective > slack;
+}
+
+const broken: Verdict = {
+  strength: 'broken',
+  word: 'Inconsistent',
+  headline: 'The lower bound lies above the objective: these numbers contradict each other.',
+  because: 'Nothing is claimed for this run. Please report it with the exported problem.',
+};
+
+function proven({ run, traits, format, gap }: Facts): Verdict {
+  return {
+    strength: 'proven',
+    word: 'Proven optimal',
+    headline: `Globally optimal: no network does better (relative gap ${format.gap(gap === Infinity ? 0 : gap)}).`,
+    because: `This holds over ${traits.family(run)} with this loss, penalty and beta. ${proofWords(run)}`,
+  };
+}
+
+function bounded({ run, traits, format, gap, stopped, searched, improvement }: Facts): Verdict {
+  const within = format.percent(gap);
+  const because = [
+    `This holds over ${traits.family(run)}.`,
+    proofWords(run),
+    searched || run.solution.scope === 'all-arrangements' ? '' : `${optimalFor(run, format)}.`,
+    improvement,
+  ];
+  return {
+    strength: stopped ? 'stopped' : 'bounded',
+    word: stopped ? 'Stopped early' : `Within ${within}`,
+    headline: `${stopped ? `${stopped} ` : ''}Proven within ${within} of the best: any other network is at most that much better.`,
+    because: joined(because),
+  };
+}
+
+function stoppedEarly(facts: Facts): Verdict {
+  const { run, format, searched, stopped } = facts;
+  const { scope, dualBound, relativeGap } = run.solution;
+  const claim =
+    searched || scope === 'all-arrangements'
+      ? looseWords(facts) || 'How far the best network is below it is not known.'
+      : dualBound > 0
+        ? `At most ${format.percent(Math.max(0, relativeGap))} above the optimum for ${gateWords(run, format)}, relative to its objective.`
+        : `How far the optimum for ${gateWords(run, format)} is below it is not known.`;
+  return {
+    strength: 'stopped',
+    word: 'Stopped early',
+    headline: `${stopped} ${claim}`,
+    because: 'The network is the best one reached; its objective and bound are recomputed from the data.',
+  };
+}
+
+function proving({ run, format }: Facts): Verdict {
+  return {
+    strength: 'searched',
+    word: 'Searched so far',
+    headline: 'No better neuron was found; the proof over all activation patterns is running.',
+    because: `The network is shown as it is. When the proof ends, it says how much better any network can be. ${generatedGap(run, format)}`,
+  };
+}
+
+function searchedOnly(facts: Facts): Verdict {
+  const { run, format, traits, bound, gap, found, improvement } = facts;
+  const part = traits.part.one;
+  const because = [
+    found ? improvement : 'That no better one was found is evidence, not a proof.',
+    looseWords(facts) || 'A bound over all activation patterns has not been computed.',
+    generatedGap(run, format),
+  ];
+  return {
+    strength: 'searched',
+    word: found ? 'Searched: can be improved' : 'Searched, not proven',
+    headline: found
+      ? `Not optimal: the search found a ${part} that would improve this network.`
+      : `Searched: no better ${part} was found${bound > 0 ? `; proven within ${format.percent(gap)}` : ', and nothing is proven'}.`,
+    because: joined(because),
+  };
+}
+
+function optimalForGates(facts: Facts): Verdict {
+  const { run, format, traits, found, improvement } = facts;
   const others =
-    settings.model === 'gated-relu'
+    traits.patterns === 'own'
       ? 'A gated network is defined by its gates; one with other gates may be better.'
-      : global === undefined
+      : run.solution.global === undefined
         ? 'Whether a network with other activation patterns is better has not been checked.'
         : found
           ? improvement
-          : `A search found no ${part} that would improve it; that is evidence, not a proof.`;
+          : `A search found no ${traits.part.one} that would improve it; that is evidence, not a proof.`;
   return {
     strength: 'gates',
-    word: settings.model === 'three-layer' ? 'Optimal for its tuples' : 'Optimal for its gates',
+    word: `Optimal for its ${traits.gate}s`,
     headline: `${optimalFor(run, format)}.`,
-    because: [others, loose].filter((text) => text !== '').join(' '),
+    because: joined([others, looseWords(facts)]),
   };
 }
+
+/** A bound that is proven but too far away to lead with; empty without. */
+function looseWords({ bound, gap, format }: Facts): string {
+  return bound > 0
+    ? `Proven is only that no network of this family can be more than ${format.percent(gap)} better.`
+    : '';
+}
+
+/** What the proof rests on. */
+const proofWords = ({ solution }: Claimed): string =>
+  sentence(solution.global?.reason ?? 'All activation patterns are in the program.');
+
+const joined = (texts: readonly string[]): string => texts.filter((text) => text !== '').join(' ');
 
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
@@ -197,8 +245,8 @@ function gateWords(run: Claimed, format: VerdictFormat): string {
   const harvested = run.deep?.kind === 'three-layer' ? (run.deep.harvested ?? 0) : 0;
   if (harvested > 0 && run.solution.scope === 'sampled')
     return `its ${format.count(run.gates.count, 'tuple')}, ${run.gates.count - harvested} sampled and ${harvested} from gradient descent`;
-  const unit = run.settings.model === 'three-layer' ? 'tuple' : 'gate';
-  return `${run.settings.model === 'gated-relu' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
+  const { gate: unit, patterns } = modelTraits(run.settings.model);
+  return `${patterns === 'own' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
 }
 
 function optimalFor(run: Claimed, format: VerdictFormat): string {
@@ -207,9 +255,10 @@ function optimalFor(run: Claimed, format: VerdictFormat): string {
 
 /** A better neuron or branch exists, what it gains (over beta, above 1), and what brings it in. */
 function improvementWords({ settings }: Claimed, value: number): string {
-  const part = settings.model === 'three-layer' ? 'branch' : 'neuron';
+  const { part: parts, patterns } = modelTraits(settings.model);
+  const part = parts.one;
   const remedy =
-    settings.arrangements === 'sampled' && settings.model !== 'gated-relu'
+    settings.arrangements === 'sampled' && patterns !== 'own'
       ? `; choose adaptive arrangements, which bring such a ${part} in`
       : '';
   return `A better ${part} exists: per unit of its norm it gains ${Number(value.toPrecision(4))} beta and costs 1 beta${remedy}.`;
@@ -218,8 +267,8 @@ function improvementWords({ settings }: Claimed, value: number): string {
 /** What a search leaves behind holds for the patterns that it has generated, which is no claim about the others. */
 function generatedGap({ solution, gates, settings }: Claimed, format: VerdictFormat): string {
   if (solution.scope !== 'sampled') return '';
-  const unit = settings.model === 'three-layer' ? 'tuple' : 'pattern';
-  return `On the ${format.count(gates.count, `${unit}`)} that the search brought in, the relative gap is ${format.gap(Math.max(0, solution.relativeGap))}.`;
+  const { pattern } = modelTraits(settings.model);
+  return `On the ${format.count(gates.count, pattern)} that the search brought in, the relative gap is ${format.gap(Math.max(0, solution.relativeGap))}.`;
 }
 
 function stopWords(run: Claimed): string {
@@ -272,9 +321,10 @@ export function betaMaxIsProven(run: Pick<RunRecord, 'settings' | 'resolved' | '
 export function betaMaxHint(run: Pick<RunRecord, 'settings' | 'resolved' | 'solution'>): string {
   const zero = 'From beta max on, the zero network is optimal';
   if (betaMaxIsProven(run)) {
-    return run.settings.model === 'linear' || searchesPatterns(run)
+    const { patterns, gate } = modelTraits(run.settings.model);
+    return patterns === 'none' || searchesPatterns(run)
       ? `${zero}; its value is proven.`
-      : `${zero}; its value is exact for these ${run.settings.model === 'three-layer' ? 'tuples' : 'gates'}.`;
+      : `${zero}; its value is exact for these ${gate}s.`;
   }
   const { betaMaxUpper } = run.resolved;
   return (

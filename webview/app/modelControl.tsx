@@ -3,7 +3,13 @@ import { useEffect, useState } from 'preact/hooks';
 import type { OutputPenalty } from '../../src/core/problem/problem.ts';
 import { outputPenaltiesOf, outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../src/shared/networkName.ts';
+import {
+  depthAllowed,
+  type NetworkName,
+  networkNameOf,
+  networkSettings,
+  sizeBounds,
+} from '../../src/shared/networkName.ts';
 import { Button, Dropdown, TextField } from '../ui/controls.ts';
 import { usePanel } from './panelContext.ts';
 import { modelNames } from './runData.ts';
@@ -117,7 +123,7 @@ function problemOf(
   if (!Number.isInteger(value) || value < least || value > most) {
     return `${name} is a whole number from ${least} to ${most}.`;
   }
-  if (field === 'depth' && value > 2 && loss !== 'auto' && loss !== 'squared') {
+  if (field === 'depth' && !depthAllowed(value, loss)) {
     return 'More than two layers need the squared loss (setting "Loss"). Take 2 here.';
   }
   return '';

@@ -1,6 +1,13 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { type NetworkName, networkNameOf, networkSettings, sizeBounds } from '../../shared/networkName.ts';
+import { modelTraits } from '../../shared/models.ts';
+import {
+  depthAllowed,
+  type NetworkName,
+  networkNameOf,
+  networkSettings,
+  sizeBounds,
+} from '../../shared/networkName.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
 import { trainSettingsSchema } from '../../shared/settingsSchema.ts';
 import { askText, pickOne, type Step } from './multiStep.ts';
@@ -49,9 +56,15 @@ export function modelWords(): Record<NetworkName, ModelWords> {
 /** "Three-layer ReLU, m1 = 2" */
 export function modelTitle({ model, m1, depth, batchNorm }: ModelChoice): string {
   const { label } = modelWords()[networkNameOf({ model, batchNorm })];
-  if (model === 'three-layer') return vscode.l10n.t('{0}, m1 = {1}', label, m1);
-  if (model === 'linear') return vscode.l10n.t('{0}, {1} layers', label, depth);
-  return label;
+  const { size } = modelTraits(model);
+  switch (size) {
+    case 'm1':
+      return vscode.l10n.t('{0}, m1 = {1}', label, m1);
+    case 'depth':
+      return vscode.l10n.t('{0}, {1} layers', label, depth);
+    case null:
+      return label;
+  }
 }
 
 interface Size {
@@ -61,16 +74,17 @@ interface Size {
 }
 
 function sizeOf(model: TrainSettings['model']): Size | null {
-  switch (model) {
-    case 'three-layer':
+  const field = modelTraits(model).size;
+  switch (field) {
+    case 'm1':
       return {
-        field: 'm1',
+        field,
         prompt: vscode.l10n.t('Neurons m1 in the first hidden layer of each sub-network; 1 or 2 solve fast.'),
         rule: vscode.l10n.t('m1 is a whole number from {0} to {1}.', sizeBounds.m1.least, sizeBounds.m1.most),
       };
-    case 'linear':
+    case 'depth':
       return {
-        field: 'depth',
+        field,
         prompt: vscode.l10n.t('Layers of the linear network.'),
         rule: vscode.l10n.t(
           'The number of layers is a whole number from {0} to {1}.',
@@ -78,8 +92,7 @@ function sizeOf(model: TrainSettings['model']): Size | null {
           sizeBounds.depth.most,
         ),
       };
-    case 'relu':
-    case 'gated-relu':
+    case null:
       return null;
   }
 }
@@ -113,7 +126,7 @@ export function modelSteps(choice: { value: ModelChoice }, loss: TrainSettings['
     const text = await askText(place, prompt, String(choice.value[field]), (input) => {
       const value = input.trim() === '' ? NaN : Number(input);
       if (!v.safeParse(schema, value).success) return rule;
-      if (field === 'depth' && value > 2 && loss !== 'auto' && loss !== 'squared')
+      if (field === 'depth' && !depthAllowed(value, loss))
         return vscode.l10n.t('More than two layers need the squared loss (setting "Loss"). Take 2 here.');
       return undefined;
     });

@@ -6,6 +6,7 @@ import { gapNetworks, parallelObjective } from '../../core/theory/closedForm/gap
 import { serialGap, solveNuclear } from '../../core/engine/linear/nuclear.ts';
 import { type LinearSolution, solveLinear } from '../../core/engine/linear/solveLinear.ts';
 import { svd } from '../../core/base/linalg/svd.ts';
+import { lossOf } from '../../core/problem/datafits/losses.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
 import { type Control, withDeadline } from '../../core/base/control.ts';
@@ -107,7 +108,7 @@ const layerRecords = (layers: readonly DenseMatrix[]): LayerRecord[] =>
 function recordOf(problem: Problem, prepared: PreparedProblem, s: LinearSolution): LinearRecord {
   const depth = problem.depth ?? 2;
   const { X, targets, outputs } = prepared;
-  const squared = problem.loss === 'squared';
+  const squared = lossOf(problem.loss).quadratic;
   const leastSquares = squared && s.map.cols > 0 ? leastSquaresSingularValues(X, targets) : new Float64Array(0);
   const jump = depth === 2 || outputs > 1 || !squared ? null : jumpBelow(problem, s.betaMax);
   return {
@@ -199,7 +200,7 @@ async function builtNetworks(
     const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth);
     gap.push({ ...point, built: { serial, parallel, branches, dual, fitError } });
   }
-  if (outputs === 1 || problem.loss !== 'squared') return { gap };
+  if (outputs === 1 || !lossOf(problem.loss).quadratic) return { gap };
   await deps.pause();
   const depth = Math.max(3, record.depth);
   const { Z, dualBound } = solveNuclear(X, datafit, beta, tolerance, quiet(control));

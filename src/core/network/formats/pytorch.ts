@@ -2,7 +2,7 @@ import { dateUnit } from '../../data/dates.ts';
 import type { Scaling } from '../../data/scaling.ts';
 import type { LossParameters } from '../../problem/datafits/datafit.ts';
 import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
-import { type OutputPenalty, penaltyNames } from '../../problem/penalties/penalties.ts';
+import { type OutputPenalty, penaltyOf } from '../../problem/penalties/penalties.ts';
 import { type BiasMode, biasModes } from '../../problem/problem.ts';
 import { unknownName } from '../../base/registry.ts';
 import { rowOf, toRows } from '../../base/linalg/matrix.ts';
@@ -39,7 +39,7 @@ function objectiveLines(options: PytorchOptions): string[] {
   const c = network.b2.length;
   const { targets, words } = lossOf(loss);
   if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
-  if (!penaltyNames.includes(outputPenalty)) unknownName('outputPenalty', outputPenalty, penaltyNames);
+  const { decay } = penaltyOf(outputPenalty);
   const weights =
     bias === 'free'
       ? 'squared weights (no biases)'
@@ -50,14 +50,8 @@ function objectiveLines(options: PytorchOptions): string[] {
     'Training objective, on the encoded inputs and targets:',
     `${words.sum(options)} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
   ];
-  if (c > 1 && outputPenalty === 'frobenius') {
-    return [
-      ...lines,
-      'The units behind one gate share a single outer weight (Frobenius blocks), so plain weight decay is not this penalty.',
-    ];
-  }
-  if (c > 1 && outputPenalty === 'per-output')
-    lines.push('Each hidden unit feeds one output only; keep its other outer weights at 0.');
+  if (c > 1 && decay.note !== null) lines.push(decay.note);
+  if (c > 1 && !decay.same) return lines;
   return [
     ...lines,
     `The same objective up to a constant factor: ${words.torch.loss(options)}, a mean over ${targets !== 'classes' && c > 1 ? 'rows and outputs' : 'rows'},`,

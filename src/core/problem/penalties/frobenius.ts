@@ -5,5 +5,9 @@ import { vectorGroups } from './vectorGroups.ts';
 export const frobenius: Penalty = {
   name: 'frobenius',
   joint: true,
+  decay: {
+    same: false,
+    note: 'The units behind one gate share a single outer weight (Frobenius blocks), so plain weight decay is not this penalty.',
+  },
   block: (features, outputs) => vectorGroups('frobenius', features, outputs, 1),
 };

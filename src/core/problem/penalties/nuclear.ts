@@ -118,6 +118,7 @@ function singularValues(d: number, c: number): BlockPenalty {
 export const nuclear: Penalty = {
   name: 'nuclear',
   joint: true,
+  decay: { same: true, note: null },
   block: (features, outputs) =>
     outputs > 1 ? singularValues(features, outputs) : vectorGroups('nuclear', features, outputs, 1),
 };

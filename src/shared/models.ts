@@ -1,0 +1,121 @@
+import { namedEntry } from '../core/base/registry.ts';
+import type { ModelName, OutputPenalty } from '../core/problem/problem.ts';
+import type { DeepRecord } from './depth.ts';
+import type { RunRecord } from './run.ts';
+
+/** What is known of a model without its mathematics: what its parts are called, what can be asked of it, what its records hold. */
+export interface ModelTraits {
+  /** What the network consists of. */
+  readonly part: { readonly one: string; readonly many: string };
+  /** What its activation patterns belong to, and what one that a search brought in is called. */
+  readonly gate: 'gate' | 'tuple';
+  readonly pattern: 'pattern' | 'tuple';
+  /** Activation patterns: it has none; its neurons have gates of their own, which define it; they may be fixed beforehand or searched for. */
+  readonly patterns: 'none' | 'own' | 'free';
+  /** What its records have in `deep`. */
+  readonly deep: DeepRecord['kind'] | null;
+  /** The size that it has besides its data. */
+  readonly size: 'm1' | 'depth' | null;
+  /** What a person can choose between when it has several outputs. */
+  readonly penalties: readonly OutputPenalty[];
+  /** The penalty on network weights that the program is exact for, in one sentence; `inner` stands for the squared inner weights of a neuron. */
+  readonly penaltyWords: Readonly<Record<OutputPenalty, (inner: string) => string>>;
+  /** Its penalty is, for one output, weight decay. */
+  readonly weightDecay: boolean;
+  /** The proof over all of its networks can be written as a file. */
+  readonly proofFile: boolean;
+  /** The networks that a proof is about. */
+  readonly family: (run: Pick<RunRecord, 'settings' | 'deep'>) => string;
+}
+
+const sharedBlocks = (): string =>
+  'All neurons of a gate share one outer weight s; the program has the Frobenius norm of the weights of each gate. Exact for beta/2 · Σ over gates (‖W‖² + s²), which is not weight decay of an ordinary network.';
+const ownNeurons = (inner: string): string =>
+  `Every output has neurons of its own. Exact for the network penalty beta/2 · Σ (${inner} + ‖a‖₁²), which is weight decay when each neuron feeds one output.`;
+const sharedNeurons = (inner: string): string =>
+  `Neurons feed all outputs. Exact for plain weight decay, beta/2 · Σ (${inner} + ‖a‖₂²).`;
+
+const neuron = { one: 'neuron', many: 'neurons' } as const;
+
+const models = {
+  'gated-relu': {
+    part: neuron,
+    gate: 'gate',
+    pattern: 'pattern',
+    patterns: 'own',
+    deep: null,
+    size: null,
+    penalties: ['per-output', 'nuclear', 'frobenius'],
+    penaltyWords: {
+      'per-output': ownNeurons,
+      nuclear: () =>
+        'Neurons feed all outputs; the program has the nuclear norm of the weights of each gate. Exact for plain weight decay of gated networks, beta/2 · Σ (‖w‖² + ‖a‖₂²).',
+      frobenius: sharedBlocks,
+    },
+    weightDecay: true,
+    proofFile: false,
+    family: () => 'all two-layer gated ReLU networks, whatever their gates',
+  },
+  relu: {
+    part: neuron,
+    gate: 'gate',
+    pattern: 'pattern',
+    patterns: 'free',
+    deep: null,
+    size: null,
+    penalties: ['per-output', 'nuclear'],
+    penaltyWords: { 'per-output': ownNeurons, nuclear: sharedNeurons, frobenius: sharedBlocks },
+    weightDecay: true,
+    proofFile: true,
+    family: ({ settings }) =>
+      settings.batchNorm === true
+        ? 'all two-layer ReLU networks with batch normalisation in the hidden layer, of any width'
+        : 'all two-layer ReLU networks of any width',
+  },
+  linear: {
+    part: { one: 'direction', many: 'directions' },
+    gate: 'gate',
+    pattern: 'pattern',
+    patterns: 'none',
+    deep: 'linear',
+    size: 'depth',
+    penalties: [],
+    penaltyWords: {
+      'per-output': (inner) =>
+        `Every output has a network of its own. Exact for the network penalty beta/2 · Σ (${inner} + ‖a‖₁²).`,
+      nuclear: () => 'The program has the nuclear norm of the map. Exact for plain weight decay of two layers.',
+      frobenius: sharedBlocks,
+    },
+    weightDecay: true,
+    proofFile: false,
+    family: ({ settings, deep }) =>
+      `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`,
+  },
+  'three-layer': {
+    part: { one: 'branch', many: 'branches' },
+    gate: 'tuple',
+    pattern: 'tuple',
+    patterns: 'free',
+    deep: 'three-layer',
+    size: 'm1',
+    penalties: [],
+    penaltyWords: {
+      'per-output': () =>
+        'Every output has branches of its own. Exact for beta/2 · Σ (‖w₂‖² + w₃²) with ‖W₁‖ at most 1 in every branch.',
+      nuclear: sharedNeurons,
+      frobenius: sharedBlocks,
+    },
+    weightDecay: false,
+    proofFile: false,
+    family: ({ settings }) =>
+      `all parallel three-layer ReLU networks with m1 = ${settings.m1}, of any number of branches`,
+  },
+} as const satisfies Record<ModelName, ModelTraits>;
+
+/**
+ * The traits of a model.
+ * @throws {ProblemError} naming the models there are, when it is none of them
+ */
+export function modelTraits(model: ModelName): ModelTraits {
+  return namedEntry<ModelName, ModelTraits>(models, model, 'model');
+}
