@@ -52,7 +52,7 @@ export function certifyTask(input: CertifyInput, control: Control): CertifyOutpu
       const record = deepRecord(result, summary, control.now() - started);
       return { stopped: result.stopped, text: `${JSON.stringify(record)}\n`, summary };
     }
-    const network = readNetwork(bytes, input.network);
+    const network = readNetwork(bytes, input.network, { inputs: problem.X.cols });
     const kernels = createKernels();
     try {
       const { seconds, solve } = input;
@@ -157,8 +157,8 @@ export const certifyCommand: Command = {
   help: `convexnet certify PROBLEM.json NETWORK [options]
 
 Takes any two-layer ReLU network, balances and merges its neurons, and proves a lower bound over all networks
-of the family (any width). NETWORK is {"W1","b1","w2","b2"} or a result file as JSON, a PyTorch state dict as
-JSON or safetensors, or ONNX. A three-layer or linear network is certified in its own family when NETWORK is the
+of the family (any width). NETWORK is {"W1","b1","w2","b2"} or a result file as JSON, a PyTorch state dict or
+checkpoint as JSON or safetensors, the weights of Keras or scikit-learn as JSON, or ONNX. A three-layer or linear network is certified in its own family when NETWORK is the
 JSON that train --network writes for such a run. Writes JSON to stdout unless --out names a file.
 
   --out FILE            write the certificate to FILE

@@ -4,27 +4,54 @@ import { type NamedTensor, networkOfTensors } from './namedTensors.ts';
 import { NetworkError } from './networkError.ts';
 
 /**
- * A network from JSON: `{"W1": m rows of d, "b1", "w2" (or "W2": m rows of c), "b2"}`, a result file of `convexnet solve` or a certificate
- * (their `network` is taken), or a PyTorch state dict as JSON (name -> nested lists).
+ * A network from JSON: `{"W1": m rows of d, "b1", "w2" (or "W2": m rows of c), "b2"}` (matrices may be transposed where the sizes show it), a
+ * result file of `convexnet solve` or a certificate (their `network` is taken), a PyTorch state dict (name -> nested lists, also inside a checkpoint),
+ * the weights of Keras by name or as the list of `get_weights()`, or `coefs_` and `intercepts_` of scikit-learn.
  */
-export function networkOfJson(text: string): TwoLayerNetwork {
+export function networkOfJson(text: string, { inputs }: { readonly inputs?: number } = {}): TwoLayerNetwork {
   let json: unknown;
   try {
     json = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
   } catch (error) {
+    const odd = /[[,:]\s*(-?(?:NaN|Infinity))/.exec(text)?.[1];
+    if (odd !== undefined)
+      throw new NetworkError(`not valid JSON: the file holds ${odd}, which is not a finite number`);
     throw new NetworkError(`not valid JSON: ${(error as Error).message.slice(0, 300)}`);
   }
+  if (Array.isArray(json)) return networkOfTensors(layerList(json as unknown[]), { inputs, ordered: true });
   if (!isRecord(json)) throw new NetworkError('the network must be a JSON object');
   const inner = isRecord(json.network) ? json.network : json;
-  if ('W1' in inner) return plainNetwork(inner);
-  const state = isRecord(inner.state_dict) ? inner.state_dict : inner;
-  const tensors = Object.entries(state)
-    .filter(([, value]) => Array.isArray(value))
-    .map(([name, value]): NamedTensor => tensorOfLists(name, value as unknown[]));
-  if (tensors.length === 0) {
-    throw new NetworkError('no "W1" and "w2", and no tensors of a state dict either');
+  if (Array.isArray(inner.coefs_)) {
+    const intercepts: unknown[] = Array.isArray(inner.intercepts_) ? inner.intercepts_ : [];
+    const layers = inner.coefs_.flatMap((W: unknown, k) => (intercepts[k] === undefined ? [W] : [W, intercepts[k]]));
+    return networkOfTensors(layerList(layers), { inputs, ordered: true });
   }
-  return networkOfTensors(tensors);
+  if ('W1' in inner && !('mean' in inner && 'scale' in inner)) return plainNetwork(inner);
+  return networkOfTensors(tensorsIn(inner), { inputs, ordered: true });
+}
+
+/** The tensors of a state dict, which may lie inside a checkpoint with other things. */
+function tensorsIn(json: Record<string, unknown>): NamedTensor[] {
+  const isTensor = (value: unknown): boolean =>
+    Array.isArray(value) && (typeof value[0] === 'number' || Array.isArray(value[0]));
+  const matrices = (record: Record<string, unknown>): number =>
+    Object.values(record).filter((value) => Array.isArray(value) && Array.isArray(value[0])).length;
+  const inner = matrices(json) > 0 ? json : Object.values(json).find((value) => isRecord(value) && matrices(value) > 0);
+  if (!isRecord(inner)) throw new NetworkError('no "W1" and "w2", and no tensors of a state dict either');
+  return Object.entries(inner)
+    .filter(([, value]) => isTensor(value))
+    .map(([name, value]) => tensorOfLists(name, value as unknown[]));
+}
+
+/** Weights of layers in their order, inputs x outputs each, with their biases in between. */
+function layerList(list: readonly unknown[]): NamedTensor[] {
+  let layer = 0;
+  return list.map((value) => {
+    if (!Array.isArray(value)) throw new NetworkError('a list of weights holds lists of numbers only');
+    const isMatrix = Array.isArray(value[0]);
+    if (isMatrix) layer++;
+    return tensorOfLists(`layer ${layer}.${isMatrix ? 'kernel' : 'bias'}`, value);
+  });
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -35,11 +62,16 @@ function plainNetwork(json: Record<string, unknown>): TwoLayerNetwork {
   if ('gates' in json) {
     throw new NetworkError('this is a gated network ("gates" present); only ReLU networks have this certificate');
   }
-  const W1 = matrixOf(json.W1, 'W1', undefined);
+  let W1 = matrixOf(json.W1, 'W1', undefined);
+  // the biases say which side of the matrix the neurons are on
+  const neurons = Array.isArray(json.b1) ? json.b1.length : W1.rows;
+  if (neurons !== W1.rows && neurons === W1.cols) W1 = transposed(W1);
   const m = W1.rows;
   let W2: DenseMatrix;
-  if ('W2' in json) W2 = matrixOf(json.W2, 'W2', m);
-  else if ('w2' in json) W2 = denseMatrix(m, 1, vectorOf(json.w2, 'w2', m));
+  if ('W2' in json) {
+    const given = matrixOf(json.W2, 'W2', undefined);
+    W2 = given.rows !== m && given.cols === m ? transposed(given) : matrixOf(json.W2, 'W2', m);
+  } else if ('w2' in json) W2 = denseMatrix(m, 1, vectorOf(json.w2, 'w2', m));
   else throw new NetworkError('w2: is missing');
   const c = W2.cols;
   const b1 = json.b1 === undefined ? new Float64Array(m) : vectorOf(json.b1, 'b1', m);
@@ -48,6 +80,12 @@ function plainNetwork(json: Record<string, unknown>): TwoLayerNetwork {
       ? new Float64Array(c)
       : vectorOf(typeof json.b2 === 'number' ? [json.b2] : json.b2, 'b2', m === 0 ? undefined : c);
   return { W1, b1, W2: m === 0 ? denseMatrix(0, b2.length || 1) : W2, b2: b2.length === 0 ? new Float64Array(1) : b2 };
+}
+
+function transposed(M: DenseMatrix): DenseMatrix {
+  const out = denseMatrix(M.cols, M.rows);
+  for (let i = 0; i < M.rows; i++) for (let j = 0; j < M.cols; j++) out.data[j * M.rows + i] = M.data[i * M.cols + j];
+  return out;
 }
 
 export function numberOf(value: unknown, place: string): number {

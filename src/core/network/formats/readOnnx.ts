@@ -7,14 +7,23 @@ import { bfloatToNumber, halfToNumber } from './safetensors.ts';
 
 interface Tensor {
   readonly shape: readonly number[];
+  /** Empty where the numbers are integers, which are no weights. */
   readonly data: Float64Array;
+  /** Those integers: shapes and axes. */
+  readonly integers?: readonly number[];
+}
+
+interface Attribute {
+  readonly number: number;
+  readonly numbers: readonly number[];
+  readonly tensor: Tensor | undefined;
 }
 
 interface Node {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: ReadonlyMap<string, { readonly number: number; readonly tensor: Tensor | undefined }>;
+  readonly attributes: ReadonlyMap<string, Attribute>;
 }
 
 /** y = A (scale * x) + b of the graph since the input or the last ReLU; what is undefined is the identity. */
@@ -30,8 +39,9 @@ const identity: Affine = { A: undefined, scale: undefined, b: undefined };
 
 /**
  * The two-layer ReLU network that an ONNX graph computes: a chain input -> affine -> Relu -> affine -> output, where an affine part is any run of Gemm,
- * MatMul, Add, Sub, Mul and Div with constants (Identity, Flatten, Dropout and Cast are passed through). Other graphs are refused by name of the
- * operator. Weights may be initialisers or Constant nodes, in float16, bfloat16, float32 or float64.
+ * MatMul, Add, Sub, Mul, Div, Scaler and BatchNormalization with constants; what keeps rows and their numbers (Identity, Flatten, Reshape, Squeeze,
+ * Unsqueeze, Dropout, Cast) is passed through, Clip and Max from 0 on are Relu. Other graphs are refused by name of the operator. Weights may be
+ * initialisers or Constant nodes, also transposed or reshaped, in float16, bfloat16, float32 or float64.
  */
 export function networkOfOnnx(bytes: Uint8Array): TwoLayerNetwork {
   let graph: ReturnType<typeof readGraph>;
@@ -43,22 +53,30 @@ export function networkOfOnnx(bytes: Uint8Array): TwoLayerNetwork {
   }
   const { nodes, constants, inputs, outputs } = graph;
   const free = inputs.filter((name) => !constants.has(name));
-  if (free.length !== 1 || outputs.length !== 1) {
-    throw new NetworkError(`the graph has ${free.length} inputs and ${outputs.length} outputs, not one of each`);
-  }
+  const left = foldConstants(nodes, constants);
+  if (free.length !== 1) throw new NetworkError(`the graph has ${free.length} inputs, not one`);
   const layers: Affine[] = [identity];
   let value = free[0];
-  const left = nodes.filter(({ operator }) => operator !== 'Constant');
-  while (value !== outputs[0] || left.length > 0) {
+  while (!outputs.includes(value) || left.length > 0) {
     const at = left.findIndex(({ inputs: names }) => names.includes(value));
     if (at < 0) throw new NetworkError(`nothing continues from "${value}"; the graph is not one chain of layers`);
     const [node] = left.splice(at, 1);
+    if (node.operator === 'Sigmoid' || node.operator === 'Softmax' || node.operator === 'LogSoftmax') {
+      throw new NetworkError(
+        `the graph ends in ${node.operator}: the loss takes the raw outputs (logits), so export the network without it`,
+      );
+    }
     if (left.some(({ inputs: names }) => names.includes(value))) {
       throw new NetworkError(`"${value}" is used by more than one operator; a two-layer network is one chain`);
     }
-    if (node.operator === 'Relu') layers.push(identity);
+    if (isRelu(node, value, constants)) layers.push(identity);
     else layers[layers.length - 1] = apply(node, value, layers[layers.length - 1], constants);
     value = node.outputs[0];
+  }
+  if (outputs.length !== 1) {
+    throw new NetworkError(
+      `the graph has ${outputs.length} outputs (${outputs.join(', ')}), not one: export the raw outputs only`,
+    );
   }
   if (layers.length !== 2) {
     throw new NetworkError(
@@ -79,6 +97,58 @@ export function networkOfOnnx(bytes: Uint8Array): TwoLayerNetwork {
   return { W1: first.A, b1: first.b ?? new Float64Array(m), W2, b2: second.b ?? new Float64Array(c) };
 }
 
+/** Operators of constants alone become constants; answers the other nodes. */
+function foldConstants(nodes: readonly Node[], constants: Map<string, Tensor>): Node[] {
+  return nodes.filter((node) => {
+    if (node.operator === 'Constant') return false;
+    const tensor = constants.get(node.inputs[0]);
+    if (tensor === undefined) return true;
+    const [rows, cols] = tensor.shape;
+    switch (node.operator) {
+      case 'Transpose': {
+        const order = node.attributes.get('perm')?.numbers ?? [];
+        const whole = tensor.shape.length === 2 && tensor.data.length > 0 && order.join() !== '0,1';
+        const turned = whole ? transposed(denseMatrix(rows, cols, tensor.data)) : undefined;
+        constants.set(node.outputs[0], turned === undefined ? tensor : { shape: [cols, rows], data: turned.data });
+        return false;
+      }
+      case 'Identity':
+      case 'Cast':
+      case 'Squeeze':
+        constants.set(node.outputs[0], tensor);
+        return false;
+      default:
+        return true;
+    }
+  });
+}
+
+/** Relu, and what is the same: Clip from 0 on without an upper bound, the maximum of the data and 0. */
+function isRelu(
+  { operator, inputs, attributes }: Node,
+  value: string,
+  constants: ReadonlyMap<string, Tensor>,
+): boolean {
+  if (operator === 'Relu') return true;
+  const number = (name: string | undefined): number | undefined => {
+    const data = name === undefined ? undefined : constants.get(name)?.data;
+    return data?.length === 1 ? data[0] : undefined;
+  };
+  if (operator === 'Max') return inputs.length === 2 && number(inputs.find((name) => name !== value)) === 0;
+  if (operator !== 'Clip') return false;
+  const least = attributes.get('min')?.number ?? number(inputs[1]);
+  const bounded = attributes.has('max') || (inputs[2] !== undefined && inputs[2] !== '');
+  const most = attributes.get('max')?.number ?? number(inputs[2]);
+  if (least === 0 && (!bounded || (most !== undefined && most >= 3e38))) return true;
+  throw new NetworkError('Clip with other bounds than 0 and none is not part of a two-layer ReLU network');
+}
+
+/** Whether a Reshape keeps the rows apart: its shape begins with -1 or 0, or leaves one number for each row. */
+function keepsRows(shape: Tensor | undefined): boolean {
+  const first = shape?.integers?.[0];
+  return first === undefined || first === 0 || first === -1;
+}
+
 function apply(node: Node, value: string, affine: Affine, constants: ReadonlyMap<string, Tensor>): Affine {
   const { operator, inputs } = node;
   const constant = (name: string | undefined): Tensor => {
@@ -92,7 +162,26 @@ function apply(node: Node, value: string, affine: Affine, constants: ReadonlyMap
     case 'Flatten':
     case 'Dropout':
     case 'Cast':
+    case 'Squeeze':
+    case 'Unsqueeze':
       return affine;
+    case 'Reshape':
+      if (!keepsRows(constants.get(inputs[1])))
+        throw new NetworkError('Reshape: it does not keep one row for each row of data');
+      return affine;
+    case 'Scaler': {
+      const vector = (name: string, otherwise: number): Tensor => {
+        const data = Float64Array.from(node.attributes.get(name)?.numbers ?? [otherwise]);
+        return { shape: [data.length], data };
+      };
+      return stretch(shift(affine, vector('offset', 0), -1, operator), vector('scale', 1), false);
+    }
+    case 'BatchNormalization': {
+      const [scale, offset, mean, variance] = inputs.slice(1, 5).map((name) => constant(name));
+      const epsilon = attribute('epsilon', 1e-5);
+      const slope = { ...scale, data: scale.data.map((s, k) => s / Math.sqrt(variance.data[k] + epsilon)) };
+      return shift(stretch(shift(affine, mean, -1, operator), slope, false), offset, 1, operator);
+    }
     case 'MatMul':
       if (inputs[0] !== value) throw new NetworkError('MatMul: the data must be its first input');
       return multiply(transposed(matrix(constant(inputs[1]), 'MatMul')), affine, 1);
@@ -220,23 +309,37 @@ function readGraph(bytes: Uint8Array): {
 }
 
 function readNode(fields: readonly ProtoField[]): Node {
-  const attributes = new Map<string, { number: number; tensor: Tensor | undefined }>();
+  const attributes = new Map<string, Attribute>();
   for (const { number, bytes } of fields) {
     if (number !== 5) continue;
     let name = '';
     let value = 0;
+    const numbers: number[] = [];
     let tensor: Tensor | undefined;
     for (const part of readMessage(bytes)) {
       if (part.number === 1) name = text(part.bytes);
       else if (part.number === 2) value = new DataView(part.bytes.buffer, part.bytes.byteOffset, 4).getFloat32(0, true);
       else if (part.number === 3) value = part.value;
       else if (part.number === 5) tensor = readTensor(part.bytes).tensor;
+      else if (part.number === 7) numbers.push(...singles(part.bytes));
+      else if (part.number === 8) numbers.push(...(part.wire === 2 ? varints(part.bytes) : [part.value]));
     }
-    attributes.set(name, { number: value, tensor });
+    attributes.set(name, { number: value, numbers, tensor });
   }
   const strings = (wanted: number): string[] =>
     fields.filter(({ number }) => number === wanted).map(({ bytes }) => text(bytes));
   return { operator: strings(4)[0] ?? '', inputs: strings(1), outputs: strings(2), attributes };
+}
+
+function singles(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, k) => view.getFloat32(4 * k, true));
+}
+
+/** 64-bit integers that doubles hold: sizes, axes and -1. */
+function integersOf(raw: Uint8Array): number[] {
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  return Array.from({ length: Math.floor(raw.length / 8) }, (_, k) => Number(view.getBigInt64(8 * k, true)));
 }
 
 /** Element readers by ONNX type number: FLOAT, DOUBLE, FLOAT16, BFLOAT16. */
@@ -290,7 +393,12 @@ function readTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
   if (raw !== undefined) {
     const reader = rawReaders.get(type);
     // integers (shapes, axes) are no weights: they stay empty and are refused where a layer needs numbers
-    if (reader === undefined) return { name, tensor: { shape, data: new Float64Array(0) } };
+    if (reader === undefined) {
+      return {
+        name,
+        tensor: { shape, data: new Float64Array(0), ...(type === 7 ? { integers: integersOf(raw) } : {}) },
+      };
+    }
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
     data = new Float64Array(Math.floor(raw.length / reader[0]));
     for (let k = 0; k < data.length; k++) data[k] = reader[1](view, k * reader[0]);

@@ -16,7 +16,10 @@ const readers: Readonly<Record<string, readonly [number, (view: DataView, at: nu
  * A two-layer network from a safetensors file with the tensors of a PyTorch state dict. Format: 8 bytes length of the header (little endian), a JSON
  * header of name -> {dtype, shape, data_offsets}, then the data.
  */
-export function networkOfSafetensors(bytes: Uint8Array): TwoLayerNetwork {
+export function networkOfSafetensors(
+  bytes: Uint8Array,
+  { inputs }: { readonly inputs?: number } = {},
+): TwoLayerNetwork {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) throw new NetworkError('too short for a safetensors file');
   const length = Number(view.getBigUint64(0, true));
@@ -55,7 +58,8 @@ export function networkOfSafetensors(bytes: Uint8Array): TwoLayerNetwork {
     checkFinite(name, data);
     tensors.push({ name, shape: shape as number[], data });
   }
-  return networkOfTensors(tensors);
+  // tensors stand in the order of the alphabet, which says nothing
+  return networkOfTensors(tensors, { inputs, ordered: false });
 }
 
 /** IEEE 754 binary16. */
