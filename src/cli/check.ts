@@ -29,7 +29,12 @@ Exit status: 0 accepted, 2 rejected or unreadable, 1 internal error.
     try {
       const related = relatedReader(problem, { allowPaths: values['allow-paths'] === true, outputs: [] });
       const parsed = parseProblemFile(readTextInput(problem), problem, related);
-      const check = checkProof(parsed, readNetwork(readInput(network), network, { inputs: parsed.X.cols }), readTextInput(proof), sha256);
+      const check = checkProof(
+        parsed,
+        readNetwork(readInput(network), network, { inputs: parsed.X.cols }),
+        readTextInput(proof),
+        sha256,
+      );
       process.stdout.write(
         `accepted: objective ${check.objective.toPrecision(10)}, no network of the family is below ${check.lowerBound.toPrecision(10)}: ` +
           `relative gap ${Math.max(0, check.relativeGap).toPrecision(3)}\n` +
