@@ -1,31 +1,28 @@
 // `npm test`: everything, on a bare machine. `npm run test:core` and the like run one part.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureChromium, ensureDependencies } from '../src/build/ensure.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const parts = process.argv.slice(2);
-const wants = (part) => parts.length === 0 || parts.includes(part);
+const asked = process.argv.slice(2);
+const wants = (part) => asked.length === 0 || asked.includes(part);
 
-function succeeds(command, args, timeout = 0) {
-  const started = Date.now();
-  console.log(`\n> ${[command, ...args].join(' ')}`.slice(0, 200));
-  const shell = process.platform === 'win32';
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell, timeout });
-  console.log(`  ${((Date.now() - started) / 1000).toFixed(1)} s${result.error ? `: ${result.error.message}` : ''}`);
-  return result.status === 0;
-}
-
-function run(command, args) {
-  if (!succeeds(command, args)) process.exit(1);
-}
+/** The folders of a part, and whether its tests drive a browser or an editor. */
+const parts = {
+  core: { folders: ['test/core', 'test/session'] },
+  cli: { folders: ['test/cli'] },
+  torture: { folders: ['test/torture'] },
+  webview: { folders: ['test/webview'], browser: true },
+  host: { folders: ['test/host'], browser: true },
+};
+const unknown = asked.find((part) => part !== 'static' && !Object.hasOwn(parts, part));
+if (unknown !== undefined) throw new Error(`no part "${unknown}": static, ${Object.keys(parts).join(', ')}`);
 
 function testFiles(folder) {
-  const dir = path.join(root, folder);
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir)
+  return readdirSync(path.join(root, folder))
     .filter((name) => name !== 'node_modules' && name !== 'fixtures')
     .flatMap((name) => {
       const file = path.join(folder, name);
@@ -34,47 +31,125 @@ function testFiles(folder) {
     });
 }
 
-function testFilesOf(folder) {
-  const files = testFiles(folder);
-  if (files.length === 0) throw new Error(`no tests in ${folder}`);
-  return files;
+function tasksOf(part) {
+  const { folders, browser = false } = parts[part];
+  const files = folders.flatMap((folder) => {
+    const found = testFiles(folder);
+    if (found.length === 0) throw new Error(`no tests in ${folder}`);
+    return found;
+  });
+  return files.map((file) => ({ name: file, command: process.execPath, args: ['--import', 'tsx', file], browser }));
 }
 
-const nodeTest = ['--import', 'tsx', '--test'];
-
-function nodeTests(folder) {
-  run(process.execPath, [...nodeTest, '--test-concurrency=2', ...testFilesOf(folder)]);
-}
+const npm = (script) => ({
+  name: `npm run ${script}`,
+  command: 'npm',
+  args: ['run', '--silent', script],
+  browser: false,
+});
 
 /** Milliseconds for one file of browser tests; several times what it takes. */
 const patience = 600_000;
-const secondRuns = [];
-/**
- * Tests that drive a browser or an editor, file by file. Such a file that fails runs once more, because a busy machine can
- * starve a browser of its time; that it took two runs is printed at the end, and a failure that repeats is a failure.
- */
-function browserTests(folder) {
-  for (const file of testFilesOf(folder)) {
-    if (succeeds(process.execPath, [...nodeTest, file], patience)) continue;
-    console.log(`\n${file} failed and runs once more.`);
-    run(process.execPath, [...nodeTest, file]);
-    secondRuns.push(file);
-  }
+const running = new Set();
+
+/** Runs a task and prints what it said when it ends, so that tasks that run together do not talk at once. */
+function outcomeOf({ name, command, args, browser }) {
+  return new Promise((resolve) => {
+    const started = Date.now();
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32',
+    });
+    running.add(child);
+    const timer = browser ? setTimeout(() => child.kill('SIGKILL'), patience) : undefined;
+    const said = [];
+    child.stdout.on('data', (chunk) => said.push(chunk));
+    child.stderr.on('data', (chunk) => said.push(chunk));
+    const end = (passed, why) => {
+      clearTimeout(timer);
+      running.delete(child);
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      const text = Buffer.concat(said).toString();
+      // what passed is one line; what failed is told whole
+      console.log(`${passed ? 'ok' : 'FAILED'}  ${name}  ${seconds} s${passed ? counted(text) : why}`);
+      if (!passed) console.log(text);
+      resolve(passed);
+    };
+    child.on('error', (error) => end(false, `: ${error.message}`));
+    child.on('close', (code, signal) => end(code === 0, signal ? `: ended by ${signal}` : ''));
+  });
 }
 
+/** How many tests a file ran, as it says itself; a file that ran none has to be seen. */
+function counted(text) {
+  const count = (word) => Number(new RegExp(`^(?:#|ℹ) ${word} (\\d+)`, 'm').exec(text)?.[1] ?? NaN);
+  const tests = count('tests');
+  if (Number.isNaN(tests)) return '';
+  const skipped = count('skipped') + count('todo');
+  return `, ${tests} tests${skipped > 0 ? `, ${skipped} SKIPPED` : ''}`;
+}
+
+const secondRuns = [];
+
+async function passes(task) {
+  if (await outcomeOf(task)) return true;
+  if (!task.browser) return false;
+  // a busy machine can starve a browser of its time: such a file runs once more, which is printed at the end; a failure that repeats is a failure
+  console.log(`${task.name} failed and runs once more.`);
+  secondRuns.push(task.name);
+  return await outcomeOf(task);
+}
+
+/**
+ * As many tasks at a time as there are cores; of those that drive a browser one at a time, first of all, since they wait more than they compute. The
+ * first failure ends everything.
+ */
+async function runAll(tasks) {
+  const queue = [...tasks];
+  const take = (busy) => {
+    const k = queue.findIndex(({ browser }) => !browser || !busy);
+    return k < 0 ? undefined : queue.splice(k, 1)[0];
+  };
+  let browsing = false;
+  let failed = false;
+  const lane = async () => {
+    while (!failed && queue.length > 0) {
+      const task = take(browsing);
+      if (task === undefined) return;
+      if (task.browser) browsing = true;
+      const passed = await passes(task);
+      if (task.browser) browsing = false;
+      if (!passed) failed = true;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, lane));
+  for (const name of secondRuns) console.log(`passed only when run a second time: ${name}`);
+  return !failed;
+}
+
+function stop() {
+  for (const child of running) child.kill('SIGKILL');
+  process.exit(1);
+}
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+
 ensureDependencies();
-run('npm', ['run', '--silent', 'build']);
-if (wants('static')) {
-  run('npm', ['run', '--silent', 'typecheck']);
-  run('npm', ['run', '--silent', 'lint']);
-}
-if (wants('core')) {
-  nodeTests('test/core');
-  nodeTests('test/session');
-}
-if (wants('cli')) nodeTests('test/cli');
-if (wants('torture')) nodeTests('test/torture');
+const built = spawnSync('npm', ['run', '--silent', 'build'], {
+  cwd: root,
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+});
+if (built.status !== 0) process.exit(1);
 if (wants('webview') || wants('host')) ensureChromium();
-if (wants('webview')) browserTests('test/webview');
-if (wants('host')) browserTests('test/host');
-for (const file of secondRuns) console.log(`passed only when run a second time: ${file}`);
+const browserParts = Object.keys(parts).filter((part) => parts[part].browser === true && wants(part));
+const nodeParts = Object.keys(parts).filter((part) => parts[part].browser !== true && wants(part));
+const started = Date.now();
+const good = await runAll([
+  ...browserParts.flatMap(tasksOf),
+  ...(wants('static') ? [npm('typecheck'), npm('lint')] : []),
+  ...nodeParts.flatMap(tasksOf),
+]);
+console.log(`${good ? 'All passed' : 'FAILED'} after ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+if (!good) stop();

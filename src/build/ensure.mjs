@@ -43,7 +43,7 @@ function installed(...packages) {
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return false;
   const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
   const apt = (...args) => {
-    const [command, ...rest] = [...sudo, 'apt-get', ...args];
+    const [command, ...rest] = [...sudo, 'apt-get', '-o', 'DPkg::Lock::Timeout=600', ...args];
     return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   };
   return apt('update', '-q') && apt('install', '-y', '-q', '--no-install-recommends', ...packages);
