@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { registerCommands } from './host/commands.ts';
+import { registerCommands } from './host/commands/register.ts';
 import { keepRuns } from './host/editorSettings.ts';
 import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';

@@ -1,7 +1,10 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { expose, proxy, releaseProxy, wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
 import { ProblemError } from '../core/base/problemError.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
+import { createStopFlag, type StopFlag, stopTask, taskControl } from '../shared/stopFlag.ts';
 import { onStop } from './signals.ts';
 import { UsageError } from './usage.ts';
 
@@ -15,72 +18,93 @@ export interface BackgroundJob {
   readonly input: unknown;
 }
 
-type Report =
-  | { readonly kind: 'progress'; readonly progress: SolverProgress }
+/** How a task ended. Errors cross as values, because a thrown one would lose its class. */
+type Ending =
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** What the worker offers (through comlink). */
+interface BackgroundApi {
+  run(job: BackgroundJob, onProgress: ((progress: SolverProgress) => void) | null): Promise<Ending>;
+}
+
+interface BackgroundData {
+  readonly stopFlag: StopFlag;
+}
+
 /** A task as the worker knows it. */
 export type Task = (input: never, control: Control) => unknown;
 
+/** A worker of the command line runs one task in its life. */
+const onlyTask = 1;
 /** Between two progress reports, in seconds. */
 const reportEvery = 0.1;
 
 /** Starts the job; resolves to what the task returned. Wrong input is a UsageError. */
-export function runInBackground(job: BackgroundJob, onProgress?: (progress: SolverProgress) => void): Promise<unknown> {
-  const stop = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(__filename, { workerData: { job, stop, progress: onProgress !== undefined } });
-  const off = onStop(() => void Atomics.store(stop, 0, 1));
-  return new Promise<unknown>((resolve, reject) => {
-    worker.on('message', (report: Report) => {
-      switch (report.kind) {
-        case 'progress':
-          onProgress?.(report.progress);
-          break;
-        case 'done':
-          resolve(report.output);
-          break;
-        case 'refused':
-          reject(new UsageError(report.message));
-          break;
-        case 'failed':
-          reject(new Error(report.message));
-          break;
-      }
-    });
+export async function runInBackground(
+  job: BackgroundJob,
+  onProgress?: (progress: SolverProgress) => void,
+): Promise<unknown> {
+  const workerData: BackgroundData = { stopFlag: createStopFlag() };
+  const worker = new Worker(__filename, { workerData });
+  const off = onStop(() => stopTask(workerData.stopFlag, onlyTask));
+  const ended = new Promise<never>((_, reject) => {
     worker.on('error', reject);
     worker.on('exit', (code) => {
       reject(new Error(`the computation ended without a result (status ${code})`));
     });
-  }).finally(off);
+  });
+  // a report may come after the answer, which takes another channel
+  let listening = true;
+  const report = onProgress && proxy((progress: SolverProgress) => void (listening && onProgress(progress)));
+  try {
+    const ending = await Promise.race([wrap<BackgroundApi>(nodeEndpoint(worker)).run(job, report ?? null), ended]);
+    switch (ending.kind) {
+      case 'done':
+        return ending.output;
+      case 'refused':
+        throw new UsageError(ending.message);
+      case 'failed':
+        throw new Error(ending.message);
+    }
+  } finally {
+    listening = false;
+    ended.catch(() => undefined);
+    off();
+    await worker.terminate();
+  }
 }
 
 /** The worker's side: runs the named task and reports. */
-export async function serveBackground(tasks: Readonly<Record<string, Task>>): Promise<void> {
-  const { job, stop, progress } = workerData as { job: BackgroundJob; stop: Int32Array; progress: boolean };
-  const port = parentPort!;
-  const send = (report: Report): void => {
-    port.postMessage(report);
+export function serveBackground(tasks: Readonly<Record<string, Task>>): void {
+  const { stopFlag } = workerData as BackgroundData;
+  const api: BackgroundApi = {
+    async run({ task, input }, onProgress) {
+      const control = taskControl(stopFlag, onlyTask);
+      let reported = -Infinity;
+      const report = (state: SolverProgress): void => {
+        if (control.now() - reported < reportEvery) return;
+        reported = control.now();
+        onProgress?.(state);
+      };
+      try {
+        return {
+          kind: 'done',
+          output: await tasks[task](input as never, onProgress ? { ...control, report } : control),
+        };
+      } catch (error) {
+        return endingOf(error);
+      } finally {
+        (onProgress as { [releaseProxy]?: () => void } | null)?.[releaseProxy]?.();
+      }
+    },
   };
-  const now = (): number => performance.now() / 1000;
-  let reported = -Infinity;
-  const control: Control = {
-    shouldStop: () => Atomics.load(stop, 0) !== 0,
-    now,
-    report: progress
-      ? (state) => {
-          if (now() - reported < reportEvery) return;
-          reported = now();
-          send({ kind: 'progress', progress: state });
-        }
-      : undefined,
-  };
-  try {
-    send({ kind: 'done', output: await tasks[job.task](job.input as never, control) });
-  } catch (error) {
-    const refused = error instanceof UsageError || error instanceof ProblemError || error instanceof KernelMemoryError;
-    if (refused) send({ kind: 'refused', message: error.message });
-    else send({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
+  expose(api, nodeEndpoint(parentPort!));
+}
+
+function endingOf(error: unknown): Ending {
+  const refused = error instanceof UsageError || error instanceof ProblemError || error instanceof KernelMemoryError;
+  if (refused) return { kind: 'refused', message: error.message };
+  return { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

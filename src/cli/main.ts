@@ -88,5 +88,5 @@ if (isMainThread) {
     },
   );
 } else {
-  void serveBackground(tasks);
+  serveBackground(tasks);
 }

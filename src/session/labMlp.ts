@@ -1,3 +1,4 @@
+import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { createReferenceKernels } from '../core/base/kernels/reference.ts';
 import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { type MlpShape, predictMlp } from '../core/descent/mlp.ts';
@@ -6,6 +7,7 @@ import {
   mlpStateBytes,
   mlpTrainingBytes,
   type MlpTraining,
+  type MlpTrainingOptions,
   type MlpTrainingState,
   trainMlp,
 } from '../core/descent/trainMlp.ts';
@@ -33,9 +35,19 @@ const fewestRows = 4;
 /** Parameters and optimizer states kept for going on; runs beyond are trained from their start again. */
 const keptBytes = 2 ** 30;
 
+/** One network to train. */
+interface Cell {
+  readonly width: number;
+  readonly rule: MlpRunRecord['rule'];
+  readonly seed: number;
+}
+
+type Say = (message: string, fraction: number, cell?: string) => void;
+
 /**
  * Trains a network of every width by every rule from every start. With `memory`, runs that are in it go on from where they ended to the
  * number of epochs asked for; all others are trained from their start, with the same result. A stop keeps what was reached.
+ * @throws {LabRefusal} when the loss does not go with the target, or a width is too large
  */
 export async function labMlp(
   rows: LabRows,
@@ -43,102 +55,21 @@ export async function labMlp(
   memory: MlpMemory | null,
   deps: SessionDeps,
   control: Control,
-  say: (message: string, fraction: number, cell?: string) => void,
+  say: Say,
 ): Promise<{ readonly result: MlpResult; readonly cancelled: boolean; readonly memory: MlpMemory }> {
-  const { X, y } = rows;
   if (lossOf(settings.loss).targets === 'signs' && rows.data.task !== 'binary') {
     throw new LabRefusal(`the ${settings.loss} loss needs two classes, and the target is a number`, {
       label: 'Use the squared loss',
       settings: { loss: 'squared' },
     });
   }
-  const kernels = deps.kernels ?? createReferenceKernels();
-  const base = labShape(X.cols, settings);
   offeringWidths(settings.widths, () =>
-    checkWidths(base, settings.widths, X.rows, defaultBudgetBytes, mlpTrainingBytes),
+    checkWidths(labShape(rows.X.cols, settings), settings.widths, rows.X.rows, defaultBudgetBytes, mlpTrainingBytes),
   );
   const setting = settingKey(rows, settings);
-  const old = memory?.setting === setting ? memory : null;
-  const rates = new Map(old?.rates);
-  const states = new Map<string, MlpTrainingState>();
-  const cells = [...new Set(settings.widths)].flatMap((width) =>
-    [...new Set(settings.rules)].flatMap((rule) =>
-      Array.from({ length: settings.seeds }, (_, k) => ({ width, rule, seed: settings.seed + k })),
-    ),
-  );
-  const measure = errorMeasure(rows);
-  /** Error on the test rows, some at a time; NaN when stopped on the way. */
-  const testError =
-    (shape: MlpShape, test: { readonly X: DenseMatrix; readonly y: Float64Array }) =>
-    (theta: Float64Array): number => {
-      const fit = new Float64Array(test.X.rows);
-      const atOnce = Math.max(fewestRows, Math.floor(workPerCheck / (2 * theta.length)));
-      for (let from = 0; from < test.X.rows; from += atOnce) {
-        if (control.shouldStop()) return NaN;
-        const count = Math.min(atOnce, test.X.rows - from);
-        const data = test.X.data.subarray(from * test.X.cols, (from + count) * test.X.cols);
-        fit.set(predictMlp(shape, theta, { rows: count, cols: test.X.cols, data }, kernels), from);
-      }
-      return measure(fit, test.y);
-    };
-  const runs: MlpRunRecord[] = [];
-  let bytes = 0;
-  for (const { width, rule, seed } of cells) {
-    const name = `${ruleNames[rule]}, width ${width}, start ${seed}`;
-    const key = `${rule} ${width} ${seed}`;
-    const group = `${rule} ${width}`;
-    const resume = old?.states.get(key);
-    const stopped = control.shouldStop();
-    // After a stop the runs that were there before are kept as they were.
-    if (stopped && resume === undefined) continue;
-    const shape = withWidth(base, width);
-    const common = { shape, loss: settings.loss, rule, batchSize: settings.batchSize, kernels };
-    const given = settings[rateSettings[rule]];
-    let learningRate = given > 0 ? given : rates.get(group);
-    if (learningRate === undefined) {
-      say(`${ruleNames[rule]}, width ${width}: short trials of step sizes`, runs.length / cells.length);
-      await deps.pause();
-      const found = chooseMlpRate({ X, y }, { ...common, seed: settings.seed }, control);
-      if (found === null) continue;
-      learningRate = found;
-      rates.set(group, found);
-    }
-    say(name, runs.length / cells.length);
-    await deps.pause();
-    let told = control.now();
-    const training = trainMlp(
-      { X, y },
-      {
-        ...common,
-        seed,
-        learningRate,
-        epochs: stopped && resume !== undefined ? resume.epochs : settings.epochs,
-        ...(resume === undefined ? {} : { resume }),
-        ...(rows.test === null ? {} : { measure: testError(shape, rows.test) }),
-        onEpoch: (epoch, loss) => {
-          if (control.now() - told < 0.2) return;
-          told = control.now();
-          const share = (runs.length + epoch / settings.epochs) / cells.length;
-          say(`${name}: epoch ${epoch} of ${settings.epochs}, loss ${loss.toPrecision(3)}`, share);
-        },
-      },
-      control,
-    );
-    const { state } = training;
-    if (state.curve.epochs.length === 0) continue;
-    bytes += mlpStateBytes(state);
-    if (bytes <= keptBytes) states.set(key, state);
-    const error = (part: { X: LabRows['X']; y: Float64Array }): number =>
-      measure(predictMlp(shape, state.theta, part.X, kernels), part.y);
-    const record: MlpRunRecord = {
-      ...{ rule, width, seed, learningRate, chosen: !(given > 0) },
-      ...recordOf(training),
-      train: error(rows),
-      test: rows.test === null ? null : error(rows.test),
-    };
-    runs.push(record);
-    say(name, runs.length / cells.length, cellLine(record));
-  }
+  const training = new MlpRuns(rows, settings, memory?.setting === setting ? memory : null, { deps, control, say });
+  await training.all();
+  const { runs, cells, rates, states } = training;
   return {
     result: {
       runs,
@@ -151,6 +82,137 @@ export async function labMlp(
     memory: { setting, rates, states },
   };
 }
+
+/** The runs of one task, one after the other. */
+class MlpRuns {
+  readonly runs: MlpRunRecord[] = [];
+  readonly cells: readonly Cell[];
+  readonly rates: Map<string, number>;
+  readonly states = new Map<string, MlpTrainingState>();
+  private bytes = 0;
+  private readonly kernels: Kernels;
+  private readonly measure: ReturnType<typeof errorMeasure>;
+
+  constructor(
+    private readonly rows: LabRows,
+    private readonly settings: LabSettings['mlp'],
+    private readonly old: MlpMemory | null,
+    private readonly io: { readonly deps: SessionDeps; readonly control: Control; readonly say: Say },
+  ) {
+    const { widths, rules, seeds, seed } = settings;
+    this.cells = [...new Set(widths)].flatMap((width) =>
+      [...new Set(rules)].flatMap((rule) => Array.from({ length: seeds }, (_, k) => ({ width, rule, seed: seed + k }))),
+    );
+    this.rates = new Map(old?.rates);
+    this.kernels = io.deps.kernels ?? createReferenceKernels();
+    this.measure = errorMeasure(rows);
+  }
+
+  async all(): Promise<void> {
+    for (const cell of this.cells) await this.train(cell);
+  }
+
+  private say(message: string, cell?: string): void {
+    this.io.say(message, this.runs.length / this.cells.length, cell);
+  }
+
+  private async train(cell: Cell): Promise<void> {
+    const { rows, settings, io, kernels } = this;
+    const { width, rule, seed } = cell;
+    const resume = this.old?.states.get(keyOf(cell));
+    const stopped = io.control.shouldStop();
+    // After a stop the runs that were there before are kept as they were.
+    if (stopped && resume === undefined) return;
+    const learningRate = await this.rateOf(cell);
+    if (learningRate === null) return;
+    this.say(nameOf(cell));
+    await io.deps.pause();
+    const training = trainMlp(
+      rows,
+      {
+        ...this.common(cell),
+        seed,
+        learningRate,
+        epochs: stopped && resume !== undefined ? resume.epochs : settings.epochs,
+        ...(resume === undefined ? {} : { resume }),
+        ...(rows.test === null ? {} : { measure: this.testError(cell, rows.test) }),
+        onEpoch: this.epochTeller(cell),
+      },
+      io.control,
+    );
+    const { state } = training;
+    if (state.curve.epochs.length === 0) return;
+    this.bytes += mlpStateBytes(state);
+    if (this.bytes <= keptBytes) this.states.set(keyOf(cell), state);
+    const error = (part: { readonly X: DenseMatrix; readonly y: Float64Array }): number =>
+      this.measure(predictMlp(this.shape(cell), state.theta, part.X, kernels), part.y);
+    const record: MlpRunRecord = {
+      ...{ rule, width, seed, learningRate, chosen: !(settings[rateSettings[rule]] > 0) },
+      ...recordOf(training),
+      train: error(rows),
+      test: rows.test === null ? null : error(rows.test),
+    };
+    this.runs.push(record);
+    this.say(nameOf(cell), cellLine(record));
+  }
+
+  private shape({ width }: Cell): MlpShape {
+    return withWidth(labShape(this.rows.X.cols, this.settings), width);
+  }
+
+  private common(cell: Cell): Pick<MlpTrainingOptions, 'shape' | 'loss' | 'rule' | 'batchSize' | 'kernels'> {
+    const { loss, batchSize } = this.settings;
+    return { shape: this.shape(cell), loss, rule: cell.rule, batchSize, kernels: this.kernels };
+  }
+
+  /** The step size of a rule at a width: given, known from before, or found by short trials; null when stopped on the way. */
+  private async rateOf(cell: Cell): Promise<number | null> {
+    const { settings, io } = this;
+    const { rule, width } = cell;
+    const given = settings[rateSettings[rule]];
+    const group = `${rule} ${width}`;
+    const known = given > 0 ? given : this.rates.get(group);
+    if (known !== undefined) return known;
+    this.say(`${ruleNames[rule]}, width ${width}: short trials of step sizes`);
+    await io.deps.pause();
+    const found = chooseMlpRate(this.rows, { ...this.common(cell), seed: settings.seed }, io.control);
+    if (found !== null) this.rates.set(group, found);
+    return found;
+  }
+
+  private epochTeller(cell: Cell): (epoch: number, loss: number) => void {
+    const { io, settings } = this;
+    let told = io.control.now();
+    return (epoch, loss) => {
+      if (io.control.now() - told < 0.2) return;
+      told = io.control.now();
+      const share = (this.runs.length + epoch / settings.epochs) / this.cells.length;
+      io.say(`${nameOf(cell)}: epoch ${epoch} of ${settings.epochs}, loss ${loss.toPrecision(3)}`, share);
+    };
+  }
+
+  /** Error on the test rows, some at a time; NaN when stopped on the way. */
+  private testError(
+    cell: Cell,
+    test: { readonly X: DenseMatrix; readonly y: Float64Array },
+  ): (theta: Float64Array) => number {
+    const shape = this.shape(cell);
+    return (theta) => {
+      const fit = new Float64Array(test.X.rows);
+      const atOnce = Math.max(fewestRows, Math.floor(workPerCheck / (2 * theta.length)));
+      for (let from = 0; from < test.X.rows; from += atOnce) {
+        if (this.io.control.shouldStop()) return NaN;
+        const count = Math.min(atOnce, test.X.rows - from);
+        const data = test.X.data.subarray(from * test.X.cols, (from + count) * test.X.cols);
+        fit.set(predictMlp(shape, theta, { rows: count, cols: test.X.cols, data }, this.kernels), from);
+      }
+      return this.measure(fit, test.y);
+    };
+  }
+}
+
+const keyOf = ({ rule, width, seed }: Cell): string => `${rule} ${width} ${seed}`;
+const nameOf = ({ rule, width, seed }: Cell): string => `${ruleNames[rule]}, width ${width}, start ${seed}`;
 
 const rateSettings = { sgd: 'sgdRate', momentum: 'momentumRate', adam: 'adamRate', flow: 'flowRate' } as const;
 
@@ -187,7 +249,7 @@ function recordOf({
 
 function cellLine({ rule, width, seed, outcome, epochs, loss }: MlpRunRecord): string {
   const how = outcome === 'diverged' ? 'diverged' : `loss ${loss.toPrecision(3)}`;
-  return `${ruleNames[rule]}, width ${width}, start ${seed}: ${how} after ${epochs} epochs`;
+  return `${nameOf({ rule, width, seed })}: ${how} after ${epochs} epochs`;
 }
 
 function sentenceOf(runs: readonly MlpRunRecord[], asked: number): string {

@@ -8,7 +8,7 @@ import type { FileSource } from '../core/data/source.ts';
 import { cellLabel, type Column, type ColumnType, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
-import { denseMatrix } from '../core/base/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { deepNetworkFit } from '../core/network/deepNetwork.ts';
 import { networkFit } from '../core/network/evaluate.ts';
 import type { Control } from '../core/base/control.ts';
@@ -54,9 +54,33 @@ export async function predictOn(
     throw error;
   }
   const { table, contradictions } = read;
-  const { inputs } = run.scaling;
-  const needed = [...new Set(inputs.map(({ column }) => column))];
+  const needed = [...new Set(run.scaling.inputs.map(({ column }) => column))];
   const columns = columnsOf(table, [...needed, run.resolved.target]);
+  checkColumns(run, table, needed, columns);
+  const { rows, gapLines } = splitRows(run, table, columns);
+  const X = encodedRows(run, columns, rows);
+  if (control.shouldStop()) return null;
+  const fit = fitOf(run, X);
+  checkFinite(run, table, rows, fit);
+  return {
+    ...predictionText(run, { table, columns, rows, fit }, formulas),
+    rows: table.rows,
+    filled: needed
+      .map((name) => {
+        const column = columns.get(name)!;
+        return { column: name, count: rows.filter((row) => !hasValue(column, row)).length };
+      })
+      .filter(({ count }) => count > 0),
+    gaps: { count: gapLines.length, lines: gapLines.slice(0, linesListed) },
+    unknown: unknownCategories(run, columns, rows),
+    warnings: [...contradictions, ...table.warnings],
+  };
+}
+
+type Columns = ReadonlyMap<string, Column>;
+
+/** Every column that the network needs is there and holds what it needs. */
+function checkColumns(run: RunRecord, table: Table, needed: readonly string[], columns: Columns): void {
   const missing = needed.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     const names = missing.slice(0, 8).map((name) => `"${name}"`);
@@ -66,17 +90,32 @@ export async function predictOn(
       { file: table.file },
     );
   }
-  for (const { column, category, date } of inputs) {
+  for (const { column, category, date } of run.scaling.inputs) {
     if (category === undefined) checkCells(table, columns.get(column)!, date === true);
   }
+}
 
-  const unfilled = inputs.filter(({ fill }) => fill === undefined).map(({ column }) => columns.get(column)!);
+/** Rows that get a prediction, and the lines of those with a gap that the run does not fill. */
+function splitRows(
+  run: RunRecord,
+  table: Table,
+  columns: Columns,
+): { readonly rows: readonly number[]; readonly gapLines: readonly number[] } {
+  const unfilled = run.scaling.inputs
+    .filter(({ fill }) => fill === undefined)
+    .map(({ column }) => columns.get(column)!);
   const rows: number[] = [];
   const gapLines: number[] = [];
   for (let row = 0; row < table.rows; row++) {
     if (unfilled.every((column) => hasValue(column, row))) rows.push(row);
     else gapLines.push(table.lines[row]);
   }
+  return { rows, gapLines };
+}
+
+/** The rows as the network takes them (rows x inputs), with means, scales, categories, fills and whitening of the run. */
+function encodedRows(run: RunRecord, columns: Columns, rows: readonly number[]): DenseMatrix {
+  const { inputs, whitening } = run.scaling;
   const knownLabel = labelsOf(run);
   const d = inputs.length;
   const X = denseMatrix(rows.length, d);
@@ -91,28 +130,46 @@ export async function predictOn(
       X.data[i * d + k] = (value - mean) / scale;
     });
   });
-  if (control.shouldStop()) return null;
-  const { whitening } = run.scaling;
-  const encoded = whitening === undefined ? X : whitened(X, whitening);
-  const fit =
-    run.deep === undefined
-      ? networkFit(networkOfRun(run), encoded)
-      : deepNetworkFit(deepNetworkOfRun(run, run.deep), encoded);
+  return whitening === undefined ? X : whitened(X, whitening);
+}
 
-  const { classes, outputs, target } = run.resolved;
+/** Outputs of the network (rows x outputs), in the units of the target for numbers. */
+function fitOf(run: RunRecord, X: DenseMatrix): DenseMatrix {
+  const fit =
+    run.deep === undefined ? networkFit(networkOfRun(run), X) : deepNetworkFit(deepNetworkOfRun(run, run.deep), X);
   const { mean, scale } = run.scaling.target;
-  if (classes.length === 0) for (let k = 0; k < fit.data.length; k++) fit.data[k] = fit.data[k] * scale + mean;
+  if (run.resolved.classes.length === 0)
+    for (let k = 0; k < fit.data.length; k++) fit.data[k] = fit.data[k] * scale + mean;
+  return fit;
+}
+
+function checkFinite(run: RunRecord, table: Table, rows: readonly number[], fit: DenseMatrix): void {
   const far = fit.data.findIndex((value) => !Number.isFinite(value));
-  if (far >= 0) {
-    const line = table.lines[rows[Math.floor(far / outputs)]];
-    throw new DataError('too-large', 'the values of this row are too large for the network to compute with', {
-      file: table.file,
-      line,
-    });
-  }
+  if (far < 0) return;
+  const line = table.lines[rows[Math.floor(far / run.resolved.outputs)]];
+  throw new DataError('too-large', 'the values of this row are too large for the network to compute with', {
+    file: table.file,
+    line,
+  });
+}
+
+interface Predicted {
+  readonly table: Table;
+  readonly columns: Columns;
+  /** Rows of the table that have a prediction, and their outputs. */
+  readonly rows: readonly number[];
+  readonly fit: DenseMatrix;
+}
+
+function predictionText(
+  { resolved }: RunRecord,
+  { table, columns, rows, fit }: Predicted,
+  formulas: FormulaCells,
+): Pick<NewPredictions, 'csv' | 'neutralized'> {
+  const { classes, outputs, target } = resolved;
   const outputAt = new Map(rows.map((row, i) => [row, i]));
   const truth = columns.get(target);
-  const text = newPredictionsCsv(
+  return newPredictionsCsv(
     {
       lines: table.lines,
       targetName: target,
@@ -127,19 +184,6 @@ export async function predictOn(
     },
     formulas,
   );
-  return {
-    ...text,
-    rows: table.rows,
-    filled: needed
-      .map((name) => {
-        const column = columns.get(name)!;
-        return { column: name, count: rows.filter((row) => !hasValue(column, row)).length };
-      })
-      .filter(({ count }) => count > 0),
-    gaps: { count: gapLines.length, lines: gapLines.slice(0, linesListed) },
-    unknown: unknownCategories(run, columns, rows),
-    warnings: [...contradictions, ...table.warnings],
-  };
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Inspection, OriginalRows } from '../session/session.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
+import type { StopFlag } from '../shared/stopFlag.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 
 /**
@@ -61,8 +62,7 @@ export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | '
 export interface WorkerData {
   /** Where run files are. */
   readonly folder: string;
-  /** One Int32 that is shared: every task whose number is at most this has to stop. */
-  readonly stopFlag: SharedArrayBuffer;
+  readonly stopFlag: StopFlag;
 }
 
 /** Where the data comes from. */

@@ -13,6 +13,7 @@ import { createSession, TrainStopped, type Session, type SessionListener } from 
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { asLeft } from '../shared/runView.ts';
+import { taskControl } from '../shared/stopFlag.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
 import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
@@ -25,11 +26,7 @@ import { openSource } from './source.ts';
 const progressEveryMs = 50;
 
 const { folder, stopFlag } = workerData as WorkerData;
-const stopped = new Int32Array(stopFlag);
-const clock = (): number => performance.now() / 1000;
-
-/** A task is to stop from the moment that the flag reaches its number. */
-const control = (task: number): Control => ({ shouldStop: () => Atomics.load(stopped, 0) >= task, now: clock });
+const control = (task: number): Control => taskControl(stopFlag, task);
 
 /** One set of kernels, with its threads and memory, for the life of the worker. */
 let kernels: Kernels | null = null;

@@ -1,5 +1,4 @@
 import { proxy } from 'comlink';
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import {
   fromLabSchema,
@@ -13,60 +12,67 @@ import {
 } from '../../shared/lab.ts';
 import { commandIds } from '../../shared/manifest.ts';
 import { showError } from '../errors.ts';
-import { pageHtml, pageRoots } from '../panel/page.ts';
+import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
 import { saveBeside } from '../saveFile.ts';
 import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
-import { setTitle } from '../ui.ts';
 import type { LabRecords, LabStore } from './labStore.ts';
+
+/** What a Lab works with. */
+export interface LabTools {
+  readonly workerFile: string;
+  readonly runFolder: string;
+  readonly store: LabStore;
+  readonly extensionUri: vscode.Uri;
+  readonly log: vscode.LogOutputChannel;
+  /** Settings to start the forms with. */
+  readonly preset: () => Partial<LabDataSettings>;
+}
 
 /** The Lab of one data file: a page, a worker of its own (training in the results panel goes on beside it), and the last results. */
 export class LabPanel {
+  private readonly page: PageChannel<FromLab, ToLab>;
   private readonly client: WorkerClient;
-  private readonly subscriptions: vscode.Disposable[] = [];
-  private readonly gone = new vscode.EventEmitter<void>();
-  readonly onDidDispose = this.gone.event;
-  private ready = false;
   private records: LabRecords = {};
   private running: { readonly page: LabPage; stop(): void } | null = null;
   private progress: LabProgress | null = null;
   private cells: string[] = [];
   private error: LabError | null = null;
-  private readonly restored: Promise<void>;
 
   constructor(
-    private readonly panel: vscode.WebviewPanel,
+    panel: vscode.WebviewPanel,
     readonly uri: vscode.Uri,
-    workerFile: string,
-    runFolder: string,
-    private readonly store: LabStore,
-    private readonly preset: () => Partial<LabDataSettings>,
-    extensionUri: vscode.Uri,
-    private readonly log: vscode.LogOutputChannel,
+    private readonly tools: LabTools,
   ) {
-    setTitle(panel, vscode.l10n.t('Lab: {0}', this.name));
-    panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
-    panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
+    const { workerFile, runFolder, store, extensionUri, log } = tools;
     this.client = new WorkerClient(
       workerFile,
       runFolder,
       (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
       log,
     );
-    this.restored = store.read(uri.toString()).then((records) => {
-      this.records = { ...records, ...this.records };
+    this.page = new PageChannel<FromLab, ToLab>(panel, {
+      bundle: 'lab',
+      title: vscode.l10n.t('Lab: {0}', this.name),
+      extensionUri,
+      log,
+      messages: fromLabSchema,
+      restored: store.read(uri.toString()).then(
+        (records) => {
+          this.records = { ...records, ...this.records };
+        },
+        (error: unknown) => void showError(error, uri, log),
+      ),
+      snapshot: () => this.snapshot(),
+      answer: (message) => this.answer(message).catch((error: unknown) => void showError(error, uri, log)),
     });
-    this.subscriptions.push(
-      this.client,
-      panel.webview.onDidReceiveMessage((message: unknown) => this.receive(message)),
-      panel.onDidChangeViewState(() => {
-        if (panel.visible) this.sendSnapshot();
-      }),
-      panel.onDidDispose(() => this.dispose()),
-    );
-    panel.webview.html = pageHtml(panel.webview, extensionUri, 'lab');
+    this.onDidDispose(() => this.client.dispose());
+  }
+
+  get onDidDispose(): vscode.Event<void> {
+    return this.page.onDidDispose;
   }
 
   get name(): string {
@@ -74,27 +80,11 @@ export class LabPanel {
   }
 
   reveal(): void {
-    this.panel.reveal(undefined, false);
+    this.page.panel.reveal(undefined, false);
   }
 
-  /** Takes any value: what is not a message of the protocol is logged and dropped. */
-  receive(raw: unknown): void {
-    const parsed = v.safeParse(fromLabSchema, raw);
-    if (!parsed.success) {
-      const issue = parsed.issues[0];
-      this.log.warn(`Lab message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
-      return;
-    }
-    void this.answer(parsed.output).catch((error: unknown) => showError(error, this.uri, this.log));
-  }
-
-  private async answer(message: FromLab): Promise<void> {
+  private async answer(message: Exclude<FromLab, { readonly type: 'ready' }>): Promise<void> {
     switch (message.type) {
-      case 'ready':
-        await this.restored;
-        this.ready = true;
-        this.sendSnapshot();
-        return;
       case 'run':
         await this.run(message.request);
         return;
@@ -118,7 +108,7 @@ export class LabPanel {
         await vscode.commands.executeCommand(commandIds.train, this.uri);
         return;
       case 'showLog':
-        this.log.show();
+        this.tools.log.show();
         return;
     }
   }
@@ -136,19 +126,21 @@ export class LabPanel {
     const onProgress = proxy((progress: LabProgress) => {
       this.progress = progress;
       if (progress.cell !== undefined) this.cells.push(progress.cell);
-      this.post({ type: 'labProgress', progress });
+      this.page.post({ type: 'labProgress', progress });
     });
     const task = this.client.task((api, id) => api.lab(id, request, onProgress));
     this.running = { page, stop: () => task.stop() };
-    this.sendSnapshot();
+    this.page.sendSnapshot();
     try {
       const record = valueOf(await task.done);
       this.records = { ...this.records, [page]: record };
-      await this.store.write(this.uri.toString(), record);
+      await this.tools.store.write(this.uri.toString(), record);
     } catch (error) {
       const detail = error instanceof TaskFailure ? error.detail : null;
       if (!detail?.stopped) {
-        this.log.error(detail?.stack ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)));
+        this.tools.log.error(
+          detail?.stack ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)),
+        );
       }
       this.error = {
         page,
@@ -160,32 +152,21 @@ export class LabPanel {
     } finally {
       this.running = null;
       this.progress = null;
-      this.sendSnapshot();
+      this.page.sendSnapshot();
     }
   }
 
-  private post(message: ToLab): void {
-    if (this.ready && this.panel.visible) void this.panel.webview.postMessage(message);
-  }
-
-  private sendSnapshot(): void {
-    this.post({
+  private snapshot(): ToLab {
+    return {
       type: 'lab',
       uri: this.uri.toString(),
       name: this.name,
-      preset: this.preset(),
+      preset: this.tools.preset(),
       records: this.records,
       running: this.running?.page ?? null,
       progress: this.progress,
       cells: this.cells,
       error: this.error,
-    });
-  }
-
-  private dispose(): void {
-    this.ready = false;
-    for (const subscription of this.subscriptions) subscription.dispose();
-    this.gone.fire();
-    this.gone.dispose();
+    };
   }
 }

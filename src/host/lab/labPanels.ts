@@ -43,19 +43,18 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
 
   private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
     const key = uri.toString();
-    const panel = new LabPanel(
-      webviewPanel,
-      uri,
-      this.workerFile,
-      this.runFolder,
-      this.store,
-      () => {
+    const { workerFile, runFolder, store, log } = this;
+    const panel = new LabPanel(webviewPanel, uri, {
+      workerFile,
+      runFolder,
+      store,
+      log,
+      extensionUri: this.context.extensionUri,
+      preset: () => {
         const target = this.explorer.dataset(uri).run?.record.resolved.target;
         return target === undefined ? {} : { target };
       },
-      this.context.extensionUri,
-      this.log,
-    );
+    });
     this.panels.set(key, panel);
     panel.onDidDispose(() => this.panels.delete(key));
     return panel;

@@ -5,8 +5,11 @@ import { panelPolicy } from '../../shared/csp.ts';
 /** The pages that the extension has: the bundle of each (a script and a style sheet of that name) and its title. */
 const titles = { webview: 'Convex Network', lab: 'Convex Network Lab' } as const;
 
+/** The bundles of pages. */
+export type PageName = keyof typeof titles;
+
 /** A page: two files of the extension under the policy; data comes by messages, never in the page. */
-export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, bundle: keyof typeof titles): string {
+export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, bundle: PageName): string {
   const nonce = randomBytes(18).toString('base64');
   const file = (name: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'dist', name)).toString();

@@ -1,106 +1,76 @@
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { fromPanelSchema, type FromPanel, type PanelSnapshot, type ToPanel } from '../../shared/protocol.ts';
 import type { RunStore } from '../runs/runStore.ts';
 import type { Dataset } from '../train/dataset.ts';
-import { setTitle } from '../ui.ts';
-import { pageHtml, pageRoots } from './page.ts';
+import { PageChannel } from './pageChannel.ts';
 
 /** What a panel asks of the rest of the extension. */
 export type PanelActions = (message: Exclude<FromPanel, { type: 'ready' }>, panel: ResultsPanel) => Promise<void>;
 
-/**
- * The panel of one data file. It owns nothing but the page: what it shows is the data set's state, sent as a whole whenever it
- * changes, when the page says that it is ready, and when it becomes visible again (hidden pages are thrown away).
- */
+/** The panel of one data file. It owns nothing but the page: what it shows is the data set's state, sent as a whole. */
 export class ResultsPanel {
-  private readonly subscriptions: vscode.Disposable[] = [];
-  private readonly gone = new vscode.EventEmitter<void>();
-  readonly onDidDispose = this.gone.event;
-  private readonly shown = new vscode.EventEmitter<void>();
-  /** It became active, or visible, or neither. */
-  readonly onDidChangeViewState = this.shown.event;
-  private ready = false;
-  private sending: NodeJS.Immediate | null = null;
+  private readonly page: PageChannel<FromPanel, ToPanel>;
 
   constructor(
-    private readonly panel: vscode.WebviewPanel,
+    panel: vscode.WebviewPanel,
     readonly dataset: Dataset,
     private readonly store: RunStore,
     extensionUri: vscode.Uri,
-    private readonly act: PanelActions,
-    private readonly log: vscode.LogOutputChannel,
+    act: PanelActions,
+    log: vscode.LogOutputChannel,
   ) {
-    setTitle(panel, `Convex: ${dataset.name}`);
-    panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'network.svg');
-    panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(extensionUri) };
-    this.subscriptions.push(
+    this.page = new PageChannel<FromPanel, ToPanel>(panel, {
+      bundle: 'webview',
+      title: `Convex: ${dataset.name}`,
+      extensionUri,
+      log,
+      messages: fromPanelSchema,
+      snapshot: () => this.snapshot(),
+      answer: (message) => act(message, this),
+    });
+    const subscriptions = [
       dataset.use(),
-      dataset.onDidChange(() => this.sendSnapshot()),
-      dataset.onDidProgress((progress) => this.post({ type: 'progress', progress })),
-      store.onDidChange(() => this.sendSnapshot()),
-      panel.webview.onDidReceiveMessage((message: unknown) => this.receive(message)),
-      panel.onDidChangeViewState(() => {
-        if (panel.visible) this.sendSnapshot();
-        this.shown.fire();
-      }),
-      panel.onDidDispose(() => this.dispose()),
-    );
-    panel.webview.html = pageHtml(panel.webview, extensionUri, 'webview');
+      dataset.onDidChange(() => this.page.sendSnapshot()),
+      dataset.onDidProgress((progress) => this.page.post({ type: 'progress', progress })),
+      store.onDidChange(() => this.page.sendSnapshot()),
+    ];
+    this.onDidDispose(() => {
+      for (const subscription of subscriptions) subscription.dispose();
+    });
+  }
+
+  get onDidDispose(): vscode.Event<void> {
+    return this.page.onDidDispose;
+  }
+
+  /** It became active, or visible, or neither. */
+  get onDidChangeViewState(): vscode.Event<void> {
+    return this.page.onDidChangeViewState;
   }
 
   get visible(): boolean {
-    return this.panel.visible;
+    return this.page.panel.visible;
   }
 
   get active(): boolean {
-    return this.panel.active;
+    return this.page.panel.active;
   }
 
   reveal(): void {
-    this.panel.reveal(undefined, true);
+    this.page.panel.reveal(undefined, true);
   }
 
   /** The page's own column, so that files can be opened beside it. */
   get column(): vscode.ViewColumn | undefined {
-    return this.panel.viewColumn;
+    return this.page.panel.viewColumn;
   }
 
   post(message: ToPanel): void {
-    if (this.ready && this.panel.visible) void this.panel.webview.postMessage(message);
+    this.page.post(message);
   }
 
-  /** Takes any value: what is not a message of the protocol is logged and dropped. */
   receive(raw: unknown): void {
-    const parsed = v.safeParse(fromPanelSchema, raw);
-    if (!parsed.success) {
-      const issue = parsed.issues[0];
-      this.log.warn(`Panel message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
-      return;
-    }
-    const message = parsed.output;
-    if (message.type === 'ready') {
-      this.ready = true;
-      this.sendSnapshot();
-      return;
-    }
-    void this.act(message, this);
-  }
-
-  private dispose(): void {
-    if (this.sending) clearImmediate(this.sending);
-    for (const subscription of this.subscriptions) subscription.dispose();
-    this.gone.fire();
-    this.gone.dispose();
-    this.shown.dispose();
-  }
-
-  /** At most one snapshot per turn, however many things changed in it. */
-  private sendSnapshot(): void {
-    this.sending ??= setImmediate(() => {
-      this.sending = null;
-      this.post(this.snapshot());
-    });
+    this.page.receive(raw);
   }
 
   private snapshot(): PanelSnapshot {

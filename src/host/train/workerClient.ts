@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { wrap, type Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import type * as vscode from 'vscode';
+import { createStopFlag, stopTask } from '../../shared/stopFlag.ts';
 import type { WorkerApi, WorkerData } from '../../worker/api.ts';
 import { describe } from '../log.ts';
 
@@ -26,7 +27,7 @@ interface Running {
  */
 export class WorkerClient {
   private running: Running | null = null;
-  private readonly stopFlag = new SharedArrayBuffer(4);
+  private readonly stopFlag = createStopFlag();
   private lastTask = 0;
   private disposed = false;
 
@@ -52,8 +53,7 @@ export class WorkerClient {
     const done = this.call((api) => ask(api, task)).finally(() => clearTimeout(patience));
     const stop = (): void => {
       if (patience) return;
-      const flag = new Int32Array(this.stopFlag);
-      if (Atomics.load(flag, 0) < task) Atomics.store(flag, 0, task);
+      stopTask(this.stopFlag, task);
       patience = setTimeout(() => {
         this.log.error('The worker did not answer a stop and was ended.');
         this.end();

@@ -1,0 +1,66 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { commandIds } from '../../shared/manifest.ts';
+import type { ExportKind } from '../../worker/api.ts';
+import type { Explorer } from '../explorer.ts';
+import { pickFile } from '../pickFile.ts';
+import { predictOnFile } from '../predictOnFile.ts';
+import { exportRunTo } from '../saveFile.ts';
+import { turnIntoRelu } from '../turnIntoRelu.ts';
+import { type ListItem, pickFrom } from '../ui.ts';
+import { type Handlers, idOf, withRun } from './handlers.ts';
+
+/** Commands that write files from a run. */
+export function exportCommands(
+  explorer: Explorer,
+): Handlers<
+  | typeof commandIds.exportRun
+  | typeof commandIds.exportPredictions
+  | typeof commandIds.exportProblem
+  | typeof commandIds.exportCertificate
+  | typeof commandIds.exportModel
+  | typeof commandIds.predictOnFile
+  | typeof commandIds.turnIntoRelu
+> {
+  return {
+    [commandIds.exportRun]: (run) => exportAs(explorer, 'run', run),
+    [commandIds.exportPredictions]: (run) => exportAs(explorer, 'predictions', run),
+    [commandIds.exportProblem]: (run) => exportAs(explorer, 'problem', run),
+    [commandIds.exportCertificate]: (run) => exportAs(explorer, 'proof', run),
+    [commandIds.exportModel]: async (run) => {
+      withRunOf(explorer, run);
+      const what = await pickModelFormat();
+      return what === undefined ? undefined : exportAs(explorer, what, run);
+    },
+    [commandIds.predictOnFile]: async (uri) => {
+      const dataset = withRun(explorer);
+      const file = uri instanceof vscode.Uri ? uri : await pickFile(vscode.l10n.t('Predict on Another CSV'));
+      return file && predictOnFile(dataset, file);
+    },
+    [commandIds.turnIntoRelu]: async (format) =>
+      turnIntoRelu(withRun(explorer), v.parse(v.optional(v.picklist(['onnx', 'json', 'pytorch'])), format)),
+  };
+}
+
+async function pickModelFormat(): Promise<ExportKind | undefined> {
+  const items: readonly (ListItem & { readonly what: ExportKind })[] = [
+    { label: 'ONNX', detail: vscode.l10n.t('Takes rows in original units.'), what: 'onnx' },
+    { label: 'JSON', detail: vscode.l10n.t('Weights, scaling and column names.'), what: 'json' },
+    { label: 'PyTorch', detail: vscode.l10n.t('A Python file that builds the network.'), what: 'pytorch' },
+  ];
+  const picked = await pickFrom(items, {
+    title: vscode.l10n.t('Export model'),
+  });
+  return picked?.what;
+}
+
+/** A run from the tree (its node), by its id, or the one that is open. */
+function withRunOf(explorer: Explorer, run: unknown): void {
+  if (idOf(run) === undefined) withRun(explorer);
+}
+
+async function exportAs(explorer: Explorer, what: ExportKind, run: unknown): Promise<vscode.Uri | undefined> {
+  const id = idOf(run);
+  if (id !== undefined && explorer.current?.run?.summary.id !== id) await explorer.openRun(id);
+  return exportRunTo(withRun(explorer), what);
+}

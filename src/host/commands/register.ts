@@ -1,0 +1,56 @@
+import * as vscode from 'vscode';
+import { type CommandId, commandIds, extensionId } from '../../shared/manifest.ts';
+import { showError } from '../errors.ts';
+import type { Explorer } from '../explorer.ts';
+import type { LabPanels } from '../lab/labPanels.ts';
+import { activeTable, pickFile } from '../pickFile.ts';
+import { exportCommands } from './exports.ts';
+import type { Handlers } from './handlers.ts';
+import { runCommands } from './runs.ts';
+import { betaCommands, trainingCommands } from './training.ts';
+
+/** Registers every command of the extension. */
+export function registerCommands(
+  explorer: Explorer,
+  labs: LabPanels,
+  context: vscode.ExtensionContext,
+): vscode.Disposable[] {
+  const { log } = explorer;
+  const handlers: Handlers<CommandId> = {
+    ...trainingCommands(explorer, context),
+    ...betaCommands(explorer),
+    ...runCommands(explorer),
+    ...exportCommands(explorer),
+    ...placeCommands(explorer, labs),
+  };
+  return Object.entries(handlers).map(([id, handler]) =>
+    vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+      try {
+        return await handler(...args);
+      } catch (error) {
+        void showError(error, explorer.current?.uri ?? null, log);
+        return undefined;
+      }
+    }),
+  );
+}
+
+/** Commands that open something of the editor. */
+function placeCommands(
+  explorer: Explorer,
+  labs: LabPanels,
+): Handlers<typeof commandIds.openLab | typeof commandIds.openSettings | typeof commandIds.showLog> {
+  return {
+    [commandIds.openLab]: async (uri) => {
+      const file =
+        uri instanceof vscode.Uri
+          ? uri
+          : (activeTable() ?? explorer.current?.uri ?? (await pickFile(vscode.l10n.t('Open Lab'))));
+      if (file) labs.open(file);
+    },
+    [commandIds.openSettings]: async () => {
+      await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extensionId}`);
+    },
+    [commandIds.showLog]: () => Promise.resolve(explorer.log.show()),
+  };
+}
