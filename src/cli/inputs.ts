@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ReadRelated } from '../core/problem/problemFile.ts';
-import { fileErrorWords } from '../shared/fileErrors.ts';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
 import { UsageError } from './usage.ts';
 
 /** A file as the system knows it, whatever its names. */

@@ -20,7 +20,7 @@ import { open } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { plainLines, plainText } from '../core/data/plainText.ts';
-import { fileErrorWords } from '../shared/fileErrors.ts';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
 import { identity } from './inputs.ts';
 import { onStop } from './signals.ts';
 import { exitStatus, UsageError } from './usage.ts';

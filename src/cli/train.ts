@@ -8,6 +8,7 @@ import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { faultText, runFault } from '../shared/runSchema.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { runInBackground } from './background.ts';
@@ -60,6 +61,9 @@ export async function trainTask(
       },
       { shouldStop: () => control.shouldStop(), now: () => control.now() },
     );
+    const fault = runFault(run);
+    if (fault !== undefined)
+      throw new UsageError(`the numbers of this training cannot be kept, so nothing is written: ${faultText(fault)}`);
     return {
       run,
       ...(problem ? { problem: await session.exportProblem() } : {}),
@@ -184,7 +188,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       return exitStatus.stopped;
     }
     const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
-    await outputs.write('--out', `${JSON.stringify(run)}\n`);
+    if (values.out !== undefined) await outputs.write('--out', exportRun(run, 'run'));
     for (const [option, what] of exportOptions) {
       if (values[option] !== undefined) await outputs.write(`--${option}`, exportRun(run, what, formulas));
     }

@@ -5,6 +5,7 @@ import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { remedied } from '../shared/remedy.ts';
+import { addressOf } from './address.ts';
 import { showError } from './errors.ts';
 import { pageRoots } from './panel/page.ts';
 import { ResultsPanel } from './panel/resultsPanel.ts';
@@ -78,15 +79,15 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       void notify.warn(vscode.l10n.t('The run {0} is not there any more.', id));
       return undefined;
     }
-    const dataset = this.dataset(vscode.Uri.parse(summary.uri));
     try {
+      const dataset = this.dataset(vscode.Uri.parse(summary.uri));
       await dataset.open(id);
+      this.showPanel(dataset);
+      return summary;
     } catch (error) {
       await showError(error, null, this.log);
       return undefined;
     }
-    this.showPanel(dataset);
-    return summary;
   }
 
   showPanel(dataset: Dataset): ResultsPanel {
@@ -119,11 +120,12 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
       panel.dispose();
       return;
     }
-    const dataset = this.dataset(vscode.Uri.parse(summary.uri));
-    if (this.panels.has(summary.uri)) {
+    const uri = addressOf(summary.uri);
+    if (uri === undefined || this.panels.has(uri.toString())) {
       panel.dispose();
       return;
     }
+    const dataset = this.dataset(uri);
     this.adopt(panel, dataset);
     try {
       await dataset.open(summary.id);

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { configurationSection } from '../shared/manifest.ts';
+import { namingFile } from './namingFile.ts';
 import { notify } from './ui.ts';
 
 /** The editor does not open larger files as text. */
@@ -7,7 +8,7 @@ const textLimitBytes = 50 * 1024 * 1024;
 
 /** Opens a file at a line (from 1), selected, where it covers no panel of this extension. */
 export async function revealLine(uri: vscode.Uri, line: number, column?: number): Promise<void> {
-  const { size } = await vscode.workspace.fs.stat(uri);
+  const { size } = await namingFile(uri, vscode.l10n.t('cannot be opened'), vscode.workspace.fs.stat(uri));
   if (size > textLimitBytes) {
     void notify.info(
       vscode.l10n.t('The file is too large for a text editor (over 50 MB). The row is on line {0}.', line),

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { namingFile } from './namingFile.ts';
 import { pickFrom } from './ui.ts';
 
 /** Asks for one of the data sets that come with the extension; gives a copy that the person may edit. */
@@ -18,12 +19,12 @@ export async function pickSample(context: vscode.ExtensionContext): Promise<vsco
   if (picked === undefined) return undefined;
   const name = picked.label;
   const copies = vscode.Uri.joinPath(context.globalStorageUri, 'samples');
-  await vscode.workspace.fs.createDirectory(copies);
+  await namingFile(copies, vscode.l10n.t('cannot be made'), vscode.workspace.fs.createDirectory(copies));
   const copy = vscode.Uri.joinPath(copies, name);
   try {
     await vscode.workspace.fs.stat(copy);
   } catch {
-    await vscode.workspace.fs.copy(vscode.Uri.joinPath(folder, name), copy);
+    await namingFile(copy, vscode.l10n.t('cannot be made'), vscode.workspace.fs.copy(vscode.Uri.joinPath(folder, name), copy));
   }
   return copy;
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { formulasAmong } from '../core/data/formulaCells.ts';
 import type { ExportKind } from '../worker/api.ts';
 import { formulaRemark, formulaSetting } from './editorSettings.ts';
+import { namingFile } from './namingFile.ts';
 import type { Dataset } from './train/dataset.ts';
 import { askWhereToSave, notify } from './ui.ts';
 
@@ -78,7 +79,7 @@ async function save(
   const folder = vscode.Uri.joinPath(beside, '..');
   const target = await askWhereToSave(vscode.Uri.joinPath(folder, name), filters);
   if (!target) return undefined;
-  await vscode.workspace.fs.writeFile(target, content);
+  await namingFile(target, vscode.l10n.t('cannot be saved'), vscode.workspace.fs.writeFile(target, content));
   const open = vscode.l10n.t('Open');
   void notify
     .info(vscode.l10n.t('Saved {0}.', path.posix.basename(target.path)), open)

@@ -1,3 +1,4 @@
+import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { plainText } from '../core/data/plainText.ts';
 import { onnxModel, type OnnxOptions, onnxStack } from '../core/network/formats/writeOnnx.ts';
@@ -10,17 +11,26 @@ import { type DeepNetwork, layerStack } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { faultText, runFault } from '../shared/runSchema.ts';
 import type { Decomposition } from './decompose.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
 export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
 
-/** The contents of an exported file. */
+/** A run as it leaves the store: of its data file the name only, since where that lies says who trained it and nothing to others. */
+function withoutPlace(run: RunRecord): RunRecord {
+  return { ...run, dataset: { ...run.dataset, uri: encodeURIComponent(run.dataset.name) } };
+}
+
+/** The contents of an exported file. @throws {DataError} for a run that could not be read again */
 export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCells = 'neutralize'): string | Uint8Array {
   switch (what) {
-    case 'run':
-      return JSON.stringify(run);
+    case 'run': {
+      const fault = runFault(run);
+      if (fault !== undefined) throw new DataError('unreadable', `the run cannot be written: ${faultText(fault)}`);
+      return `${JSON.stringify(withoutPlace(run))}\n`;
+    }
     case 'predictions':
       return predictionsCsv(
         {

@@ -11,6 +11,7 @@ import { networkFit } from '../core/network/evaluate.ts';
 import { prepare } from '../core/problem/prepare.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { type Control, withDeadline } from '../core/base/control.ts';
+import { unlessStopped } from '../core/base/polling.ts';
 import { evaluateSpline } from '../core/theory/spline/lassoSpline.ts';
 import {
   farthest,
@@ -262,8 +263,16 @@ function classMeans(
   const Y = denseMatrix(labels.length, k);
   labels.forEach((label, i) => (Y.data[i * k + label] = 1));
   const beta = normalisedBeta(problem, data.scaling.batchNorm === true);
-  const { run, ...network } = batchNormNetwork(X, Y, beta, 1);
-  const train = run(X);
+  const built = unlessStopped(
+    () => control.shouldStop(),
+    (poll) => {
+      const { run, ...network } = batchNormNetwork(X, Y, beta, 1, poll);
+      const test = data.testRows.length === 0 ? undefined : run(pickRows(data.X, data.testRows));
+      return { network, train: run(X), test };
+    },
+  );
+  if (built === undefined) return { collapse };
+  const { network, train, test } = built;
   collapse.push(record('batch-norm', train.features));
   const accuracy = (outputs: DenseMatrix, of: Float64Array): number => {
     let right = 0;
@@ -273,8 +282,7 @@ function classMeans(
     return right / of.length;
   };
   let testAccuracy: number | null = null;
-  if (data.testRows.length > 0) {
-    const test = run(pickRows(data.X, data.testRows));
+  if (test !== undefined) {
     const testLabels = labelsOf(data.testRows);
     testAccuracy = accuracy(test.outputs, testLabels);
     if (new Set(testLabels).size === k) collapse.push(record('batch-norm-test', test.features, testLabels));

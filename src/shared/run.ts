@@ -63,6 +63,7 @@ export interface RunRecord {
 export type StageName = 'cross-validation' | 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine';
 
 export interface DatasetSummary {
+  /** Where the file lies, which the store of runs goes by; in a run that was exported the name alone, as a relative reference. */
   readonly uri: string;
   readonly name: string;
   readonly bytes: number;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { lossNames } from '../core/problem/datafits/losses.ts';
+import { plainExcerpt } from '../core/data/plainText.ts';
 import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
@@ -130,6 +131,11 @@ type Structure = v.InferOutput<typeof structure>;
 export interface RunFault {
   readonly field: string;
   readonly reason: string;
+}
+
+/** Field and reason as one line, whatever the file holds in their place. */
+export function faultText({ field, reason }: RunFault): string {
+  return plainExcerpt(field === '' ? reason : `${field}: ${reason}`, 300);
 }
 
 /** Numbers that may be infinite, by meaning: a bound that is not there yet, a comparison that diverged. As JSON they are null. */

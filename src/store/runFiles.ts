@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { plainExcerpt } from '../core/data/plainText.ts';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { runFault, runOfJson, type RunFault } from '../shared/runSchema.ts';
+import { faultText, runFault, runOfJson } from '../shared/runSchema.ts';
 import { runIdSchema } from '../shared/runSummary.ts';
 
 const suffix = '.run.json';
@@ -42,11 +42,6 @@ export async function writeWhole(file: string, content: string | Uint8Array, dur
   }
 }
 
-/** Field and reason as one line, whatever the file holds in their place. */
-function faultText({ field, reason }: RunFault): string {
-  return plainExcerpt(field === '' ? reason : `${field}: ${reason}`, 300);
-}
-
 /** A run file that cannot be used; the message is one sentence for a person. */
 export class RunFileError extends Error {
   override readonly name = 'RunFileError';
@@ -59,7 +54,7 @@ export async function readRun(file: string): Promise<RunRecord> {
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
-    throw new RunFileError(`The run file ${base} cannot be read: ${(error as Error).message}`);
+    throw new RunFileError(`The run file ${base} cannot be read: ${fileErrorWords(error)}.`);
   }
   let value: unknown;
   try {

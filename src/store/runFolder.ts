@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
 import { runIdSchema, runSummarySchema, type RunSummary } from '../shared/runSummary.ts';
 import { runFile, runIdOf, temporarySuffix, writeWhole } from './runFiles.ts';
 
@@ -454,5 +455,5 @@ function isGone(error: unknown): boolean {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return fileErrorWords(error);
 }

@@ -3,6 +3,7 @@ import { expose, releaseProxy } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
@@ -63,8 +64,7 @@ function taskError(error: unknown): TaskError {
   if (error instanceof DataError) return { message: error.message, line: error.line, column: error.column };
   if (error instanceof RunFileError) return { message: error.message };
   if (error instanceof v.ValiError) return { message: `Settings: ${error.message}` };
-  if (error instanceof Error) return { message: error.message, stack: error.stack };
-  return { message: String(error) };
+  return { message: fileErrorWords(error), ...(error instanceof Error ? { stack: error.stack } : {}) };
 }
 
 function forPanel(run: RunRecord): PanelRun {
@@ -104,7 +104,7 @@ async function report(
         await writeRun(folder, next);
         unsaved = undefined;
       } catch (error) {
-        unsaved = error instanceof Error ? error.message : String(error);
+        unsaved = fileErrorWords(error);
         continue;
       }
       await listener.stored(summarizeRun(asLeft(next)));

@@ -47,6 +47,7 @@ describe('convexnet train', () => {
     assert.equal(stderr, '');
     assert.equal(status, 0);
     const run = readRun('run.json');
+    assert.equal(run.dataset.uri, 'xor_2d.csv', 'what is written elsewhere says nothing about this machine');
     assert.equal(run.path?.points.length, 3);
     assert.equal(run.compare?.runs.length, 1);
     assert.match(stdout, /xor_2d\.csv: 160 rows, 3 columns; 48 for training, 12 for testing/);

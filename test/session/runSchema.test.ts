@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { uncontrolled } from '../../src/core/base/control.ts';
 import { createRng } from '../../src/core/base/rng.ts';
 import { DataError } from '../../src/core/data/dataError.ts';
+import { exportRun } from '../../src/session/exportRun.ts';
 import { predictOn } from '../../src/session/predictOn.ts';
 import { runFault, runOfJson } from '../../src/shared/runSchema.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
@@ -53,6 +54,20 @@ describe('a run record', () => {
         return true;
       });
     }
+  });
+
+  it('leaves the store without the place of its file, and finite or not at all', () => {
+    const run = structuredClone(load('xor_2d'));
+    (run.dataset as { uri: string }).uri = 'file:///home/somebody/secret%20project/xor_2d.csv';
+    for (const what of ['run', 'predictions', 'onnx', 'json', 'pytorch'] as const) {
+      const content = Buffer.from(exportRun(run, what)).toString('latin1');
+      assert.doesNotMatch(content, /somebody|secret|file:/, what);
+    }
+    const read = runOfJson(JSON.parse(exportRun(run, 'run') as string));
+    assert.ok('run' in read);
+    assert.deepEqual(read.run, { ...run, dataset: { ...run.dataset, uri: 'xor_2d.csv' } });
+    (run.neurons[0] as { norm: number }).norm = NaN;
+    assert.throws(() => exportRun(run, 'run'), { name: 'DataError', message: /neurons\.0\.norm: is not a finite number/ });
   });
 
   it('keeps a bound that is not there yet as one', async () => {

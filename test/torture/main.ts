@@ -2,8 +2,10 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import * as sections from './sections.ts';
-import type { Figures } from './tally.ts';
+import { hostMessages } from './host.ts';
+import * as inputSections from './sections.ts';
+import { stops } from './stops.ts';
+import { type Figures, Tally } from './tally.ts';
 
 /** Inputs of each kind in the full form (minutes to an hour, by the machine). */
 const full = {
@@ -11,7 +13,9 @@ const full = {
   networks: 40_000,
   files: 5_000,
   messages: 60_000,
+  hostMessages: 60_000,
   trainings: 1_600,
+  stops: 200,
   storeKills: 200,
   commandKills: 100,
   workerKills: 100,
@@ -19,6 +23,7 @@ const full = {
   twoWindows: 200,
 } as const;
 type Section = keyof typeof full;
+const sections = { ...inputSections, hostMessages, stops };
 
 function row({ name, count, fine, refused, faults, slowest, stop, slope, seconds }: Figures): string {
   const cells = [name, count, fine, refused, faults.length, `${slowest.toFixed(0)} ms`, stop === undefined ? '' : `${stop.toFixed(0)} ms`, slope === undefined ? '' : `${slope.toFixed(1)} B`, `${seconds.toFixed(0)} s`]; // prettier-ignore
@@ -27,12 +32,14 @@ function row({ name, count, fine, refused, faults, slowest, stop, slope, seconds
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { share: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+    options: { share: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, minutes: { type: 'string' } },
   });
   const share = Number(values.share ?? 1);
   const seed = Number(values.seed ?? 1);
   if (!(share > 0 && share <= 1) || !Number.isSafeInteger(seed))
     throw new RangeError('--share from 0 to 1, --seed a whole number');
+  Tally.minutes = Number(values.minutes ?? Infinity);
+  if (!(Tally.minutes > 0)) throw new RangeError('--minutes above 0, for each kind of input');
   setFlagsFromString('--expose-gc');
   (globalThis as { gc?: unknown }).gc = runInNewContext('gc') as unknown;
   const [processor] = cpus();

@@ -43,6 +43,9 @@ export class Tally {
   stop: number | undefined;
   readonly faults: string[] = [];
   private readonly started = performance.now();
+  private tried = 0;
+  /** Minutes that one kind of input may take; what is not tried by then is not counted. */
+  static minutes = Infinity;
   private readonly heap: { at: number; bytes: number }[] = [];
 
   constructor(
@@ -54,6 +57,8 @@ export class Tally {
   /** Runs `work` on every input; each gets random numbers of its own, so that a fault is found again by its number. */
   async each(seed: number, work: (rng: Rng, index: number) => unknown): Promise<Figures> {
     for (let index = 0; index < this.count; index++) {
+      if (performance.now() - this.started > Tally.minutes * 60_000) break;
+      this.tried = index + 1;
       const before = process.cpuUsage();
       try {
         await work(createRng(seed).fork(`${this.name} ${index}`), index);
@@ -90,7 +95,7 @@ export class Tally {
   }
 
   private figures(): Figures {
-    const { name, count, fine, refused, faults, slowest, stop } = this;
+    const { name, tried: count, fine, refused, faults, slowest, stop } = this;
     const seconds = (performance.now() - this.started) / 1000;
     const slope = slopeOf(this.heap);
     return { name, count, fine, refused, faults, slowest, ...(stop === undefined ? {} : { stop }), ...(slope === undefined ? {} : { slope }), seconds }; // prettier-ignore

@@ -201,6 +201,7 @@ function numericTask(facts: NumericFacts, present: number): { task: Task; unclea
 }
 
 const targetNames = ['target', 'label', 'class', 'y', 'outcome', 'response', 'output', 'result'];
+const longestTargetName = 8;
 
 /**
  * The column a person most likely wants to predict: one called target, label, class, y, ... (or target_...), else the last
@@ -208,8 +209,13 @@ const targetNames = ['target', 'label', 'class', 'y', 'outcome', 'response', 'ou
  */
 export function inferTarget(profiles: readonly ColumnProfile[]): ColumnProfile | undefined {
   const usable = profiles.filter((profile) => profile.task !== null && !profile.idLike && !profile.date);
+  const called = new Map<string, ColumnProfile>();
+  for (const profile of usable) {
+    const { name } = profile.column;
+    if (name.length <= longestTargetName && !called.has(name.toLowerCase())) called.set(name.toLowerCase(), profile);
+  }
   for (const name of targetNames) {
-    const found = usable.find((profile) => profile.column.name.toLowerCase() === name);
+    const found = called.get(name);
     if (found !== undefined) return found;
   }
   const prefixed = usable.filter((profile) => /^(target|label|class)[_ .-]/i.test(profile.column.name));

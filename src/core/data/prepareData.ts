@@ -104,8 +104,9 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   if (table.ragged.count > 0) {
     drops.add('wrong number of cells', table.ragged.count, table.ragged.lines);
   }
-  const missing = options.missing === 'auto' ? chooseMissing(table, target, features, warnings) : options.missing;
-  const rows = usableRows(table, target, features, missing, drops);
+  const gapOf = firstGaps(table, features);
+  const missing = options.missing === 'auto' ? chooseMissing(table, target, gapOf, warnings) : options.missing;
+  const rows = usableRows(table, target, features, missing === 'drop' ? gapOf : undefined, drops);
   const place = { file };
   if (rows.length === 0 && table.rows > 1) {
     throw new DataError(
@@ -181,13 +182,14 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   const d = encoder.inputs.length;
   const X = denseMatrix(rows.length, d);
   encoder.values.forEach((values, j) => {
+    if (j % 256 === 0) poll();
     for (let i = 0; i < rows.length; i++) X.data[i * d + j] = values[i];
   });
 
   const batchNorm = options.batchNorm === true;
   const whitening =
     batchNorm || options.whiten === true
-      ? whiten(X, encoder.inputs, trainRows, { batchNorm, file }, warnings)
+      ? whiten(X, encoder.inputs, trainRows, { batchNorm, file, poll }, warnings)
       : undefined;
 
   let targetScaling = { mean: 0, scale: 1 };
@@ -252,7 +254,7 @@ function whiten(
   X: DenseMatrix,
   inputs: InputScaling[],
   trainRows: Int32Array,
-  { batchNorm, file }: { readonly batchNorm: boolean; readonly file: string },
+  { batchNorm, file, poll }: { readonly batchNorm: boolean; readonly file: string; readonly poll: () => void },
   warnings: string[],
 ): { readonly map: Whitening; readonly X: DenseMatrix } | undefined {
   const [n, d] = [trainRows.length, X.cols];
@@ -280,7 +282,7 @@ function whiten(
   }
   const train = denseMatrix(n, d);
   trainRows.forEach((row, i) => train.data.set(rowOf(X, row), i * d));
-  const map = whiteningOf(train);
+  const map = whiteningOf(train, poll);
   if (map === undefined) return undefined;
   if (d === 1) {
     const [[factor]] = map.matrix;
@@ -303,7 +305,7 @@ function whiten(
       `Whitening: the ${d} inputs span ${map.rank === 1 ? 'one dimension' : `${map.rank} dimensions`} only; the others are combinations of them.`,
     );
   }
-  return { map, X: whitened(X, map) };
+  return { map, X: whitened(X, map, poll) };
 }
 
 /** Row left out: counted by reason, first lines listed. */
@@ -328,11 +330,21 @@ class Drops {
   }
 }
 
+/** Row by row the first feature without a value, -1 where there is none. */
+function firstGaps(table: Table, features: readonly Feature[]): Int32Array {
+  const gapOf = new Int32Array(table.rows).fill(-1);
+  features.forEach(({ profile: { column } }, k) => {
+    if (column.codes === null) return;
+    for (let row = 0; row < table.rows; row++) if (gapOf[row] < 0 && !hasValue(column, row)) gapOf[row] = k;
+  });
+  return gapOf;
+}
+
 /** Fill gaps when leaving their rows out would lose too many, or a class, or nearly all; said when there are any. */
 function chooseMissing(
   table: Table,
   target: ColumnProfile,
-  features: readonly Feature[],
+  gapOf: Int32Array,
   warnings: string[],
 ): 'drop' | 'impute' {
   let usable = 0;
@@ -340,7 +352,7 @@ function chooseMissing(
   for (let row = 0; row < table.rows; row++) {
     if (!hasValue(target.column, row)) continue;
     usable++;
-    if (features.some(({ profile }) => !hasValue(profile.column, row))) gaps++;
+    if (gapOf[row] >= 0) gaps++;
   }
   if (gaps <= lossShare * usable) return 'drop';
   warnings.push(
@@ -355,7 +367,7 @@ function usableRows(
   table: Table,
   target: ColumnProfile,
   features: readonly Feature[],
-  missing: 'drop' | 'impute',
+  gapOf: Int32Array | undefined,
   drops: Drops,
 ): number[] {
   const rows: number[] = [];
@@ -364,9 +376,9 @@ function usableRows(
       drops.row(whyEmpty(target.column, row, 'target '), row);
       continue;
     }
-    const gap = missing === 'drop' ? features.find(({ profile }) => !hasValue(profile.column, row)) : undefined;
-    if (gap === undefined) rows.push(row);
-    else drops.row(whyEmpty(gap.profile.column, row, ''), row);
+    const gap = gapOf === undefined ? -1 : gapOf[row];
+    if (gap < 0) rows.push(row);
+    else drops.row(whyEmpty(features[gap].profile.column, row, ''), row);
   }
   return rows;
 }

@@ -1,4 +1,5 @@
 import type { Control } from '../base/control.ts';
+import { fileErrorWords } from '../base/fileErrors.ts';
 import { DataError } from './dataError.ts';
 import {
   guessOldEncoding,
@@ -185,7 +186,7 @@ async function readAs(
     }
   } catch (error) {
     if (error instanceof DataError || error instanceof WrongEncoding || error instanceof ReadStopped) throw error;
-    throw new DataError('unreadable', `the file cannot be read (${(error as Error).message})`, { file });
+    throw new DataError('unreadable', `the file cannot be read: ${fileErrorWords(error)}`, { file });
   }
   if (guessed) {
     const names: Record<string, string> = {

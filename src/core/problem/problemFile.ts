@@ -116,7 +116,7 @@ function readRelatedText(path: string, field: string, file: string, readRelated:
   try {
     return readRelated(path);
   } catch (error) {
-    throw new ProblemError(`cannot read "${path}": ${(error as Error).message}`, { file, field });
+    throw new ProblemError(`cannot read "${plainExcerpt(path, 300)}": ${(error as Error).message}`, { file, field });
   }
 }
 

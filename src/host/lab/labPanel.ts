@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import {
   fromLabSchema,
   type FromLab,
@@ -144,7 +145,7 @@ export class LabPanel {
       }
       this.error = {
         page,
-        message: error instanceof Error ? error.message : String(error),
+        message: fileErrorWords(error),
         ...(detail?.line === undefined ? {} : { line: detail.line }),
         ...(detail?.remedy === undefined ? {} : { remedy: detail.remedy }),
         ...(detail?.others === undefined ? {} : { others: detail.others }),

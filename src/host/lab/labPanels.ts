@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { labType } from '../../shared/manifest.ts';
+import { addressOf } from '../address.ts';
 import type { Explorer } from '../explorer.ts';
 import { pageRoots } from '../panel/page.ts';
 import { openPanel } from '../ui.ts';
@@ -36,8 +37,9 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
   /** A Lab that was open when the window closed: its page says which file it is about. */
   deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const saved = v.safeParse(v.looseObject({ uri: v.pipe(v.string(), v.minLength(1)) }), state);
-    if (!saved.success || this.panels.has(saved.output.uri)) panel.dispose();
-    else this.adopt(panel, vscode.Uri.parse(saved.output.uri));
+    const uri = saved.success ? addressOf(saved.output.uri) : undefined;
+    if (uri === undefined || this.panels.has(uri.toString())) panel.dispose();
+    else this.adopt(panel, uri);
     return Promise.resolve();
   }
 

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import { plural } from '../../shared/plural.ts';
 import type { Strength } from '../../shared/verdict.ts';
+import { addressOf } from '../address.ts';
 import { treeItem } from '../ui.ts';
 import type { ListedRun, RunStore, UnreadableRun } from './runStore.ts';
 
@@ -51,16 +52,16 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
   getTreeItem(node: RunNode): vscode.TreeItem {
     switch (node.kind) {
       case 'dataset': {
-        const resource = vscode.Uri.parse(node.uri);
+        const resource = addressOf(node.uri);
         return treeItem({
           id: node.uri,
           label: node.name,
           description: plural(node.count, 'run'),
-          tooltip: [vscode.workspace.asRelativePath(resource)],
+          tooltip: [resource === undefined ? node.uri : vscode.workspace.asRelativePath(resource)],
           icon: new vscode.ThemeIcon('table'),
           kind: 'dataset',
           expanded: true,
-          resource,
+          ...(resource === undefined ? {} : { resource }),
         });
       }
       case 'run': {

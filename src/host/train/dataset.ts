@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../../session/session.ts';
@@ -270,7 +271,7 @@ export class Dataset {
       this.error =
         error instanceof TaskFailure
           ? error.detail
-          : { message: error instanceof Error ? error.message : String(error) };
+          : { message: fileErrorWords(error) };
       throw error;
     } finally {
       this.job = null;

@@ -18,6 +18,10 @@ import type { Extras, Family, Outcome, Posed, Solved } from './family.ts';
 
 interface LinearOutcome extends Outcome {
   readonly full: LinearSolution;
+  /** Of the effective inputs; undefined when stopped. */
+  readonly inputs: () => Svd | undefined;
+  /** What is recorded when it is solved. */
+  readonly record: () => LinearRecord;
 }
 
 /** Deep linear networks; `X` of the program may have the ones column of a regularised bias. */
@@ -32,24 +36,35 @@ export const linear: Family = {
   drawnGates: false,
   batchNorm: false,
   threshold: (problem, _, control) => ({ betaMax: solveLinear(problem, prepare(problem), control).betaMax }),
-  solve(posed, _, control): LinearOutcome {
+  solve(posed, { timeLimitSeconds = Infinity }, control): LinearOutcome {
     const prepared = prepare(posed.problem);
-    return outcomeOf(posed, prepared, solveLinear(posed.problem, prepared, control));
+    const full = solveLinear(posed.problem, prepared, withDeadline(control, timeLimitSeconds));
+    const late = full.status === 'cancelled' && !control.shouldStop();
+    return outcomeOf(posed, prepared, late ? { ...full, status: 'time-limit' } : full, control);
   },
   descent: (_, { active }) =>
     active === 0
       ? 'the zero network is optimal at this beta'
       : 'that of a linear network is the training of its layers in the Layers view',
-  extras: (posed, outcome, context) => extrasOf(posed, (outcome as LinearOutcome).full, context),
+  extras: (posed, outcome, context) => extrasOf(posed, outcome as LinearOutcome, context),
 };
 
 const effective = (X: DenseMatrix, { bias }: Problem): DenseMatrix => (bias === 'none' ? X : withOnesColumn(X));
 
-function outcomeOf({ problem, data }: Posed, prepared: PreparedProblem, full: LinearSolution): LinearOutcome {
+function outcomeOf(
+  { problem, data }: Posed,
+  prepared: PreparedProblem,
+  full: LinearSolution,
+  control: Control,
+): LinearOutcome {
+  const inputs = once(() => svdUnlessStopped(prepared.X, () => control.shouldStop()));
+  const record = once(() => recordOf(problem, prepared, full, inputs, control));
   const predict = (X: DenseMatrix): DenseMatrix => product(effective(X, problem), full.map);
   const values = svd(full.map).s;
   return {
     full,
+    inputs,
+    record,
     solution: numbersOf(problem, prepared, full),
     active: values.filter((value) => value > 1e-9 * (values[0] || 1)).length,
     predict,
@@ -65,7 +80,7 @@ function outcomeOf({ problem, data }: Posed, prepared: PreparedProblem, full: Li
         neurons: [],
         gates: { count: 0, constraint: [], norm: [] },
         ...(shape === undefined ? {} : { shape }),
-        deep: recordOf(problem, prepared, full),
+        deep: record(),
       };
     },
   };
@@ -105,12 +120,25 @@ function numbersOf(problem: Problem, prepared: PreparedProblem, s: LinearSolutio
 const layerRecords = (layers: readonly DenseMatrix[]): LayerRecord[] =>
   alignment(layers).map((layer) => ({ ...layer, singularValues: [...layer.singularValues] }));
 
-function recordOf(problem: Problem, prepared: PreparedProblem, s: LinearSolution): LinearRecord {
+/** The same value each time, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+function recordOf(
+  problem: Problem,
+  prepared: PreparedProblem,
+  s: LinearSolution,
+  inputs: LinearOutcome['inputs'],
+  control: Control,
+): LinearRecord {
   const depth = problem.depth ?? 2;
-  const { X, targets, outputs } = prepared;
+  const { targets, outputs } = prepared;
   const squared = lossOf(problem.loss).quadratic;
-  const leastSquares = squared && s.map.cols > 0 ? leastSquaresSingularValues(X, targets) : new Float64Array(0);
-  const jump = depth === 2 || outputs > 1 || !squared ? null : jumpBelow(problem, s.betaMax);
+  const decomposition = squared ? inputs() : undefined;
+  const leastSquares = decomposition && leastSquaresSingularValues(decomposition, targets);
+  const jump = depth === 2 || outputs > 1 || !squared ? null : jumpBelow(problem, s.betaMax, control);
   return {
     kind: 'linear',
     depth,
@@ -128,22 +156,27 @@ function recordOf(problem: Problem, prepared: PreparedProblem, s: LinearSolution
             ? `${depth} layers: the map drops to zero at the threshold.`
             : `${depth} layers: just below the threshold the map has norm ${jump.toPrecision(4)}; at it the map jumps to zero.`,
     },
-    gap: squared
-      ? [2, 3, 4, 5].map((L) => {
-          const { primal, dual } = serialGap(leastSquares, L);
-          return { depth: L, primal, dual };
-        })
-      : [],
+    gap:
+      leastSquares === undefined
+        ? []
+        : [2, 3, 4, 5].map((L) => {
+            const { primal, dual } = serialGap(leastSquares, L);
+            return { depth: L, primal, dual };
+          }),
   };
 }
 
 /** Networks of the duality gap, rank path, training of the layers. */
-async function extrasOf(posed: Posed, full: LinearSolution, context: StageContext): Promise<Extras> {
+async function extrasOf(
+  posed: Posed,
+  { full, record, inputs }: LinearOutcome,
+  context: StageContext,
+): Promise<Extras> {
   const { problem, settings } = posed;
   const { deps, listener, control } = context;
   const limited = withDeadline(control, settings.timeLimitSeconds);
-  const solved = recordOf(problem, prepare(problem), full);
-  const built = await builtNetworks(problem, solved, context, limited);
+  const solved = record();
+  const built = await builtNetworks(problem, solved, inputs, context, limited);
   const rankPath = await rankPathOf(problem, full.betaMax, context, limited);
   listener.progress({ stage: 'compare', fraction: null, message: 'Gradient descent on the layers' });
   await deps.pause();
@@ -189,6 +222,7 @@ async function rankPathOf(
 async function builtNetworks(
   problem: Problem,
   record: LinearRecord,
+  inputs: LinearOutcome['inputs'],
   { deps }: StageContext,
   control: Control,
 ): Promise<Pick<LinearRecord, 'parallel'> & { gap?: LinearRecord['gap'] }> {
@@ -197,7 +231,7 @@ async function builtNetworks(
   for (const point of record.gap) {
     await deps.pause();
     if (control.shouldStop()) return {};
-    const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth);
+    const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth, inputs());
     gap.push({ ...point, built: { serial, parallel, branches, dual, fitError } });
   }
   if (outputs === 1 || !lossOf(problem.loss).quadratic) return { gap };
@@ -229,22 +263,22 @@ function beside(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
 }
 
 /** Singular values of X^+ Y. */
-function leastSquaresSingularValues(X: DenseMatrix, Y: DenseMatrix): Float64Array {
-  const { U, s } = svd(X);
+function leastSquaresSingularValues({ U, s }: Svd, Y: DenseMatrix): Float64Array {
   const rank = s.filter((value) => value > 1e-10 * (s[0] || 1)).length;
   const map = denseMatrix(rank, Y.cols);
   for (let a = 0; a < rank; a++) {
     for (let k = 0; k < Y.cols; k++) {
       let sum = 0;
-      for (let i = 0; i < X.rows; i++) sum += U.data[i * s.length + a] * Y.data[i * Y.cols + k];
+      for (let i = 0; i < Y.rows; i++) sum += U.data[i * s.length + a] * Y.data[i * Y.cols + k];
       map.data[a * Y.cols + k] = sum / s[a];
     }
   }
   return svd(map).s;
 }
 
-/** Norm of the map just below the threshold. */
-function jumpBelow(problem: Problem, betaMax: number): number {
+/** Norm of the map just below the threshold; null when stopped. */
+function jumpBelow(problem: Problem, betaMax: number, control: Control): number | null {
   const below = { ...problem, beta: betaMax * (1 - 1e-9) };
-  return norm2(solveLinear(below, prepare(below), { shouldStop: () => false, now: () => 0 }).map.data);
+  const { status, map } = solveLinear(below, prepare(below), quiet(control));
+  return status === 'cancelled' ? null : norm2(map.data);
 }

@@ -228,7 +228,7 @@ describe('files that cannot be a table', () => {
     await assert.rejects(readTable(source, {}, uncontrolled), (error: unknown) => {
       assert.ok(error instanceof DataError);
       assert.equal(error.code, 'unreadable');
-      assert.match(error.message, /data\.csv: the file cannot be read \(ENOENT/);
+      assert.match(error.message, /data\.csv: the file cannot be read: there is no such file or folder/);
       return true;
     });
   });

@@ -193,3 +193,11 @@ test('refused: no JSON, or not an object', () => {
   refuses(() => parseProblemFile('[1, 2]', 'p.json', () => ''), 'p.json, format: is missing');
   refuses(() => parseProblemFile('null', 'p.json', () => ''), 'p.json: the problem must be a JSON object');
 });
+
+test('a name of thousands of characters is not quoted whole', () => {
+  assert.throws(
+    () => parse({ X: 'a'.repeat(5000) }),
+    (error: unknown) =>
+      error instanceof ProblemError && error.message.length < 500 && error.message.includes('no such file'),
+  );
+});

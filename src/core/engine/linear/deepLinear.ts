@@ -1,6 +1,6 @@
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
-import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
+import { numericalRank, type Svd, svdUnlessStopped } from '../../base/linalg/svd.ts';
 
 /**
  * Scalar-output linear network of L layers with weight decay on all of them:
@@ -32,8 +32,10 @@ interface RadialFit {
   readonly rank: number;
 }
 
-function radialFit(X: DenseMatrix, y: Float64Array): RadialFit {
-  const decomposition = svd(X);
+/** Undefined when stopped. */
+function radialFit(X: DenseMatrix, y: Float64Array, control: Control): RadialFit | undefined {
+  const decomposition = svdUnlessStopped(X, () => control.shouldStop());
+  if (decomposition === undefined) return undefined;
   const rank = numericalRank(decomposition.s, 1e-13);
   const s2 = new Float64Array(rank);
   const b = new Float64Array(rank);
@@ -155,7 +157,12 @@ function minimizeRadial(f: RadialFit, beta: number, layers: number, control: Con
   for (let round = 0; open.length > 0 && evaluations < 400_000; round++) {
     if (control.shouldStop()) break;
     const next: Interval[] = [];
-    for (const { a, b, ga, gb } of open) {
+    for (const [k, interval] of open.entries()) {
+      if (k % 32 === 31 && control.shouldStop()) {
+        next.push(...open.slice(k));
+        break;
+      }
+      const { a, b, ga, gb } = interval;
       // g is convex: it lies above its tangents at both ends; the penalty is concave: it lies above its chord. The sum of the two
       // is piecewise linear with one vertex, so its minimum over the interval is at an end or at the vertex.
       const slopeB = -multiplierAt(f, b) * b;
@@ -184,7 +191,8 @@ function minimizeRadial(f: RadialFit, beta: number, layers: number, control: Con
 /**
  * Solves the scalar-output deep linear problem to its proven global minimum.
  * X is n x d, y has n entries, layers >= 2, squared loss (sum-half). For two layers the bound is the convex dual value
- * t v'y - t^2/2 ||v||^2 with ||X'(tv)|| <= beta; for more layers a one-dimensional branch and bound over ||w||.
+ * t v'y - t^2/2 ||v||^2 with ||X'(tv)|| <= beta; for more layers a one-dimensional branch and bound over ||w||. Stopped before X is decomposed:
+ * w = 0, and 0 for what is not known.
  */
 export function solveDeepLinear(
   X: DenseMatrix,
@@ -193,7 +201,11 @@ export function solveDeepLinear(
   layers: number,
   control: Control,
 ): DeepLinearSolution {
-  const f = radialFit(X, y);
+  const f = radialFit(X, y, control);
+  if (f === undefined) {
+    const nothing = { w: new Float64Array(X.cols), dual: y.slice(), betaMax: 0, evaluations: 0 };
+    return { ...nothing, objective: 0.5 * dot(y, y), lowerBound: 0 };
+  }
   const minimum = minimizeRadial(f, beta, layers, control);
   const w = weightsAt(f, minimum.r, X.cols);
   const dual = residual(X, y, w);

@@ -165,10 +165,10 @@ export function solveNuclear(
         active: svd(Z).s.filter((s) => s > 0).length,
         phase: 'proximal gradient',
       });
-      if (control.shouldStop()) {
-        status = 'cancelled';
-        break;
-      }
+    }
+    if (control.shouldStop()) {
+      status = 'cancelled';
+      break;
     }
     multiply(X, momentumPoint, pointFit);
     datafit.gradient(pointFit, G);

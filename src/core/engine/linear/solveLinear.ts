@@ -10,7 +10,7 @@ import { alignment, type LayerAlignment } from '../../network/alignment.ts';
 import { alignedLayers, solveDeepLinear } from './deepLinear.ts';
 import { balancedLayers, solveNuclear } from './nuclear.ts';
 import { scalarPath } from './scalarPath.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { numericalRank, svd, svdUnlessStopped } from '../../base/linalg/svd.ts';
 
 /** A trained linear network, or several parallel ones (one per output). */
 export interface LinearSolution {
@@ -154,7 +154,7 @@ export function solveLinear(problem: Problem, prepared: PreparedProblem, control
       method: 'accelerated proximal gradient on the nuclear norm program',
     });
   }
-  return finish({ status: stopped(), ...whitenedSerial(prepared, layers) });
+  return finish({ status: stopped(), ...whitenedSerial(prepared, layers, control) });
 }
 
 /** The bound of two layers by weak duality: the dual norms ||X'v_k|| of the outputs one by one, or the spectral norm of X'V for one network. */
@@ -186,8 +186,14 @@ function boundOfTwoLayers(
 function whitenedSerial(
   { X, targets, beta, outputs }: PreparedProblem,
   layers: number,
+  control: Control,
 ): Pick<LinearSolution, 'networks' | 'map' | 'betaMax' | 'penalty' | 'iterations' | 'method'> & { bound: number } {
-  const { U, s, V } = svd(X);
+  const penalty = 'weight decay on all layers';
+  const method = 'closed form: every singular direction of the target map by itself (equal singular values of X)';
+  const decomposition = svdUnlessStopped(X, () => control.shouldStop());
+  if (decomposition === undefined)
+    return { networks: [], map: denseMatrix(X.cols, outputs), bound: 0, betaMax: 0, iterations: 0, penalty, method };
+  const { U, s, V } = decomposition;
   const rank = numericalRank(s, 1e-10);
   if (!(rank > 0) || s[0] - s[rank - 1] > 1e-10 * s[0]) {
     throw new ProblemError(
@@ -233,8 +239,8 @@ function whitenedSerial(
     bound,
     betaMax,
     iterations: width,
-    penalty: 'weight decay on all layers',
-    method: 'closed form: every singular direction of the target map by itself (equal singular values of X)',
+    penalty,
+    method,
   };
 }
 

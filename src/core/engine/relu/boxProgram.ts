@@ -25,7 +25,7 @@ export function minimizeInBox(
   const z = gradientAt(Q, p, k);
   let scale = 0;
   for (let c = 0; c < size; c++) scale = Math.max(scale, Math.abs(p[c]), Math.abs(z[c]));
-  for (let sweep = 0; sweep < sweeps; sweep++) {
+  for (let sweep = 0; sweep < sweeps && !shouldStop(); sweep++) {
     let moved = 0;
     for (let c = 0; c < size; c++) {
       const diagonal = Q[c * size + c];
@@ -48,20 +48,22 @@ export function minimizeInBox(
       free.push(c);
       worst = Math.max(worst, Math.abs(z[c]));
     }
-    if (worst <= rounding * scale || !newtonStep(Q, z, free, low, high, k)) break;
+    if (worst <= rounding * scale || !newtonStep({ Q, z, low, high, k }, free, shouldStop)) break;
   }
   return gradientAt(Q, p, k);
 }
 
-/** A Newton step on the free variables, shortened until the objective falls within the box; false when it does not. */
-function newtonStep(
-  Q: Float64Array,
-  z: Float64Array,
-  free: readonly number[],
-  low: Float64Array,
-  high: Float64Array,
-  k: Float64Array,
-): boolean {
+/** A point of the program: the matrix, the gradient, the box, and the variables. */
+interface BoxPoint {
+  readonly Q: Float64Array;
+  readonly z: Float64Array;
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+  readonly k: Float64Array;
+}
+
+/** A Newton step on the free variables, shortened until the objective falls within the box; false when it does not, and when stopped. */
+function newtonStep({ Q, z, low, high, k }: BoxPoint, free: readonly number[], shouldStop: () => boolean): boolean {
   const size = z.length;
   const m = free.length;
   const A = new Float64Array(m * m);
@@ -71,10 +73,10 @@ function newtonStep(
     A[a * m + a] *= 1 + ridge;
     step[a] = -z[free[a]];
   }
-  factorSpd(A, m);
+  if (!factorSpd(A, m, shouldStop)) return false;
   solveSpd(A, m, step);
   const change = new Float64Array(size);
-  for (let length = 1; length > 1e-6; length *= 0.4) {
+  for (let length = 1; length > 1e-6 && !shouldStop(); length *= 0.4) {
     let linear = 0;
     free.forEach((c, a) => {
       change[c] = Math.min(high[c], Math.max(low[c], k[c] + length * step[a])) - k[c];

@@ -71,8 +71,8 @@ export function newtonStep(
       if (kinks.length === before && round > 0) break;
       if (kinks.length === 0) break;
       if (shouldStop()) return undefined;
-      const Q = system.gram(kinks);
-      if (!solve([])) return undefined;
+      const Q = system.gram(kinks, shouldStop);
+      if (Q === undefined || !solve([])) return undefined;
       const p = Float64Array.from(kinks, ({ neuron, k }) => neuron.t[k] + neuron.dt[k]);
       const multipliers = Float64Array.from(kinks, ({ multiplier }) => multiplier);
       const low = Float64Array.from(kinks, (kink) => kink.low);

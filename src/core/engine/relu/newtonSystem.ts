@@ -14,8 +14,8 @@ export interface NewtonSystem {
   readonly order: number;
   /** x := K^-1 x */
   solve(x: Float64Array): void;
-  /** The products a_c' K^-1 a_e of the directions of kinks, in the coordinates of their neurons. */
-  gram(kinks: readonly Kink[]): Float64Array;
+  /** The products a_c' K^-1 a_e of the directions of kinks, in the coordinates of their neurons; undefined when stopped. */
+  gram(kinks: readonly Kink[], shouldStop: () => boolean): Float64Array | undefined;
   dispose(): void;
 }
 
@@ -84,22 +84,23 @@ function systemOfNeurons(
   return {
     order: size,
     solve: (x) => system.solve(x),
-    gram(kinks) {
+    gram(kinks, shouldStop) {
       const m = kinks.length;
       const columns = new Float64Array(size * m);
       kinks.forEach(({ neuron, k }, e) => {
         const a = directionOf(state, k);
         for (let j = 0; j < d; j++) columns[(neuron.at + j) * m + e] = a[j];
       });
-      system.solveColumns(columns, m);
+      if (!system.solveColumns(columns, m, shouldStop)) return undefined;
       const Q = new Float64Array(m * m);
-      kinks.forEach(({ neuron, k }, e) => {
+      for (const [e, { neuron, k }] of kinks.entries()) {
+        if (shouldStop()) return undefined;
         const a = directionOf(state, k);
         for (let j = 0; j < d; j++) {
           const from = (neuron.at + j) * m;
           for (let f = 0; f < m; f++) Q[e * m + f] += a[j] * columns[from + f];
         }
-      });
+      }
       return Q;
     },
     dispose: () => system.dispose(),
@@ -213,6 +214,10 @@ function systemOfRows(
     for (let i = 0; i < n; i++) for (let j = 0, at = i * size; j < size; j++) y[j] -= rows[i] * Phi[at + j];
     for (let a = 0; a < m; a++) for (let j = a * d; j < (a + 1) * d; j++) y[j] /= roots[a];
   };
+  if (shouldStop()) {
+    M.dispose();
+    return undefined;
+  }
   // fits of the columns of R (one row of n numbers each), and M^-1 times them
   const fits = neurons.map(({ unit, at }, a) => {
     const fit = new Float64Array(n);
@@ -253,7 +258,7 @@ function systemOfRows(
       solveB(correction);
       for (let j = 0; j < size; j++) y[j] += correction[j];
     },
-    gram: (kinks) => gramOfRows(state, { Phi, roots, radialRoots, M, solvedFits, S }, kinks),
+    gram: (kinks, stop) => gramOfRows(state, { Phi, roots, radialRoots, M, solvedFits, S }, kinks, stop),
     dispose: () => M.dispose(),
   };
 }
@@ -270,13 +275,21 @@ interface RowForm {
 }
 
 /** A K^-1 A' = A W^-1 A' - C M^-1 C' + E S^-1 E' with C = A W^-1/2 Phi' and E = A B^-1 R = A W^-1 R - C M^-1 Phi W^-1 R. */
-function gramOfRows(state: ActiveNeurons, form: RowForm, kinks: readonly Kink[]): Float64Array {
+function gramOfRows(
+  state: ActiveNeurons,
+  form: RowForm,
+  kinks: readonly Kink[],
+  shouldStop: () => boolean,
+): Float64Array | undefined {
   const { Phi, roots, radialRoots, M, solvedFits, S } = form;
   const { n, d, neurons } = state;
   const size = neurons.length * d;
   const m = kinks.length;
   const C = new Float64Array(n * m);
-  const E = kinks.map(({ neuron: { at, unit }, k }, e) => {
+  const E: Float64Array[] = [];
+  for (const [e, { neuron, k }] of kinks.entries()) {
+    if (shouldStop()) return undefined;
+    const { at, unit } = neuron;
     const a = directionOf(state, k);
     const own = at / d;
     for (let i = 0; i < n; i++) {
@@ -290,18 +303,20 @@ function gramOfRows(state: ActiveNeurons, form: RowForm, kinks: readonly Kink[])
       return s;
     });
     for (let j = 0; j < d; j++) row[own] += (a[j] * radialRoots[own] * unit[j]) / roots[own] ** 2;
-    return row;
-  });
+    E.push(row);
+  }
   const solved = C.slice();
-  M.solveColumns(solved, m);
+  if (!M.solveColumns(solved, m, shouldStop)) return undefined;
   const Q = new Float64Array(m * m);
   for (let i = 0; i < n; i++) {
+    if (shouldStop()) return undefined;
     for (let e = 0; e < m; e++) {
       const value = C[i * m + e];
       if (value !== 0) for (let f = 0; f <= e; f++) Q[e * m + f] -= value * solved[i * m + f];
     }
   }
   for (let e = 0; e < m; e++) {
+    if (shouldStop()) return undefined;
     const { neuron, k } = kinks[e];
     const a = directionOf(state, k);
     const inner = E[e].slice();

@@ -66,19 +66,21 @@ export class PositiveSystem {
     else this.handle!.solve(b);
   }
 
-  /** B := A^-1 B for B of order x columns, row-major. */
-  solveColumns(B: Float64Array, columns: number): void {
+  /** B := A^-1 B for B of order x columns, row-major; false when `stop` asked to leave before the end. */
+  solveColumns(B: Float64Array, columns: number, stop?: () => boolean): boolean {
     if (this.own === undefined && !this.fallback) {
       this.handle!.solve(B, columns);
-      return;
+      return true;
     }
     const factor = this.own ?? this.saved!;
     const column = new Float64Array(this.order);
     for (let k = 0; k < columns; k++) {
+      if (stop?.() === true) return false;
       for (let i = 0; i < this.order; i++) column[i] = B[i * columns + k];
       solveSpd(factor, this.order, column);
       for (let i = 0; i < this.order; i++) B[i * columns + k] = column[i];
     }
+    return true;
   }
 
   dispose(): void {

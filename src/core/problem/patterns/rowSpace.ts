@@ -1,4 +1,4 @@
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import { everyRows } from '../../base/polling.ts';
 
@@ -81,7 +81,7 @@ function spanOfRows(A: DenseMatrix, shouldStop: () => boolean): DenseMatrix {
       for (let k = 0; k < d; k++) s += b[k] * row[k];
       for (let k = 0; k < d; k++) row[k] -= s * b[k];
     }
-    const length = Math.hypot(...row);
+    const length = norm2(row);
     for (let k = 0; k < d; k++) row[k] /= length;
     basis.push(row);
     for (let i = 0; i < n; i++) {

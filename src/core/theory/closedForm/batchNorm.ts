@@ -54,18 +54,25 @@ export interface BatchNormNetwork {
 /**
  * Builds the network of the closed form on n x d effective inputs and one-hot Y: inner layers that reach Y (the inputs when their rows are
  * independent, otherwise a random ReLU layer of 2n neurons), then normalisation with scale gamma_k and shift alpha_k that turn class k into
- * y_k / ||y_k||, ReLU, and weight (||y_k|| - beta)_+. The inner layers cost nothing, because normalisation undoes their size.
+ * y_k / ||y_k||, ReLU, and weight (||y_k|| - beta)_+. The inner layers cost nothing, because normalisation undoes their size. `poll` is
+ * called every few milliseconds and may throw.
  */
-export function batchNormNetwork(X: DenseMatrix, Y: DenseMatrix, beta: number, seed: number): BatchNormNetwork {
+export function batchNormNetwork(
+  X: DenseMatrix,
+  Y: DenseMatrix,
+  beta: number,
+  seed: number,
+  poll: () => void = () => undefined,
+): BatchNormNetwork {
   const n = X.rows;
   const k = Y.cols;
   let lift = (inputs: DenseMatrix): DenseMatrix => inputs;
   let hidden = 0;
-  let solution = n <= X.cols ? reach(X, Y) : undefined;
+  let solution = n <= X.cols ? reach(X, Y, poll) : undefined;
   if (solution === undefined || solution.error > 1e-6) {
     hidden = 2 * n;
-    lift = randomLayer(X, hidden, seed);
-    solution = reach(lift(X), Y);
+    lift = randomLayer(X, hidden, seed, poll);
+    solution = reach(lift(X), Y, poll);
   }
   const { W, error } = solution;
   const z = multiply(lift(X), W);
@@ -122,11 +129,12 @@ export function batchNormNetwork(X: DenseMatrix, Y: DenseMatrix, beta: number, s
 }
 
 /** The least W with A W = Y, and its largest error after two steps of refinement. */
-function reach(A: DenseMatrix, Y: DenseMatrix): { readonly W: DenseMatrix; readonly error: number } {
+function reach(A: DenseMatrix, Y: DenseMatrix, poll: () => void): { readonly W: DenseMatrix; readonly error: number } {
   const n = A.rows;
   const gram = new Float64Array(n * n);
   let trace = 0;
   for (let i = 0; i < n; i++) {
+    poll();
     for (let j = 0; j <= i; j++) gram[i * n + j] = gram[j * n + i] = dot(rowOf(A, i), rowOf(A, j));
     trace += gram[i * n + i];
   }
@@ -134,7 +142,7 @@ function reach(A: DenseMatrix, Y: DenseMatrix): { readonly W: DenseMatrix; reado
   // dependent rows: a small ridge keeps the factor, and the error says that the targets are not reached
   for (let i = 0; i < n; i++) factor[i * n + i] += 1e-13 * trace;
   const W = denseMatrix(A.cols, Y.cols);
-  const solvable = factorSpd(factor, n);
+  const solvable = factorSpd(factor, n, () => (poll(), false));
   let error = Infinity;
   for (let round = 0; round < 3; round++) {
     const rest = multiply(A, W);
@@ -145,6 +153,7 @@ function reach(A: DenseMatrix, Y: DenseMatrix): { readonly W: DenseMatrix; reado
     }
     if (!solvable) break;
     for (let c = 0; c < Y.cols; c++) {
+      poll();
       const column = Float64Array.from({ length: n }, (_, i) => rest.data[i * Y.cols + c]);
       solveSpd(factor, n, column);
       for (let i = 0; i < n; i++) {
@@ -160,7 +169,12 @@ function reach(A: DenseMatrix, Y: DenseMatrix): { readonly W: DenseMatrix; reado
 }
 
 /** Random ReLU features with biases, of the size of the inputs. */
-function randomLayer(X: DenseMatrix, width: number, seed: number): (inputs: DenseMatrix) => DenseMatrix {
+function randomLayer(
+  X: DenseMatrix,
+  width: number,
+  seed: number,
+  poll: () => void,
+): (inputs: DenseMatrix) => DenseMatrix {
   const rng = createRng(seed).fork('batch-norm');
   const d = X.cols;
   const size = norm2(X.data) / Math.sqrt(X.rows) || 1;
@@ -170,6 +184,7 @@ function randomLayer(X: DenseMatrix, width: number, seed: number): (inputs: Dens
   return (inputs) => {
     const out = denseMatrix(inputs.rows, width);
     for (let i = 0; i < inputs.rows; i++) {
+      poll();
       for (let j = 0; j < width; j++) {
         out.data[i * width + j] = Math.max(0, dot(rowOf(inputs, i), rowOf(directions, j)) + offsets[j]);
       }

@@ -1,5 +1,5 @@
 import { denseMatrix, type DenseMatrix } from '../../base/linalg/matrix.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { numericalRank, type Svd, svdUnlessStopped } from '../../base/linalg/svd.ts';
 import { createDatafit, lossOf } from '../../problem/datafits/losses.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
@@ -89,26 +89,34 @@ export function detectClosedForms(
   control: Control,
 ): ClosedFormReport[] {
   const prepared = prepare(problem);
-  const { s } = svd(prepared.X);
-  const rank = numericalRank(s, 1e-10);
+  const decomposition = svdUnlessStopped(prepared.X, () => control.shouldStop());
+  if (decomposition === undefined) return [];
+  const rank = numericalRank(decomposition.s, 1e-10);
   if (rank === 0) return [];
-  const setting = settingOf(problem, prepared, s, rank);
-  return [
-    rankOneReport(setting),
-    whitenedReport(setting),
-    oneHotReport(setting),
-    oneFeatureReport(setting, feature, control),
-    spikeFreeReport(setting),
-    linearReport(problem, prepared, s),
-    batchNormReport(setting),
+  const setting = settingOf(problem, prepared, decomposition, rank);
+  const reports: readonly (() => ClosedFormReport)[] = [
+    () => rankOneReport(setting),
+    () => whitenedReport(setting),
+    () => oneHotReport(setting),
+    () => oneFeatureReport(setting, feature, control),
+    () => spikeFreeReport(setting),
+    () => linearReport(problem, prepared, decomposition),
+    () => batchNormReport(setting),
   ];
+  const found: ClosedFormReport[] = [];
+  for (const report of reports) {
+    if (control.shouldStop()) break;
+    found.push(report());
+  }
+  return found;
 }
 
 /** What the forms look at, and how their conditions are said. */
 interface Setting {
   readonly problem: Problem;
   readonly prepared: PreparedProblem;
-  /** Singular values of the effective inputs, and their rank. */
+  /** Of the effective inputs, its singular values, and their rank. */
+  readonly decomposition: Svd;
   readonly s: Float64Array;
   readonly rank: number;
   /** Whether a formula of one column of targets may be used. */
@@ -129,7 +137,8 @@ interface Setting {
   readonly recoded: string;
 }
 
-function settingOf(problem: Problem, prepared: PreparedProblem, s: Float64Array, rank: number): Setting {
+function settingOf(problem: Problem, prepared: PreparedProblem, decomposition: Svd, rank: number): Setting {
+  const { s } = decomposition;
   const { X, targets, outputs } = prepared;
   const { loss } = problem;
   const { quadratic: squared, separable, smooth } = prepared.datafit;
@@ -140,6 +149,7 @@ function settingOf(problem: Problem, prepared: PreparedProblem, s: Float64Array,
   return {
     problem,
     prepared,
+    decomposition,
     s,
     rank,
     columnwise,
@@ -309,10 +319,10 @@ function batchNormReport({ prepared, oneHot, noClasses, recoded }: Setting): Clo
 }
 
 /** Spike-free data: one gate that is on everywhere is enough, which is a small program of its own. */
-function spikeFreeReport({ problem, prepared: { X }, columnwise, unused, twin }: Setting): ClosedFormReport {
-  const { spikeFree, reason } = spikeFreeTest(X);
+function spikeFreeReport({ problem, prepared: { X }, decomposition, columnwise, unused, twin }: Setting): ClosedFormReport {
+  const { spikeFree, reason } = spikeFreeTest(X, decomposition);
   const applies = spikeFree === true && columnwise;
-  const gates = applies ? gateOnEverywhere(X) : undefined;
+  const gates = applies ? gateOnEverywhere(X, decomposition) : undefined;
   return {
     id: 'spike-free',
     title: 'Spike-free data: neurons that are on for every row are enough',
@@ -330,9 +340,10 @@ function spikeFreeReport({ problem, prepared: { X }, columnwise, unused, twin }:
 /** A linear network of this depth (two layers for the other models) on the same data. */
 function linearReport(
   problem: Problem,
-  { X, targets, beta, outputs }: PreparedProblem,
-  s: Float64Array,
+  { targets, beta, outputs }: PreparedProblem,
+  decomposition: Svd,
 ): ClosedFormReport {
+  const { s } = decomposition;
   const depth = problem.model === 'linear' ? (problem.depth ?? 2) : 2;
   const base = {
     id: 'linear' as const,
@@ -352,7 +363,7 @@ function linearReport(
     );
   }
   const onePerOutput = outputs > 1 && problem.model === 'linear' && !couplesOutputs(problem.outputPenalty, outputs);
-  const form = linearForm(X, targets, beta, depth, onePerOutput);
+  const form = linearForm(decomposition, targets, beta, depth, onePerOutput);
   if (form === undefined) return no('The singular values of the inputs differ.');
   const kept = form.rank === 1 ? 'one is left' : `${form.rank} are left`;
   return {

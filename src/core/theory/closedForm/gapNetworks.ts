@@ -1,6 +1,6 @@
 import { denseMatrix, dot, norm2, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
 
 /**
  * Linear networks of one depth with several outputs that fit as least squares does, built and run: inner layers W_1 .. W_{L-2} of Frobenius norm
@@ -19,9 +19,8 @@ export interface GapNetworks {
   readonly innerNorm: number;
 }
 
-/** Builds and runs both networks for n x d inputs and n x c targets, L >= 2 layers. */
-export function gapNetworks(X: DenseMatrix, Y: DenseMatrix, layers: number): GapNetworks {
-  const inputs = svd(X);
+/** Builds and runs both networks for n x d inputs (with their decomposition) and n x c targets, L >= 2 layers. */
+export function gapNetworks(X: DenseMatrix, Y: DenseMatrix, layers: number, inputs: Svd = svd(X)): GapNetworks {
   const rank = numericalRank(inputs.s, 1e-10);
   const k = inputs.s.length;
   // least squares map Z = V diag(1/s) U'Y = P diag(sigma) Q'

@@ -1,6 +1,6 @@
 import { denseMatrix, type DenseMatrix, dot } from '../../base/linalg/matrix.ts';
 import { scalarPath } from '../../engine/linear/scalarPath.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
 
 /** The optimum of a linear network with weight decay on all its layers, on inputs whose singular values are all equal. */
 export interface LinearForm {
@@ -22,20 +22,19 @@ export function equalSingularValues(s: ArrayLike<number>, relative = 1e-10): num
  * Ergen and Pilanci 2021, "Revealing the structure", linear networks). Two layers: a soft threshold. `onePerOutput`: one network per column.
  */
 export function linearForm(
-  X: DenseMatrix,
+  { U, s }: Pick<Svd, 'U' | 's'>,
   Y: DenseMatrix,
   beta: number,
   layers: number,
   onePerOutput: boolean,
 ): LinearForm | undefined {
-  const { U, s } = svd(X);
   const scale = equalSingularValues(s);
   if (scale === undefined) return undefined;
   const rank = numericalRank(s);
   const A = denseMatrix(rank, Y.cols);
   for (let a = 0; a < rank; a++) {
     for (let k = 0; k < Y.cols; k++) {
-      for (let i = 0; i < X.rows; i++) A.data[a * Y.cols + k] += U.data[i * s.length + a] * Y.data[i * Y.cols + k];
+      for (let i = 0; i < Y.rows; i++) A.data[a * Y.cols + k] += U.data[i * s.length + a] * Y.data[i * Y.cols + k];
     }
   }
   const sizes = onePerOutput

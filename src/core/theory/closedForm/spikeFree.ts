@@ -1,5 +1,5 @@
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
 import { createRng } from '../../base/rng.ts';
 
 /** Whether { (Xu)_+ : ||u|| <= 1 } = { Xz : ||z|| <= 1 } with non-negative entries: `null` when that could not be decided. */
@@ -16,8 +16,7 @@ const figures = (value: number): string => value.toPrecision(3);
  * q' K^-1 q <= (q - p)' K^-1 (q - p) for all scalings, that is q' K^-1 p <= 0 for all disjoint q, p >= 0. Dependent rows also need
  * (Xu)_+ in the range of X: decided for rank one (all factors of one sign), refuted by a sampled direction, or left open.
  */
-export function spikeFreeTest(X: DenseMatrix, seed = 1): SpikeFree {
-  const { U, s } = svd(X);
+export function spikeFreeTest(X: DenseMatrix, { U, s }: Svd = svd(X), seed = 1): SpikeFree {
   const rank = numericalRank(s, 1e-10);
   if (rank === 0) return { spikeFree: null, reason: 'All inputs are zero.' };
   const n = X.rows;
@@ -89,8 +88,7 @@ export function spikeFreeTest(X: DenseMatrix, seed = 1): SpikeFree {
 }
 
 /** A gate that is on for every row: g with Xg = 1 (rows independent) or the direction of rank-one data; undefined if there is none. */
-export function gateOnEverywhere(X: DenseMatrix): DenseMatrix | undefined {
-  const { U, s, V } = svd(X);
+export function gateOnEverywhere(X: DenseMatrix, { U, s, V }: Svd = svd(X)): DenseMatrix | undefined {
   const rank = numericalRank(s, 1e-10);
   const gate = denseMatrix(1, X.cols);
   for (let k = 0; k < rank; k++) {

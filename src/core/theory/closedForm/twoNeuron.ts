@@ -1,5 +1,4 @@
-import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
-import { numericalRank, svd } from '../../base/linalg/svd.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, unitOf } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { createDatafit } from '../../problem/datafits/losses.ts';
 
@@ -59,18 +58,44 @@ export function perOutput(Y: DenseMatrix, form: (column: DenseMatrix, k: number)
   return { network: { directions, weights }, objective, betaMax };
 }
 
-/** X = c a' up to `relative` in the second singular value: the vectors, or undefined. */
+/**
+ * X = c a' up to `relative` of its size: the vectors (a of norm 1), or undefined. Two steps of the power method from the longest row: where the
+ * rest is that small they are exact to rounding, and anywhere else they do not make it so.
+ */
 export function rankOneFactors(
   X: DenseMatrix,
   relative = 1e-10,
 ): { readonly c: Float64Array; readonly a: Float64Array } | undefined {
-  const { U, s, V } = svd(X);
-  if (!(s[0] > 0) || numericalRank(s, relative) !== 1) return undefined;
-  const k = s.length;
-  return {
-    c: Float64Array.from({ length: X.rows }, (_, i) => s[0] * U.data[i * k]),
-    a: Float64Array.from({ length: X.cols }, (_, i) => V.data[i * k]),
-  };
+  const { rows: n, cols: d } = X;
+  const unit = unitOf(X.data);
+  const scaled = denseMatrix(
+    n,
+    d,
+    X.data.map((value) => value / unit),
+  );
+  const lengths = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(scaled, i)));
+  const longest = lengths.indexOf(Math.max(...lengths));
+  if (!(lengths[longest] > 0)) return undefined;
+  let a = rowOf(scaled, longest).map((value) => value / lengths[longest]);
+  const c = new Float64Array(n);
+  for (let step = 0; step < 2; step++) {
+    const next = new Float64Array(d);
+    for (let i = 0; i < n; i++) {
+      const x = rowOf(scaled, i);
+      c[i] = dot(x, a);
+      for (let k = 0; k < d; k++) next[k] += c[i] * x[k];
+    }
+    const size = norm2(next);
+    a = next.map((value) => value / size);
+  }
+  let rest = 0;
+  for (let i = 0; i < n; i++) {
+    const x = rowOf(scaled, i);
+    c[i] = dot(x, a);
+    for (let k = 0; k < d; k++) rest += (x[k] - c[i] * a[k]) ** 2;
+  }
+  if (!(Math.sqrt(rest) <= relative * norm2(c))) return undefined;
+  return { c: c.map((value) => value * unit), a };
 }
 
 /** Minimiser of t -> loss(t part) + beta |t| for a convex smooth loss of one output: zero, or a root of the derivative by bisection. */

@@ -76,7 +76,7 @@ for (const [n, d, m] of [
     const again = times(x);
     rhs.forEach((value, i) => assert.ok(Math.abs(again[i] - value) <= 1e-5 * (1 + Math.abs(value)), `row ${i}`));
     const kinks: Kink[] = state.neurons.flatMap((neuron) => [0, 1, 2].map((k) => ({ neuron, k })));
-    const Q = system.gram(kinks);
+    const Q = system.gram(kinks, () => false)!;
     kinks.forEach(({ neuron, k }, e) => {
       const column = new Float64Array(size);
       for (let j = 0; j < d; j++) column[neuron.at + j] = problem.classes.directions[k * d + j];

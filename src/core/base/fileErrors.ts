@@ -31,11 +31,19 @@ const words: Readonly<Record<string, string>> = {
   ESTALE: 'its file system does not answer',
 };
 
-/** A reason without the path, which whoever reports it names once. */
+/** Codes of the system inside a sentence of somebody else. */
+const codes = new RegExp(`\\b(${Object.keys(words)
+  .filter((code) => code === code.toUpperCase())
+  .join('|')})\\b`);
+
+/** A reason without the path, which whoever reports it names once; of any other error its message. */
 export function fileErrorWords(error: unknown): string {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  if (typeof code === 'string' && words[code] !== undefined) return words[code];
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  if (typeof code === 'string' && Object.hasOwn(words, code)) return words[code];
   if (typeof message !== 'string') return String(error);
+  // the editor wraps what its file system said: "Unable to write file '…' (Unknown (FileSystemError): Error: ENOSPC: …)"
+  const wrapped = codes.exec(message.replace(/'[^']*'/g, ''));
+  if (wrapped !== null) return words[wrapped[1]];
   // Node: "CODE: reason, syscall 'path' -> 'path'"
-  return message.replace(/^[A-Z0-9_]+: /, '').replace(/, [a-z]+( '.*')?$/s, '');
+  return /^E[A-Z0-9]+: (.*), [a-z]+( '.*')?$/s.exec(message)?.[1] ?? message;
 }
