@@ -24,7 +24,11 @@ export async function pickSample(context: vscode.ExtensionContext): Promise<vsco
   try {
     await vscode.workspace.fs.stat(copy);
   } catch {
-    await namingFile(copy, vscode.l10n.t('cannot be made'), vscode.workspace.fs.copy(vscode.Uri.joinPath(folder, name), copy));
+    await namingFile(
+      copy,
+      vscode.l10n.t('cannot be made'),
+      vscode.workspace.fs.copy(vscode.Uri.joinPath(folder, name), copy),
+    );
   }
   return copy;
 }

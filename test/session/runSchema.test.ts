@@ -67,7 +67,10 @@ describe('a run record', () => {
     assert.ok('run' in read);
     assert.deepEqual(read.run, { ...run, dataset: { ...run.dataset, uri: 'xor_2d.csv' } });
     (run.neurons[0] as { norm: number }).norm = NaN;
-    assert.throws(() => exportRun(run, 'run'), { name: 'DataError', message: /neurons\.0\.norm: is not a finite number/ });
+    assert.throws(() => exportRun(run, 'run'), {
+      name: 'DataError',
+      message: /neurons\.0\.norm: is not a finite number/,
+    });
   });
 
   it('keeps a bound that is not there yet as one', async () => {

@@ -32,7 +32,12 @@ function row({ name, count, fine, refused, faults, slowest, stop, slope, seconds
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { share: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, minutes: { type: 'string' } },
+    options: {
+      share: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string' },
+      minutes: { type: 'string' },
+    },
   });
   const share = Number(values.share ?? 1);
   const seed = Number(values.seed ?? 1);

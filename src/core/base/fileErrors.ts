@@ -32,9 +32,11 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /** Codes of the system inside a sentence of somebody else. */
-const codes = new RegExp(`\\b(${Object.keys(words)
-  .filter((code) => code === code.toUpperCase())
-  .join('|')})\\b`);
+const codes = new RegExp(
+  `\\b(${Object.keys(words)
+    .filter((code) => code === code.toUpperCase())
+    .join('|')})\\b`,
+);
 
 /** A reason without the path, which whoever reports it names once; of any other error its message. */
 export function fileErrorWords(error: unknown): string {

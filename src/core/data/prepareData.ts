@@ -341,12 +341,7 @@ function firstGaps(table: Table, features: readonly Feature[]): Int32Array {
 }
 
 /** Fill gaps when leaving their rows out would lose too many, or a class, or nearly all; said when there are any. */
-function chooseMissing(
-  table: Table,
-  target: ColumnProfile,
-  gapOf: Int32Array,
-  warnings: string[],
-): 'drop' | 'impute' {
+function chooseMissing(table: Table, target: ColumnProfile, gapOf: Int32Array, warnings: string[]): 'drop' | 'impute' {
   let usable = 0;
   let gaps = 0;
   for (let row = 0; row < table.rows; row++) {

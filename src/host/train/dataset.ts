@@ -268,10 +268,7 @@ export class Dataset {
         return undefined;
       }
       this.state = 'failed';
-      this.error =
-        error instanceof TaskFailure
-          ? error.detail
-          : { message: fileErrorWords(error) };
+      this.error = error instanceof TaskFailure ? error.detail : { message: fileErrorWords(error) };
       throw error;
     } finally {
       this.job = null;

@@ -167,11 +167,7 @@ function recordOf(
 }
 
 /** Networks of the duality gap, rank path, training of the layers. */
-async function extrasOf(
-  posed: Posed,
-  { full, record, inputs }: LinearOutcome,
-  context: StageContext,
-): Promise<Extras> {
+async function extrasOf(posed: Posed, { full, record, inputs }: LinearOutcome, context: StageContext): Promise<Extras> {
   const { problem, settings } = posed;
   const { deps, listener, control } = context;
   const limited = withDeadline(control, settings.timeLimitSeconds);

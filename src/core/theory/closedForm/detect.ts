@@ -319,7 +319,14 @@ function batchNormReport({ prepared, oneHot, noClasses, recoded }: Setting): Clo
 }
 
 /** Spike-free data: one gate that is on everywhere is enough, which is a small program of its own. */
-function spikeFreeReport({ problem, prepared: { X }, decomposition, columnwise, unused, twin }: Setting): ClosedFormReport {
+function spikeFreeReport({
+  problem,
+  prepared: { X },
+  decomposition,
+  columnwise,
+  unused,
+  twin,
+}: Setting): ClosedFormReport {
   const { spikeFree, reason } = spikeFreeTest(X, decomposition);
   const applies = spikeFree === true && columnwise;
   const gates = applies ? gateOnEverywhere(X, decomposition) : undefined;

@@ -59,7 +59,12 @@ for (const [name, A, rank] of cases) {
 }
 
 it('is left when asked to, whatever the shape', () => {
-  for (const [rows, cols] of [[150, 150], [150, 120], [40, 500]] as const) { // prettier-ignore
+  for (const [rows, cols] of [
+    [150, 150],
+    [150, 120],
+    [40, 500],
+  ] as const) {
+    // prettier-ignore
     let looks = 0;
     assert.equal(
       svdUnlessStopped(gaussian(rows, cols), () => ++looks > 20),
