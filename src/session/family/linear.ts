@@ -5,7 +5,7 @@ import { trainChain } from '../../core/descent/chainModel.ts';
 import { gapNetworks, parallelObjective } from '../../core/theory/closedForm/gapNetworks.ts';
 import { serialGap, solveNuclear } from '../../core/engine/linear/nuclear.ts';
 import { type LinearSolution, solveLinear } from '../../core/engine/linear/solveLinear.ts';
-import { svd } from '../../core/base/linalg/svd.ts';
+import { svd, type Svd, svdUnlessStopped } from '../../core/base/linalg/svd.ts';
 import { lossOf } from '../../core/problem/datafits/losses.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
