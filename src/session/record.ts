@@ -1,3 +1,5 @@
+import { targetIntervals } from '../core/certify/global/targetIntervals.ts';
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import type { OptimalSet } from '../core/certify/optimalSet.ts';
 import type { GlobalBound } from '../core/certify/global/bound.ts';
 import type { DeepRecord } from '../shared/depth.ts';
@@ -15,6 +17,7 @@ import { describeVerdict } from '../shared/verdict.ts';
 import { productVersion } from '../shared/version.ts';
 import { evaluationOf, metricRows } from './baselines.ts';
 import type { SolvedDraft } from './draft.ts';
+import { pickRows } from './pickRows.ts';
 import { predictionsFrom } from './predictions.ts';
 
 /** The record of a draft, with the names of the stages that are still missing. */
@@ -45,6 +48,7 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
       target: Array.from(data.y),
       prediction: Array.from(predictions.prediction),
       dual: Array.from(solution.dual.data),
+      ...targetMoves(draft),
     },
     metrics: [
       ...metricRows('convex network', predictions, data),
@@ -66,6 +70,24 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
   return { ...record, label: labelOf(record) };
 }
 
+/** The share of the best that a network may lose while its targets move. */
+const shareToLose = 0.01;
+
+/** How far each target may move; nothing where it is not proven, or not a squared loss. */
+function targetMoves({ outcome: { solution }, described, data, problem }: SolvedDraft): {
+  readonly targetIntervals?: NonNullable<RunRecord['rows']['targetIntervals']>;
+} {
+  const { objective, global } = solution;
+  if (global?.dual === undefined || !lossOf(problem.loss).quadratic || data.task !== 'regression') return {};
+  const { lowerBound, dual } = global;
+  const fit = pickRows(described.fit, data.trainRows);
+  const intervals = targetIntervals(fit, problem.y, dual, { objective, lowerBound }, shareToLose);
+  const { scale } = data.scaling.target;
+  const lower = intervals.flatMap((interval) => (interval === undefined ? [] : [scale * interval.lower]));
+  const upper = intervals.flatMap((interval) => (interval === undefined ? [] : [scale * interval.upper]));
+  return lower.length < intervals.length ? {} : { targetIntervals: { share: shareToLose, lower, upper } };
+}
+
 const noteOrder = [
   'cross-validation',
   'solve',
@@ -75,6 +97,7 @@ const noteOrder = [
   'extras',
   'compare',
   'refine',
+  'path-proof',
   'file',
 ] as const;
 
@@ -164,13 +187,14 @@ function optimalSetRecord({ scope, directions }: OptimalSet): OptimalSetRecord {
 /** The bound as the record has it: dual constraints over beta. */
 function globalCertificate(bound: GlobalBound, beta: number): GlobalCertificate {
   const { lowerBound, relativeGap, proof, maxDualConstraint, searchEstimate } = bound;
-  const { dualPointShrink, cells, worstDirection, worstOuter, methods, reason } = bound;
+  const { searchedBound, dualPointShrink, cells, worstDirection, worstOuter, methods, reason } = bound;
   return {
     lowerBound,
     relativeGap,
     proof,
     maxDualConstraint: maxDualConstraint / beta,
     searchEstimate: searchEstimate / beta,
+    ...(searchedBound === undefined ? {} : { searchedBound }),
     ...(dualPointShrink === undefined ? {} : { dualPointShrink }),
     ...(cells === undefined ? {} : { cells }),
     ...(methods === undefined ? {} : { methods }),

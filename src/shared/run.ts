@@ -60,7 +60,8 @@ export interface RunRecord {
 }
 
 /** What can be missing of a run. */
-export type StageName = 'cross-validation' | 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine';
+export type StageName =
+  'cross-validation' | 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine' | 'path-proof';
 
 export interface DatasetSummary {
   /** Where the file lies, which the store of runs goes by; in a run that was exported the name alone, as a relative reference. */
@@ -120,6 +121,8 @@ export interface GlobalCertificate {
   /** Proven upper bound of the dual maximum M(v), and the best value that search found; both over beta. */
   readonly maxDualConstraint: number;
   readonly searchEstimate: number;
+  /** What would be proven if no direction were better than the best one found. Not in records of earlier versions. */
+  readonly searchedBound?: number;
   /** The lower bound comes from another dual point, that of the fit times this factor; both figures above are of the fit's own. */
   readonly dualPointShrink?: number;
   /** Cells of the arrangement when they were enumerated. */
@@ -197,6 +200,8 @@ export interface TracePoint {
   readonly objective: number;
   readonly dualBound: number;
   readonly active: number;
+  /** During a proof over all networks: what `dualBound` comes from, which is then the bound of this method alone. */
+  readonly method?: 'cones' | 'conic';
 }
 
 /** One neuron of the exported network; weights are balanced (norm of the inner weights = |outer weights|). */
@@ -253,6 +258,15 @@ export interface RowRecord {
    * of the training program: for squared loss (target - prediction) / Scaling.target.scale.
    */
   readonly dual: readonly number[];
+  /**
+   * Regression with squared loss, where the proof is tight enough: for each training row and output, how far the target may move down (`lower`, at most 0) and
+   * up (`upper`), in its own units and all others fixed, while the network provably stays within `share` of the best.
+   */
+  readonly targetIntervals?: {
+    readonly share: number;
+    readonly lower: readonly number[];
+    readonly upper: readonly number[];
+  };
 }
 
 /** One model's scores; `train` and `test` in the same named measure. */
@@ -273,6 +287,8 @@ export interface PathPoint {
   readonly train: number;
   readonly test: number | null;
   readonly seconds: number;
+  /** Proven over all networks of the family at this beta; left out where it was not tried. */
+  readonly lowerBound?: number;
 }
 
 /** How beta was chosen by cross-validation on the training rows. */
@@ -319,6 +335,8 @@ export interface PathRecord {
   readonly measure: string;
   readonly points: readonly PathPoint[];
   readonly complete: boolean;
+  /** Time that went into the bounds of its points; left out while that is to come. */
+  readonly proofSeconds?: number;
 }
 
 export interface GradientRun {
@@ -425,6 +443,7 @@ export interface TrainProgress {
     | 'path'
     | 'structure'
     | 'compare'
+    | 'path-proof'
     | 'saving';
   /** 0..1 within the stage when known. */
   readonly fraction: number | null;

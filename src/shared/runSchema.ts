@@ -102,7 +102,14 @@ const structure = v.looseObject({
   ),
   outputOffset: v.optional(numbers),
   gates: v.looseObject({ count: number, constraint: numbers, norm: numbers }),
-  rows: v.looseObject({ line: numbers, split: numbers, target: numbers, prediction: numbers, dual: numbers }),
+  rows: v.looseObject({
+    line: numbers,
+    split: numbers,
+    target: numbers,
+    prediction: numbers,
+    dual: numbers,
+    targetIntervals: v.optional(v.looseObject({ share: number, lower: numbers, upper: numbers })),
+  }),
   metrics: v.array(v.looseObject({ model: text, measure: text })),
   deep: v.optional(
     v.variant(
@@ -243,6 +250,10 @@ function wrongSize(run: Structure): RunFault | undefined {
     fault('rows.target', rows.target.length, n) ??
     fault('rows.prediction', rows.prediction.length, n * outputs) ??
     fault('rows.dual', rows.dual.length, training * outputs) ??
+    (rows.targetIntervals &&
+      fault('rows.targetIntervals.lower', rows.targetIntervals.lower.length, training * outputs)) ??
+    (rows.targetIntervals &&
+      fault('rows.targetIntervals.upper', rows.targetIntervals.upper.length, training * outputs)) ??
     (run.outputOffset && fault('outputOffset', run.outputOffset.length, outputs));
   if (tables !== undefined) return tables;
   const traits = modelTraits(settings.model);

@@ -91,6 +91,7 @@ export const stageNames: Readonly<Record<StageName, string>> = {
   extras: 'the networks to compare with',
   compare: 'the comparison with gradient descent',
   refine: 'the patterns of gradient descent',
+  'path-proof': 'the proof of the path',
 };
 
 /** A run from disk whose stages nobody is running any more: what was to come is missing. */

@@ -123,6 +123,26 @@ export function describeVerdict(run: Claimed, format: VerdictFormat = plainForma
   return facts.searched ? searchedOnly(facts) : optimalForGates(facts);
 }
 
+/** The open gap of a proof over all networks, in shares of the objective: what a better network may gain, and what the proof leaves open. */
+export interface GapParts {
+  /** Objective less what would be proven if no direction were better than the best one found: where a better network may be. */
+  readonly network: number;
+  /** The rest, which is there only because the proof is not tighter. */
+  readonly proof: number;
+}
+
+/** How the gap over all networks divides; undefined where nothing is proven, or for records of earlier versions. */
+export function gapPartsOf({
+  solution,
+}: {
+  readonly solution: Pick<SolutionSummary, 'objective' | 'global'>;
+}): GapParts | undefined {
+  const { objective, global } = solution;
+  if (global?.searchedBound === undefined || global.proof === 'none' || !(objective > 0)) return undefined;
+  const searched = Math.min(objective, Math.max(global.searchedBound, global.lowerBound));
+  return { network: (objective - searched) / objective, proof: (searched - global.lowerBound) / objective };
+}
+
 /** Whether a lower bound lies above the objective by more than rounding. */
 function contradictory(run: Claimed): boolean {
   const { objective, dualBound } = run.solution;

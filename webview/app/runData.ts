@@ -1,7 +1,13 @@
 import type { RunRecord } from '../../src/shared/run.ts';
 import { partCount, partNames } from '../../src/shared/runView.ts';
 import type { NetworkName } from '../../src/shared/networkName.ts';
-import { betaMaxIsProven, describeVerdict, type Verdict, type VerdictFormat } from '../../src/shared/verdict.ts';
+import {
+  betaMaxIsProven,
+  describeVerdict,
+  gapPartsOf,
+  type Verdict,
+  type VerdictFormat,
+} from '../../src/shared/verdict.ts';
 import { formatCount, formatGap, formatNumber, formatPercent } from '../ui/format.ts';
 
 export {
@@ -50,4 +56,15 @@ export function panelVerdict(run: RunRecord): Verdict {
 export function betaMaxWords(run: RunRecord): string {
   const value = formatNumber(run.resolved.betaMax);
   return betaMaxIsProven(run) ? value : `at least ${value}`;
+}
+
+/** What of the open gap may be a better network, and what is the proof's own; empty where that is not known or nothing is open. */
+export function gapPartsWords(run: RunRecord): string {
+  const parts = gapPartsOf(run);
+  if (parts === undefined || parts.network + parts.proof <= run.settings.tolerance) return '';
+  const better =
+    parts.network <= run.settings.tolerance
+      ? 'The search leaves no room for a better network'
+      : `By what the search found, a better network may gain up to ${formatPercent(parts.network)}`;
+  return `${better}; ${formatPercent(parts.proof)} of the objective is open only because the proof is not tighter.`;
 }

@@ -45,7 +45,8 @@ export function traceBoundName(run: RunRecord): string {
 export function traceChart(trace: readonly TracePoint[], id: string, title: string, boundName: string): ChartSpec {
   const seconds = trace.map((point) => point.seconds);
   const objective = trace.map((point) => point.objective);
-  const bound = trace.map((point) => (point.dualBound > 0 ? point.dualBound : NaN));
+  const bound = bestBounds(trace);
+  const methods = methodsIn(trace);
   const bounded = bound.some(Number.isFinite);
   const positive = [...objective, ...bound.filter(Number.isFinite)].every((v) => v > 0);
   const spread = Math.max(...objective) / Math.min(...bound.filter((v) => v > 0), ...objective);
@@ -80,9 +81,38 @@ export function traceChart(trace: readonly TracePoint[], id: string, title: stri
           hollow: true,
           dash: [5, 3],
         },
+        // one method is the bound itself
+        ...(methods.length < 2 ? [] : methods).map((method) => ({
+          id: `bound-${method}`,
+          label: `by ${methodNames[method]} alone`,
+          kind: 'line' as const,
+          x: seconds,
+          y: trace.map((point) => (point.method === method && point.dualBound > 0 ? point.dualBound : NaN)),
+          tone: method === 'cones' ? (3 as const) : (4 as const),
+        })),
       ] satisfies SeriesSpec[]
-    ).slice(0, bounded ? 2 : 1),
+    ).slice(0, bounded ? undefined : 1),
   };
+}
+
+type Method = NonNullable<TracePoint['method']>;
+
+const methodNames: Readonly<Record<Method, string>> = { cones: 'cones of directions', conic: 'the conic relaxation' };
+
+function methodsIn(trace: readonly TracePoint[]): Method[] {
+  return (Object.keys(methodNames) as Method[]).filter((name) =>
+    trace.some(({ method, dualBound }) => method === name && dualBound > 0),
+  );
+}
+
+/** The best bound by then; NaN as long as there is none. Methods that prove side by side each report their own. */
+function bestBounds(trace: readonly TracePoint[]): number[] {
+  let proving = 0;
+  return trace.map(({ dualBound, method }) => {
+    if (method !== undefined) proving = Math.max(proving, dualBound);
+    const best = Math.max(dualBound, proving);
+    return best > 0 ? best : NaN;
+  });
 }
 
 /** Relative gap against time on a log axis. */
@@ -101,7 +131,7 @@ export function gapChart(trace: readonly TracePoint[], id: string, tolerance: nu
         label: 'relative gap',
         kind: 'line-points',
         x: trace.map((point) => point.seconds),
-        y: trace.map((point) => gapOf(point) ?? NaN),
+        y: bestBounds(trace).map((dualBound, i) => gapOf({ ...trace[i], dualBound }) ?? NaN),
         tone: 'bound',
       },
     ],

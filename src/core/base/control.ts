@@ -15,6 +15,8 @@ export interface SolverProgress {
   readonly phase: string;
   /** The network is there, and a bound over all networks is being proven. */
   readonly proving?: true;
+  /** While proving: the method that `dualBound` comes from. */
+  readonly method?: 'cones' | 'conic';
   /** Share of the work that is done, where it is known. */
   readonly fraction?: number;
 }

@@ -26,6 +26,7 @@ export function restore(solution: Solution, problem: Problem, prepared: Prepared
     })),
     network,
     networkObjective: networkObjective(network, problem.X, prepared.datafit, prepared.beta, kind, bias),
+    penalty: solution.penalty / scale,
     betaMax: solution.betaMax * scale,
     ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper * scale }),
   };

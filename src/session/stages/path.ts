@@ -2,6 +2,7 @@ import { mainMeasure, scoreOf } from '../../core/metrics/scores.ts';
 import { type Control, withDeadline } from '../../core/base/control.ts';
 import { betaGrid, pathOf } from '../../core/engine/path.ts';
 import type { PathPoint, PathRecord } from '../../shared/run.ts';
+import { boundOverFamily } from '../../shared/verdict.ts';
 import { cutShort, quiet } from '../context.ts';
 import type { SolvedDraft, Stage } from '../draft.ts';
 import { familyOf } from '../family/registry.ts';
@@ -21,6 +22,7 @@ export const pathStage: Stage = {
     const limited = withDeadline(control, settings.timeLimitSeconds);
     const measure = mainMeasure(data.classes.length);
     const points: PathPoint[] = [];
+    const pathWarm: unknown[] = [];
     const family = familyOf(problem.model);
     const options = { ...solveOptions(draft, deps), timeLimitSeconds: undefined, certifySeconds: 0 };
     const solveAt = (beta: number, warm: unknown): ReturnType<typeof step> =>
@@ -37,7 +39,9 @@ export const pathStage: Stage = {
       const fit = outcome.predict(data.X, () => limited.shouldStop());
       if (fit === undefined) break;
       const predictions = predictionsFrom(fit, data, problem.loss);
-      const { objective, relativeGap, penalty, seconds } = outcome.solution;
+      const { objective, relativeGap, penalty, seconds, warm } = outcome.solution;
+      const bound = boundOverFamily(outcome);
+      pathWarm.push(warm);
       points.push({
         beta,
         objective,
@@ -47,10 +51,11 @@ export const pathStage: Stage = {
         train: scoreOf(predictions, data.trainRows, measure),
         test: data.testRows.length > 0 ? scoreOf(predictions, data.testRows, measure) : null,
         seconds,
+        ...(bound === -Infinity ? {} : { lowerBound: Math.min(bound, objective) }),
       });
     }
     const path = { betaMax, measure, points, complete: points.length === count };
-    return { ...draft, path, notes: { ...draft.notes, path: notesOf(path, draft, control) } };
+    return { ...draft, path, pathWarm, notes: { ...draft.notes, path: notesOf(path, draft, control) } };
   },
 };
 

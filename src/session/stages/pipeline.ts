@@ -6,12 +6,13 @@ import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
 import { extrasStage } from './extras.ts';
 import { pathStage } from './path.ts';
+import { pathProofStage } from './pathProof.ts';
 import { refineStage } from './refine.ts';
 import { solveStage } from './solve.ts';
 import { structureStage } from './structure.ts';
 
 /** What follows the solve, in this order, whatever the family. */
-const stages: readonly Stage[] = [pathStage, structureStage, extrasStage, compareStage, refineStage];
+const stages: readonly Stage[] = [pathStage, structureStage, extrasStage, compareStage, refineStage, pathProofStage];
 
 /** How a run ended: its last record, and what of it serves the next beta. */
 export interface Finished {

@@ -78,10 +78,13 @@ export class SolveWatch {
       shouldStop: () => control.shouldStop(),
       now: () => control.now(),
       report: (progress) => {
-        const { seconds, iteration, objective, dualBound, active, phase, proving, fraction } = progress;
+        const { seconds, iteration, objective, dualBound, active, phase, proving, method, fraction } = progress;
         if (proving !== true) this.proofBegan = null;
         else this.proofBegan ??= seconds;
-        const point = { seconds, iteration, objective, dualBound, active };
+        const point = {
+          ...{ seconds, iteration, objective, dualBound, active },
+          ...(method === undefined ? {} : { method }),
+        };
         this.trace.push(point);
         listener.progress({
           stage: proving === true ? 'certifying' : 'solving',

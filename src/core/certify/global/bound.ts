@@ -10,6 +10,9 @@ export interface MethodBound {
   readonly steps: number;
 }
 
+/** Told when a method has proven more: its own bound so far. */
+export type OnBound = (bound: number, method: 'cones' | 'conic') => void;
+
 /** Proven knowledge about ALL networks of the family. */
 export interface GlobalBound {
   readonly lowerBound: number;
@@ -23,6 +26,11 @@ export interface GlobalBound {
   readonly dualPointShrink?: number;
   /** Largest |v'(Xu)_+| that search found (a lower estimate of M(v)). */
   readonly searchEstimate: number;
+  /**
+   * What the dual point of the fit would prove if no direction were better than the best one found. A network cannot be improved by more than the objective
+   * less this, unless the search missed something; what lies between it and `lowerBound` is the looseness of the proof.
+   */
+  readonly searchedBound?: number;
   /** Direction attaining the search estimate, on effective inputs. */
   readonly worstDirection?: Float64Array;
   /** Outgoing weights (c numbers, norm 1) of the neuron along it that lowers the objective most; per output: a signed unit vector. */

@@ -6,15 +6,15 @@ export interface PathPoint {
   /** The parts of its objective: datafit + beta * penalty. */
   readonly datafit: number;
   readonly penalty: number;
-  /** Proven by a dual point that is feasible over all networks at `beta` (`GlobalBound.lowerBound`). */
-  readonly lowerBound: number;
+  /** Proven by a dual point that is feasible over all networks at `beta` (`GlobalBound.lowerBound`); left out where nothing was. */
+  readonly lowerBound?: number | undefined;
 }
 
-/** One gap that holds for every beta between two neighbours of a path. */
+/** One gap that holds for every beta between two proven neighbours of a path. */
 export interface PathSegment {
   readonly from: number;
   readonly to: number;
-  /** At no beta of the segment is the better of the two networks further than this from the best, relative to its objective. */
+  /** At no beta of the segment is the best network of the path further than this from the best of all, relative to its objective. */
   readonly gap: number;
   /** Where it is that much. */
   readonly at: number;
@@ -22,40 +22,53 @@ export interface PathSegment {
 
 /**
  * Gaps for all beta between the ends of a path, not only at its points. Both sides of weak duality interpolate: the dual maximum M is convex and -l*
- * concave, so that the point (1 - s) V_0 + s V_1 is feasible at (1 - s) beta_0 + s beta_1 and proves at least (1 - s) D_0 + s D_1; and the objectives of the two
- * networks are linear in beta. The gap is a quotient of linear functions between the ends and the beta at which the networks are equally good,
- * so its largest value is at one of these three.
+ * concave, so that the point (1 - s) V_0 + s V_1 is feasible at (1 - s) beta_0 + s beta_1 and proves at least (1 - s) D_0 + s D_1; and the objective of every
+ * network of the path is linear in beta, so that the least of them is concave and linear between crossings. The gap is a quotient of linear functions between
+ * those, so its largest value is at an end or at a crossing.
  *
- * @param points two or more, in any order, of different beta
+ * @param points in any order, of different beta, two or more of them with a lower bound
  * @throws {RangeError} when there are fewer, or two have the same beta
  */
 export function certifiedPath(points: readonly PathPoint[]): {
   readonly segments: readonly PathSegment[];
   readonly gap: number;
 } {
-  if (points.length < 2) throw new RangeError('a certified path needs two points at least');
-  const sorted = [...points].sort((a, b) => a.beta - b.beta);
-  const segments = sorted.slice(1).map((right, k) => segmentBetween(sorted[k], right));
+  const proven = points
+    .flatMap(({ beta, lowerBound }) => (lowerBound === undefined ? [] : [{ beta, lowerBound }]))
+    .sort((a, b) => a.beta - b.beta);
+  if (proven.length < 2) throw new RangeError('a certified path needs two proven points at least');
+  const crossings = crossingsOf(points);
+  const segments = proven.slice(1).map((right, k): PathSegment => {
+    const left = proven[k];
+    const width = right.beta - left.beta;
+    if (!(width > 0)) throw new RangeError(`two points of the path have beta ${left.beta}`);
+    const bound = (beta: number): number => {
+      const s = (beta - left.beta) / width;
+      return (1 - s) * left.lowerBound + s * right.lowerBound;
+    };
+    const inside = crossings.filter((beta) => beta > left.beta && beta < right.beta);
+    // a bound may lie above an objective by rounding only
+    let [gap, at] = [0, left.beta];
+    for (const beta of [left.beta, ...inside, right.beta]) {
+      const here = relativeGap(objectiveAlong(points, beta), bound(beta));
+      if (here > gap) [gap, at] = [here, beta];
+    }
+    return { from: left.beta, to: right.beta, gap, at };
+  });
   return { segments, gap: Math.max(...segments.map(({ gap }) => gap)) };
 }
 
-function segmentBetween(left: PathPoint, right: PathPoint): PathSegment {
-  const width = right.beta - left.beta;
-  if (!(width > 0)) throw new RangeError(`two points of the path have beta ${left.beta}`);
-  const objective = (beta: number): number =>
-    Math.min(left.datafit + beta * left.penalty, right.datafit + beta * right.penalty);
-  const bound = (beta: number): number => {
-    const s = (beta - left.beta) / width;
-    return (1 - s) * left.lowerBound + s * right.lowerBound;
-  };
-  const candidates = [left.beta, right.beta];
-  const crossing = (right.datafit - left.datafit) / (left.penalty - right.penalty);
-  if (crossing > left.beta && crossing < right.beta) candidates.push(crossing);
-  let [gap, at] = [-Infinity, left.beta];
-  for (const beta of candidates) {
-    const here = relativeGap(objective(beta), bound(beta));
-    if (here > gap) [gap, at] = [here, beta];
-  }
-  // a bound may lie above an objective by rounding only
-  return { from: left.beta, to: right.beta, gap: Math.max(0, gap), at };
+/** Objective at a beta of the best network of a path. */
+export function objectiveAlong(points: readonly PathPoint[], beta: number): number {
+  return Math.min(...points.map(({ datafit, penalty }) => datafit + beta * penalty));
+}
+
+/** Where two networks of a path are equally good. */
+function crossingsOf(points: readonly PathPoint[]): number[] {
+  return points.flatMap((a, k) =>
+    points.slice(k + 1).flatMap((b) => {
+      const beta = (b.datafit - a.datafit) / (a.penalty - b.penalty);
+      return Number.isFinite(beta) ? [beta] : [];
+    }),
+  );
 }

@@ -29,6 +29,8 @@ export interface BracketOptions {
   readonly goal?: number;
   /** Relative width at which the bracket counts as closed (default 1e-9). */
   readonly tolerance?: number;
+  /** Told every time `upper` has come down. */
+  readonly onUpper?: (upper: number) => void;
 }
 
 /**
@@ -139,6 +141,7 @@ export function bracketDualMaximum(
       continue;
     }
     upper = T;
+    options.onUpper?.(upper);
     method = 'branch-and-bound';
     const reached = T / lower() - 1;
     const cost = provers[0].seconds + provers[1].seconds;

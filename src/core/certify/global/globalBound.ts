@@ -6,7 +6,7 @@ import type { Control } from '../../base/control.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { canBoundConically, type ConicBound, conicBound, usablePoint } from '../conic/conicBound.ts';
-import type { GlobalBound, MethodBound } from './bound.ts';
+import type { GlobalBound, MethodBound, OnBound } from './bound.ts';
 import { bracketDualMaximum, type DualBracket } from './dualMaximum.ts';
 import { bracketVectorMaximum } from './vectorMaximum.ts';
 
@@ -19,6 +19,7 @@ export interface GlobalBoundOptions {
   readonly kernels?: Kernels;
   /** The caller goes on from a neuron that improves the network: once one is found, no more is proven. */
   readonly untilImproved?: boolean;
+  readonly onBound?: OnBound;
 }
 
 /** A bound, and what it was found from. */
@@ -105,10 +106,15 @@ function byCones(
   const { beta, outputs, outputPenalty } = prepared;
   const started = control.now();
   const joint = couplesOutputs(outputPenalty, outputs);
-  const bracket = (joint ? bracketJointly : bracketOutputs)(prepared, point, options, control);
+  const { datafit } = prepared;
+  const onUpper = (constraint: number): void =>
+    options.onBound?.(Math.max(0, dualBoundAt(datafit, point, constraint / beta, objective).value), 'cones');
+  const bracket = joint
+    ? bracketJointly(prepared, point, options, control)
+    : bracketOutputs(prepared, point, { ...options, onUpper }, control);
   const { lower, upper, methods } = bracket;
   // no loss is negative
-  const bound = dualBoundAt(prepared.datafit, point, upper / beta, objective);
+  const bound = dualBoundAt(datafit, point, upper / beta, objective);
   const proven = Math.max(0, bound.value);
   const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
   const gap = relativeGap(objective, proven);
@@ -120,6 +126,7 @@ function byCones(
     proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
     maxDualConstraint: upper,
     searchEstimate: lower,
+    searchedBound: Math.max(0, dualBoundAt(datafit, point, lower / beta, objective).value),
     worstDirection: bracket.direction,
     worstOuter: bracket.outer,
     // between outgoing directions, patterns are visited again and again: their number is no count of cells
@@ -135,21 +142,12 @@ function byRelaxation(
   prepared: PreparedProblem,
   cones: GlobalBoundDetails,
   objective: number,
-  { seconds, kernels, candidates }: GlobalBoundOptions,
+  { seconds, kernels, onBound: told }: GlobalBoundOptions,
   tolerance: number,
   control: Control,
 ): GlobalBoundDetails | undefined {
   const started = control.now();
-  let steps = 0;
-  const onBound = (bound: number): void =>
-    control.report?.({
-      iteration: ++steps,
-      seconds: control.now() - started,
-      objective,
-      dualBound: Math.max(bound, cones.lowerBound),
-      active: candidates?.length ?? 0,
-      phase: 'proving',
-    });
+  const onBound = (bound: number): void => told?.(Math.max(0, bound), 'conic');
   const conic = conicBound(prepared, { seconds, objective, tolerance, kernels, onBound }, control);
   if (conic === undefined) return undefined;
   const bound = dualBoundAt(prepared.datafit, conic.V, conic.top / prepared.beta, objective);
@@ -192,7 +190,7 @@ export function boundBeside(bound: GlobalBoundDetails, objective: number): Globa
 function bracketOutputs(
   { X, penalizedCols, outputs }: PreparedProblem,
   point: Float64Array,
-  options: GlobalBoundOptions,
+  options: GlobalBoundOptions & { readonly onUpper: (upper: number) => void },
   control: Control,
 ): Bracket {
   const started = control.now();
@@ -204,7 +202,10 @@ function bracketOutputs(
     const { candidates, seed } = options;
     // one output's bound below another's changes nothing
     const goal = Math.max(0, ...brackets.map((b) => b.upper));
-    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal }, control));
+    // an output that has not been looked at yet may be the worst one
+    const last = k === outputs - 1;
+    const onUpper = last ? (upper: number): void => options.onUpper(Math.max(goal, upper)) : undefined;
+    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper }, control));
   }
   const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
   const outer = new Float64Array(outputs);

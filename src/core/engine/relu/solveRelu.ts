@@ -196,16 +196,19 @@ export function solveRelu(
   if (cells === undefined && certifySeconds > 0 && !proving.shouldStop()) {
     options.onSolved?.(finish(undefined, 0));
     const proofEnd = limited.now() + certifySeconds;
-    for (let round = 0; round < 8; round++) {
+    const onBound = (dualBound: number, method?: 'cones' | 'conic'): void =>
       proving.report?.({
         iteration: solved.iterations,
-        seconds: limited.now() - begin,
+        seconds: control.now() - begin,
         objective: report.certificate.objective,
-        dualBound: proof?.lowerBound ?? 0,
+        dualBound,
         active: report.neurons.length,
         phase: 'proving',
         proving: true,
+        ...(method === undefined ? {} : { method }),
       });
+    for (let round = 0; round < 8; round++) {
+      onBound(proof?.lowerBound ?? 0);
       proof = globalBound(
         prepared,
         denseMatrix(prepared.X.rows, prepared.outputs, report.certificate.dual),
@@ -216,6 +219,7 @@ export function solveRelu(
           seed: 1,
           kernels: options.kernels,
           untilImproved: searched && round < 7,
+          onBound,
         },
         proving,
       );

@@ -184,21 +184,29 @@ export function solveShared(
   if (certifySeconds > 0 && !proving.shouldStop()) {
     options.onSolved?.(finish(undefined, 0));
     const proofEnd = limited.now() + certifySeconds;
-    for (let round = 0; round < 8; round++) {
+    const onBound = (dualBound: number, method?: 'cones' | 'conic'): void =>
       proving.report?.({
         iteration: solved.iterations,
-        seconds: limited.now() - begin,
+        seconds: control.now() - begin,
         objective: report.certificate.objective,
-        dualBound: proof?.lowerBound ?? 0,
+        dualBound,
         active: report.neurons.length,
         phase: 'proving',
         proving: true,
+        ...(method === undefined ? {} : { method }),
       });
+    for (let round = 0; round < 8; round++) {
+      onBound(proof?.lowerBound ?? 0);
       proof = globalBound(
         prepared,
         denseMatrix(X.rows, outputs, report.certificate.dual),
         report.certificate.objective,
-        { seconds: Math.max(0, proofEnd - limited.now()), candidates: report.neurons.map(({ w }) => w), seed: 1 },
+        {
+          seconds: Math.max(0, proofEnd - limited.now()),
+          candidates: report.neurons.map(({ w }) => w),
+          seed: 1,
+          onBound,
+        },
         proving,
       );
       // a direction that the search had missed: insert it and go on

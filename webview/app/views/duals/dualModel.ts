@@ -216,6 +216,20 @@ export function rankRows(run: RunRecord): RankedRow[] {
     .map((entry, i) => ({ ...entry, rank: i + 1 }));
 }
 
+/** The proven interval for the target of a training row (one output), in its own units. */
+export function targetMoves(
+  run: RunRecord,
+): { readonly share: number; of(row: number): { readonly from: number; readonly to: number } } | undefined {
+  const { targetIntervals, target } = run.rows;
+  if (targetIntervals === undefined || run.resolved.outputs !== 1) return undefined;
+  const { share, lower, upper } = targetIntervals;
+  const place = new Map(Array.from(trainRows(run), (row, i) => [row, i]));
+  return {
+    share,
+    of: (row) => ({ from: target[row] + lower[place.get(row)!], to: target[row] + upper[place.get(row)!] }),
+  };
+}
+
 /** Share of all influence that the k largest rows have. */
 export function concentration(ranked: readonly RankedRow[], k: number): number {
   return ranked.slice(0, k).reduce((sum, entry) => sum + entry.share, 0);

@@ -2,19 +2,27 @@ import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import { sharesNeurons } from '../../../../src/shared/outputs.ts';
-import type { RunRecord } from '../../../../src/shared/run.ts';
+import type { GlobalCertificate, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { SphereMap } from '../../../charts/landscape/sphere.tsx';
 import { Button, Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent, formatLine, typeset } from '../../../ui/format.ts';
+import {
+  formatCount,
+  formatInteger,
+  formatNumber,
+  formatPercent,
+  formatLine,
+  formatSeconds,
+  typeset,
+} from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
-import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { BarTable, type Fact, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, usePanel, useRows, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { RowCard } from '../../rowCard.tsx';
-import { isClassification, outputName, partNames, predictedClass, targetText } from '../../runData.ts';
+import { gapPartsWords, isClassification, outputName, partNames, predictedClass, targetText } from '../../runData.ts';
 import type { DualOrder, RankedRow } from './dualModel.ts';
 import {
   certificateWords,
@@ -24,6 +32,7 @@ import {
   dualChart,
   rankRows,
   slacknessChart,
+  targetMoves,
   tightCount,
   worstDirection,
   worstOuter,
@@ -165,6 +174,7 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
           <Num value={run.rows.prediction[entry.row * outputs]} digits={4} />
         ),
     },
+    ...moveColumns(run),
     {
       id: 'reveal',
       title: 'File',
@@ -209,6 +219,29 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
   );
 }
 
+/** How far each target may move, where that is proven. */
+function moveColumns(run: RunRecord): Column<RankedRow>[] {
+  const moves = targetMoves(run);
+  if (moves === undefined) return [];
+  return [
+    {
+      id: 'moves',
+      title: 'Target may move',
+      hint: `All other rows fixed, the target may be anywhere in this interval, and this network provably stays within ${formatPercent(moves.share)} of the best for it. Outside of it nothing is said.`,
+      numeric: true,
+      cell: ({ row }) => {
+        const { from, to } = moves.of(row);
+        return (
+          <>
+            <Num value={from} digits={4} /> … <Num value={to} digits={4} />
+          </>
+        );
+      },
+      sortBy: ({ row }) => moves.of(row).to - moves.of(row).from,
+    },
+  ];
+}
+
 function Certificate({ run }: { readonly run: RunRecord }): VNode {
   const { global } = run.solution;
   const { landscape } = run;
@@ -250,11 +283,13 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
               ...(global.proof === 'none'
                 ? []
                 : [{ name: 'Lower bound for every network', value: <Num value={global.lowerBound} digits={8} /> }]),
+              ...methodFacts(global),
               ...(global.cells === undefined
                 ? []
                 : [{ name: 'Cells examined', value: formatCount(global.cells, 'cell') }]),
             ]}
           />
+          {gapPartsWords(run) !== '' && <p>{gapPartsWords(run)}</p>}
           <p class="muted">{typeset(global.reason)}</p>
         </>
       )}
@@ -292,6 +327,27 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
       </div>
     </Section>
   );
+}
+
+const methodNames = {
+  cones: 'Cones of directions',
+  patterns: 'All activation patterns',
+  norms: 'Norm bounds',
+  conic: 'Conic relaxation',
+} as const;
+
+/** What each method proved in its time, where more than one ran. */
+function methodFacts({ methods = [] }: GlobalCertificate): Fact[] {
+  if (methods.length < 2) return [];
+  return methods.map(({ method, lowerBound, seconds, steps }) => ({
+    name: methodNames[method],
+    value: (
+      <>
+        <Num value={lowerBound} digits={8} /> in {formatSeconds(seconds)}, {formatCount(steps, 'step')}
+      </>
+    ),
+    hint: 'The lower bound that this method proved by itself.',
+  }));
 }
 
 /** Where the dual maximum lies between what search found and what is proven, against beta. */

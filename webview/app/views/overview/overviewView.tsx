@@ -34,7 +34,7 @@ import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { Words } from '../../../ui/term.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
-import { betaMaxWords, modelNames, panelVerdict, partCount, partNames } from '../../runData.ts';
+import { betaMaxWords, gapPartsWords, modelNames, panelVerdict, partCount, partNames } from '../../runData.ts';
 import { timeTile, timeWords } from '../../times.ts';
 import { TraceCharts } from '../../stages.tsx';
 import { finishedTrace, traceBoundName } from '../../trace.ts';
@@ -174,7 +174,7 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
     <section class={`card verdict ${verdict.strength}`} aria-labelledby="verdict">
       <h2 id="verdict">{typeset(verdict.headline)}</h2>
       <p class="prose-line">
-        <Words text={typeset(verdict.because)} />
+        <Words text={typeset([verdict.because, gapPartsWords(run)].filter((text) => text !== '').join(' '))} />
       </p>
       <Numbers run={run} />
       {optima !== undefined && <p class="prose-line">{optima}</p>}

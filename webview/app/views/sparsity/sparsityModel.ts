@@ -1,3 +1,4 @@
+import type { PathProof } from '../../../../src/shared/pathProof.ts';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec, GuideSpec } from '../../../charts/spec.ts';
@@ -151,6 +152,60 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
             } as const,
           ]
         : []),
+    ],
+  };
+}
+
+/** Points drawn of each segment of a proven path, between which both curves are nearly straight. */
+const drawnPerSegment = 12;
+
+/** Objective and proven lower bound for every beta between the ends of what is proven of a path. */
+export function provenChart(run: RunRecord, path: PathRecord, proof: PathProof): ChartSpec {
+  const bounds = new Map(path.points.map(({ beta, lowerBound }) => [beta, lowerBound]));
+  const x: number[] = [];
+  const lower: number[] = [];
+  for (const { from, to } of proof.segments) {
+    for (let k = 0; k <= drawnPerSegment; k++) {
+      const s = k / drawnPerSegment;
+      x.push(from + s * (to - from));
+      lower.push((1 - s) * bounds.get(from)! + s * bounds.get(to)!);
+    }
+  }
+  const proven = path.points.filter(({ lowerBound }) => lowerBound !== undefined);
+  return {
+    ...pathBase(run, path),
+    id: 'path-proof',
+    title: 'What is proven along beta',
+    summary: `For every β from ${formatNumber(proof.from, 3)} to ${formatNumber(proof.to, 3)}, not only at the points, a network of this path is proven within ${formatPercent(proof.gap)} of the best of all networks.`,
+    y: { label: 'objective' },
+    series: [
+      {
+        id: 'open',
+        label: 'where the optimum lies',
+        kind: 'band',
+        x,
+        y: lower,
+        upper: x.map((beta) => proof.objectiveAt(beta)),
+        tone: 'bound',
+      },
+      {
+        id: 'objective',
+        label: 'best network of the path',
+        kind: 'line',
+        x,
+        y: x.map((beta) => proof.objectiveAt(beta)),
+        tone: 'network',
+      },
+      {
+        id: 'bound',
+        label: 'proven lower bound',
+        kind: 'points',
+        x: proven.map(({ beta }) => beta),
+        y: proven.map(({ lowerBound }) => lowerBound!),
+        tone: 'bound',
+        mark: 'triangle',
+        hollow: true,
+      },
     ],
   };
 }

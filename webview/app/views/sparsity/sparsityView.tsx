@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { pathProofOf } from '../../../../src/shared/pathProof.ts';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { formatCount, formatInteger } from '../../../ui/format.ts';
@@ -8,7 +9,7 @@ import { usePanel } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { activeWords, betaMaxWords, partNames } from '../../runData.ts';
 import { CrossValidation } from './crossValidation.tsx';
-import { activeChart, errorChart, normChart, pointAt, sortedNorms } from './sparsityModel.ts';
+import { activeChart, errorChart, normChart, pointAt, provenChart, sortedNorms } from './sparsityModel.ts';
 
 export const sparsityView: ViewDefinition = {
   id: 'sparsity',
@@ -77,6 +78,10 @@ function Path({ run, path }: { readonly run: RunRecord; readonly path: PathRecor
   const { send } = usePanel();
   const active = useMemo(() => activeChart(run, path), [run, path]);
   const error = useMemo(() => errorChart(run, path), [run, path]);
+  const proven = useMemo(() => {
+    const proof = pathProofOf(path);
+    return proof && provenChart(run, path, proof);
+  }, [run, path]);
   const here = pointAt(path, run.resolved.beta);
   const pick = (_series: string, index: number): void =>
     send({ type: 'setBeta', beta: path.points[index].beta, final: true });
@@ -89,6 +94,7 @@ function Path({ run, path }: { readonly run: RunRecord; readonly path: PathRecor
       <div class="grid">
         <Chart spec={active} onPick={pick} selected={here === null ? null : { series: 'active', index: here }} />
         <Chart spec={error} onPick={pick} selected={here === null ? null : { series: 'train', index: here }} />
+        {proven && <Chart spec={proven} />}
       </div>
     </Section>
   );
