@@ -214,6 +214,7 @@ async function readAsRun(
     const own = columnNamed(look.columns, ({ name }) => name, column)?.name ?? column;
     if (date === true) columnTypes[own] ??= 'date';
     else if (category === undefined) columnTypes[own] ??= 'number';
+    else if (/^0\d+$/.test(category)) columnTypes[own] ??= 'classes';
   }
   const table = await read({
     decimal: mark,
@@ -242,20 +243,25 @@ function columnsOf(table: Table, names: readonly string[]): Map<string, Column> 
   return out;
 }
 
-/** The category of a cell as the run spells it, where it differs in case only from one of them. */
+/** A category without regard to case, and a number without regard to how it is written: 7, 7.0 and 007 are one. */
+function spelling(label: string): string {
+  return /^[+-]?\d+(\.\d*)?$/.test(label) ? String(Number(label)) : label.toLowerCase();
+}
+
+/** The category of a cell as the run spells it, where it differs in case or in the form of a number only from one of them. */
 function labelsOf(run: RunRecord): (column: Column, row: number) => string | null {
   const spellings = new Map<string, string | null>();
   for (const { category, other } of run.scaling.inputs) {
     for (const text of [category, other]) {
       if (text === undefined) continue;
-      const lower = text.toLowerCase();
+      const lower = spelling(text);
       const known = spellings.get(lower);
       spellings.set(lower, known === undefined || known === text ? text : null);
     }
   }
   return (column, row) => {
     const label = cellLabel(column, row);
-    return label === null ? null : (spellings.get(label.toLowerCase()) ?? label);
+    return label === null ? null : (spellings.get(spelling(label)) ?? label);
   };
 }
 

@@ -11,6 +11,8 @@ export const oddShare = 0.05;
 const dateShare = 0.9;
 /** Numbers that are tried as dates such as 20190131 before all are. */
 const compactTried = 100;
+/** More different codes with leading zeros are no classes. */
+const mostCodes = 20;
 const rowsListed = 5;
 const howListed = 8;
 
@@ -38,6 +40,8 @@ export class ColumnBuilder {
   private readonly lookup = new Map<string, number>();
   private overflow = false;
   private leadingZeros = false;
+  /** Length of all cells that are numbers; 0 where they differ, -1 before the first. */
+  private width = -1;
   private tooLong = false;
   private units: Set<string> | undefined;
   private how: Set<string> | undefined;
@@ -69,6 +73,7 @@ export class ColumnBuilder {
     if (value !== value || this.numbersAreNoted) return this.textSpan(row, text, codes, from, to);
     if (row >= this.numbers.length) this.grow();
     if (to > from + 1 && codes[from] === 48) this.noteZeros(codes[from + 1]);
+    this.noteWidth(to - from);
     this.numbers[row] = value;
     if (this.codes !== null) this.codes[row] = cellCode.numeric;
     if (this.dates !== null) this.dates[row] = this.monthFirst![row] = NaN;
@@ -85,8 +90,37 @@ export class ColumnBuilder {
     if (this.dictionary.length > before) this.spans.add(before, this.dictionary);
   }
 
+  private noteWidth(length: number): void {
+    if (this.width !== length) this.width = this.width < 0 ? length : 0;
+  }
+
+  /** Codes such as 007: digits after a zero in front. */
   private noteZeros(second: number): void {
     if (second >= 48 && second <= 57) this.leadingZeros = true;
+  }
+
+  /**
+   * Makes integers texts of `width` digits again where they are few codes of that width, such as 007 and 120; answers whether it did. (`width` is the
+   * length of all cells of the column, 0 where they differ.)
+   */
+  private settleCodes(numbers: Float64Array, codes: Int32Array | null, rows: number): Int32Array | null {
+    const { width } = this;
+    if (!this.leadingZeros || width < 2 || this.options.type !== undefined) return null;
+    if (!this.dictionary.every((text) => markerOf(text) !== undefined)) return null;
+    const seen = new Set<number>();
+    for (let row = 0; row < rows; row++) {
+      if (codes !== null && codes[row] !== cellCode.numeric) continue;
+      if (!Number.isInteger(numbers[row]) || numbers[row] < 0) return null;
+      seen.add(numbers[row]);
+      if (seen.size > mostCodes) return null;
+    }
+    const out = codes ?? new Int32Array(rows).fill(cellCode.numeric);
+    for (let row = 0; row < rows; row++) {
+      if (out[row] !== cellCode.numeric) continue;
+      out[row] = this.code(String(numbers[row]).padStart(width, '0'));
+      numbers[row] = NaN;
+    }
+    return out;
   }
 
   set(row: number, raw: string): void {
@@ -107,6 +141,7 @@ export class ColumnBuilder {
         this.tooLong = true;
         return this.put(row, NaN, this.code(cell));
       }
+      this.noteWidth(cell.length);
       this.numbers[row] = value;
       if (this.codes !== null) this.codes[row] = cellCode.numeric;
       return;
@@ -132,6 +167,8 @@ export class ColumnBuilder {
         numbers[row] = NaN;
       }
     }
+    const settled = this.settleCodes(numbers, codes, rows);
+    codes = settled ?? codes;
     const { dates, open } = this.chosenDates(numbers, codes, rows);
     if (codes !== null) {
       const counts = this.count(numbers, codes, dates);
@@ -167,7 +204,15 @@ export class ColumnBuilder {
         ...(this.leadingZeros ? { leadingZeros: true } : {}),
         ...(open ? { dateOrderOpen: true } : {}),
       },
-      notes: { odd, how: read ? [...(this.how ?? [])] : [], kept, gaps, folded, tooLong: this.tooLong },
+      notes: {
+        odd,
+        how: read ? [...(this.how ?? [])] : [],
+        kept,
+        gaps,
+        folded,
+        tooLong: this.tooLong,
+        padded: settled !== null,
+      },
     };
   }
 

@@ -36,7 +36,11 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
   if (notes.folded) out.push(`${name}: words for yes and no that differ in case only are put together.`);
   if (notes.tooLong)
     out.push(`${name}: integers of more than 15 digits do not fit into a number and are read as texts.`);
-  if (column.leadingZeros === true && column.codes === null) {
+  if (notes.padded) {
+    out.push(
+      `${name}: codes with leading zeros are read as classes, as they are written (--type ${plainText(column.name)}=number reads them as numbers).`,
+    );
+  } else if (column.leadingZeros === true && column.codes === null) {
     out.push(
       `${name}: codes with leading zeros are read as numbers (--type ${plainText(column.name)}=classes keeps them as they are written).`,
     );

@@ -32,6 +32,8 @@ export interface DataPlace {
 export class DataError extends Error implements DataPlace {
   override readonly name = 'DataError';
   readonly code: DataErrorCode;
+  /** The sentence without the place. */
+  readonly text: string;
   readonly file?: string;
   readonly line?: number;
   readonly column?: number;
@@ -50,6 +52,7 @@ export class DataError extends Error implements DataPlace {
     ].filter((part) => part !== undefined);
     super(where.length > 0 ? `${where.join(', ')}: ${text}` : text);
     this.code = code;
+    this.text = text;
     Object.assign(this, place);
   }
 }

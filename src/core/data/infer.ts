@@ -42,13 +42,18 @@ const idWhole =
   /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
 const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|#)$/;
 
-/** Whether a name is one of identifiers, however it is written: customer_id, CustomerId, CUSTOMER-ID. */
-function namesRows(name: string): boolean {
-  const words = name
+/** A name as words in lower case: customer_id, CustomerId and CUSTOMER-ID are "customer id". */
+function wordsOf(name: string): string {
+  return name
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[_.\-/ ]+/g, ' ')
     .trim()
     .toLowerCase();
+}
+
+/** Whether a name is one of identifiers, however it is written: customer_id, CustomerId, CUSTOMER-ID. */
+function namesRows(name: string): boolean {
+  const words = wordsOf(name);
   return idWhole.test(words) || idLast.test(words) || words.startsWith('id ');
 }
 
@@ -119,7 +124,7 @@ function numbersRows(
   return { idLike: true, note: `integers that are ${how}: looks like an identifier` };
 }
 
-const ratio = /^[+-]?[\d.]+ ?[/:x] ?[\d.]+$/;
+const ratio = /^[([]?[+-]?[\d.]+ ?[/:x;,] ?[+-]?[\d.]+[)\]]?$/;
 
 /** The texts of a column are mostly two numbers in one cell. */
 function holdsPairs(column: Column): boolean {
@@ -158,7 +163,7 @@ export function profileColumn(given: Column, rows: number): ColumnProfile {
       return { ...base, kind: 'constant', note: `always ${date ? dateOfDays(facts.max) : facts.max}`, task: null };
     }
     if (date) return { ...base, kind: 'numeric', bad, suggested: true, note: '', task: 'regression' };
-    const { task, unclear } = numericTask(facts, numbers);
+    const { task, unclear } = numericTask(facts, numbers, column.name);
     const { idLike, note } = numbersRows(column, facts, present, bad !== null);
     if (idLike) return { ...base, kind: 'id', note, task: 'regression', idLike };
     return { ...base, kind: 'numeric', bad, suggested: true, note: '', task, taskUnclear: unclear };
@@ -185,27 +190,67 @@ export function profileColumn(given: Column, rows: number): ColumnProfile {
     if (holdsPairs(column)) {
       return { ...base, kind: 'id', note: 'two numbers in each cell: split it into two columns to use them', task };
     }
+    if (column.dictionary.slice(0, 50).every((text) => text.startsWith('='))) {
+      return { ...base, kind: 'id', note: 'formulas of a spreadsheet: save their values to use them', task: null };
+    }
     const idLike = distinct > 0.5 * present;
-    return { ...base, kind: 'id', note: idLike ? `${note}: looks like an identifier` : note, task, idLike };
+    return { ...base, kind: 'id', note: idLike ? `${note}: names or free text` : note, task, idLike };
   }
   return { ...base, kind: 'categorical', suggested: true, note: '', task };
 }
 
-/** Two numbers: two classes. Codes 0..k-1 or 1..k with k at most 10: classes, but maybe not. Else regression. */
-function numericTask(facts: NumericFacts, present: number): { task: Task; unclear: boolean } {
+/** Names of columns that hold kinds of things: few integers under such a name are codes of classes. */
+const kindNames = /(^|[_ .-])(class|label|type|kind|category|group|cluster|species|grade|diagnosis|segment|code)$/i;
+
+/** Two numbers: two classes. Codes 0..k-1 or 1..k with k at most 10, and few integers under a name of kinds: classes, but maybe not. Else regression. */
+function numericTask(facts: NumericFacts, present: number, name: string): { task: Task; unclear: boolean } {
   const { distinct, integers, min, max } = facts;
-  if (distinct === 2) return { task: 'binary', unclear: false };
+  if (distinct === 2 && (integers || present > 4)) return { task: 'binary', unclear: false };
   if (!integers || distinct > 10) return { task: 'regression', unclear: false };
-  const codes = (min === 0 || min === 1) && max - min + 1 === distinct && present >= 5 * distinct;
-  return { task: codes ? 'multiclass' : 'regression', unclear: present >= 5 * distinct };
+  const many = present >= 5 * distinct;
+  const codes = many && (((min === 0 || min === 1) && max - min + 1 === distinct) || kindNames.test(name));
+  return { task: codes ? 'multiclass' : 'regression', unclear: many };
 }
 
-const targetNames = ['target', 'label', 'class', 'y', 'outcome', 'response', 'output', 'result'];
+/** Names of targets, in the order in which they count. */
+const targetNames = ['target', 'label', 'labels', 'class', 'y', 'outcome', 'response', 'output', 'result'];
 const longestTargetName = 8;
+/** What people predict in data that many know: a whole name, or the last word of one. */
+const predictedNames: ReadonlySet<string> = new Set([
+  ...['survived', 'diagnosis', 'species', 'churn', 'churned', 'exited', 'attrition', 'fraud', 'default', 'defaulted'],
+  ...[
+    'price',
+    'saleprice',
+    'medv',
+    'mpg',
+    'quality',
+    'income',
+    'charges',
+    'salary',
+    'yield',
+    'value',
+    'score',
+    'rating',
+    'grade',
+  ],
+  ...[
+    'approved',
+    'passed',
+    'bought',
+    'purchased',
+    'deposit',
+    'readmitted',
+    'spam',
+    'cancelled',
+    'sales',
+    'demand',
+    'strength',
+  ],
+]);
 
 /**
- * The column a person most likely wants to predict: one called target, label, class, y, ... (or target_...), else the last
- * one that can be a target and is no date.
+ * The column a person most likely wants to predict: one called target, label, class, y, ... (or target_...), one called by what is often predicted, else
+ * the last one that can be a target and is no date.
  */
 export function inferTarget(profiles: readonly ColumnProfile[]): ColumnProfile | undefined {
   const usable = profiles.filter((profile) => profile.task !== null && !profile.idLike && !profile.date);
@@ -219,7 +264,14 @@ export function inferTarget(profiles: readonly ColumnProfile[]): ColumnProfile |
     if (found !== undefined) return found;
   }
   const prefixed = usable.filter((profile) => /^(target|label|class)[_ .-]/i.test(profile.column.name));
-  return prefixed.at(-1) ?? usable.at(-1) ?? profiles.filter((profile) => profile.task !== null).at(-1);
+  if (prefixed.length > 0) return prefixed.at(-1);
+  const last = usable.at(-1);
+  const predicted = usable.filter(({ column }) => {
+    const words = wordsOf(column.name).split(' ');
+    return predictedNames.has(words.join('')) || predictedNames.has(words[words.length - 1]);
+  });
+  if (predicted.length > 0) return predicted.at(-1);
+  return last ?? profiles.filter((profile) => profile.task !== null).at(-1);
 }
 
 /** Profiles of all columns of a table; `poll` is called between columns. A row counter is only taken for an identifier while other features remain. */

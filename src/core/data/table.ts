@@ -51,6 +51,8 @@ export interface ColumnNotes {
   readonly folded: boolean;
   /** Integers too long for a number, kept as texts. */
   readonly tooLong: boolean;
+  /** Few integers of one width with zeros in front, such as 007, kept as they are written. */
+  readonly padded: boolean;
 }
 
 /** A text table in memory, column by column. */

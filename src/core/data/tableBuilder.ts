@@ -8,7 +8,7 @@ import { plainText } from './plainText.ts';
 import type { ReadOptions } from './reader.ts';
 import type { RowSpans } from './rowSpans.ts';
 import { rowFormat, type RowSink } from './rowSplitter.ts';
-import { columnNames, type Table } from './table.ts';
+import { type Column, columnNames, type Table } from './table.ts';
 
 /** Rows at the end of a file among which totals and footers are looked for. */
 const tailRows = 3;
@@ -20,6 +20,10 @@ const totalWord =
   /^(grand |sub)?-?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|suma|totale|average|mean|mittelwert|durchschnitt)\b:?$/i;
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
+/** All cells of a column are different texts. */
+const namesInFront = (column: Column, rows: number): boolean =>
+  column.texts === rows && column.dictionary.length === rows;
 
 /** Rows into columns: header, names, rows that are no data, ragged rows, sampling. */
 export class TableBuilder implements RowSink {
@@ -135,6 +139,12 @@ export class TableBuilder implements RowSink {
       );
     }
     let columns = finished.map(({ column }) => column);
+    if (complete && namesInFront(columns[0], this.kept) && columns.length >= 3 * this.kept + 10) {
+      this.warnings.push(
+        `There are ${this.kept} rows and ${columns.length} columns, and the first cell of each row is a name: are rows and columns exchanged? ` +
+          'A table has one row for each case and one column for each quantity.',
+      );
+    }
     const sampled = this.kept < this.total - this.raggedCount && complete;
     if (sampled) {
       // Back into the order of the file.

@@ -132,7 +132,7 @@ describe('choosing target and task', () => {
     await refuses(text, { target: 'who' }, { code: 'too-many-classes' }, /more than 50000 distinct texts/);
     const data = await prepare(text, { target: 'y' });
     assert.equal(role(data, 'who').role, 'left-out');
-    assert.match(role(data, 'who').note, /more than 50000 distinct values.*identifier/);
+    assert.match(role(data, 'who').note, /more than 50000 distinct values.*names or free text/);
     assert.deepEqual(
       data.scaling.inputs.map(({ column }) => column),
       ['x'],
@@ -236,7 +236,7 @@ describe('features', () => {
     assert.match(notes.flat, /left-out: always 7/);
     assert.match(notes.empty, /left-out: no values/);
     assert.match(notes.when, /left-out: dates/);
-    assert.match(notes.free, /left-out: text with 40 distinct values.*identifier/);
+    assert.match(notes.free, /left-out: text with 40 distinct values.*names or free text/);
     assert.match(notes.user_id, /left-out: .*identifier/);
     assert.deepEqual(
       data.scaling.inputs.map(({ name }) => name),
