@@ -1,12 +1,9 @@
-import { relativeGap } from '../problem/gap.ts';
-import { roundingOfProducts, dualBoundAt } from './dual/bound.ts';
-import { balanceDual } from './dual/freeOffset.ts';
+import { type CellCertificate, type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
+import { type PlacedPoint, type Priced, rowNormsOf, signsOf } from './cells.ts';
 import { boundOverSphere } from './global/outputSphere.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { symmetricEigen } from '../base/linalg/symmetricEigen.ts';
-import { type Datafit } from '../problem/datafits/datafit.ts';
-import { type ReluCertificate } from './reluCertificate.ts';
 
 /** A ReLU neuron that feeds all outputs, and the gate in whose cell it is: it adds (Xw)_+ a' to the fit. */
 export interface GatedSharedNeuron {
@@ -18,18 +15,8 @@ export interface GatedSharedNeuron {
 }
 
 /** What is judged. Nothing in here comes from a solver but the point itself. */
-export interface SharedClaim {
-  /** n x d effective inputs. */
-  readonly X: DenseMatrix;
-  /** Columns that count in the norm: d, or d - 1 when the last one is a free bias. */
-  readonly penalizedCols: number;
-  /** P x d gate vectors: gate i is on at row r where x_r . g_i >= 0; its cone is {u : (2 D_i - I) X u >= 0}. */
-  readonly gates: DenseMatrix;
-  readonly datafit: Datafit;
-  readonly beta: number;
+export interface SharedClaim extends CellProgram {
   readonly neurons: readonly GatedSharedNeuron[];
-  /** Constant added to every fit (c numbers), free of penalty; given exactly when the bias is free. */
-  readonly offset?: Float64Array;
   /** How far above the largest value of a gate's dual constraint its bound may be, relatively. */
   readonly tolerance: number;
   /** Bounds dual constraints by singular values instead of solving for them (not with a free bias): valid, only lower, in a fraction of the time. */
@@ -52,37 +39,40 @@ const mostOutputs = 8;
  * convex maximisation: for an outgoing direction s it is a projection onto the cone (`ConeProjector`), an upper bound as computed, and the
  * directions s are subdivided (`boundOverSphere`) until the bound meets a value that is attained.
  */
-export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMax'> {
-  const { X, penalizedCols: q, gates, datafit, beta, neurons, offset } = claim;
-  const { rows: n, cols: d } = X;
-  const c = datafit.outputs;
-  const mayStop = q === d;
-  const quick = (): boolean => mayStop && (claim.quick === true || claim.shouldStop?.() === true);
+export function certifyShared(claim: SharedClaim): CellCertificate {
+  const { X, datafit, offset } = claim;
+  const point = placed(claim);
+  const prices = priceGates(claim, dualPointOf(datafit, point.fit, offset !== undefined));
+  return concluded(claim, point, prices, X.rows + X.cols + datafit.outputs + 8);
+}
 
-  const fit = new Float64Array(n * c);
-  if (offset !== undefined) for (let i = 0; i < n * c; i++) fit[i] = offset[i % c];
-  let penalty = 0;
-  let cone = 0;
+/** Fit, penalty and cone violation of the neurons. */
+function placed(claim: SharedClaim): PlacedPoint {
+  const { X, penalizedCols: q, gates, neurons } = claim;
+  const c = claim.datafit.outputs;
+  const rowNorms = rowNormsOf(X);
+  const point = placeNothing(claim);
   for (const { gate, w, a } of neurons) {
-    penalty += norm2(w.subarray(0, q)) * norm2(a);
+    point.penalty += norm2(w.subarray(0, q)) * norm2(a);
     const size = norm2(w);
     const signs = signsOf(X, rowOf(gates, gate));
-    for (let r = 0; r < n; r++) {
+    for (let r = 0; r < X.rows; r++) {
       const t = dotRow(X, r, w);
-      if (t > 0) for (let o = 0; o < c; o++) fit[r * c + o] += t * a[o];
-      if (signs[r] * t < 0) cone = Math.max(cone, -(signs[r] * t) / (norm2(rowOf(X, r)) * size));
+      if (t > 0) for (let o = 0; o < c; o++) point.fit[r * c + o] += t * a[o];
+      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (rowNorms[r] * size));
     }
   }
-  const loss = datafit.value(fit);
-  const objective = loss + beta * penalty;
-  const dual = new Float64Array(n * c);
-  datafit.dualPoint(fit, dual);
-  if (offset !== undefined) balanceDual(datafit, fit, dual);
+  return point;
+}
 
+function priceGates(claim: SharedClaim, dual: Float64Array): Priced {
+  const { X, penalizedCols: q, gates, beta, neurons } = claim;
+  const d = X.cols;
+  const c = claim.datafit.outputs;
+  const quick = (): boolean => q === d && (claim.quick === true || claim.shouldStop?.() === true);
   const projector = new ConeProjector(X, q);
   const gateConstraint = new Float64Array(gates.rows);
   const point = new Float64Array(d);
-  const directions = Math.max(30, Math.min(mostDirections, mostWork / (gates.rows * n * d)));
   let stationarity = 0;
   for (let p = 0; p < gates.rows; p++) {
     const signs = signsOf(X, rowOf(gates, p));
@@ -104,11 +94,7 @@ export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMa
       const outer = norm2(a);
       const s = a.map((x) => x / outer);
       // the outgoing vector must be V'(Xu)_+ / beta, and the direction the maximiser for it, with value beta
-      const image = new Float64Array(c);
-      for (let r = 0; r < n; r++) {
-        const t = dotRow(X, r, w) / inner;
-        if (t > 0) for (let o = 0; o < c; o++) image[o] += t * dual[r * c + o];
-      }
+      const image = imageOf(X, dual, c, w, inner);
       attained = Math.max(attained, norm2(image));
       stationarity = Math.max(stationarity, norm2(image.map((x, o) => x / beta - s[o])));
       if (quick()) continue;
@@ -117,41 +103,29 @@ export function certifyShared(claim: SharedClaim): Omit<ReluCertificate, 'betaMa
       for (let k = 0; k < q; k++) off += (point[k] / beta - w[k] / inner) ** 2;
       stationarity = Math.max(stationarity, Math.sqrt(off));
     }
-    const bound = quick() ? spectralNorm(slope, d, c) : coneBound(slope, d, c, price, attained, directions, claim);
+    const bound = quick() ? spectralNorm(slope, d, c) : coneBound({ slope, d, c }, price, attained, claim);
     gateConstraint[p] = bound / beta;
     if (attained === 0) stationarity = Math.max(stationarity, bound / beta - 1);
   }
-  let top = 0;
-  for (const value of gateConstraint) top = Math.max(top, value);
-  const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(rowOf(X, r)));
-  const rounding = roundingOfProducts(rowNorms, dual, c, n + d + c + 8) / beta;
-  const proven = dualBoundAt(datafit, dual, top + rounding, objective);
-  let pairing = 0;
-  for (let i = 0; i < n * c; i++) pairing += dual[i] * (fit[i] - (offset?.[i % c] ?? 0));
-  const scale = Math.max(Math.abs(objective), Number.MIN_VALUE);
-  return {
-    objective,
-    datafit: loss,
-    penalty,
-    fit,
-    dualBound: proven.value,
-    boundDual: proven.point,
-    relativeGap: relativeGap(objective, proven.value),
-    dual,
-    gateConstraint,
-    kkt: { stationarity, cone, complementarity: Math.abs(beta * penalty - pairing) / scale },
-  };
+  return { dual, gateConstraint, stationarity };
+}
+
+/** V'(Xw)_+ / inner */
+function imageOf(X: DenseMatrix, V: Float64Array, c: number, w: Float64Array, inner: number): Float64Array {
+  const image = new Float64Array(c);
+  for (let r = 0; r < X.rows; r++) {
+    const t = dotRow(X, r, w) / inner;
+    if (t > 0) for (let o = 0; o < c; o++) image[o] += t * V[r * c + o];
+  }
+  return image;
 }
 
 /** An upper bound of max over the cone of ||slope'u||, from its values s'slope'u for outgoing directions s. */
 function coneBound(
-  slope: Float64Array,
-  d: number,
-  c: number,
+  { slope, d, c }: { readonly slope: Float64Array; readonly d: number; readonly c: number },
   price: (s: Float64Array, sign: 1 | -1) => number,
   attained: number,
-  directions: number,
-  { tolerance, beta, shouldStop }: SharedClaim,
+  { X, gates, tolerance, beta, shouldStop }: SharedClaim,
 ): number {
   const { values, vectors } = gramEigen(slope, d, c);
   const largest = Math.max(0, values[c - 1]);
@@ -183,7 +157,7 @@ function coneBound(
       lower: Math.max(attained, 1e-3 * beta),
       goal: 0.99 * beta,
       tolerance,
-      evaluations: directions,
+      evaluations: Math.max(30, Math.min(mostDirections, mostWork / (gates.rows * X.rows * d))),
       shouldStop: () => shouldStop?.() === true,
     },
   );
@@ -216,14 +190,4 @@ function gramEigen(A: Float64Array, d: number, c: number): { values: Float64Arra
 function spectralNorm(A: Float64Array, d: number, c: number): number {
   const { values } = gramEigen(A, d, c);
   return Math.sqrt(Math.max(0, values[c - 1])) * (1 + 1e-14 * (d + c));
-}
-
-function signsOf(X: DenseMatrix, g: Float64Array): Int8Array {
-  return Int8Array.from({ length: X.rows }, (_, r) => (dotRow(X, r, g) >= 0 ? 1 : -1));
-}
-
-function dotRow(X: DenseMatrix, r: number, u: Float64Array): number {
-  let s = 0;
-  for (let k = 0, at = r * X.cols; k < X.cols; k++) s += X.data[at + k] * u[k];
-  return s;
 }
