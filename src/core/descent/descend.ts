@@ -1,7 +1,7 @@
 import type { Control } from '../base/control.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TrainableModel } from './model.ts';
-import { type OptimizerState, type UpdateRule, createOptimizer } from './optimizer.ts';
+import { type Optimizer, type OptimizerState, type UpdateRule, createOptimizer } from './optimizer.ts';
 
 /** How the learning rate moves over a run: constant, or half a cosine from the start value to zero. */
 export type Schedule = 'constant' | 'cosine';
@@ -104,56 +104,203 @@ export function descend(
   rng: Rng,
   control: Control,
 ): DescentResult {
-  const n = model.rows;
-  const flow = options.rule === 'flow';
-  if (flow && !(options.batchSize <= 0 || options.batchSize >= n)) throw new RangeError('gradient flow is full batch');
-  const theta = model.vector();
-  theta.set(start);
-  const gradient = model.vector();
-  const optimizer = createOptimizer(options.rule, model.size, options.resume);
-  const batch = options.batchSize <= 0 || options.batchSize >= n ? n : options.batchSize;
-  const order = batch === n ? null : (options.order?.slice() ?? Int32Array.from({ length: n }, (_, i) => i));
-  const record =
-    options.recordAt === undefined
-      ? recordingEpochs(options.epochs, options.curvePoints)
-      : new Set([0, options.epochs, ...options.recordAt]);
-  const previous = options.trackPath === true || flow ? new Float64Array(model.size) : undefined;
-  const before = flow ? { gradient: new Float64Array(model.size), objective: Infinity } : undefined;
-  let settled = false;
-  let pathLength = 0;
-  let lastLength = 0;
-  const curve: DescentCurve = { epochs: [], seconds: [], objective: [] };
-  const best = Float64Array.from(start);
-  const zeroObjective = model.addLoss(theta.fill(0), null, 0, n, null);
-  theta.set(start);
-  let bestObjective = Infinity;
-  let seconds = 0;
-  let limit = Infinity;
-  let diverged = false;
-  let cancelled = false;
-  let done = 0;
-  const stepsPerEpoch = Math.ceil(n / batch);
-  const totalSteps = Math.max(1, options.epochs * stepsPerEpoch);
-  const rowsPerCheck = Math.max(fewestRows, Math.floor(workPerCheck / model.flopsPerRow));
-  let workSinceCheck = 0;
-  let step = 0;
+  const descent = new Descent(model, start, options, rng, control);
+  try {
+    return descent.run();
+  } finally {
+    descent.release();
+  }
+}
 
-  const rateNow = (): number =>
-    options.schedule === 'constant'
-      ? options.learningRate
-      : options.learningRate * 0.5 * (1 + Math.cos((Math.PI * step) / totalSteps));
-  const move = (): void => {
+/** The last step of the flow that went down: what the next one goes on from, or back to. */
+interface Accepted {
+  readonly gradient: Float64Array;
+  objective: number;
+}
+
+/** One run: its iterate, its curve, and why it ends. */
+class Descent {
+  private readonly theta: Float64Array;
+  private readonly gradient: Float64Array;
+  private readonly optimizer: Optimizer;
+  private readonly flow: boolean;
+  private readonly n: number;
+  private readonly batch: number;
+  /** Order of the rows; null: full batch. */
+  private readonly order: Int32Array | null;
+  private readonly record: ReadonlySet<number>;
+  private readonly previous: Float64Array | undefined;
+  private readonly accepted: Accepted | undefined;
+  private readonly best: Float64Array;
+  private readonly zeroObjective: number;
+  private readonly stepsPerEpoch: number;
+  private readonly rowsPerCheck: number;
+  private readonly curve: DescentCurve = { epochs: [], seconds: [], objective: [] };
+  private bestObjective = Infinity;
+  private limit = Infinity;
+  private seconds = 0;
+  private step = 0;
+  private done = 0;
+  private workSinceCheck = 0;
+  private pathLength = 0;
+  private lastLength = 0;
+  private settled = false;
+  private diverged = false;
+  private cancelled = false;
+
+  constructor(
+    private readonly model: TrainableModel,
+    start: Float64Array,
+    private readonly options: DescentOptions,
+    private readonly rng: Rng,
+    private readonly control: Control,
+  ) {
+    const { rows: n, size } = model;
+    this.n = n;
+    this.flow = options.rule === 'flow';
+    const full = options.batchSize <= 0 || options.batchSize >= n;
+    if (this.flow && !full) throw new RangeError('gradient flow is full batch');
+    this.theta = model.vector();
+    this.gradient = model.vector();
+    this.optimizer = createOptimizer(options.rule, size, options.resume);
+    this.batch = full ? n : options.batchSize;
+    this.order = full ? null : (options.order?.slice() ?? Int32Array.from({ length: n }, (_, i) => i));
+    this.record =
+      options.recordAt === undefined
+        ? recordingEpochs(options.epochs, options.curvePoints)
+        : new Set([0, options.epochs, ...options.recordAt]);
+    this.previous = options.trackPath === true || this.flow ? new Float64Array(size) : undefined;
+    this.accepted = this.flow ? { gradient: new Float64Array(size), objective: Infinity } : undefined;
+    this.best = Float64Array.from(start);
+    this.zeroObjective = model.addLoss(this.theta, null, 0, n, null);
+    this.theta.set(start);
+    this.stepsPerEpoch = Math.ceil(n / this.batch);
+    this.rowsPerCheck = Math.max(fewestRows, Math.floor(workPerCheck / model.flopsPerRow));
+  }
+
+  release(): void {
+    this.model.release(this.theta);
+    this.model.release(this.gradient);
+  }
+
+  run(): DescentResult {
+    for (let epoch = 0; epoch <= this.options.epochs; epoch++) {
+      const goesOn = this.order === null ? this.fullEpoch(epoch) : this.batchedEpoch(epoch, this.order);
+      if (!goesOn) break;
+      if (this.control.shouldStop()) this.cancelled = true;
+      if (this.cancelled) break;
+    }
+    if (this.cancelled && !this.diverged) this.noteStop();
+    const { diverged, settled, cancelled, curve, optimizer, options } = this;
+    return {
+      theta: diverged ? this.best : Float64Array.from(this.theta),
+      objective: diverged ? this.bestObjective : (curve.objective[curve.objective.length - 1] ?? Infinity),
+      curve,
+      // A stop may come after a step whose epoch has not been counted yet.
+      epochs: cancelled ? Math.floor(this.step / this.stepsPerEpoch) : this.done,
+      diverged,
+      settled,
+      cancelled,
+      pathLength: options.trackPath === true ? this.pathLength : undefined,
+      optimizer: optimizer.state(),
+      order: this.order,
+    };
+  }
+
+  /** One step on all rows; false when the run ends here. */
+  private fullEpoch(epoch: number): boolean {
+    const { model, theta, gradient, flow, control, n } = this;
+    let from = control.now();
+    gradient.fill(0);
+    const last = epoch === this.options.epochs;
+    const found = fullObjective(model, theta, last && !flow ? null : gradient, control);
+    if (found === undefined) {
+      this.cancelled = true;
+      return false;
+    }
+    const objective = this.judge(found);
+    this.seconds += control.now() - from;
+    if (this.record.has(epoch) || this.settled || !Number.isFinite(objective)) this.note(epoch, objective);
+    this.done = epoch;
+    if (last || this.diverged || this.settled) return false;
+    from = control.now();
+    if (!flow) for (let i = 0; i < gradient.length; i++) gradient[i] /= n;
+    this.move();
+    this.seconds += control.now() - from;
+    return true;
+  }
+
+  /** One pass over the rows in a new order; false when the run ends here. */
+  private batchedEpoch(epoch: number, order: Int32Array): boolean {
+    const { model, theta, control, n, batch } = this;
+    let from = control.now();
+    if (this.record.has(epoch)) {
+      const objective = fullObjective(model, theta, null, control);
+      if (objective === undefined) {
+        this.cancelled = true;
+        return false;
+      }
+      this.note(epoch, objective);
+      from = control.now();
+    }
+    this.done = epoch;
+    if (epoch === this.options.epochs || this.diverged) return false;
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.rng.integer(i + 1);
+      const t = order[i];
+      order[i] = order[j];
+      order[j] = t;
+    }
+    for (let at = 0; at < n && !this.cancelled; at += batch) this.batchStep(order, at, Math.min(batch, n - at));
+    this.seconds += control.now() - from;
+    return true;
+  }
+
+  private batchStep(order: Int32Array, at: number, count: number): void {
+    const { model, theta, gradient, rowsPerCheck, n } = this;
+    gradient.fill(0);
+    for (let row = at; row < at + count; row += rowsPerCheck) {
+      const rows = Math.min(rowsPerCheck, at + count - row);
+      model.addLoss(theta, order, row, rows, gradient);
+      this.workSinceCheck += model.flopsPerRow * rows;
+      if (this.workSinceCheck < workPerCheck) continue;
+      this.workSinceCheck = 0;
+      if (this.control.shouldStop()) {
+        this.cancelled = true;
+        return;
+      }
+    }
+    for (let i = 0; i < gradient.length; i++) gradient[i] /= count;
+    model.addPenalty(theta, 1 / n, gradient);
+    this.move();
+  }
+
+  private rateNow(): number {
+    const { schedule, learningRate, epochs } = this.options;
+    const totalSteps = Math.max(1, epochs * this.stepsPerEpoch);
+    switch (schedule) {
+      case 'constant':
+        return learningRate;
+      case 'cosine':
+        return learningRate * 0.5 * (1 + Math.cos((Math.PI * this.step) / totalSteps));
+    }
+  }
+
+  private move(): void {
+    const { theta, previous } = this;
     previous?.set(theta);
-    optimizer.step(theta, gradient, rateNow());
-    step++;
+    this.optimizer.step(theta, this.gradient, this.rateNow());
+    this.step++;
     if (previous === undefined) return;
     let s = 0;
     for (let i = 0; i < previous.length; i++) s += (theta[i] - previous[i]) ** 2;
-    lastLength = Math.sqrt(s);
-    pathLength += lastLength;
-  };
+    this.lastLength = Math.sqrt(s);
+    this.pathLength += this.lastLength;
+  }
+
   /** Judges the last step of the flow by the objective it led to, and makes `gradient` that of the logarithm of the objective. */
-  const judge = (objective: number): number => {
+  private judge(objective: number): number {
+    const { accepted: before, previous, gradient, optimizer, theta } = this;
     if (before === undefined || previous === undefined) return objective;
     if (before.objective === Infinity && !Number.isFinite(objective)) return objective;
     if (objective <= before.objective) {
@@ -163,118 +310,41 @@ export function descend(
         norm += gradient[i] * gradient[i];
       }
       // Zero: a stationary point, or a loss below the smallest number (then 0 / 0): either way there is nowhere to go.
-      if (!(norm > 0)) settled = true;
+      if (!(norm > 0)) this.settled = true;
       else if (before.objective < Infinity) optimizer.accepted();
       before.gradient.set(gradient);
       before.objective = objective;
       return objective;
     }
     theta.set(previous);
-    pathLength -= lastLength;
+    this.pathLength -= this.lastLength;
     gradient.set(before.gradient);
-    if (optimizer.rejected() < smallestShare) settled = true;
+    if (optimizer.rejected() < smallestShare) this.settled = true;
     return before.objective;
-  };
-  const note = (epoch: number, objective: number): void => {
-    if (limit === Infinity) {
-      limit = 1000 * Math.max(objective, zeroObjective);
-    }
-    if (!Number.isFinite(objective) || objective > limit) {
-      diverged = true;
+  }
+
+  private note(epoch: number, objective: number): void {
+    const { curve, theta } = this;
+    if (this.limit === Infinity) this.limit = 1000 * Math.max(objective, this.zeroObjective);
+    if (!Number.isFinite(objective) || objective > this.limit) {
+      this.diverged = true;
       return;
     }
     curve.epochs.push(epoch);
-    curve.seconds.push(seconds);
+    curve.seconds.push(this.seconds);
     curve.objective.push(objective);
-    options.observe?.(epoch, theta, objective);
-    if (objective < bestObjective) {
-      bestObjective = objective;
-      best.set(theta);
+    this.options.observe?.(epoch, theta, objective);
+    if (objective < this.bestObjective) {
+      this.bestObjective = objective;
+      this.best.set(theta);
     }
-  };
+  }
 
-  for (let epoch = 0; epoch <= options.epochs && !diverged && !cancelled && !settled; epoch++) {
-    const recording = record.has(epoch);
-    let from = control.now();
-    if (batch === n) {
-      gradient.fill(0);
-      const last = epoch === options.epochs;
-      const found = fullObjective(model, theta, last && !flow ? null : gradient, control);
-      if (found === undefined) {
-        cancelled = true;
-        break;
-      }
-      const objective = judge(found);
-      seconds += control.now() - from;
-      if (recording || settled || !Number.isFinite(objective)) note(epoch, objective);
-      done = epoch;
-      if (last || diverged || settled) break;
-      from = control.now();
-      if (!flow) for (let i = 0; i < gradient.length; i++) gradient[i] /= n;
-      move();
-      seconds += control.now() - from;
-    } else {
-      if (recording) {
-        const objective = fullObjective(model, theta, null, control);
-        if (objective === undefined) {
-          cancelled = true;
-          break;
-        }
-        note(epoch, objective);
-        from = control.now();
-      }
-      done = epoch;
-      if (epoch === options.epochs || diverged || order === null) break;
-      for (let i = n - 1; i > 0; i--) {
-        const j = rng.integer(i + 1);
-        const t = order[i];
-        order[i] = order[j];
-        order[j] = t;
-      }
-      for (let at = 0; at < n && !cancelled; at += batch) {
-        const count = Math.min(batch, n - at);
-        gradient.fill(0);
-        for (let row = at; row < at + count; row += rowsPerCheck) {
-          model.addLoss(theta, order, row, Math.min(rowsPerCheck, at + count - row), gradient);
-          workSinceCheck += model.flopsPerRow * Math.min(rowsPerCheck, at + count - row);
-          if (workSinceCheck >= workPerCheck) {
-            workSinceCheck = 0;
-            if (control.shouldStop()) {
-              cancelled = true;
-              break;
-            }
-          }
-        }
-        if (cancelled) break;
-        for (let i = 0; i < gradient.length; i++) gradient[i] /= count;
-        model.addPenalty(theta, 1 / n, gradient);
-        move();
-      }
-      seconds += control.now() - from;
-    }
-    if (control.shouldStop()) cancelled = true;
+  /** The curve ends where the run was stopped (possibly within an epoch); this one evaluation is allowed to finish. */
+  private noteStop(): void {
+    const { model, theta, curve, n } = this;
+    const at = this.step / this.stepsPerEpoch;
+    if (curve.epochs.length > 0 && curve.epochs[curve.epochs.length - 1] >= at) return;
+    this.note(at, this.judge(model.addLoss(theta, null, 0, n, null) + model.addPenalty(theta, 1, null)));
   }
-  if (cancelled && !diverged) {
-    // The curve ends where the run was stopped (possibly within an epoch); this one evaluation is allowed to finish.
-    const at = step / stepsPerEpoch;
-    if (curve.epochs.length === 0 || curve.epochs[curve.epochs.length - 1] < at) {
-      note(at, judge(model.addLoss(theta, null, 0, n, null) + model.addPenalty(theta, 1, null)));
-    }
-  }
-  const end = diverged ? best : Float64Array.from(theta);
-  model.release(theta);
-  model.release(gradient);
-  return {
-    theta: end,
-    objective: diverged ? bestObjective : (curve.objective[curve.objective.length - 1] ?? Infinity),
-    curve,
-    // A stop may come after a step whose epoch has not been counted yet.
-    epochs: cancelled ? Math.floor(step / stepsPerEpoch) : done,
-    diverged,
-    settled,
-    cancelled,
-    pathLength: options.trackPath === true ? pathLength : undefined,
-    optimizer: optimizer.state(),
-    order,
-  };
 }

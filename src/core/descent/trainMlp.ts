@@ -88,7 +88,12 @@ export function trainMlp(data: MlpData, options: MlpTrainingOptions, control: Co
     if (options.measure !== undefined) measured.push(options.measure(theta));
     options.onEpoch?.(done + epoch, loss);
   };
-  const run = descent(data, resume?.theta ?? start, options, options.epochs - done, rng, control, observe);
+  const run = descent(
+    data,
+    { theta: resume?.theta ?? start, rng, epochs: options.epochs - done, observe },
+    options,
+    control,
+  );
   const before = resume?.curve ?? { epochs: [], seconds: [], objective: [], measured: [] };
   // The first point is the last one of the run that goes on.
   const from = before.epochs.length > 0 ? 1 : 0;
@@ -109,14 +114,18 @@ export function trainMlp(data: MlpData, options: MlpTrainingOptions, control: Co
   });
 }
 
+/** Where one descent starts, and how long it goes. */
+interface Leg extends Pick<DescentOptions, 'observe'> {
+  readonly theta: Float64Array;
+  readonly rng: Rng;
+  readonly epochs: number;
+}
+
 function descent(
   data: MlpData,
-  theta: Float64Array,
-  options: MlpTrainingOptions,
-  epochs: number,
-  rng: Rng,
+  { theta, rng, epochs, observe }: Leg,
+  options: Omit<MlpTrainingOptions, 'epochs'>,
   control: Control,
-  observe?: DescentOptions['observe'],
 ): DescentResult {
   const { resume } = options;
   const model = createMlpModel(options.shape, data.X, data.y, options.loss, options.kernels);
@@ -183,14 +192,7 @@ export function chooseMlpRate(
   let rate = largestTrial[options.rule];
   for (let k = 0; rate > smallestTrial && worse < 2; k++, rate /= k % 2 === 1 ? 3 : 10 / 3) {
     const rng = createRng(options.seed).fork('trial');
-    const run = descent(
-      data,
-      theta,
-      { ...options, epochs: trialEpochs, learningRate: rate },
-      trialEpochs,
-      rng,
-      control,
-    );
+    const run = descent(data, { theta, rng, epochs: trialEpochs }, { ...options, learningRate: rate }, control);
     if (run.cancelled) return null;
     if (run.diverged) continue;
     if (run.objective < lowest) {
