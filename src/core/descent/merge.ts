@@ -42,102 +42,82 @@ interface Neuron {
  * neurons with several outer weights (form `shared`) per gate by singular values, per ReLU pattern not at all.
  */
 export function mergeAndBalance(problem: PreparedProblem, model: TwoLayerModel, theta: Float64Array): MergedNetwork {
-  const { columns, inputs: d, outputs: c, form, outerStart, offsetStart } = model;
-  const free = model.penalizedInputs < d;
-  const offsets = new Float64Array(c);
-  for (let o = 0; offsetStart + o < model.size; o++) offsets[o] = theta[offsetStart + o];
-  const outerOf = (k: number, o: number): number => {
-    if (form === 'shared') return theta[outerStart + k * c + o];
-    return model.outputOf(k) === o ? theta[outerStart + Math.floor(k / model.columnsPerScale)] : 0;
-  };
-  const normOf = (u: Float64Array, from = 0): number => {
-    let s = 0;
-    for (let j = 0; j < model.penalizedInputs; j++) s += u[from + j] * u[from + j];
-    return Math.sqrt(s);
-  };
-  const neurons: Neuron[] = [];
-  const norms: number[] = [];
+  const merge = new Merge(model, theta);
+  if (model.gates !== undefined) for (let g = 0; g < model.gates.rows; g++) merge.addGate(g);
+  else if (model.form === 'shared') for (let k = 0; k < model.columns; k++) merge.addSharedNeuron(k);
+  else merge.addCells();
+  const { neurons, norms, offsets } = merge;
+  const network = assemble(problem, model, neurons, offsets);
+  const datafit = problem.datafit.value(networkFit(network, plainInputs(problem)).data);
+  let penalty = 0;
+  for (const value of norms) penalty += value;
+  const sorted = Float64Array.from(norms).sort().reverse();
+  let active = 0;
+  for (const value of sorted) if (value > activeThreshold * sorted[0]) active++;
+  return { network, objective: datafit + problem.beta * penalty, datafit, penalty, norms: sorted, active };
+}
 
-  /** A neuron u on one output. One without penalised weights is a constant and joins the free offset. */
-  const addSingle = (u: Float64Array, sign: number, output: number, gate: number): void => {
-    const size = normOf(u);
-    if (!(size > 0)) {
-      if (free && gate < 0) offsets[output] += sign * Math.max(0, u[d - 1]);
-      else if (free && u[d - 1] !== 0) {
-        const a = new Float64Array(c);
-        a[output] = sign;
-        neurons.push({ w: u, a, gate });
-        norms.push(0);
-      }
+/** Balanced neurons, group norms and output offsets, as they are gathered. */
+class Merge {
+  readonly neurons: Neuron[] = [];
+  readonly norms: number[] = [];
+  readonly offsets: Float64Array;
+  private readonly d: number;
+  private readonly c: number;
+  private readonly free: boolean;
+
+  constructor(
+    private readonly model: TwoLayerModel,
+    private readonly theta: Float64Array,
+  ) {
+    this.d = model.inputs;
+    this.c = model.outputs;
+    this.free = model.penalizedInputs < model.inputs;
+    this.offsets = new Float64Array(this.c);
+    for (let o = 0; model.offsetStart + o < model.size; o++) this.offsets[o] = theta[model.offsetStart + o];
+  }
+
+  /** The neurons of one gate: its block, the sum over its units, by columns, as a whole or by singular values. */
+  addGate(gate: number): void {
+    const { d, c } = this;
+    const U = this.blockOf(gate);
+    switch (this.model.form) {
+      case 'single':
+        for (let o = 0; o < c; o++) this.addSingle(U.data.slice(o * d, (o + 1) * d), 1, o, gate);
+        return;
+      case 'block':
+        this.addBlock(U, gate);
+        return;
+      case 'shared':
+        this.addSingular(U, gate);
+    }
+  }
+
+  /** A ReLU neuron that feeds all outputs; one without penalised weights is a constant and joins the free offset. */
+  addSharedNeuron(k: number): void {
+    const { d, c, theta, offsets } = this;
+    const w = theta.slice(k * d, (k + 1) * d);
+    const a = Float64Array.from({ length: c }, (_, o) => this.outerOf(k, o));
+    const [inner, outer] = [this.normOf(w), Math.hypot(...a)];
+    if (!(inner > 0 && outer > 0)) {
+      if (this.free && outer > 0) for (let o = 0; o < c; o++) offsets[o] += a[o] * Math.max(0, w[d - 1]);
       return;
     }
-    const root = Math.sqrt(size);
-    const a = new Float64Array(c);
-    a[output] = sign * root;
-    neurons.push({ w: u.map((x) => x / root), a, gate });
-    norms.push(size);
-  };
+    const scale = Math.sqrt(outer / inner);
+    this.neurons.push({ w: w.map((x) => x * scale), a: a.map((x) => x / scale), gate: -1 });
+    this.norms.push(inner * outer);
+  }
 
-  if (model.gates !== undefined) {
-    const perGate = model.columnsPerGate;
-    for (let g = 0; g < model.gates.rows; g++) {
-      // The d x c block U of the gate, as c rows of d.
-      const U = denseMatrix(c, d);
-      for (let k = g * perGate; k < (g + 1) * perGate; k++) {
-        for (let o = 0; o < c; o++) {
-          const a = outerOf(k, o);
-          if (a !== 0) for (let j = 0; j < d; j++) U.data[o * d + j] += a * theta[k * d + j];
-        }
-      }
-      if (form === 'single') {
-        for (let o = 0; o < c; o++) addSingle(U.data.slice(o * d, (o + 1) * d), 1, o, g);
-      } else if (form === 'block') {
-        let size = 0;
-        for (let o = 0; o < c; o++) size += normOf(U.data, o * d) ** 2;
-        size = Math.sqrt(size);
-        if (!(size > 0)) continue;
-        const root = Math.sqrt(size);
-        norms.push(size);
-        for (let o = 0; o < c; o++) {
-          const a = new Float64Array(c);
-          a[o] = root;
-          neurons.push({ w: U.data.slice(o * d, (o + 1) * d).map((x) => x / root), a, gate: g });
-        }
-      } else {
-        const { U: left, s, V } = svd(U);
-        for (let k = 0; k < s.length; k++) {
-          if (!(s[k] > 0)) continue;
-          const root = Math.sqrt(s[k]);
-          neurons.push({
-            w: Float64Array.from({ length: d }, (_, j) => root * V.data[j * s.length + k]),
-            a: Float64Array.from({ length: c }, (_, o) => root * left.data[o * s.length + k]),
-            gate: g,
-          });
-          norms.push(s[k]);
-        }
-      }
-    }
-  } else if (form === 'shared') {
-    for (let k = 0; k < columns; k++) {
-      const w = theta.slice(k * d, (k + 1) * d);
-      const a = Float64Array.from({ length: c }, (_, o) => outerOf(k, o));
-      const [inner, outer] = [normOf(w), Math.hypot(...a)];
-      if (!(inner > 0 && outer > 0)) {
-        if (free && outer > 0) for (let o = 0; o < c; o++) offsets[o] += a[o] * Math.max(0, w[d - 1]);
-        continue;
-      }
-      const scale = Math.sqrt(outer / inner);
-      neurons.push({ w: w.map((x) => x * scale), a: a.map((x) => x / scale), gate: -1 });
-      norms.push(inner * outer);
-    }
-  } else {
+  /** ReLU neurons with one output each: those of the same pattern, output and sign add up. */
+  addCells(): void {
+    const { model, theta, d } = this;
     const n = model.rows;
     const words = new Uint32Array(Math.ceil(n / 32) + 1);
     const index = new PatternIndex(words.length);
     const groups: { u: Float64Array; sign: number; output: number }[] = [];
-    for (let k = 0; k < columns; k++) {
+    for (let k = 0; k < model.columns; k++) {
       const output = model.outputOf(k);
-      const a = outerOf(k, output);
+      const a = this.outerOf(k, output);
       if (a === 0) continue;
       words.fill(0);
       for (let r = 0, at = 0; r < n; r++, at += d) {
@@ -152,17 +132,84 @@ export function mergeAndBalance(problem: PreparedProblem, model: TwoLayerModel, 
       const { u } = groups[id];
       for (let j = 0; j < d; j++) u[j] += Math.abs(a) * theta[k * d + j];
     }
-    for (const { u, sign, output } of groups) addSingle(u, sign, output, -1);
+    for (const { u, sign, output } of groups) this.addSingle(u, sign, output, -1);
   }
 
-  const network = assemble(problem, model, neurons, offsets);
-  const datafit = problem.datafit.value(networkFit(network, plainInputs(problem)).data);
-  let penalty = 0;
-  for (const value of norms) penalty += value;
-  const sorted = Float64Array.from(norms).sort().reverse();
-  let active = 0;
-  for (const value of sorted) if (value > activeThreshold * sorted[0]) active++;
-  return { network, objective: datafit + problem.beta * penalty, datafit, penalty, norms: sorted, active };
+  private outerOf(k: number, o: number): number {
+    const { form, outerStart, columnsPerScale } = this.model;
+    if (form === 'shared') return this.theta[outerStart + k * this.c + o];
+    return this.model.outputOf(k) === o ? this.theta[outerStart + Math.floor(k / columnsPerScale)] : 0;
+  }
+
+  private normOf(u: Float64Array, from = 0): number {
+    let s = 0;
+    for (let j = 0; j < this.model.penalizedInputs; j++) s += u[from + j] * u[from + j];
+    return Math.sqrt(s);
+  }
+
+  /** A neuron u on one output. One without penalised weights is a constant and joins the free offset. */
+  private addSingle(u: Float64Array, sign: number, output: number, gate: number): void {
+    const { d, c, free, neurons, norms } = this;
+    const size = this.normOf(u);
+    const a = new Float64Array(c);
+    if (!(size > 0)) {
+      if (free && gate < 0) this.offsets[output] += sign * Math.max(0, u[d - 1]);
+      else if (free && u[d - 1] !== 0) {
+        a[output] = sign;
+        neurons.push({ w: u, a, gate });
+        norms.push(0);
+      }
+      return;
+    }
+    const root = Math.sqrt(size);
+    a[output] = sign * root;
+    neurons.push({ w: u.map((x) => x / root), a, gate });
+    norms.push(size);
+  }
+
+  /** The d x c block of a gate, as c rows of d. */
+  private blockOf(gate: number): DenseMatrix {
+    const { theta, d, c } = this;
+    const perGate = this.model.columnsPerGate;
+    const U = denseMatrix(c, d);
+    for (let k = gate * perGate; k < (gate + 1) * perGate; k++) {
+      for (let o = 0; o < c; o++) {
+        const a = this.outerOf(k, o);
+        if (a !== 0) for (let j = 0; j < d; j++) U.data[o * d + j] += a * theta[k * d + j];
+      }
+    }
+    return U;
+  }
+
+  private addBlock(U: DenseMatrix, gate: number): void {
+    const { d, c } = this;
+    let size = 0;
+    for (let o = 0; o < c; o++) size += this.normOf(U.data, o * d) ** 2;
+    size = Math.sqrt(size);
+    if (!(size > 0)) return;
+    const root = Math.sqrt(size);
+    this.norms.push(size);
+    for (let o = 0; o < c; o++) {
+      const a = new Float64Array(c);
+      a[o] = root;
+      this.neurons.push({ w: U.data.slice(o * d, (o + 1) * d).map((x) => x / root), a, gate });
+    }
+  }
+
+  private addSingular(U: DenseMatrix, gate: number): void {
+    const { d, c } = this;
+    const { U: left, s, V } = svd(U);
+    for (let k = 0; k < s.length; k++) {
+      if (!(s[k] > 0)) continue;
+      const root = Math.sqrt(s[k]);
+      this.neurons.push({
+        w: Float64Array.from({ length: d }, (_, j) => root * V.data[j * s.length + k]),
+        a: Float64Array.from({ length: c }, (_, o) => root * left.data[o * s.length + k]),
+        gate,
+      });
+      this.norms.push(s[k]);
+    }
+  }
 }
 
 /** Splits the bias column off the effective inner weights. */

@@ -20,14 +20,7 @@ function create(classes: DenseMatrix, c: number): Datafit {
   const n = classes.rows;
   const label = Int32Array.from(classes.data);
   const p = new Float64Array(c);
-  const probabilities = (F: Float64Array, row: number): void => {
-    let top = -Infinity;
-    for (let k = 0; k < c; k++) top = Math.max(top, F[row * c + k]);
-    let s = 0;
-    for (let k = 0; k < c; k++) s += p[k] = Math.exp(F[row * c + k] - top);
-    for (let k = 0; k < c; k++) p[k] /= s;
-  };
-  const sorted = new Float64Array(c);
+  const work = new Float64Array(c);
   return {
     ...traits,
     rows: n,
@@ -36,18 +29,12 @@ function create(classes: DenseMatrix, c: number): Datafit {
     dualModulus: 1,
     value(F) {
       let total = 0;
-      for (let i = 0; i < n; i++) {
-        let top = -Infinity;
-        for (let k = 0; k < c; k++) top = Math.max(top, F[i * c + k]);
-        let s = 0;
-        for (let k = 0; k < c; k++) s += Math.exp(F[i * c + k] - top);
-        total += Math.log(s) + top - F[i * c + label[i]];
-      }
+      for (let i = 0; i < n; i++) total += logSumExp(F, i, c) - F[i * c + label[i]];
       return total;
     },
     gradient(F, G) {
       for (let i = 0; i < n; i++) {
-        probabilities(F, i);
+        probabilities(F, i, p);
         for (let k = 0; k < c; k++) G[i * c + k] = p[k];
         G[i * c + label[i]] = restOf(p, label[i], c) * -1;
       }
@@ -55,25 +42,14 @@ function create(classes: DenseMatrix, c: number): Datafit {
     lossOfRows(F, order, start, count, G) {
       let sum = 0;
       for (let k = 0; k < count; k++) {
-        const f = k * c;
         const target = label[order === null ? start + k : order[start + k]];
-        let max = -Infinity;
-        for (let o = 0; o < c; o++) if (F[f + o] > max) max = F[f + o];
-        let z = 0;
-        for (let o = 0; o < c; o++) {
-          const e = Math.exp(F[f + o] - max);
-          G[f + o] = e;
-          z += e;
-        }
-        for (let o = 0; o < c; o++) G[f + o] /= z;
-        sum += max + Math.log(z) - F[f + target];
-        G[f + target] -= 1;
+        sum += lossOfRow(F, k * c, target, c, G);
       }
       return sum;
     },
     hessian(F, H) {
       for (let i = 0; i < n; i++) {
-        probabilities(F, i);
+        probabilities(F, i, p);
         for (let k = 0; k < c; k++) {
           for (let l = 0; l < c; l++) H[(i * c + k) * c + l] = -p[k] * p[l];
           H[(i * c + k) * c + k] = p[k] * restOf(p, k, c);
@@ -82,33 +58,14 @@ function create(classes: DenseMatrix, c: number): Datafit {
     },
     factorCols: c - 1,
     hessianFactor(F, L) {
-      // diag(p) - p p' = L L' with L = diag(sqrt p) Q, Q an orthonormal basis of the complement of sqrt p: the first c - 1 columns
-      // of the Householder reflection I - 2 w w' / w'w, w = sqrt p + e_c, that maps sqrt p to -e_c
-      const w = c - 1;
       for (let i = 0; i < n; i++) {
-        probabilities(F, i);
-        for (let k = 0; k < c; k++) p[k] = Math.sqrt(p[k]);
-        const scale = 1 / (1 + p[c - 1]);
-        for (let k = 0; k < c; k++) {
-          const reflected = (k === c - 1 ? p[k] + 1 : p[k]) * scale;
-          for (let v = 0; v < w; v++) L[(i * c + k) * w + v] = p[k] * ((k === v ? 1 : 0) - reflected * p[v]);
-        }
+        probabilities(F, i, p);
+        factorOfRow(p, i, L);
       }
     },
     dualValue(V) {
       let s = 0;
-      for (let i = 0; i < n; i++) {
-        let sum = 0;
-        for (let k = 0; k < c; k++) {
-          const v = V[i * c + k];
-          const q = (k === label[i] ? 1 : 0) - v;
-          // rounding in e_class - V must not throw a valid point out of the domain
-          if (!(q >= -1e-15 && q <= 1 + 1e-15)) return -Infinity;
-          sum += v;
-          s -= k === label[i] ? complementEntropy(Math.max(0, v)) : entropy(q);
-        }
-        if (Math.abs(sum) > 1e-12) return -Infinity;
-      }
+      for (let i = 0; i < n; i++) s = withDualOfRow(s, V, i, label[i], c);
       return s;
     },
     dualBelow(V) {
@@ -118,33 +75,13 @@ function create(classes: DenseMatrix, c: number): Datafit {
     },
     dualPoint(F, V) {
       for (let i = 0; i < n; i++) {
-        probabilities(F, i);
+        probabilities(F, i, p);
         for (let k = 0; k < c; k++) V[i * c + k] = -p[k];
         V[i * c + label[i]] = restOf(p, label[i], c);
       }
     },
     projectDual(V) {
-      for (let i = 0; i < n; i++) {
-        for (let k = 0; k < c; k++) sorted[k] = (k === label[i] ? 1 : 0) - V[i * c + k];
-        for (let k = 0; k < c; k++) p[k] = sorted[k];
-        sorted.sort();
-        // projection onto the simplex (Held, Wolfe, Crowder 1974)
-        let sum = 0;
-        let shift = 0;
-        for (let k = c - 1, count = 1; k >= 0; k--, count++) {
-          sum += sorted[k];
-          const candidate = (sum - 1) / count;
-          if (sorted[k] - candidate > 0) shift = candidate;
-        }
-        let rest = 0;
-        for (let k = 0; k < c; k++) {
-          const q = Math.max(0, p[k] - shift);
-          if (k === label[i]) continue;
-          V[i * c + k] = -q;
-          rest += q;
-        }
-        V[i * c + label[i]] = rest;
-      }
+      for (let i = 0; i < n; i++) projectRow(V, i, label[i], p, work);
     },
     balanceDual(V) {
       this.projectDual(V);
@@ -163,31 +100,11 @@ function create(classes: DenseMatrix, c: number): Datafit {
       }
     },
     prox(Z, tau, F) {
-      // Newton on the row problem: (diag p - p p' + I / tau) step = -(p - e + (f - z) / tau), by Sherman-Morrison
       for (let i = 0; i < n; i++) {
         for (let k = 0; k < c; k++) F[i * c + k] = Z[i * c + k];
         for (let round = 0; round < 100; round++) {
-          probabilities(F, i);
-          let size = 0;
-          let top = 0;
-          let bottom = 1;
-          for (let k = 0; k < c; k++) {
-            const g = p[k] - (k === label[i] ? 1 : 0) + (F[i * c + k] - Z[i * c + k]) / tau;
-            sorted[k] = g;
-            size = Math.max(size, Math.abs(g));
-            top += (p[k] * g) / (p[k] + 1 / tau);
-            bottom -= (p[k] * p[k]) / (p[k] + 1 / tau);
-          }
-          if (size <= 1e-15) break;
-          let length = 0;
-          for (let k = 0; k < c; k++) {
-            sorted[k] = (sorted[k] + (p[k] * top) / bottom) / (p[k] + 1 / tau);
-            length = Math.max(length, Math.abs(sorted[k]));
-          }
-          // the row loss is self-concordant-like: steps of at most one unit in the logits converge from anywhere
-          const damp = length > 1 ? 1 / length : 1;
-          for (let k = 0; k < c; k++) F[i * c + k] -= damp * sorted[k];
-          if (length <= 1e-15) break;
+          probabilities(F, i, p);
+          if (!proxStep(Z, tau, F, { row: i, label: label[i], p, step: work })) break;
         }
       }
     },
@@ -195,6 +112,129 @@ function create(classes: DenseMatrix, c: number): Datafit {
       throw new TypeError('the softmax loss couples its outputs');
     },
   };
+}
+
+/** p := the probabilities of a row of F. */
+function probabilities(F: Float64Array, row: number, p: Float64Array): void {
+  const c = p.length;
+  let top = -Infinity;
+  for (let k = 0; k < c; k++) top = Math.max(top, F[row * c + k]);
+  let s = 0;
+  for (let k = 0; k < c; k++) s += p[k] = Math.exp(F[row * c + k] - top);
+  for (let k = 0; k < c; k++) p[k] /= s;
+}
+
+/** ln sum_k exp(f_k) of a row. */
+function logSumExp(F: ArrayLike<number>, row: number, c: number): number {
+  let top = -Infinity;
+  for (let k = 0; k < c; k++) top = Math.max(top, F[row * c + k]);
+  let s = 0;
+  for (let k = 0; k < c; k++) s += Math.exp(F[row * c + k] - top);
+  return Math.log(s) + top;
+}
+
+/** Loss of the row at F[f..f + c), and its gradient at the same place of G. */
+function lossOfRow(F: Float64Array, f: number, target: number, c: number, G: Float64Array): number {
+  let max = -Infinity;
+  for (let o = 0; o < c; o++) if (F[f + o] > max) max = F[f + o];
+  let z = 0;
+  for (let o = 0; o < c; o++) {
+    const e = Math.exp(F[f + o] - max);
+    G[f + o] = e;
+    z += e;
+  }
+  for (let o = 0; o < c; o++) G[f + o] /= z;
+  G[f + target] -= 1;
+  return max + Math.log(z) - F[f + target];
+}
+
+/**
+ * diag(p) - p p' = L L' with L = diag(sqrt p) Q, Q an orthonormal basis of the complement of sqrt p: the first c - 1 columns of the Householder
+ * reflection I - 2 w w' / w'w, w = sqrt p + e_c, that maps sqrt p to -e_c. Takes p for work space.
+ */
+function factorOfRow(p: Float64Array, row: number, L: Float64Array): void {
+  const c = p.length;
+  const w = c - 1;
+  for (let k = 0; k < c; k++) p[k] = Math.sqrt(p[k]);
+  const scale = 1 / (1 + p[c - 1]);
+  for (let k = 0; k < c; k++) {
+    const reflected = (k === c - 1 ? p[k] + 1 : p[k]) * scale;
+    for (let v = 0; v < w; v++) L[(row * c + k) * w + v] = p[k] * ((k === v ? 1 : 0) - reflected * p[v]);
+  }
+}
+
+/** -l*(-V) of the rows so far, and with this row. */
+function withDualOfRow(before: number, V: Float64Array, row: number, label: number, c: number): number {
+  let sum = 0;
+  let value = before;
+  for (let k = 0; k < c; k++) {
+    const v = V[row * c + k];
+    const q = (k === label ? 1 : 0) - v;
+    // rounding in e_class - V must not throw a valid point out of the domain
+    if (!(q >= -1e-15 && q <= 1 + 1e-15)) return -Infinity;
+    sum += v;
+    value -= k === label ? complementEntropy(Math.max(0, v)) : entropy(q);
+  }
+  return Math.abs(sum) > 1e-12 ? -Infinity : value;
+}
+
+/** Projects e_class - v onto the simplex (Held, Wolfe, Crowder 1974); p and sorted are work space. */
+function projectRow(V: Float64Array, row: number, label: number, p: Float64Array, sorted: Float64Array): void {
+  const c = p.length;
+  for (let k = 0; k < c; k++) sorted[k] = (k === label ? 1 : 0) - V[row * c + k];
+  for (let k = 0; k < c; k++) p[k] = sorted[k];
+  sorted.sort();
+  let sum = 0;
+  let shift = 0;
+  for (let k = c - 1, count = 1; k >= 0; k--, count++) {
+    sum += sorted[k];
+    const candidate = (sum - 1) / count;
+    if (sorted[k] - candidate > 0) shift = candidate;
+  }
+  let rest = 0;
+  for (let k = 0; k < c; k++) {
+    const q = Math.max(0, p[k] - shift);
+    if (k === label) continue;
+    V[row * c + k] = -q;
+    rest += q;
+  }
+  V[row * c + label] = rest;
+}
+
+/** A row in a Newton step of the prox: its number, class and probabilities, and room for the step. */
+interface ProxRow {
+  readonly row: number;
+  readonly label: number;
+  readonly p: Float64Array;
+  readonly step: Float64Array;
+}
+
+/**
+ * One Newton step on the row problem, (diag p - p p' + I / tau) step = -(p - e + (f - z) / tau), by Sherman-Morrison. False when there is no more
+ * to gain.
+ */
+function proxStep(Z: Float64Array, tau: number, F: Float64Array, { row, label, p, step }: ProxRow): boolean {
+  const c = p.length;
+  let size = 0;
+  let top = 0;
+  let bottom = 1;
+  for (let k = 0; k < c; k++) {
+    const g = p[k] - (k === label ? 1 : 0) + (F[row * c + k] - Z[row * c + k]) / tau;
+    step[k] = g;
+    size = Math.max(size, Math.abs(g));
+    top += (p[k] * g) / (p[k] + 1 / tau);
+    bottom -= (p[k] * p[k]) / (p[k] + 1 / tau);
+  }
+  if (size <= 1e-15) return false;
+  let length = 0;
+  for (let k = 0; k < c; k++) {
+    step[k] = (step[k] + (p[k] * top) / bottom) / (p[k] + 1 / tau);
+    length = Math.max(length, Math.abs(step[k]));
+  }
+  // the row loss is self-concordant-like: steps of at most one unit in the logits converge from anywhere
+  const damp = length > 1 ? 1 / length : 1;
+  for (let k = 0; k < c; k++) F[row * c + k] -= damp * step[k];
+  return length > 1e-15;
 }
 
 /** Sum of the other probabilities: 1 - p_k without cancellation. */
@@ -284,12 +324,6 @@ export const softmax: Loss = {
     sum: () => 'the softmax loss summed over rows',
     torch: { loss: () => 'torch.nn.CrossEntropyLoss()', factor: 1 },
   },
-  logLoss(prediction, row, outputs, label) {
-    let top = -Infinity;
-    for (let k = 0; k < outputs; k++) top = Math.max(top, prediction[row * outputs + k]);
-    let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += Math.exp(prediction[row * outputs + k] - top);
-    return Math.log(sum) + top - prediction[row * outputs + label];
-  },
+  logLoss: (prediction, row, outputs, label) => logSumExp(prediction, row, outputs) - prediction[row * outputs + label],
   create,
 };
