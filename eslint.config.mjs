@@ -61,7 +61,18 @@ export default tseslint.config(
     ),
   },
   {
-    files: ['src/worker/**', 'src/cli/**', 'src/session/**'],
+    files: ['src/study/**'],
+    rules: forbid(
+      [
+        ['vscode'],
+        ['node:*'],
+        ['**/host/**', '**/cli/**', '**/worker/**', '**/webview/**', '**/session/**', '**/store/**'],
+      ],
+      'src/study says what a study is; where and how it runs is elsewhere.',
+    ),
+  },
+  {
+    files: ['src/worker/**', 'src/cli/**', 'src/session/**', 'src/store/**'],
     rules: forbid([['vscode'], ['**/host/**', '**/webview/**']], 'only src/host may import vscode.'),
   },
   {

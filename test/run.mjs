@@ -14,6 +14,7 @@ const wants = (part) => asked.length === 0 || asked.includes(part);
 const parts = {
   core: { folders: ['test/core', 'test/session'] },
   cli: { folders: ['test/cli'] },
+  study: { folders: ['test/study'] },
   torture: { folders: ['test/torture'] },
   webview: { folders: ['test/webview'], browser: true },
   host: { folders: ['test/host'], browser: true },

@@ -6,3 +6,4 @@ export function ensureDependencies(): void;
 export function ensureChromium(): string;
 /** A Python 3: $PYTHON, one on the PATH, or Debian's, installed now. Returns the command. */
 export function ensurePython(): string;
+export function ensureSlurm(): void;

@@ -73,3 +73,15 @@ export function ensurePython() {
   if (command) return command;
   throw new Error('Python 3 is needed for the tests of exported code: install it, or name its path in PYTHON.');
 }
+
+const slurmPrograms = ['/usr/sbin/slurmctld', '/usr/sbin/slurmd', '/usr/sbin/munged', '/usr/bin/sbatch'];
+
+/** Slurm and munge, for the tests of studies on a cluster of one machine: installed, or Debian's, installed now. */
+export function ensureSlurm() {
+  const missing = () => slurmPrograms.filter((file) => !existsSync(file));
+  if (missing().length === 0) return;
+  console.log('Installing Slurm ...');
+  installed('slurm-wlm', 'munge');
+  if (missing().length > 0)
+    throw new Error(`These tests need Slurm (Debian: slurm-wlm and munge, as root); missing: ${missing().join(', ')}.`);
+}

@@ -7,6 +7,7 @@ import { labCommands, labTask } from './lab.ts';
 import { predictCommand, predictTask } from './predict.ts';
 import { listenForSignals } from './signals.ts';
 import { solveCommand, solveTask } from './solve.ts';
+import { studyCommand } from './study/study.ts';
 import { structureCommand, structureTask } from './structure.ts';
 import { trainCommand, trainTask } from './train.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
@@ -19,6 +20,7 @@ const commands: Readonly<Record<string, Command>> = {
   train: trainCommand,
   predict: predictCommand,
   structure: structureCommand,
+  study: studyCommand,
   ...labCommands,
 };
 

@@ -256,6 +256,14 @@ export const trainingTable = {
     fallback: 0.2,
     option: { name: 'test-fraction', part: 'data', argument: 'F', help: 'share of the rows held out' },
   }),
+  /** Instead of a share drawn at random: part `index` (from 0) of `count` equal parts of the rows is held out, the parts being drawn with the seed. */
+  fold: group(
+    {
+      index: count(0, 49, { perFile: true }),
+      count: count(2, 50, { perFile: true }),
+    },
+    true,
+  ),
   /** Use at most this many rows (a seeded sample); 0: all. */
   maxRows: count(0, 1_000_000_000, {
     fallback: 10_000,

@@ -12,12 +12,15 @@ export interface Finished {
 }
 
 /** Starts the program with arguments. */
-export function startProgram(args: readonly string[]): {
+export function startProgram(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): {
   readonly child: ChildProcess;
   readonly done: Promise<Finished>;
 } {
   if (!existsSync(program)) throw new Error(`${program} is not there: run "npm run build" first`);
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -32,6 +35,6 @@ export function startProgram(args: readonly string[]): {
 }
 
 /** Runs the program to its end. */
-export function runProgram(args: readonly string[]): Promise<Finished> {
-  return startProgram(args).done;
+export function runProgram(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished> {
+  return startProgram(args, env).done;
 }

@@ -6,6 +6,7 @@ import { chooseMissing, Drops, firstGaps, readClasses, reportSingletons, usableR
 import { DataError } from './dataError.ts';
 import { dateUnit } from './dates.ts';
 import { checkSize, Encoder } from './encode.ts';
+import { foldsOf } from './folds.ts';
 import { profileTable, type ColumnKind, type ColumnProfile, type Task } from './infer.ts';
 import { leakageWarnings } from './leakage.ts';
 import { ReadStopped } from './reader.ts';
@@ -31,6 +32,8 @@ export interface PrepareOptions {
   readonly batchNorm?: boolean;
   /** Share of the rows held out. */
   readonly testFraction: number;
+  /** Instead: part `index`, from 0, of `count` parts of the rows (`foldsOf` with the seed) is held out. */
+  readonly fold?: { readonly index: number; readonly count: number };
   readonly seed: number;
   /** What becomes of each used row (0 train, 1 test, 2 neither), in the order of a preparation without it, instead of a draw: a fold. */
   readonly assignment?: ArrayLike<number>;
@@ -176,8 +179,12 @@ function splitOf(
   rows: number,
   y: Float64Array,
   classes: number,
-  { assignment, testFraction, seed }: PrepareOptions,
+  { assignment, fold, testFraction, seed }: PrepareOptions,
 ): Uint8Array {
+  if (fold !== undefined && assignment === undefined) {
+    const parts = foldsOf(rows, { count: fold.count, seed, classes: classes === 0 ? undefined : y });
+    return Uint8Array.from(parts, (part) => (part === fold.index ? 1 : 0));
+  }
   const split =
     assignment === undefined
       ? splitRows(rows, testFraction, seed, classes === 0 ? undefined : { ids: y, count: classes })
@@ -195,7 +202,7 @@ function reportTarget(
   warnings: string[],
 ): void {
   const { name } = target.column;
-  if (options.testFraction > 0 && testRows === 0) {
+  if ((options.testFraction > 0 || options.fold !== undefined) && testRows === 0) {
     warnings.push(
       'There are too few rows to hold any out: all rows are used for training and there are no test scores.',
     );
