@@ -11,7 +11,7 @@ import { pageRoots } from './panel/page.ts';
 import { ResultsPanel } from './panel/resultsPanel.ts';
 import { revealLine } from './revealLine.ts';
 import type { RunStore } from './runs/runStore.ts';
-import { exportRunTo, savePanelFile } from './saveFile.ts';
+import { exportRunTo, savePicture, saveTable } from './saveFile.ts';
 import { watchForChanges } from './staleWatch.ts';
 import { StatusBar } from './statusBar.ts';
 import { Dataset } from './train/dataset.ts';
@@ -323,7 +323,10 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         await exportRunTo(dataset, message.what);
         return;
       case 'saveFile':
-        await savePanelFile(dataset, message.name, message.content, message.encoding);
+        await savePicture(dataset.uri, message);
+        return;
+      case 'saveTable':
+        await saveTable(dataset.uri, message);
         return;
       case 'openLab':
         await vscode.commands.executeCommand(commandIds.openLab, dataset.uri);

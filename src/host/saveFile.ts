@@ -1,6 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { csvText } from '../core/data/csv.ts';
 import { formulasAmong } from '../core/data/formulaCells.ts';
+import type { SaveFile, SaveTable } from '../shared/savedFiles.ts';
 import type { ExportKind } from '../worker/api.ts';
 import { formulaRemark, formulaSetting } from './editorSettings.ts';
 import { namingFile } from './namingFile.ts';
@@ -49,25 +51,23 @@ export function saveAs(
   return save(dataset.uri, stem + part + suffix, { [filter]: [extension] }, content);
 }
 
-/** Writes something that the panel made (a picture, a table) to a file that the person names. */
-export function savePanelFile(
-  dataset: Dataset,
-  name: string,
-  content: string,
-  encoding: 'base64' | 'utf8',
-): Promise<vscode.Uri | undefined> {
-  return saveBeside(dataset.uri, name, content, encoding);
+/** Writes a picture that a page made to a file that the person names, beside the data file. */
+export function savePicture(file: vscode.Uri, { name, content, encoding }: SaveFile): Promise<vscode.Uri | undefined> {
+  return saveBeside(file, name, Buffer.from(content, encoding));
 }
 
-/** The same, beside any file. */
-export function saveBeside(
-  file: vscode.Uri,
-  name: string,
-  content: string,
-  encoding: 'base64' | 'utf8',
-): Promise<vscode.Uri | undefined> {
+/** Writes a table of a page as CSV, as the settings want texts that a spreadsheet would run. */
+export async function saveTable(file: vscode.Uri, { name, header, rows }: SaveTable): Promise<vscode.Uri | undefined> {
+  const { csv, neutralized } = csvText([header, ...rows], formulaSetting());
+  const saved = await saveBeside(file, name, Buffer.from(csv, 'utf8'));
+  if (saved !== undefined && neutralized > 0) void notify.info(formulaRemark(neutralized));
+  return saved;
+}
+
+/** Writes a file that the person names, beside another. */
+export function saveBeside(file: vscode.Uri, name: string, content: Uint8Array): Promise<vscode.Uri | undefined> {
   const extension = path.extname(name).slice(1);
-  return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, Buffer.from(content, encoding));
+  return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, content);
 }
 
 async function save(

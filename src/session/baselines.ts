@@ -1,8 +1,9 @@
 import type { Control } from '../core/base/control.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { logisticRegression, ridgeRegression } from '../core/metrics/baselines.ts';
+import { huberRegression, logisticRegression, ridgeRegression } from '../core/metrics/baselines.ts';
 import { errorMeasureOf, pairedDifference, rowErrors } from '../core/metrics/rowErrors.ts';
 import { type Predictions, scoresOf } from '../core/metrics/scores.ts';
+import type { Problem } from '../core/problem/problem.ts';
 import type { EvaluationRecord, MetricRow } from '../shared/run.ts';
 
 /** A simple model on the same encoded data, with its outputs on all rows. */
@@ -23,8 +24,11 @@ export function metricRows(model: string, predictions: Predictions, data: Prepar
   }));
 }
 
-/** Mean or majority, and ridge or logistic regression where it was not stopped and is not too large. */
-export function baselinesOf(data: PreparedData, control: Control): Baseline[] {
+/**
+ * Mean or majority, and ridge or logistic regression where it was not stopped and is not too large; for a loss with a `delta` (on standardised
+ * targets) Huber regression as well.
+ */
+export function baselinesOf(data: PreparedData, { delta }: Pick<Problem, 'delta'>, control: Control): Baseline[] {
   const classes = data.classes.length;
   const n = data.trainRows.length;
   if (classes === 0) {
@@ -32,7 +36,14 @@ export function baselinesOf(data: PreparedData, control: Control): Baseline[] {
     for (const row of data.trainRows) mean += data.y[row] / n;
     const base = { target: data.y, outputs: 1, classes, loss: 'squared' as const };
     const ridge = ridgeRegression(data.X, data.y, data.trainRows, control);
+    const robust =
+      delta === undefined
+        ? undefined
+        : huberRegression(data.X, data.y, data.trainRows, delta * data.scaling.target.scale, control);
     return [
+      ...(robust === undefined
+        ? []
+        : [{ model: 'Huber regression', predictions: { ...base, prediction: robust.prediction } }]),
       ...(ridge === undefined
         ? []
         : [{ model: 'ridge regression', predictions: { ...base, prediction: ridge.prediction } }]),

@@ -9,6 +9,8 @@ import { deepPytorch } from '../core/network/formats/pytorchDeep.ts';
 import { toRows } from '../core/base/linalg/matrix.ts';
 import { type DeepNetwork, layerStack } from '../core/network/deepNetwork.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
+import type { LossParameters } from '../core/problem/datafits/datafit.ts';
+import { lossOf } from '../core/problem/datafits/losses.ts';
 import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
@@ -50,6 +52,11 @@ export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCell
       if (run.deep !== undefined) return exportDeep(run, deepNetworkOfRun(run, run.deep), what);
       return exportNetwork(run, { network: networkOfRun(run), title: run.label, model: run.settings.model }, what);
   }
+}
+
+/** The numbers that the loss of a run depends on. */
+function lossParametersOf({ resolved, settings }: RunRecord): LossParameters {
+  return lossOf(resolved.loss).parameters.includes('delta') ? { delta: settings.delta } : {};
 }
 
 /** A two-layer network on the encoded inputs of a run: its own, or one that was made from it. */
@@ -100,7 +107,7 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
           ? [`${target}: ${classes[1]} above 0, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
-      `${plainText(title)}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+      `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}, beta = ${run.resolved.beta}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
       'an input "column = category" is 1 where the column has that category, else 0.',
     producerVersion: run.version,
   };
@@ -119,6 +126,7 @@ function exportDeep(run: RunRecord, network: DeepNetwork, what: 'onnx' | 'json' 
           label: run.label,
           model: network.kind,
           loss,
+          ...lossParametersOf(run),
           beta,
           target,
           classes,
@@ -186,6 +194,7 @@ function networkJson(run: RunRecord, { network, title, model, facts }: ExportedN
       label: title,
       model,
       loss: run.resolved.loss,
+      ...lossParametersOf(run),
       beta: run.resolved.beta,
       target: run.resolved.target,
       classes: run.resolved.classes,

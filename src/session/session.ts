@@ -253,7 +253,7 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop() ? [] : baselinesOf(data, control);
+        const baselines = control.shouldStop() ? [] : baselinesOf(data, problem, control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, baselines };
         return this.trained;

@@ -7,6 +7,7 @@ import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts
 import type { Control } from '../core/base/control.ts';
 import { refuseTooLarge } from '../core/engine/solution/memoryBudget.ts';
 import type { SolveOptions } from '../core/engine/solution/solution.ts';
+import { lossFits } from '../shared/lossChoices.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import type { Threshold } from './family/family.ts';
 import { familyOf } from './family/registry.ts';
@@ -22,12 +23,7 @@ export function resolveLoss(
     if (own !== undefined) return own;
     return data.task === 'regression' ? 'squared' : data.task === 'binary' ? 'logistic' : 'softmax';
   }
-  const { targets, logLoss } = lossOf(wanted);
-  // several classes by one output each need outputs that are log-odds, or numbers to come close to
-  const fits =
-    targets === 'numbers' ||
-    (data.task !== 'regression' && (targets === 'classes' || data.task === 'binary' || logLoss !== undefined));
-  if (!fits) {
+  if (!lossFits(wanted, data.task)) {
     throw new DataError(
       'settings',
       `the ${wanted} loss does not go with ${data.task === 'regression' ? 'a regression' : 'more than two classes'}`,

@@ -4,6 +4,7 @@ import type { SweepResult } from '../core/theory/wide/sweep.ts';
 import type { ContrastResult } from './labContrast.ts';
 import type { FlowResult, GeometryResult } from './labFlow.ts';
 import type { MlpResult } from './labMlp.ts';
+import { saveFileSchema, saveTableSchema } from './savedFiles.ts';
 
 /** The Lab: theorems about wide networks and about gradient flow, checked on a data file. One page per question. */
 export const labPages = ['kernel', 'sweep', 'contrast', 'mlp', 'flow', 'geometry'] as const;
@@ -287,12 +288,8 @@ export const fromLabSchema = v.variant('type', [
   v.object({ type: v.literal('stop') }),
   v.object({ type: v.literal('revealLine'), line: count(1, 1_000_000_000) }),
   v.object({ type: v.literal('exportRecord'), page: v.picklist(labPages) }),
-  v.object({
-    type: v.literal('saveFile'),
-    name: v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/)),
-    content: v.pipe(v.string(), v.maxLength(50_000_000)),
-    encoding: v.picklist(['base64', 'utf8']),
-  }),
+  saveFileSchema,
+  saveTableSchema,
   v.object({ type: v.literal('openResults') }),
   v.object({ type: v.literal('showLog') }),
 ]);

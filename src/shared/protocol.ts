@@ -2,6 +2,7 @@ import { remedies } from './remedy.ts';
 import * as v from 'valibot';
 import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
+import { saveFileSchema, saveTableSchema } from './savedFiles.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
 /**
@@ -73,13 +74,8 @@ export const fromPanelSchema = v.variant('type', [
     type: v.literal('export'),
     what: v.picklist(['run', 'predictions', 'onnx', 'json', 'pytorch', 'problem']),
   }),
-  v.object({
-    type: v.literal('saveFile'),
-    name: v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/)),
-    /** base64 for PNG, text for SVG and CSV */
-    content: v.pipe(v.string(), v.maxLength(50_000_000)),
-    encoding: v.picklist(['base64', 'utf8']),
-  }),
+  saveFileSchema,
+  saveTableSchema,
   v.object({ type: v.literal('openLab') }),
   v.object({ type: v.literal('openSettings') }),
   v.object({ type: v.literal('showLog') }),

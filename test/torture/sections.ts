@@ -154,6 +154,7 @@ const messagesToDamage: readonly unknown[] = [
   { type: 'requestRows', requestId: 1, indices: [1, 2, 3] },
   { type: 'export', what: 'onnx' },
   { type: 'saveFile', name: 'a.svg', content: '<svg/>', encoding: 'utf8' },
+  { type: 'saveTable', name: 'a.csv', header: ['a'], rows: [[1], ['b']] },
   { type: 'revealLine', line: 4 },
   { type: 'exportRecord', page: 'flow' },
   { type: 'run', request: { page: 'flow', settings: {} } },

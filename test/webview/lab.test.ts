@@ -263,11 +263,10 @@ describe('Lab', () => {
       undefined,
     ]);
     await lab.page.getByRole('button', { name: 'Export table (CSV)' }).click();
-    const saved = await until('a file is saved', () => lab.sent.find((message) => message.type === 'saveFile'));
-    const lines = saved.content.trim().split('\r\n');
-    assert.equal(lines.length, 1 + mlp.result.runs.length);
-    assert.match(lines[0], /^rule,width,start,.*,distance moved,/);
-    assert.ok(lines[1].includes(String(mlp.result.runs[0].loss)));
+    const saved = await until('a table is saved', () => lab.sent.find((message) => message.type === 'saveTable'));
+    assert.equal(saved.rows.length, mlp.result.runs.length);
+    assert.match(saved.header.join(','), /^rule,width,start,.*,distance moved,/);
+    assert.ok(saved.rows[0].includes(mlp.result.runs[0].loss));
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });
@@ -315,16 +314,21 @@ describe('Lab', () => {
     await card.getByRole('button', { name: /^Save: Rectified ellipsoid/ }).click();
     await lab.page.getByRole('menuitem', { name: 'Picture (PNG)' }).click();
     const saved = await until('three files are saved', () => {
-      const all = lab.sent.flatMap((message) => (message.type === 'saveFile' ? [message] : []));
+      const all = lab.sent.flatMap((message) =>
+        message.type === 'saveFile' || message.type === 'saveTable' ? [message] : [],
+      );
       return all.length >= 3 && all;
     });
     assert.deepEqual(
       saved.map(({ name }) => name),
       ['svg', 'csv', 'png'].map((type) => `iris-lab-geometry-space.${type}`),
     );
-    assert.ok(saved[0].content.startsWith('<svg') && (saved[0].content.match(/<path/g) ?? []).length > 1000);
-    assert.match(saved[1].content, /^what,widest direction,next widest,along the dual variable,note\r\n"?neurons/);
-    assert.ok(Buffer.from(saved[2].content, 'base64').subarray(1, 4).toString() === 'PNG');
+    const [drawing, table, image] = saved;
+    assert.ok(drawing.type === 'saveFile' && table.type === 'saveTable' && image.type === 'saveFile');
+    assert.ok(drawing.content.startsWith('<svg') && (drawing.content.match(/<path/g) ?? []).length > 1000);
+    assert.deepEqual(table.header, ['what', 'widest direction', 'next widest', 'along the dual variable', 'note']);
+    assert.match(String(table.rows[0][0]), /^neurons/);
+    assert.ok(Buffer.from(image.content, 'base64').subarray(1, 4).toString() === 'PNG');
     assert.deepEqual(lab.faults, []);
     await lab.close();
   });

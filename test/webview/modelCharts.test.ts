@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import Papa from 'papaparse';
+import * as v from 'valibot';
+import { csvText } from '../../src/core/data/csv.ts';
+import { saveTableSchema } from '../../src/shared/savedFiles.ts';
 import { describePoint, moveCursor, nearestPoint } from '../../webview/charts/chartModel.ts';
-import { chartPicture, chartTable, pictureSvg, tableCsv } from '../../webview/charts/exportFile.ts';
+import { chartPicture, chartTable, pictureSvg, tableMessage } from '../../webview/charts/exportFile.ts';
 import { fileName } from '../../webview/charts/fileName.ts';
 import { printPalette, toneColor } from '../../webview/charts/theme.ts';
 import { heatmapModel, orderEnds, orderRows, reduceHeatmap } from '../../webview/charts/heatmap/heatmapModel.ts';
@@ -246,8 +249,9 @@ describe('files', () => {
     guides: [{ axis: 'y', value: 1, label: '<beta>', tone: 'muted' }],
   };
   it('hold every point at full precision as CSV, as another parser reads it', () => {
-    const text = tableCsv(chartTable(spec));
-    const { data, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true });
+    const { header, rows } = v.parse(saveTableSchema, tableMessage('a.csv', chartTable(spec)));
+    const { csv } = csvText([header, ...rows], 'neutralize');
+    const { data, errors } = Papa.parse<string[]>(csv, { skipEmptyLines: true });
     assert.deepEqual(errors, []);
     assert.deepEqual(data[0], ['series', 'x, "quoted"', 'y', 'note']);
     assert.deepEqual(

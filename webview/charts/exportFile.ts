@@ -1,4 +1,4 @@
-import { neutralized } from '../../src/core/data/formulaCells.ts';
+import type { SaveTable } from '../../src/shared/savedFiles.ts';
 import { exactNumber } from '../ui/format.ts';
 import { chartInk, layoutChart, swatchInk } from './chartInk.ts';
 import type { Ink } from './ink.ts';
@@ -44,21 +44,18 @@ export function chartTable(chart: ChartSpec): DataTable {
   };
 }
 
-/** RFC 4180 text with full-precision numbers, and without cells that a spreadsheet would run. */
-export function tableCsv(table: DataTable): string {
-  const quote = (raw: string): string => {
-    const text = neutralized(raw);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+/** The message that has a table written as CSV: numbers stay numbers, what is no number is text. */
+export function tableMessage(name: string, { header, rows, cell }: DataTable): SaveTable {
+  const value = (row: number, column: number): string | number => {
+    const found = cell(row, column);
+    return typeof found === 'string' || Number.isFinite(found) ? found! : exactNumber(found);
   };
-  const lines = [table.header.map(quote).join(',')];
-  for (let row = 0; row < table.rows; row++) {
-    const cells = table.header.map((_, column) => {
-      const value = table.cell(row, column);
-      return typeof value === 'string' ? quote(value) : exactNumber(value);
-    });
-    lines.push(cells.join(','));
-  }
-  return `${lines.join('\r\n')}\r\n`;
+  return {
+    type: 'saveTable',
+    name,
+    header: [...header],
+    rows: Array.from({ length: rows }, (_, row) => header.map((_, column) => value(row, column))),
+  };
 }
 
 /** An entry of a legend in a file. */

@@ -8,7 +8,7 @@ import { Menu } from '../ui/menu.tsx';
 import { PagedTable } from '../ui/pagedTable.tsx';
 import type { DataTable, Picture } from './exportFile.ts';
 import { fileName } from './fileName.ts';
-import { picturePng, pictureSvg, tableCsv } from './exportFile.ts';
+import { picturePng, pictureSvg, tableMessage } from './exportFile.ts';
 import { printPalette, usePalette } from './theme.ts';
 
 export interface FrameProps {
@@ -41,7 +41,7 @@ export function Frame(props: FrameProps): VNode {
   const items = [
     { label: 'Picture (PNG)', onPress: () => save('png', picturePng(picture(), printPalette(font)), 'base64') },
     { label: 'Drawing (SVG)', onPress: () => save('svg', pictureSvg(picture(), printPalette(font)), 'utf8') },
-    { label: 'Data (CSV)', onPress: () => save('csv', tableCsv(table()), 'utf8') },
+    { label: 'Data (CSV)', onPress: () => panel.send(tableMessage(`${name}.csv`, table())) },
   ];
   return (
     <figure class="chart" aria-labelledby={`${key}-title`}>

@@ -22,6 +22,73 @@ export const largestBaseline = 6000;
 /** Multiplications between two looks at the stop. */
 const workBetweenLooks = 2e7;
 
+/** Ridge regression on the training rows, for any targets: one tridiagonal form of X'X or, with more columns than rows, of X X'. */
+interface RidgeSystem {
+  readonly rows: ScaledRows;
+  /** Weights of the scaled rows for centred targets and a ridge, by default that of smallest generalised cross-validation score. Undefined when stopped. */
+  solve(target: Float64Array, ridge?: number): { readonly weights: Float64Array; readonly ridge: number } | undefined;
+}
+
+function ridgeSystem(X: DenseMatrix, trainRows: Int32Array, control: Control): RidgeSystem | undefined {
+  const rows = scaledRows(X, trainRows);
+  const { centered } = rows;
+  const { rows: n, cols: d } = centered;
+  const wide = d >= n;
+  if (Math.min(n, d) > largestBaseline) return undefined;
+  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control);
+  if (gram === undefined) return undefined;
+  const q = wide ? n : d;
+  let trace = 0;
+  for (let i = 0; i < q; i++) trace += gram[i * q + i];
+  // with rows as unknowns the vector of ones is in the null space; this moves it away from there
+  const lift = wide ? trace / (n * n) || 1 / n : 0;
+  if (wide) for (let i = 0; i < gram.length; i++) gram[i] += lift;
+  const form = tridiagonalise(gram, q, () => control.shouldStop());
+  if (form === undefined) return undefined;
+  const scale = trace / d || 1;
+  const solutionOf = (moment: Float64Array, ridge: number): Float64Array => {
+    const solution = solveShifted(form, ridge, moment);
+    fromTridiagonal(form, solution);
+    return solution;
+  };
+  const scoreOf = (target: Float64Array, solution: Float64Array, ridge: number): number => {
+    const inverse = traceOfInverse(form, ridge);
+    // in rows the residual is ridge times the solution; ridge cancels in the score
+    if (wide) return dot(solution, solution) / (inverse - 1 / (lift * n + ridge)) ** 2;
+    let square = 0;
+    for (let i = 0; i < n; i++) square += (target[i] - dot(rowOf(centered, i), solution)) ** 2;
+    return square / (n - 1 - d + ridge * inverse) ** 2;
+  };
+  return {
+    rows,
+    solve(target, given) {
+      const moment = wide ? target.slice() : transposedProduct(centered, target);
+      toTridiagonal(form, moment);
+      let best = { ridge: given ?? scale, score: Infinity };
+      for (let exponent = -6; given === undefined && exponent <= 4; exponent += 0.5) {
+        if (control.shouldStop()) return undefined;
+        const ridge = scale * 10 ** exponent;
+        const score = scoreOf(target, solutionOf(moment, ridge), ridge);
+        if (score < best.score) best = { ridge, score };
+      }
+      const solution = solutionOf(moment, best.ridge);
+      return { weights: wide ? transposedProduct(centered, solution) : solution, ridge: best.ridge };
+    },
+  };
+}
+
+/** The training targets over a power of two near their size. */
+function scaledTargets(
+  y: ArrayLike<number>,
+  trainRows: Int32Array,
+): { readonly t: Float64Array; readonly unit: number } {
+  const given = Float64Array.from(trainRows, (row) => y[row]);
+  const unit = unitOf(given);
+  return { t: given.map((value) => value / unit), unit };
+}
+
+const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value / values.length, 0);
+
 /**
  * Ridge regression with a free intercept, (1/2)||y - b - X w||^2 + (ridge/2)||w||^2, fitted on the training rows with the ridge of smallest
  * generalised cross-validation score ||residual||^2 / (degrees of freedom left)^2 on a grid (Golub, Heath, Wahba 1979) of multiples of the mean
@@ -34,55 +101,76 @@ export function ridgeRegression(
   trainRows: Int32Array,
   control: Control,
 ): LinearBaseline | undefined {
-  const rows = scaledRows(X, trainRows);
-  const { centered, unit } = rows;
-  const { rows: n, cols: d } = centered;
-  const wide = d >= n;
-  if (Math.min(n, d) > largestBaseline) return undefined;
-  const given = Float64Array.from(trainRows, (row) => y[row]);
-  const yUnit = unitOf(given);
-  const offset = given.reduce((sum, value) => sum + value / yUnit / n, 0);
-  const target = given.map((value) => value / yUnit - offset);
+  const system = ridgeSystem(X, trainRows, control);
+  if (system === undefined) return undefined;
+  const { t, unit } = scaledTargets(y, trainRows);
+  const offset = meanOf(t);
+  const found = system.solve(t.map((value) => value - offset));
+  if (found === undefined) return undefined;
+  const prediction = predictionsOf(system.rows, X, found.weights, Float64Array.of(offset), control);
+  return (
+    prediction && { prediction: prediction.map((value) => value * unit), ridge: found.ridge * system.rows.unit ** 2 }
+  );
+}
 
-  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control);
-  if (gram === undefined) return undefined;
-  const q = wide ? n : d;
-  let trace = 0;
-  for (let i = 0; i < q; i++) trace += gram[i * q + i];
-  // with rows as unknowns the vector of ones is in the null space; this moves it away from there
-  const lift = wide ? trace / (n * n) || 1 / n : 0;
-  if (wide) for (let i = 0; i < gram.length; i++) gram[i] += lift;
-  const form = tridiagonalise(gram, q, () => control.shouldStop());
-  if (form === undefined) return undefined;
-  const moment = wide ? target.slice() : transposedProduct(centered, target);
-  toTridiagonal(form, moment);
+/** Rounds of Huber regression: those that choose the ridge again, and all. */
+const choosingRounds = 10;
+const huberRounds = 500;
 
-  /** Weights in the unknowns of the tridiagonal form, and the score of a ridge. */
-  const fit = (ridge: number): { solution: Float64Array; score: number } => {
-    const solution = solveShifted(form, ridge, moment);
-    fromTridiagonal(form, solution);
-    const inverse = traceOfInverse(form, ridge);
-    if (wide) {
-      // the residual is ridge times the solution; ridge cancels in the score
-      const free = inverse - 1 / (lift * n + ridge);
-      return { solution, score: dot(solution, solution) / free ** 2 };
-    }
-    let square = 0;
-    for (let i = 0; i < n; i++) square += (target[i] - dot(rowOf(centered, i), solution)) ** 2;
-    return { solution, score: square / (n - 1 - d + ridge * inverse) ** 2 };
-  };
-  const scale = trace / d || 1;
-  let best = { ridge: scale, score: Infinity };
-  for (let exponent = -6; exponent <= 4; exponent += 0.5) {
+/**
+ * Huber regression with a free intercept, sum of huber(y - b - X w; delta) + (ridge/2)||w||^2, delta in units of y. Its optimum is the ridge
+ * regression on its own pseudo-values fit + clip(residual, +-delta) (Huber 1981, section 7), which is what is iterated, from the median: a step
+ * of majorisation and minimisation each, with Nesterov's extrapolation and its restarts, until no fit moves by more than a millionth of delta
+ * (at most 500 steps). The ridge is that of smallest generalised cross-validation score on the pseudo-values of the first rounds. Undefined as for
+ * `ridgeRegression`.
+ */
+export function huberRegression(
+  X: DenseMatrix,
+  y: ArrayLike<number>,
+  trainRows: Int32Array,
+  delta: number,
+  control: Control,
+): LinearBaseline | undefined {
+  const system = ridgeSystem(X, trainRows, control);
+  if (system === undefined) return undefined;
+  const { centered, unit: rowUnit } = system.rows;
+  const { t, unit } = scaledTargets(y, trainRows);
+  const n = t.length;
+  const limit = delta / unit;
+  const clip = (r: number): number => Math.min(limit, Math.max(-limit, r));
+  let fit = new Float64Array(n).fill(t.slice().sort()[n >> 1]);
+  let ahead = fit;
+  let momentum = 1;
+  let lastMove = Infinity;
+  let ridge: number | undefined;
+  let weights = new Float64Array(centered.cols);
+  let offset = fit[0];
+  for (let round = 0; round < huberRounds; round++) {
     if (control.shouldStop()) return undefined;
-    const ridge = scale * 10 ** exponent;
-    const { score } = fit(ridge);
-    if (score < best.score) best = { ridge, score };
+    const values = ahead.map((f, i) => f + clip(t[i] - f));
+    offset = meanOf(values);
+    const found = system.solve(
+      values.map((value) => value - offset),
+      round < choosingRounds ? undefined : ridge,
+    );
+    if (found === undefined) return undefined;
+    weights = Float64Array.from(found.weights);
+    ridge = found.ridge;
+    const next = ahead.map((_, i) => offset + dot(rowOf(centered, i), weights));
+    let move = 0;
+    for (let i = 0; i < n; i++) move = Math.max(move, Math.abs(next[i] - ahead[i]));
+    if (round >= choosingRounds && move <= 1e-6 * limit) break;
+    // fits that move further than before overshot: on without momentum
+    const factor = (1 + Math.sqrt(1 + 4 * momentum * momentum)) / 2;
+    const push = round < choosingRounds || move > lastMove ? 0 : (momentum - 1) / factor;
+    momentum = push === 0 && move > lastMove ? 1 : factor;
+    lastMove = move;
+    const before = fit;
+    fit = next;
+    ahead = next.map((f, i) => f + push * (f - before[i]));
   }
-  const { solution } = fit(best.ridge);
-  const weights = wide ? transposedProduct(centered, solution) : solution;
-  const prediction = predictionsOf(rows, X, weights, Float64Array.of(offset), control);
-  return prediction && { prediction: prediction.map((value) => value * yUnit), ridge: best.ridge * unit * unit };
+  const prediction = predictionsOf(system.rows, X, weights, Float64Array.of(offset), control);
+  return prediction && { prediction: prediction.map((value) => value * unit), ridge: ridge! * rowUnit ** 2 };
 }
 
 /**

@@ -15,7 +15,7 @@ import { commandIds } from '../../shared/manifest.ts';
 import { showError } from '../errors.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
-import { saveBeside } from '../saveFile.ts';
+import { saveBeside, savePicture, saveTable } from '../saveFile.ts';
 import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
@@ -56,6 +56,7 @@ export class LabPanel {
     );
     this.page = new PageChannel<FromLab, ToLab>(panel, {
       bundle: 'lab',
+      kind: 'Lab',
       title: vscode.l10n.t('Lab: {0}', this.name),
       extensionUri,
       log,
@@ -99,11 +100,14 @@ export class LabPanel {
         const record = this.records[message.page];
         if (!record) return;
         const stem = this.name.replace(/\.[^.]*$/, '');
-        await saveBeside(this.uri, `${stem}.${message.page}.json`, `${JSON.stringify(record, null, 1)}\n`, 'utf8');
+        await saveBeside(this.uri, `${stem}.${message.page}.json`, Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
         return;
       }
       case 'saveFile':
-        await saveBeside(this.uri, message.name, message.content, message.encoding);
+        await savePicture(this.uri, message);
+        return;
+      case 'saveTable':
+        await saveTable(this.uri, message);
         return;
       case 'openResults':
         await vscode.commands.executeCommand(commandIds.train, this.uri);

@@ -7,6 +7,8 @@ import { pageHtml, type PageName, pageRoots } from './page.ts';
 export interface PageSpec<From extends { readonly type: string }, To> {
   readonly bundle: PageName;
   readonly title: string;
+  /** What the log calls it. */
+  readonly kind: 'Panel' | 'Lab';
   readonly extensionUri: vscode.Uri;
   readonly log: vscode.LogOutputChannel;
   /** Every message of the page but `ready`. */
@@ -66,11 +68,11 @@ export class PageChannel<From extends { readonly type: string }, To> {
 
   /** Takes any value: what is not a message of the protocol is logged and dropped. */
   receive(raw: unknown): void {
-    const { messages, log, title, restored, answer } = this.spec;
+    const { messages, log, kind, restored, answer } = this.spec;
     const parsed = v.safeParse(messages, raw);
     if (!parsed.success) {
       const issue = parsed.issues[0];
-      log.warn(`${title}: message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
+      log.warn(`${kind} message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
       return;
     }
     const message = parsed.output;

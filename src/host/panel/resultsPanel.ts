@@ -21,6 +21,7 @@ export class ResultsPanel {
   ) {
     this.page = new PageChannel<FromPanel, ToPanel>(panel, {
       bundle: 'webview',
+      kind: 'Panel',
       title: `Convex: ${dataset.name}`,
       extensionUri,
       log,

@@ -2,6 +2,7 @@ import type { Inspection } from '../../session/session.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
 import type { Dataset } from '../train/dataset.ts';
 import { createList, type ListItem, setTitle } from '../ui.ts';
+import { type LossChoice, lossSteps } from './lossSteps.ts';
 import { type ModelChoice, modelSteps, modelTitle } from './modelSteps.ts';
 import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
 
@@ -10,11 +11,11 @@ type ColumnItem = ListItem & { readonly column: Column };
 /** A column, or the way to the options. */
 type TargetItem = ListItem & { readonly column?: Column };
 
-export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice;
+export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice;
 
 const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
-  regression: { label: 'Regression', detail: 'Predict a number (squared loss).' },
-  binary: { label: 'Two classes', detail: 'Predict one of two classes (logistic loss).' },
+  regression: { label: 'Regression', detail: 'Predict a number.' },
+  binary: { label: 'Two classes', detail: 'Predict one of two classes.' },
   multiclass: { label: 'Several classes', detail: 'Predict one of several classes.' },
 };
 
@@ -36,6 +37,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   let features: readonly string[] = [];
   const { model, m1, depth, batchNorm } = defaults;
   const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
+  const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
   let withOptions = false;
 
   const askTarget: Step = async (place) => {
@@ -50,7 +52,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
           {
             icon: 'gear',
             label: 'Options …',
-            detail: `Choose the model and its size as well. Now: ${modelTitle(choice.value)}.`,
+            detail: `Choose the model, its size and the loss as well. Now: ${modelTitle(choice.value)}.`,
             alwaysShow: true,
           },
         ];
@@ -101,13 +103,13 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       askTarget,
       ...(target?.taskUnclear === true ? [askTask] : []),
       askFeatures,
-      ...(withOptions ? modelSteps(choice, defaults.loss) : []),
+      ...(withOptions ? [...modelSteps(choice, loss.value.loss), ...lossSteps(loss, task ?? 'regression')] : []),
     ]);
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
     throw error;
   }
-  return { target: target!.name, task: task ?? 'auto', features, ...choice.value };
+  return { target: target!.name, task: task ?? 'auto', features, ...choice.value, ...loss.value };
 }
 
 function columnItem(column: Column, mark: string): ColumnItem {

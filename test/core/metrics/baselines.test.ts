@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Matrix, solve } from 'ml-matrix';
 import { denseMatrix, type DenseMatrix, rowOf } from '../../../src/core/base/linalg/matrix.ts';
-import { logisticRegression, ridgeRegression } from '../../../src/core/metrics/baselines.ts';
+import { huberRegression, logisticRegression, ridgeRegression } from '../../../src/core/metrics/baselines.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 import { type Control, uncontrolled } from '../../../src/core/base/control.ts';
 
@@ -28,6 +28,42 @@ function ridgeByHand(data: DenseMatrix, rows: readonly number[], ridge: number, 
   const B = new Matrix(rows.map(withOne)).transpose();
   return new Matrix(at.map(withOne)).mmul(solve(A, B));
 }
+
+describe('Huber regression', () => {
+  const wide = denseMatrix(40, 50, Float64Array.from({ length: 2000 }, () => rng.normal() + 0.3)); // prettier-ignore
+  for (const [name, data] of [
+    ['tall', X],
+    ['wide', wide],
+  ] as const) {
+    for (const unit of [1, 1e6]) {
+      it(`is the ridge regression on its own pseudo-values (${name}, unit ${unit})`, () => {
+        const y = Array.from({ length: n }, (_, i) => unit * (data.data[i * data.cols] + rng.normal() + (i % 6 === 0 ? 30 : 0))); // prettier-ignore
+        const delta = 0.5 * unit;
+        const { prediction, ridge } = huberRegression(data, y, trainRows, delta, uncontrolled)!;
+        const rows = [...trainRows];
+        const clipped = rows.map((row) => Math.min(delta, Math.max(-delta, y[row] - prediction[row])));
+        assert.ok(clipped.some((value) => Math.abs(value) < delta) && clipped.some((value) => value === delta));
+        const pseudo = Matrix.columnVector(rows.map((row, i) => prediction[row] + clipped[i]));
+        const byHand = ridgeByHand(data, rows, ridge, rows).mmul(pseudo).to1DArray();
+        rows.forEach((row, i) => assert.ok(Math.abs(prediction[row] - byHand[i]) < 1e-5 * unit, `${byHand[i]}`));
+      });
+    }
+  }
+
+  it('finds a line that outliers pull least squares away from', () => {
+    const line = denseMatrix(
+      60,
+      1,
+      Float64Array.from({ length: 60 }, (_, i) => i / 10 - 3),
+    );
+    const y = Array.from({ length: 60 }, (_, i) => 2 * line.data[i] + 1 + (i >= 54 ? -80 : 0.01 * ((i % 3) - 1)));
+    const all = Int32Array.from({ length: 60 }, (_, i) => i);
+    const worst = (fit: Float64Array): number =>
+      Math.max(...Array.from(fit.subarray(0, 54), (value, i) => Math.abs(value - 2 * line.data[i] - 1)));
+    assert.ok(worst(huberRegression(line, y, all, 0.1, uncontrolled)!.prediction) < 0.3);
+    assert.ok(worst(ridgeRegression(line, y, all, uncontrolled)!.prediction) > 5);
+  });
+});
 
 describe('ridge regression', () => {
   const wide = denseMatrix(

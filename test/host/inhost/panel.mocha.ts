@@ -29,6 +29,8 @@ describe('results panel', () => {
       { type: 'export', what: 'everything' },
       { type: 'saveFile', name: '../x.svg', content: '', encoding: 'utf8' },
       { type: 'saveFile', name: 'x.svg', content: '', encoding: 'latin1' },
+      { type: 'saveTable', name: 'x.csv', header: ['a'], rows: [[NaN]] },
+      { type: 'saveTable', name: '../x.csv', header: [], rows: [] },
     ];
     for (const message of malformed) {
       const before = bench.log.lines.length;

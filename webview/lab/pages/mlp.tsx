@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import { type MlpRunRecord, ruleNames } from '../../../src/shared/labMlp.ts';
 import { Chart } from '../../charts/chart.tsx';
-import { type DataTable, tableCsv } from '../../charts/exportFile.ts';
+import { type DataTable, tableMessage } from '../../charts/exportFile.ts';
 import type { ChartSpec, MarkShape, Tone } from '../../charts/spec.ts';
 import { Button, Dropdown, TextField } from '../../ui/controls.ts';
 import { formatInteger, formatPercent, formatSeconds } from '../../ui/format.ts';
@@ -173,13 +173,7 @@ function GoOn({ record }: { readonly record: Mlp }): VNode {
       <Button disabled={busy || !valid} onPress={() => goOn(settings.epochs + count)}>
         Train on
       </Button>
-      <Button
-        onPress={() =>
-          send({ type: 'saveFile', name: 'mlp-runs.csv', content: tableCsv(runsTable(record)), encoding: 'utf8' })
-        }
-      >
-        Export table (CSV)
-      </Button>
+      <Button onPress={() => send(tableMessage('mlp-runs.csv', runsTable(record)))}>Export table (CSV)</Button>
       {!valid && (
         <span class="problem" role="alert">
           More epochs: a whole number from 1, in all at most {formatInteger(1_000_000)}
