@@ -59,7 +59,7 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
     const now = settings[name];
     if (Array.isArray(now)) {
       const parts = text.split(',').filter((part) => part.trim() !== '');
-      settings[name] = parts.map((part) => (name === 'widths' ? Number(part) : part));
+      settings[name] = typeof now[0] === 'number' ? parts.map(Number) : parts;
     } else if (typeof now === 'number') settings[name] = Number(text);
     else if (typeof now === 'boolean') settings[name] = text === 'true' ? true : text === 'false' ? false : text;
     else settings[name] = text;
@@ -88,12 +88,13 @@ export async function labTask({ page, file, related, set, insert }: LabInput, co
         v.parse(labRequestSchema, { page, settings, ...more }),
         ({ message, fraction }) =>
           control.report?.({
-            iteration: Math.round(100 * (fraction ?? 0)),
+            iteration: NaN,
             seconds: control.now() - started,
-            objective: 0,
-            dualBound: 0,
-            active: 0,
+            objective: NaN,
+            dualBound: NaN,
+            active: NaN,
             phase: message,
+            ...(fraction === null ? {} : { fraction }),
           }),
         control,
       );

@@ -7,11 +7,8 @@ export function progressWriter(): { readonly show: (progress: SolverProgress) =>
   const terminal = process.stderr.isTTY;
   let open = false;
   return {
-    show({ iteration, seconds, objective, dualBound, active, phase }) {
-      const gap = relativeGap(objective, dualBound);
-      const line =
-        `${seconds.toFixed(1)} s  ${plainText(phase)} ${iteration}  objective ${objective.toPrecision(8)}  ` +
-        `gap ${Number.isFinite(gap) ? gap.toExponential(1) : '-'}  active ${active}`;
+    show(progress) {
+      const line = progressWords(progress);
       process.stderr.write(terminal ? `\r${line}\u001b[K` : `${line}\n`);
       open = terminal;
     },
@@ -20,4 +17,18 @@ export function progressWriter(): { readonly show: (progress: SolverProgress) =>
       open = false;
     },
   };
+}
+
+/** What is known of the progress, and no more. */
+function progressWords({ iteration, seconds, objective, dualBound, active, phase, fraction }: SolverProgress): string {
+  const gap = relativeGap(objective, dualBound);
+  const parts = [
+    `${seconds.toFixed(1)} s`,
+    Number.isFinite(iteration) ? `${plainText(phase)} ${iteration}` : plainText(phase),
+    fraction === undefined ? '' : `${Math.round(100 * fraction)} %`,
+    Number.isFinite(objective) ? `objective ${objective.toPrecision(8)}` : '',
+    Number.isFinite(gap) ? `gap ${gap.toExponential(1)}` : '',
+    Number.isFinite(active) ? `active ${active}` : '',
+  ];
+  return parts.filter((part) => part !== '').join('  ');
 }

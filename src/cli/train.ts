@@ -46,7 +46,14 @@ export async function trainTask(
   { file, settings, threads, problem, decompose, certificate }: TrainInput,
   control: Control,
 ): Promise<TrainOutput> {
-  let last: SolverProgress = { iteration: 0, seconds: 0, objective: NaN, dualBound: NaN, active: 0, phase: '' };
+  let last: SolverProgress = {
+    iteration: NaN,
+    seconds: 0,
+    objective: NaN,
+    dualBound: NaN,
+    active: NaN,
+    phase: '',
+  };
   const kernels = createPooledKernels({ threads });
   const session = createSession(await nodeFileSource(file), nodeSessionDeps({ threads, kernels }));
   try {

@@ -33,5 +33,5 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
   ];
   if (remarks.length > 0) void notify.warn(remarks.join(' '));
   const stem = path.posix.basename(file.path).replace(/\.[^.]*$/, '');
-  return saveBeside(file, `${stem}.predictions.csv`, predicted.csv, 'utf8');
+  return saveBeside(file, `${stem}.predictions.csv`, Buffer.from(predicted.csv, 'utf8'));
 }
