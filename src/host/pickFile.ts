@@ -2,11 +2,14 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { askWhichFile, type ListItem, pickFrom } from './ui.ts';
 
-const extensions = ['csv', 'tsv'];
+/** Names of files that are looked for; plain texts and archives are taken when asked for. */
+const extensions = ['csv', 'tsv', 'tab', 'data', 'parquet', 'xlsx', 'jsonl', 'ndjson'];
+const furtherExtensions = ['txt', 'gz'];
 const listed = 500;
 
 export function isTable(uri: vscode.Uri): boolean {
-  return /\.(csv|tsv)$/i.test(uri.path);
+  const extension = path.posix.extname(uri.path).slice(1).toLowerCase();
+  return [...extensions, ...furtherExtensions].includes(extension);
 }
 
 /** The file of the active tab, also when it is too large for a text editor. */
@@ -34,8 +37,11 @@ export async function pickFile(title: string): Promise<vscode.Uri | undefined> {
     uri,
   }));
   const browse: FileItem = { icon: 'folder-opened', label: vscode.l10n.t('Browse …'), uri: null, alwaysShow: true };
-  const picked = await pickFrom([...items, browse], { title, placeholder: vscode.l10n.t('A CSV or TSV file') });
+  const picked = await pickFrom([...items, browse], {
+    title,
+    placeholder: vscode.l10n.t('A table: CSV, TSV, Excel, Parquet, JSON Lines'),
+  });
   if (!picked) return undefined;
   if (picked.uri) return picked.uri;
-  return askWhichFile(title, { 'CSV and TSV': extensions });
+  return askWhichFile(title, { [vscode.l10n.t('Tables')]: [...extensions, ...furtherExtensions] });
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FileSource, FileStamp } from '../core/data/source.ts';
 import type { SessionDeps } from './context.ts';
+import { tableSource } from './tables/tableSource.ts';
 
 const chunkBytes = 1 << 20;
 
@@ -18,13 +19,13 @@ export async function nodeFileSource(file: string, uri: string = pathToFileURL(f
       return null;
     }
   };
-  return {
+  return tableSource({
     uri,
     name: path.basename(file),
     size: (await stamp())?.size ?? 0,
     read: () => createReadStream(file, { highWaterMark: chunkBytes }),
     stat: stamp,
-  };
+  });
 }
 
 /** What a session needs, from Node. */

@@ -1,5 +1,6 @@
 import type { FileSource } from '../core/data/source.ts';
 import { nodeFileSource } from '../session/platform.node.ts';
+import { tableSource } from '../session/tables/tableSource.ts';
 import type { RemoteFile, SourceSpec } from './api.ts';
 
 /** Between two pieces of this size a stop is seen. */
@@ -7,7 +8,7 @@ const pieceBytes = 1 << 20;
 
 /** A file that only the editor can reach. Its file systems read whole files, so this is for sizes that fit in memory. */
 async function remoteSource({ uri, name }: SourceSpec, remote: RemoteFile): Promise<FileSource> {
-  return {
+  return tableSource({
     uri,
     name,
     size: (await remote.stat())?.size ?? 0,
@@ -16,7 +17,7 @@ async function remoteSource({ uri, name }: SourceSpec, remote: RemoteFile): Prom
       for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
     },
     stat: () => remote.stat(),
-  };
+  });
 }
 
 export function openSource(spec: SourceSpec, remote: RemoteFile | null): Promise<FileSource> {

@@ -107,7 +107,7 @@ describe('package.json', () => {
     const onFiles = ['explorer/context', 'editor/title', 'editor/title/context'].flatMap(
       (menu) => contributes.menus[menu],
     );
-    for (const { when } of onFiles) assert.match(when!, /resourceExtname =~ \/\\\.\(csv\|tsv\)\$\/i/);
+    for (const { when } of onFiles) assert.match(when!, /resourceExtname =~ \/\\\.\(csv\|tsv\|tab\|[a-z|]+\)\$\/i/);
     for (const { when } of contributes.menus['view/item/context'])
       assert.match(when!, /view == convexNet\.runs && viewItem == \w+/);
   });

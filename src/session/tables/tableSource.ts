@@ -1,0 +1,83 @@
+import { createGunzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { DataError } from '../../core/data/dataError.ts';
+import type { FileSource } from '../../core/data/source.ts';
+import { excelLines } from './excel.ts';
+import { jsonLinesText, looksLikeJsonLines } from './jsonLines.ts';
+import { parquetLines } from './parquet.ts';
+import { linesAsBytes } from './rowsToText.ts';
+
+const headBytes = 1 << 16;
+/** Workbooks and Parquet files are read whole. */
+const mostWholeBytes = 1 << 30;
+
+const starts = (head: Uint8Array, ...bytes: readonly number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+
+/**
+ * The same file as a text table: gzip is unpacked as it is read; of Parquet, Excel workbooks and JSON Lines the rows come as comma-separated text. What it
+ * is follows from the first bytes, whatever the name says. Other files come as they are.
+ */
+export function tableSource(source: FileSource): FileSource {
+  return {
+    uri: source.uri,
+    name: source.name,
+    size: source.size,
+    stat: () => source.stat(),
+    read: () => readAsText(source),
+  };
+}
+
+async function* readAsText(source: FileSource): AsyncGenerator<Uint8Array> {
+  const head = await headOf(source.read());
+  if (starts(head, 0x1f, 0x8b)) {
+    yield* readAsText({ ...source, name: source.name.replace(/\.gz$/i, ''), read: () => unpacked(source) });
+  } else if (starts(head, 0x50, 0x41, 0x52, 0x31)) {
+    yield* linesAsBytes(parquetLines(await whole(source), source.name));
+  } else if (starts(head, 0x50, 0x4b, 0x03, 0x04)) {
+    yield* linesAsBytes(excelLines(await whole(source), source.name));
+  } else if (looksLikeJsonLines(head)) {
+    yield* linesAsBytes(jsonLinesText(() => source.read(), source.name));
+  } else yield* source.read();
+}
+
+async function headOf(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    length += chunk.length;
+    if (length >= headBytes) break;
+  }
+  return Buffer.concat(parts).subarray(0, headBytes);
+}
+
+async function whole({ read, size, name }: FileSource): Promise<Uint8Array> {
+  if (size > mostWholeBytes) {
+    throw new DataError(
+      'unreadable',
+      'the file is larger than 1 GiB, too large to be read whole; save the table as CSV',
+      {
+        file: name,
+      },
+    );
+  }
+  const parts: Uint8Array[] = [];
+  for await (const chunk of read()) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
+async function* unpacked({ read, name }: FileSource): AsyncGenerator<Uint8Array> {
+  const packed = Readable.from(read());
+  const stream = createGunzip();
+  packed.on('error', (error) => stream.destroy(error));
+  try {
+    for await (const chunk of packed.pipe(stream)) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new DataError('unreadable', `the gzip archive cannot be unpacked (${(error as Error).message})`, {
+      file: name,
+    });
+  } finally {
+    packed.destroy();
+    stream.destroy();
+  }
+}
