@@ -1,4 +1,5 @@
 import { type DirectionSearch, type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type DenseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 
 /** Where an ascent of one direction has come to. */
 export interface Ascended {
@@ -10,10 +11,23 @@ export interface Ascended {
   readonly starts: number;
 }
 
+export interface AscentOptions {
+  readonly sign: 1 | -1;
+  /** Columns in the norm. */
+  readonly penalizedCols: number;
+  /** Values of interest. */
+  readonly above: number;
+}
+
 /** Directions whose cosine is above this on the way have met, and go on as one. */
 const met = 1 - 1e-6;
-/** Steps after which those that have met are looked for. */
-const meetings: readonly number[] = [3, 6, 10, 16];
+/** Steps after which those that have met are looked for, and the share of the value of interest below which the others are given up. */
+const meetings: ReadonlyMap<number, number> = new Map([
+  [3, 0],
+  [6, 0.4],
+  [10, 0.6],
+  [16, 0.8],
+]);
 /** A direction rests when a step gained less than this, relative to its value. */
 const smallGain = 1e-5;
 /** Factors of the step length after a step that climbed and one that did not; steps shorter than the smallest end an ascent. */
@@ -29,23 +43,22 @@ const longestWork = 1.5e8;
  * Ascends h(u) = sign * v'(Xu)_+ over norm 1 in the penalised columns from many starts at once, two matrix products a step. From u a step goes along
  * the gradient g within the tangent space: with the length 1 / h(u) to g / ||g||, which never falls where h is convex (the fixed-point iteration
  * for support functions); other lengths are shortened until they climb. Near kinks of rows that lose it comes close to a maximum only: `SphereAscent` ends there.
- * `starts` are `count` rows of d numbers; those that cannot climb above 0 are left out. Best first; undefined when stopped.
+ * `starts` are rows of d numbers; those that cannot climb above 0 are left out, and those that stay well below `above`, unless all do. Best first; undefined when stopped.
  */
 export function ascendTogether(
   search: DirectionSearch,
   v: Float64Array,
-  sign: 1 | -1,
-  starts: Float64Array,
-  count: number,
-  penalized: number,
+  starts: DenseMatrix,
+  { sign, penalizedCols, above }: AscentOptions,
   shouldStop: () => boolean,
 ): Ascended[] | undefined {
   const d = search.features;
   // a block of directions is one piece of work, which nothing interrupts
   const entries = search.rows * d;
-  const chunk = blockOfDirections * entries <= longestWork ? count : Math.max(1, Math.floor(longestWork / 4 / entries));
+  const chunk =
+    blockOfDirections * entries <= longestWork ? starts.rows : Math.max(1, Math.floor(longestWork / 4 / entries));
   const weights = sign === 1 ? v : v.map((value) => -value);
-  let climbers = Array.from({ length: count }, (_, k) => new Direction(starts.slice(k * d, (k + 1) * d), penalized));
+  let climbers = Array.from({ length: starts.rows }, (_, k) => new Direction(rowOf(starts, k).slice(), penalizedCols));
   climbers = climbers.filter((climber) => climber.valid);
   const U = new Float64Array(climbers.length * d);
   const G = new Float64Array(climbers.length * d);
@@ -61,7 +74,8 @@ export function ascendTogether(
         if (shouldStop()) return undefined;
       }
       moving.forEach((climber, k) => climber.judge(scores[k], G.subarray(k * d, (k + 1) * d)));
-      if (meetings.includes(step)) climbers = unite(climbers);
+      const share = meetings.get(step);
+      if (share !== undefined) climbers = unite(climbers).filter(({ value }, k) => k === 0 || value >= share * above);
     }
   } catch (error) {
     if (error instanceof KernelsInterrupted) return undefined;

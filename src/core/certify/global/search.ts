@@ -71,12 +71,14 @@ export function maximizeDualConstraint(
         const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
         const from = startsOf(X, v, sign, options.candidates ?? [], starts, rng);
         const stop = (): boolean => control.shouldStop();
+        const above = options.above ?? 0;
         // a free bias jumps from kink to kink, which ascents along slopes do not
         const ascents = free
           ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
-          : interruptible(kernels, stop, () => ascendTogether(search, v, sign, from.data, from.rows, penalized, stop));
+          : interruptible(kernels, stop, () =>
+              ascendTogether(search, v, from, { sign, penalizedCols: penalized, above }, stop),
+            );
         if (ascents === undefined) return found;
-        const above = options.above ?? 0;
         let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
         for (const { value, direction } of ascents) {
@@ -127,8 +129,8 @@ function startsOf(
 }
 
 /**
- * Starting directions: the slope of the all-on cell, of the cell of the rows that gain, of random cells, and isotropic ones. Slopes
- * X' D v favour directions that the data spread in, where large values live.
+ * Starting directions: the slope of the all-on cell, that of the rows that gain, rows of the data and differences of two, and isotropic ones. The
+ * first step of an ascent goes to the slope X'D v of the cell it starts in, so that data directions lead where large values live.
  */
 export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: number, rng: Rng, out: Float64Array): void {
   const { rows: n, cols: d, data } = X;
@@ -136,17 +138,17 @@ export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: numb
     for (let j = 0; j < d; j++) out[j] = rng.normal();
     return;
   }
-  out.fill(0);
-  // random half-space cut for k > 1: rows on one side of a random row's hyperplane
-  const pivot = rng.integer(n) * d;
-  for (let i = 0, at = 0; i < n; i++, at += d) {
-    let take = k === 0 || (k === 1 ? sign * v[i] > 0 : false);
-    if (k > 1) {
-      let t = 0;
-      for (let j = 0; j < d; j++) t += data[at + j] * data[pivot + j];
-      take = k % 3 === 0 ? t > 0 : rng.uniform() < 0.5;
+  if (k > 1) {
+    out.set(rowOf(X, rng.integer(n)));
+    if (k % 3 === 1) {
+      const other = rng.integer(n) * d;
+      for (let j = 0; j < d; j++) out[j] -= data[other + j];
     }
-    if (take) for (let j = 0; j < d; j++) out[j] += sign * v[i] * data[at + j];
+    return;
+  }
+  out.fill(0);
+  for (let i = 0, at = 0; i < n; i++, at += d) {
+    if (k === 0 || sign * v[i] > 0) for (let j = 0; j < d; j++) out[j] += sign * v[i] * data[at + j];
   }
 }
 

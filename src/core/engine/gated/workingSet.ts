@@ -75,19 +75,12 @@ export function solveWorkingSet(program: GatedProgram, start: EngineState, run: 
       if (newtonSteps >= run.maxIterations) return finish('iteration-limit');
 
       const radius = Math.sqrt(2 * datafit.lipschitz * Math.max(0, objective - bound));
-      if (Number.isFinite(radius)) {
-        const kept: number[] = [];
-        const keptPrices: number[] = [];
-        alive.forEach((p, k) => {
-          // a gate in the working set may still carry weight in the current point
-          if (isIn[p] === 1 || t * prices[k] + radius * norms[p] >= beta) {
-            kept.push(p);
-            keptPrices.push(prices[k]);
-          }
-        });
-        alive = Int32Array.from(kept);
-        grow(isIn, alive, keptPrices, beta, work.length);
-      } else grow(isIn, alive, Array.from(prices), beta, work.length);
+      // a gate in the working set may still carry weight in the current point
+      const kept = (p: number, k: number): boolean =>
+        !Number.isFinite(radius) || isIn[p] === 1 || t * prices[k] + radius * norms[p] >= beta;
+      const keptPrices = prices.filter((_, k) => kept(alive[k], k));
+      alive = alive.filter(kept);
+      grow(isIn, alive, keptPrices, beta, work.length);
       const next = alive.filter((p) => isIn[p] === 1);
       const grew = next.length > work.length;
       work = next;
@@ -164,7 +157,7 @@ function restricted(program: GatedProgram, work: Int32Array): GatedProgram {
 }
 
 /** Adds the gates with the largest prices above beta: as many as are in already, at least the first size. */
-function grow(isIn: Uint8Array, alive: Int32Array, prices: readonly number[], beta: number, present: number): void {
+function grow(isIn: Uint8Array, alive: Int32Array, prices: Float64Array, beta: number, present: number): void {
   const outside: number[] = [];
   for (let k = 0; k < alive.length; k++) if (isIn[alive[k]] === 0 && prices[k] > beta) outside.push(k);
   outside.sort((a, b) => prices[b] - prices[a]);

@@ -100,6 +100,54 @@ function largestSquaredSingularValue(X: DenseMatrix): number {
   return 1.05 * value;
 }
 
+/** A map Z with its fit, and the best bound that any of its dual points has given. */
+class NuclearPoint {
+  readonly Z: DenseMatrix;
+  readonly fit: DenseMatrix;
+  readonly betaMax: number;
+  /** Best lower bound so far, and the feasible dual point (n x c) that proves it. */
+  bound = 0;
+  dual: Float64Array;
+  private judgedOnce = false;
+
+  constructor(
+    private readonly X: DenseMatrix,
+    private readonly datafit: Datafit,
+    private readonly beta: number,
+  ) {
+    this.Z = denseMatrix(X.cols, datafit.outputs);
+    this.fit = denseMatrix(X.rows, datafit.outputs);
+    this.dual = new Float64Array(X.rows * datafit.outputs);
+    this.betaMax = this.spectralAt(this.dualPoint());
+  }
+
+  private dualPoint(): Float64Array {
+    const V = new Float64Array(this.fit.data.length);
+    this.datafit.dualPoint(this.fit.data, V);
+    return V;
+  }
+
+  /** Largest singular value of X'V. */
+  private spectralAt(V: Float64Array): number {
+    const products = denseMatrix(this.Z.rows, this.Z.cols);
+    transposeMultiply(this.X, V, this.Z.cols, products.data);
+    return svd(products).s[0] ?? 0;
+  }
+
+  judge(): { readonly objective: number; readonly loss: number; readonly penalty: number } {
+    const { X, Z, fit, datafit, beta } = this;
+    multiply(X, Z, fit.data);
+    const penalty = svd(Z).s.reduce((a, b) => a + b, 0);
+    const loss = datafit.value(fit.data);
+    const V = this.dualPoint();
+    const scale = bestDualScale(datafit, V, beta / Math.max(this.spectralAt(V), Number.MIN_VALUE));
+    const scaled = V.map((v) => scale * v);
+    const bound = datafit.dualValue(scaled);
+    if (bound > this.bound || !this.judgedOnce) [this.bound, this.dual, this.judgedOnce] = [bound, scaled, true];
+    return { objective: loss + beta * penalty, loss, penalty };
+  }
+}
+
 /**
  * Accelerated proximal gradient with backtracking and restart, stopped by the duality gap of a scaled dual point.
  * X is n x d (effective inputs), the datafit has c outputs and must be smooth.
@@ -113,47 +161,25 @@ export function solveNuclear(
   start?: DenseMatrix,
 ): NuclearSolution {
   const [n, d, c] = [X.rows, X.cols, datafit.outputs];
-  const fit = denseMatrix(n, c);
   const G = new Float64Array(n * c);
   const gradient = new Float64Array(d * c);
-  const V = new Float64Array(n * c);
-  const spectral = (M: Float64Array): number => svd(denseMatrix(d, c, Float64Array.from(M))).s[0] ?? 0;
-
-  datafit.dualPoint(fit.data, V);
-  transposeMultiply(X, V, c, gradient);
-  const betaMax = spectral(gradient);
-
-  let Z = denseMatrix(d, c);
-  if (start && beta < betaMax) Z = denseMatrix(d, c, Float64Array.from(start.data));
+  const point = new NuclearPoint(X, datafit, beta);
+  const { betaMax, Z, fit } = point;
+  if (start && beta < betaMax) Z.data.set(start.data);
   let momentumPoint = denseMatrix(d, c, Float64Array.from(Z.data));
   const trial = denseMatrix(d, c);
   const forward = denseMatrix(d, c);
   const pointFit = new Float64Array(n * c);
-  let penalty = 0;
-  let bestBound = 0;
-  let bestDual: Float64Array = new Float64Array(n * c);
   const lipschitz = datafit.lipschitz * largestSquaredSingularValue(X);
   let t = 1;
   let iterations = 0;
   let status: SolveStatus = 'iteration-limit';
-  const evaluate = (): { objective: number; loss: number } => {
-    multiply(X, Z, fit.data);
-    penalty = svd(Z).s.reduce((a, b) => a + b, 0);
-    const loss = datafit.value(fit.data);
-    datafit.dualPoint(fit.data, V);
-    transposeMultiply(X, V, c, gradient);
-    const scale = bestDualScale(datafit, V, beta / Math.max(spectral(gradient), Number.MIN_VALUE));
-    const scaled = V.map((v) => scale * v);
-    const bound = datafit.dualValue(scaled);
-    if (bound > bestBound || iterations === 0) [bestBound, bestDual] = [bound, scaled];
-    return { objective: loss + beta * penalty, loss };
-  };
-  let current = evaluate();
+  let current = point.judge();
   const maxIterations = 200_000;
   for (; iterations < maxIterations && beta < betaMax; iterations++) {
     if (iterations % 20 === 0) {
-      current = evaluate();
-      if (current.objective - bestBound <= tolerance * Math.abs(current.objective)) {
+      current = point.judge();
+      if (current.objective - point.bound <= tolerance * Math.abs(current.objective)) {
         status = 'optimal';
         break;
       }
@@ -161,7 +187,7 @@ export function solveNuclear(
         iteration: iterations,
         seconds: control.now(),
         objective: current.objective,
-        dualBound: bestBound,
+        dualBound: point.bound,
         active: svd(Z).s.filter((s) => s > 0).length,
         phase: 'proximal gradient',
       });
@@ -190,17 +216,17 @@ export function solveNuclear(
     Z.data.fill(0);
     status = 'optimal';
   }
-  current = evaluate();
+  current = point.judge();
   const s = svd(Z).s;
   return {
     Z,
     singularValues: s,
     rank: s.filter((value) => value > 1e-9 * Math.max(s[0], Number.MIN_VALUE)).length,
     objective: current.objective,
-    dualBound: bestBound,
+    dualBound: point.bound,
     datafit: current.loss,
-    penalty,
-    dual: denseMatrix(n, c, bestDual),
+    penalty: current.penalty,
+    dual: denseMatrix(n, c, point.dual),
     fit,
     betaMax,
     iterations,

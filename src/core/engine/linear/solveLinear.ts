@@ -46,115 +46,132 @@ export interface LinearSolution {
 export function solveLinear(problem: Problem, prepared: PreparedProblem, control: Control): LinearSolution {
   const started = control.now();
   const layers = problem.depth ?? 2;
-  const { X, beta, outputs } = prepared;
+  const { X, datafit, beta, outputs, tolerance } = prepared;
+  const perOutput = outputs > 1 && !couplesOutputs(prepared.outputPenalty, outputs);
+  refuseLinear(problem, prepared, layers, perOutput);
+  const finish = (part: LinearPart): LinearSolution => judged(part, prepared, perOutput, control.now() - started);
+  const stopped = (): SolveStatus => (control.shouldStop() ? 'cancelled' : 'optimal');
+  if (datafit.quadratic && (outputs === 1 || perOutput)) {
+    const part = byOutput(prepared, layers, perOutput, control);
+    return finish({ ...part, status: stopped() });
+  }
+  if (layers > 2) return finish({ status: stopped(), ...whitenedSerial(prepared, layers, control) });
+  const s = solveNuclear(X, datafit, beta, tolerance, control);
+  return finish({
+    status: s.status,
+    networks: s.rank > 0 ? [{ layers: balancedLayers(s.Z, 2), output: -1 }] : [],
+    map: s.Z,
+    betaMax: s.betaMax,
+    iterations: s.iterations,
+    penalty: outputs === 1 ? 'euclidean norm' : 'nuclear norm',
+    method: 'accelerated proximal gradient on the nuclear norm program',
+  });
+}
+
+/** What a method finds. */
+interface LinearPart extends Pick<
+  LinearSolution,
+  'networks' | 'map' | 'betaMax' | 'penalty' | 'iterations' | 'method' | 'status'
+> {
+  /** Proven otherwise than by a dual point: more than two layers. */
+  readonly bound?: number;
+}
+
+function refuseLinear(problem: Problem, prepared: PreparedProblem, layers: number, perOutput: boolean): void {
+  const { datafit, bias, outputs, outputPenalty } = prepared;
   if (!Number.isInteger(layers) || layers < 2 || layers > 64) {
     throw new ProblemError(`a linear network has 2 to 64 layers, not ${layers}`, { field: 'depth' });
   }
-  if (prepared.bias === 'free') {
+  if (bias === 'free') {
     throw new ProblemError('linear networks know the biases "none" and "regularized"', { field: 'bias' });
   }
-  const perOutput = outputs > 1 && !couplesOutputs(prepared.outputPenalty, outputs);
-  if (outputs > 1 && prepared.outputPenalty === 'frobenius') {
+  if (outputs > 1 && outputPenalty === 'frobenius') {
     throw new ProblemError(
       'linear networks with several outputs are "nuclear" (one network) or "per-output" (one network each)',
-      {
-        field: 'outputPenalty',
-      },
+      { field: 'outputPenalty' },
     );
   }
-  const squared = prepared.datafit.quadratic;
-  if (!prepared.datafit.smooth)
+  if (!datafit.smooth)
     throw new ProblemError(`linear networks need a smooth loss, not ${problem.loss}`, { field: 'loss' });
-  if (!squared && (layers > 2 || perOutput)) {
+  if (!datafit.quadratic && (layers > 2 || perOutput)) {
     throw new ProblemError(`${layers > 2 ? `${layers} layers` : 'one network per output'} need squared loss`, {
       field: 'loss',
     });
   }
-  const finish = (
-    part: Pick<LinearSolution, 'networks' | 'map' | 'betaMax' | 'penalty' | 'iterations' | 'method' | 'status'> & {
-      /** Proven otherwise than by a dual point: more than two layers. */
-      bound?: number;
-    },
-  ): LinearSolution => {
-    const fit = denseMatrix(X.rows, outputs);
-    for (const { layers: chain, output } of part.networks) {
-      const values = runChain(X, chain);
-      for (let i = 0; i < X.rows; i++) {
-        for (let k = 0; k < values.cols; k++)
-          fit.data[i * outputs + (output < 0 ? k : output)] += values.data[i * values.cols + k];
-      }
-    }
-    let square = 0;
-    for (const { layers: chain } of part.networks) for (const W of chain) square += dot(W.data, W.data);
-    const objective = prepared.datafit.value(fit.data) + 0.5 * beta * square;
-    const dual = denseMatrix(X.rows, outputs);
-    prepared.datafit.dualPoint(fit.data, dual.data);
-    const proven =
-      part.bound === undefined ? boundOfTwoLayers(prepared, dual, perOutput, objective) : { value: part.bound };
-    const dualBound = Math.min(proven.value, objective);
-    const gap = relativeGap(objective, dualBound);
-    return {
-      status: part.status === 'optimal' && gap > prepared.tolerance ? 'iteration-limit' : part.status,
-      objective,
-      dualBound,
-      relativeGap: gap,
-      networks: part.networks,
-      alignment: part.networks.map(({ layers: chain }) => alignment(chain)),
-      map: part.map,
-      fit,
-      dual,
-      ...('point' in proven ? { boundDual: denseMatrix(X.rows, outputs, proven.point) } : {}),
-      betaMax: part.betaMax,
-      penalty: part.penalty,
-      iterations: part.iterations,
-      seconds: control.now() - started,
-      method: part.method,
-    };
-  };
-  const stopped = (): SolveStatus => (control.shouldStop() ? 'cancelled' : 'optimal');
+}
 
-  if (squared && (outputs === 1 || perOutput)) {
-    const map = denseMatrix(X.cols, outputs);
-    const networks: { layers: DenseMatrix[]; output: number }[] = [];
-    let bound = 0;
-    let betaMax = 0;
-    let iterations = 0;
-    for (let k = 0; k < outputs; k++) {
-      const y = Float64Array.from({ length: X.rows }, (_, i) => prepared.targets.data[i * outputs + k]);
-      const s = solveDeepLinear(X, y, beta, layers, control);
-      for (let j = 0; j < X.cols; j++) map.data[j * outputs + k] = s.w[j];
-      bound += s.lowerBound;
-      betaMax = Math.max(betaMax, s.betaMax);
-      iterations += s.evaluations;
-      if (norm2(s.w) > 0) networks.push({ layers: alignedLayers(s.w, layers, 1), output: perOutput ? k : -1 });
+/** One network per output, or one of one output, in closed form. */
+function byOutput(
+  { X, targets, beta, outputs }: PreparedProblem,
+  layers: number,
+  perOutput: boolean,
+  control: Control,
+): Omit<LinearPart, 'status'> {
+  const map = denseMatrix(X.cols, outputs);
+  const networks: { layers: DenseMatrix[]; output: number }[] = [];
+  let bound = 0;
+  let betaMax = 0;
+  let iterations = 0;
+  for (let k = 0; k < outputs; k++) {
+    const y = Float64Array.from({ length: X.rows }, (_, i) => targets.data[i * outputs + k]);
+    const s = solveDeepLinear(X, y, beta, layers, control);
+    for (let j = 0; j < X.cols; j++) map.data[j * outputs + k] = s.w[j];
+    bound += s.lowerBound;
+    betaMax = Math.max(betaMax, s.betaMax);
+    iterations += s.evaluations;
+    if (norm2(s.w) > 0) networks.push({ layers: alignedLayers(s.w, layers, 1), output: perOutput ? k : -1 });
+  }
+  return {
+    networks,
+    map,
+    ...(layers > 2 ? { bound } : {}),
+    betaMax,
+    iterations,
+    penalty: layers > 2 ? 'weight decay on all layers' : outputs === 1 ? 'euclidean norm' : 'sum of euclidean norms',
+    method:
+      layers === 2
+        ? 'closed form: secular equation of the Euclidean norm'
+        : 'closed form along the norm of the map, global by branch and bound in one dimension',
+  };
+}
+
+/** Fit, objective, dual point and bound of what was found, from data and layers. */
+function judged(part: LinearPart, prepared: PreparedProblem, perOutput: boolean, seconds: number): LinearSolution {
+  const { X, datafit, beta, outputs, tolerance } = prepared;
+  const fit = denseMatrix(X.rows, outputs);
+  for (const { layers: chain, output } of part.networks) {
+    const values = runChain(X, chain);
+    for (let i = 0; i < X.rows; i++) {
+      for (let k = 0; k < values.cols; k++)
+        fit.data[i * outputs + (output < 0 ? k : output)] += values.data[i * values.cols + k];
     }
-    return finish({
-      status: stopped(),
-      networks,
-      map,
-      ...(layers > 2 ? { bound } : {}),
-      betaMax,
-      iterations,
-      penalty: layers > 2 ? 'weight decay on all layers' : outputs === 1 ? 'euclidean norm' : 'sum of euclidean norms',
-      method:
-        layers === 2
-          ? 'closed form: secular equation of the Euclidean norm'
-          : 'closed form along the norm of the map, global by branch and bound in one dimension',
-    });
   }
-  if (layers === 2) {
-    const s = solveNuclear(X, prepared.datafit, beta, prepared.tolerance, control);
-    return finish({
-      status: s.status,
-      networks: s.rank > 0 ? [{ layers: balancedLayers(s.Z, 2), output: -1 }] : [],
-      map: s.Z,
-      betaMax: s.betaMax,
-      iterations: s.iterations,
-      penalty: outputs === 1 ? 'euclidean norm' : 'nuclear norm',
-      method: 'accelerated proximal gradient on the nuclear norm program',
-    });
-  }
-  return finish({ status: stopped(), ...whitenedSerial(prepared, layers, control) });
+  let square = 0;
+  for (const { layers: chain } of part.networks) for (const W of chain) square += dot(W.data, W.data);
+  const objective = datafit.value(fit.data) + 0.5 * beta * square;
+  const dual = denseMatrix(X.rows, outputs);
+  datafit.dualPoint(fit.data, dual.data);
+  const proven =
+    part.bound === undefined ? boundOfTwoLayers(prepared, dual, perOutput, objective) : { value: part.bound };
+  const dualBound = Math.min(proven.value, objective);
+  const gap = relativeGap(objective, dualBound);
+  return {
+    status: part.status === 'optimal' && gap > tolerance ? 'iteration-limit' : part.status,
+    objective,
+    dualBound,
+    relativeGap: gap,
+    networks: part.networks,
+    alignment: part.networks.map(({ layers: chain }) => alignment(chain)),
+    map: part.map,
+    fit,
+    dual,
+    ...('point' in proven ? { boundDual: denseMatrix(X.rows, outputs, proven.point) } : {}),
+    betaMax: part.betaMax,
+    penalty: part.penalty,
+    iterations: part.iterations,
+    seconds,
+    method: part.method,
+  };
 }
 
 /** The bound of two layers by weak duality: the dual norms ||X'v_k|| of the outputs one by one, or the spectral norm of X'V for one network. */

@@ -3,6 +3,7 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { nullBasis } from '../../base/linalg/nullBasis.ts';
+import { rootOf } from './rootOf.ts';
 import type { RowClasses } from '../../problem/patterns/rowClasses.ts';
 
 /** One neuron in the coordinates of the convex program: u = |a| w, feeding one output with one sign. */
@@ -64,6 +65,8 @@ const separates = 1e-13;
 const small = 1e-2;
 /** The mean counts as this share of the largest that it has been at least: all may vanish together. */
 const vanished = 1e-3;
+/** Rows whose inner products are made without a look for a stop. */
+const rowsAtOnce = 64;
 /** Relative size of what is lost in rounding. */
 const rounding = 2 ** -53;
 
@@ -85,6 +88,7 @@ export class ActiveNeurons {
   private operator: RowOperator | undefined;
   private stacked = new Float64Array(0);
   private products = new Float64Array(0);
+  private inner: Float64Array | undefined;
 
   constructor(readonly problem: LocalProblem) {
     this.n = problem.X.rows;
@@ -108,6 +112,21 @@ export class ActiveNeurons {
       this.operator = undefined;
       operator.dispose();
     }
+  }
+
+  /** X X', n x n, made once; undefined when stopped. */
+  innerProducts(shouldStop: () => boolean): Float64Array | undefined {
+    if (this.inner !== undefined) return this.inner;
+    const { n, d } = this;
+    const x = this.problem.X.data;
+    const inner = new Float64Array(n * n);
+    for (let i = 0; i < n; i += rowsAtOnce) {
+      if (shouldStop()) return undefined;
+      const count = Math.min(rowsAtOnce, n - i);
+      const part = inner.subarray(i * n, (i + count) * n);
+      this.withOperator((operator) => operator.products(x.subarray(i * d, (i + count) * d), count, part));
+    }
+    return (this.inner = inner);
   }
 
   /** Replaces the neurons; those with u = 0 are left out. */
@@ -221,21 +240,31 @@ export class ActiveNeurons {
     return neuron.basis;
   }
 
+  /** The part of a vector along the held hyperplanes. */
+  private alongHeld(neuron: Neuron, vector: Float64Array): Float64Array {
+    const { d } = this;
+    const Z = this.basisOf(neuron);
+    const projected = new Float64Array(d);
+    for (let m = 0; m < neuron.dim; m++) {
+      let s = 0;
+      for (let j = 0; j < d; j++) s += Z[m * d + j] * vector[j];
+      for (let j = 0; j < d; j++) projected[j] += s * Z[m * d + j];
+    }
+    return projected;
+  }
+
+  /** Steps of neurons along their held hyperplanes to the last digit: where kinks depend on each other a step is known less well. */
+  straighten(): void {
+    const bent = this.neurons.filter(({ held }) => held.length > 0);
+    for (const neuron of bent) neuron.du.set(this.alongHeld(neuron, neuron.du));
+    this.multiply(bent, ({ du }) => du, ({ dt }) => dt); // prettier-ignore
+    for (const { held, dt } of bent) for (const k of held) dt[k] = 0;
+  }
+
   /** Puts neurons back onto their held hyperplanes, and brings products, activity and norms up to date. */
   clean(neurons: readonly Neuron[]): void {
-    const { d } = this;
     const { classes, penalizedCols } = this.problem;
-    for (const neuron of neurons) {
-      if (neuron.held.length === 0) continue;
-      const Z = this.basisOf(neuron);
-      const projected = new Float64Array(d);
-      for (let m = 0; m < neuron.dim; m++) {
-        let s = 0;
-        for (let j = 0; j < d; j++) s += Z[m * d + j] * neuron.u[j];
-        for (let j = 0; j < d; j++) projected[j] += s * Z[m * d + j];
-      }
-      neuron.u = projected;
-    }
+    for (const neuron of neurons) if (neuron.held.length > 0) neuron.u = this.alongHeld(neuron, neuron.u);
     this.multiply(neurons, ({ u }) => u, ({ t }) => t); // prettier-ignore
     for (const neuron of neurons) {
       const { u, unit, t, side } = neuron;
@@ -364,20 +393,4 @@ function compatible(first: Neuron, second: Neuron): boolean {
     if (Math.abs(first.t[k]) > separates * first.norm && Math.abs(second.t[k]) > separates * second.norm) return false;
   }
   return true;
-}
-
-/** The root of an increasing function that is negative at 0, to four digits. */
-function rootOf(derivative: (x: number) => number): number {
-  let low = 0;
-  let high = 1;
-  for (let k = 0; k < 60 && derivative(high) < 0; k++) {
-    low = high;
-    high *= 4;
-  }
-  for (let k = 0; k < 60 && high - low > 1e-4 * high; k++) {
-    const middle = low === 0 && k < 30 ? 0.25 * high : 0.5 * (low + high);
-    if (derivative(middle) < 0) low = middle;
-    else high = middle;
-  }
-  return 0.5 * (low + high);
 }

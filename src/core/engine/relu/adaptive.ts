@@ -1,4 +1,5 @@
 import { hasConjugateSide } from '../../problem/conjugate.ts';
+import { balanceDual } from '../../certify/dual/freeOffset.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
@@ -63,15 +64,26 @@ const searchWork = 2e9;
 const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
+const looseSearches = [48];
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
 const fewestClimbs = 64;
 const mostClimbs = 1024;
 const climbWork = 5e8;
+/** Directions kept of a search, per output. */
+const kept = 16;
 /** A search this far above beta need not end at exact tops. */
 const clearViolation = 1.02;
-/** Gaps asked for above this are loose; local optimality and violations then end at this share of them. */
-const looseAccuracy = 1e-5;
-const looseShare = 0.1;
+/** Gaps asked for above this are loose; what local optimality and violations may cost are these shares of them. */
+export const looseAccuracy = 1e-5;
+const localShare = 0.1;
+const violationShare = 0.25;
+/** A violation that is still allowed, relative to the root of the gap: with few neurons what it costs is of second order. */
+const largestRoot = 0.3;
+/** Exact tops per output and sign in loose searches, and directions that the next search starts from again. */
+const looseClimbs = 4;
+const remembered = 16;
+/** Without neurons to start from, the burst pays where directions are worth this many times beta; nearer to betaMax they are few. */
+const burstPays = 1.5;
 /** Relative gain that is rounding. */
 const noGain = 1e-15;
 
@@ -99,6 +111,8 @@ class Generation {
   private residual = Infinity;
   private ratio = Infinity;
   private rounds = 0;
+  /** Directions of the last search. */
+  private known: readonly Float64Array[] = [];
 
   constructor(
     private readonly problem: LocalProblem,
@@ -148,7 +162,7 @@ class Generation {
     const width = burstWidth * Math.min(problem.datafit.outputs, burstOutputs);
     // where no direction is worth a neuron, the burst would only lead back to zero
     const found = this.search(24, 1, 0);
-    if (control.shouldStop() || !(found[0]?.value > problem.beta)) return;
+    if (control.shouldStop() || !(found[0]?.value > burstPays * problem.beta)) return;
     const seeds = this.drawn(width);
     const offset = newton.offset.slice();
     const before = newton.value;
@@ -189,11 +203,13 @@ class Generation {
     const { X, penalizedCols, kernels, datafit, beta } = problem;
     this.rounds++;
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'search');
-    return maximizeDualConstraint(
+    const V = newton.dual();
+    if (problem.offset) balanceDual(datafit, newton.fit(), V);
+    const found = maximizeDualConstraint(
       X,
-      denseMatrix(X.rows, datafit.outputs, newton.dual()),
+      denseMatrix(X.rows, datafit.outputs, V),
       {
-        candidates: newton.seeds().map(({ u }) => u),
+        candidates: [...newton.seeds().map(({ u }) => u), ...this.known],
         starts,
         seed: options.seed + this.rounds,
         penalizedCols,
@@ -204,6 +220,15 @@ class Generation {
       },
       control,
     );
+    this.known = found.slice(0, remembered).map(({ direction }) => direction);
+    return found;
+  }
+
+  /** What a violation or local residual relative to beta may be when all it costs is the gap asked for: it costs so much of beta times the penalty. */
+  private worth(accuracy: number): number {
+    const { value, penalty } = this.newton;
+    const most = largestRoot * Math.sqrt(accuracy);
+    return penalty > 0 ? Math.min(most, (accuracy * Math.abs(value)) / (this.problem.beta * penalty)) : most;
   }
 
   /** Searches, inserts and slides until the largest search finds nothing more. */
@@ -212,20 +237,28 @@ class Generation {
     const { X, beta, datafit } = problem;
     const c = datafit.outputs;
     const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / (96 * X.rows * X.cols))));
-    const loose = (options.accuracy ?? 0) > looseAccuracy;
-    const efforts = loose ? firstSearches : [...firstSearches.filter((starts) => starts < last), last];
-    const goal = loose ? looseShare * options.accuracy! : Math.min(tightest, options.tolerance);
-    // a violation below this is worth no more than the accuracy asked for
-    const least = loose ? looseShare * options.accuracy! : options.tolerance;
+    const accuracy = options.accuracy ?? 0;
+    const loose = accuracy > looseAccuracy;
+    const efforts = loose ? looseSearches : [...firstSearches.filter((starts) => starts < last), last];
+    const tight = Math.min(tightest, options.tolerance);
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
     let effort = 0;
     let idle = 0;
     let rescued = false;
     while (!control.shouldStop()) {
+      const worth = loose ? this.worth(accuracy) : 0;
+      const goal = loose ? localShare * worth : tight;
+      // a violation below this is worth no more than the accuracy asked for
+      const least = loose ? violationShare * worth : options.tolerance;
+      const fewClimbs = loose ? looseClimbs : 8;
       const climbs =
-        !loose && effort === efforts.length - 1 ? lastClimbs : effort > 0 || this.ratio < clearViolation ? 8 : 0;
-      const found = this.search(efforts[effort], 8 * c, climbs);
+        !loose && effort === efforts.length - 1
+          ? lastClimbs
+          : loose || effort > 0 || this.ratio < clearViolation
+            ? fewClimbs
+            : 0;
+      const found = this.search(efforts[effort], kept * c, climbs);
       if (control.shouldStop()) return;
       this.ratio = (found[0]?.value ?? 0) / beta;
       const before = newton.value;
@@ -243,7 +276,7 @@ class Generation {
         this.slide(goal, settledSteps);
         if (before - newton.value > 1e-12 * Math.abs(before)) continue;
       }
-      if (this.residual > 1e-9 && !rescued && newton.count > 0) {
+      if (this.residual > Math.max(goal, 1e-9) && !rescued && newton.count > 0) {
         // sliding is stuck (dependent kinks): the exact program on the cells in use settles it
         rescued = true;
         if (rescue(problem, newton, options.tolerance, control)) {
@@ -259,7 +292,7 @@ class Generation {
 
   private insert(found: readonly DualMaximizer[], least: number): number {
     const { newton, problem } = this;
-    const limit = Math.max(6, Math.ceil(newton.count / 5)) * Math.min(problem.datafit.outputs, 3);
+    const limit = Math.max(8, Math.ceil(newton.count / 3)) * Math.min(problem.datafit.outputs, 3);
     let inserted = 0;
     for (const { value, direction, sign, output } of found) {
       if (value <= problem.beta * (1 + least) || inserted >= limit) break;

@@ -1,43 +1,60 @@
-import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { PositiveSystem } from './positiveSystem.ts';
 
-/** Sweeps of coordinate descent before Newton steps, and steps of that at most. */
+/** Sweeps of coordinate descent before Newton steps. */
 const sweeps = 30;
-const maxSteps = 8;
+/** Sweeps in a row without a bound reached or left after which Newton steps are quicker. */
+const settledSweeps = 2;
 /** Relative size of a gradient that is rounding. */
-const rounding = 1e-14;
+const rounding = 1e-12;
 /** Ridge relative to the diagonal: dependent constraints stay solvable. */
 const ridge = 1e-13;
 
+export interface BoxOptions {
+  readonly maxSteps: number;
+  readonly kernels?: Kernels | undefined;
+  readonly shouldStop: () => boolean;
+}
+
+/** Bounds of every variable. */
+export interface Box {
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
+
 /**
  * Minimises  1/2 k'Qk + p'k  over low <= k <= high for a positive semidefinite Q (dense, symmetric), in place from `k`: coordinate descent finds most of
- * the active bounds, projected Newton steps on the free variables (Bertsekas 1982) the rest. Returns the gradient p + Qk.
+ * the active bounds, at most `maxSteps` projected Newton steps on the free variables (Bertsekas 1982) the rest. Returns the gradient p + Qk.
  */
 export function minimizeInBox(
   Q: Float64Array,
   p: Float64Array,
-  low: Float64Array,
-  high: Float64Array,
+  { low, high }: Box,
   k: Float64Array,
-  shouldStop: () => boolean,
+  { maxSteps, kernels, shouldStop }: BoxOptions,
 ): Float64Array {
   const size = p.length;
   for (let c = 0; c < size; c++) k[c] = Math.min(high[c], Math.max(low[c], k[c]));
   const z = gradientAt(Q, p, k);
   let scale = 0;
   for (let c = 0; c < size; c++) scale = Math.max(scale, Math.abs(p[c]), Math.abs(z[c]));
-  for (let sweep = 0; sweep < sweeps && !shouldStop(); sweep++) {
+  let settled = 0;
+  for (let sweep = 0; sweep < sweeps && settled < settledSweeps && !shouldStop(); sweep++) {
     let moved = 0;
+    let switched = false;
     for (let c = 0; c < size; c++) {
       const diagonal = Q[c * size + c];
       if (!(diagonal > 0)) continue;
       const next = Math.min(high[c], Math.max(low[c], k[c] - z[c] / diagonal));
       const change = next - k[c];
       if (change === 0) continue;
+      if (k[c] === low[c] || k[c] === high[c] || next === low[c] || next === high[c]) switched = true;
       k[c] = next;
       moved = Math.max(moved, Math.abs(change) * diagonal);
       for (let e = 0, at = c * size; e < size; e++) z[e] += change * Q[at + e];
     }
     if (moved <= rounding * scale) break;
+    settled = switched ? 0 : settled + 1;
   }
   for (let step = 0; step < maxSteps && !shouldStop(); step++) {
     z.set(gradientAt(Q, p, k));
@@ -48,33 +65,34 @@ export function minimizeInBox(
       free.push(c);
       worst = Math.max(worst, Math.abs(z[c]));
     }
-    if (worst <= rounding * scale || !newtonStep({ Q, z, low, high, k }, free, shouldStop)) break;
+    if (worst <= rounding * scale || !stepOnFree(Q, z, free, { low, high }, k, { kernels, shouldStop })) break;
   }
   return gradientAt(Q, p, k);
 }
 
-/** A point of the program: the matrix, the gradient, the box, and the variables. */
-interface BoxPoint {
-  readonly Q: Float64Array;
-  readonly z: Float64Array;
-  readonly low: Float64Array;
-  readonly high: Float64Array;
-  readonly k: Float64Array;
-}
-
-/** A Newton step on the free variables, shortened until the objective falls within the box; false when it does not, and when stopped. */
-function newtonStep({ Q, z, low, high, k }: BoxPoint, free: readonly number[], shouldStop: () => boolean): boolean {
+/** A Newton step on the free variables, shortened until the objective falls within the box; false when it does not. */
+function stepOnFree(
+  Q: Float64Array,
+  z: Float64Array,
+  free: readonly number[],
+  { low, high }: Box,
+  k: Float64Array,
+  { kernels, shouldStop }: Pick<BoxOptions, 'kernels' | 'shouldStop'>,
+): boolean {
   const size = z.length;
   const m = free.length;
-  const A = new Float64Array(m * m);
+  const system = new PositiveSystem(m, kernels);
+  const A = system.matrix;
   const step = new Float64Array(m);
   for (let a = 0; a < m; a++) {
     for (let b = 0; b <= a; b++) A[a * m + b] = Q[free[a] * size + free[b]];
     A[a * m + a] *= 1 + ridge;
     step[a] = -z[free[a]];
   }
-  if (!factorSpd(A, m, shouldStop)) return false;
-  solveSpd(A, m, step);
+  const factored = system.factor(shouldStop);
+  if (factored) system.solve(step);
+  system.dispose();
+  if (!factored) return false;
   const change = new Float64Array(size);
   for (let length = 1; length > 1e-6 && !shouldStop(); length *= 0.4) {
     let linear = 0;

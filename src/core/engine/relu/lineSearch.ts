@@ -128,6 +128,7 @@ class Ray {
 export function lineSearch(state: ActiveNeurons, doffset: Float64Array, { aims, releases }: NewtonStep): Moved {
   const { neurons } = state;
   for (const { neuron, k, side } of releases) state.release(neuron, k, side);
+  state.straighten();
   if (!doffset.some((value) => value !== 0) && !neurons.some(({ du }) => du.some((value) => value !== 0)))
     return { tau: 0, changed: false };
   const ray = new Ray(state, doffset);

@@ -62,6 +62,11 @@ export class NeuronNewton {
     return this.state.objective;
   }
 
+  /** Sum of the norms. */
+  get penalty(): number {
+    return this.state.neurons.reduce((sum, { norm }) => sum + norm, 0);
+  }
+
   get count(): number {
     return this.state.neurons.length;
   }

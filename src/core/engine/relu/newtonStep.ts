@@ -1,11 +1,16 @@
+import { KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { dot } from '../../base/linalg/matrix.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { minimizeInBox } from './boxProgram.ts';
 import { slopesOf } from './kinks.ts';
-import { type Kink, newtonSystem } from './newtonSystem.ts';
+import { atZero, directionOf, type Kink } from './kinkSystem.ts';
+import { newtonSystem } from './newtonSystem.ts';
 
 /** Kinks that are added to the model at a time, beside those held: the nearest along the step; and how often. */
 const mostKinks = 64;
 const additions = 3;
+/** Newton steps of the last box program. */
+const boxSteps = 8;
 /** Relative distance to a hyperplane that is rounding. */
 const still = 1e-13;
 
@@ -26,9 +31,31 @@ export interface NewtonStep {
  * Step of Newton's method on the objective with its kinks: minimises  g'du + 1/2 du'K du + sum over kinks of max over kappa in [low, high] of -kappa (t + a'du), where g and K leave
  * out the rows on held hyperplanes, t + a'du is where a neuron stands to a hyperplane after the step, and low, high are the slopes that the rows of a kink add on its two sides
  * (Zhang et al. call such kinks the active set; here the dual, a quadratic program in a box, finds it whole, not row by row). Held kinks are in the model from the start, others
- * when the step would cross them and the objective is convex there. Into `du` of the neurons and `doffset`; undefined when stopped or unsolvable. `gradients` comes first.
+ * when the step would cross them and the objective is convex there, and lengths that it would make negative. Into `du` of the neurons and `doffset`; undefined when stopped or unsolvable. `gradients` comes first.
  */
 export function newtonStep(
+  state: ActiveNeurons,
+  V: Float64Array,
+  H: Float64Array,
+  doffset: Float64Array,
+  damping: number,
+  shouldStop: () => boolean,
+): NewtonStep | undefined {
+  return state.withOperator((_, kernels) => {
+    const outer = kernels.interrupt;
+    kernels.interrupt = shouldStop;
+    try {
+      return stepOf(state, V, H, doffset, damping, shouldStop);
+    } catch (error) {
+      if (error instanceof KernelsInterrupted) return undefined;
+      throw error;
+    } finally {
+      kernels.interrupt = outer;
+    }
+  });
+}
+
+function stepOf(
   state: ActiveNeurons,
   V: Float64Array,
   H: Float64Array,
@@ -46,13 +73,10 @@ export function newtonStep(
       const at = neurons.length * d;
       for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) free[at + o] += V[i * c + o];
     }
-    const solve = (kinks: readonly ModelKink[]): boolean => {
-      const x = free.slice();
-      for (const { neuron, k, multiplier } of kinks) {
-        if (multiplier === 0) continue;
-        for (let j = 0; j < d; j++) x[neuron.at + j] += multiplier * problem.classes.directions[k * d + j];
-      }
-      system.solve(x);
+    // the step without kinks, to which their multipliers add
+    const plain = free;
+    system.solve(plain);
+    const take = (x: Float64Array): boolean => {
       if (x.some((value) => !Number.isFinite(value))) return false;
       for (const { at, du } of neurons) for (let j = 0; j < d; j++) du[j] = x[at + j];
       doffset.fill(0);
@@ -60,26 +84,40 @@ export function newtonStep(
       state.multiply(neurons, ({ du }) => du, ({ dt }) => dt); // prettier-ignore
       return true;
     };
+    if (!take(plain)) return undefined;
+    const towards = new Map(neurons.map((neuron) => [neuron, { dt: neuron.dt.slice(), du: neuron.du.slice() }]));
     const kinks: ModelKink[] = [];
     for (const neuron of neurons) {
       neuron.held.forEach((k, e) => kinks.push(modelKink(state, neuron, k, V, neuron.multipliers[e])));
     }
-    if (!solve([])) return undefined;
-    for (let round = 0; round <= additions; round++) {
+    let Q: Float64Array | undefined;
+    for (let round = 0, exact = false; !exact; round++) {
       const before = kinks.length;
       if (round > 0 || before === 0) kinks.push(...crossed(state, kinks, V));
-      if (kinks.length === before && round > 0) break;
       if (kinks.length === 0) break;
       if (shouldStop()) return undefined;
-      const Q = system.gram(kinks, shouldStop);
-      if (Q === undefined || !solve([])) return undefined;
-      const p = Float64Array.from(kinks, ({ neuron, k }) => neuron.t[k] + neuron.dt[k]);
+      if (round === 0 || kinks.length > before) Q = system.gram(kinks, shouldStop);
+      if (Q === undefined) return undefined;
+      // only the last model is worth its last digits
+      exact = round === additions || (round > 0 && kinks.length === before);
+      const p = Float64Array.from(kinks, ({ neuron, k }) => {
+        const { dt, du } = towards.get(neuron)!;
+        return k === atZero ? neuron.norm + dot(neuron.unit, du) : neuron.t[k] + dt[k];
+      });
       const multipliers = Float64Array.from(kinks, ({ multiplier }) => multiplier);
       const low = Float64Array.from(kinks, (kink) => kink.low);
       const high = Float64Array.from(kinks, (kink) => kink.high);
-      minimizeInBox(Q, p, low, high, multipliers, shouldStop);
-      kinks.forEach((kink, e) => (kink.multiplier = multipliers[e]));
-      if (!solve(kinks)) return undefined;
+      const maxSteps = exact ? boxSteps : 1;
+      minimizeInBox(Q, p, { low, high }, multipliers, { maxSteps, kernels: problem.kernels, shouldStop });
+      const x = new Float64Array(system.order);
+      kinks.forEach((kink, e) => {
+        kink.multiplier = multipliers[e];
+        const a = directionOf(state, kink);
+        if (kink.multiplier !== 0) for (let j = 0; j < d; j++) x[kink.neuron.at + j] += kink.multiplier * a[j];
+      });
+      system.solve(x);
+      for (let j = 0; j < x.length; j++) x[j] += plain[j];
+      if (!take(x)) return undefined;
     }
     return conclude(kinks);
   } finally {
@@ -92,6 +130,7 @@ function conclude(kinks: readonly ModelKink[]): NewtonStep {
   const aims: Kink[] = [];
   const releases: (Kink & { side: 1 | -1 })[] = [];
   for (const { neuron, k, multiplier, low, high } of kinks) {
+    if (k === atZero) continue;
     const inside = multiplier > low && multiplier < high;
     if (inside && neuron.side[k] === 0) neuron.dt[k] = 0;
     else if (inside) aims.push({ neuron, k });
@@ -101,6 +140,8 @@ function conclude(kinks: readonly ModelKink[]): NewtonStep {
 }
 
 function modelKink(state: ActiveNeurons, neuron: Neuron, k: number, V: Float64Array, multiplier = 0): ModelKink {
+  // a length cannot be negative, at any price
+  if (k === atZero) return { neuron, k, low: 0, high: Infinity, multiplier };
   const [plus, minus] = slopesOf(state, neuron, k, V);
   const side = neuron.side[k];
   const width = Math.max(0, minus - plus);
@@ -112,22 +153,34 @@ function modelKink(state: ActiveNeurons, neuron: Neuron, k: number, V: Float64Ar
 
 /** Kinks outside the model that the step crosses and at which the objective is convex: the nearest. */
 function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Array): ModelKink[] {
-  const inModel = new Map<Neuron, Set<number>>();
-  for (const { neuron, k } of known) {
-    const set = inModel.get(neuron) ?? new Set();
-    inModel.set(neuron, set.add(k));
-  }
-  const found: { readonly tau: number; readonly kink: ModelKink }[] = [];
-  for (const neuron of state.neurons) {
-    const { t, dt, side, du } = neuron;
+  const { neurons } = state;
+  const inModel = neurons.map(() => new Set<number>());
+  const placeOf = new Map(neurons.map((neuron, a) => [neuron, a]));
+  for (const { neuron, k } of known) inModel[placeOf.get(neuron)!].add(k);
+  const taus: number[] = [];
+  const owners: number[] = [];
+  const classes: number[] = [];
+  neurons.forEach(({ t, dt, side, du }, a) => {
     const length = Math.hypot(...du);
     for (let k = 0; k < side.length; k++) {
       if (side[k] === 0 || side[k] * (t[k] + dt[k]) >= 0 || side[k] * dt[k] >= -still * length) continue;
-      if (inModel.get(neuron)?.has(k) === true) continue;
-      const kink = modelKink(state, neuron, k, V);
-      if (kink.high > kink.low) found.push({ tau: -t[k] / dt[k], kink });
+      if (inModel[a].has(k)) continue;
+      taus.push(-t[k] / dt[k]);
+      owners.push(a);
+      classes.push(k);
     }
+  });
+  const order = Uint32Array.from(taus, (_, e) => e);
+  if (order.length > mostKinks) order.sort((e, f) => taus[e] - taus[f]);
+  const found: ModelKink[] = [];
+  neurons.forEach((neuron, a) => {
+    if (!(neuron.norm > 0) || neuron.norm + dot(neuron.unit, neuron.du) >= 0 || inModel[a].has(atZero)) return;
+    found.push(modelKink(state, neuron, atZero, V));
+  });
+  for (const e of order) {
+    if (found.length >= mostKinks) break;
+    const kink = modelKink(state, neurons[owners[e]], classes[e], V);
+    if (kink.high > kink.low) found.push(kink);
   }
-  if (found.length > mostKinks) found.sort((a, b) => a.tau - b.tau);
-  return found.slice(0, mostKinks).map(({ kink }) => kink);
+  return found;
 }

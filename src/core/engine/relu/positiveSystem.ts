@@ -2,7 +2,7 @@ import { type Kernels, KernelsInterrupted, type SymmetricSystem } from '../../ba
 import { addOuterProducts, factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 
 /** Orders from which the kernels repay copying vectors in and out. */
-const largeOrder = 192;
+const largeOrder = 64;
 
 /**
  * A symmetric positive definite system of Newton steps: on the kernels when it is large and they are there, in place otherwise. A pivot
@@ -72,13 +72,31 @@ export class PositiveSystem {
       this.handle!.solve(B, columns);
       return true;
     }
+    if (!this.solveLower(B, columns, stop)) return false;
+    const { order } = this;
     const factor = this.own ?? this.saved!;
-    const column = new Float64Array(this.order);
-    for (let k = 0; k < columns; k++) {
+    for (let i = order - 1; i >= 0; i--) {
       if (stop?.() === true) return false;
-      for (let i = 0; i < this.order; i++) column[i] = B[i * columns + k];
-      solveSpd(factor, this.order, column);
-      for (let i = 0; i < this.order; i++) B[i * columns + k] = column[i];
+      const at = i * columns;
+      for (let c = 0; c < columns; c++) B[at + c] /= factor[i * order + i];
+      for (let k = 0; k < i; k++) subtractRow(B, k * columns, at, columns, factor[i * order + k]);
+    }
+    return true;
+  }
+
+  /** B := L^-1 B with A = L L', for B of order x columns, row-major; false when `stop` asked to leave before the end. */
+  solveLower(B: Float64Array, columns: number, stop?: () => boolean): boolean {
+    if (this.own === undefined && !this.fallback) {
+      this.handle!.solveLower(B, columns);
+      return true;
+    }
+    const { order } = this;
+    const factor = this.own ?? this.saved!;
+    for (let i = 0; i < order; i++) {
+      if (stop?.() === true) return false;
+      const at = i * columns;
+      for (let k = 0; k < i; k++) subtractRow(B, at, k * columns, columns, factor[i * order + k]);
+      for (let c = 0; c < columns; c++) B[at + c] /= factor[i * order + i];
     }
     return true;
   }
@@ -86,4 +104,9 @@ export class PositiveSystem {
   dispose(): void {
     this.handle?.dispose();
   }
+}
+
+/** B[to + c] -= factor * B[from + c] for c < columns. */
+function subtractRow(B: Float64Array, to: number, from: number, columns: number, factor: number): void {
+  if (factor !== 0) for (let c = 0; c < columns; c++) B[to + c] -= factor * B[from + c];
 }

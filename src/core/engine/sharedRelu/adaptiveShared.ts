@@ -3,6 +3,7 @@ import { maximizeVectorConstraint } from '../../certify/global/vectorSearch.ts';
 import { denseMatrix, dot, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem } from '../relu/activeNeurons.ts';
+import { rootOf } from '../relu/rootOf.ts';
 import { NeuronNewton } from '../relu/neuronNewton.ts';
 import { slideOnFaces } from './faceNewton.ts';
 import { mergeShared } from './mergeShared.ts';
@@ -44,16 +45,15 @@ const sameOutput = 1 - 1e-14;
  */
 export function generateShared(
   problem: LocalProblem,
-  start: readonly SharedNeuron[],
-  startOffset: ArrayLike<number> | undefined,
+  start: { readonly neurons: readonly SharedNeuron[]; readonly offset: ArrayLike<number> } | undefined,
   options: SharedOptions,
   control: Control,
   onProgress?: (objective: number, active: number, iterations: number) => void,
 ): SharedSolution {
   const { X, beta, penalizedCols, datafit } = problem;
   const c = datafit.outputs;
-  const state = new SharedState(problem, start, startOffset, control);
-  if (start.length > 0 || problem.offset) state.slide(coarse);
+  const state = new SharedState(problem, start?.neurons ?? [], start?.offset, control);
+  if (state.neurons.length > 0 || problem.offset) state.slide(coarse);
   for (const direction of options.suggestions ?? []) if (state.insert(direction)) state.slide(coarse);
   let ratio = Infinity;
   let rounds = 0;
@@ -190,18 +190,7 @@ class SharedState {
       for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) total += G[i * c + o] * phi[i] * s[o];
       return total;
     };
-    let low = 0;
-    let high = 1;
-    for (let k = 0; k < 60 && derivative(high) < 0; k++) {
-      low = high;
-      high *= 4;
-    }
-    for (let k = 0; k < 60 && high - low > 1e-4 * high; k++) {
-      const middle = low === 0 && k < 30 ? 0.25 * high : 0.5 * (low + high);
-      if (derivative(middle) < 0) low = middle;
-      else high = middle;
-    }
-    const length = 0.5 * (low + high);
+    const length = rootOf(derivative);
     const neuron = balancedShared({ w: u, a: s.map((x) => length * x) }, penalizedCols);
     return neuron !== undefined && this.take([...this.neurons, neuron], this.offset);
   }
@@ -215,7 +204,13 @@ class SharedState {
       const before = this.objective;
       const settled = this.settleKinks(tolerance);
       this.take(mergeShared(problem, this.neurons), this.offset);
-      const result = slideOnFaces(problem, this.neurons, this.offset, 0.01 * tolerance, 60, control);
+      const result = slideOnFaces(
+        problem,
+        this.neurons,
+        this.offset,
+        { tolerance: 0.01 * tolerance, maxIterations: 60 },
+        control,
+      );
       this.iterations += result.iterations;
       this.take(this.balanced(result.neurons, result.offset), result.offset);
       this.residual = Math.max(result.residual, settled.residual);

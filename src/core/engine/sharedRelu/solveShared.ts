@@ -3,21 +3,23 @@ import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
 import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import { certifyShared } from '../../certify/sharedCertificate.ts';
-import { globalBound, type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
+import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { bracketVectorMaximum } from '../../certify/global/vectorMaximum.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
-import { networkOfShared } from '../../network/mapping.ts';
+import { networkOfShared, type SharedNeuron } from '../../network/mapping.ts';
 import { essentialFits, type OptimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
-import { type Control, type SolveStatus, withDeadline } from '../../base/control.ts';
+import type { Control } from '../../base/control.ts';
+import { limitedControl, statusOf } from '../solution/ending.ts';
+import { insertTolerance, proveInRounds, type Provable } from '../solution/proofRounds.ts';
 import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
+import { closerThreshold, type Threshold } from '../solution/threshold.ts';
 import type { LocalProblem } from '../relu/activeNeurons.ts';
 import { classifyRows } from '../../problem/patterns/rowClasses.ts';
 import { generateShared } from './adaptiveShared.ts';
 import { constantFits, pruneShared, sharedFits } from './mergeShared.ts';
-import type { SharedNeuron } from '../../network/mapping.ts';
 
 /** What a later solve of the same data continues from. */
 interface SharedWarmStart {
@@ -30,12 +32,6 @@ interface SharedWarmStart {
   readonly betaMax: Threshold;
 }
 
-/** The beta from which on the zero network is optimal: attained by a direction, and proven from above. */
-interface Threshold {
-  readonly value: number;
-  readonly upper: number;
-}
-
 interface Solved {
   readonly neurons: readonly SharedNeuron[];
   readonly offset: Float64Array;
@@ -43,12 +39,6 @@ interface Solved {
   readonly rounds: number;
   readonly stopped: boolean;
 }
-
-/** Relative violation of the dual constraint that still makes a direction worth inserting. */
-const insertTolerance = 1e-9;
-
-/** Part of the time for the proof that may go into betaMax. */
-const betaMaxShare = 0.1;
 
 /**
  * Trains a two-layer ReLU network with several outputs and plain weight decay, beta/2 sum_j (||w_j||^2 + ||a_j||_2^2), over all activation patterns by
@@ -61,57 +51,109 @@ export function solveShared(
   options: SolveOptions,
   control: Control,
 ): Solution {
-  const begin = control.now();
-  const limited =
-    options.timeLimitSeconds === undefined
-      ? { ...control, shouldStop: () => control.shouldStop(), now: () => control.now(), expired: () => false }
-      : withDeadline(control, options.timeLimitSeconds);
-  const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
-  const local: LocalProblem = {
-    X,
-    classes: classifyRows(X),
-    penalizedCols,
-    datafit,
-    beta,
-    offset: bias === 'free',
-    kernels: options.kernels,
-  };
-  const warm = warmStart(options.warm, prepared);
-  const zeroTop = warm?.betaMax ?? betaMaxOf(prepared, 0, 0, limited);
-  const generate = (
+  const solve = new SharedSolve(problem, prepared, options, control);
+  solve.search();
+  return solve.finish(solve.prove());
+}
+
+class SharedSolve {
+  private readonly begin: number;
+  private readonly limited: ReturnType<typeof limitedControl>;
+  private readonly local: LocalProblem;
+  private readonly zeroTop: Threshold;
+  private solved: Solved;
+  private report!: Assembled;
+
+  constructor(
+    private readonly problem: Problem,
+    private readonly prepared: PreparedProblem,
+    private readonly options: SolveOptions,
+    private readonly control: Control,
+  ) {
+    const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
+    this.begin = control.now();
+    this.limited = limitedControl(options, control);
+    this.local = {
+      X,
+      classes: classifyRows(X),
+      penalizedCols,
+      datafit,
+      beta,
+      offset: bias === 'free',
+      kernels: options.kernels,
+    };
+    this.zeroTop = warmStart(options.warm, prepared)?.betaMax ?? betaMaxOf(prepared, 0, 0, this.limited);
+    this.solved = { neurons: [], offset: new Float64Array(outputs), iterations: 0, rounds: 0, stopped: false };
+  }
+
+  search(): void {
+    const { problem, prepared, options, solved } = this;
+    if (prepared.bias !== 'free' && this.zeroTop.upper <= prepared.beta) this.take(solved);
+    else {
+      const seed = problem.arrangements.kind === 'adaptive' ? problem.arrangements.seed : 1;
+      this.take(this.generate(warmStart(options.warm, prepared), seed));
+    }
+  }
+
+  private generate(
     start: Pick<Solved, 'neurons' | 'offset'> | undefined,
     seed: number,
     suggestions: readonly Float64Array[] = [],
-  ): Solved => {
-    const tolerance = insertTolerance;
-    const report = limited.report?.bind(limited);
+  ): Solved {
+    const { limited, begin } = this;
     return generateShared(
-      local,
-      start?.neurons ?? [],
-      start?.offset,
-      { seed, tolerance, suggestions },
+      this.local,
+      start,
+      { seed, tolerance: insertTolerance, suggestions },
       limited,
-      report &&
-        ((objective, active, iteration) =>
-          report({
-            iteration,
-            seconds: limited.now() - begin,
-            objective,
-            dualBound: 0,
-            active,
-            phase: 'sliding neurons',
-          })),
+      (objective, active, iteration) =>
+        limited.report?.({
+          iteration,
+          seconds: limited.now() - begin,
+          objective,
+          dualBound: 0,
+          active,
+          phase: 'sliding neurons',
+        }),
     );
-  };
-  const seed = problem.arrangements.kind === 'adaptive' ? problem.arrangements.seed : 1;
-  let solved =
-    bias !== 'free' && zeroTop.upper <= beta
-      ? { neurons: [], offset: new Float64Array(outputs), iterations: 0, rounds: 0, stopped: false }
-      : generate(warm, seed);
-  let report = assemble(prepared, solved, limited);
+  }
+
+  private take(next: Solved): void {
+    const { solved, prepared, limited } = this;
+    const [iterations, rounds] = [next.iterations + solved.iterations, next.rounds + solved.rounds];
+    this.solved = { ...next, iterations, rounds };
+    this.report = assemble(prepared, this.solved, limited);
+  }
+
+  /** A bound over all networks; undefined when there is no time for one. */
+  prove(): GlobalBoundDetails | undefined {
+    const { options, prepared, limited, control, begin } = this;
+    const { certifySeconds = 0, kernels } = options;
+    const proving = options.certifyAfterLimit === true && limited.expired() ? control : limited;
+    if (!(certifySeconds > 0) || proving.shouldStop()) return undefined;
+    options.onSolved?.(this.finish(undefined, 0));
+    const improve = ({ worstDirection }: { worstDirection: Float64Array }, round: number): Provable => {
+      this.take(this.generate(this.solved, 1000 + round, [worstDirection]));
+      return this.provable();
+    };
+    const seconds = { seconds: certifySeconds, begin, kernels };
+    return proveInRounds(prepared, this.provable(), improve, seconds, limited, proving);
+  }
+
+  private provable(): Provable {
+    const { certificate, neurons } = this.report;
+    return {
+      objective: certificate.objective,
+      dual: certificate.dual,
+      directions: neurons.map(({ w }) => w),
+      iterations: this.solved.iterations,
+    };
+  }
 
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
-  const finish = (proof: GlobalBoundDetails | undefined, seconds: number): Solution => {
+  finish(proof: GlobalBoundDetails | undefined, seconds = this.options.certifySeconds ?? 0): Solution {
+    const { problem, prepared, control, limited, solved, report, zeroTop, begin } = this;
+    const { X, datafit, beta, outputs, bias } = prepared;
     const { certificate, gates, neurons, gateOf, offset } = report;
     const network = networkOfShared(neurons, problem.X.cols, bias, offset);
     const exact = proof?.proof === 'exact';
@@ -123,13 +165,9 @@ export function solveShared(
           ? crudeBound(prepared, certificate)
           : { value: certificate.dualBound, point: certificate.boundDual };
     const gap = relativeGap(certificate.objective, program.value);
-    const known = { value: zeroTop.value, upper: Math.max(zeroTop.value, zeroTop.upper) };
-    const betaMax =
-      seconds > 0 && known.upper > known.value * (1 + 1e-9) && !limited.shouldStop()
-        ? closer(known, betaMaxOf(prepared, seconds * betaMaxShare, known.value, limited))
-        : known;
-    const dual = denseMatrix(X.rows, outputs, certificate.dual);
-    const next: SharedWarmStart = {
+    const bracket = (time: number, atLeast: number): Threshold => betaMaxOf(prepared, time, atLeast, limited);
+    const betaMax = closerThreshold(zeroTop, 0, seconds, bracket, limited);
+    const warm: SharedWarmStart = {
       kind: 'relu-shared',
       rows: X.rows,
       cols: X.cols,
@@ -162,7 +200,7 @@ export function solveShared(
       network,
       networkObjective: networkObjective(network, problem.X, datafit, beta, 'nuclear', bias),
       ...(optima === undefined ? {} : { optimalSet: optima }),
-      dual,
+      dual: denseMatrix(X.rows, outputs, certificate.dual),
       boundDual: denseMatrix(X.rows, outputs, program.point),
       fit: denseMatrix(X.rows, outputs, certificate.fit),
       betaMax: betaMax.value,
@@ -175,49 +213,9 @@ export function solveShared(
           ? 'zero network (beta is at least betaMax)'
           : `sliding neurons that feed all outputs: Newton on kinks, ${solved.rounds} searches`,
       threads: 1,
-      warm: next,
+      warm,
     };
-  };
-  let proof: GlobalBoundDetails | undefined;
-  const certifySeconds = options.certifySeconds ?? 0;
-  const proving = options.certifyAfterLimit === true && limited.expired() ? control : limited;
-  if (certifySeconds > 0 && !proving.shouldStop()) {
-    options.onSolved?.(finish(undefined, 0));
-    const proofEnd = limited.now() + certifySeconds;
-    const onBound = (dualBound: number, method?: 'cones' | 'conic'): void =>
-      proving.report?.({
-        iteration: solved.iterations,
-        seconds: control.now() - begin,
-        objective: report.certificate.objective,
-        dualBound,
-        active: report.neurons.length,
-        phase: 'proving',
-        proving: true,
-        ...(method === undefined ? {} : { method }),
-      });
-    for (let round = 0; round < 8; round++) {
-      onBound(proof?.lowerBound ?? 0);
-      proof = globalBound(
-        prepared,
-        denseMatrix(X.rows, outputs, report.certificate.dual),
-        report.certificate.objective,
-        {
-          seconds: Math.max(0, proofEnd - limited.now()),
-          candidates: report.neurons.map(({ w }) => w),
-          seed: 1,
-          onBound,
-        },
-        proving,
-      );
-      // a direction that the search had missed: insert it and go on
-      const improving = proof.bracket.lower > beta * (1 + insertTolerance);
-      if (!improving || proof.worstDirection === undefined || limited.shouldStop()) break;
-      const again = generate(solved, 1000 + round, [proof.worstDirection]);
-      solved = { ...again, iterations: again.iterations + solved.iterations, rounds: again.rounds + solved.rounds };
-      report = assemble(prepared, solved, limited);
-    }
   }
-  return finish(proof, certifySeconds);
 }
 
 /** w a', d x c row-major. */
@@ -231,11 +229,7 @@ function warmStart(warm: unknown, { X, outputs }: PreparedProblem): SharedWarmSt
   return start.rows === X.rows && start.cols === X.cols && start.outputs === outputs ? start : undefined;
 }
 
-function statusOf(stopped: boolean, solved: boolean, expired: boolean): SolveStatus {
-  if (solved) return 'optimal';
-  if (stopped) return expired ? 'time-limit' : 'cancelled';
-  return 'iteration-limit';
-}
+type Assembled = ReturnType<typeof assemble>;
 
 /** Fewest neurons with the same objective, their gates, and the certificate. */
 function assemble(prepared: PreparedProblem, solved: Solved, control: Control) {
@@ -302,9 +296,4 @@ function betaMaxOf(prepared: PreparedProblem, seconds: number, atLeast: number, 
   if (bias === 'free') balanceDual(datafit, fit, V.data);
   const { lower, upper } = bracketVectorMaximum(X, V, penalizedCols, { seconds, goal: atLeast }, control);
   return { value: Math.max(atLeast, lower), upper: Math.max(atLeast, upper) };
-}
-
-function closer(a: Threshold, b: Threshold): Threshold {
-  const value = Math.max(a.value, b.value);
-  return { value, upper: Math.max(value, Math.min(a.upper, b.upper)) };
 }

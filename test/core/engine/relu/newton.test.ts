@@ -7,7 +7,8 @@ import { ActiveNeurons, type LocalProblem, type NeuronSeed } from '../../../../s
 import { minimizeInBox } from '../../../../src/core/engine/relu/boxProgram.ts';
 import { gradients } from '../../../../src/core/engine/relu/kinks.ts';
 import { NeuronNewton } from '../../../../src/core/engine/relu/neuronNewton.ts';
-import { type Kink, newtonSystem } from '../../../../src/core/engine/relu/newtonSystem.ts';
+import type { Kink } from '../../../../src/core/engine/relu/kinkSystem.ts';
+import { newtonSystem } from '../../../../src/core/engine/relu/newtonSystem.ts';
 import { prepare } from '../../../../src/core/problem/prepare.ts';
 import { classifyRows } from '../../../../src/core/problem/patterns/rowClasses.ts';
 import { randomProblem, reluProblem } from './support.ts';
@@ -128,7 +129,7 @@ test('quadratic programs in a box: every variable is at a bound that holds it or
       const low = Float64Array.from({ length: size }, () => -rng.uniform());
       const high = Float64Array.from({ length: size }, () => rng.uniform());
       const k = new Float64Array(size);
-      const z = minimizeInBox(Q, p, low, high, k, () => false);
+      const z = minimizeInBox(Q, p, { low, high }, k, { maxSteps: 8, shouldStop: () => false });
       const scale = 1 + Math.max(...p.map(Math.abs), ...Q.map(Math.abs));
       for (let c = 0; c < size; c++) {
         assert.ok(k[c] >= low[c] && k[c] <= high[c]);

@@ -1,0 +1,173 @@
+import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
+import { dot } from '../../base/linalg/matrix.ts';
+import type { ActiveNeurons } from './activeNeurons.ts';
+import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
+import { PositiveSystem } from './positiveSystem.ts';
+
+/**
+ * The Newton matrix of neurons when it is larger than the number n of rows, for one output, as K = B - R R' with B = W + Phi'Phi: W = beta / ||u|| on each neuron's coordinates
+ * (with the damping on top), Phi the features sqrt(H) D X (n rows), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury),
+ * M = I + Phi W^-1 Phi' = I + (XX') o (FF') with one column of F per neuron, so that the number of features does not enter; R is a correction of rank m. Undefined when stopped.
+ */
+export function systemOfRows(
+  state: ActiveNeurons,
+  H: Float64Array,
+  damping: number,
+  shouldStop: () => boolean,
+): NewtonSystem | undefined {
+  const system = new RowSystem(state, H, damping);
+  let factored = false;
+  try {
+    factored = !shouldStop() && system.factor(shouldStop);
+    return factored ? system : undefined;
+  } finally {
+    if (!factored) system.dispose();
+  }
+}
+
+class RowSystem implements NewtonSystem {
+  readonly order: number;
+  /** Roots of the diagonal of W, and of what the penalty's curvature lacks along a neuron. */
+  private readonly roots: readonly number[];
+  private readonly radialRoots: readonly number[];
+  /** F, one row of n numbers per neuron: sign sqrt(H) / root where it is on. */
+  private readonly weights: Float64Array;
+  private readonly M: PositiveSystem;
+  /** L^-1 Phi W^-1 R for M = L L', n x m. */
+  private readonly fits: Float64Array;
+  /** Factor of I - R'B^-1 R. */
+  private readonly S: Float64Array;
+  private readonly stacked: Float64Array;
+  private readonly products: Float64Array;
+
+  constructor(
+    private readonly state: ActiveNeurons,
+    H: Float64Array,
+    private readonly damping: number,
+  ) {
+    const { neurons, n, d, problem } = state;
+    const m = neurons.length;
+    const { beta } = problem;
+    this.order = m * d;
+    this.roots = neurons.map(({ norm }) => Math.sqrt(((1 + damping + radialDamping) * beta) / norm));
+    this.radialRoots = neurons.map(({ norm }) => Math.sqrt(((1 + damping) * beta) / norm));
+    this.weights = new Float64Array(m * n);
+    neurons.forEach(({ on, sign }, a) => {
+      for (const i of on) this.weights[a * n + i] = (sign * Math.sqrt(Math.max(0, H[i]))) / this.roots[a];
+    });
+    this.M = new PositiveSystem(n, problem.kernels);
+    this.fits = new Float64Array(n * m);
+    this.S = new Float64Array(m * m);
+    this.stacked = new Float64Array(m * d);
+    this.products = new Float64Array(m * n);
+  }
+
+  /** False when stopped. */
+  factor(shouldStop: () => boolean): boolean {
+    const { state, weights, M, fits, S, damping, products, roots, radialRoots } = this;
+    const { neurons, n, d } = state;
+    const m = neurons.length;
+    const inner = state.innerProducts(shouldStop);
+    if (inner === undefined) return false;
+    const pairs = new Float64Array(n * n);
+    state.withOperator((_, kernels) => kernels.syrk(true, n, m, 1, weights, 0, pairs));
+    const { matrix } = M;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0, at = i * n; j <= i; j++, at++) matrix[at] = pairs[at] * inner[at];
+      matrix[i * n + i] += 1;
+    }
+    if (shouldStop() || !M.factor(shouldStop)) return false;
+    neurons.forEach(({ unit }, a) => this.stacked.set(unit, a * d));
+    state.withOperator((operator) => operator.products(this.stacked, m, products));
+    for (let a = 0; a < m; a++) {
+      const factor = radialRoots[a] / roots[a];
+      for (let i = 0; i < n; i++) fits[i * m + a] = factor * weights[a * n + i] * products[a * n + i];
+    }
+    if (!M.solveLower(fits, m, shouldStop)) return false;
+    state.withOperator((_, kernels) => kernels.syrk(true, m, n, 1, fits, 0, S));
+    // 1 - r'W^-1 r
+    for (let a = 0; a < m; a++) S[a * m + a] += radialDamping / (1 + damping + radialDamping);
+    return factorSpd(S, m);
+  }
+
+  /** y := B^-1 y */
+  private solveB(y: Float64Array): void {
+    const { state, weights, products, roots, M } = this;
+    const { n, d } = state;
+    const m = roots.length;
+    for (let a = 0; a < m; a++) for (let j = a * d; j < (a + 1) * d; j++) y[j] /= roots[a];
+    state.withOperator((operator) => operator.products(y, m, products));
+    const rows = new Float64Array(n);
+    for (let a = 0, at = 0; a < m; a++) for (let i = 0; i < n; i++, at++) rows[i] += weights[at] * products[at];
+    M.solve(rows);
+    for (let a = 0, at = 0; a < m; a++) for (let i = 0; i < n; i++, at++) products[at] = weights[at] * rows[i];
+    state.withOperator((operator) => operator.sums(products, m, this.stacked));
+    for (let a = 0; a < m; a++) {
+      for (let j = a * d; j < (a + 1) * d; j++) y[j] = (y[j] - this.stacked[j]) / roots[a];
+    }
+  }
+
+  solve(y: Float64Array): void {
+    const { state, radialRoots, S } = this;
+    const { neurons, d } = state;
+    this.solveB(y);
+    const inner = Float64Array.from(neurons, ({ unit, at }, a) => radialRoots[a] * dot(unit, y.subarray(at, at + d)));
+    solveSpd(S, neurons.length, inner);
+    const correction = new Float64Array(this.order);
+    neurons.forEach(({ unit, at }, a) => {
+      for (let j = 0; j < d; j++) correction[at + j] = inner[a] * radialRoots[a] * unit[j];
+    });
+    this.solveB(correction);
+    for (let j = 0; j < this.order; j++) y[j] += correction[j];
+  }
+
+  /** A K^-1 A' = A W^-1 A' - C'M^-1 C + E S^-1 E' with C = Phi W^-1 A' and E = A B^-1 R = A W^-1 R - C'M^-1 Phi W^-1 R. */
+  gram(kinks: readonly Kink[], shouldStop: () => boolean): Float64Array | undefined {
+    const { state, weights, M, fits, S, roots, radialRoots } = this;
+    const { n, d, neurons } = state;
+    const m = kinks.length;
+    const count = neurons.length;
+    const directions = new Float64Array(m * d);
+    kinks.forEach((kink, e) => directions.set(directionOf(state, kink), e * d));
+    const products = new Float64Array(m * n);
+    state.withOperator((operator) => operator.products(directions, m, products));
+    const C = new Float64Array(n * m);
+    kinks.forEach(({ neuron }, e) => {
+      const own = neuron.at / d;
+      for (let i = 0; i < n; i++) C[i * m + e] = (weights[own * n + i] * products[e * n + i]) / roots[own];
+    });
+    if (!M.solveLower(C, m, shouldStop)) return undefined;
+    const Q = new Float64Array(m * m);
+    const E = new Float64Array(m * count);
+    state.withOperator((_, kernels) => {
+      kernels.syrk(true, m, n, -1, C, 0, Q);
+      kernels.gemm(true, false, m, count, n, -1, C, fits, 0, E);
+    });
+    kinks.forEach((kink, e) => {
+      const { neuron } = kink;
+      const own = neuron.at / d;
+      const row = E.subarray(e * count, (e + 1) * count);
+      row[own] += (dot(directionOf(state, kink), neuron.unit) * radialRoots[own]) / roots[own] ** 2;
+      for (let a = 0; a < count; a++) {
+        let s = row[a];
+        for (let b = 0; b < a; b++) s -= S[a * count + b] * row[b];
+        row[a] = s / S[a * count + a];
+      }
+    });
+    state.withOperator((_, kernels) => kernels.syrk(false, m, count, 1, E, 1, Q));
+    for (let e = 0; e < m; e++) {
+      const { neuron } = kinks[e];
+      const a = directionOf(state, kinks[e]);
+      const weight = roots[neuron.at / d] ** 2;
+      for (let f = 0; f <= e; f++) {
+        if (kinks[f].neuron === neuron) Q[e * m + f] += dot(a, directionOf(state, kinks[f])) / weight;
+      }
+    }
+    mirror(Q, m);
+    return Q;
+  }
+
+  dispose(): void {
+    this.M.dispose();
+  }
+}
