@@ -105,6 +105,9 @@ export function solveAdaptive(
   return generation.run(start, startOffset);
 }
 
+/** When so many rounds gain no more than this, relative, and leave the conditions this far open, the program on the cells in use gets further; on small data. */
+const crawl = { rounds: 10, gain: 1e-5, residual: 0.01, size: 1500 };
+
 class Generation {
   private readonly newton: NeuronNewton;
   private iterations = 0;
@@ -245,6 +248,13 @@ class Generation {
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
     let effort = 0;
     let idle = 0;
+    const recent: number[] = [];
+    // neurons that crawl along kinks which they cannot leave one at a time: many rounds, little gain, and never settled
+    const crawls = (): boolean =>
+      recent.length === crawl.rounds &&
+      this.residual > crawl.residual &&
+      X.rows * newton.count <= crawl.size &&
+      recent.reduce((sum, gain) => sum + gain, 0) <= crawl.gain * Math.abs(newton.value);
     let rescued = false;
     while (!control.shouldStop()) {
       const worth = loose ? this.worth(accuracy) : 0;
@@ -266,6 +276,12 @@ class Generation {
         const rough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
         this.slide(rough, rough > goal ? roughSteps : settledSteps);
         idle = before - newton.value <= noGain * Math.abs(before) ? idle + 1 : 0;
+        recent.push(before - newton.value);
+        if (recent.length > crawl.rounds) recent.shift();
+        if (crawls()) {
+          recent.length = 0;
+          if (rescue(problem, newton, options.tolerance, control)) this.slide(goal, settledSteps);
+        }
         if (idle < 3) {
           effort = Math.min(effort, 1);
           continue;
