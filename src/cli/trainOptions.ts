@@ -26,12 +26,12 @@ const extraOptions: Readonly<Record<string, ExtraOption>> = {
   beta: {
     part: 'network',
     argument: 'B',
-    help: 'penalty as it stands (sum-half convention, on standardised data), or auto: chosen by cross-validation on the training rows',
+    help: 'penalty as it stands (sum-half convention, on standardised data), or auto (the default): chosen by cross-validation on the training rows, within a fifth of the time limit',
   },
   'beta-rel': {
     part: 'network',
     argument: 'R',
-    help: `penalty as a multiple of the smallest one that gives the zero network (default ${defaultSettings.beta.value})`,
+    help: 'penalty as a multiple of the smallest one that gives the zero network',
   },
   'weight-decay': {
     part: 'network',

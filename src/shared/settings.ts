@@ -184,7 +184,7 @@ export const trainingTable = {
   }),
   /** The command line has --beta and --beta-rel. */
   beta: group({
-    kind: choice(betaKinds, { fallback: 'relative' }),
+    kind: choice(betaKinds, { fallback: 'auto' }),
     value: positive(1e12, { fallback: 0.1 }),
   }),
   arrangements: choice(['sampled', 'adaptive', 'all'], {

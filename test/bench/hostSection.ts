@@ -43,6 +43,7 @@ const gated: TrainSettings = {
   model: 'gated-relu',
   arrangements: 'sampled',
   gates: 500,
+  beta: { kind: 'relative', value: 0.1 },
   testFraction: 0,
   certifySeconds: 0,
   path: { points: 0, smallest: 0.01 },

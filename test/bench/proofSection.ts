@@ -10,7 +10,7 @@ import { prepare } from '../../src/core/problem/prepare.ts';
 import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
 import { createSession } from '../../src/session/session.ts';
 import { parseProblemFile } from '../../src/core/problem/problemFile.ts';
-import { defaultSettings } from '../../src/shared/settings.ts';
+import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 import { cpuSeconds, progress, seconds, table } from './timing.ts';
 
 /** CPU seconds for each proof, and samples: `PROOF_SECONDS=60 PROOF_DATA=wine,diabetes npm run bench -- proof`. */
@@ -27,8 +27,9 @@ export async function benchProof(): Promise<void> {
   const clock = { ...uncontrolled, now: cpuSeconds };
   for (const name of samples) {
     const session = createSession(await nodeFileSource(`media/samples/${name}.csv`), nodeSessionDeps({ kernels }));
-    const settings = {
+    const settings: TrainSettings = {
       ...defaultSettings,
+      beta: { kind: 'relative', value: 0.1 },
       certifySeconds: 0,
       timeLimitSeconds: 120,
       path: { ...defaultSettings.path, points: 0 },

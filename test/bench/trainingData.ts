@@ -24,7 +24,7 @@ export const sampleNames = [
   'winequality_white',
 ] as const;
 
-/** The problem that a training of a sample with the settings as they come solves: 80 % of the rows, standardised, at 0.1 of betaMax. */
+/** The problem that a training of a sample with the settings as they come solves: 80 % of the rows, standardised, at 0.1 of betaMax, where choosing beta starts. */
 export async function sampleProblem(
   name: string,
   kernels: Kernels,

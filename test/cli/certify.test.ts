@@ -343,6 +343,8 @@ test('three-layer and linear networks, as train writes them, are certified in th
         csv,
         '--target',
         'y',
+        '--beta-rel',
+        '0.1',
         '--no-path',
         '--no-compare',
         '--time-limit',

@@ -189,7 +189,7 @@ test('three layers: who asks for ordinary weight decay is told what it is; a run
   const rows = Array.from({ length: 12 }, (_, i) => `${Math.sin(2 * i).toFixed(3)},${Math.cos(3 * i).toFixed(3)}`);
   writeFileSync(csv, ['x,y', ...rows].join('\n'));
   const train = (...more: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(process.execPath, ['dist/cli.js', 'train', csv, '--model', 'three-layer', ...more], {
+    spawnSync(process.execPath, ['dist/cli.js', 'train', csv, '--model', 'three-layer', '--beta-rel', '0.1', ...more], {
       encoding: 'utf8',
       timeout: 180_000,
     });
@@ -416,6 +416,8 @@ test('training on whitened rows says so, uses the closed form and checks it; too
         '--whiten',
         '--bias',
         'none',
+        '--beta-rel',
+        '0.1',
         '--no-path',
         '--no-compare',
         ...more,
@@ -461,10 +463,14 @@ test('batch normalisation: the penalty it is exact for, the check by running it,
   const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];
   writeFileSync(file, `${[header, ...rows].map((row) => row.join(',')).join('\n')}\n`);
   const train = (...more: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(process.execPath, ['dist/cli.js', 'train', file, '--target', 'y', '--batch-norm', '--no-path', ...more], {
-      encoding: 'utf8',
-      timeout: 180_000,
-    });
+    spawnSync(
+      process.execPath,
+      ['dist/cli.js', 'train', file, '--target', 'y', '--beta-rel', '0.1', '--batch-norm', '--no-path', ...more],
+      {
+        encoding: 'utf8',
+        timeout: 180_000,
+      },
+    );
   const { status, stdout, stderr } = train('--test-fraction', '0', '--task', 'regression', '--no-compare');
   assert.equal(status, 0, String(stderr));
   const text = String(stdout);

@@ -18,7 +18,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runProgram, startProgram } from './program.ts';
 
-const quick = ['--no-path', '--no-compare', '--certify-seconds', '0', '--threads', '1'];
+const quick = ['--beta-rel', '0.1', '--no-path', '--no-compare', '--certify-seconds', '0', '--threads', '1'];
 const unix = { skip: process.platform === 'win32' };
 
 let folder: string;
@@ -178,6 +178,8 @@ describe('outputs that are written', unix, () => {
       const args = [
         'train',
         at('long.csv'),
+        '--beta-rel',
+        '0.1',
         '--epochs',
         '1000000',
         '--certify-seconds',

@@ -22,11 +22,16 @@ function file(name: string, content: string): string {
   return at(name);
 }
 const readRun = (name: string): RunRecord => JSON.parse(readFileSync(at(name), 'utf8')) as RunRecord;
-const quick = ['--model', 'gated-relu', '--gates', '20', '--no-path', '--no-compare'];
+const small = ['--model', 'gated-relu', '--gates', '20', '--no-path', '--no-compare'];
+const quick = [...small, '--beta-rel', '0.1'];
 
 describe('convexnet train', () => {
   it('takes the squared loss by itself where a deep linear network needs it', async () => {
-    const deep = [...['train', sample('iris.csv'), '--model', 'linear', '--depth', '3'], '--no-path', '--no-compare'];
+    const deep = [
+      ...['train', sample('iris.csv'), '--model', 'linear', '--depth', '3', '--beta-rel', '0.1'],
+      '--no-path',
+      '--no-compare',
+    ];
     const { status, stdout } = await runProgram([...deep, '--out', at('deep.json')]);
     assert.equal(status, 0);
     assert.match(stdout, /linear, squared loss/);
@@ -39,7 +44,18 @@ describe('convexnet train', () => {
     const { status, stdout, stderr } = await runProgram([
       'train',
       sample('xor_2d.csv'),
-      ...['--target', 'target', '--certify-seconds', '60', '--path-points', '3', '--path-smallest', '0.1'],
+      ...[
+        '--target',
+        'target',
+        '--beta-rel',
+        '0.1',
+        '--certify-seconds',
+        '60',
+        '--path-points',
+        '3',
+        '--path-smallest',
+        '0.1',
+      ],
       ...['--optimizers', 'adam', '--seeds', '1', '--epochs', '50', '--max-rows', '60'],
       ...['--out', at('run.json'), '--onnx', at('m.onnx'), '--network', at('n.json'), '--pytorch', at('m.py')],
       ...['--predictions', at('p.csv'), '--problem', at('problem.json')],
@@ -150,7 +166,7 @@ describe('convexnet train', () => {
     const { status, stderr } = await runProgram([
       'train',
       data,
-      ...quick,
+      ...small,
       ...[
         '--target',
         'y',
@@ -227,7 +243,7 @@ describe('convexnet train', () => {
   };
   for (const [what, name, args, pattern] of bad) {
     it(`${what}: status 2 and one clear line`, async () => {
-      const command = name === '' ? args : ['train', file(name, contents[name]), ...quick.slice(2), ...args];
+      const command = name === '' ? args : ['train', file(name, contents[name]), ...small.slice(2), ...args];
       const { status, stdout, stderr } = await runProgram(command);
       assert.match(stderr, pattern);
       assert.match(stderr, /^convexnet train: /);
@@ -255,7 +271,8 @@ describe('convexnet train', () => {
     const { child, done } = startProgram([
       'train',
       sample('diabetes.csv'),
-      ...['--model', 'gated-relu', '--gates', '50', '--path-points', '200', '--progress', '--out', at('cut.json')],
+      ...['--model', 'gated-relu', '--gates', '50', '--beta-rel', '0.1', '--path-points', '200'],
+      ...['--progress', '--out', at('cut.json')],
     ]);
     let sent = false;
     child.stderr!.on('data', (text: string) => {

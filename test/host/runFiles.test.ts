@@ -16,7 +16,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 async function trained(sample: string, settings: Partial<TrainSettings> = {}): Promise<RunRecord> {
   const session = createSession(await nodeFileSource(path.join(root, 'media/samples', sample)), nodeSessionDeps());
-  const quick = { certifySeconds: 0, path: { points: 0, smallest: 0.01 } };
+  const beta = { kind: 'relative', value: 0.1 } as const;
+  const quick = { beta, certifySeconds: 0, path: { points: 0, smallest: 0.01 } };
   const compare = { ...defaultSettings.compare, enabled: false };
   const listener = { progress: () => undefined, record: () => undefined };
   const control = { shouldStop: () => false, now: () => performance.now() / 1000 };

@@ -19,9 +19,10 @@ export function testSession(source: FileSource): Session {
   });
 }
 
-/** Small and quick: few gates, no path, no comparison, no proof. */
+/** Small and quick: a beta that is given, few gates, no path, no comparison, no proof. */
 export const quickSettings: TrainSettings = {
   ...defaultSettings,
+  beta: { kind: 'relative', value: 0.1 },
   model: 'gated-relu',
   gates: 20,
   certifySeconds: 0,

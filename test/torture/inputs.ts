@@ -58,7 +58,7 @@ export function extremeTraining(rng: Rng): { readonly csv: string; readonly sett
     model,
     depth: 2 + rng.integer(3),
     m1: 1 + rng.integer(2),
-    beta: pick(rng, [{ kind: 'relative', value: 0.1 }, { kind: 'relative', value: 1e-6 }, { kind: 'relative', value: 1e-200 }, { kind: 'relative', value: 10 }, { kind: 'absolute', value: 1e-12 }, { kind: 'absolute', value: 1e12 }, { kind: 'absolute', value: 5e-324 }] as const), // prettier-ignore
+    beta: pick(rng, [{ kind: 'auto', value: 0.1 }, { kind: 'relative', value: 0.1 }, { kind: 'relative', value: 1e-6 }, { kind: 'relative', value: 1e-200 }, { kind: 'relative', value: 10 }, { kind: 'absolute', value: 1e-12 }, { kind: 'absolute', value: 1e12 }, { kind: 'absolute', value: 5e-324 }] as const), // prettier-ignore
     arrangements: pick(rng, ['sampled', 'adaptive', 'all'] as const),
     gates: 1 + rng.integer(60),
     seed: rng.integer(1000),

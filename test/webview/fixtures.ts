@@ -273,7 +273,7 @@ export function makeRun(options: FixtureOptions): RunRecord {
       ],
       warnings: options.longNames ? ['Two columns had the same name; the second was renamed.'] : [],
     },
-    settings: { ...defaultSettings, target: 'target', model, gates: p, seed },
+    settings: { ...defaultSettings, beta: { kind: 'relative', value: 0.1 }, target: 'target', model, gates: p, seed },
     resolved: {
       target: options.longNames
         ? 'the quantity to predict, as measured in the laboratory on the following day'

@@ -1,4 +1,7 @@
 import { withDeadline } from '../../core/base/control.ts';
+import { ProblemError } from '../../core/base/problemError.ts';
+import { DataError } from '../../core/data/dataError.ts';
+import { ReadStopped } from '../../core/data/reader.ts';
 import { foldsOf } from '../../core/data/folds.ts';
 import { prepareData } from '../../core/data/prepareData.ts';
 import { type CrossValidation, crossValidate, type Fold } from '../../core/family/crossValidation.ts';
@@ -14,9 +17,13 @@ import { trainingProblem } from '../trainingProblem.ts';
 import { atBeta, solveOptions } from './solve.ts';
 
 /** Share of the time limit that choosing beta may take, so that the network at it, its proof and the rest have theirs. */
-const shareOfLimit = 1 / 3;
+const shareOfLimit = 1 / 5;
 /** Relative gap to which folds are solved: errors on rows held out do not depend on more. */
 const foldTolerance = 1e-3;
+/** A fold's solve at one beta may take so many times its even part of the time; the network reached then is judged as it is. */
+const patience = 0.25;
+/** Fewer rows than this say nothing about rows held out. */
+const leastRows = 10;
 /** The path is not followed below this share of betaMax. */
 const floor = 1e-5;
 
@@ -28,41 +35,70 @@ export function wantsCrossValidation({ settings, crossValidation, preview }: Dra
 
 /**
  * Chooses beta by k-fold cross-validation on the training rows. Encoders, gaps, scaling and whitening are fitted on the training rows of each fold;
- * classes are spread evenly over the folds. `show` is given the curve as it grows. Without a single complete point beta stays as it is.
+ * classes are spread evenly over the folds. `show` is given the curve as it grows. Where there are too few rows, where a fold cannot be trained on, or
+ * without a single complete point, beta stays as it is, with a note.
  */
 export async function crossValidateStage(
+  draft: Draft,
+  context: StageContext,
+  show: (draft: Draft) => void,
+): Promise<Draft> {
+  const { data } = draft;
+  const without = (why: string): Draft => ({
+    ...draft,
+    notes: { ...draft.notes, 'cross-validation': [`Beta was not chosen by cross-validation: ${why}.`] },
+  });
+  if (data.trainRows.length < leastRows) {
+    return without(`it needs ${leastRows} training rows, and there are ${data.trainRows.length}`);
+  }
+  try {
+    return await choose(draft, context, show);
+  } catch (error) {
+    // a fold may lack what all rows have: a class, a column that is not constant
+    if (error instanceof ReadStopped) return without('the time limit came before its folds were prepared');
+    if (!(error instanceof DataError || error instanceof ProblemError)) throw error;
+    return without(`on the rows of a fold, ${error.message}`);
+  }
+}
+
+async function choose(
   draft: Draft,
   { deps, listener, control }: StageContext,
   show: (draft: Draft) => void,
 ): Promise<Draft> {
   const { settings, betaMax } = draft;
-  const { folds: count } = settings.crossValidation ?? defaultSettings.crossValidation!;
+  const { folds: count, rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const begin = control.now();
   const limited = withDeadline(control, settings.timeLimitSeconds * shareOfLimit);
   listener.progress({ stage: 'cross-validation', fraction: 0, message: 'Cross-validation: preparing the folds' });
   await deps.pause();
-  const folds = foldsOfDraft(draft, count, { deps, listener, control: limited });
-  const points = Math.max(2, settings.path.points);
-  const steps = crossValidate(folds, { betaMax, points, smallest: settings.path.smallest, floor }, limited);
-  let shown = 0;
-  let found: CrossValidation | undefined;
-  for (;;) {
-    await deps.pause();
-    const step = steps.next();
-    found = step.value;
-    const k = found.points.length;
-    const message = `Cross-validation: ${k} ${k === 1 ? 'point' : 'points'} on ${folds.length} folds`;
-    listener.progress({ stage: 'cross-validation', fraction: Math.min(1, k / points), message });
-    if (step.done === true) break;
-    if (k > shown) {
-      shown = k;
-      show(chosenBy(found, draft, folds.length, control.now() - begin));
-    }
-  }
+  const watch = new FoldWatch();
+  const folds = foldsOfDraft(draft, count, { deps, listener, control: limited }, watch);
+  const points = settings.path.points < 2 ? defaultSettings.path.points : settings.path.points;
+  const found = await crossValidate(
+    folds,
+    { betaMax, points, smallest: settings.path.smallest, floor, rule },
+    limited,
+    (soFar) => show(chosenBy(soFar, draft, folds.length, control.now() - begin)),
+  );
   const chosen = chosenBy(found, draft, folds.length, control.now() - begin);
-  const done = `${found.points.length} of ${points} points`;
-  const notes = found.end === 'cut short' ? [cutShort('Cross-validation', control, done)] : [];
+  const done = `${found.points.length} ${found.points.length === 1 ? 'point' : 'points'}`;
+  const notes = [
+    ...(found.end === 'cut short' ? [cutShort('Cross-validation', control, done)] : []),
+    ...(watch.unfinished === 0
+      ? []
+      : [
+          `${watch.unfinished} of the ${watch.solves} networks of the folds were judged as far as they had come in their time.`,
+        ]),
+  ];
   return { ...chosen, notes: { ...draft.notes, 'cross-validation': notes } };
+}
+
+/** How the solves of the folds went. */
+class FoldWatch {
+  solves = 0;
+  /** Ended by their own time limit. */
+  unfinished = 0;
 }
 
 /** The draft at the beta that the curve so far says. */
@@ -86,14 +122,20 @@ function chosenBy(found: CrossValidation, draft: Draft, folds: number, seconds: 
   return { ...draft, crossValidation, problem: atBeta(problem, unsettled ? Math.min(beta, problem.beta) : beta) };
 }
 
-function foldsOfDraft(draft: Draft, count: number, { deps, control }: StageContext): Fold<unknown>[] {
+function foldsOfDraft(
+  draft: Draft,
+  count: number,
+  { deps, listener, control }: StageContext,
+  watch: FoldWatch,
+): Fold<unknown>[] {
   const { data, settings, loaded } = draft;
   const rows = data.trainRows;
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
   const fold = foldsOf(rows.length, { count, seed: settings.seed, classes });
   const used = Math.max(...fold) + 1;
   const family = familyOf(draft.problem.model);
-  const options = { ...solveOptions(draft, deps), timeLimitSeconds: undefined, certifySeconds: 0, warm: undefined };
+  const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
+  const options = { ...solveOptions(draft, deps), timeLimitSeconds, certifySeconds: 0, warm: undefined };
   const fixed = { ...settings, target: data.target, task: data.task };
   return Array.from({ length: used }, (_, k): Fold<unknown> => {
     // 2 leaves the test rows out of both sides
@@ -104,11 +146,18 @@ function foldsOfDraft(draft: Draft, count: number, { deps, control }: StageConte
     return {
       share: part.trainRows.length / rows.length,
       heldOut: part.testRows.length,
-      solve(beta, warm) {
+      async solve(beta, warm) {
+        const share = ((beta * rows.length) / part.trainRows.length / draft.betaMax).toPrecision(2);
+        const message = `Cross-validation: fold ${k + 1} of ${used} at ${Number(share)} of beta max`;
+        listener.progress({ stage: 'cross-validation', fraction: null, message });
+        await deps.pause();
+        if (control.shouldStop()) return undefined;
         const posed = { problem: atBeta(problem, beta), data: part, settings: fixed };
         const outcome = family.solve(posed, { ...options, warm }, quiet(control));
         const fit = control.shouldStop() ? undefined : outcome.predict(part.X, () => control.shouldStop());
         if (fit === undefined) return undefined;
+        watch.solves++;
+        if (outcome.solution.status === 'time-limit') watch.unfinished++;
         const errors = rowErrors(predictionsFrom(fit, part, problem.loss), part.testRows);
         return {
           error: errors.reduce((sum, value) => sum + value, 0) / errors.length,

@@ -9,16 +9,23 @@ import { familyOf } from '../family/registry.ts';
 import { predictionsFrom } from '../predictions.ts';
 import { atBeta, posedOf, solveOptions } from './solve.ts';
 
+/** Relative gap of the points: a curve needs no more, and the last digits take most of the time. */
+const pathTolerance = 1e-4;
+
 /**
  * The regularisation path: solves from betaMax downwards, each from the last solution, within the time limit of a run. Incomplete when stopped;
- * the points that are there are solved to tolerance. It does not depend on beta, so a complete one stays.
+ * the points that are there are solved to `pathTolerance` (or the tolerance asked for, where that is larger). It does not depend on beta, so a complete one stays.
  */
 export const pathStage: Stage = {
   name: 'path',
   wanted: ({ path, settings }) => path?.complete !== true && settings.path.points > 0,
   async run(draft, { deps, listener, control }) {
     const { data, settings, betaMax, problem } = draft;
-    const { points: count, smallest } = settings.path;
+    const { points: count } = settings.path;
+    const loose = { ...problem, tolerance: Math.max(pathTolerance, problem.tolerance) };
+    // down to the beta that was chosen, where that lies below
+    const smallest =
+      settings.beta.kind === 'auto' ? Math.min(settings.path.smallest, problem.beta / betaMax) : settings.path.smallest;
     const limited = withDeadline(control, settings.timeLimitSeconds);
     const measure = mainMeasure(data.classes.length);
     const points: PathPoint[] = [];
@@ -26,7 +33,7 @@ export const pathStage: Stage = {
     const family = familyOf(problem.model);
     const options = { ...solveOptions(draft, deps), timeLimitSeconds: undefined, certifySeconds: 0 };
     const solveAt = (beta: number, warm: unknown): ReturnType<typeof step> =>
-      step(family.solve({ ...posedOf(draft), problem: atBeta(problem, beta) }, { ...options, warm }, quiet(limited)));
+      step(family.solve({ ...posedOf(draft), problem: atBeta(loose, beta) }, { ...options, warm }, quiet(limited)));
     const steps = pathOf(betaGrid(betaMax, count, smallest), solveAt, limited);
     for (;;) {
       const k = points.length;
@@ -65,7 +72,7 @@ function step<O extends SolvedDraft['outcome']>(outcome: O): O & Pick<O['solutio
 }
 
 function notesOf({ points, complete }: PathRecord, { settings }: SolvedDraft, control: Control): string[] {
-  const loose = points.filter((point) => point.relativeGap > settings.tolerance).length;
+  const loose = points.filter((point) => point.relativeGap > Math.max(pathTolerance, settings.tolerance)).length;
   return [
     ...(complete
       ? []

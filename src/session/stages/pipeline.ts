@@ -47,14 +47,18 @@ export async function runStages(
   let chosen = start;
   if (wantsCrossValidation(start)) {
     // a network to look at while beta is being chosen
-    const first = await solveStage({ ...start, preview: true }, context, () => undefined);
+    const first = await firstNetwork(start, context);
     const still = (draft: SolvedDraft): StageName[] => ['cross-validation', 'solve', 'proof', ...toCome(draft, 0)];
-    const shownFirst: SolvedDraft = { ...first, preview: false };
-    show(shownFirst, still(shownFirst));
+    show(first, still(first));
     chosen = await crossValidateStage({ ...start, warm: first.warm, betaMax: first.betaMax }, context, (growing) => {
       const { crossValidation } = growing;
-      show({ ...shownFirst, crossValidation }, still(shownFirst));
+      show({ ...first, crossValidation }, still(first));
     });
+    if (!context.control.shouldStop()) {
+      const rough = await firstNetwork(chosen, context);
+      show({ ...rough, notes: chosen.notes }, ['solve', 'proof', ...toCome(rough, 0)]);
+      chosen = { ...chosen, warm: rough.warm };
+    }
   }
   let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
   const stopped: StageName[] = context.control.shouldStop() && !draft.preview ? ['solve'] : [];
@@ -70,4 +74,21 @@ export async function runStages(
   }
   draft = await finish(draft);
   return { run: show(draft, stopped), draft };
+}
+
+/** Relative gap and seconds of a network that is shown before it is solved to tolerance. */
+const roughTolerance = 1e-3;
+const roughSeconds = 2;
+
+/** A network near the optimum, soon: what it lacks in precision the record says by its gap. */
+async function firstNetwork(draft: Draft, context: StageContext): Promise<SolvedDraft> {
+  const { settings, problem, notes } = draft;
+  const quick: Draft = {
+    ...draft,
+    preview: true,
+    settings: { ...settings, timeLimitSeconds: Math.min(roughSeconds, settings.timeLimitSeconds) },
+    problem: { ...problem, tolerance: Math.max(roughTolerance, problem.tolerance) },
+  };
+  const solved = await solveStage(quick, context, () => undefined);
+  return { ...solved, settings, problem, notes, preview: draft.preview };
 }

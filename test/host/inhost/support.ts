@@ -91,6 +91,7 @@ export class Bench {
 export function quick(settings: Partial<TrainSettings>): TrainSettings {
   return {
     ...defaultSettings,
+    beta: { kind: 'relative', value: 0.1 },
     certifySeconds: 0,
     path: { points: 0, smallest: 0.01 },
     compare: { ...defaultSettings.compare, enabled: false },
