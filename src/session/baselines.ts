@@ -25,7 +25,7 @@ export function metricRows(model: string, predictions: Predictions, data: Prepar
 }
 
 /**
- * Mean or majority, and ridge or logistic regression where it was not stopped and is not too large; for a loss with a `delta` (on standardised
+ * Mean or majority, and ridge or logistic regression with a ridge that cross-validation on the training rows chose, where it was not stopped and is not too large; for a loss with a `delta` (on standardised
  * targets) Huber regression as well.
  */
 export function baselinesOf(data: PreparedData, { delta }: Pick<Problem, 'delta'>, control: Control): Baseline[] {
@@ -53,7 +53,7 @@ export function baselinesOf(data: PreparedData, { delta }: Pick<Problem, 'delta'
   const outputs = classes === 2 ? 1 : classes;
   const loss = classes === 2 ? ('logistic' as const) : ('softmax' as const);
   const base = { target: data.y, outputs, classes, loss };
-  const logistic = logisticRegression(data.X, data.y, classes, data.trainRows, control);
+  const logistic = tunedLogistic(data.X, data.y, classes, data.trainRows, control);
   const count = new Float64Array(classes);
   for (const row of data.trainRows) count[data.y[row]]++;
   // Constant outputs whose probabilities are the shares of the classes.

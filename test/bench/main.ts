@@ -7,6 +7,7 @@ import { benchKernels } from './kernelSection.ts';
 import { benchMemory } from './memorySection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchProof } from './proofSection.ts';
+import { benchQuality } from './qualitySection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStop } from './stopSection.ts';
@@ -25,6 +26,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   descent: { title: 'ReLU network against Adam at the same width, and the path over beta', run: benchDescent },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
+  quality: { title: 'Test scores at defaults beside the best simple model', run: benchQuality },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },

@@ -177,7 +177,7 @@ export function huberRegression(
  * Logistic regression (two classes: one output, positive for the second) or multinomial logistic regression with a free intercept and
  * (ridge/2)||W||^2, fitted on the training rows to a small gradient: accelerated gradient steps in the metric of the fixed upper bound X'X/4
  * (or X'X/2) of the Hessian (Boehning 1992), restarted when the objective rises. With more columns than rows the weights are X'A, which every
- * optimum is, and the steps are taken in A (rows x outputs). Undefined when stopped, or when the smaller side is beyond `largestBaseline`.
+ * optimum is, and the steps are taken in A (rows x outputs). It ends when a step gains less than `accuracy` relative to the objective. Undefined when stopped, or when the smaller side is beyond `largestBaseline`.
  */
 export function logisticRegression(
   X: DenseMatrix,
@@ -185,7 +185,7 @@ export function logisticRegression(
   classes: number,
   trainRows: Int32Array,
   control: Control,
-  ridge = 1,
+  { ridge = 1, accuracy = 1e-10 }: { readonly ridge?: number; readonly accuracy?: number } = {},
 ): LinearBaseline | undefined {
   const outputs = classes === 2 ? 1 : classes;
   const rows = scaledRows(X, trainRows);
@@ -233,7 +233,11 @@ export function logisticRegression(
     }
     return loss;
   };
-  const found = accelerated({ unknowns, outputs, q, n, curvature, factor, features, wide }, evaluate, control);
+  const found = accelerated(
+    { unknowns, outputs, q, n, curvature, factor, features, wide, accuracy },
+    evaluate,
+    control,
+  );
   if (found === undefined) return undefined;
   const weights = new Float64Array(outputs * d);
   for (let o = 0; o < outputs; o++) {
@@ -254,11 +258,12 @@ interface Metric {
   readonly factor: Float64Array;
   readonly features: DenseMatrix;
   readonly wide: boolean;
+  readonly accuracy: number;
 }
 
 /** Nesterov's method with restarts in the given metric; undefined when stopped. */
 function accelerated(
-  { unknowns, outputs, q, n, curvature, factor, features, wide }: Metric,
+  { unknowns, outputs, q, n, curvature, factor, features, wide, accuracy }: Metric,
   evaluate: (W: Float64Array, gradient: Float64Array) => number,
   control: Control,
 ): Float64Array | undefined {
@@ -297,7 +302,7 @@ function accelerated(
       decrease += shift * gradient[unknowns + o];
       weights[unknowns + o] -= shift;
     }
-    if (decrease <= 1e-10 * (1 + value)) break;
+    if (decrease <= accuracy * (1 + value)) break;
   }
   return weights;
 }

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import { Matrix, solve } from 'ml-matrix';
 import { denseMatrix, type DenseMatrix, rowOf } from '../../../src/core/base/linalg/matrix.ts';
 import { huberRegression, logisticRegression, ridgeRegression } from '../../../src/core/metrics/baselines.ts';
+import { tunedLogistic } from '../../../src/core/metrics/tunedLogistic.ts';
+import { foldsOf } from '../../../src/core/data/folds.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 import { type Control, uncontrolled } from '../../../src/core/base/control.ts';
 
@@ -220,5 +222,39 @@ describe('logistic regression', () => {
       uncontrolled,
     )!;
     assert.ok(prediction.every((value) => Number.isFinite(value)));
+  });
+});
+
+describe('logistic regression with a tuned ridge', () => {
+  const labels = Array.from({ length: n }, (_, i) => (X.data[i * d] + 0.8 * rng.normal() > 0.3 ? 1 : 0));
+
+  it('has the ridge of the smallest log loss over stratified folds, among decades and the half decades beside the best', () => {
+    const own = Array.from(trainRows, (row) => labels[row]);
+    const fold = foldsOf(trainRows.length, { count: 5, seed: 1, classes: own });
+    const score = (decade: number): number => {
+      let sum = 0;
+      for (let k = 0; k < 5; k++) {
+        const train = trainRows.filter((_, i) => fold[i] !== k);
+        const ridge = (10 ** decade * train.length) / trainRows.length;
+        const { prediction } = logisticRegression(X, labels, 2, train, uncontrolled, { ridge })!;
+        trainRows.forEach((row, i) => {
+          if (fold[i] === k) sum += Math.log(1 + Math.exp(labels[row] === 1 ? -prediction[row] : prediction[row]));
+        });
+      }
+      return sum;
+    };
+    const by = (list: readonly number[]): number => list.reduce((a, b) => (score(b) < score(a) ? b : a));
+    const coarse = by([-2, -1, 0, 1, 2, 3]);
+    const best = by([coarse, coarse - 0.5, coarse + 0.5]);
+    const { prediction, ridge } = tunedLogistic(X, labels, 2, trainRows, uncontrolled)!;
+    assert.ok(Math.abs(Math.log10(ridge) - best) < 1e-6, `${ridge} ${best}`);
+    const same = logisticRegression(X, labels, 2, trainRows, uncontrolled, { ridge: 10 ** best })!;
+    assert.deepEqual(prediction, same.prediction);
+  });
+
+  it('keeps ridge 1 where a fold would lack a class, and is stopped', () => {
+    const rare = labels.map((_, row) => (row === trainRows[0] ? 1 : 0));
+    assert.ok(Math.abs(tunedLogistic(X, rare, 2, trainRows, uncontrolled)!.ridge - 1) < 1e-9);
+    assert.equal(tunedLogistic(X, labels, 2, trainRows, { ...uncontrolled, shouldStop: () => true }), undefined);
   });
 });
