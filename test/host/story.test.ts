@@ -107,7 +107,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     step('every view opens by its tab and by keyboard', async () => {
       const tabs = workbench.panel.getByRole('tab');
       const titles = await tabs.allInnerTexts();
-      for (const title of ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent']) {
+      for (const title of ['Overview', 'Predictions', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent']) {
         assert.ok(titles.includes(title), `${title} in ${titles.join(', ')}`);
         await workbench.panel.getByRole('tab', { name: title, exact: true }).click();
         await panel(`.view-${title.toLowerCase().replace(' ', '-')}`).waitFor();

@@ -80,6 +80,7 @@ describe('what is shown', () => {
     await panel.show(made.get('three-layer')!);
     assert.deepEqual(await tabNames(), [
       'Overview',
+      'Predictions',
       'Sparsity',
       'Sub-networks',
       'Duals',
@@ -87,7 +88,7 @@ describe('what is shown', () => {
       'Structure',
     ]);
     await panel.show(made.get('linear')!);
-    assert.deepEqual(await tabNames(), ['Overview', 'Sparsity', 'Layers', 'Duals', 'Structure']);
+    assert.deepEqual(await tabNames(), ['Overview', 'Predictions', 'Sparsity', 'Layers', 'Duals', 'Structure']);
   });
 
   it('branches of the record, chosen by keyboard, with their inner neurons', async () => {

@@ -13,7 +13,7 @@ import { startPanels, until } from './harness.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
 
-const tabs = ['Overview', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent'];
+const tabs = ['Overview', 'Predictions', 'Sparsity', 'Neurons', 'Duals', 'Gradient descent'];
 /** Runs whose pictures are kept for looking at. */
 const photographed = /tiny|large|longNames|recorded/;
 const recordedNames = ['diabetes', 'xor_2d', 'co2_1d', 'penguins'];
@@ -502,7 +502,7 @@ describe('by keyboard alone', () => {
     const run = recorded('xor_2d');
     await panel.show(run);
     await focusOn(/^Overview$/);
-    await panel.page.keyboard.press('ArrowRight');
+    for (let i = 0; i < 2; i++) await panel.page.keyboard.press('ArrowRight');
     assert.equal(await panel.page.getByRole('tab', { selected: true }).innerText(), 'Sparsity');
     await focusOn(/^Active neurons along beta/);
     await panel.page.keyboard.press('ArrowRight');

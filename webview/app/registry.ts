@@ -5,6 +5,7 @@ import { dualsView } from './views/duals/dualsView.tsx';
 import { layersView } from './views/layers/layersView.tsx';
 import { neuronsView } from './views/neurons/neuronsView.tsx';
 import { overviewView } from './views/overview/overviewView.tsx';
+import { predictionsView } from './views/predictions/predictionsView.tsx';
 import { sparsityView } from './views/sparsity/sparsityView.tsx';
 import { structureView } from './views/structure/structureView.tsx';
 import { subNetworksView } from './views/subNetworks/subNetworksView.tsx';
@@ -22,6 +23,7 @@ export interface ViewDefinition {
 
 export const views: readonly ViewDefinition[] = [
   overviewView,
+  predictionsView,
   sparsityView,
   neuronsView,
   subNetworksView,
