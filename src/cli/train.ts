@@ -131,7 +131,7 @@ Reads, encodes, splits and standardises the data, solves the convex program of t
 regularisation path, trains the same network by gradient descent, prints a summary, and writes the run.
 
   --out FILE               write the run record (JSON), as the editor shows it
-  --predictions FILE       write predictions (CSV): line, split, target, prediction
+  --predictions FILE       write predictions (CSV): line, split, target, prediction, for classes outputs and probabilities
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
   --problem FILE           write the training problem, for convexnet solve
   --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise

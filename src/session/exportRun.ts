@@ -43,6 +43,7 @@ export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCell
           outputs: run.resolved.outputs,
           targetName: run.resolved.target,
           classes: run.resolved.classes,
+          loss: run.resolved.loss,
         },
         formulas,
       ).csv;

@@ -17,7 +17,7 @@ import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** Predictions of a run's network on the rows of another file. */
 export interface NewPredictions {
-  /** One line per row: line in the file, the target when the file has it, the prediction, and raw outputs for classes. */
+  /** One line per row: line in the file, the target when the file has it, the prediction, and raw outputs and probabilities for classes; or why not. */
   readonly csv: string;
   /** Cells of it that got an apostrophe, so that no spreadsheet runs them. */
   readonly neutralized: number;
@@ -176,9 +176,13 @@ function predictionText(
       target: truth === undefined ? undefined : (row) => cellLabel(truth, row) ?? '',
       classes,
       outputs,
+      loss: run.resolved.loss,
       output: (row) => {
         const i = outputAt.get(row);
-        if (i === undefined) return undefined;
+        if (i === undefined) {
+          const gap = unfilled.find((column) => !hasValue(column, row))!;
+          return `"${gap.name}" is missing`;
+        }
         return fit.data.subarray(i * outputs, (i + 1) * outputs);
       },
     },

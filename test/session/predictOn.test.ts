@@ -63,6 +63,8 @@ describe('predictions on another file', () => {
     assert.deepEqual(found.gaps, { count: 1, lines: [3] });
     const rows = table(found.csv);
     assert.equal(rows[1]['predicted target'], '');
+    assert.equal(rows[1]['no prediction because'], '"size" is missing');
+    assert.equal(rows[0]['no prediction because'], '');
     assert.ok(Number.isFinite(Number(rows[0]['predicted target'])) && rows[2]['predicted target'] !== '');
   });
 

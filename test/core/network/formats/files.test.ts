@@ -126,6 +126,7 @@ describe('predictions', () => {
         outputs: 1,
         targetName: 'is it, really',
         classes: ['no, never', 'yes'],
+        loss: 'hinge',
       },
       'neutralize',
     );
@@ -139,6 +140,13 @@ describe('predictions', () => {
       ],
     );
   });
+  it('probabilities of classes, where the loss gives them', () => {
+    const table = { lines: [2], split: [0], target: [1], targetName: 'y', classes: ['a', 'b'] } as const;
+    const { csv } = predictionsCsv({ ...table, prediction: [Math.log(3)], outputs: 1, loss: 'logistic' }, 'neutralize');
+    const [head, row] = naiveRows(csv, ',').map(({ cells }) => cells);
+    assert.deepEqual(head.slice(4), ['output', 'probability a', 'probability b']);
+    assert.ok(Math.abs(Number(row[5]) - 0.25) < 1e-12 && Math.abs(Number(row[6]) - 0.75) < 1e-12);
+  });
   it('numbers to the last digit', () => {
     const { csv } = predictionsCsv(
       {
@@ -149,6 +157,7 @@ describe('predictions', () => {
         outputs: 1,
         targetName: 'y',
         classes: [],
+        loss: 'squared',
       },
       'neutralize',
     );
