@@ -95,15 +95,18 @@ function checkColumns(run: RunRecord, table: Table, needed: readonly string[], c
   }
 }
 
+/** Columns whose gaps leave a row without a prediction. */
+function unfilledColumns({ scaling }: RunRecord, columns: Columns): Column[] {
+  return scaling.inputs.filter(({ fill }) => fill === undefined).map(({ column }) => columns.get(column)!);
+}
+
 /** Rows that get a prediction, and the lines of those with a gap that the run does not fill. */
 function splitRows(
   run: RunRecord,
   table: Table,
   columns: Columns,
 ): { readonly rows: readonly number[]; readonly gapLines: readonly number[] } {
-  const unfilled = run.scaling.inputs
-    .filter(({ fill }) => fill === undefined)
-    .map(({ column }) => columns.get(column)!);
+  const unfilled = unfilledColumns(run, columns);
   const rows: number[] = [];
   const gapLines: number[] = [];
   for (let row = 0; row < table.rows; row++) {
@@ -162,11 +165,12 @@ interface Predicted {
 }
 
 function predictionText(
-  { resolved }: RunRecord,
+  run: RunRecord,
   { table, columns, rows, fit }: Predicted,
   formulas: FormulaCells,
 ): Pick<NewPredictions, 'csv' | 'neutralized'> {
-  const { classes, outputs, target } = resolved;
+  const { classes, outputs, target, loss } = run.resolved;
+  const unfilled = unfilledColumns(run, columns);
   const outputAt = new Map(rows.map((row, i) => [row, i]));
   const truth = columns.get(target);
   return newPredictionsCsv(
@@ -176,7 +180,7 @@ function predictionText(
       target: truth === undefined ? undefined : (row) => cellLabel(truth, row) ?? '',
       classes,
       outputs,
-      loss: run.resolved.loss,
+      loss,
       output: (row) => {
         const i = outputAt.get(row);
         if (i === undefined) {
