@@ -1,6 +1,7 @@
 import type { Control } from '../core/base/control.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { huberRegression, logisticRegression, ridgeRegression } from '../core/metrics/baselines.ts';
+import { huberRegression, ridgeRegression } from '../core/metrics/baselines.ts';
+import { tunedLogistic } from '../core/metrics/tunedLogistic.ts';
 import { errorMeasureOf, pairedDifference, rowErrors } from '../core/metrics/rowErrors.ts';
 import { type Predictions, scoresOf } from '../core/metrics/scores.ts';
 import type { Problem } from '../core/problem/problem.ts';
