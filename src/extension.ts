@@ -5,11 +5,12 @@ import { keepRuns } from './host/editorSettings.ts';
 import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';
 import { createLog, describe } from './host/log.ts';
+import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
 import { RunTree } from './host/runs/runTree.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
-import { labType, panelType, runsView } from './shared/manifest.ts';
+import { labType, panelType, runEditorType, runsView } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -21,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const store = new RunStore(runFolder, (id) => files.call((api) => api.load(id)).then(valueOf), keepRuns, log);
   const explorer = new Explorer(context, store, workerFile, log);
   const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
+  const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
@@ -38,6 +40,9 @@ export function activate(context: vscode.ExtensionContext): void {
       },
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
-    ...registerCommands(explorer, labs, context),
+    vscode.window.registerCustomEditorProvider(runEditorType, new RunEditor(context.extensionUri, openRunFile, log), {
+      supportsMultipleEditorsPerDocument: true,
+    }),
+    ...registerCommands(explorer, labs, openRunFile, context),
   );
 }

@@ -4,6 +4,6 @@ export const root: string;
 export function ensureDependencies(): void;
 /** A Chromium to drive: $CHROMIUM, one that is installed, or Debian's, installed now. Returns its path. */
 export function ensureChromium(): string;
-/** A Python 3: $PYTHON, one on the PATH, or Debian's, installed now. Returns the command. */
-export function ensurePython(): string;
+/** A Python 3, with numpy where that is asked for: $PYTHON, one on the PATH, or Debian's, installed now. Returns the command. */
+export function ensurePython(options?: { readonly numpy?: boolean }): string;
 export function ensureSlurm(): void;

@@ -61,14 +61,19 @@ export function ensureChromium() {
   throw new Error('Chromium is needed for these tests: install it, or name its path in CHROMIUM.');
 }
 
-/** A Python 3, for the tests of exported code: $PYTHON, one on the PATH, or Debian's, installed now. Returns the command. */
-export function ensurePython() {
-  const works = (command) => spawnSync(command, ['-c', 'import sys; sys.exit(sys.version_info[0] != 3)']).status === 0;
-  const found = () => [process.env.PYTHON, 'python3', 'python'].find((command) => command && works(command));
+/**
+ * A Python 3, for the tests of exported code, with numpy where that is asked for: $PYTHON, one on the PATH, or Debian's, installed now. Returns the
+ * command.
+ */
+export function ensurePython({ numpy = false } = {}) {
+  const test = `import sys; sys.exit(sys.version_info[0] != 3)`;
+  const works = (command) => spawnSync(command, ['-c', numpy ? `import numpy; ${test}` : test]).status === 0;
+  const commands = [process.env.PYTHON, 'python3', 'python', '/usr/bin/python3'];
+  const found = () => commands.find((command) => command && works(command));
   const there = found();
   if (there) return there;
   console.log('Installing Python ...');
-  installed('python3-minimal');
+  installed(numpy ? 'python3-numpy' : 'python3-minimal');
   const command = found();
   if (command) return command;
   throw new Error('Python 3 is needed for the tests of exported code: install it, or name its path in PYTHON.');

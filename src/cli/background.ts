@@ -41,14 +41,18 @@ const onlyTask = 1;
 /** Between two progress reports, in seconds. */
 const reportEvery = 0.1;
 
-/** Starts the job; resolves to what the task returned. Wrong input is a UsageError. */
+/** Starts the job; resolves to what the task returned. Wrong input is a UsageError. `signal` stops this job as Ctrl-C stops all. */
 export async function runInBackground(
   job: BackgroundJob,
   onProgress?: (progress: SolverProgress) => void,
+  signal?: AbortSignal,
 ): Promise<unknown> {
   const workerData: BackgroundData = { stopFlag: createStopFlag() };
   const worker = new Worker(__filename, { workerData });
-  const off = onStop(() => stopTask(workerData.stopFlag, onlyTask));
+  const halt = (): void => stopTask(workerData.stopFlag, onlyTask);
+  const off = onStop(halt);
+  signal?.addEventListener('abort', halt);
+  if (signal?.aborted === true) halt();
   const ended = new Promise<never>((_, reject) => {
     worker.on('error', reject);
     worker.on('exit', (code) => {
@@ -72,6 +76,7 @@ export async function runInBackground(
     listening = false;
     ended.catch(() => undefined);
     off();
+    signal?.removeEventListener('abort', halt);
     await worker.terminate();
   }
 }

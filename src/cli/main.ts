@@ -4,7 +4,9 @@ import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
 import { labCommands, labTask } from './lab.ts';
+import { inspectTask, mcpCommand } from './mcp.ts';
 import { predictCommand, predictTask } from './predict.ts';
+import { reportCommand } from './report.ts';
 import { listenForSignals } from './signals.ts';
 import { solveCommand, solveTask } from './solve.ts';
 import { studyCommand } from './study/study.ts';
@@ -19,9 +21,11 @@ const commands: Readonly<Record<string, Command>> = {
   check: checkCommand,
   train: trainCommand,
   predict: predictCommand,
+  report: reportCommand,
   structure: structureCommand,
   study: studyCommand,
   ...labCommands,
+  mcp: mcpCommand,
 };
 
 /** What commands run in the background, by name. */
@@ -30,6 +34,7 @@ const tasks: Readonly<Record<string, Task>> = {
   certify: certifyTask,
   train: trainTask,
   predict: predictTask,
+  inspect: inspectTask,
   structure: structureTask,
   lab: labTask,
 };

@@ -4,6 +4,7 @@ import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
 import { nodeFileSource } from '../session/platform.node.ts';
 import { type NewPredictions, predictOn } from '../session/predictOn.ts';
+import type { RunRecord } from '../shared/run.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { runInBackground } from './background.ts';
 import { checkInput } from './inputs.ts';
@@ -13,7 +14,8 @@ import { formulaWords, plural } from './reportText.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface PredictInput {
-  readonly run: string;
+  /** Path of a run file, or the run itself. */
+  readonly run: string | RunRecord;
   readonly data: string;
   readonly formulas: FormulaCells;
 }
@@ -24,7 +26,12 @@ export async function predictTask(
   control: Control,
 ): Promise<NewPredictions | null> {
   try {
-    return await predictOn(await readRun(run), await nodeFileSource(data), control, formulas);
+    return await predictOn(
+      typeof run === 'string' ? await readRun(run) : run,
+      await nodeFileSource(data),
+      control,
+      formulas,
+    );
   } catch (error) {
     if (error instanceof DataError || error instanceof RunFileError) throw new UsageError(error.message);
     throw error;

@@ -95,6 +95,7 @@ const options = {
   onnx: { type: 'string' },
   network: { type: 'string' },
   pytorch: { type: 'string' },
+  python: { type: 'string' },
   problem: { type: 'string' },
   decompose: { type: 'string' },
   certificate: { type: 'string' },
@@ -107,6 +108,7 @@ const exportOptions = [
   ['onnx', 'onnx'],
   ['network', 'json'],
   ['pytorch', 'pytorch'],
+  ['python', 'python'],
 ] as const;
 
 function formatOf(file: string): 'onnx' | 'json' | 'pytorch' {
@@ -133,6 +135,7 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --out FILE               write the run record (JSON), as the editor shows it
   --predictions FILE       write predictions (CSV): line, split, target, prediction, for classes outputs and probabilities
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
+  --python FILE            write a Python module (numpy) that predicts from raw columns
   --problem FILE           write the training problem, for convexnet solve
   --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise
                            an apostrophe goes before them
@@ -167,6 +170,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
         '--onnx': values.onnx,
         '--network': values.network,
         '--pytorch': values.pytorch,
+        '--python': values.python,
         '--problem': values.problem,
         '--certificate': values.certificate,
         '--decompose': relu,

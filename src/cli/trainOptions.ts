@@ -137,6 +137,15 @@ export function optionHelp(part: HelpPart): string {
   return [...own, ...extra].join('\n');
 }
 
+/** A line for every option, for readers without a terminal. */
+export function optionDescriptions(): string {
+  const own = [...byOption].map(([name, { setting }]) => {
+    const { type, fallback, option } = setting;
+    return `${name}: ${option!.help}${valueWords(type, fallback, option!.spellings !== undefined)}`;
+  });
+  return [...own, ...Object.entries(extraOptions).map(([name, { help }]) => `${name}: ${help}`)].join('\n');
+}
+
 function numberOf(name: string, text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new UsageError(`--${name} needs a number, not "${text}"`);

@@ -15,7 +15,7 @@ import { exportRunTo, savePicture, saveTable } from './saveFile.ts';
 import { watchForChanges } from './staleWatch.ts';
 import { StatusBar } from './statusBar.ts';
 import { Dataset } from './train/dataset.ts';
-import { notify, openPanel, withNotice } from './ui.ts';
+import { copyText, notify, openPanel, withNotice } from './ui.ts';
 
 /** A run that takes longer than this while its panel cannot be seen is shown in a notification. */
 const noticeAfterMs = 1_000;
@@ -327,6 +327,12 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         return;
       case 'saveTable':
         await saveTable(dataset.uri, message);
+        return;
+      case 'copy':
+        await copyText(message.text);
+        return;
+      case 'copyCommandLine':
+        await vscode.commands.executeCommand(commandIds.copyCommandLine);
         return;
       case 'openLab':
         await vscode.commands.executeCommand(commandIds.openLab, dataset.uri);

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { csvText } from '../core/data/csv.ts';
-import { formulasAmong } from '../core/data/formulaCells.ts';
+import { type FormulaCells, formulasAmong } from '../core/data/formulaCells.ts';
+import { runFileEnd } from '../shared/manifest.ts';
+import type { RunRecord } from '../shared/run.ts';
 import type { SaveFile, SaveTable } from '../shared/savedFiles.ts';
 import type { ExportKind } from '../worker/api.ts';
 import { formulaRemark, formulaSetting } from './editorSettings.ts';
 import { namingFile } from './namingFile.ts';
-import type { Dataset } from './train/dataset.ts';
 import { askWhereToSave, notify } from './ui.ts';
 
 interface Target {
@@ -17,17 +18,29 @@ interface Target {
 }
 
 const targets: Record<ExportKind, Target> = {
-  run: { suffix: '.run.json', filter: 'Run', extension: 'json' },
+  run: { suffix: runFileEnd, filter: 'Run', extension: 'json' },
   predictions: { suffix: '.predictions.csv', filter: 'CSV', extension: 'csv' },
   onnx: { suffix: '.onnx', filter: 'ONNX', extension: 'onnx' },
   json: { suffix: '.network.json', filter: 'JSON', extension: 'json' },
   pytorch: { suffix: '.network.py', filter: 'Python', extension: 'py' },
+  python: { suffix: '.predict.py', filter: 'Python', extension: 'py' },
   problem: { suffix: '.problem.json', filter: 'JSON', extension: 'json' },
   proof: { suffix: '.proof.json', filter: 'JSON', extension: 'json' },
+  report: { suffix: '.report.html', filter: 'HTML', extension: 'html' },
+  'report-markdown': { suffix: '.report.md', filter: 'Markdown', extension: 'md' },
 };
 
+/** What exports are made of: a data set with its open run, or a run in a file of its own. */
+export interface Exporting {
+  readonly uri: vscode.Uri;
+  /** Of the data file. */
+  readonly name: string;
+  readonly run: { readonly record: RunRecord } | null;
+  export(what: ExportKind, formulas: FormulaCells): Promise<Uint8Array>;
+}
+
 /** Exports the open run to a file that the person names. Undefined when they name none. */
-export async function exportRunTo(dataset: Dataset, what: ExportKind): Promise<vscode.Uri | undefined> {
+export async function exportRunTo(dataset: Exporting, what: ExportKind): Promise<vscode.Uri | undefined> {
   const formulas = formulaSetting();
   const content = await dataset.export(what, formulas); // first, so that a run that cannot be exported asks for no name
   const saved = await saveAs(dataset, what, content);
@@ -41,7 +54,7 @@ export async function exportRunTo(dataset: Dataset, what: ExportKind): Promise<v
 
 /** Writes something of the kind of an export to a file that the person names; `part` goes into the suggested name. */
 export function saveAs(
-  dataset: Dataset,
+  dataset: Pick<Exporting, 'uri' | 'name'>,
   what: ExportKind,
   content: Uint8Array,
   part = '',

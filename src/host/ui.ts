@@ -252,3 +252,9 @@ export function createLogChannel(name: string): vscode.LogOutputChannel {
     },
   });
 }
+
+/** Puts text on the clipboard, line by line plain, and says so. */
+export async function copyText(text: string): Promise<void> {
+  await vscode.env.clipboard.writeText(plainLines(text));
+  vscode.window.setStatusBarMessage(vscode.l10n.t('Copied.'), 2_000);
+}

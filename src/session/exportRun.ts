@@ -4,6 +4,7 @@ import { plainText } from '../core/data/plainText.ts';
 import { onnxModel, type OnnxOptions, onnxStack } from '../core/network/formats/writeOnnx.ts';
 import { deepInOriginalUnits, inOriginalUnits } from '../core/network/formats/originalUnits.ts';
 import { predictionsCsv } from '../core/metrics/predictions.ts';
+import { pythonModule } from '../core/network/formats/pythonModule.ts';
 import { pytorchSnippet } from '../core/network/formats/pytorch.ts';
 import { deepPytorch } from '../core/network/formats/pytorchDeep.ts';
 import { toRows } from '../core/base/linalg/matrix.ts';
@@ -18,7 +19,7 @@ import type { Decomposition } from './decompose.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
-export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch';
+export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'python';
 
 /** A run as it leaves the store: of its data file the name only, since where that lies says who trained it and nothing to others. */
 function withoutPlace(run: RunRecord): RunRecord {
@@ -47,6 +48,8 @@ export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCell
         },
         formulas,
       ).csv;
+    case 'python':
+      return pythonOfRun(run);
     case 'onnx':
     case 'json':
     case 'pytorch':
@@ -58,6 +61,27 @@ export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCell
 /** The numbers that the loss of a run depends on. */
 function lossParametersOf({ resolved, settings }: RunRecord): LossParameters {
   return lossOf(resolved.loss).parameters.includes('delta') ? { delta: settings.delta } : {};
+}
+
+/** A module that takes raw columns. */
+function pythonOfRun(run: RunRecord): string {
+  const types = Object.entries(run.settings.columnTypes ?? {});
+  return pythonModule({
+    network: run.deep === undefined ? networkOfRun(run) : deepNetworkOfRun(run, run.deep),
+    scaling: run.scaling,
+    target: run.resolved.target,
+    classes: run.resolved.classes,
+    title: run.label,
+    reading: {
+      decimal: run.dataset.decimal,
+      na: run.settings.dialect?.na ?? [],
+      dayFirst: Object.fromEntries(
+        types.flatMap(([column, type]) =>
+          type === 'date-day-first' || type === 'date-month-first' ? [[column, type === 'date-day-first']] : [],
+        ),
+      ),
+    },
+  });
 }
 
 /** A two-layer network on the encoded inputs of a run: its own, or one that was made from it. */

@@ -4,7 +4,7 @@ import type { SweepResult } from '../core/theory/wide/sweep.ts';
 import type { ContrastResult } from './labContrast.ts';
 import type { FlowResult, GeometryResult } from './labFlow.ts';
 import type { MlpResult } from './labMlp.ts';
-import { saveFileSchema, saveTableSchema } from './savedFiles.ts';
+import { copySchema, saveFileSchema, saveTableSchema } from './savedFiles.ts';
 
 /** The Lab: theorems about wide networks and about gradient flow, checked on a data file. One page per question. */
 export const labPages = ['kernel', 'sweep', 'contrast', 'mlp', 'flow', 'geometry'] as const;
@@ -290,6 +290,7 @@ export const fromLabSchema = v.variant('type', [
   v.object({ type: v.literal('exportRecord'), page: v.picklist(labPages) }),
   saveFileSchema,
   saveTableSchema,
+  copySchema,
   v.object({ type: v.literal('openResults') }),
   v.object({ type: v.literal('showLog') }),
 ]);

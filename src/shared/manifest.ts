@@ -19,11 +19,14 @@ export const commandIds = {
   renameRun: 'convexNet.renameRun',
   pinRun: 'convexNet.pinRun',
   deleteRun: 'convexNet.deleteRun',
+  importRun: 'convexNet.importRun',
   exportRun: 'convexNet.exportRun',
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
   exportProblem: 'convexNet.exportProblem',
   exportCertificate: 'convexNet.exportCertificate',
+  exportReport: 'convexNet.exportReport',
+  copyCommandLine: 'convexNet.copyCommandLine',
   predictOnFile: 'convexNet.predictOnFile',
   turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',
@@ -38,6 +41,10 @@ export const viewContainer = 'convexNet';
 export const runsView = 'convexNet.runs';
 export const panelType = 'convexNet.results';
 export const labType = 'convexNet.lab';
+/** The editor of run files. */
+export const runEditorType = 'convexNet.run';
+/** How names of run files end. */
+export const runFileEnd = '.convexrun.json';
 export const walkthrough = 'convexNet.gettingStarted';
 
 /** Context keys for `when` and `enablement` clauses. */

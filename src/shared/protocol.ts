@@ -2,7 +2,7 @@ import { remedies } from './remedy.ts';
 import * as v from 'valibot';
 import type { RunRecord, TracePoint, TrainProgress } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
-import { saveFileSchema, saveTableSchema } from './savedFiles.ts';
+import { copySchema, saveFileSchema, saveTableSchema } from './savedFiles.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
 /**
@@ -72,10 +72,23 @@ export const fromPanelSchema = v.variant('type', [
   }),
   v.object({
     type: v.literal('export'),
-    what: v.picklist(['run', 'predictions', 'onnx', 'json', 'pytorch', 'problem']),
+    what: v.picklist([
+      'run',
+      'predictions',
+      'onnx',
+      'json',
+      'pytorch',
+      'python',
+      'problem',
+      'report',
+      'report-markdown',
+    ]),
   }),
   saveFileSchema,
   saveTableSchema,
+  copySchema,
+  /** The command line that repeats the shown run, for the clipboard. */
+  v.object({ type: v.literal('copyCommandLine') }),
   v.object({ type: v.literal('openLab') }),
   v.object({ type: v.literal('openSettings') }),
   v.object({ type: v.literal('showLog') }),

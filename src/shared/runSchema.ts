@@ -34,7 +34,8 @@ const scale = v.pipe(
 const mostInputs = 1_000_000;
 const mostOutputs = 10_000;
 
-const structure = v.looseObject({
+/** The shape of a record; that its tables belong together is checked apart. Published in docs/run-schema.json: `npm run run-schema`. */
+export const runStructure = v.looseObject({
   format: v.literal('convexnet-run/1', 'it is not a run of this version'),
   id: runIdSchema,
   label: text,
@@ -132,7 +133,7 @@ const structure = v.looseObject({
   notes: v.array(text),
 });
 
-type Structure = v.InferOutput<typeof structure>;
+type Structure = v.InferOutput<typeof runStructure>;
 
 /** Where a record is wrong: the field as a path with dots, and what is wrong there. */
 export interface RunFault {
@@ -146,7 +147,7 @@ export function faultText({ field, reason }: RunFault): string {
 }
 
 /** Numbers that may be infinite, by meaning: a bound that is not there yet, a comparison that diverged. As JSON they are null. */
-const unbounded: Readonly<Record<string, number>> = {
+export const unbounded: Readonly<Record<string, number>> = {
   'resolved.betaMaxUpper': Infinity,
   'solution.dualBound': -Infinity,
   'solution.relativeGap': Infinity,
@@ -283,7 +284,7 @@ function wrongSize(run: Structure): RunFault | undefined {
 }
 
 function faultOf(value: unknown): RunFault | undefined {
-  const parsed = v.safeParse(structure, value, { abortEarly: true });
+  const parsed = v.safeParse(runStructure, value, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;
     return { field: v.getDotPath(issue) ?? '', reason: issue.message };

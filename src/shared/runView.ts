@@ -54,9 +54,11 @@ export function partNames(run: Pick<RunRecord, 'settings'>): {
   readonly one: string;
   readonly many: string;
   readonly gate: string;
+  /** What a search over the dual constraint looks for: of a neuron its direction. */
+  readonly sought: string;
 } {
   const { part, gate } = modelTraits(run.settings.model);
-  return { ...part, gate };
+  return { ...part, gate, sought: part.one === 'neuron' ? 'direction' : part.one };
 }
 
 /** How many of them: neurons, branches, or directions (the rank of the map). */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Messages by which a page has something written to a file; the person says where. */
+/** Messages by which a page has something written to a file, where the person says, or put on the clipboard. */
 
 const name = v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/));
 
@@ -25,3 +25,9 @@ export const saveTableSchema = v.object({
   rows: v.pipe(v.array(cells), v.maxLength(1_000_000)),
 });
 export type SaveTable = v.InferOutput<typeof saveTableSchema>;
+
+/** A table in some language, for the clipboard. */
+export const copySchema = v.object({
+  type: v.literal('copy'),
+  text: v.pipe(v.string(), v.maxLength(20_000_000)),
+});

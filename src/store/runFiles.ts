@@ -56,6 +56,11 @@ export async function readRun(file: string): Promise<RunRecord> {
   } catch (error) {
     throw new RunFileError(`The run file ${base} cannot be read: ${fileErrorWords(error)}.`);
   }
+  return runOfText(content, base);
+}
+
+/** The run that the text of a file holds, checked; `base` names the file in messages. */
+export function runOfText(content: string, base: string): RunRecord {
   let value: unknown;
   try {
     value = JSON.parse(content.startsWith('\uFEFF') ? content.slice(1) : content);

@@ -32,6 +32,10 @@ export interface WorkerApi {
   complete(task: number, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /** Reads a run from disk. */
   load(id: string): Promise<Outcome<PanelRun>>;
+  /** Reads a run from a file of its own anywhere, and keeps it for `export`. */
+  loadFile(file: SourceSpec, remote: RemoteFile | null): Promise<Outcome<PanelRun>>;
+  /** Puts the run of `loadFile` among the runs of this window, as one of the data file `uri`. */
+  adopt(uri: string): Promise<Outcome<RunSummary>>;
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
   rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
   /** `formulas`: what becomes of texts in a table that a spreadsheet would run. */
@@ -57,7 +61,18 @@ export interface DecomposedRun extends Omit<Decomposition, 'network'> {
 /** Formats of a two-layer network. */
 export type ModelFile = 'onnx' | 'json' | 'pytorch';
 
-export type ExportKind = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'problem' | 'proof';
+export type ExportKind =
+  | 'run'
+  | 'predictions'
+  | 'onnx'
+  | 'json'
+  | 'pytorch'
+  | 'python'
+  | 'problem'
+  | 'proof'
+  /** One HTML page, or Markdown. */
+  | 'report'
+  | 'report-markdown';
 
 export interface WorkerData {
   /** Where run files are. */

@@ -6,6 +6,7 @@ import { DataError } from '../core/data/dataError.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
+import { writeReport } from '../../webview/report/report.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
@@ -16,7 +17,7 @@ import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { asLeft } from '../shared/runView.ts';
 import { taskControl } from '../shared/stopFlag.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
-import { readRun, runFile, RunFileError, writeRun } from '../store/runFiles.ts';
+import { readRun, runFile, RunFileError, runOfText, writeRun } from '../store/runFiles.ts';
 import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
 import { panelRecord } from './panelRecord.ts';
 import { createPooledKernels } from './kernelPool.ts';
@@ -191,6 +192,20 @@ const api: WorkerApi = {
 
   load: (id) => outcome(async () => forPanel((await fullRun(id)).run)),
 
+  loadFile: ({ name, path }, remote) =>
+    outcome(async () => {
+      const run = path === null ? runOfText(new TextDecoder().decode(await remote!.read()), name) : await readRun(path);
+      return forPanel(asLeft(run));
+    }),
+
+  adopt: (uri) =>
+    outcome(async () => {
+      const { run } = latest!;
+      const own = { ...run, dataset: { ...run.dataset, uri } };
+      await writeRun(folder, own);
+      return summarizeRun(own);
+    }),
+
   rows: (id, indices) =>
     outcome(async () => {
       const { run, rows: shown } = await fullRun(id);
@@ -220,13 +235,23 @@ const api: WorkerApi = {
   export: (id, what, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const content =
-        what === 'problem'
-          ? await (await opened()).exportProblem(run)
-          : what === 'proof'
-            ? await (await opened()).exportProof(run, uncontrolled)
-            : exportRun(run, what, formulas);
-      return bytes(content);
+      switch (what) {
+        case 'problem':
+          return bytes(await (await opened()).exportProblem(run));
+        case 'proof':
+          return bytes(await (await opened()).exportProof(run, uncontrolled));
+        case 'report':
+          return bytes(writeReport(run, 'html'));
+        case 'report-markdown':
+          return bytes(writeReport(run, 'md'));
+        case 'run':
+        case 'predictions':
+        case 'onnx':
+        case 'json':
+        case 'pytorch':
+        case 'python':
+          return bytes(exportRun(run, what, formulas));
+      }
     }),
 };
 

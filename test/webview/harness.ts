@@ -55,6 +55,24 @@ export interface Pages<P> {
 }
 export type Panels = Pages<OpenPanel>;
 
+/** Chromium without a network. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: ensureChromium(),
+    timeout: 120_000,
+    args: [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+    ],
+  });
+}
+
 /** The built results panel; one for all tests of a file. */
 export function startPanels(): Promise<Panels> {
   return startPages('webview', 'Convex Network', async (open) => {
@@ -111,20 +129,7 @@ async function startPages<P>(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const browser: Browser = await chromium.launch({
-    executablePath: ensureChromium(),
-    timeout: 120_000,
-    args: [
-      '--headless=new',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
-    ],
-  });
+  const browser = await launchBrowser();
   return {
     open: (options = {}) => opened((schema) => openPage(browser, `http://127.0.0.1:${port}/`, schema, options)),
     close: async () => {

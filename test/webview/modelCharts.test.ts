@@ -210,7 +210,7 @@ describe('series', () => {
             ],
           });
           const id = (v: number): number => v;
-          const found = nearestPoint(drawn, id, id, id, px, py, 1e6);
+          const found = nearestPoint(drawn, { toX: id, toY: id, fromX: id }, { x: px, y: py }, 1e6);
           const best = Math.min(...pairs.map(([x, y]) => (x - px) ** 2 + (y - py) ** 2));
           assert.ok(found);
           const { x, y } = drawn[0];

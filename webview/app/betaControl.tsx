@@ -12,14 +12,22 @@ import { betaMaxWords } from './runData.ts';
 const dragInterval = 60;
 const keySettle = 500;
 
-/** Slider, field and halve/double for beta. Dragging re-solves live; letting go makes a run of it. */
-export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
+interface BetaHand {
+  /** What the thumb and the field stand at. */
+  readonly shown: number;
+  readonly problem: string;
+  readonly refuse: (problem: string) => void;
+  readonly commit: (value: number) => void;
+  readonly drag: (value: number) => void;
+  readonly release: (value: number) => void;
+  /** Whether a pointer holds the thumb. */
+  readonly hold: (holds: boolean) => void;
+}
+
+/** Beta under the hand: while it is dragged the run is solved again every `dragInterval`; letting go makes a run of it. */
+function useBetaHand(run: RunRecord): BetaHand {
   const { send } = usePanel();
-  const { beta, betaMax } = run.resolved;
-  const scale = useMemo(
-    () => betaScale(betaMax, [beta, ...(run.path?.points.map((point) => point.beta) ?? [])]),
-    [run.id, betaMax, run.path],
-  );
+  const { beta } = run.resolved;
   const [shown, setShown] = useState(beta);
   const [problem, setProblem] = useState('');
   const held = useRef(false);
@@ -65,6 +73,20 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
       settle.current = setTimeout(() => commit(value), keySettle);
     }
   };
+  const hold = (holds: boolean): void => {
+    held.current = holds;
+  };
+  return { shown, problem, refuse: setProblem, commit, drag, release, hold };
+}
+
+/** Slider, field and halve/double for beta. Dragging re-solves live; letting go makes a run of it. */
+export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
+  const { beta, betaMax } = run.resolved;
+  const scale = useMemo(
+    () => betaScale(betaMax, [beta, ...(run.path?.points.map((point) => point.beta) ?? [])]),
+    [run.id, betaMax, run.path],
+  );
+  const { shown, problem, refuse, commit, drag, release, hold } = useBetaHand(run);
   const valueOf = (event: Event): number => stepToBeta(scale!, Number((event.target as HTMLInputElement).value));
   const relative = betaMax > 0 ? shown / betaMax : null;
   const words = `beta ${formatNumber(shown)}${relative === null ? '' : `, ${formatPercent(relative)} of beta max`}`;
@@ -87,12 +109,8 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
         value={scale ? betaToStep(scale, shown) : 0}
         aria-label="Regularisation beta, log scale"
         aria-valuetext={words}
-        onPointerDown={() => {
-          held.current = true;
-        }}
-        onPointerCancel={() => {
-          held.current = false;
-        }}
+        onPointerDown={() => hold(true)}
+        onPointerCancel={() => hold(false)}
         onInput={(event) => drag(valueOf(event))}
         onChange={(event) => release(valueOf(event))}
       />
@@ -104,7 +122,7 @@ export function BetaControl({ run }: { readonly run: RunRecord }): VNode {
         value={exactNumber(Number(shown.toPrecision(4)))}
         onCommit={(text) => {
           const value = parseBeta(text, betaMax);
-          if (value === null) setProblem('Beta must be a positive number, or a share of beta max such as 10 %.');
+          if (value === null) refuse('Beta must be a positive number, or a share of beta max such as 10 %.');
           else commit(value);
         }}
       />

@@ -29,10 +29,13 @@ const stageWords: Record<TrainProgress['stage'], string> = {
 };
 
 const exports: readonly { readonly what: Extract<FromPanel, { type: 'export' }>['what']; readonly label: string }[] = [
+  { what: 'report', label: 'Report (HTML)' },
+  { what: 'report-markdown', label: 'Report (Markdown)' },
   { what: 'run', label: 'Run (JSON)' },
   { what: 'predictions', label: 'Predictions (CSV)' },
   { what: 'json', label: 'Model (JSON)' },
   { what: 'onnx', label: 'Model (ONNX)' },
+  { what: 'python', label: 'Model (Python module, raw columns)' },
   { what: 'pytorch', label: 'Model (PyTorch code)' },
   { what: 'problem', label: 'Convex problem (JSON)' },
 ];
@@ -47,6 +50,7 @@ export function Header(): VNode {
       label: `Export: ${label}`,
       onPress: () => send({ type: 'export', what }),
     })),
+    { label: 'Copy the command line of this run', onPress: () => send({ type: 'copyCommandLine' }) },
     { label: 'Settings', onPress: () => send({ type: 'openSettings' }) },
     { label: 'Log', onPress: () => send({ type: 'showLog' }) },
   ];

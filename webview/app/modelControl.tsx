@@ -16,8 +16,15 @@ import { modelNames } from './runData.ts';
 
 const modelChoices = (Object.keys(modelNames) as NetworkName[]).map((value) => ({ value, label: modelNames[value] }));
 
-/** What is asked of a model before it is trained. */
-const sizes = {
+interface Size {
+  readonly field: 'm1' | 'depth';
+  readonly label: string;
+  readonly name: string;
+  readonly hint: string;
+}
+
+/** What is asked of a model before it is trained; nothing of those that are not listed. */
+const sizes: Readonly<Partial<Record<NetworkName, Size>>> = {
   'three-layer': {
     field: 'm1',
     label: 'm1',
@@ -25,10 +32,7 @@ const sizes = {
     hint: 'Neurons in the first hidden layer of each sub-network; 1 or 2 solve fast.',
   },
   linear: { field: 'depth', label: 'Layers', name: 'The number of layers', hint: 'Layers of the linear network.' },
-} as const;
-
-const sizeOf = (model: NetworkName): (typeof sizes)[keyof typeof sizes] | undefined =>
-  model === 'three-layer' || model === 'linear' ? sizes[model] : undefined;
+};
 
 /**
  * Which network is trained. A model without a size is trained as soon as it is chosen; for one with a size, the size is shown first, and can
@@ -43,7 +47,7 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
     setModel(networkNameOf(settings));
     setText(undefined);
   }, [run.id]);
-  const size = sizeOf(model);
+  const size = sizes[model];
   const shown = text ?? (size === undefined ? '' : String(settings[size.field]));
   const problem = size === undefined ? '' : problemOf(size, shown, settings.loss);
   // only where there is a choice, for the network that is shown
@@ -60,7 +64,7 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
           const chosen = value as NetworkName;
           setModel(chosen);
           setText(undefined);
-          if (sizeOf(chosen) === undefined && chosen !== networkNameOf(settings)) {
+          if (sizes[chosen] === undefined && chosen !== networkNameOf(settings)) {
             const { model: asked, batchNorm } = networkSettings(chosen);
             send({ type: 'setModel', model: asked, ...(batchNorm ? { batchNorm } : {}) });
           }
@@ -113,11 +117,7 @@ export function ModelControl({ run }: { readonly run: RunRecord }): VNode {
   );
 }
 
-function problemOf(
-  { field, name }: (typeof sizes)[keyof typeof sizes],
-  text: string,
-  loss: RunRecord['settings']['loss'],
-): string {
+function problemOf({ field, name }: Size, text: string, loss: RunRecord['settings']['loss']): string {
   const { least, most } = sizeBounds[field];
   const value = text.trim() === '' ? NaN : Number(text);
   if (!Number.isInteger(value) || value < least || value > most) {

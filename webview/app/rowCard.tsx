@@ -11,17 +11,10 @@ import { firing, neuronName, rowAtLine } from './views/neurons/neuronModel.ts';
 
 /** One row of the data: what it says, what the network makes of it, and which neurons fire. */
 export function RowCard({ run }: { readonly run: RunRecord }): VNode {
-  const { state, send } = usePanel();
   const [selected, selectRow] = useSelection('row');
-  const [neuron, selectNeuron] = useSelection('neuron');
   const n = run.rows.line.length;
   const row = selected !== null && selected >= 0 && selected < n ? selected : null;
-  const cells = useRows(row === null ? [] : [row]);
-  const rank = useMemo(() => trainRank(run), [run]);
-  const on = useMemo(() => (row === null ? [] : firing(run, row)), [run, row]);
   const step = (by: number): void => selectRow(Math.max(0, Math.min(n - 1, (row ?? (by > 0 ? -1 : n)) + by)));
-  const original = row === null ? undefined : cells.get(row);
-  const { outputs } = run.resolved;
   return (
     <Section
       title={row === null ? 'A row' : `Row at line ${formatLine(run.rows.line[row])}`}
@@ -48,84 +41,106 @@ export function RowCard({ run }: { readonly run: RunRecord }): VNode {
       {row === null ? (
         <p class="muted">Choose a row: in a picture, in a table, or by its line in the file.</p>
       ) : (
-        <>
-          <Facts
-            facts={[
-              { name: 'Target', value: targetText(run, row, (v) => formatNumber(v, 6)) },
-              {
-                name: 'Prediction',
-                value: isClassification(run) ? (
-                  (run.resolved.classes[predictedClass(run, row)] ?? '–')
-                ) : (
-                  <Num value={run.rows.prediction[row * outputs]} />
-                ),
-              },
-              {
-                name: 'Dual value',
-                value:
-                  rank[row] < 0 ? (
-                    'none: a test row'
-                  ) : (
-                    <Num
-                      value={Math.max(
-                        ...run.rows.dual.slice(rank[row] * outputs, (rank[row] + 1) * outputs).map(Math.abs),
-                      )}
-                    />
-                  ),
-                hint: outputs > 1 ? 'Largest over outputs, in size.' : undefined,
-              },
-              { name: 'Used for', value: run.rows.split[row] === 0 ? 'training' : 'testing' },
-            ]}
-          />
-          <p>
-            <Button onPress={() => send({ type: 'revealRow', index: row })}>
-              <Icon name="reveal" />
-              &nbsp;Reveal row in the file
-            </Button>
-          </p>
-          {run.neurons.length > 0 && (
-            <>
-              <h3>
-                {on.length === 0
-                  ? 'No neuron fires for this row'
-                  : `Neurons that fire: ${formatInteger(on.length)} of ${formatInteger(run.neurons.length)}`}
-              </h3>
-              <ul class="chips">
-                {on.slice(0, 60).map((item) => (
-                  <li key={item.id}>
-                    <button
-                      type="button"
-                      class="chip"
-                      aria-pressed={neuron === item.id}
-                      onClick={() => selectNeuron(item.id)}
-                    >
-                      {item.sign > 0 ? '+' : '−'} {neuronName(item)}
-                    </button>
-                  </li>
-                ))}
-                {on.length > 60 && <li class="muted">and {formatInteger(on.length - 60)} more</li>}
-              </ul>
-            </>
-          )}
-          {original && (
-            <div class="table-scroll" tabIndex={0} role="region" aria-label="Original values">
-              <table class="values">
-                <caption>Original values</caption>
-                <tbody>
-                  {original.map((cell, i) => (
-                    <tr key={i}>
-                      <th scope="row" class="long-name">
-                        {state.header[i] ?? `column ${i + 1}`}
-                      </th>
-                      <td>{cell === '' ? <span class="muted">empty</span> : cell}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </>
+        <RowBody run={run} row={row} />
       )}
     </Section>
+  );
+}
+
+interface RowProps {
+  readonly run: RunRecord;
+  readonly row: number;
+}
+
+function RowBody({ run, row }: RowProps): VNode {
+  const { send } = usePanel();
+  const rank = useMemo(() => trainRank(run), [run]);
+  const { outputs } = run.resolved;
+  return (
+    <>
+      <Facts
+        facts={[
+          { name: 'Target', value: targetText(run, row, (v) => formatNumber(v, 6)) },
+          {
+            name: 'Prediction',
+            value: isClassification(run) ? (
+              (run.resolved.classes[predictedClass(run, row)] ?? '–')
+            ) : (
+              <Num value={run.rows.prediction[row * outputs]} />
+            ),
+          },
+          {
+            name: 'Dual value',
+            value:
+              rank[row] < 0 ? (
+                'none: a test row'
+              ) : (
+                <Num
+                  value={Math.max(...run.rows.dual.slice(rank[row] * outputs, (rank[row] + 1) * outputs).map(Math.abs))}
+                />
+              ),
+            hint: outputs > 1 ? 'Largest over outputs, in size.' : undefined,
+          },
+          { name: 'Used for', value: run.rows.split[row] === 0 ? 'training' : 'testing' },
+        ]}
+      />
+      <p>
+        <Button onPress={() => send({ type: 'revealRow', index: row })}>
+          <Icon name="reveal" />
+          &nbsp;Reveal row in the file
+        </Button>
+      </p>
+      {run.neurons.length > 0 && <FiringNeurons run={run} row={row} />}
+      <OriginalValues row={row} />
+    </>
+  );
+}
+
+/** The neurons that are on for the row; choosing one selects it everywhere. */
+function FiringNeurons({ run, row }: RowProps): VNode {
+  const [neuron, selectNeuron] = useSelection('neuron');
+  const on = useMemo(() => firing(run, row), [run, row]);
+  return (
+    <>
+      <h3>
+        {on.length === 0
+          ? 'No neuron fires for this row'
+          : `Neurons that fire: ${formatInteger(on.length)} of ${formatInteger(run.neurons.length)}`}
+      </h3>
+      <ul class="chips">
+        {on.slice(0, 60).map((item) => (
+          <li key={item.id}>
+            <button type="button" class="chip" aria-pressed={neuron === item.id} onClick={() => selectNeuron(item.id)}>
+              {item.sign > 0 ? '+' : '−'} {neuronName(item)}
+            </button>
+          </li>
+        ))}
+        {on.length > 60 && <li class="muted">and {formatInteger(on.length - 60)} more</li>}
+      </ul>
+    </>
+  );
+}
+
+/** The cells of the file, once the host has sent them. */
+function OriginalValues({ row }: { readonly row: number }): VNode | null {
+  const { state } = usePanel();
+  const original = useRows([row]).get(row);
+  if (original === undefined) return null;
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Original values">
+      <table class="values">
+        <caption>Original values</caption>
+        <tbody>
+          {original.map((cell, i) => (
+            <tr key={i}>
+              <th scope="row" class="long-name">
+                {state.header[i] ?? `column ${i + 1}`}
+              </th>
+              <td>{cell === '' ? <span class="muted">empty</span> : cell}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

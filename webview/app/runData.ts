@@ -68,3 +68,8 @@ export function gapPartsWords(run: RunRecord): string {
       : `By what the search found, a better network may gain up to ${formatPercent(parts.network)}`;
   return `${better}; ${formatPercent(parts.proof)} of the objective is open only because the proof is not tighter.`;
 }
+
+/** Why the verdict holds, and what of an open gap is what. */
+export function becauseWords(run: RunRecord): string {
+  return [panelVerdict(run).because, gapPartsWords(run)].filter((text) => text !== '').join(' ');
+}

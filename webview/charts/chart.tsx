@@ -42,6 +42,12 @@ interface Zoom {
   readonly y?: Range;
 }
 
+/** A box that is being dragged. */
+interface Box {
+  readonly from: Place;
+  readonly to: Place;
+}
+
 /** Sizes a canvas to its holder and draws once a frame. */
 export function paintInto(
   canvas: HTMLCanvasElement,
@@ -76,14 +82,18 @@ export function useWidth(holder: { readonly current: HTMLElement | null }, prese
   return width;
 }
 
-/** Draws a `ChartSpec`; pointer and keyboard move one cursor over its points, drag zooms, Enter or click picks. */
-export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
-  const palette = usePalette();
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const [cursor, setCursor] = useState<Cursor | null>(null);
-  const [spoken, setSpoken] = useState(false);
-  const [zoom, setZoom] = useState<Zoom>({});
-  const [box, setBox] = useState<{ readonly from: Place; readonly to: Place } | null>(null);
+interface Drawing {
+  readonly drawn: readonly DrawnSeries[];
+  readonly layout: Layout | null;
+  /** Whether there is a point to draw. */
+  readonly any: boolean;
+  readonly width: number;
+  readonly holder: { readonly current: HTMLDivElement | null };
+  readonly canvas: { readonly current: HTMLCanvasElement | null };
+}
+
+/** Lays the shown series out in the width that there is and paints them when anything of it changes. */
+function useDrawing(spec: ChartSpec, hidden: ReadonlySet<string>, zoom: Zoom, palette: Palette): Drawing {
   const holder = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawn = useMemo(() => drawnSeries(spec, hidden), [spec, hidden]);
@@ -104,61 +114,40 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
           ),
     [spec, domain, zoom, width, height, palette],
   );
-
   useLayoutEffect(() => {
     const element = canvas.current;
     if (!element || !layout) return;
     paintInto(element, width, height, (ctx) => paintCanvas(ctx, chartInk(spec, drawn, layout, palette), palette.font));
   }, [spec, drawn, layout, palette, width, height]);
+  return { drawn, layout, any, width, holder, canvas };
+}
+
+/** The ranges that a dragged box asks for; null where it is too small to mean it. */
+function zoomOf(layout: Layout, { from, to }: Box, before: Zoom): Zoom | null {
+  const [w, h] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
+  if (w < 8 && h < 8) return null;
+  const low = (a: number, b: number): Range => (a < b ? [a, b] : [b, a]);
+  return {
+    x: w >= 8 ? low(layout.fromX(from.x), layout.fromX(to.x)) : before.x,
+    y: h >= 24 ? low(layout.fromY(from.y), layout.fromY(to.y)) : before.y,
+  };
+}
+
+/** Draws a `ChartSpec`; pointer and keyboard move one cursor over its points, drag zooms, Enter or click picks. */
+export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
+  const palette = usePalette();
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [cursor, setCursor] = useState<Cursor | null>(null);
+  const [spoken, setSpoken] = useState(false);
+  const [zoom, setZoom] = useState<Zoom>({});
+  const drawing = useDrawing(spec, hidden, zoom, palette);
+  const { drawn, any } = drawing;
   useEffect(() => setZoom({}), [spec.id, spec.x.log, spec.y.log, spec.x.label, spec.y.label]);
   useEffect(() => {
     if (cursor && !(cursor.series < drawn.length && cursor.point < drawn[cursor.series].x.length)) setCursor(null);
   }, [drawn]);
-
-  const placeOf = (series: DrawnSeries | undefined, point: number): Place | null =>
-    layout && series && point >= 0 && point < series.x.length
-      ? { x: layout.toX(series.x[point]), y: layout.toY(series.y[point]) }
-      : null;
   const at = cursor ? drawn[cursor.series] : undefined;
-  const here = placeOf(at, cursor?.point ?? -1);
-  const mine = selected ? drawn.find((series) => series.spec.id === selected.series) : undefined;
-  const chosen = placeOf(mine, mine && selected ? mine.source.indexOf(selected.index) : -1);
   const words = at && cursor && cursor.point < at.x.length ? describePoint(spec, at, cursor.point) : '';
-
-  const pointer = (event: MouseEvent): Place => {
-    const rect = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    return { x: event.clientX - rect.left, y: event.clientY - rect.top };
-  };
-  const nearest = ({ x, y }: Place): Cursor | null =>
-    layout && nearestPoint(drawn, layout.toX, layout.toY, layout.fromX, x, y, 40);
-  const release = (): void => {
-    if (!box || !layout) return;
-    const { from, to } = box;
-    setBox(null);
-    const [w, h] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
-    if (w < 8 && h < 8) return;
-    const low = (a: number, b: number): Range => (a < b ? [a, b] : [b, a]);
-    setZoom({
-      x: w >= 8 ? low(layout.fromX(from.x), layout.fromX(to.x)) : zoom.x,
-      y: h >= 24 ? low(layout.fromY(from.y), layout.fromY(to.y)) : zoom.y,
-    });
-  };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') {
-      setZoom({});
-      setCursor(null);
-      return;
-    }
-    const next = moveCursor(drawn, cursor, event.key);
-    if (next) {
-      setSpoken(true);
-      setCursor(next);
-    } else if ((event.key === 'Enter' || event.key === ' ') && cursor) {
-      const series = drawn[cursor.series];
-      onPick?.(series.spec.id, series.source[cursor.point]);
-    } else return;
-    event.preventDefault();
-  };
   const entries = legendEntries(spec);
   const toggle = (key: string): void => {
     const now = new Set(hidden);
@@ -185,77 +174,140 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
           )}
         </>
       }
-      legend={
-        entries.length > 1 && (
-          <ul class="legend" aria-label={`Legend: ${spec.title}`}>
-            {entries.map((entry) => (
-              <li key={entry.key}>
-                <button
-                  type="button"
-                  class="legend-entry"
-                  aria-pressed={!hidden.has(entry.key)}
-                  title="Show or hide"
-                  onClick={() => toggle(entry.key)}
-                >
-                  <Swatch spec={entry.spec} palette={palette} />
-                  {entry.label}
-                  {entry.count > 1 ? ` (${entry.count})` : ''}
-                </button>
-              </li>
-            ))}
-          </ul>
-        )
-      }
+      legend={entries.length > 1 && <Legend spec={spec} hidden={hidden} palette={palette} onToggle={toggle} />}
     >
       {any ? (
-        <div
-          class="plot"
-          ref={holder}
-          tabIndex={0}
-          role="application"
-          aria-roledescription="chart"
-          aria-label={`${spec.title}. ${spec.summary} Arrow keys move along the points${
-            entries.length > 1 ? ' and between series' : ''
-          }${onPick ? ', Enter chooses one' : ''}.`}
-          onKeyDown={onKeyDown}
-          onBlur={() => setCursor(null)}
-        >
-          <canvas
-            ref={canvas}
-            class={onPick ? 'pickable' : undefined}
-            onPointerDown={(event) => {
-              if (event.button !== 0) return;
-              const from = pointer(event);
-              setBox({ from, to: from });
-            }}
-            onPointerMove={(event) => {
-              const to = pointer(event);
-              if (box) setBox({ from: box.from, to });
-              setSpoken(false);
-              setCursor(nearest(to));
-            }}
-            onPointerUp={release}
-            onPointerLeave={() => {
-              setBox(null);
-              setCursor(null);
-            }}
-            onClick={(event) => {
-              const found = nearest(pointer(event));
-              if (!found) return;
-              const series = drawn[found.series];
-              onPick?.(series.spec.id, series.source[found.point]);
-            }}
-            onDblClick={() => setZoom({})}
-          />
-          {box && <SelectBox from={box.from} to={box.to} />}
-          {chosen && <Ring at={chosen} chosen />}
-          {here && <Ring at={here} />}
-          <Tip at={here} width={width} text={words} />
-        </div>
+        <Plot
+          spec={spec}
+          drawing={drawing}
+          cursor={cursor}
+          words={words}
+          selected={selected}
+          onCursor={(next, byKey) => {
+            setSpoken(byKey);
+            setCursor(next);
+          }}
+          onZoom={(change) => setZoom((before) => change(before) ?? before)}
+          onPick={onPick}
+        />
       ) : (
         <p class="empty-chart">{spec.empty ?? 'Nothing to draw.'}</p>
       )}
     </Frame>
+  );
+}
+
+/** Names of the series; each shows or hides its own. */
+function Legend(props: {
+  readonly spec: ChartSpec;
+  readonly hidden: ReadonlySet<string>;
+  readonly palette: Palette;
+  readonly onToggle: (key: string) => void;
+}): VNode {
+  return (
+    <ul class="legend" aria-label={`Legend: ${props.spec.title}`}>
+      {legendEntries(props.spec).map((entry) => (
+        <li key={entry.key}>
+          <button
+            type="button"
+            class="legend-entry"
+            aria-pressed={!props.hidden.has(entry.key)}
+            title="Show or hide"
+            onClick={() => props.onToggle(entry.key)}
+          >
+            <Swatch spec={entry.spec} palette={props.palette} />
+            {entry.label}
+            {entry.count > 1 ? ` (${entry.count})` : ''}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface PlotProps extends Pick<ChartProps, 'spec' | 'onPick' | 'selected'> {
+  readonly drawing: Drawing;
+  readonly cursor: Cursor | null;
+  readonly words: string;
+  readonly onCursor: (cursor: Cursor | null, byKey: boolean) => void;
+  /** Takes the ranges shown before to those to show; null leaves them. */
+  readonly onZoom: (change: (before: Zoom) => Zoom | null) => void;
+}
+
+/** The picture itself, with what pointer and keys do to it. */
+function Plot({ spec, drawing, cursor, words, selected, onCursor, onZoom, onPick }: PlotProps): VNode {
+  const { drawn, layout, width, holder, canvas } = drawing;
+  const [box, setBox] = useState<Box | null>(null);
+  const placeOf = (series: DrawnSeries | undefined, point: number): Place | null =>
+    layout && series && point >= 0 && point < series.x.length
+      ? { x: layout.toX(series.x[point]), y: layout.toY(series.y[point]) }
+      : null;
+  const here = placeOf(cursor ? drawn[cursor.series] : undefined, cursor?.point ?? -1);
+  const mine = selected ? drawn.find((series) => series.spec.id === selected.series) : undefined;
+  const chosen = placeOf(mine, mine && selected ? mine.source.indexOf(selected.index) : -1);
+  const pointer = (event: MouseEvent): Place => {
+    const rect = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return { x: event.clientX - rect.left, y: event.clientY - rect.top };
+  };
+  const nearest = (place: Place): Cursor | null => layout && nearestPoint(drawn, layout, place, 40);
+  const pick = ({ series, point }: Cursor): void => onPick?.(drawn[series].spec.id, drawn[series].source[point]);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') {
+      onZoom(() => ({}));
+      onCursor(null, false);
+      return;
+    }
+    const next = moveCursor(drawn, cursor, event.key);
+    if (next) onCursor(next, true);
+    else if ((event.key === 'Enter' || event.key === ' ') && cursor) pick(cursor);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div
+      class="plot"
+      ref={holder}
+      tabIndex={0}
+      role="application"
+      aria-roledescription="chart"
+      aria-label={`${spec.title}. ${spec.summary} Arrow keys move along the points${
+        legendEntries(spec).length > 1 ? ' and between series' : ''
+      }${onPick ? ', Enter chooses one' : ''}.`}
+      onKeyDown={onKeyDown}
+      onBlur={() => onCursor(null, false)}
+    >
+      <canvas
+        ref={canvas}
+        class={onPick ? 'pickable' : undefined}
+        onPointerDown={(event) => {
+          if (event.button !== 0) return;
+          const from = pointer(event);
+          setBox({ from, to: from });
+        }}
+        onPointerMove={(event) => {
+          const to = pointer(event);
+          if (box) setBox({ from: box.from, to });
+          onCursor(nearest(to), false);
+        }}
+        onPointerUp={() => {
+          if (box && layout) onZoom((before) => zoomOf(layout, box, before));
+          setBox(null);
+        }}
+        onPointerLeave={() => {
+          setBox(null);
+          onCursor(null, false);
+        }}
+        onClick={(event) => {
+          const found = nearest(pointer(event));
+          if (found) pick(found);
+        }}
+        onDblClick={() => onZoom(() => ({}))}
+      />
+      {box && <SelectBox from={box.from} to={box.to} />}
+      {chosen && <Ring at={chosen} chosen />}
+      {here && <Ring at={here} />}
+      <Tip at={here} width={width} text={words} />
+    </div>
   );
 }
 

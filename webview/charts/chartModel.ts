@@ -1,5 +1,7 @@
 import { formatNumber } from '../ui/format.ts';
+import type { Layout } from './chartInk.ts';
 import type { AxisSpec, ChartSpec, DrawnSeries } from './spec.ts';
+import type { Place } from './tip.tsx';
 
 /** A point under the pointer or the keyboard cursor: indices into the drawn series. */
 export interface Cursor {
@@ -32,23 +34,20 @@ function lowerBound(x: Float64Array, value: number): number {
 /** The drawn point nearest to a place in pixels, at most `reach` pixels away. */
 export function nearestPoint(
   drawn: readonly DrawnSeries[],
-  toX: (v: number) => number,
-  toY: (v: number) => number,
-  fromX: (p: number) => number,
-  px: number,
-  py: number,
+  { toX, toY, fromX }: Pick<Layout, 'toX' | 'toY' | 'fromX'>,
+  at: Place,
   reach: number,
 ): Cursor | null {
   let best = reach * reach;
   let found: Cursor | null = null;
   drawn.forEach((series, s) => {
     if (series.spec.kind === 'band') return;
-    const start = lowerBound(series.x, fromX(px));
+    const start = lowerBound(series.x, fromX(at.x));
     for (const step of [1, -1]) {
       for (let i = step > 0 ? start : start - 1; i >= 0 && i < series.x.length; i += step) {
-        const dx = toX(series.x[i]) - px;
+        const dx = toX(series.x[i]) - at.x;
         if (dx * dx > best) break;
-        const dy = toY(series.y[i]) - py;
+        const dy = toY(series.y[i]) - at.y;
         if (dx * dx + dy * dy < best) {
           best = dx * dx + dy * dy;
           found = { series: s, point: i };

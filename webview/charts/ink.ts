@@ -1,4 +1,5 @@
 import { plainText } from '../../src/core/data/plainText.ts';
+import { cellPaths, type Cells } from './cells.ts';
 import type { MarkShape } from './spec.ts';
 import { addMark, markPath } from './mark.ts';
 
@@ -59,7 +60,8 @@ export type Ink =
   /** One pixel per cell, scaled up; `smooth` blends neighbours. */
   | {
       readonly kind: 'image';
-      readonly image: HTMLCanvasElement;
+      /** Cells are for files that are made without a page. */
+      readonly image: HTMLCanvasElement | Cells;
       readonly x: number;
       readonly y: number;
       readonly width: number;
@@ -153,6 +155,7 @@ function paintOne(ctx: CanvasRenderingContext2D, ink: Ink, font: string): void {
       ctx.fillText(ink.text, 0, 0);
       return;
     case 'image':
+      if ('index' in ink.image) throw new Error('cells are drawn into files only');
       ctx.imageSmoothingEnabled = ink.smooth === true;
       ctx.imageSmoothingQuality = 'high';
       ctx.drawImage(ink.image, ink.x, ink.y, ink.width, ink.height);
@@ -228,6 +231,14 @@ export function paintSvg(inks: readonly Ink[]): string[] {
           ];
         }
         case 'image':
+          if ('index' in ink.image) {
+            const scale = `${ink.width / ink.image.columns} ${ink.height / ink.image.rows}`;
+            return [
+              `<g transform="translate(${f(ink.x)} ${f(ink.y)}) scale(${scale})" shape-rendering="crispEdges">`,
+              ...cellPaths(ink.image),
+              '</g>',
+            ];
+          }
           return [
             `<image x="${f(ink.x)}" y="${f(ink.y)}" width="${f(ink.width)}" height="${f(ink.height)}" preserveAspectRatio="none" image-rendering="${ink.smooth ? 'auto' : 'pixelated'}" href="${ink.image.toDataURL('image/png')}"/>`,
           ];

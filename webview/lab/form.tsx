@@ -1,4 +1,4 @@
-import type { ComponentChild, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import * as v from 'valibot';
 import type { LabPage, LabSettings } from '../../src/shared/lab.ts';
@@ -24,6 +24,67 @@ export function settingsOf<P extends LabPage>(
   return settings as unknown as LabSettings[P];
 }
 
+/** The control that fits the kind of a field. */
+function FieldControl({
+  field,
+  value,
+  disabled,
+  onChange,
+}: {
+  readonly field: Field;
+  readonly value: unknown;
+  readonly disabled: boolean;
+  readonly onChange: (value: unknown) => void;
+}): VNode {
+  if (field.kind === 'check') {
+    return <Checkbox label={field.label} checked={value === true} onToggle={(on) => onChange(on)} />;
+  }
+  if (field.kind === 'several') {
+    const chosen = Array.isArray(value) ? (value as readonly string[]) : [];
+    return (
+      <span class="field" role="group" aria-label={field.label}>
+        <span class="field-label" aria-hidden="true">
+          {field.label}
+        </span>
+        {field.choices.map((choice) => (
+          <Checkbox
+            key={choice.value}
+            label={choice.label}
+            checked={chosen.includes(choice.value)}
+            onToggle={(on) =>
+              onChange(
+                field.choices
+                  .map((other) => other.value)
+                  .filter((other) => (other === choice.value ? on : chosen.includes(other))),
+              )
+            }
+          />
+        ))}
+      </span>
+    );
+  }
+  if (field.kind === 'choice') {
+    return (
+      <Dropdown
+        label={field.label}
+        value={String(value)}
+        choices={field.choices}
+        disabled={disabled}
+        onSelect={(chosen) => onChange(chosen)}
+      />
+    );
+  }
+  return (
+    <TextField
+      label={field.label}
+      value={fieldText(value)}
+      size={field.kind === 'numbers' || field.kind === 'text' || field.kind === 'names' ? 18 : 7}
+      disabled={disabled}
+      onCommit={(text) => onChange(fieldValue(field, text))}
+    />
+  );
+}
+
 /** The form of a page: fields with defaults, Run or Stop. */
 export function Form({ page }: { readonly page: LabPage }): VNode {
   const { state, forms, setForm, send } = useLab();
@@ -42,61 +103,15 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
     setProblems(others);
     setForm(page, { ...forms[page], [field.key]: value });
   };
-  const control = (field: Field): ComponentChild => {
-    const value = (settings as unknown as Record<string, unknown>)[field.key];
-    if (field.kind === 'check') {
-      return <Checkbox label={field.label} checked={value === true} onToggle={(on) => change(field, on)} />;
-    }
-    if (field.kind === 'several') {
-      const chosen = Array.isArray(value) ? (value as readonly string[]) : [];
-      return (
-        <span class="field" role="group" aria-label={field.label}>
-          <span class="field-label" aria-hidden="true">
-            {field.label}
-          </span>
-          {field.choices.map((choice) => (
-            <Checkbox
-              key={choice.value}
-              label={choice.label}
-              checked={chosen.includes(choice.value)}
-              onToggle={(on) =>
-                change(
-                  field,
-                  field.choices
-                    .map((other) => other.value)
-                    .filter((other) => (other === choice.value ? on : chosen.includes(other))),
-                )
-              }
-            />
-          ))}
-        </span>
-      );
-    }
-    if (field.kind === 'choice') {
-      return (
-        <Dropdown
-          label={field.label}
-          value={String(value)}
-          choices={field.choices}
-          disabled={busy}
-          onSelect={(chosen) => change(field, chosen)}
-        />
-      );
-    }
-    return (
-      <TextField
-        label={field.label}
-        value={fieldText(value)}
-        size={field.kind === 'numbers' || field.kind === 'text' || field.kind === 'names' ? 18 : 7}
-        disabled={busy}
-        onCommit={(text) => change(field, fieldValue(field, text))}
-      />
-    );
-  };
   const list = (fields: readonly Field[]): VNode[] =>
     fields.map((field) => (
       <span class="lab-field" key={field.key} title={field.hint}>
-        {control(field)}
+        <FieldControl
+          field={field}
+          value={(settings as unknown as Record<string, unknown>)[field.key]}
+          disabled={busy}
+          onChange={(value) => change(field, value)}
+        />
       </span>
     ));
   return (

@@ -102,7 +102,7 @@ export function LabApp({ host }: { readonly host: LabHost }): VNode {
     () => ({
       state: initialState,
       send: (message) => {
-        if (message.type === 'saveFile' || message.type === 'saveTable') host.send(message);
+        if (message.type === 'saveFile' || message.type === 'saveTable' || message.type === 'copy') host.send(message);
       },
       choices: {},
       choose: () => undefined,

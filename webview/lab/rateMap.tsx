@@ -1,7 +1,8 @@
 import type { VNode } from 'preact';
-import { useCallback, useState } from 'preact/hooks';
+import { useCallback, useMemo, useState } from 'preact/hooks';
 import type { SweepResult } from '../../src/core/theory/wide/sweep.ts';
 import { CanvasFigure } from '../charts/canvasFigure.tsx';
+import type { DataTable } from '../charts/exportFile.ts';
 import { usePalette, withAlpha } from '../charts/theme.ts';
 import { gridImage } from '../charts/gridImage.ts';
 import type { Ink } from '../charts/ink.ts';
@@ -20,150 +21,197 @@ export function meanLoss(result: SweepResult, width: number, rate: number): numb
   return here.reduce((s, cell) => s + Math.log10(Math.max(cell.loss!, 1e-30)), 0) / here.length;
 }
 
-/** (v) Loss over width and step size, with the best step size of every width. */
-export function RateMap({ result }: { readonly result: SweepResult }): VNode {
-  const [cursor, setCursor] = useState<{ readonly i: number; readonly j: number } | null>(null);
-  const [spoken, setSpoken] = useState(false);
+/** The map as numbers: a column for every width, in it log10 losses for every rate. */
+interface MapOf {
+  readonly result: SweepResult;
+  readonly widths: readonly number[];
+  readonly rates: readonly number[];
+  readonly values: readonly (readonly (number | null | undefined)[])[];
+  /** Least of the values, at most 0: what the strongest colour stands for. */
+  readonly low: number;
+}
+
+function mapOf(result: SweepResult): MapOf {
   const { widths } = result.setting;
   const rates = result.rateGrid;
   const values = widths.map((width) => rates.map((rate) => meanLoss(result, width, rate)));
   const finite = values.flat().filter((value): value is number => typeof value === 'number');
-  const low = Math.min(0, ...finite);
+  return { result, widths, rates, values, low: Math.min(0, ...finite) };
+}
+
+/** Where cells lie in a picture of the given size. */
+interface Place {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  readonly cell: { readonly width: number; readonly height: number };
+  readonly x: (i: number) => number;
+  readonly y: (j: number) => number;
+}
+
+function placeOf({ widths, rates }: MapOf, wide: number, high: number): Place {
+  const { left, top } = margin;
+  const width = wide - left - margin.right;
+  const height = high - top - margin.bottom;
+  const cell = { width: width / Math.max(1, widths.length), height: height / Math.max(1, rates.length) };
+  const x = (i: number): number => left + (i + 0.5) * cell.width;
+  const y = (j: number): number => top + height - (j + 0.5) * cell.height;
+  return { left, top, width, height, cell, x, y };
+}
+
+const colorsOf = (palette: Palette): string[] =>
+  Array.from({ length: levels + 1 }, (_, i) => withAlpha(palette.series[0], 0.05 + (0.85 * i) / levels));
+
+/** The cells as an image, and crosses on those that diverged, so that colour is not all there is. */
+function cellInk(map: MapOf, place: Place, palette: Palette): Ink[] {
+  const { widths, rates, values, low } = map;
+  if (rates.length === 0) return [];
+  const colors = [...colorsOf(palette), withAlpha(palette.foreground, 0.04)];
   const shadeOf = (value: number): number => Math.round(levels * Math.max(0, Math.min(1, low < 0 ? value / low : 0)));
-  const boxOf = (width: number, height: number): { left: number; top: number; width: number; height: number } => ({
-    left: margin.left,
-    top: margin.top,
-    width: width - margin.left - margin.right,
-    height: height - margin.top - margin.bottom,
+  const image = gridImage(widths.length, rates.length, colors, (i, row) => {
+    const value = values[i][rates.length - 1 - row];
+    return typeof value === 'number' ? shadeOf(value) : levels + 1;
   });
-  const colorsOf = (palette: Palette): string[] =>
-    Array.from({ length: levels + 1 }, (_, i) => withAlpha(palette.series[0], 0.05 + (0.85 * i) / levels));
+  const crossed = values.flatMap((column, i) =>
+    column.flatMap((value, j) => (value === null ? [place.x(i), place.y(j)] : [])),
+  );
+  return [
+    { kind: 'image', image, x: place.left, y: place.top, width: place.width, height: place.height },
+    { kind: 'marks', shape: 'cross', at: crossed, radius: 4, stroke: palette.bad, width: 1.2 },
+  ];
+}
+
+/** A line through one step size of every width. */
+function rateInk(
+  { result, widths, rates }: MapOf,
+  place: Place,
+  palette: Palette,
+  pick: (entry: SweepResult['rates'][number]) => number | null,
+  look: { readonly shape: 'diamond' | 'square'; readonly dash: number[] },
+): Ink[] {
+  const points = result.rates.flatMap((entry) => {
+    const rate = pick(entry);
+    return rate === null ? [] : [place.x(widths.indexOf(entry.width)), place.y(rates.indexOf(rate))];
+  });
+  return [
+    { kind: 'path', lines: [points], stroke: palette.foreground, width: 1.5, dash: look.dash },
+    { kind: 'marks', shape: look.shape, at: points, radius: 4, fill: palette.foreground },
+  ];
+}
+
+function axisInk({ widths, rates }: MapOf, place: Place, palette: Palette): Ink[] {
+  const color = palette.foreground;
+  const { left, top, width, height } = place;
+  const below = (x: number, by: number, text: string): Ink => ({
+    kind: 'text',
+    x,
+    y: top + height + by,
+    text,
+    color,
+    align: 'center',
+    baseline: 'top',
+  });
+  return [
+    ...widths.map((value, i) => below(place.x(i), 5, String(value))),
+    below(left + width / 2, 24, 'width'),
+    ...rates.map((value, j): Ink => ({
+      kind: 'text',
+      x: left - 6,
+      y: place.y(j),
+      text: formatNumber(value, 2),
+      color,
+      align: 'right',
+    })),
+    { kind: 'text', x: 9, y: top + height / 2, text: 'step size', color, align: 'center', turned: true },
+    { kind: 'rect', x: left, y: top, width, height, stroke: withAlpha(palette.grid, 0.7) },
+  ];
+}
+
+/** The scale of the colours, `wide` pixels long. */
+function scaleInk(palette: Palette, x: number, y: number, wide: number): Ink[] {
+  const step = wide / (levels + 1);
+  return [
+    ...colorsOf(palette).map((fill, i): Ink => ({
+      kind: 'rect',
+      x: x + i * step,
+      y,
+      width: step + 0.2,
+      height: 12,
+      fill,
+    })),
+    { kind: 'rect', x, y, width: wide, height: 12, stroke: palette.muted, lineWidth: 0.6 },
+  ];
+}
+
+interface Cell {
+  readonly i: number;
+  readonly j: number;
+}
+
+function wordsOf({ result, widths, rates, values }: MapOf, cursor: Cell | null): string {
+  if (!cursor || rates.length === 0) return '';
+  const value = values[cursor.i][cursor.j];
+  const found =
+    value === undefined
+      ? 'not computed'
+      : value === null
+        ? 'diverged'
+        : `loss falls to ${formatNumber(10 ** value, 3)} of its start`;
+  const entry = result.rates.find((other) => other.width === widths[cursor.i]);
+  const best = entry?.bestMonotone === rates[cursor.j] ? ' (best of the stable ones)' : '';
+  return `width ${widths[cursor.i]}, step size ${formatNumber(rates[cursor.j], 3)}: ${found}${best}`;
+}
+
+/** The cell that an arrow key leads to; null for other keys. */
+function steppedTo({ widths, rates }: MapOf, cursor: Cell | null, key: string): Cell | null {
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
+  if (!step || rates.length === 0) return null;
+  const clamp = (at: number, count: number): number => Math.max(0, Math.min(count - 1, at));
+  const from = cursor ?? { i: 0, j: rates.length >> 1 };
+  return { i: clamp(from.i + step[0], widths.length), j: clamp(from.j + step[1], rates.length) };
+}
+
+function cellTable({ rateCells }: SweepResult): DataTable {
+  return {
+    header: ['width', 'step size', 'start', 'loss / loss at the start', 'falling'],
+    rows: rateCells.length,
+    cell: (row, column) => {
+      const cell = rateCells[row];
+      return [cell.width, cell.rate, cell.seed, cell.loss ?? 'diverged', cell.monotone ? 'yes' : 'no'][column];
+    },
+  };
+}
+
+/** (v) Loss over width and step size, with the best step size of every width. */
+export function RateMap({ result }: { readonly result: SweepResult }): VNode {
+  const [cursor, setCursor] = useState<Cell | null>(null);
+  const [spoken, setSpoken] = useState(false);
+  const map = useMemo(() => mapOf(result), [result]);
   const draw = useCallback(
     (width: number, height: number, palette: Palette): Ink[] => {
-      const box = boxOf(width, height);
-      const cw = box.width / Math.max(1, widths.length);
-      const ch = box.height / Math.max(1, rates.length);
-      const colors = [...colorsOf(palette), withAlpha(palette.foreground, 0.04)];
-      const yOf = (j: number): number => box.top + box.height - (j + 0.5) * ch;
-      const xOf = (i: number): number => box.left + (i + 0.5) * cw;
-      const out: Ink[] = [];
-      if (rates.length > 0) {
-        const image = gridImage(widths.length, rates.length, colors, (i, row) => {
-          const value = values[i][rates.length - 1 - row];
-          return typeof value === 'number' ? shadeOf(value) : levels + 1;
-        });
-        out.push({ kind: 'image', image, x: box.left, y: box.top, width: box.width, height: box.height });
-      }
-      // Diverged cells are crossed, so that colour is not all there is.
-      const crossed = values.flatMap((column, i) =>
-        column.flatMap((value, j) => (value === null ? [xOf(i), yOf(j)] : [])),
-      );
-      out.push({ kind: 'marks', shape: 'cross', at: crossed, radius: 4, stroke: palette.bad, width: 1.2 });
-      const line = (
-        pick: (entry: SweepResult['rates'][number]) => number | null,
-        shape: 'diamond' | 'square',
-        dash: number[],
-      ): void => {
-        const points = result.rates.flatMap((entry) => {
-          const rate = pick(entry);
-          return rate === null ? [] : [xOf(widths.indexOf(entry.width)), yOf(rates.indexOf(rate))];
-        });
-        out.push(
-          { kind: 'path', lines: [points], stroke: palette.foreground, width: 1.5, dash },
-          { kind: 'marks', shape, at: points, radius: 4, fill: palette.foreground },
-        );
-      };
-      line((entry) => entry.largestMonotone, 'square', [4, 4]);
-      line((entry) => entry.bestMonotone, 'diamond', []);
-      const color = palette.foreground;
-      widths.forEach((value, i) =>
-        out.push({
-          kind: 'text',
-          x: xOf(i),
-          y: box.top + box.height + 5,
-          text: String(value),
-          color,
-          align: 'center',
-          baseline: 'top',
-        }),
-      );
-      out.push({
-        kind: 'text',
-        x: box.left + box.width / 2,
-        y: box.top + box.height + 24,
-        text: 'width',
-        color,
-        align: 'center',
-        baseline: 'top',
-      });
-      rates.forEach((value, j) =>
-        out.push({ kind: 'text', x: box.left - 6, y: yOf(j), text: formatNumber(value, 2), color, align: 'right' }),
-      );
-      out.push(
-        { kind: 'text', x: 9, y: box.top + box.height / 2, text: 'step size', color, align: 'center', turned: true },
-        {
-          kind: 'rect',
-          x: box.left,
-          y: box.top,
-          width: box.width,
-          height: box.height,
-          stroke: withAlpha(palette.grid, 0.7),
-        },
-      );
-      return out;
+      const place = placeOf(map, width, height);
+      return [
+        ...cellInk(map, place, palette),
+        ...rateInk(map, place, palette, (entry) => entry.largestMonotone, { shape: 'square', dash: [4, 4] }),
+        ...rateInk(map, place, palette, (entry) => entry.bestMonotone, { shape: 'diamond', dash: [] }),
+        ...axisInk(map, place, palette),
+      ];
     },
-    [result],
+    [map],
   );
   const over = useCallback(
     (width: number, height: number, palette: Palette): Ink[] => {
       if (!cursor) return [];
-      const box = boxOf(width, height);
-      const cw = box.width / Math.max(1, widths.length);
-      const ch = box.height / Math.max(1, rates.length);
-      return [
-        {
-          kind: 'rect',
-          x: box.left + cursor.i * cw + 1,
-          y: box.top + box.height - (cursor.j + 1) * ch + 1,
-          width: cw - 2,
-          height: ch - 2,
-          stroke: palette.focus,
-          lineWidth: 2,
-        },
-      ];
+      const { x, y, cell } = placeOf(map, width, height);
+      const box = { width: cell.width - 2, height: cell.height - 2 };
+      const corner = { x: x(cursor.i) - box.width / 2, y: y(cursor.j) - box.height / 2 };
+      return [{ kind: 'rect', ...corner, ...box, stroke: palette.focus, lineWidth: 2 }];
     },
-    [result, cursor],
+    [map, cursor],
   );
-  const scale = (palette: Palette, x: number, y: number, wide: number): Ink[] => {
-    const step = wide / (levels + 1);
-    return [
-      ...colorsOf(palette).map((fill, i): Ink => ({
-        kind: 'rect',
-        x: x + i * step,
-        y,
-        width: step + 0.2,
-        height: 12,
-        fill,
-      })),
-      { kind: 'rect', x, y, width: wide, height: 12, stroke: palette.muted, lineWidth: 0.6 },
-    ];
-  };
   const palette = usePalette();
-  const lowest = formatNumber(10 ** low, 2);
-  const words = (): string => {
-    if (!cursor || rates.length === 0) return '';
-    const value = values[cursor.i][cursor.j];
-    const found =
-      value === undefined
-        ? 'not computed'
-        : value === null
-          ? 'diverged'
-          : `loss falls to ${formatNumber(10 ** value, 3)} of its start`;
-    const entry = result.rates.find((other) => other.width === widths[cursor.i]);
-    const best = entry?.bestMonotone === rates[cursor.j] ? ' (best of the stable ones)' : '';
-    return `width ${widths[cursor.i]}, step size ${formatNumber(rates[cursor.j], 3)}: ${found}${best}`;
-  };
-  const clamp = (at: number, count: number): number => Math.max(0, Math.min(count - 1, at));
+  const lowest = formatNumber(10 ** map.low, 2);
   return (
     <CanvasFigure
       id="sweep-rate-transfer"
@@ -175,11 +223,8 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
       over={over}
       cursorPlace={(width, height) => {
         if (!cursor) return null;
-        const box = boxOf(width, height);
-        return {
-          x: box.left + ((cursor.i + 0.5) * box.width) / Math.max(1, widths.length),
-          y: box.top + box.height - ((cursor.j + 0.5) * box.height) / Math.max(1, rates.length),
-        };
+        const place = placeOf(map, width, height);
+        return { x: place.x(cursor.i), y: place.y(cursor.j) };
       }}
       legend={
         <ul class="legend" aria-label="Legend: step sizes over widths">
@@ -191,7 +236,7 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
               height="12"
               viewBox="0 0 120 12"
               aria-hidden="true"
-              dangerouslySetInnerHTML={{ __html: paintSvg(scale(palette, 0, 0, 120)).join('') }}
+              dangerouslySetInnerHTML={{ __html: paintSvg(scaleInk(palette, 0, 0, 120)).join('') }}
             />
             falls to {lowest} of its start
           </li>
@@ -200,35 +245,28 @@ export function RateMap({ result }: { readonly result: SweepResult }): VNode {
       fileLegend={[
         {
           label: `faint: loss stays; strong: falls to ${lowest} of its start`,
-          swatch: (p, x, y) => scale(p, x, y, 28),
+          swatch: (p, x, y) => scaleInk(p, x, y, 28),
         },
       ]}
-      readout={words()}
+      readout={wordsOf(map, cursor)}
       spoken={spoken}
-      table={() => ({
-        header: ['width', 'step size', 'start', 'loss / loss at the start', 'falling'],
-        rows: result.rateCells.length,
-        cell: (row, column) => {
-          const cell = result.rateCells[row];
-          return [cell.width, cell.rate, cell.seed, cell.loss ?? 'diverged', cell.monotone ? 'yes' : 'no'][column];
-        },
-      })}
+      table={() => cellTable(result)}
       onPoint={(at) => {
         setSpoken(false);
-        if (!at || rates.length === 0) {
+        if (!at || map.rates.length === 0) {
           setCursor(null);
           return;
         }
-        const i = Math.floor(((at.x - margin.left) / (at.width - margin.left - margin.right)) * widths.length);
-        const j = Math.floor((1 - (at.y - margin.top) / (at.height - margin.top - margin.bottom)) * rates.length);
-        setCursor(i >= 0 && j >= 0 && i < widths.length && j < rates.length ? { i, j } : null);
+        const { left, top, height, cell } = placeOf(map, at.width, at.height);
+        const i = Math.floor((at.x - left) / cell.width);
+        const j = Math.floor((top + height - at.y) / cell.height);
+        setCursor(i >= 0 && j >= 0 && i < map.widths.length && j < map.rates.length ? { i, j } : null);
       }}
       onKey={(key) => {
-        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
-        if (!step || rates.length === 0) return false;
+        const next = steppedTo(map, cursor, key);
+        if (next === null) return false;
         setSpoken(true);
-        const from = cursor ?? { i: 0, j: rates.length >> 1 };
-        setCursor({ i: clamp(from.i + step[0], widths.length), j: clamp(from.j + step[1], rates.length) });
+        setCursor(next);
         return true;
       }}
     />

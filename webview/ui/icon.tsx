@@ -22,6 +22,7 @@ const paths = {
   log: 'M4 2.5h8v11H4zM6 5.5h4M6 8h4M6 10.5h2.5',
   again: 'M12.8 8A4.8 4.8 0 1 1 11 4.2M11.2 1.8v2.8H8.4',
   more: 'M3.5 8h.1M8 8h.1M12.5 8h.1',
+  copy: 'M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z',
   home: 'M2.5 8 8 3l5.5 5M4 7v6h8V7',
 };
 

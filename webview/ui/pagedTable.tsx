@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Button } from './controls.ts';
+import { CopyTable, pagedText } from './copyTable.tsx';
 import { formatInteger } from './format.ts';
 import { Icon } from './icon.tsx';
 
@@ -112,29 +113,32 @@ export function PagedTable<Row>(props: PagedTableProps<Row>): VNode {
           </tbody>
         </table>
       </div>
-      {pages > 1 && (
-        <div class="pager">
-          <Button
-            look="icon"
-            label={`Previous page: ${caption}`}
-            disabled={page === 0}
-            onPress={() => setPage(page - 1)}
-          >
-            <Icon name="chevronLeft" />
-          </Button>
-          <span>
-            {formatInteger(first + 1)}–{formatInteger(first + shown.length)} of {formatInteger(ordered.length)}
-          </span>
-          <Button
-            look="icon"
-            label={`Next page: ${caption}`}
-            disabled={page === pages - 1}
-            onPress={() => setPage(page + 1)}
-          >
-            <Icon name="chevronRight" />
-          </Button>
-        </div>
-      )}
+      <div class="pager">
+        {rows.length > 0 && <CopyTable caption={caption} table={() => pagedText(caption, ordered, columns)} />}
+        {pages > 1 && (
+          <>
+            <Button
+              look="icon"
+              label={`Previous page: ${caption}`}
+              disabled={page === 0}
+              onPress={() => setPage(page - 1)}
+            >
+              <Icon name="chevronLeft" />
+            </Button>
+            <span>
+              {formatInteger(first + 1)}–{formatInteger(first + shown.length)} of {formatInteger(ordered.length)}
+            </span>
+            <Button
+              look="icon"
+              label={`Next page: ${caption}`}
+              disabled={page === pages - 1}
+              onPress={() => setPage(page + 1)}
+            >
+              <Icon name="chevronRight" />
+            </Button>
+          </>
+        )}
+      </div>
     </div>
   );
 }

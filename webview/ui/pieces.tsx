@@ -50,6 +50,22 @@ export function Facts({ facts }: { readonly facts: readonly Fact[] }): VNode {
   );
 }
 
+/** The same for facts in text; the full number is in the tooltip of the value. */
+export function TextFacts({
+  facts,
+}: {
+  readonly facts: readonly (Omit<Fact, 'value'> & { readonly value: string; readonly exact?: string })[];
+}): VNode {
+  return (
+    <Facts
+      facts={facts.map(({ exact, value, ...fact }) => ({
+        ...fact,
+        value: exact === undefined ? value : <span title={exact}>{value}</span>,
+      }))}
+    />
+  );
+}
+
 export function Num({ value, digits = 5 }: { readonly value: number | null; readonly digits?: number }): VNode {
   return (
     <span class="num" title={exactNumber(value)}>

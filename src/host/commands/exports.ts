@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
+import { trainCommandLine } from '../../shared/commandLine.ts';
 import { commandIds } from '../../shared/manifest.ts';
 import type { ExportKind } from '../../worker/api.ts';
 import type { Explorer } from '../explorer.ts';
@@ -7,7 +8,7 @@ import { pickFile } from '../pickFile.ts';
 import { predictOnFile } from '../predictOnFile.ts';
 import { exportRunTo } from '../saveFile.ts';
 import { turnIntoRelu } from '../turnIntoRelu.ts';
-import { type ListItem, pickFrom } from '../ui.ts';
+import { copyText, type ListItem, pickFrom } from '../ui.ts';
 import { type Handlers, idOf, withRun } from './handlers.ts';
 
 /** Commands that write files from a run. */
@@ -19,6 +20,8 @@ export function exportCommands(
   | typeof commandIds.exportProblem
   | typeof commandIds.exportCertificate
   | typeof commandIds.exportModel
+  | typeof commandIds.exportReport
+  | typeof commandIds.copyCommandLine
   | typeof commandIds.predictOnFile
   | typeof commandIds.turnIntoRelu
 > {
@@ -31,6 +34,18 @@ export function exportCommands(
       withRunOf(explorer, run);
       const what = await pickModelFormat();
       return what === undefined ? undefined : exportAs(explorer, what, run);
+    },
+    [commandIds.exportReport]: async (run) => {
+      withRunOf(explorer, run);
+      const what = await pickReportFormat();
+      return what === undefined ? undefined : exportAs(explorer, what, run);
+    },
+    [commandIds.copyCommandLine]: async (run) => {
+      const id = idOf(run);
+      const record = id === undefined ? withRun(explorer).run.record : (await explorer.store.load(id)).record;
+      const line = trainCommandLine(record);
+      await copyText(line);
+      return line;
     },
     [commandIds.predictOnFile]: async (uri) => {
       const dataset = withRun(explorer);
@@ -46,11 +61,25 @@ async function pickModelFormat(): Promise<ExportKind | undefined> {
   const items: readonly (ListItem & { readonly what: ExportKind })[] = [
     { label: 'ONNX', detail: vscode.l10n.t('Takes rows in original units.'), what: 'onnx' },
     { label: 'JSON', detail: vscode.l10n.t('Weights, scaling and column names.'), what: 'json' },
+    { label: 'Python', detail: vscode.l10n.t('A module with numpy that predicts from raw columns.'), what: 'python' },
     { label: 'PyTorch', detail: vscode.l10n.t('A Python file that builds the network.'), what: 'pytorch' },
   ];
   const picked = await pickFrom(items, {
     title: vscode.l10n.t('Export model'),
   });
+  return picked?.what;
+}
+
+async function pickReportFormat(): Promise<ExportKind | undefined> {
+  const items: readonly (ListItem & { readonly what: ExportKind })[] = [
+    {
+      label: 'HTML',
+      detail: vscode.l10n.t('One page with pictures and without scripts, which also prints.'),
+      what: 'report',
+    },
+    { label: 'Markdown', detail: vscode.l10n.t('Text and tables, without pictures.'), what: 'report-markdown' },
+  ];
+  const picked = await pickFrom(items, { title: vscode.l10n.t('Export report') });
   return picked?.what;
 }
 

@@ -4,6 +4,7 @@ import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import type { LabPanels } from '../lab/labPanels.ts';
 import { activeTable, pickFile } from '../pickFile.ts';
+import type { RunDocument } from '../runs/runDocument.ts';
 import { exportCommands } from './exports.ts';
 import type { Handlers } from './handlers.ts';
 import { runCommands } from './runs.ts';
@@ -13,13 +14,14 @@ import { betaCommands, trainingCommands } from './training.ts';
 export function registerCommands(
   explorer: Explorer,
   labs: LabPanels,
+  openRunFile: (uri: vscode.Uri) => RunDocument,
   context: vscode.ExtensionContext,
 ): vscode.Disposable[] {
   const { log } = explorer;
   const handlers: Handlers<CommandId> = {
     ...trainingCommands(explorer, context),
     ...betaCommands(explorer),
-    ...runCommands(explorer),
+    ...runCommands(explorer, openRunFile),
     ...exportCommands(explorer),
     ...placeCommands(explorer, labs),
   };

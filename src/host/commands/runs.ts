@@ -1,16 +1,23 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import type { Explorer } from '../explorer.ts';
+import { importRun } from '../runs/importRun.ts';
+import type { RunDocument } from '../runs/runDocument.ts';
 import { nameLimit } from '../runs/runStore.ts';
 import { TaskFailure } from '../train/taskFailure.ts';
-import { askLine, notify, pickFrom } from '../ui.ts';
+import { askLine, askWhichFile, notify, pickFrom } from '../ui.ts';
 import { type Handlers, idOf } from './handlers.ts';
 
 /** Commands about runs on disk: `run` is one of the tree (its node), its id, or left out, then it is picked. */
 export function runCommands(
   explorer: Explorer,
+  openRunFile: (uri: vscode.Uri) => RunDocument,
 ): Handlers<
-  typeof commandIds.openRun | typeof commandIds.renameRun | typeof commandIds.pinRun | typeof commandIds.deleteRun
+  | typeof commandIds.importRun
+  | typeof commandIds.openRun
+  | typeof commandIds.renameRun
+  | typeof commandIds.pinRun
+  | typeof commandIds.deleteRun
 > {
   return {
     [commandIds.openRun]: async (run) => {
@@ -24,6 +31,18 @@ export function runCommands(
     [commandIds.pinRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
       if (id !== undefined) await explorer.store.pin(id, explorer.store.get(id)?.pinned !== true);
+    },
+    [commandIds.importRun]: async (file) => {
+      const uri =
+        file instanceof vscode.Uri ? file : await askWhichFile(vscode.l10n.t('Import Run'), { Run: ['json'] });
+      if (uri === undefined) return undefined;
+      const document = openRunFile(uri);
+      try {
+        const summary = await importRun(document, explorer.store);
+        return summary && (await explorer.openRun(summary.id));
+      } finally {
+        document.dispose();
+      }
     },
     [commandIds.deleteRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));

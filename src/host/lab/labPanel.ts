@@ -19,6 +19,7 @@ import { saveBeside, savePicture, saveTable } from '../saveFile.ts';
 import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
+import { copyText } from '../ui.ts';
 import type { LabRecords, LabStore } from './labStore.ts';
 
 /** What a Lab works with. */
@@ -103,6 +104,9 @@ export class LabPanel {
         await saveBeside(this.uri, `${stem}.${message.page}.json`, Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
         return;
       }
+      case 'copy':
+        await copyText(message.text);
+        return;
       case 'saveFile':
         await savePicture(this.uri, message);
         return;

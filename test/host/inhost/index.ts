@@ -14,6 +14,7 @@ export async function run(): Promise<void> {
   await import('./training.mocha.ts');
   await import('./files.mocha.ts');
   await import('./runs.mocha.ts');
+  await import('./runFile.mocha.ts');
   await import('./panel.mocha.ts');
   await import('./worker.mocha.ts');
   figures['VS Code'] = `${vscode.version}, Node ${process.versions.node}`;

@@ -2,22 +2,13 @@ import type { VNode } from 'preact';
 import { useCallback, useMemo, useState } from 'preact/hooks';
 import { formatNumber } from '../../ui/format.ts';
 import { CanvasFigure } from '../canvasFigure.tsx';
-import type { LegendEntry } from '../exportFile.ts';
 import { paintSvg } from '../ink.ts';
 import type { Palette } from '../theme.ts';
 import { usePalette } from '../theme.ts';
 import type { Certainty, SurfaceModel, SurfaceShape } from './surfaceModel.ts';
 import { surfaceModel, surfaceTable, surfaceWords } from './surfaceModel.ts';
-import {
-  cellPlace,
-  classMarks,
-  classTone,
-  scaleEnds,
-  scaleInk,
-  surfaceBox,
-  surfaceCursor,
-  surfaceInk,
-} from './surfaceRenderer.ts';
+import { classSwatch, surfacePicture } from './surfacePicture.ts';
+import { cellPlace, scaleEnds, scaleInk, surfaceBox, surfaceCursor, surfaceInk } from './surfaceRenderer.ts';
 
 const scaleWidth = 120;
 
@@ -49,7 +40,6 @@ export function Surface({
       cursor ? surfaceCursor(model, width, height, colors, cursor) : [],
     [model, cursor],
   );
-  const classes = shape.classes.length > 0;
   const clamp = (value: number, count: number): number => Math.max(0, Math.min(count - 1, value));
   const onKey = (key: string): boolean => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
@@ -59,19 +49,14 @@ export function Surface({
     setCursor({ column: clamp(from.column + step[0], model.columns), row: clamp(from.row + step[1], model.rows) });
     return true;
   };
-  const heading = title ?? (classes ? 'Decision regions' : 'Fitted surface');
+  const picture = surfacePicture(model, { title, summary });
   return (
     <CanvasFigure
       id={id}
-      title={heading}
-      summary={
-        summary ??
-        (classes
-          ? `Each region is the class the network predicts${model.certainty === null ? '' : ', the stronger its colour the more probable'}; dashed lines are where neurons switch on and off. Hollow points are test rows.`
-          : 'Thin lines are equal values, dashed lines where neurons switch on and off. Hollow points are test rows.')
-      }
+      title={picture.title}
+      summary={picture.summary}
       instructions="Arrow keys move over the grid."
-      height={(width) => Math.max(240, Math.min(460, width * 0.72))}
+      height={picture.height}
       draw={draw}
       over={over}
       cursorPlace={(width, height) => cursor && cellPlace(model, width, height, cursor)}
@@ -91,22 +76,10 @@ export function Surface({
         setCursor(inside ? { column, row } : null);
       }}
       onKey={onKey}
-      legend={<SurfaceLegend model={model} title={heading} />}
-      fileLegend={fileLegend(model)}
+      legend={<SurfaceLegend model={model} title={picture.title} />}
+      fileLegend={picture.legend}
     />
   );
-}
-
-function classSwatch(index: number, palette: Palette, x: number, y: number): ReturnType<LegendEntry['swatch']> {
-  return [
-    {
-      kind: 'marks',
-      shape: classMarks[index % classMarks.length],
-      at: [x + 14, y + 6],
-      radius: 4,
-      fill: palette.series[classTone(index)],
-    },
-  ];
 }
 
 /** Marks of the classes, and what the scale of colours means. */
@@ -144,19 +117,4 @@ function SurfaceLegend({ model, title }: { readonly model: SurfaceModel; readonl
       )}
     </ul>
   );
-}
-
-function fileLegend(model: SurfaceModel): readonly LegendEntry[] {
-  const ends = scaleEnds(model);
-  return [
-    ...model.shape.classes.map((label, i): LegendEntry => ({ label, swatch: (p, x, y) => classSwatch(i, p, x, y) })),
-    ...(ends
-      ? [
-          {
-            label: `faint ${ends[0]}, strong ${ends[1]}`,
-            swatch: (p: Palette, x: number, y: number) => scaleInk(model, p, x, y, 28),
-          },
-        ]
-      : []),
-  ];
 }

@@ -1,4 +1,5 @@
 import { formatNumber } from '../../ui/format.ts';
+import { type Cells, gridCells } from '../cells.ts';
 import { gridImage } from '../gridImage.ts';
 import type { Ink } from '../ink.ts';
 import { clipText } from '../ink.ts';
@@ -26,13 +27,16 @@ export const classTone = (index: number): number => index % 6;
 /** Steps of colour on a surface, and the strength of its faintest and its strongest colour. */
 const shades = 48;
 const strengths = { value: [0.04, 0.74], class: [0.06, 0.46] } as const;
+/** Without a page there are no pixels: the cells of the grid are drawn as they are. */
+const page = typeof document !== 'undefined';
+const imageOf: (...grid: Parameters<typeof gridCells>) => HTMLCanvasElement | Cells = page ? gridImage : gridCells;
 /** Pixels of the picture for each cell of the grid. */
-const finer = 4;
+const finer = page ? 4 : 1;
 
 const shadesOf = (color: string, [from, to]: readonly [number, number]): string[] =>
   Array.from({ length: shades }, (_, i) => withAlpha(color, from + ((to - from) * i) / (shades - 1)));
 
-const pictures = new WeakMap<SurfaceModel, { readonly key: string; readonly image: HTMLCanvasElement }>();
+const pictures = new WeakMap<SurfaceModel, { readonly key: string; readonly image: HTMLCanvasElement | Cells }>();
 
 /** Share of the scale of certainty: 0 where all classes are alike, 1 where one is certain. */
 function sureness(model: SurfaceModel, probability: number): number {
@@ -40,21 +44,21 @@ function sureness(model: SurfaceModel, probability: number): number {
   return Math.max(0, Math.min(1, (probability - least) / (1 - least)));
 }
 
-function surfaceImage(model: SurfaceModel, palette: Palette): HTMLCanvasElement {
+function surfaceImage(model: SurfaceModel, palette: Palette): HTMLCanvasElement | Cells {
   const { shape, columns, rows } = model;
   const key = palette.series.join(' ');
   const known = pictures.get(model);
   if (known?.key === key) return known.image;
-  let image: HTMLCanvasElement;
+  let image: HTMLCanvasElement | Cells;
   if (shape.classes.length === 0) {
     const [low, high] = model.value;
-    image = gridImage(columns, rows, shadesOf(palette.series[0], strengths.value), (c, r) =>
+    image = imageOf(columns, rows, shadesOf(palette.series[0], strengths.value), (c, r) =>
       Math.round(((shape.value[(rows - 1 - r) * columns + c] - low) / (high - low || 1)) * (shades - 1)),
     );
   } else {
     const colors = palette.series.flatMap((color) => shadesOf(color, strengths.class));
     const fine = shape.logits === undefined ? 1 : finer;
-    image = gridImage(columns * fine, rows * fine, colors, (c, r) => {
+    image = imageOf(columns * fine, rows * fine, colors, (c, r) => {
       const { index, probability } = classAt(model, (c + 0.5) / fine - 0.5, rows - (r + 0.5) / fine - 0.5);
       const share = probability === null ? 0.4 : sureness(model, probability);
       return classTone(index) * shades + Math.round(share * (shades - 1));

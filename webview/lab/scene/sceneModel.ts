@@ -132,6 +132,122 @@ export function planeInBox(normal: Vector, level: number, low: Vector, high: Vec
 
 const steps = [0, 1, 2] as const;
 
+/** A picture of a scene being put together: a camera that places points, and what it has seen so far. */
+class Canvas {
+  readonly out: Primitive[] = [];
+  private readonly middle: readonly number[];
+  private readonly reach: number;
+  private readonly scale: number;
+  private readonly turned: { readonly sy: number; readonly cy: number; readonly sp: number; readonly cp: number };
+
+  /** @param size of the picture in pixels */
+  constructor(
+    readonly low: Vector,
+    readonly high: Vector,
+    camera: Camera,
+    private readonly size: { readonly width: number; readonly height: number },
+  ) {
+    this.middle = steps.map((k) => (low[k] + high[k]) / 2);
+    this.reach = Math.hypot(...steps.map((k) => high[k] - low[k])) / 2;
+    this.scale = (camera.zoom * 0.92 * Math.min(size.width, size.height)) / (2 * this.reach);
+    const { yaw, pitch } = camera;
+    this.turned = { sy: Math.sin(yaw), cy: Math.cos(yaw), sp: Math.sin(pitch), cp: Math.cos(pitch) };
+  }
+
+  /** Pixels and depth (larger is farther); parallel projection, so that planes seen from the side stay lines. */
+  view(p: ArrayLike<number>): readonly [number, number, number] {
+    const { middle, scale, size } = this;
+    const { sy, cy, sp, cp } = this.turned;
+    const [x, y, z] = [p[0] - middle[0], p[1] - middle[1], p[2] - middle[2]];
+    const right = -sy * x + cy * y;
+    const toward = cy * x + sy * y;
+    return [size.width / 2 + scale * right, size.height / 2 - scale * (cp * z - sp * toward), -(cp * toward + sp * z)];
+  }
+
+  polygon(points: readonly ArrayLike<number>[], tone: Tone, fill: number, stroke: number): void {
+    this.out.push({ kind: 'polygon', ...this.placed(points), tone, fill, stroke });
+  }
+
+  /** @param lift how far in front of where it lies it is drawn, over the reach of the scene */
+  line(points: readonly ArrayLike<number>[], tone: Tone, width: number, lift = 0): void {
+    const { points: pixels, depth } = this.placed(points);
+    this.out.push({ kind: 'line', points: pixels, depth: depth - lift * this.reach, tone, width, alpha: 1 });
+  }
+
+  /** A mark in front of the surface that it lies on. */
+  mark(point: Vector, layer: Extract<Layer, { kind: 'marks' }>, index: number): void {
+    const [x, y, depth] = this.view(point);
+    const { tone, mark, id } = layer;
+    this.out.push({ kind: 'mark', at: [x, y], depth: depth - 0.05 * this.reach, tone, mark, layer: id, index });
+  }
+
+  private placed(points: readonly ArrayLike<number>[]): { readonly points: number[]; readonly depth: number } {
+    const placed = points.map((p) => this.view(p));
+    return {
+      points: placed.flatMap(([x, y]) => [x, y]),
+      depth: placed.reduce((s, p) => s + p[2], 0) / placed.length,
+    };
+  }
+}
+
+/** Axes through the origin, with names at their ends. */
+function drawAxes(canvas: Canvas, names: Scene['axes']): void {
+  steps.forEach((k) => {
+    const from = [0, 0, 0];
+    const to = [0, 0, 0];
+    from[k] = Math.min(0, canvas.low[k]);
+    to[k] = canvas.high[k];
+    for (let part = 0; part < 8; part++) {
+      const at = (t: number): number[] => from.map((x, i) => x + (t / 8) * (to[i] - x));
+      canvas.line([at(part), at(part + 1)], 'muted', 1);
+    }
+    const end = canvas.view(to);
+    canvas.out.push({ kind: 'text', at: [end[0], end[1]], depth: -Infinity, text: names[k] });
+  });
+}
+
+function drawMesh(canvas: Canvas, layer: Extract<Layer, { kind: 'mesh' }>): void {
+  const { points, columns } = layer;
+  const at = (i: number): readonly number[] => points.slice(3 * i, 3 * i + 3);
+  const rows = points.length / 3 / columns;
+  for (let r = 0; r + 1 < rows; r++) {
+    for (let c = 0; c + 1 < columns; c++) {
+      const i = r * columns + c;
+      const corners = [at(i), at(i + 1), at(i + columns + 1), at(i + columns)];
+      canvas.polygon(corners, layer.toneOf?.(i) ?? layer.tone, 0.5, 0.25);
+    }
+  }
+}
+
+function drawLayer(canvas: Canvas, layer: Layer): void {
+  switch (layer.kind) {
+    case 'mesh':
+      drawMesh(canvas, layer);
+      return;
+    case 'curve': {
+      const { points, tone } = layer;
+      for (let i = 0; i + 5 < points.length; i += 3)
+        canvas.line([points.slice(i, i + 3), points.slice(i + 3, i + 6)], tone, 2.2, 0.002);
+      return;
+    }
+    case 'faces': {
+      const at = (i: number): readonly number[] => layer.corners.slice(3 * i, 3 * i + 3);
+      for (let f = 0; f + 2 < layer.faces.length; f += 3)
+        canvas.polygon([at(layer.faces[f]), at(layer.faces[f + 1]), at(layer.faces[f + 2])], layer.tone, 0.07, 0.22);
+      return;
+    }
+    case 'planes':
+      for (const level of layer.levels) {
+        const corners = planeInBox(layer.normal, level, canvas.low, canvas.high);
+        if (corners.length >= 3) canvas.polygon(corners, layer.tone, 0.16, 0.9);
+      }
+      return;
+    case 'marks':
+      layer.points.forEach((point, index) => canvas.mark(point, layer, index));
+      return;
+  }
+}
+
 /** What is seen of a scene on a picture of the given size, far things first (painter's order). */
 export function seen(
   scene: Scene,
@@ -140,104 +256,9 @@ export function seen(
   width: number,
   height: number,
 ): Primitive[] {
-  const layers = scene.layers.filter(({ id }) => !hidden.has(id));
   const { low, high } = boxOf(scene.layers);
-  const middle = steps.map((k) => (low[k] + high[k]) / 2);
-  const reach = Math.hypot(...steps.map((k) => high[k] - low[k])) / 2;
-  const scale = (camera.zoom * 0.92 * Math.min(width, height)) / (2 * reach);
-  const [sy, cy, sp, cp] = [Math.sin(camera.yaw), Math.cos(camera.yaw), Math.sin(camera.pitch), Math.cos(camera.pitch)];
-  /** Pixels and depth (larger is farther); parallel projection, so that planes seen from the side stay lines. */
-  const view = (p: ArrayLike<number>): readonly [number, number, number] => {
-    const [x, y, z] = [p[0] - middle[0], p[1] - middle[1], p[2] - middle[2]];
-    const right = -sy * x + cy * y;
-    const toward = cy * x + sy * y;
-    return [width / 2 + scale * right, height / 2 - scale * (cp * z - sp * toward), -(cp * toward + sp * z)];
-  };
-  const out: Primitive[] = [];
-  const polygon = (points: readonly ArrayLike<number>[], tone: Tone, fill: number, stroke: number, lift = 0): void => {
-    const placed = points.map(view);
-    const depth = placed.reduce((s, p) => s + p[2], 0) / placed.length;
-    out.push({
-      kind: 'polygon',
-      points: placed.flatMap(([x, y]) => [x, y]),
-      depth: depth - lift * reach,
-      tone,
-      fill,
-      stroke,
-    });
-  };
-  const line = (points: readonly ArrayLike<number>[], tone: Tone, wide: number, alpha: number, lift = 0): void => {
-    const placed = points.map(view);
-    const depth = placed.reduce((s, p) => s + p[2], 0) / placed.length;
-    out.push({
-      kind: 'line',
-      points: placed.flatMap(([x, y]) => [x, y]),
-      depth: depth - lift * reach,
-      tone,
-      width: wide,
-      alpha,
-    });
-  };
-
-  // Axes through the origin, with names at their ends.
-  steps.forEach((k) => {
-    const from = [0, 0, 0];
-    const to = [0, 0, 0];
-    from[k] = Math.min(0, low[k]);
-    to[k] = high[k];
-    for (let part = 0; part < 8; part++) {
-      const at = (t: number): number[] => from.map((x, i) => x + (t / 8) * (to[i] - x));
-      line([at(part), at(part + 1)], 'muted', 1, 1);
-    }
-    const end = view(to);
-    out.push({ kind: 'text', at: [end[0], end[1]], depth: -Infinity, text: scene.axes[k] });
-  });
-  for (const layer of layers) {
-    if (layer.kind === 'mesh') {
-      const { points, columns } = layer;
-      const at = (i: number): readonly number[] => points.slice(3 * i, 3 * i + 3);
-      const rows = points.length / 3 / columns;
-      for (let r = 0; r + 1 < rows; r++) {
-        for (let c = 0; c + 1 < columns; c++) {
-          const i = r * columns + c;
-          polygon([at(i), at(i + 1), at(i + columns + 1), at(i + columns)], layer.toneOf?.(i) ?? layer.tone, 0.5, 0.25);
-        }
-      }
-    } else if (layer.kind === 'curve') {
-      for (let i = 0; 3 * i + 5 < layer.points.length; i++) {
-        line(
-          [layer.points.slice(3 * i, 3 * i + 3), layer.points.slice(3 * i + 3, 3 * i + 6)],
-          layer.tone,
-          2.2,
-          1,
-          0.002,
-        );
-      }
-    } else if (layer.kind === 'faces') {
-      const at = (i: number): readonly number[] => layer.corners.slice(3 * i, 3 * i + 3);
-      for (let f = 0; f + 2 < layer.faces.length; f += 3) {
-        polygon([at(layer.faces[f]), at(layer.faces[f + 1]), at(layer.faces[f + 2])], layer.tone, 0.07, 0.22);
-      }
-    } else if (layer.kind === 'planes') {
-      for (const level of layer.levels) {
-        const corners = planeInBox(layer.normal, level, low, high);
-        if (corners.length >= 3) polygon(corners, layer.tone, 0.16, 0.9);
-      }
-    } else {
-      layer.points.forEach((point, index) => {
-        const [x, y, depth] = view(point);
-        // In front of the surface that they lie on.
-        out.push({
-          kind: 'mark',
-          at: [x, y],
-          depth: depth - 0.05 * reach,
-          tone: layer.tone,
-          mark: layer.mark,
-          layer: layer.id,
-          index,
-        });
-      });
-    }
-  }
-  return out.sort((a, b) => b.depth - a.depth);
+  const canvas = new Canvas(low, high, camera, { width, height });
+  drawAxes(canvas, scene.axes);
+  for (const layer of scene.layers) if (!hidden.has(layer.id)) drawLayer(canvas, layer);
+  return canvas.out.sort((a, b) => b.depth - a.depth);
 }

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { paintInto, useWidth } from '../../charts/chart.tsx';
-import type { DataTable } from '../../charts/exportFile.ts';
+import type { DataTable, Picture } from '../../charts/exportFile.ts';
 import { Frame } from '../../charts/frame.tsx';
 import type { Ink } from '../../charts/ink.ts';
 import { paintCanvas, paintSvg } from '../../charts/ink.ts';
@@ -16,6 +16,43 @@ import { type Camera, homeCamera, type Layer, type Primitive, type Scene, seen }
 /** Pixels around a mark in which the pointer is at it. */
 const reach = 12;
 const turn = Math.PI / 36;
+
+const rotate = (from: Camera, yaw: number, pitch: number): Camera => ({
+  ...from,
+  yaw: from.yaw + yaw,
+  pitch: Math.max(-Math.PI / 2, Math.min(Math.PI / 2, from.pitch + pitch)),
+});
+const zoom = (from: Camera, factor: number): Camera => ({
+  ...from,
+  zoom: Math.max(0.5, Math.min(6, from.zoom * factor)),
+});
+
+/** What a key does to the camera. */
+const cameraKeys: Readonly<Record<string, ((now: Camera) => Camera) | undefined>> = {
+  ArrowLeft: (now) => rotate(now, -turn, 0),
+  ArrowRight: (now) => rotate(now, turn, 0),
+  ArrowUp: (now) => rotate(now, 0, turn),
+  ArrowDown: (now) => rotate(now, 0, -turn),
+  '+': (now) => zoom(now, 1.2),
+  '=': (now) => zoom(now, 1.2),
+  '-': (now) => zoom(now, 1 / 1.2),
+  Home: () => homeCamera,
+};
+
+/** The mark within reach of a place in the picture. */
+function nearestMark(primitives: readonly Primitive[], x: number, y: number): Chosen {
+  let best: Chosen = null;
+  let distance = reach;
+  for (const item of primitives) {
+    if (item.kind !== 'mark') continue;
+    const d = Math.hypot(item.at[0] - x, item.at[1] - y);
+    if (d <= distance) {
+      best = { layer: item.layer, index: item.index };
+      distance = d;
+    }
+  }
+  return best;
+}
 
 type Chosen = { readonly layer: string; readonly index: number } | null;
 
@@ -50,44 +87,21 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
     layer.kind === 'marks' && !hidden.has(layer.id) ? layer.points.map((_, index) => ({ layer: layer.id, index })) : [],
   );
   const words = wordsOf(scene, chosen);
-  const rotate = (from: Camera, yaw: number, pitch: number): Camera => ({
-    ...from,
-    yaw: from.yaw + yaw,
-    pitch: Math.max(-Math.PI / 2, Math.min(Math.PI / 2, from.pitch + pitch)),
-  });
-  const zoom = (factor: number): void =>
-    setCamera((now) => ({ ...now, zoom: Math.max(0.5, Math.min(6, now.zoom * factor)) }));
   const step = (by: number): void => {
     if (marks.length === 0) return;
     const now = marks.findIndex(({ layer, index }) => layer === chosen?.layer && index === chosen.index);
     setSpoken(true);
     setChosen(marks[now < 0 ? (by > 0 ? 0 : marks.length - 1) : (now + by + marks.length) % marks.length]);
   };
-  const keys: Readonly<Record<string, () => void>> = {
-    ArrowLeft: () => setCamera((now) => rotate(now, -turn, 0)),
-    ArrowRight: () => setCamera((now) => rotate(now, turn, 0)),
-    ArrowUp: () => setCamera((now) => rotate(now, 0, turn)),
-    ArrowDown: () => setCamera((now) => rotate(now, 0, -turn)),
-    '+': () => zoom(1.2),
-    '=': () => zoom(1.2),
-    '-': () => zoom(1 / 1.2),
-    Home: () => setCamera(homeCamera),
-    PageDown: () => step(1),
-    PageUp: () => step(-1),
-    Escape: () => setChosen(null),
-  };
-  const nearest = (x: number, y: number): Chosen => {
-    let best: Chosen = null;
-    let distance = reach;
-    for (const item of primitives) {
-      if (item.kind !== 'mark') continue;
-      const d = Math.hypot(item.at[0] - x, item.at[1] - y);
-      if (d <= distance) {
-        best = { layer: item.layer, index: item.index };
-        distance = d;
-      }
-    }
-    return best;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = cameraKeys[event.key];
+    if (move !== undefined) setCamera(move);
+    else if (event.key === 'PageDown') step(1);
+    else if (event.key === 'PageUp') step(-1);
+    else if (event.key === 'Escape') setChosen(null);
+    else return;
+    event.preventDefault();
   };
   const place = (event: PointerEvent): readonly [number, number] => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -101,15 +115,7 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
       readout={words}
       spoken={spoken}
       table={() => sceneTable(scene)}
-      picture={() => ({
-        title: scene.title,
-        summary: scene.summary,
-        height: heightOf,
-        ink: (wide, high, print) => sceneInk(seen(scene, hidden, camera, wide, high), print, wide, high, null),
-        legend: scene.layers
-          .filter(({ id }) => !hidden.has(id))
-          .map((layer) => ({ label: layer.label, swatch: (print, x, y) => layerSwatch(layer, print, x, y) })),
-      })}
+      picture={() => scenePicture(scene, hidden, camera)}
       controls={<Button onPress={() => setCamera(homeCamera)}>Reset view</Button>}
       legend={<LayerList scene={scene} hidden={hidden} onChange={setHidden} />}
     >
@@ -120,11 +126,7 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
         role="application"
         aria-roledescription="picture in space"
         aria-label={`${scene.title}. ${scene.summary} Arrow keys turn it, plus and minus zoom, Home resets the view, Page Up and Page Down go through the neurons.`}
-        onKeyDown={(event) => {
-          if (event.ctrlKey || event.metaKey || event.altKey || keys[event.key] === undefined) return;
-          keys[event.key]();
-          event.preventDefault();
-        }}
+        onKeyDown={onKeyDown}
         onBlur={() => setSpoken(false)}
       >
         <canvas
@@ -140,7 +142,7 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
               return;
             }
             setSpoken(false);
-            setChosen(nearest(...place(event)));
+            setChosen(nearestMark(primitives, ...place(event)));
           }}
           onPointerUp={() => (drag.current = null)}
           onPointerCancel={() => (drag.current = null)}
@@ -149,6 +151,18 @@ export function SceneView({ scene }: { readonly scene: Scene }): VNode {
       </div>
     </Frame>
   );
+}
+
+function scenePicture(scene: Scene, hidden: ReadonlySet<string>, camera: Camera): Picture {
+  return {
+    title: scene.title,
+    summary: scene.summary,
+    height: heightOf,
+    ink: (wide, high, print) => sceneInk(seen(scene, hidden, camera, wide, high), print, wide, high, null),
+    legend: scene.layers
+      .filter(({ id }) => !hidden.has(id))
+      .map((layer) => ({ label: layer.label, swatch: (print, x, y) => layerSwatch(layer, print, x, y) })),
+  };
 }
 
 /** Check boxes that show and hide the layers, which are the legend as well. */

@@ -301,7 +301,7 @@ export function certificateWords(run: RunRecord): string {
       ? 'All activation patterns of the data are in the program, so its own gap is the certificate.'
       : 'For this run only the gates in play were checked. A certificate over all activation patterns was not computed.';
   }
-  const part = run.settings.model === 'three-layer' ? 'branch' : 'neuron';
+  const { one: part, sought } = partNames(run);
   const proven =
     global.proof === 'none'
       ? 'No useful upper bound of the dual maximum was proven'
@@ -312,5 +312,5 @@ export function certificateWords(run: RunRecord): string {
     global.dualPointShrink === undefined
       ? ''
       : ` The lower bound comes from another dual point, that of the fit times ${formatNumber(global.dualPointShrink, 3)}, where it is higher.`;
-  return `${proven}. The best ${part === 'branch' ? 'branch' : 'direction'} that a search found reaches ${formatNumber(global.searchEstimate, 7)} β.${elsewhere}`;
+  return `${proven}. The best ${sought} that a search found reaches ${formatNumber(global.searchEstimate, 7)} β.${elsewhere}`;
 }

@@ -245,7 +245,6 @@ function moveColumns(run: RunRecord): Column<RankedRow>[] {
 function Certificate({ run }: { readonly run: RunRecord }): VNode {
   const { global } = run.solution;
   const { landscape } = run;
-  const deep = run.settings.model === 'three-layer';
   const worst = useMemo(() => worstDirection(run), [run]);
   const outer = useMemo(() => worstOuter(run), [run]);
   const name = (id: number): string => `Neuron ${id + 1}`;
@@ -262,7 +261,7 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
           <Facts
             facts={[
               {
-                name: deep ? 'Best branch found' : 'Best direction found',
+                name: `Best ${partNames(run).sought} found`,
                 value: (
                   <>
                     <Num value={global.searchEstimate} digits={8} /> β

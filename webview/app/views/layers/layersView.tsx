@@ -5,7 +5,7 @@ import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent, typeset } from '../../../ui/format.ts';
-import { PagedTable } from '../../../ui/pagedTable.tsx';
+import { type Column, PagedTable } from '../../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
@@ -50,6 +50,45 @@ function Layers({ run, deep }: Props): VNode {
 interface NumberedLayer extends LayerRecord {
   readonly place: number;
 }
+
+const layerColumns: readonly Column<NumberedLayer>[] = [
+  {
+    id: 'place',
+    title: 'Layer',
+    numeric: true,
+    cell: (layer) => layer.place,
+    sortBy: (layer) => layer.place,
+  },
+  {
+    id: 'values',
+    title: 'Singular values',
+    cell: (layer) =>
+      layer.singularValues
+        .slice(0, 4)
+        .map((s) => formatNumber(s))
+        .join(', ') + (layer.singularValues.length > 4 ? ', …' : ''),
+  },
+  {
+    id: 'ratio',
+    title: 'σ₂ / σ₁',
+    hint: 'Zero for a layer of rank one.',
+    numeric: true,
+    cell: (layer) => <Num value={layer.rankOneRatio} digits={3} />,
+  },
+  {
+    id: 'alignment',
+    title: 'Alignment',
+    hint: 'With the next layer; 1 is aligned.',
+    numeric: true,
+    cell: (layer) => <Num value={layer.alignment} digits={6} />,
+  },
+  {
+    id: 'norm',
+    title: 'Norm',
+    numeric: true,
+    cell: (layer) => <Num value={layer.frobenius} digits={6} />,
+  },
+];
 
 function Optimum({ run, deep }: Props): VNode {
   const [wanted, setChain] = useChoice('chain', '0');
@@ -107,44 +146,7 @@ function Optimum({ run, deep }: Props): VNode {
               rows={rows}
               rowKey={(layer) => layer.place}
               pageSize={16}
-              columns={[
-                {
-                  id: 'place',
-                  title: 'Layer',
-                  numeric: true,
-                  cell: (layer) => layer.place,
-                  sortBy: (layer) => layer.place,
-                },
-                {
-                  id: 'values',
-                  title: 'Singular values',
-                  cell: (layer) =>
-                    layer.singularValues
-                      .slice(0, 4)
-                      .map((s) => formatNumber(s))
-                      .join(', ') + (layer.singularValues.length > 4 ? ', …' : ''),
-                },
-                {
-                  id: 'ratio',
-                  title: 'σ₂ / σ₁',
-                  hint: 'Zero for a layer of rank one.',
-                  numeric: true,
-                  cell: (layer) => <Num value={layer.rankOneRatio} digits={3} />,
-                },
-                {
-                  id: 'alignment',
-                  title: 'Alignment',
-                  hint: 'With the next layer; 1 is aligned.',
-                  numeric: true,
-                  cell: (layer) => <Num value={layer.alignment} digits={6} />,
-                },
-                {
-                  id: 'norm',
-                  title: 'Norm',
-                  numeric: true,
-                  cell: (layer) => <Num value={layer.frobenius} digits={6} />,
-                },
-              ]}
+              columns={layerColumns}
             />
             {layers.some(({ singularValues }) => singularValues.length > 3) && <Chart spec={spec} />}
           </div>

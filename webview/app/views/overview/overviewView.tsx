@@ -1,43 +1,24 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { relativeGap } from '../../../../src/core/problem/gap.ts';
-import { scalingWords } from '../../../../src/core/data/scaling.ts';
-import { batchNormWords } from '../../../../src/shared/batchNorm.ts';
-import { outputPenaltyNames, outputPenaltyWords } from '../../../../src/shared/outputs.ts';
-import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
-import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
+import type { RunRecord } from '../../../../src/shared/run.ts';
 import { standingOf } from '../../../../src/shared/usefulness.ts';
-import { networkNameOf } from '../../../../src/shared/networkName.ts';
-import {
-  betaMaxHint,
-  betaMaxIsProven,
-  boundOverFamily,
-  batchNormCheck,
-  networkCheck,
-  searchesPatterns,
-  type Strength,
-} from '../../../../src/shared/verdict.ts';
+import { boundOverFamily, type Strength } from '../../../../src/shared/verdict.ts';
+import { CopyTable } from '../../../ui/copyTable.tsx';
+import { exactNumber, formatCount, formatGap, formatInteger, typeset } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { IconName } from '../../../ui/icon.tsx';
-import {
-  formatBytes,
-  formatCount,
-  formatGap,
-  formatInteger,
-  formatLine,
-  formatNumber,
-  formatPercent,
-  typeset,
-} from '../../../ui/format.ts';
-import type { Fact } from '../../../ui/pieces.tsx';
-import { Facts, Num, Section } from '../../../ui/pieces.tsx';
+import { Section, TextFacts } from '../../../ui/pieces.tsx';
 import { Words } from '../../../ui/term.tsx';
-import { PagedTable } from '../../../ui/pagedTable.tsx';
 import type { ViewDefinition } from '../../registry.ts';
-import { betaMaxWords, gapPartsWords, modelNames, panelVerdict, partCount, partNames } from '../../runData.ts';
-import { timeTile, timeWords } from '../../times.ts';
+import { panelVerdict, partCount, partNames } from '../../runData.ts';
+import { settingFacts } from '../../runFacts.ts';
+import { scoresAsText, scoreText } from '../../runTables.ts';
 import { TraceCharts } from '../../stages.tsx';
+import { timeTile } from '../../times.ts';
 import { finishedTrace, traceBoundName } from '../../trace.ts';
+import { Certificate, Residuals } from './certificate.tsx';
+import { Columns, DataSummary, readWords } from './fileSummary.tsx';
 import { FitPictures } from './fitPictures.tsx';
 import { scoreTable, scoreTile } from './scores.ts';
 import { Worth } from './worth.tsx';
@@ -75,11 +56,6 @@ function Overview({ run }: { readonly run: RunRecord }): VNode {
       </details>
     </>
   );
-}
-
-function readWords({ dataset, resolved }: RunRecord): string {
-  const left = dataset.rowsTotal - dataset.rowsUsed;
-  return `${formatCount(dataset.rowsUsed, 'row')}${left > 0 ? ` (${formatInteger(left)} left out)` : ''}, ${formatCount(resolved.inputs, 'encoded input')}`;
 }
 
 /** What most people came for, in four numbers. */
@@ -164,124 +140,6 @@ const strengthIcons: Record<Strength, IconName> = {
   broken: 'error',
 };
 
-/** The claim, why it holds, and the numbers behind it. */
-function Certificate({ run }: { readonly run: RunRecord }): VNode {
-  const verdict = panelVerdict(run);
-  const check = networkCheck(run);
-  const normalised = batchNormCheck(run);
-  const optima = optimalSetWords(run);
-  return (
-    <section class={`card verdict ${verdict.strength}`} aria-labelledby="verdict">
-      <h2 id="verdict">{typeset(verdict.headline)}</h2>
-      <p class="prose-line">
-        <Words text={typeset([verdict.because, gapPartsWords(run)].filter((text) => text !== '').join(' '))} />
-      </p>
-      <Numbers run={run} />
-      {optima !== undefined && <p class="prose-line">{optima}</p>}
-      <p class="muted prose-line">
-        {check.agrees
-          ? `Checked by running the exported network on the training rows: its own objective is ${formatNumber(run.solution.networkObjective, 8)}, ${differenceWords(
-              check.difference,
-            )}.`
-          : `Warning: the exported network, run on the training rows, has objective ${formatNumber(run.solution.networkObjective, 8)}, which differs by a relative ${formatNumber(check.difference, 2)}.`}
-      </p>
-      {normalised !== undefined && (
-        <p class="muted prose-line">
-          {batchNormWords(run)} Run in that form on the training rows, its objective is{' '}
-          {formatNumber(normalised.objective, 8)}, {differenceWords(normalised.difference)}.
-        </p>
-      )}
-    </section>
-  );
-}
-
-const differenceWords = (difference: number): string =>
-  difference < 1e-15 ? 'the same number' : `a relative difference of ${formatNumber(difference, 2)}`;
-
-function Numbers({ run }: { readonly run: RunRecord }): VNode {
-  const { solution, resolved } = run;
-  const penalty = solution.objective - solution.datafit;
-  const share = solution.objective > 0 ? solution.datafit / solution.objective : 0;
-  const facts: Fact[] = [
-    {
-      name: 'Objective',
-      value: <Num value={solution.objective} digits={7} />,
-      hint: 'Datafit plus beta times the sum of group norms. Losses are summed over rows; squared loss is half the sum of squares.',
-    },
-    {
-      name:
-        solution.scope === 'all-arrangements'
-          ? 'Proven lower bound'
-          : searchesPatterns(run)
-            ? 'Lower bound for the patterns found'
-            : `Lower bound for these ${partNames(run).gate}s`,
-      value: <Num value={solution.dualBound} digits={7} />,
-      hint: 'Value of a feasible dual point: no network of the program has a smaller objective.',
-    },
-    {
-      name:
-        searchesPatterns(run) && solution.scope === 'sampled' ? 'Relative gap for the patterns found' : 'Relative gap',
-      value: <span title={String(solution.relativeGap)}>{formatGap(solution.relativeGap)}</span>,
-    },
-  ];
-  const over = solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : null;
-  if (solution.global && over !== null && Math.abs(over - solution.dualBound) > 1e-9 * Math.abs(over)) {
-    facts.push({
-      name: 'Lower bound over all networks',
-      value: <Num value={solution.global.lowerBound} digits={7} />,
-      hint: solution.global.reason,
-    });
-  }
-  return (
-    <>
-      <Facts facts={facts} />
-      <div class="split-bar" aria-hidden="true">
-        <span class="split-a" style={{ width: `${100 * Math.max(0, Math.min(1, share))}%` }} />
-        <span class="split-b" />
-      </div>
-      <p class="split-words">
-        <span>
-          <span class="key key-a" aria-hidden="true" /> <Words text={`Datafit (${resolved.loss})`} />{' '}
-          <Num value={solution.datafit} /> ({formatPercent(share)})
-        </span>
-        <span>
-          <span class="key key-b" aria-hidden="true" /> β · sum of norms <Num value={penalty} /> (
-          {formatPercent(1 - share)})
-        </span>
-      </p>
-      {resolved.outputs > 1 && (
-        <p class="muted prose-line">{outputPenaltyWords(networkNameOf(run.settings), resolved.outputPenalty)}</p>
-      )}
-    </>
-  );
-}
-
-/** Residuals of the optimality conditions, those that were computed. */
-function Residuals({ run }: { readonly run: RunRecord }): VNode | null {
-  const { kkt } = run.solution;
-  const residual = (name: string, value: number | undefined, hint: string): Fact[] =>
-    value === undefined ? [] : [{ name, value: <Num value={value} digits={2} />, hint }];
-  const facts = [
-    ...residual(
-      'Stationarity',
-      kkt.stationarity,
-      'Relative distance of minus the gradient to the subdifferential of the penalty.',
-    ),
-    ...residual('Cone', kkt.cone, 'Largest violation of the activation constraints, relative.'),
-    ...residual(
-      'Complementarity',
-      kkt.complementarity,
-      'How far the penalty is from what the dual values pay for the fit, relative to the objective.',
-    ),
-  ];
-  if (facts.length === 0) return null;
-  return (
-    <Section title="Residuals of the optimality conditions">
-      <Facts facts={facts} />
-    </Section>
-  );
-}
-
 function Scores({ run }: { readonly run: RunRecord }): VNode {
   const scores = useMemo(() => scoreTable(run.metrics), [run.metrics]);
   const hasTest = run.resolved.testRows > 0;
@@ -289,6 +147,7 @@ function Scores({ run }: { readonly run: RunRecord }): VNode {
     <Section
       wide
       title="Scores against simple models"
+      tools={<CopyTable caption="Scores" table={() => scoresAsText(run)} />}
       hint={
         hasTest
           ? `${formatCount(run.resolved.trainRows, 'training row')}, ${formatCount(run.resolved.testRows, 'row')} held out for testing. “best” marks the best score of a column.`
@@ -343,8 +202,9 @@ type ScoreCell = ReturnType<typeof scoreTable>['models'][number]['cells'][number
 function ScoreCells({ cell, hasTest }: { readonly cell: ScoreCell; readonly hasTest: boolean }): VNode {
   const show = (value: number | null, best: boolean): VNode => (
     <td class={best ? 'numeric best' : 'numeric'}>
-      {/* Sizes at the rounding of the sums are zero, not small numbers. */}
-      <Num value={value !== null && Math.abs(value) < 1e-12 ? 0 : value} digits={4} />
+      <span class="num" title={exactNumber(value)}>
+        {scoreText(value)}
+      </span>
       {best && <span class="best-word"> best</span>}
     </td>
   );
@@ -356,153 +216,10 @@ function ScoreCells({ cell, hasTest }: { readonly cell: ScoreCell; readonly hasT
   );
 }
 
-function DataSummary({ run }: { readonly run: RunRecord }): VNode {
-  const { dataset, resolved } = run;
-  const facts: Fact[] = [
-    { name: 'File', value: dataset.name, hint: dataset.uri },
-    { name: 'Size', value: formatBytes(dataset.bytes) },
-    { name: 'Rows used', value: `${formatInteger(dataset.rowsUsed)} of ${formatInteger(dataset.rowsTotal)}` },
-    { name: 'Split', value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test` },
-    { name: 'Encoded inputs', value: formatInteger(resolved.inputs) },
-    {
-      name: 'Read as',
-      value: `${dataset.encoding}, separator ${separatorName(dataset.delimiter)}, decimal “${dataset.decimal}”`,
-    },
-    { name: 'SHA-256', value: <code title={dataset.sha256}>{dataset.sha256.slice(0, 12)}…</code> },
-  ];
-  return (
-    <Section title="Data">
-      <Facts facts={facts} />
-      {dataset.dropped.length > 0 && (
-        <>
-          <h3>Rows left out</h3>
-          <ul>
-            {dataset.dropped.map((drop) => (
-              <li key={drop.reason}>
-                {formatCount(drop.count, 'row')}: {drop.reason}
-                {drop.lines.length > 0 &&
-                  ` (line${drop.lines.length > 1 ? 's' : ''} ${drop.lines
-                    .slice(0, 8)
-                    .map(formatLine)
-                    .join(', ')}${drop.count > Math.min(8, drop.lines.length) ? ', …' : ''})`}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      {dataset.warnings.length > 0 && (
-        <ul class="notes" aria-label="Warnings about the data">
-          {dataset.warnings.map((warning) => (
-            <li key={warning}>
-              <Icon name="warning" /> {warning}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Section>
-  );
-}
-
-/** Every column of the file: what it is used for and how it is encoded. */
-function Columns({ run }: { readonly run: RunRecord }): VNode {
-  const { dataset } = run;
-  return (
-    <Section title="Columns of the file" wide>
-      <PagedTable<ColumnSummary>
-        caption="Columns of the file"
-        hideCaption
-        rows={dataset.columns}
-        rowKey={(column) => column.name}
-        pageSize={12}
-        columns={[
-          {
-            id: 'name',
-            title: 'Column',
-            cell: (column) => <span class="long-name">{column.name}</span>,
-            sortBy: (column) => column.name,
-          },
-          { id: 'role', title: 'Role', cell: (column) => column.role, sortBy: (column) => column.role },
-          { id: 'kind', title: 'Kind', cell: (column) => column.kind, sortBy: (column) => column.kind },
-          {
-            id: 'distinct',
-            title: 'Distinct',
-            numeric: true,
-            cell: (column) => formatInteger(column.distinct),
-            sortBy: (column) => column.distinct,
-          },
-          {
-            id: 'missing',
-            title: 'Missing',
-            numeric: true,
-            cell: (column) => formatInteger(column.missing),
-            sortBy: (column) => column.missing,
-          },
-          { id: 'note', title: 'Encoding', cell: (column) => column.note },
-        ]}
-      />
-    </Section>
-  );
-}
-
-function separatorName(delimiter: string): string {
-  return { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'space' }[delimiter] ?? `“${delimiter}”`;
-}
-
 function Settings({ run }: { readonly run: RunRecord }): VNode {
-  const { settings, resolved, solution } = run;
-  const asked = (value: string, given: string): string => (given === 'auto' ? `${value} (chosen)` : value);
-  const facts: Fact[] = [
-    {
-      name: 'Model',
-      value: modelNames[networkNameOf(settings)],
-      hint: batchNormWords(run),
-    },
-    { name: 'Task', value: asked(resolved.task, settings.task) },
-    { name: 'Loss', value: asked(resolved.loss, settings.loss) },
-    {
-      name: 'Beta',
-      value: (
-        <>
-          <Num value={resolved.beta} /> ({formatPercent(resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null)}{' '}
-          of beta max)
-        </>
-      ),
-      hint: `Belongs to the features ${scalingWords(run.scaling)}.`,
-    },
-    {
-      name: 'Beta max',
-      value: `${betaMaxWords(run)}${betaMaxIsProven(run) ? (searchesPatterns(run) ? ' (proven)' : ' (exact)') : ''}`,
-      hint: betaMaxHint(run),
-    },
-    { name: 'Features', value: scalingWords(run.scaling) },
-    {
-      name: 'Bias',
-      value: { regularized: 'regularised', free: 'free', none: 'none' }[settings.bias],
-    },
-    {
-      name: 'Activation patterns',
-      value: settings.arrangements === 'sampled' ? `${formatInteger(settings.gates)} sampled` : settings.arrangements,
-    },
-    ...(resolved.outputs > 1
-      ? [
-          {
-            name: 'Penalty over outputs',
-            value: outputPenaltyNames[resolved.outputPenalty],
-            hint: outputPenaltyWords(networkNameOf(settings), resolved.outputPenalty),
-          },
-        ]
-      : []),
-    { name: 'Seed', value: String(settings.seed) },
-    { name: 'Tolerance', value: <Num value={settings.tolerance} digits={2} /> },
-    { name: 'Solver', value: solution.method },
-    { name: 'Ended', value: solution.status.replace('-', ' ') },
-    { name: 'Steps', value: formatInteger(solution.iterations) },
-    { name: 'Time', value: `${timeWords(run)}; ${formatCount(solution.threads, 'thread')}` },
-    { name: 'Version', value: run.version },
-  ];
   return (
     <Section title="Settings and engine">
-      <Facts facts={facts} />
+      <TextFacts facts={settingFacts(run)} />
     </Section>
   );
 }

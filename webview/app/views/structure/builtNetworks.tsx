@@ -5,7 +5,7 @@ import { relativeGap } from '../../../../src/core/problem/gap.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
-import { PagedTable } from '../../../ui/pagedTable.tsx';
+import { type Column, PagedTable } from '../../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice } from '../../panelContext.ts';
 import { BranchTraining } from './branchTraining.tsx';
@@ -18,6 +18,75 @@ interface BranchLayer extends LayerRecord {
   readonly side: 1 | -1;
   readonly place: number;
 }
+
+/** @param sampled how many random branches the dual constraint was tried on */
+const depthColumns = (sampled: number): readonly Column<Depth>[] => [
+  { id: 'depth', title: 'Layers', numeric: true, cell: (entry) => entry.depth, sortBy: (entry) => entry.depth },
+  {
+    id: 'primal',
+    title: 'Network',
+    hint: 'Objective of the non-convex problem, by running the layers on the training rows.',
+    numeric: true,
+    cell: (entry) => <Num value={entry.primal} digits={9} />,
+  },
+  {
+    id: 'dual',
+    title: 'Dual',
+    hint: 'Value of the convex dual at the residual of that network: a lower bound.',
+    numeric: true,
+    cell: (entry) => <Num value={entry.dual} digits={9} />,
+  },
+  {
+    id: 'gap',
+    title: 'Relative gap',
+    hint: 'Zero up to rounding: strong duality holds.',
+    numeric: true,
+    cell: (entry) => <Num value={Math.max(0, entry.relativeGap)} digits={2} />,
+  },
+  {
+    id: 'constraint',
+    title: 'Dual constraint',
+    hint: 'Over beta, the largest over all branches of norm 1: 1 where a branch is active.',
+    numeric: true,
+    cell: (entry) => <Num value={entry.dualConstraint} digits={7} />,
+  },
+  {
+    id: 'sampled',
+    title: 'Of random branches',
+    hint: `The largest dual constraint among ${sampled} random branches; never above the one before.`,
+    numeric: true,
+    cell: (entry) => <Num value={entry.sampled.largest} digits={4} />,
+  },
+];
+
+const branchLayerColumns: readonly Column<BranchLayer>[] = [
+  {
+    id: 'side',
+    title: 'Branch',
+    cell: (layer) => (layer.side > 0 ? 'positive side' : 'negative side'),
+    sortBy: (layer) => -layer.side,
+  },
+  {
+    id: 'place',
+    title: 'Layer',
+    numeric: true,
+    cell: (layer) => layer.place,
+    sortBy: (layer) => layer.place,
+  },
+  {
+    id: 'values',
+    title: 'Singular values',
+    cell: (layer) => layer.singularValues.map((value) => formatNumber(value < 1e-12 ? 0 : value, 4)).join(', '),
+  },
+  {
+    id: 'alignment',
+    title: 'Alignment with the next',
+    hint: 'Cosine between the right vector of this layer and the left vector of the next.',
+    numeric: true,
+    cell: (layer) => <Num value={layer.alignment} digits={8} />,
+  },
+  { id: 'norm', title: 'Norm', numeric: true, cell: (layer) => <Num value={layer.frobenius} /> },
+];
 
 /** Deep ReLU networks on rank-one data: the dual closes the gap at every depth. */
 export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
@@ -55,44 +124,7 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
         hideCaption
         rows={record.depths}
         rowKey={(entry) => entry.depth}
-        columns={[
-          { id: 'depth', title: 'Layers', numeric: true, cell: (entry) => entry.depth, sortBy: (entry) => entry.depth },
-          {
-            id: 'primal',
-            title: 'Network',
-            hint: 'Objective of the non-convex problem, by running the layers on the training rows.',
-            numeric: true,
-            cell: (entry) => <Num value={entry.primal} digits={9} />,
-          },
-          {
-            id: 'dual',
-            title: 'Dual',
-            hint: 'Value of the convex dual at the residual of that network: a lower bound.',
-            numeric: true,
-            cell: (entry) => <Num value={entry.dual} digits={9} />,
-          },
-          {
-            id: 'gap',
-            title: 'Relative gap',
-            hint: 'Zero up to rounding: strong duality holds.',
-            numeric: true,
-            cell: (entry) => <Num value={Math.max(0, entry.relativeGap)} digits={2} />,
-          },
-          {
-            id: 'constraint',
-            title: 'Dual constraint',
-            hint: 'Over beta, the largest over all branches of norm 1: 1 where a branch is active.',
-            numeric: true,
-            cell: (entry) => <Num value={entry.dualConstraint} digits={7} />,
-          },
-          {
-            id: 'sampled',
-            title: 'Of random branches',
-            hint: `The largest dual constraint among ${shown.sampled.count} random branches; never above the one before.`,
-            numeric: true,
-            cell: (entry) => <Num value={entry.sampled.largest} digits={4} />,
-          },
-        ]}
+        columns={depthColumns(shown.sampled.count)}
       />
       {layers.length === 0 ? (
         <p class="muted">At this beta both branches are zero.</p>
@@ -102,35 +134,7 @@ export function RankOne({ record }: { readonly record: RankOneRecord }): VNode {
           rows={layers}
           rowKey={(layer) => layer.key}
           pageSize={12}
-          columns={[
-            {
-              id: 'side',
-              title: 'Branch',
-              cell: (layer) => (layer.side > 0 ? 'positive side' : 'negative side'),
-              sortBy: (layer) => -layer.side,
-            },
-            {
-              id: 'place',
-              title: 'Layer',
-              numeric: true,
-              cell: (layer) => layer.place,
-              sortBy: (layer) => layer.place,
-            },
-            {
-              id: 'values',
-              title: 'Singular values',
-              cell: (layer) =>
-                layer.singularValues.map((value) => formatNumber(value < 1e-12 ? 0 : value, 4)).join(', '),
-            },
-            {
-              id: 'alignment',
-              title: 'Alignment with the next',
-              hint: 'Cosine between the right vector of this layer and the left vector of the next.',
-              numeric: true,
-              cell: (layer) => <Num value={layer.alignment} digits={8} />,
-            },
-            { id: 'norm', title: 'Norm', numeric: true, cell: (layer) => <Num value={layer.frobenius} /> },
-          ]}
+          columns={branchLayerColumns}
         />
       )}
       {shown.training && shown.training.branches.length > 0 && shown.branches.length > 0 && (

@@ -1,0 +1,170 @@
+import { errorMeasureOf, pairedDifference, rowErrors, type ErrorMeasure } from '../core/metrics/rowErrors.ts';
+import type { NeuronRecord, RunRecord } from './run.ts';
+import { fieldOf, flatSettings } from './settingKinds.ts';
+import { trainingTable } from './settings.ts';
+
+/** How many runs can be beside each other. */
+export const comparedRuns = { least: 2, most: 20 } as const;
+
+/** Why runs cannot be compared, in the person's words; undefined where they can. */
+export function comparisonRefusal(runs: readonly Pick<RunRecord, 'resolved'>[]): string | undefined {
+  if (runs.length < comparedRuns.least || runs.length > comparedRuns.most)
+    return `Choose ${comparedRuns.least} to ${comparedRuns.most} runs to compare.`;
+  const [{ resolved: first }] = runs;
+  const other = runs.find(
+    ({ resolved: { target, task, classes } }) =>
+      target !== first.target || task !== first.task || classes.join('\n') !== first.classes.join('\n'),
+  );
+  return other === undefined
+    ? undefined
+    : `These runs do not predict the same: "${first.target}" (${first.task}) and "${other.resolved.target}" (${other.resolved.task})${
+        other.resolved.target === first.target ? ', or other classes' : ''
+      }.`;
+}
+
+/** A setting in which runs differ, with what each of them has; undefined: it has none. */
+export interface DifferingSetting {
+  readonly name: string;
+  readonly values: readonly unknown[];
+}
+
+/** The settings that differ, by their names on the command line, and the data where that differs. */
+export function differingSettings(runs: readonly RunRecord[]): DifferingSetting[] {
+  const all: DifferingSetting[] = [
+    { name: 'data', values: runs.map(({ dataset }) => `${dataset.name} (${dataset.sha256.slice(0, 8)})`) },
+    ...flatSettings(trainingTable)
+      .filter(([field]) => !field.startsWith('beta.'))
+      .map(([field, { option }]) => ({
+        name: option?.name ?? field,
+        values: runs.map(({ settings }) => fieldOf(settings, field)),
+      })),
+    { name: 'beta', values: runs.map(({ resolved }) => resolved.beta) },
+  ];
+  return all.filter(({ values }) => new Set(values.map((value) => JSON.stringify(value))).size > 1);
+}
+
+/** Errors of a run and a baseline on the rows that both held out. */
+export interface PairedScore {
+  readonly measure: ErrorMeasure;
+  readonly rows: number;
+  readonly run: number;
+  readonly baseline: number;
+  /** Mean of run - baseline over the rows and its standard error: below zero where the run is better. */
+  readonly difference: number;
+  readonly standardError: number;
+}
+
+/**
+ * Two runs on the rows of one file that were held out of both; undefined where the files differ in content or fewer than two rows are held out
+ * of both. Where one of the losses has no probabilities, rows count as right or wrong.
+ */
+export function pairedScore(run: RunRecord, baseline: RunRecord): PairedScore | undefined {
+  if (run.dataset.sha256 !== baseline.dataset.sha256) return undefined;
+  const at = new Map(baseline.rows.line.map((line, row) => [line, row]));
+  const pairs = run.rows.line.flatMap((line, row): [number, number][] => {
+    const other = at.get(line);
+    const held = other !== undefined && run.rows.split[row] === 1 && baseline.rows.split[other] === 1;
+    return held ? [[row, other]] : [];
+  });
+  const both = [run, baseline].map(predictionsOf);
+  const measures = both.map(errorMeasureOf);
+  // hinge has no probabilities, and counts right and wrong
+  const [own, its] =
+    measures[0] === measures[1] ? both : both.map((predictions) => ({ ...predictions, loss: 'hinge' as const }));
+  const a = rowErrors(
+    own,
+    pairs.map(([row]) => row),
+  );
+  const b = rowErrors(
+    its,
+    pairs.map(([, row]) => row),
+  );
+  const difference = pairedDifference(a, b);
+  if (difference === undefined) return undefined;
+  const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    measure: errorMeasureOf(own),
+    rows: pairs.length,
+    run: mean(a),
+    baseline: mean(b),
+    difference: difference.mean,
+    standardError: difference.standardError,
+  };
+}
+
+function predictionsOf({ rows, resolved }: RunRecord): Parameters<typeof rowErrors>[0] {
+  return {
+    target: Float64Array.from(rows.target),
+    prediction: Float64Array.from(rows.prediction),
+    outputs: resolved.outputs,
+    classes: resolved.classes.length,
+    loss: resolved.loss,
+  };
+}
+
+/** A neuron of a run that points where one of the baseline does. */
+export interface SharedNeuron {
+  readonly run: number;
+  readonly baseline: number;
+  /** Of the two directions, in units of the deviations of the baseline's inputs. */
+  readonly cosine: number;
+}
+
+/** Directions with a larger cosine count as the same (8 degrees). */
+export const sameDirection = 0.99;
+
+/**
+ * Neurons of two two-layer runs that have the same direction (inner weights and bias, on inputs scaled as the baseline's) and raise or lower the same
+ * output, nearest pairs first, each in one pair at most; undefined for other networks, or other inputs.
+ */
+export function sharedNeurons(run: RunRecord, baseline: RunRecord): SharedNeuron[] | undefined {
+  const [own, its] = [run, baseline].map(({ scaling }) => scaling);
+  const comparable =
+    run.deep === undefined &&
+    baseline.deep === undefined &&
+    own.whitening === undefined &&
+    its.whitening === undefined &&
+    own.inputs.length === its.inputs.length &&
+    own.inputs.every(({ name }, k) => name === its.inputs[k].name);
+  if (!comparable) return undefined;
+  const directions = baseline.neurons.map((neuron) => direction(neuron, its, its));
+  const pairs = run.neurons.flatMap((neuron, i) => {
+    const mine = direction(neuron, own, its);
+    return baseline.neurons.flatMap((other, j): SharedNeuron[] => {
+      if (mainEffect(neuron) !== mainEffect(other)) return [];
+      const cosine = mine.reduce((sum, value, k) => sum + value * directions[j][k], 0);
+      return cosine >= sameDirection ? [{ run: i, baseline: j, cosine }] : [];
+    });
+  });
+  pairs.sort((a, b) => b.cosine - a.cosine);
+  const taken = { run: new Set<number>(), baseline: new Set<number>() };
+  return pairs.filter((pair) => {
+    if (taken.run.has(pair.run) || taken.baseline.has(pair.baseline)) return false;
+    taken.run.add(pair.run);
+    taken.baseline.add(pair.baseline);
+    return true;
+  });
+}
+
+/** Weights and bias as a unit vector on inputs scaled as `to`. */
+function direction({ weights, bias }: NeuronRecord, from: RunRecord['scaling'], to: RunRecord['scaling']): number[] {
+  let offset = bias;
+  const scaled = weights.map((weight, k) => {
+    const [a, b] = [from.inputs[k], to.inputs[k]];
+    // (x - a.mean) / a.scale = (b.scale z + b.mean - a.mean) / a.scale
+    offset += (weight * (b.mean - a.mean)) / a.scale;
+    return (weight * b.scale) / a.scale;
+  });
+  const vector = [...scaled, offset];
+  const norm = Math.hypot(...vector) || 1;
+  return vector.map((value) => value / norm);
+}
+
+/** The output that it moves most, and which way. */
+function mainEffect({ outer }: NeuronRecord): string {
+  let main = 0;
+  outer.forEach((value, k) => {
+    if (Math.abs(value) > Math.abs(outer[main])) main = k;
+  });
+  return `${main}${outer[main] < 0 ? '-' : '+'}`;
+}
