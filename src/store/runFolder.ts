@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { link, mkdir, readFile, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
@@ -150,8 +151,8 @@ export class RunFolder {
       const file = path.join(this.folder, name);
       try {
         v.parse(runIdSchema, id);
-        const { mtimeMs: mtime, size } = await stat(file);
-        const notes = names.has(id + notesSuffix) ? await this.readNotes(id) : undefined;
+        const { mtimeMs: mtime, size } = statSync(file);
+        const notes = names.has(id + notesSuffix) ? this.readNotes(id) : undefined;
         const known = indexed.get(id);
         if (known?.mtime === mtime && known.size === size) take(known, notes);
         else toLoad.push({ id, file, mtime, size, notes });
@@ -193,7 +194,7 @@ export class RunFolder {
     const { id } = summary;
     try {
       const { mtimeMs, size } = await stat(runFile(this.folder, id));
-      const known = await this.readNotes(id);
+      const known = this.readNotes(id);
       const notes = known ?? { sequence: 1 + (await this.lastSequence()) };
       if (!known) await this.writeNotes(id, notes, true);
       this.entries.set(id, { summary, mtime: mtimeMs, size, notes });
@@ -247,7 +248,7 @@ export class RunFolder {
       try {
         // out of reach first, then the pin, which another window may have set: it is read when nobody can set it any more
         const trash = await this.moveAway(file);
-        const notes = await this.readNotes(id);
+        const notes = this.readNotes(id);
         const entry = this.entries.get(id);
         if (notes?.pinned === true && entry) {
           await putBack(trash, file);
@@ -281,7 +282,7 @@ export class RunFolder {
     const work = this.writing.then(async () => {
       const entry = this.entries.get(id);
       if (!entry || !(await exists(runFile(this.folder, id)))) throw new Error(`There is no run ${id}.`);
-      const notes = { ...((await this.readNotes(id)) ?? entry.notes), ...change };
+      const notes = { ...(this.readNotes(id) ?? entry.notes), ...change };
       await this.writeNotes(id, notes, true);
       this.entries.set(id, { ...entry, notes });
       this.announce();
@@ -294,9 +295,10 @@ export class RunFolder {
     return path.join(this.folder, v.parse(runIdSchema, id) + notesSuffix);
   }
 
-  private async readNotes(id: string): Promise<Notes | undefined> {
+  /** At once: these are a few bytes on the machine's own disk, and thousands of them are read when the folder is opened. */
+  private readNotes(id: string): Notes | undefined {
     try {
-      return v.parse(notesSchema, JSON.parse(await readFile(this.notesFile(id), 'utf8')));
+      return v.parse(notesSchema, JSON.parse(readFileSync(this.notesFile(id), 'utf8')));
     } catch (error) {
       if (!isGone(error)) this.deps.log.warn(`The name and pin of run ${id} cannot be read: ${messageOf(error)}`);
       return undefined;
@@ -321,7 +323,7 @@ export class RunFolder {
       if (!name.endsWith(notesSuffix)) continue;
       const id = name.slice(0, -notesSuffix.length);
       if (!this.entries.has(id) && v.is(runIdSchema, id))
-        last = Math.max(last, (await this.readNotes(id))?.sequence ?? 0);
+        last = Math.max(last, this.readNotes(id)?.sequence ?? 0);
     }
     return last;
   }
@@ -436,11 +438,14 @@ async function putBack(trash: string, file: string): Promise<void> {
   }
 }
 
-/** So many files at a time that the system is busy and no limit of open files is met. */
+/** So many files at a time that no limit of open files is met, and everything else has its turn after a millisecond or two. */
 const batch = 64;
 
 async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < items.length; at += batch) await Promise.all(items.slice(at, at + batch).map(work));
+  for (let at = 0; at < items.length; at += batch) {
+    await Promise.all(items.slice(at, at + batch).map(work));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function exists(file: string): Promise<boolean> {

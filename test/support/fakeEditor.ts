@@ -177,9 +177,9 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
         commands.set(id, handler);
         return new Disposable(() => commands.delete(id));
       },
-      executeCommand: async (id: string, ...args: unknown[]) => {
+      executeCommand: (id: string, ...args: unknown[]) => {
         executed.push(id);
-        return commands.get(id)?.(...args);
+        return Promise.resolve(commands.get(id)?.(...args));
       },
     },
     window: {
@@ -249,7 +249,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
       update: (key: string, value: unknown) => Promise.resolve(void kept.set(key, value)),
     },
   };
-  const load = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
+  const load = Module as unknown as { _load: (this: unknown, request: string, ...rest: unknown[]) => unknown };
   const original = load._load;
   load._load = function (request, ...rest) {
     return request === 'vscode' ? strict(vscode, 'vscode') : original.call(this, request, ...rest);
@@ -265,7 +265,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
     pages,
     said,
     executed,
-    execute: async (command, ...args) => commands.get(command)?.(...args),
+    execute: (command, ...args) => Promise.resolve(commands.get(command)?.(...args)),
     tree: () => {
       const all = (node?: unknown): unknown[] => provider!.getChildren(node).flatMap((child) => [provider!.getTreeItem(child), ...all(child)]); // prettier-ignore
       return all();

@@ -42,7 +42,7 @@ const messages: readonly (readonly [string, unknown])[] = [
 const junk: readonly unknown[] = [null, undefined, 7, NaN, 'x', [], {}, { type: 'toString' }, { type: ['stop'] }, 5n, () => 1, new Map()]; // prettier-ignore
 
 /** Tasks that a group of messages starts are stopped and waited for, so that each group finds the host at rest. */
-const group = 100;
+const group = 1000;
 const restWithinMs = 20_000;
 
 const trainingOf = ({ posted }: FakePage): string | undefined =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import * as sections from './sections.ts';
+import { hostMessages } from './host.ts';
+import * as inputSections from './sections.ts';
 
 /** The short form of `npm run torture`: the same inputs, fewer of them. */
 const counts = {
@@ -8,6 +9,7 @@ const counts = {
   networks: 3000,
   files: 200,
   messages: 3000,
+  hostMessages: 100,
   trainings: 12,
   storeKills: 2,
   workerKills: 2,
@@ -15,6 +17,8 @@ const counts = {
   diskFull: 2,
   twoWindows: 4,
 } as const;
+
+const sections = { ...inputSections, hostMessages };
 
 for (const [name, count] of Object.entries(counts) as [keyof typeof counts, number][]) {
   it(`${name}: done or refused with one line`, async () => {

@@ -24,6 +24,14 @@ const icons: Readonly<Record<Strength, vscode.ThemeIcon>> = {
   broken: icon('error', 'red'),
 };
 
+/** Made once: thousands of runs are listed. */
+const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+
+function timeText(createdAt: string): string {
+  const time = new Date(createdAt);
+  return Number.isNaN(time.getTime()) ? createdAt : times.format(time);
+}
+
 /** The tree of runs: data files, newest run first, with the runs of each, pinned ones on top. */
 export class RunTree implements vscode.TreeDataProvider<RunNode> {
   readonly onDidChangeTreeData: vscode.Event<void>;
@@ -69,7 +77,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         return treeItem({
           id: run.id,
           label: run.label,
-          description: `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${new Date(run.createdAt).toLocaleString()}`,
+          description: `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${timeText(run.createdAt)}`,
           tooltip: [
             `${run.target} · ${run.model} · ${run.verdict.word}`,
             run.verdict.headline,
