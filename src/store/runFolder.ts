@@ -322,8 +322,7 @@ export class RunFolder {
     for (const name of await this.names()) {
       if (!name.endsWith(notesSuffix)) continue;
       const id = name.slice(0, -notesSuffix.length);
-      if (!this.entries.has(id) && v.is(runIdSchema, id))
-        last = Math.max(last, this.readNotes(id)?.sequence ?? 0);
+      if (!this.entries.has(id) && v.is(runIdSchema, id)) last = Math.max(last, this.readNotes(id)?.sequence ?? 0);
     }
     return last;
   }
