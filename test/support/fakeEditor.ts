@@ -197,6 +197,8 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
         return new Disposable(() => undefined);
       },
       registerWebviewPanelSerializer: () => new Disposable(() => undefined),
+      registerCustomEditorProvider: () => new Disposable(() => undefined),
+      setStatusBarMessage: () => new Disposable(() => undefined),
       onDidChangeWindowState: nothing,
       showInformationMessage: say,
       showWarningMessage: say,
@@ -214,6 +216,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
       withProgress: (_: unknown, task: (progress: unknown, token: unknown) => Promise<unknown>) =>
         task({ report: () => undefined }, { isCancellationRequested: false, onCancellationRequested: nothing }),
     },
+    env: { clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
       asRelativePath: (uri: Uri) => uri.path,
