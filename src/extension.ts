@@ -8,9 +8,10 @@ import { createLog, describe } from './host/log.ts';
 import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
 import { RunTree } from './host/runs/runTree.ts';
+import { StudyPanels } from './host/study/studyPanels.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
-import { labType, panelType, runEditorType, runsView } from './shared/manifest.ts';
+import { labType, panelType, runEditorType, runsView, studyType } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -23,6 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const explorer = new Explorer(context, store, workerFile, log);
   const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
   const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
+  const studies = new StudyPanels(context, explorer, path.join(__dirname, 'cli.js'), log);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
@@ -40,9 +42,10 @@ export function activate(context: vscode.ExtensionContext): void {
       },
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
+    vscode.window.registerWebviewPanelSerializer(studyType, studies),
     vscode.window.registerCustomEditorProvider(runEditorType, new RunEditor(context.extensionUri, openRunFile, log), {
       supportsMultipleEditorsPerDocument: true,
     }),
-    ...registerCommands(explorer, labs, openRunFile, context),
+    ...registerCommands(explorer, { labs, studies, openRunFile }, context),
   );
 }

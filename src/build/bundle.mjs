@@ -34,7 +34,7 @@ const webview = {
   outdir: 'dist',
 };
 /** Bundles for a clone of the repository, not for the editor. */
-const notShipped = ['cli', 'bench'];
+const notShipped = ['bench'];
 const jobs = [
   { ...node, entryPoints: { extension: 'src/extension.ts' } },
   { ...node, entryPoints: { worker: 'src/worker/worker.ts' } },
@@ -43,6 +43,7 @@ const jobs = [
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
   { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },
   { ...webview, entryPoints: { lab: 'webview/lab/main.tsx' } },
+  { ...webview, entryPoints: { study: 'webview/study/main.tsx' } },
 ].filter((job) => Object.values(job.entryPoints).every((file) => existsSync(file)));
 
 if (watch) {

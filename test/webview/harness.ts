@@ -13,6 +13,7 @@ import { panelPolicy } from '../../src/shared/csp.ts';
 import { type FromLab, fromLabSchema, type ToLab } from '../../src/shared/lab.ts';
 import type { FromPanel, PanelSnapshot, ToPanel } from '../../src/shared/protocol.ts';
 import { fromPanelSchema } from '../../src/shared/protocol.ts';
+import { type FromStudy, fromStudySchema, type ToStudy } from '../../src/study/page.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
@@ -41,6 +42,7 @@ export interface OpenPanel extends OpenPage<FromPanel, ToPanel> {
   show(run: RunRecord | null, more?: Partial<PanelSnapshot>): Promise<void>;
 }
 export type OpenLab = OpenPage<FromLab, ToLab>;
+export type OpenStudy = OpenPage<FromStudy, ToStudy>;
 
 export interface OpenOptions {
   readonly theme?: ThemeName;
@@ -96,6 +98,11 @@ export function startPanels(): Promise<Panels> {
 /** The built Lab; one for all tests of a file. */
 export function startLabs(): Promise<Pages<OpenLab>> {
   return startPages('lab', 'Lab', (open) => open(fromLabSchema));
+}
+
+/** The built Study page; one for all tests of a file. */
+export function startStudies(): Promise<Pages<OpenStudy>> {
+  return startPages('study', 'Study', (open) => open(fromStudySchema));
 }
 
 type Schema<From> = v.GenericSchema<unknown, From>;

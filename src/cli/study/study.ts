@@ -21,11 +21,13 @@ import { runElement, serveTasks } from './work.ts';
 const help = `convexnet study STUDY.yaml [options]      run a study: every data set, target, setting, solver and fold with each other
 convexnet study status FOLDER             how far it is; --json for programs
 convexnet study table FOLDER [outputs]    its table as it is by now (CSV on standard output unless outputs are named)
+convexnet study resume FOLDER [options]   go on with the study of a folder, without its file
 convexnet study stop FOLDER               stop whoever works on it, cluster jobs included; what is done stays
 
   --out FOLDER             where the study lives (default: STUDY.study beside the file)
   --resume                 go on with what is in the folder; nothing that is done is done again
   --dry-run                say how many tasks there are, and run none
+  --plan                   make the folder, and run nothing
   --engine ENGINE          ${engineNames.join(', ')} (default local)
   --retries N              how often a task whose process died is tried again (default 2)
 
@@ -62,6 +64,7 @@ type TableValues = {
 
 /** What can be done besides running a study, by name. */
 const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  resume: resumeStudy,
   status: statusOf,
   table: writeTables,
   stop: stopStudy,
@@ -83,28 +86,56 @@ export const studyCommand: Command = {
   },
 };
 
+const runOptions = {
+  ...tableOptions,
+  out: { type: 'string' },
+  resume: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  plan: { type: 'boolean' },
+  engine: { type: 'string' },
+  retries: { type: 'string' },
+  processes: { type: 'string' },
+  throttle: { type: 'string' },
+  chunk: { type: 'string' },
+  memory: { type: 'string' },
+  seconds: { type: 'string' },
+  partition: { type: 'string' },
+  sbatch: { type: 'string', multiple: true },
+  detach: { type: 'boolean' },
+} as const;
+
+type RunValues = ReturnType<typeof parseOptions<typeof runOptions>>['values'];
+
 async function runStudy(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions(args, {
-    ...tableOptions,
-    out: { type: 'string' },
-    resume: { type: 'boolean' },
-    'dry-run': { type: 'boolean' },
-    engine: { type: 'string' },
-    retries: { type: 'string' },
-    processes: { type: 'string' },
-    throttle: { type: 'string' },
-    chunk: { type: 'string' },
-    memory: { type: 'string' },
-    seconds: { type: 'string' },
-    partition: { type: 'string' },
-    sbatch: { type: 'string', multiple: true },
-    detach: { type: 'boolean' },
-  });
+  const { values, positionals } = parseOptions(args, runOptions);
   if (positionals.length !== 1)
     throw new UsageError(positionals.length === 0 ? 'no study file given' : 'one study file at a time', {
       showHelp: true,
     });
   const outputs = tableOutputs(values, positionals);
+  const engine = engineFor(values);
+  const source = readStudy(positionals[0]);
+  const plan = await planOf(source);
+  const tasks = tasksOrComplaint(source, plan);
+  process.stderr.write(`${sizeWords(plan, tasks)}\n`);
+  if (values['dry-run'] === true) return exitStatus.ok;
+  const folder = await preparedFolder(values.out ?? defaultFolder(positionals[0]), plan, tasks, values.resume === true);
+  if (values.plan === true) return exitStatus.ok;
+  return carriedOut(engine, { folder, plan, tasks }, values, outputs);
+}
+
+async function resumeStudy(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, runOptions);
+  const folder = folderOf(positionals);
+  const outputs = tableOutputs(values, []);
+  const engine = engineFor(values);
+  const plan = folder.plan();
+  const tasks = tasksOfPlan(plan);
+  process.stderr.write(`${sizeWords(plan, tasks)}\n`);
+  return carriedOut(engine, { folder, plan, tasks }, values, outputs);
+}
+
+function engineFor(values: RunValues): Engine {
   const options: EngineOptions = {
     processes: countOption('processes', values.processes),
     throttle: countOption('throttle', values.throttle),
@@ -114,19 +145,23 @@ async function runStudy(args: readonly string[]): Promise<number> {
     detach: values.detach,
     program: path.resolve(process.argv[1]),
   };
-  const engine = engineOf(values.engine ?? 'local', options);
-  const source = readStudy(positionals[0]);
-  const plan = await planOf(source);
-  const tasks = tasksOrComplaint(source, plan);
-  process.stderr.write(`${sizeWords(plan, tasks)}\n`);
-  if (values['dry-run'] === true) return exitStatus.ok;
-  const folder = await preparedFolder(values.out ?? defaultFolder(positionals[0]), plan, tasks, values.resume === true);
+  return engineOf(values.engine ?? 'local', options);
+}
+
+/** Sees a study through and writes its tables. */
+async function carriedOut(
+  engine: Engine,
+  given: Pick<Parameters<typeof coordinate>[0], 'folder' | 'plan' | 'tasks'>,
+  values: RunValues,
+  outputs: Outputs,
+): Promise<number> {
+  const { folder, plan, tasks } = given;
   const retries = numberOption('retries', values.retries) ?? 2;
   const needs = {
     ...(values.memory === undefined ? {} : { memoryMiB: countOption('memory', values.memory) }),
     ...(values.seconds === undefined ? {} : { seconds: countOption('seconds', values.seconds) }),
   };
-  const complete = await seenThrough(engine, { folder, plan, tasks, retries, needs });
+  const complete = await seenThrough(engine, { ...given, retries, needs });
   const table = tableOf(plan.study, await folder.rows(tasks));
   const summary = summaryOf(table, taskColumnsOf(plan.study));
   const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';

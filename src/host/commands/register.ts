@@ -10,20 +10,26 @@ import type { Handlers } from './handlers.ts';
 import { runCommands } from './runs.ts';
 import { betaCommands, trainingCommands } from './training.ts';
 
+/** The pages that are not about one run. */
+export interface Pages {
+  readonly labs: LabPanels;
+  readonly studies: StudyPanels;
+  readonly openRunFile: (uri: vscode.Uri) => RunDocument;
+}
+
 /** Registers every command of the extension. */
 export function registerCommands(
   explorer: Explorer,
-  labs: LabPanels,
-  openRunFile: (uri: vscode.Uri) => RunDocument,
+  pages: Pages,
   context: vscode.ExtensionContext,
 ): vscode.Disposable[] {
   const { log } = explorer;
   const handlers: Handlers<CommandId> = {
     ...trainingCommands(explorer, context),
     ...betaCommands(explorer),
-    ...runCommands(explorer, openRunFile),
+    ...runCommands(explorer, pages.openRunFile),
     ...exportCommands(explorer),
-    ...placeCommands(explorer, labs),
+    ...placeCommands(explorer, pages),
   };
   return Object.entries(handlers).map(([id, handler]) =>
     vscode.commands.registerCommand(id, async (...args: unknown[]) => {
@@ -40,9 +46,12 @@ export function registerCommands(
 /** Commands that open something of the editor. */
 function placeCommands(
   explorer: Explorer,
-  labs: LabPanels,
-): Handlers<typeof commandIds.openLab | typeof commandIds.openSettings | typeof commandIds.showLog> {
+  { labs, studies }: Pages,
+): Handlers<
+  typeof commandIds.openLab | typeof commandIds.openStudy | typeof commandIds.openSettings | typeof commandIds.showLog
+> {
   return {
+    [commandIds.openStudy]: (uri) => (uri instanceof vscode.Uri ? studies.open(uri) : studies.ask()),
     [commandIds.openLab]: async (uri) => {
       const file =
         uri instanceof vscode.Uri

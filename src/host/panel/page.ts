@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { panelPolicy } from '../../shared/csp.ts';
 
 /** The pages that the extension has: the bundle of each (a script and a style sheet of that name) and its title. */
-const titles = { webview: 'Convex Network', lab: 'Convex Network Lab' } as const;
+const titles = { webview: 'Convex Network', lab: 'Convex Network Lab', study: 'Convex Network Study' } as const;
 
 /** The bundles of pages. */
 export type PageName = keyof typeof titles;

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Cell } from '../../src/study/axes.ts';
+import type { StudyProgress, ToStudy } from '../../src/study/page.ts';
+import { firstChoice, studyFigures } from '../../webview/study/figure.ts';
+import { axe } from './axe.ts';
+import { type OpenStudy, type Pages, startStudies, until } from './harness.ts';
+
+type Table = Extract<ToStudy, { type: 'study' }>;
+
+const own = ['data', 'target', 'solver', 'model', 'beta.kind', 'beta.value', 'seed'];
+const columns = [
+  'task',
+  ...own,
+  'outcome',
+  'reason',
+  'objective',
+  'neurons',
+  'measure',
+  'train',
+  'test',
+  'excess',
+  'key',
+];
+
+/** Two data sets, two models, five betas, four seeds; one task was refused. */
+function someTable(): Table {
+  const rows: Cell[][] = [];
+  for (const data of ['iris', 'spirals'])
+    for (const [m, model] of ['relu', 'linear'].entries())
+      for (const beta of [0.01, 0.03, 0.1, 0.3, 1])
+        for (const seed of [1, 2, 3, 4]) {
+          const k = rows.length;
+          const key = k.toString(16).padStart(20, '0');
+          const refused = k === 7;
+          const test = 0.9 - 0.2 * m - 0.3 * beta + 0.02 * Math.sin(3 * seed + k);
+          const figures = refused
+            ? [null, null, null, null, null, null]
+            : [10 * beta + seed, 9 - m, 'accuracy', test + 0.05, test, null];
+          rows.push([
+            k + 1,
+            data,
+            'y',
+            'convex',
+            model,
+            'relative',
+            beta,
+            seed,
+            refused ? 'refused' : 'done',
+            refused ? 'the loss <b>does not</b> go with the target' : null,
+            ...figures,
+            key,
+          ]);
+        }
+  return { type: 'study', uri: 'file:///studies/curves.study', name: 'curves', own, columns, rows, keepsRuns: true };
+}
+
+const progress = (more: Partial<StudyProgress> = {}): ToStudy => ({
+  type: 'progress',
+  progress: { tasks: 100, done: 80, running: 0, failed: 0, started: false, ...more },
+  error: null,
+});
+
+describe('figures of a study', () => {
+  it('are medians and ranges over what is not told apart, and say over what', () => {
+    const table = someTable();
+    const choice = firstChoice(table);
+    assert.deepEqual(choice, {
+      x: 'beta.value',
+      y: 'test',
+      colour: 'model',
+      facet: 'data',
+      logX: true,
+      logY: false,
+      points: true,
+    });
+    const figures = studyFigures(table, choice);
+    assert.deepEqual(
+      figures.map(({ spec }) => spec.title),
+      ['data: iris', 'data: spirals'],
+    );
+    const [{ spec, keyOf }] = figures;
+    assert.match(spec.summary, /median; band: least to most over seed\.$/);
+    assert.equal(spec.y.label, 'test: accuracy');
+    const series = (id: string) => spec.series.find((one) => one.id === id)!;
+    const tests = (beta: number) =>
+      table.rows
+        .filter((row) => row[1] === 'iris' && row[4] === 'relu' && row[6] === beta && row[14] !== null)
+        .map((row) => row[14] as number)
+        .sort((a, b) => a - b);
+    assert.deepEqual([...Array.from(series('median-0').x)], [0.01, 0.03, 0.1, 0.3, 1]);
+    for (const [i, beta] of [0.01, 0.03, 0.1, 0.3, 1].entries()) {
+      const values = tests(beta);
+      const [low, high] = [values[(values.length - 1) >> 1], values[values.length >> 1]];
+      assert.equal(series('median-0').y[i], (low + high) / 2);
+      assert.deepEqual([series('range-0').y[i], series('range-0').upper![i]], [values[0], values.at(-1)]);
+    }
+    // 20 tasks, one of which was refused
+    assert.equal(series('task-0').x.length, 19);
+    assert.equal(keyOf('task-0', 0), table.rows[0].at(-1));
+    assert.equal(keyOf('median-0', 0), '', 'a median of several is no task');
+    assert.deepEqual([spec.y.min, spec.y.max], [figures[1].spec.y.min, figures[1].spec.y.max]);
+  });
+
+  it('take names on the x axis, and anything else for a series', () => {
+    const table = someTable();
+    const [figure, ...others] = studyFigures(table, {
+      ...firstChoice(table),
+      x: 'model',
+      colour: '',
+      facet: '',
+      y: 'objective',
+      points: false,
+    });
+    assert.equal(others.length, 0);
+    assert.equal(figure.spec.x.format!(1), 'linear');
+    assert.match(figure.spec.summary, /over data, beta\.value, seed/);
+    assert.deepEqual(
+      figure.spec.series.map(({ id }) => id),
+      ['range-0', 'median-0'],
+    );
+  });
+});
+
+describe('Study page', () => {
+  let pages: Pages<OpenStudy>;
+  before(async () => {
+    pages = await startStudies();
+  });
+  after(() => pages.close());
+
+  it('draws, opens runs, keeps what was chosen, starts and stops', async () => {
+    const study = await pages.open({ theme: 'light', width: 1200 });
+    await study.post(progress({ done: 0 }));
+    await study.page.getByRole('button', { name: 'Start here' }).waitFor();
+    await study.post(someTable());
+    await study.post(progress());
+    await until('two facets are drawn', async () => (await study.page.locator('.study-facets .chart').count()) === 2);
+    assert.match(await study.page.locator('.status-words').innerText(), /80 of 100 tasks done/);
+    // words of the data are text
+    assert.equal(await study.page.locator('td b').count(), 0);
+    await study.page.getByRole('button', { name: 'Open the run of task 3' }).click();
+    await study.page.getByRole('button', { name: 'Resume on Slurm' }).click();
+    await study.post(progress({ running: 2, started: true }));
+    await study.page.getByRole('button', { name: 'Stop' }).click();
+    assert.deepEqual(study.sent, [
+      { type: 'ready' },
+      { type: 'openRun', key: '2'.padStart(20, '0') },
+      { type: 'resume', engine: 'slurm' },
+      { type: 'stop' },
+    ]);
+    await study.shot('study-light');
+    assert.deepEqual(await axe(study), []);
+    await study.page.getByText('log y').click();
+    const kept = (await study.kept()) as { uri: string; choice: { logY: boolean } };
+    assert.deepEqual([kept.uri, kept.choice.logY], ['file:///studies/curves.study', true]);
+    assert.deepEqual(study.faults, []);
+    await study.close();
+    const again = await pages.open({ theme: 'dark', width: 620, kept });
+    await again.post(someTable());
+    await again.post(progress({ failed: 3 }));
+    await until('the charts are there', async () => (await again.page.locator('.study-facets .chart').count()) === 2);
+    await again.shot('study-dark');
+    assert.deepEqual(await axe(again), []);
+    assert.deepEqual(again.faults, []);
+    await again.close();
+  });
+
+  it('a point is a way to its run by the keyboard, and ten thousand tasks are drawn', async () => {
+    const study = await pages.open({ theme: 'dark' });
+    const table = someTable();
+    const many = Array.from({ length: 10_000 }, (_, k) => {
+      const row = [...table.rows[k % 80]];
+      row[0] = k + 1;
+      row[7] = 1 + Math.floor(k / 80);
+      return row;
+    });
+    await study.post({ ...table, rows: many });
+    await until('it is drawn', async () => (await study.page.locator('.study-facets .chart').count()) === 2);
+    const single = table.rows.filter((row) => row[7] === 1 && row[1] === 'iris' && row[4] === 'relu');
+    await study.post({ ...table, rows: single });
+    await until('one chart is left', async () => (await study.page.locator('.study-facets .chart').count()) === 1);
+    await study.page.locator('.study-facets .plot').first().focus();
+    await study.page.keyboard.press('ArrowRight');
+    await study.page.keyboard.press('Enter');
+    await until('a run is asked for', () => Promise.resolve(study.sent.some(({ type }) => type === 'openRun')));
+    assert.deepEqual(study.faults, []);
+    await study.close();
+  });
+});
