@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { saveFileSchema, saveTableSchema } from '../shared/savedFiles.ts';
 import type { Cell } from './axes.ts';
 
 /** Engines that the page can start. */
@@ -10,12 +11,8 @@ export const fromStudySchema = v.variant('type', [
   v.object({ type: v.literal('openRun'), key: v.pipe(v.string(), v.regex(/^[0-9a-f]{20}$/)) }),
   v.object({ type: v.literal('resume'), engine: v.picklist(pageEngines) }),
   v.object({ type: v.literal('stop') }),
-  v.object({
-    type: v.literal('saveFile'),
-    name: v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/)),
-    content: v.pipe(v.string(), v.maxLength(50_000_000)),
-    encoding: v.picklist(['base64', 'utf8']),
-  }),
+  saveFileSchema,
+  saveTableSchema,
   v.object({ type: v.literal('showLog') }),
 ]);
 export type FromStudy = v.InferOutput<typeof fromStudySchema>;

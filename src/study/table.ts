@@ -1,5 +1,5 @@
-import { type FormulaCells, neutralized } from '../core/data/formulaCells.ts';
-import { plainText } from '../core/data/plainText.ts';
+import { csvText } from '../core/data/csv.ts';
+import type { FormulaCells } from '../core/data/formulaCells.ts';
 import type { Cell } from './axes.ts';
 import { type StudyTask, taskColumnsOf } from './plan.ts';
 import { type FigureName, figureNames, type TaskResult } from './result.ts';
@@ -39,13 +39,8 @@ function cellsOf({ task, result }: StudyRow, own: readonly string[]): Cell[] {
   ];
 }
 
-/** As CSV (RFC 4180, LF): numbers to the last digit, nothing where there is nothing. */
+/** As CSV: nothing where there is nothing. */
 export function csvOf({ columns, rows }: StudyTable, formulas: FormulaCells): string {
-  const field = (cell: Cell): string => {
-    if (cell === null) return '';
-    if (typeof cell !== 'string') return String(cell);
-    const text = formulas === 'keep' ? cell : neutralized(plainText(cell));
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\n`).join('');
+  const field = (cell: Cell): string | number => (typeof cell === 'number' ? cell : String(cell ?? ''));
+  return csvText([columns, ...rows.map((row) => row.map(field))], formulas).csv;
 }

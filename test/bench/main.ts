@@ -10,6 +10,7 @@ import { benchProof } from './proofSection.ts';
 import { benchQuality } from './qualitySection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
+import { benchStudy } from './studySection.ts';
 import { benchStop } from './stopSection.ts';
 import { cpuSeconds, printMachine, seconds } from './timing.ts';
 import { benchWide } from './wideSection.ts';
@@ -30,6 +31,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },
+  study: { title: 'Studies: both engines, ten thousand tasks, kills', run: benchStudy },
   peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
 };
 

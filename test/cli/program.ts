@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The built command line; `npm test` builds it first. */
-const program = process.env.CONVEXNET_CLI ?? fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+export const program = process.env.CONVEXNET_CLI ?? fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface Finished {
   readonly status: number | null;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -7,7 +8,7 @@ import { runOfJson } from '../../src/shared/runSchema.ts';
 import { Claims } from '../../src/store/study/claims.ts';
 import { StudyFolder, tasksOfPlan } from '../../src/store/study/studyFolder.ts';
 import { resultSchema } from '../../src/study/result.ts';
-import { runProgram, startProgram } from '../cli/program.ts';
+import { program, runProgram, startProgram } from '../cli/program.ts';
 import { pause, tortured } from './kills.ts';
 import { scratch, timelessTable, tinyStudy, writeStudy, writeTinyData } from './support.ts';
 
@@ -85,6 +86,17 @@ describe('convexnet study, on this machine', () => {
     const resumed = await runProgram(['study', file, '--resume']);
     assert.equal(resumed.status, 0, resumed.stderr);
     assert.equal(await timelessTable(study.folder), undisturbed);
+  });
+
+  it('makes a folder without running anything, and goes on from the folder alone', async () => {
+    const file = writeStudy(folder, tinyStudy(1), 'planned.yaml');
+    const out = path.join(folder, 'planned.study');
+    const planned = await runProgram(['study', file, '--plan']);
+    assert.equal(planned.status, 0, planned.stderr);
+    assert.deepEqual([readdirSync(path.join(out, 'results')), existsSync(path.join(out, 'table.csv'))], [[], false]);
+    const { status, stderr } = await runProgram(['study', 'resume', out, '--processes', '1']);
+    assert.equal(status, 0, stderr);
+    assert.equal(readdirSync(path.join(out, 'results')).length, 4);
   });
 
   it('two coordinators on one study do not work twice', async () => {
@@ -166,7 +178,7 @@ describe('convexnet study, on this machine', () => {
     assert.equal((await second.done).status, 3);
   });
 
-  it('a task that cannot be run is a row with its reason; one that fails is tried again', async () => {
+  it('a task that cannot be run is a row with its reason', async () => {
     const file = writeStudy(
       folder,
       `format: convexnet-study/1\ndata: [{file: tiny.csv, targets: [y, nothing]}]\nsettings: {model: linear, certifySeconds: 0}\n`,
@@ -176,12 +188,29 @@ describe('convexnet study, on this machine', () => {
     assert.equal(status, 0, stderr);
     const csv = readFileSync(path.join(folder, 'refused.study', 'table.csv'), 'utf8');
     assert.match(csv, /^2,tiny,nothing,convex,refused,.*nothing/m);
-    // a result that cannot be written: everybody stops, and says why
-    rmSync(path.join(folder, 'refused.study', 'results'), { recursive: true });
-    writeFileSync(path.join(folder, 'refused.study', 'results'), '');
-    const blocked = await runProgram(['study', file, '--resume', '--processes', '1']);
-    assert.notEqual(blocked.status, 0);
-    assert.match(blocked.stderr, /results/);
+  });
+
+  it('stops where results cannot be written, says why, and goes on when they can', async () => {
+    const file = writeStudy(folder, tinyStudy(2), 'blocked.yaml');
+    const out = path.join(folder, 'blocked.study');
+    // no file may grow beyond some kilobytes, as on a full disk
+    const limited = spawnSync(
+      'sh',
+      ['-c', 'ulimit -f 16 && exec "$0" "$@"', process.execPath, program, 'study', file],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(limited.status, 3, limited.stderr);
+    assert.match(limited.stderr, /Ended early: results cannot be written to .*blocked\.study: /);
+    assert.deepEqual(readdirSync(path.join(out, 'results')), []);
+    const { status, stderr } = await runProgram(['study', file, '--resume', '--processes', '1']);
+    assert.equal(status, 0, stderr);
+    assert.equal(readdirSync(path.join(out, 'results')).length, 8);
+    assert.deepEqual(
+      readdirSync(path.join(out, 'runs')).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
   });
 
   it('says line and column of what is wrong in a study file, and runs nothing', async () => {

@@ -44,7 +44,7 @@ export function StudyApp({ host }: { readonly host: StudyHost }): VNode {
     () => ({
       state: initialState,
       send: (message) => {
-        if (message.type === 'saveFile') host.send(message);
+        if (message.type === 'saveFile' || message.type === 'saveTable') host.send(message);
       },
       choices: {},
       choose: () => undefined,

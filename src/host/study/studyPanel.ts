@@ -11,7 +11,7 @@ import { tableOf } from '../../study/table.ts';
 import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import { pageHtml, pageRoots } from '../panel/page.ts';
-import { saveBeside } from '../saveFile.ts';
+import { savePicture, saveTable } from '../saveFile.ts';
 import { setTitle } from '../ui.ts';
 import { runProgram, startProgram, type StudyProgram } from './studyProcess.ts';
 
@@ -125,7 +125,10 @@ export class StudyPanel {
         return;
       }
       case 'saveFile':
-        await saveBeside(this.uri, message.name, message.content, message.encoding);
+        await savePicture(this.uri, message);
+        return;
+      case 'saveTable':
+        await saveTable(this.uri, message);
         return;
       case 'showLog':
         await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(this.logFile));
