@@ -42,14 +42,11 @@ export const viewContainer = 'convexNet';
 export const runsView = 'convexNet.runs';
 export const panelType = 'convexNet.results';
 export const labType = 'convexNet.lab';
-<<<<<<< HEAD
 /** The editor of run files. */
 export const runEditorType = 'convexNet.run';
 /** How names of run files end. */
 export const runFileEnd = '.convexrun.json';
-=======
 export const studyType = 'convexNet.study';
->>>>>>> d4e94dc (Study page in the editor: figures over what was varied, medians and ranges, runs of points; start, stop, resume)
 export const walkthrough = 'convexNet.gettingStarted';
 
 /** Context keys for `when` and `enablement` clauses. */

@@ -5,6 +5,7 @@ import type { Explorer } from '../explorer.ts';
 import type { LabPanels } from '../lab/labPanels.ts';
 import { activeTable, pickFile } from '../pickFile.ts';
 import type { RunDocument } from '../runs/runDocument.ts';
+import type { StudyPanels } from '../study/studyPanels.ts';
 import { exportCommands } from './exports.ts';
 import type { Handlers } from './handlers.ts';
 import { runCommands } from './runs.ts';

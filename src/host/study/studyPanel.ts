@@ -2,14 +2,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { readRun, writeRun } from '../../store/runFiles.ts';
 import { StudyFolder, tasksOfPlan } from '../../store/study/studyFolder.ts';
-import { summarizeRun } from '../../shared/runSummary.ts';
+import { runEditorType } from '../../shared/manifest.ts';
 import { type FromStudy, fromStudySchema, type ToStudy } from '../../study/page.ts';
 import { taskColumnsOf } from '../../study/plan.ts';
 import { tableOf } from '../../study/table.ts';
 import { showError } from '../errors.ts';
-import type { Explorer } from '../explorer.ts';
 import { pageHtml, pageRoots } from '../panel/page.ts';
 import { savePicture, saveTable } from '../saveFile.ts';
 import { setTitle } from '../ui.ts';
@@ -19,7 +17,6 @@ import { runProgram, startProgram, type StudyProgram } from './studyProcess.ts';
 const lookMs = 2_000;
 
 export interface StudyPanelDeps {
-  readonly explorer: Explorer;
   readonly extensionUri: vscode.Uri;
   readonly program: StudyProgram;
   readonly log: vscode.LogOutputChannel;
@@ -72,6 +69,8 @@ export class StudyPanel {
   /** Goes on with the study, in a process that outlives this window. */
   resume(engine: Extract<FromStudy, { type: 'resume' }>['engine']): void {
     if (this.started) return;
+    // a study says what memory and time its tasks may take
+    if (!vscode.workspace.isTrusted) throw new Error(vscode.l10n.t('Studies run in trusted folders only.'));
     this.started = true;
     this.error = null;
     const args = ['study', 'resume', this.uri.fsPath, '--engine', engine];
@@ -113,7 +112,11 @@ export class StudyPanel {
         await this.look(true);
         return;
       case 'openRun':
-        await this.openRun(message.key);
+        await vscode.commands.executeCommand(
+          'vscode.openWith',
+          vscode.Uri.file(this.folder.runFile(message.key)),
+          runEditorType,
+        );
         return;
       case 'resume':
         this.resume(message.engine);
@@ -134,17 +137,6 @@ export class StudyPanel {
         await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(this.logFile));
         return;
     }
-  }
-
-  /** The run of a task, taken up among the runs of this workspace. */
-  private async openRun(key: string): Promise<void> {
-    const { store } = this.deps.explorer;
-    const run = await readRun(this.folder.runFile(key));
-    if (store.get(run.id) === undefined) {
-      await writeRun(store.folder, run);
-      await store.add(summarizeRun(run));
-    }
-    await this.deps.explorer.openRun(run.id);
   }
 
   /** Looks at names in the folder; reads what has ended since, and sends the table when it has grown. */

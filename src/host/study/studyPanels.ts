@@ -4,7 +4,6 @@ import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { studyType } from '../../shared/manifest.ts';
 import { addressOf } from '../address.ts';
-import type { Explorer } from '../explorer.ts';
 import { pageRoots } from '../panel/page.ts';
 import { askWhichFile, notify, openPanel } from '../ui.ts';
 import { runProgram, type StudyProgram } from './studyProcess.ts';
@@ -17,7 +16,6 @@ export class StudyPanels implements vscode.WebviewPanelSerializer<unknown> {
 
   constructor(
     private readonly context: vscode.ExtensionContext,
-    private readonly explorer: Explorer,
     programFile: string,
     private readonly log: vscode.LogOutputChannel,
   ) {
@@ -73,10 +71,10 @@ export class StudyPanels implements vscode.WebviewPanelSerializer<unknown> {
   }
 
   private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): void {
-    const { explorer, program, log } = this;
+    const { program, log } = this;
     let panel: StudyPanel;
     try {
-      panel = new StudyPanel(webviewPanel, uri, { explorer, program, log, extensionUri: this.context.extensionUri });
+      panel = new StudyPanel(webviewPanel, uri, { program, log, extensionUri: this.context.extensionUri });
     } catch (error) {
       webviewPanel.dispose();
       throw error;

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { runFileEnd } from '../../shared/manifest.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { type StudyPlan, type StudyTask, tasksOf } from '../../study/plan.ts';
 import { resultSchema, type TaskResult } from '../../study/result.ts';
@@ -171,7 +172,7 @@ export class StudyFolder {
   }
 
   runFile(key: string): string {
-    return this.at('runs', `${key}.run.json`);
+    return this.at('runs', key + runFileEnd);
   }
 
   /** Asks everybody who works on the study to stop, or takes that back. */
