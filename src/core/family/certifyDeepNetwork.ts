@@ -1,7 +1,14 @@
 import { relativeGap } from '../problem/gap.ts';
 import { dot } from '../base/linalg/matrix.ts';
 import { solveLinear } from '../engine/linear/solveLinear.ts';
-import { type DeepNetwork, deepNetworkFit, joinBias } from '../network/deepNetwork.ts';
+import {
+  byKind,
+  type DeepNetwork,
+  deepNetworkFit,
+  joinBias,
+  type LinearNetwork,
+  type ThreeLayerNetwork,
+} from '../network/deepNetwork.ts';
 import { NetworkError } from '../network/formats/networkError.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import { prepare } from '../problem/prepare.ts';
@@ -50,17 +57,21 @@ export function certifyDeepNetwork(
     throw new NetworkError(`the network has ${network.outputs} outputs, the problem ${problem.outputs}`);
   if (network.offset.some((value) => value !== 0))
     throw new NetworkError('offset: networks of this family have no output offset');
-  const parts = network.kind === 'three-layer' ? network.branches : network.chains;
+  const parts = byKind<readonly { readonly b1: Float64Array }[]>(network, {
+    threeLayer: ({ branches }) => branches,
+    linear: ({ chains }) => chains,
+  });
   if (problem.bias === 'none' && parts.some(({ b1 }) => b1.some((b) => b !== 0)))
     throw new NetworkError('b1: there is a bias, but the problem says bias "none"');
-  return network.kind === 'three-layer'
-    ? certifyThreeLayer(problem, network, seconds, control)
-    : certifyLinear(problem, network, control);
+  return byKind(network, {
+    threeLayer: (given) => certifyThreeLayer(problem, given, seconds, control),
+    linear: (given) => certifyLinear(problem, given, control),
+  });
 }
 
 function certifyThreeLayer(
   given: Problem,
-  network: Extract<DeepNetwork, { kind: 'three-layer' }>,
+  network: ThreeLayerNetwork,
   seconds: number,
   control: Control,
 ): DeepCertificate {
@@ -104,11 +115,7 @@ function certifyThreeLayer(
   };
 }
 
-function certifyLinear(
-  given: Problem,
-  network: Extract<DeepNetwork, { kind: 'linear' }>,
-  control: Control,
-): DeepCertificate {
+function certifyLinear(given: Problem, network: LinearNetwork, control: Control): DeepCertificate {
   const several = given.outputs > 1;
   const perOutput = network.chains.some(({ output }) => output >= 0);
   if (several && network.chains.length > 0 && perOutput === couplesOutputs(given.outputPenalty, given.outputs)) {

@@ -1,5 +1,5 @@
 import { denseMatrix } from '../base/linalg/matrix.ts';
-import type { BiasMode } from '../problem/problem.ts';
+import { type BiasMode, biasOf } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /**
@@ -9,6 +9,7 @@ import type { TwoLayerNetwork } from './network.ts';
  */
 export function balanceNetwork(network: TwoLayerNetwork, bias: BiasMode): TwoLayerNetwork {
   const { W1, W2 } = network;
+  const { free } = biasOf(bias);
   const d = W1.cols;
   const c = W2.cols;
   const b2 = network.b2.slice();
@@ -16,13 +17,13 @@ export function balanceNetwork(network: TwoLayerNetwork, bias: BiasMode): TwoLay
   for (let j = 0; j < W1.rows; j++) {
     let inner = 0;
     for (let k = 0; k < d; k++) inner += W1.data[j * d + k] ** 2;
-    if (bias !== 'free') inner += network.b1[j] ** 2;
+    if (!free) inner += network.b1[j] ** 2;
     inner = Math.sqrt(inner);
     let outer = 0;
     for (let o = 0; o < c; o++) outer += Math.abs(W2.data[j * c + o]);
     if (outer === 0) continue;
     if (inner === 0) {
-      if (bias === 'free' && network.b1[j] > 0) {
+      if (free && network.b1[j] > 0) {
         for (let o = 0; o < c; o++) b2[o] += network.b1[j] * W2.data[j * c + o];
       }
       continue;

@@ -2,7 +2,7 @@ import { type DenseMatrix, denseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
 import type { Datafit } from '../problem/datafits/datafit.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
-import type { BiasMode, OutputPenalty } from '../problem/problem.ts';
+import { type BiasMode, biasOf, type OutputPenalty } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** A hidden neuron (gamma (x'w - mean) / deviation + alpha)_+ : what batch normalisation learns, and its batch statistics. */
@@ -44,6 +44,7 @@ export function batchNormalised(
   const { rows: n, cols: d } = X;
   const c = W2.cols;
   const joint = couplesOutputs(outputPenalty, c);
+  const { free } = biasOf(bias);
   const outputs = denseMatrix(n, c);
   for (let i = 0; i < n; i++) outputs.data.set(b2, i * c);
   let penalty = 0;
@@ -61,7 +62,7 @@ export function batchNormalised(
     const shift = b1[k];
     const outgoing = W2.data.subarray(k * c, (k + 1) * c);
     const size = joint ? norm2(outgoing) : outgoing.reduce((sum, a) => sum + Math.abs(a), 0);
-    penalty += scale ** 2 + (bias === 'free' ? 0 : shift ** 2) + size ** 2;
+    penalty += scale ** 2 + (free ? 0 : shift ** 2) + size ** 2;
     for (let i = 0; i < n; i++) {
       const value = (deviation > 0 ? (scale * (h[i] - mean)) / deviation : 0) + shift;
       if (value > 0) for (let o = 0; o < c; o++) outputs.data[i * c + o] += value * W2.data[k * c + o];

@@ -1,4 +1,5 @@
 import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
+import { unknownName } from '../base/registry.ts';
 
 /** One parallel branch x -> ((x W1 + b1)_+ . w2)_+ w3, added to one output. */
 export interface DeepBranch {
@@ -37,6 +38,27 @@ export type DeepNetwork =
       readonly offset: Float64Array;
     };
 
+export type ThreeLayerNetwork = Extract<DeepNetwork, { kind: 'three-layer' }>;
+export type LinearNetwork = Extract<DeepNetwork, { kind: 'linear' }>;
+
+/**
+ * What belongs to the kind of a network.
+ * @throws {ProblemError} for a kind that does not exist
+ */
+export function byKind<T>(
+  network: DeepNetwork,
+  cases: { readonly threeLayer: (network: ThreeLayerNetwork) => T; readonly linear: (network: LinearNetwork) => T },
+): T {
+  switch (network.kind) {
+    case 'three-layer':
+      return cases.threeLayer(network);
+    case 'linear':
+      return cases.linear(network);
+    default:
+      return unknownName('network', (network as { readonly kind: unknown }).kind, ['three-layer', 'linear']);
+  }
+}
+
 /** Layers in turn, A -> phi(A W + b), no phi after the last. */
 export interface LayerStack {
   readonly layers: readonly { readonly W: DenseMatrix; readonly b: Float64Array }[];
@@ -61,20 +83,26 @@ export function joinBias(W: DenseMatrix, b: Float64Array): DenseMatrix {
 /** The same function as one feed-forward stack: parallel parts side by side in the first layer, in blocks on the diagonal behind it. */
 export function layerStack(network: DeepNetwork): LayerStack {
   const { inputs, outputs, offset } = network;
-  const parts: { W: DenseMatrix; b?: Float64Array }[][] =
-    network.kind === 'three-layer'
-      ? network.branches.map(({ W1, b1, w2, w3, output }) => {
-          const last = denseMatrix(1, outputs);
-          last.data[output] = w3;
-          return [{ W: W1, b: b1 }, { W: denseMatrix(w2.length, 1, w2) }, { W: last }];
-        })
-      : network.chains.map(({ layers, b1, output }) =>
-          layers.map((W, l) => {
-            if (l === 0) return { W, b: b1 };
-            return { W: l < layers.length - 1 || output < 0 ? W : intoColumn(W, output, outputs) };
-          }),
-        );
-  const relu = network.kind === 'three-layer';
+  type Parts = { W: DenseMatrix; b?: Float64Array }[][];
+  const { parts, relu } = byKind<{ readonly parts: Parts; readonly relu: boolean }>(network, {
+    threeLayer: ({ branches }) => ({
+      relu: true,
+      parts: branches.map(({ W1, b1, w2, w3, output }) => {
+        const last = denseMatrix(1, outputs);
+        last.data[output] = w3;
+        return [{ W: W1, b: b1 }, { W: denseMatrix(w2.length, 1, w2) }, { W: last }];
+      }),
+    }),
+    linear: ({ chains }) => ({
+      relu: false,
+      parts: chains.map(({ layers, b1, output }) =>
+        layers.map((W, l) => {
+          if (l === 0) return { W, b: b1 };
+          return { W: l < layers.length - 1 || output < 0 ? W : intoColumn(W, output, outputs) };
+        }),
+      ),
+    }),
+  });
   if (parts.length === 0) return { layers: [{ W: denseMatrix(inputs, outputs), b: offset }], relu };
   const depth = parts[0].length;
   const layers = Array.from({ length: depth }, (_, l) => {
@@ -111,25 +139,32 @@ export function deepNetworkFit(network: DeepNetwork, X: DenseMatrix): DenseMatri
   const { outputs, offset } = network;
   const F = denseMatrix(X.rows, outputs);
   for (let i = 0; i < X.rows; i++) F.data.set(offset, i * outputs);
-  if (network.kind === 'three-layer') {
-    for (const { W1, b1, w2, w3, output } of network.branches) {
-      const Z = affine(X, W1, b1);
-      for (let i = 0; i < X.rows; i++) {
-        let h = 0;
-        for (let j = 0; j < w2.length; j++) h += Math.max(0, Z.data[i * w2.length + j]) * w2[j];
-        F.data[i * outputs + output] += Math.max(0, h) * w3;
-      }
-    }
-    return F;
-  }
-  for (const { layers, b1, output } of network.chains) {
-    let A = X;
-    layers.forEach((W, l) => (A = affine(A, W, l === 0 ? b1 : undefined)));
-    for (let i = 0; i < X.rows; i++) {
-      for (let o = 0; o < A.cols; o++) F.data[i * outputs + (output < 0 ? o : output)] += A.data[i * A.cols + o];
-    }
-  }
+  byKind(network, {
+    threeLayer: ({ branches }) => {
+      for (const branch of branches) addBranch(branch, X, F);
+    },
+    linear: ({ chains }) => {
+      for (const chain of chains) addChain(chain, X, F);
+    },
+  });
   return F;
+}
+
+function addBranch({ W1, b1, w2, w3, output }: DeepBranch, X: DenseMatrix, F: DenseMatrix): void {
+  const Z = affine(X, W1, b1);
+  for (let i = 0; i < X.rows; i++) {
+    let h = 0;
+    for (let j = 0; j < w2.length; j++) h += Math.max(0, Z.data[i * w2.length + j]) * w2[j];
+    F.data[i * F.cols + output] += Math.max(0, h) * w3;
+  }
+}
+
+function addChain({ layers, b1, output }: LinearChain, X: DenseMatrix, F: DenseMatrix): void {
+  let A = X;
+  layers.forEach((W, l) => (A = affine(A, W, l === 0 ? b1 : undefined)));
+  for (let i = 0; i < X.rows; i++) {
+    for (let o = 0; o < A.cols; o++) F.data[i * F.cols + (output < 0 ? o : output)] += A.data[i * A.cols + o];
+  }
 }
 
 /** A W + b */

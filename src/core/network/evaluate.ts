@@ -1,9 +1,9 @@
 import { type DenseMatrix, denseMatrix, rowOf } from '../base/linalg/matrix.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
 import type { Datafit } from '../problem/datafits/datafit.ts';
-import { type OutputPenalty, penaltyNames } from '../problem/penalties/penalties.ts';
-import { type BiasMode, biasModes } from '../problem/problem.ts';
-import { unknownName } from '../base/registry.ts';
+import type { OutputPenalty } from '../problem/penalties/penalties.ts';
+import { type BiasMode, biasOf } from '../problem/problem.ts';
+import { namedEntry } from '../base/registry.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** Fits (n x c) of a network on inputs X (n x d, without a column of ones). Gated units pass w_j . x + b_j on where their gate is on. */
@@ -48,6 +48,15 @@ export function preActivations(network: TwoLayerNetwork, X: DenseMatrix): DenseM
   return out;
 }
 
+/** The squared size of a neuron's outgoing weights from the sum of their sizes and of their squares; or that of all neurons behind one gate together. */
+const outerSizes: Readonly<
+  Record<OutputPenalty, { readonly perUnit: boolean; readonly ofNeuron: (sizes: number, squares: number) => number }>
+> = {
+  'per-output': { perUnit: false, ofNeuron: (sizes) => sizes * sizes },
+  nuclear: { perUnit: false, ofNeuron: (_, squares) => squares },
+  frobenius: { perUnit: true, ofNeuron: (_, squares) => squares },
+};
+
 /**
  * Half the squared size of the weights, in the form the output penalty stands for (a_j is the outgoing vector of neuron j):
  * - `per-output`: 1/2 sum_j (||w_j||^2 + ||a_j||_1^2);
@@ -59,15 +68,15 @@ export function networkPenalty(network: TwoLayerNetwork, kind: OutputPenalty, bi
   const { W1, b1, W2, gates, gateBias } = network;
   const d = W1.cols;
   const c = W2.cols;
-  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  const { free } = biasOf(bias);
+  const { perUnit, ofNeuron } = namedEntry(outerSizes, kind, 'outputPenalty');
   const inner = (j: number): number => {
-    let s = bias === 'free' ? 0 : b1[j] * b1[j];
+    let s = free ? 0 : b1[j] * b1[j];
     for (let k = 0; k < d; k++) s += W1.data[j * d + k] * W1.data[j * d + k];
     return s;
   };
   let total = 0;
-  if (!penaltyNames.includes(kind)) unknownName('outputPenalty', kind, penaltyNames);
-  if (kind !== 'frobenius' || gates === undefined || c === 1) {
+  if (!perUnit || gates === undefined || c === 1) {
     for (let j = 0; j < W1.rows; j++) {
       let one = 0;
       let two = 0;
@@ -75,7 +84,7 @@ export function networkPenalty(network: TwoLayerNetwork, kind: OutputPenalty, bi
         one += Math.abs(W2.data[j * c + o]);
         two += W2.data[j * c + o] * W2.data[j * c + o];
       }
-      total += inner(j) + (kind === 'per-output' ? one * one : two);
+      total += inner(j) + ofNeuron(one, two);
     }
     return total / 2;
   }
@@ -131,26 +140,25 @@ export function networkObjective(
   beta: number,
   kind: OutputPenalty,
   bias: BiasMode,
-): number;
-/** Undefined when given up, which is asked after every neuron. */
-export function networkObjective(
-  network: TwoLayerNetwork,
-  X: DenseMatrix,
-  datafit: Datafit,
-  beta: number,
-  kind: OutputPenalty,
-  bias: BiasMode,
+): number {
+  return datafit.value(networkFit(network, X).data) + beta * networkPenalty(network, kind, bias);
+}
+
+/** What a network's objective is that of; X without the column of ones. */
+export interface NetworkProgram {
+  readonly X: DenseMatrix;
+  readonly datafit: Datafit;
+  readonly beta: number;
+  readonly outputPenalty: OutputPenalty;
+  readonly bias: BiasMode;
+}
+
+/** `networkObjective`, or undefined when given up, which is asked after every neuron. */
+export function networkObjectiveUnless(
   giveUp: () => boolean,
-): number | undefined;
-export function networkObjective(
   network: TwoLayerNetwork,
-  X: DenseMatrix,
-  datafit: Datafit,
-  beta: number,
-  kind: OutputPenalty,
-  bias: BiasMode,
-  giveUp?: () => boolean,
+  { X, datafit, beta, outputPenalty, bias }: NetworkProgram,
 ): number | undefined {
   const fit = networkFit(network, X, giveUp);
-  return fit === undefined ? undefined : datafit.value(fit.data) + beta * networkPenalty(network, kind, bias);
+  return fit === undefined ? undefined : datafit.value(fit.data) + beta * networkPenalty(network, outputPenalty, bias);
 }

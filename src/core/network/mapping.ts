@@ -1,5 +1,5 @@
 import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
-import type { BiasMode } from '../problem/problem.ts';
+import { type BiasMode, biasOf } from '../problem/problem.ts';
 import type { TwoLayerNetwork } from './network.ts';
 
 /** A neuron in the coordinates of the convex program: it adds sign * (Xu)_+ to one output, and costs beta ||u||. */
@@ -36,7 +36,8 @@ export function networkOfNeurons(
   bias: BiasMode,
   offset?: ArrayLike<number>,
 ): TwoLayerNetwork {
-  const q = inputs + (bias === 'regularized' ? 1 : 0);
+  const q = inputs + (biasOf(bias).counted ? 1 : 0);
+  const { column } = biasOf(bias);
   const used = neurons.filter(({ u }) => norm2(u.subarray(0, q)) > 0);
   const m = used.length;
   const W1 = denseMatrix(m, inputs);
@@ -45,7 +46,7 @@ export function networkOfNeurons(
   used.forEach(({ u, sign, output }, j) => {
     const root = Math.sqrt(norm2(u.subarray(0, q)));
     for (let k = 0; k < inputs; k++) W1.data[j * inputs + k] = u[k] / root;
-    if (bias !== 'none') b1[j] = u[inputs] / root;
+    if (column) b1[j] = u[inputs] / root;
     W2.data[j * outputs + output] = sign * root;
   });
   return { W1, b1, W2, b2: offset === undefined ? new Float64Array(outputs) : Float64Array.from(offset) };
@@ -108,13 +109,14 @@ export function neuronsOfNetwork(network: TwoLayerNetwork, bias: BiasMode): Conv
   const d = W1.cols;
   const c = W2.cols;
   const out: ConvexNeuron[] = [];
+  const { column } = biasOf(bias);
   for (let j = 0; j < W1.rows; j++) {
     for (let o = 0; o < c; o++) {
       const a = W2.data[j * c + o];
       if (a === 0) continue;
-      const u = new Float64Array(bias === 'none' ? d : d + 1);
+      const u = new Float64Array(column ? d + 1 : d);
       for (let k = 0; k < d; k++) u[k] = Math.abs(a) * W1.data[j * d + k];
-      if (bias !== 'none') u[d] = Math.abs(a) * b1[j];
+      if (column) u[d] = Math.abs(a) * b1[j];
       out.push({ u, sign: a > 0 ? 1 : -1, output: o });
     }
   }
@@ -133,9 +135,10 @@ export function networkOfShared(
   const W1 = denseMatrix(m, inputs);
   const b1 = new Float64Array(m);
   const W2 = denseMatrix(m, c);
+  const { column } = biasOf(bias);
   neurons.forEach(({ w, a }, j) => {
     W1.data.set(w.subarray(0, inputs), j * inputs);
-    if (bias !== 'none') b1[j] = w[inputs];
+    if (column) b1[j] = w[inputs];
     W2.data.set(a, j * c);
   });
   return { W1, b1, W2, b2: Float64Array.from(offset) };
@@ -145,10 +148,11 @@ export function networkOfShared(
 export function sharedOfNetwork(network: TwoLayerNetwork, bias: BiasMode): SharedNeuron[] {
   const { W1, b1, W2 } = network;
   const d = W1.cols;
+  const { column } = biasOf(bias);
   return Array.from({ length: W1.rows }, (_, j) => {
-    const w = new Float64Array(bias === 'none' ? d : d + 1);
+    const w = new Float64Array(column ? d + 1 : d);
     w.set(rowOf(W1, j));
-    if (bias !== 'none') w[d] = b1[j];
+    if (column) w[d] = b1[j];
     return { w, a: rowOf(W2, j).slice() };
   }).filter(({ w, a }) => norm2(w) > 0 && norm2(a) > 0);
 }

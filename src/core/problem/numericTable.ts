@@ -1,6 +1,7 @@
 import Papa from 'papaparse';
 import { type DenseMatrix, denseMatrix } from '../base/linalg/matrix.ts';
 import { ProblemError } from '../base/problemError.ts';
+import { parseNumber } from '../data/cells.ts';
 
 /** Grows a row-major buffer while rows arrive. */
 class RowCollector {
@@ -40,9 +41,6 @@ function quoted(cell: string, first: boolean): string {
   return `"${cell.length <= excerptLength ? cell : `${cell.slice(0, excerptLength)}…`}"`;
 }
 
-/** How a cell may look: optional sign, digits with an optional point, optional exponent. */
-const numeral = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
-
 /**
  * A numeric CSV without header: separators are detected, empty lines skipped, a byte order mark ignored.
  * @throws {ProblemError} naming file, row and column (from 1)
@@ -60,7 +58,9 @@ export function parseNumericCsv(text: string, file: string, field: string): Dens
         data.length,
         (k) => {
           const cell = data[k].trim();
-          if (numeral.test(cell)) return Number(cell);
+          // a comma may be a decimal mark or group thousands: nothing says which here
+          const value = cell.includes(',') ? NaN : parseNumber(cell, '.');
+          if (Number.isFinite(value)) return value;
           throw new ProblemError(
             cell === ''
               ? 'the cell is empty'

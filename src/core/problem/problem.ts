@@ -1,15 +1,40 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { type LossName, lossOf } from './datafits/losses.ts';
 import { type OutputPenalty, penaltyOf } from './penalties/penalties.ts';
-import { unknownName } from '../base/registry.ts';
+import { namedEntry, namesOf, unknownName } from '../base/registry.ts';
 
 export type { LossName, OutputPenalty };
 
 export const modelNames = ['gated-relu', 'relu', 'linear', 'three-layer'] as const;
 export type ModelName = (typeof modelNames)[number];
 
-export const biasModes = ['none', 'regularized', 'free'] as const;
-export type BiasMode = (typeof biasModes)[number];
+/** What a bias mode does with the hidden biases. */
+export interface BiasTraits {
+  /** Neurons have one: effective inputs end with a column of ones. */
+  readonly column: boolean;
+  /** It counts as a weight in the penalty. */
+  readonly counted: boolean;
+  /** It costs nothing, and an output offset comes with it. */
+  readonly free: boolean;
+}
+
+const biases = {
+  none: { column: false, counted: false, free: false },
+  regularized: { column: true, counted: true, free: false },
+  free: { column: true, counted: false, free: true },
+} as const satisfies Record<string, BiasTraits>;
+
+export type BiasMode = keyof typeof biases;
+
+export const biasModes = namesOf(biases);
+
+/**
+ * What a bias mode means.
+ * @throws {ProblemError} naming the modes there are, when it is none of them
+ */
+export function biasOf(mode: BiasMode): BiasTraits {
+  return namedEntry(biases, mode, 'bias');
+}
 
 /**
  * Checks that the loss, penalty, bias and model of a problem are some that there are.
@@ -18,7 +43,7 @@ export type BiasMode = (typeof biasModes)[number];
 export function checkNames({ loss, outputPenalty, bias, model }: Problem): void {
   lossOf(loss);
   penaltyOf(outputPenalty);
-  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  biasOf(bias);
   if (!modelNames.includes(model)) unknownName('model', model, modelNames);
 }
 

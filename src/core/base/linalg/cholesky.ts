@@ -24,7 +24,7 @@ export function factorSpd(a: Float64Array, n: number, stop?: () => boolean): boo
     }
     // a[i, j] -= sum over the columns start..end of a[i, k] a[j, k], for end <= j <= i
     const below: Panel = { values: a, at: end * n + start, stride: n, rows: n - end };
-    addTiles(-1, below, below, end - start, a, end * (n + 1), n, true);
+    addTiles(-1, below, below, end - start, { values: a, at: end * (n + 1), stride: n }, true);
   }
   return true;
 }
@@ -64,9 +64,7 @@ export function addOuterProducts(
     { values: P, at: 0, stride: depth, rows: p },
     { values: Q, at: 0, stride: depth, rows: q },
     depth,
-    out,
-    row * stride + column,
-    stride,
+    { values: out, at: row * stride + column, stride },
     lower,
   );
 }
@@ -79,15 +77,16 @@ interface Panel {
   readonly rows: number;
 }
 
-/** out[at + x * stride + y] += sign * sum over k < depth of P[x, k] Q[y, k]; with `lower`, only y <= x. `out` may hold P and Q elsewhere. Parameters in the manner of BLAS. */
+/** Where a product goes in a row-major matrix: entry (x, y) at `at + x * stride + y`. */
+type Place = Omit<Panel, 'rows'>;
+
+/** out[x, y] += sign * sum over k < depth of P[x, k] Q[y, k]; with `lower`, only y <= x. `out` may hold P and Q elsewhere. */
 function addTiles(
   sign: 1 | -1,
   { values: P, at: pAt, stride: pStride, rows: p }: Panel,
   { values: Q, at: qAt, stride: qStride, rows: q }: Panel,
   depth: number,
-  out: Float64Array,
-  at: number,
-  stride: number,
+  { values: out, at, stride }: Place,
   lower: boolean,
 ): void {
   for (let x = 0; x < p; x += 4) {

@@ -18,6 +18,8 @@ export function createSmallSvd(d: number, c: number): SmallSvd {
   const B = new Float64Array(d * c);
   const R = new Float64Array(c * c);
   const s = new Float64Array(c);
+  /** Cosine and sine of the rotation at hand. */
+  const turn = new Float64Array(2);
   return {
     s,
     scaledLeft: B,
@@ -42,10 +44,10 @@ export function createSmallSvd(d: number, c: number): SmallSvd {
             rotated = true;
             const zeta = (qq - pp) / (2 * pq);
             const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
-            const cosine = 1 / Math.sqrt(1 + t * t);
-            const sine = cosine * t;
-            rotate(B, d, c, p, q, cosine, sine);
-            rotate(R, c, c, p, q, cosine, sine);
+            turn[0] = 1 / Math.sqrt(1 + t * t);
+            turn[1] = turn[0] * t;
+            rotate(B, d, c, p, q, turn);
+            rotate(R, c, c, p, q, turn);
           }
         }
         if (!rotated) break;
@@ -59,8 +61,9 @@ export function createSmallSvd(d: number, c: number): SmallSvd {
   };
 }
 
-/** The plane rotation of BLAS (rot), on columns p and q of the row-major rows x c matrix M: all numbers, called in the innermost loop. */
-function rotate(M: Float64Array, rows: number, c: number, p: number, q: number, cosine: number, sine: number): void {
+/** The plane rotation (cosine, sine) on columns p and q of the row-major rows x c matrix M. */
+function rotate(M: Float64Array, rows: number, c: number, p: number, q: number, turn: Float64Array): void {
+  const [cosine, sine] = [turn[0], turn[1]];
   for (let i = 0; i < rows; i++) {
     const x = M[i * c + p];
     const y = M[i * c + q];

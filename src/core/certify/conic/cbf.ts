@@ -4,11 +4,12 @@ import type { LineLoads } from './majorant.ts';
 /**
  * The relaxed maximum of v'(Xu)_+ over ||u|| <= 1 as a file in the Conic Benchmark Format, version 1 (Friberg 2016), for other solvers: maximise
  * odd'Xu / 2 + even'a / 2 over [1 u'; u U] psd, tr U = 1, a >= |Xu|, a_i >= ||U x_i||, a_i^2 <= x_i'U x_i on unit lines. Variables in order: u (d), the lower
- * triangle of U row by row, a (L). The relaxation without pairs; the bias is penalised or absent.
+ * triangle of U row by row, a (L). The relaxation without pairs. With a free bias (the last coordinate, |b| <= 1 in the units of `UnitLines`, for v that
+ * sums to zero) trace and norms are those of the penalised coordinates, and U_bb <= 1.
  */
 export function conicInstance(lines: UnitLines, loads: LineLoads): string {
   const { rows: L, cols: d, data: x } = lines.unit;
-  if (lines.penalized !== d) throw new RangeError('the instance of a free bias has no such form');
+  const q = lines.penalized;
   const p = d + (d * (d + 1)) / 2;
   const entry = (k: number, l: number): number => d + (Math.max(k, l) * (Math.max(k, l) + 1)) / 2 + Math.min(k, l);
   const objective: string[] = [];
@@ -30,16 +31,20 @@ export function conicInstance(lines: UnitLines, loads: LineLoads): string {
   const along = (i: number, sign: number): [number, number][] =>
     Array.from({ length: d }, (_, k) => [k, sign * x[i * d + k]]);
   add(
-    Array.from({ length: d }, (_, k) => [entry(k, k), 1] as const),
+    Array.from({ length: q }, (_, k) => [entry(k, k), 1] as const),
     -1,
   );
   cones.push('L= 1');
+  if (q < d) {
+    add([[entry(d - 1, d - 1), -1]], 1);
+    cones.push('L+ 1');
+  }
   for (let i = 0; i < L; i++) for (const sign of [1, -1]) add([[p + i, 1], ...along(i, sign)]);
   cones.push(`L+ ${2 * L}`);
   for (let i = 0; i < L; i++) {
     add([[p + i, 1]]);
-    for (let k = 0; k < d; k++) add(Array.from({ length: d }, (_, l) => [entry(k, l), x[i * d + l]] as const));
-    cones.push(`Q ${d + 1}`);
+    for (let k = 0; k < q; k++) add(Array.from({ length: d }, (_, l) => [entry(k, l), x[i * d + l]] as const));
+    cones.push(`Q ${q + 1}`);
   }
   for (let i = 0; i < L; i++) {
     // 2 (1 / 2) x'U x >= a^2

@@ -1,7 +1,9 @@
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
+import { biasOf } from '../../problem/problem.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
 import { choosePairs } from './cuts.ts';
@@ -62,7 +64,7 @@ const largestTable = 1.5e7;
 /** Why the relaxation is not for a problem: its penalty, too few inputs or too large a system; undefined when it is. */
 export function whyNotConic({ X, outputs, outputPenalty, penalizedCols }: PreparedProblem): string | undefined {
   const p = X.cols + (X.cols * (X.cols + 1)) / 2;
-  if (outputs > 1 && outputPenalty !== 'per-output') {
+  if (couplesOutputs(outputPenalty, outputs)) {
     return 'the conic relaxation treats outputs one by one, and this penalty joins them';
   }
   if (penalizedCols < 2) return 'with a single penalised input the relaxation is empty inside; cones are exact there';
@@ -113,7 +115,7 @@ class ConicSearch {
     const { prepared, lines, options, control } = this;
     const { datafit, beta, outputs, bias } = prepared;
     const kernels = options.kernels ?? createReferenceKernels();
-    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: bias === 'free' };
+    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
     const enough = options.objective * (1 - options.tolerance);
     for (; this.round < 12; this.round++) {
       const before = this.value;

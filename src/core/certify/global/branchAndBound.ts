@@ -121,15 +121,13 @@ export class ConeSearch implements ConeStack {
     const consider = (level: number, point: Float64Array, lost: number): void => {
       this.consider(level, point, lost);
     };
-    const own = new ConeBound(h, this, slots, levels, this.counted, consider, (z) => {
+    const room = { slots, levels, counted: this.counted };
+    const own = new ConeBound(h, this, room, consider, (z) => {
       this.offer(z);
     });
     // the prisms of a free bias are laid out for the biases at which h itself is largest
     const above = free ? [] : reaches.map((reach) => pairedHinges(h, reach));
-    this.bounds = [
-      own,
-      ...above.flatMap((g) => (g === undefined ? [] : [new ConeBound(g, this, slots, levels, this.counted)])),
-    ];
+    this.bounds = [own, ...above.flatMap((g) => (g === undefined ? [] : [new ConeBound(g, this, room)]))];
     this.followed = new Uint8Array(levels * this.bounds.length);
     this.chosen = new Uint8Array(levels);
     this.norms = this.bounds.map((bound) => normBound(bound.h));
@@ -345,7 +343,7 @@ export class ConeSearch implements ConeStack {
     let count = 0;
     for (let k = 0; k < generators; k++) {
       if (weight(k) <= floor) continue;
-      sizes[count] = gain.scaledProducts(level, cone[k], this.radius(cone[k]), m, weight(k), scaled, count * terms);
+      sizes[count] = gain.scaledProducts(level, cone[k], this.radius(cone[k]), weight(k), scaled, count * terms);
       carriers[count++] = k;
     }
     let worst = 0;

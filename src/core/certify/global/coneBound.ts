@@ -19,6 +19,13 @@ export interface ConeStack {
   readonly norm: GeneratorNorm;
 }
 
+/** How much a search may hold: vertices, levels, and generator coordinates that count in the norm. */
+export interface SearchRoom {
+  readonly slots: number;
+  readonly levels: number;
+  readonly counted: number;
+}
+
 /** Takes a point where a bound was attained, not scaled, and the sum of the loss rows there. */
 type Consider = (level: number, point: Float64Array, lost: number) => void;
 
@@ -52,17 +59,15 @@ export class ConeBound {
   constructor(
     readonly h: HingeSum,
     private readonly stack: ConeStack,
-    slots: number,
-    levels: number,
-    counted: number,
+    { slots, levels, counted }: SearchRoom,
     /** Called with points that may be better than any before; left out where h is only a bound of the function in question. */
     private readonly consider?: Consider,
     private readonly offer?: (z: Float64Array) => void,
   ) {
     const { d, width, free } = stack;
     this.d = d;
-    this.gain = new SideRows(h.gain, slots, levels, true);
-    this.loss = new SideRows(h.loss, slots, levels, false);
+    this.gain = new SideRows(h.gain, slots, stack, true);
+    this.loss = new SideRows(h.loss, slots, stack, false);
     this.convex = new Float64Array(slots);
     this.lambda = new Float64Array(width);
     this.b = new Float64Array(width);
@@ -93,8 +98,8 @@ export class ConeBound {
     const { radii, stack } = this;
     const count = stack.size[to];
     for (let k = 0; k < count; k++) radii[k] = this.radius(cone[k]);
-    this.gain.decide(from, to, cone, count, radii, stack.resolved[to], this.convexSlope);
-    this.loss.decide(from, to, cone, count, radii, stack.resolved[to], this.lossSlope);
+    this.gain.decide(from, to, cone, radii, this.convexSlope);
+    this.loss.decide(from, to, cone, radii, this.lossSlope);
   }
 
   /** The level below takes over the slopes, before rows are decided there. */
@@ -107,9 +112,8 @@ export class ConeBound {
   /** The next level from this one, its generator at `position` replaced by the vertex in `slot`. */
   inherit(level: number, position: number, slot: number): void {
     const rho = this.radius(slot);
-    const m = this.stack.resolved[level];
-    this.gain.inherit(level, position, slot, rho, m, this.convexSlope);
-    this.loss.inherit(level, position, slot, rho, m, this.lossSlope);
+    this.gain.inherit(level, position, slot, rho, this.convexSlope);
+    this.loss.inherit(level, position, slot, rho, this.lossSlope);
   }
 
   /** Computes what bounds need of the vertex in a slot, which lies in the cone of the level; returns h there without the axis of rho. */

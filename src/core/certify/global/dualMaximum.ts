@@ -1,9 +1,9 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { canSearchCones, ConeSearch } from './branchAndBound.ts';
-import { hingeSum, negated } from './hingeSum.ts';
+import { type HingeSum, hingeSum, negated } from './hingeSum.ts';
 import { normBound } from './normBounds.ts';
-import { type DualMaximizer, maximizeDualConstraint } from './search.ts';
+import { type DualMaximizer, maximizeDualConstraint, type SearchOptions } from './search.ts';
 import { sweepMaximum } from './sweep.ts';
 
 /** What is known about M(v) = max over ||u|| <= 1 of |v'(Xu)_+|, for one column v. */
@@ -49,82 +49,106 @@ export function bracketDualMaximum(
   const shouldStop = (): boolean => control.shouldStop();
   const h = hingeSum(X, v, penalizedCols, shouldStop);
   const both = [h, negated(h)] as const;
-  const found = maximizeDualConstraint(
-    X,
-    { rows: X.rows, cols: 1, data: v },
-    {
-      penalizedCols,
-      candidates: options.candidates,
-      seed: options.seed,
-      starts: options.starts ?? (options.seconds > 0 ? undefined : 3),
-      keep: 1,
-    },
-    control,
-  );
-  const best: { top?: DualMaximizer } = { top: found[0] };
-  const offer = (direction: Float64Array, sign: 1 | -1): void => {
-    const value = sign * hingeValue(X, v, direction, penalizedCols);
-    if (value > (best.top?.value ?? 0))
-      best.top = { value, sign, output: 0, direction: unitLength(direction, penalizedCols) };
-  };
-  const done = (upper: number, method: DualBracket['method'], visited: number): DualBracket => ({
-    lower: best.top?.value ?? 0,
-    direction: best.top?.direction,
-    sign: best.top?.sign ?? 1,
-    upper,
-    method,
-    visited,
-  });
-
-  let upper = Math.max(normBound(both[0], shouldStop), normBound(both[1], shouldStop));
+  const { candidates, seed } = options;
+  const starts = options.starts ?? (options.seconds > 0 ? undefined : 3);
+  const best = new Highest(X, v, penalizedCols, control);
+  best.search({ candidates, seed, starts });
+  const upper = Math.max(normBound(both[0], shouldStop), normBound(both[1], shouldStop));
   const swept = both.map((side) => sweepMaximum(side, control));
   if (swept[0] !== undefined && swept[1] !== undefined) {
     swept.forEach((top, k) => {
-      if (top !== undefined && top.value > 0) offer(h.direction(top.at), k === 0 ? 1 : -1);
+      if (top !== undefined && top.value > 0) best.offer(h.direction(top.at), k === 0 ? 1 : -1);
     });
     const value = Math.max(swept[0].value, swept[1].value);
-    return done(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells));
+    return best.bracket(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells));
   }
-  if (!both.every(canSearchCones) || options.seconds <= 0 || control.shouldStop()) return done(upper, 'norms', 0);
+  if (!both.every(canSearchCones) || options.seconds <= 0 || control.shouldStop()) {
+    return best.bracket(upper, 'norms', 0);
+  }
+  const deadline = start + options.seconds;
+  const lowered = lowerByCones(both, best, { upper, deadline, ...options }, control);
+  return best.bracket(lowered.upper, lowered.upper < upper ? 'branch-and-bound' : 'norms', lowered.visited);
+}
 
-  const timed = withDeadline(control, options.seconds - (control.now() - start));
+/** The largest |v'(Xu)_+| seen. */
+class Highest {
+  private top: DualMaximizer | undefined;
+
+  constructor(
+    private readonly X: DenseMatrix,
+    private readonly v: Float64Array,
+    private readonly penalizedCols: number,
+    private readonly control: Control,
+  ) {}
+
+  get lower(): number {
+    return this.top?.value ?? 0;
+  }
+
+  /** Looks by ascents. */
+  search(options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>): void {
+    this.top = this.climb(options);
+  }
+
+  /** Takes a direction when it is higher. */
+  offer(direction: Float64Array, sign: 1 | -1): void {
+    const value = sign * hingeValue(this.X, this.v, direction, this.penalizedCols);
+    if (value <= this.lower) return;
+    this.top = { value, sign, output: 0, direction: unitLength(direction, this.penalizedCols) };
+  }
+
+  /** A direction, and the top of the hill it stands on. */
+  offerHill(direction: Float64Array, sign: 1 | -1): void {
+    this.offer(direction, sign);
+    const top = this.climb({ candidates: [direction], starts: 0 });
+    if (top?.sign === sign) this.offer(top.direction, sign);
+  }
+
+  bracket(upper: number, method: DualBracket['method'], visited: number): DualBracket {
+    return { lower: this.lower, direction: this.top?.direction, sign: this.top?.sign ?? 1, upper, method, visited };
+  }
+
+  private climb(options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>): DualMaximizer | undefined {
+    const { X, v, penalizedCols, control } = this;
+    const V = { rows: X.rows, cols: 1, data: v };
+    return maximizeDualConstraint(X, V, { penalizedCols, keep: 1, ...options }, control)[0];
+  }
+}
+
+/**
+ * Lowers the upper bound by cones. What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data. So: bold
+ * steps while they succeed within the budget, smaller steps and a larger budget after a failure, and none that the time left will not do.
+ */
+function lowerByCones(
+  both: readonly [HingeSum, HingeSum],
+  best: Highest,
+  options: Pick<BracketOptions, 'goal' | 'tolerance'> & { readonly upper: number; readonly deadline: number },
+  control: Control,
+): { readonly upper: number; readonly visited: number } {
+  const { deadline, goal = 0, tolerance = 1e-9 } = options;
+  const [h] = both;
+  const timed = withDeadline(control, deadline - control.now());
   const provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));
-  const visited = (): number => provers[0].search.nodes + provers[1].search.nodes;
-  const tolerance = options.tolerance ?? 1e-9;
-  const lower = (): number => best.top?.value ?? 0;
   const collect = (): void => {
     provers.forEach(({ search }, k) => {
-      if (search.incumbent.value <= lower()) return;
-      const sign = k === 0 ? 1 : -1;
-      const direction = h.direction(search.incumbent.at);
-      offer(direction, sign);
-      // to the top of the hill it stands on
-      const [top] = maximizeDualConstraint(
-        X,
-        { rows: X.rows, cols: 1, data: v },
-        { penalizedCols, candidates: [direction], starts: 0, keep: 1 },
-        control,
-      );
-      if (top?.sign === sign) offer(top.direction, sign);
+      if (search.incumbent.value > best.lower) best.offerHill(h.direction(search.incumbent.at), k === 0 ? 1 : -1);
     });
   };
-  let method: DualBracket['method'] = 'norms';
-  // What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data. So: bold steps while they succeed
-  // within the budget, smaller steps and a larger budget after a failure, and none that the time left will not do.
-  let excess = upper / Math.max(lower(), 1e-300) - 1;
+  let { upper } = options;
+  let excess = upper / Math.max(best.lower, 1e-300) - 1;
   let shrink = 0.5;
   let budget = 4000;
   let lastCost = 0;
   let power = 4;
   while (!timed.shouldStop()) {
     collect();
-    const floor = Math.max(lower() * (1 + tolerance) + 2 * h.slack, options.goal ?? 0);
+    const floor = Math.max(best.lower * (1 + tolerance) + 2 * h.slack, goal);
     if (upper <= floor) break;
-    const left = options.seconds - (control.now() - start);
+    const left = deadline - control.now();
     // the step whose predicted cost is half of what is left, but never a smaller one than is worth the while
     if (lastCost > 0.02 * left) shrink = Math.min(0.93, Math.max(shrink, ((0.5 * left) / lastCost) ** (-1 / power)));
     const target = excess * Math.min(shrink, 0.97);
-    const T = target < 1e-3 ? floor : Math.min(upper, Math.max(floor, lower() * (1 + target)));
+    const T = target < 1e-3 ? floor : Math.min(upper, Math.max(floor, best.lower * (1 + target)));
     const outcome = provePair(provers, T, budget, timed);
     collect();
     if (outcome === 'stopped') break;
@@ -137,13 +161,11 @@ export function bracketDualMaximum(
       continue;
     }
     if (outcome === 'exceeded') {
-      excess = upper / lower() - 1;
+      excess = upper / best.lower - 1;
       continue;
     }
     upper = T;
-    options.onUpper?.(upper);
-    method = 'branch-and-bound';
-    const reached = T / lower() - 1;
+    const reached = T / best.lower - 1;
     const cost = provers[0].seconds + provers[1].seconds;
     if (lastCost > 0.02 && cost > lastCost && reached < 0.9 * excess) {
       power = Math.min(12, Math.max(1, Math.log(cost / lastCost) / Math.log(excess / reached)));
@@ -153,7 +175,7 @@ export function bracketDualMaximum(
     shrink = Math.max(0.5, shrink ** 1.5);
     budget = Math.max(budget, 8 * Math.max(provers[0].cones, provers[1].cones));
   }
-  return done(upper, method, visited());
+  return { upper, visited: provers[0].search.nodes + provers[1].search.nodes };
 }
 
 function provePair(provers: readonly ThresholdProver[], T: number, budget: number, control: Control): Outcome {

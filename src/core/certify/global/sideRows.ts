@@ -1,6 +1,12 @@
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 
+/** The cone at each level of a search: coordinates that it resolves, and generators. */
+export interface LevelCones {
+  readonly resolved: Int32Array;
+  readonly size: Int32Array;
+}
+
 /**
  * The gain or loss rows of a hinge sum in a search over cones: their products with the vertices, and per level the rows that still
  * change sign within the cone. A cone resolves the first m coordinates; of the others it knows a length rho only, so that the product of
@@ -35,11 +41,12 @@ export class SideRows {
   constructor(
     private readonly rows: DenseMatrix,
     slots: number,
-    levels: number,
+    private readonly cones: LevelCones,
     /** Whether `spread` is wanted. */
     private readonly needsSpread: boolean,
   ) {
     const { rows: n, cols: d, data } = rows;
+    const levels = cones.resolved.length;
     this.n = n;
     this.total = n;
     this.d = d;
@@ -119,19 +126,12 @@ export class SideRows {
   }
 
   /**
-   * Decides the undecided rows of `from` at the generators (slots) of a cone that resolves m coordinates and writes the rest to level
-   * `to`; those that are on all over are added to that level's part of `slope`. `radii` are the rho of the generators.
-   * Called for every cone of the search: numbers and kept buffers as parameters, no object made per call.
+   * Decides the undecided rows of `from` at the generators (slots) of the cone of level `to` and writes the rest to that level; those that are on
+   * all over are added to the level's part of `slope`. `radii` are the rho of the generators.
    */
-  decide(
-    from: number,
-    to: number,
-    cone: Int32Array,
-    generators: number,
-    radii: Float64Array,
-    m: number,
-    slope: Float64Array,
-  ): void {
+  decide(from: number, to: number, cone: Int32Array, radii: Float64Array, slope: Float64Array): void {
+    const m = this.cones.resolved[to];
+    const generators = this.cones.size[to];
     const { n, d, ids, positive, negative, products, tiny, reach } = this;
     const x = this.rows.data;
     const source = from * n;
@@ -171,7 +171,8 @@ export class SideRows {
   }
 
   /** The next level from this one, its generator at `position` replaced by the vertex in `slot` with radius `rho`. */
-  inherit(level: number, position: number, slot: number, rho: number, m: number, slope: Float64Array): void {
+  inherit(level: number, position: number, slot: number, rho: number, slope: Float64Array): void {
+    const m = this.cones.resolved[level];
     const { n, d, ids, positive, negative, products, tiny, reach } = this;
     const x = this.rows.data;
     const from = level * n;
@@ -258,17 +259,10 @@ export class SideRows {
 
   /**
    * out[offset..] := weight times the products of the undecided rows at a slot; when m < d twice, shifted up and down by what the other
-   * coordinates typically add. Returns the sum of their sizes. Parameters one by one, as of `decide`: no object made per call.
+   * coordinates typically add. Returns the sum of their sizes.
    */
-  scaledProducts(
-    level: number,
-    slot: number,
-    rho: number,
-    m: number,
-    weight: number,
-    out: Float64Array,
-    offset: number,
-  ): number {
+  scaledProducts(level: number, slot: number, rho: number, weight: number, out: Float64Array, offset: number): number {
+    const m = this.cones.resolved[level];
     const { n, ids, products, reach } = this;
     const from = level * n;
     const count = this.count[level];

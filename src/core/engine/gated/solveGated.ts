@@ -2,7 +2,7 @@ import { dualBoundAt } from '../../certify/dual/bound.ts';
 import { certifyGated, type GateBlock, type GatedCertificate } from '../../certify/gatedCertificate.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
-import { networkObjective } from '../../network/evaluate.ts';
+import { networkObjectiveUnless } from '../../network/evaluate.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -164,16 +164,7 @@ function solutionOf(
     groups: groupsOf(program, blocks),
     network,
     // the map keeps the objective: where a stop leaves no time to run the network, that value stands
-    networkObjective:
-      networkObjective(
-        network,
-        problem.X,
-        prepared.datafit,
-        prepared.beta,
-        prepared.outputPenalty,
-        prepared.bias,
-        giveUp,
-      ) ?? certificate.objective,
+    networkObjective: networkObjectiveUnless(giveUp, network, { ...prepared, X: problem.X }) ?? certificate.objective,
     dual: denseMatrix(prepared.X.rows, prepared.outputs, certificate.dual),
     boundDual: denseMatrix(prepared.X.rows, prepared.outputs, bound.point),
     fit: denseMatrix(prepared.X.rows, prepared.outputs, certificate.fit),

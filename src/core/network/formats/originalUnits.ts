@@ -1,7 +1,7 @@
 import type { Scaling } from '../../data/scaling.ts';
 import { whitened } from '../../data/whiten.ts';
 import { denseMatrix, type DenseMatrix } from '../../base/linalg/matrix.ts';
-import type { DeepNetwork } from '../deepNetwork.ts';
+import { byKind, type DeepNetwork, type LinearNetwork, type ThreeLayerNetwork } from '../deepNetwork.ts';
 import type { TwoLayerNetwork } from '../network.ts';
 
 /** w . M (x - mean) / scale + b as w' . x + b', row by row of `encoded`; M the whitening map if there is one (symmetric). */
@@ -52,20 +52,18 @@ export function deepInOriginalUnits(network: DeepNetwork, scaling: Scaling): Dee
     const inner = fold(transpose(W), b, scaling);
     return { W: transpose(inner.W), b: inner.b };
   };
-  if (network.kind === 'three-layer') {
-    return {
-      ...network,
-      offset,
-      branches: network.branches.map((branch) => {
-        const { W, b } = first(branch.W1, branch.b1);
-        return { ...branch, W1: W, b1: b, w3: branch.w3 * scale };
-      }),
-    };
-  }
-  return {
-    ...network,
+  const threeLayer = (given: ThreeLayerNetwork): DeepNetwork => ({
+    ...given,
     offset,
-    chains: network.chains.map(({ layers, b1, output }) => {
+    branches: given.branches.map((branch) => {
+      const { W, b } = first(branch.W1, branch.b1);
+      return { ...branch, W1: W, b1: b, w3: branch.w3 * scale };
+    }),
+  });
+  const linear = (given: LinearNetwork): DeepNetwork => ({
+    ...given,
+    offset,
+    chains: given.chains.map(({ layers, b1, output }) => {
       const { W, b } = first(layers[0], b1);
       const rest = layers.slice(1).map((layer, l) =>
         l < layers.length - 2
@@ -78,7 +76,8 @@ export function deepInOriginalUnits(network: DeepNetwork, scaling: Scaling): Dee
       );
       return { layers: [W, ...rest], b1: b, output };
     }),
-  };
+  });
+  return byKind(network, { threeLayer, linear });
 }
 
 function transpose(M: DenseMatrix): DenseMatrix {

@@ -3,8 +3,8 @@ import type { Scaling } from '../../data/scaling.ts';
 import type { LossParameters } from '../../problem/datafits/datafit.ts';
 import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
 import { type OutputPenalty, penaltyOf } from '../../problem/penalties/penalties.ts';
-import { type BiasMode, biasModes } from '../../problem/problem.ts';
-import { unknownName } from '../../base/registry.ts';
+import type { BiasMode } from '../../problem/problem.ts';
+import { namedEntry } from '../../base/registry.ts';
 import { rowOf, toRows } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../network.ts';
 import { python, pythonCoding, pythonComment, pythonText } from './pythonText.ts';
@@ -33,19 +33,20 @@ export function weightDecay(loss: LossName, beta: number, rows: number, outputs:
   return (words.torch.factor * beta) / (targets === 'classes' ? rows : rows * outputs);
 }
 
+/** What of the network the penalty counts, and what is done with the rest, by bias. */
+const biasWords: Readonly<Record<BiasMode, { readonly weights: string; readonly fixed: string }>> = {
+  none: { weights: 'squared weights (there are no biases)', fixed: ', b1 and b2 fixed at 0' },
+  regularized: { weights: 'squared weights and hidden biases', fixed: ', b2 fixed at 0' },
+  free: { weights: 'squared weights (no biases)', fixed: ' (0 for b1 and b2)' },
+};
+
 /** The training objective and its PyTorch equivalent, one comment line each. */
 function objectiveLines(options: PytorchOptions): string[] {
   const { network, loss, bias, outputPenalty, beta, trainRows } = options;
   const c = network.b2.length;
   const { targets, words } = lossOf(loss);
-  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
+  const { weights, fixed } = namedEntry(biasWords, bias, 'bias');
   const { decay } = penaltyOf(outputPenalty);
-  const weights =
-    bias === 'free'
-      ? 'squared weights (no biases)'
-      : bias === 'regularized'
-        ? 'squared weights and hidden biases'
-        : 'squared weights (there are no biases)';
   const lines = [
     'Training objective, on the encoded inputs and targets:',
     `${words.sum(options)} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
@@ -56,11 +57,7 @@ function objectiveLines(options: PytorchOptions): string[] {
     ...lines,
     `The same objective up to a constant factor: ${words.torch.loss(options)}, a mean over ${targets !== 'classes' && c > 1 ? 'rows and outputs' : 'rows'},`,
     `with weight_decay = ${weightDecay(loss, beta, trainRows, c)} in torch.optim.SGD or Adam on ${trainRows} training rows` +
-      (bias === 'free'
-        ? ' (0 for b1 and b2).'
-        : bias === 'regularized'
-          ? ', b2 fixed at 0.'
-          : ', b1 and b2 fixed at 0.'),
+      `${fixed}.`,
     'AdamW has no equivalent: its decay is not the gradient of a penalty.',
   ];
 }

@@ -1,10 +1,9 @@
 import type { Scaling } from '../../data/scaling.ts';
 import { toRows } from '../../base/linalg/matrix.ts';
-import type { DeepNetwork } from '../deepNetwork.ts';
+import { byKind, type DeepNetwork, type LinearNetwork, type ThreeLayerNetwork } from '../deepNetwork.ts';
 import type { LossParameters } from '../../problem/datafits/datafit.ts';
 import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
-import { type BiasMode, biasModes } from '../../problem/problem.ts';
-import { unknownName } from '../../base/registry.ts';
+import { type BiasMode, biasOf } from '../../problem/problem.ts';
 import { python } from './pythonText.ts';
 import { outputText, pythonHead, scalingConstants, weightDecay } from './pytorch.ts';
 
@@ -33,8 +32,8 @@ export function deepPytorch(options: DeepPytorchOptions): string {
     `        self.register_buffer("mean", MEAN)\n        self.register_buffer("scale", SCALE)` +
     (whiten ? '\n        self.register_buffer("whiten", WHITEN)' : '');
   const constants = scalingConstants(scaling);
-  return network.kind === 'three-layer'
-    ? `${head}
+  return byKind(network, {
+    threeLayer: (branches) => `${head}
 
 class ParallelThreeLayerNetwork(torch.nn.Module):
     """${shape}
@@ -56,10 +55,10 @@ ${encode}
 ${decoded('(branches * self.w3) @ self.route')}
 
 
-${constants}${branchConstants(network)}
+${constants}${branchConstants(branches)}
 model = ParallelThreeLayerNetwork()
-`
-    : `${head}
+`,
+    linear: (chains) => `${head}
 
 class LinearNetwork(torch.nn.Module):
     """${shape}
@@ -85,15 +84,13 @@ ${encode}
 ${decoded('total')}
 
 
-${constants}${chainConstants(network)}
+${constants}${chainConstants(chains)}
 model = LinearNetwork()
-`;
+`,
+  });
 }
 
-type ThreeLayer = Extract<DeepNetwork, { kind: 'three-layer' }>;
-type Linear = Extract<DeepNetwork, { kind: 'linear' }>;
-
-function branchConstants({ branches, inputs, outputs, m1 }: ThreeLayer): string {
+function branchConstants({ branches, inputs, outputs, m1 }: ThreeLayerNetwork): string {
   const { matrix, vector } = python;
   const W1 =
     branches.length === 0
@@ -114,7 +111,7 @@ ROUTE = ${matrix(route, outputs)}
 `;
 }
 
-function chainConstants({ chains, outputs }: Linear): string {
+function chainConstants({ chains, outputs }: LinearNetwork): string {
   const { matrix, vector } = python;
   const parts = chains.map(({ layers, b1, output }) => {
     const weights = layers.map((W) => `${matrix(toRows(W), W.cols)},`).join('\n');
@@ -131,22 +128,20 @@ function chainConstants({ chains, outputs }: Linear): string {
 function objectiveLines(options: DeepPytorchOptions): string[] {
   const { network, loss, bias, beta, trainRows } = options;
   const { targets, words } = lossOf(loss);
-  if (!biasModes.includes(bias)) unknownName('bias', bias, biasModes);
   const datafit = words.sum(options);
-  const withBias = bias === 'regularized' ? ', the hidden bias counted as a weight' : '';
-  if (network.kind === 'three-layer') {
-    return [
-      'Training objective, on the encoded inputs and targets:',
-      `${datafit} + beta/2 times the sum over branches of ||w2||^2 + w3^2, with ||W1||_F <= 1 in each${withBias}, beta = ${beta}.`,
-      'The same optimum, without the constraint: beta/3 times the sum of ||W1||_F^3 + ||w2||^3 + |w3|^3.',
-      'weight_decay of an optimiser is neither: decay on all three layers is another, non-convex problem.',
-    ];
-  }
+  const withBias = biasOf(bias).counted ? ', the hidden bias counted as a weight' : '';
+  const threeLayer = (): string[] => [
+    'Training objective, on the encoded inputs and targets:',
+    `${datafit} + beta/2 times the sum over branches of ||w2||^2 + w3^2, with ||W1||_F <= 1 in each${withBias}, beta = ${beta}.`,
+    'The same optimum, without the constraint: beta/3 times the sum of ||W1||_F^3 + ||w2||^3 + |w3|^3.',
+    'weight_decay of an optimiser is neither: decay on all three layers is another, non-convex problem.',
+  ];
   const decay = weightDecay(loss, beta, trainRows, network.outputs);
-  return [
+  const linear = (): string[] => [
     'Training objective, on the encoded inputs and targets:',
     `${datafit} + beta/2 times the sum of squared weights of all layers${withBias}, beta = ${beta}.`,
     `With a mean loss over ${targets === 'classes' ? 'rows' : 'rows and outputs'}: weight_decay = ${decay} in torch.optim.SGD or Adam on ${trainRows} training rows.`,
     'AdamW has no equivalent: its decay is not the gradient of a penalty.',
   ];
+  return byKind(network, { threeLayer, linear });
 }

@@ -3,7 +3,7 @@ import { numericalRank, type Svd, svdUnlessStopped } from '../../base/linalg/svd
 import { createDatafit, lossOf } from '../../problem/datafits/losses.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import { noSpline, splineReports } from '../spline/report.ts';
 import type { Control } from '../../base/control.ts';
 import { batchNormForm } from './batchNorm.ts';
@@ -142,7 +142,7 @@ function settingOf(problem: Problem, prepared: PreparedProblem, decomposition: S
   const { X, targets, outputs } = prepared;
   const { loss } = problem;
   const { quadratic: squared, separable, smooth } = prepared.datafit;
-  const free = problem.bias === 'free';
+  const { free } = biasOf(problem.bias);
   const columnwise = separable && smooth && !free;
   const scale = whitenedScale(X);
   const oneHot = oneHotTargets(prepared);
@@ -186,7 +186,7 @@ function rowsInWords(
   if (X.rows > X.cols) {
     return `${X.rows} rows cannot be orthogonal in ${X.cols === 1 ? 'one dimension' : `${X.cols} dimensions`}.`;
   }
-  if (problem.bias !== 'none' && whitenedScale(problem.X) !== undefined) {
+  if (biasOf(problem.bias).column && whitenedScale(problem.X) !== undefined) {
     return 'The inputs are orthogonal rows, but the bias adds one to every product of two rows; train without a bias.';
   }
   if (rank < X.rows) return `The ${X.rows} rows span ${rank === 1 ? 'one dimension' : `${rank} dimensions`} only.`;
@@ -204,7 +204,7 @@ function filled(form: ClosedForm): Pick<ClosedFormReport, 'objective' | 'betaMax
 function rankOneReport({ problem, prepared, s, rank, columnwise, ...words }: Setting): ClosedFormReport {
   const { X, targets, beta } = prepared;
   const rankOne = rankOneFactors(X);
-  const withBias = problem.bias === 'none' ? '' : ' (with the bias column)';
+  const withBias = biasOf(problem.bias).column ? ' (with the bias column)' : '';
   return {
     id: 'rank-one',
     title: 'Rank-one data: at most two neurons',
@@ -288,7 +288,7 @@ function oneFeatureReport(
     applies: splines.length > 0,
     reason:
       refused ??
-      `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae${problem.loss === 'logistic' ? ', with the logistic loss of the log-odds' : ''}.${prepared.outputs > 1 ? ' Output by output.' : ''}`,
+      `With free biases the exact problem is a Lasso over knots at the ${new Set(feature).size} distinct abscissae${prepared.datafit.quadratic ? '' : `, with the ${lossOf(problem.loss).words.label} loss${lossOf(problem.loss).logLoss === undefined ? '' : ' of the log-odds'}`}.${prepared.outputs > 1 ? ' Output by output.' : ''}`,
     ...(splines.length > 0
       ? {
           objective: splines.reduce((sum, { solution }) => sum + solution.objective, 0),
@@ -359,7 +359,7 @@ function linearReport(
   const no = (reason: string): ClosedFormReport => ({ ...base, applies: false, reason });
   if (!lossOf(problem.loss).quadratic)
     return no(`The formula is for squared loss; this run uses the ${problem.loss} loss.`);
-  if (problem.bias === 'free') return no('Linear networks have no free bias.');
+  if (biasOf(problem.bias).free) return no('Linear networks have no free bias.');
   const rank = numericalRank(s, 1e-10);
   if (equalSingularValues(s) === undefined) {
     const found = `Singular values of the inputs run from ${figures(s[rank - 1])} to ${figures(s[0])}; whitened rows or inputs have them equal.`;

@@ -78,55 +78,75 @@ describe('how far a target may move', () => {
 });
 
 describe('the instance for other solvers (CBF)', () => {
-  it('is met by every direction, with the value of its neuron', () => {
-    const rng = createRng(8);
-    const [n, d] = [7, 3];
-    const X = denseMatrix(
-      n,
-      d,
-      Float64Array.from({ length: n * d }, () => rng.normal()),
-    );
-    const v = Float64Array.from({ length: n }, () => rng.normal());
-    const lines = unitLines(X, d);
-    const text = conicInstance(lines, lineLoads(lines, v));
-    const section = (name: string): string[] => text.split(`${name}\n`)[1].split('\n\n')[0].split('\n');
-    const coordinates = (name: string): number[][] =>
-      section(name)
-        .slice(1)
-        .filter((line) => line !== '')
-        .map((line) => line.split(' ').map(Number));
-    const p = d + (d * (d + 1)) / 2;
-    for (let round = 0; round < 20; round++) {
-      const u = Array.from({ length: d }, () => rng.normal());
-      const size = Math.hypot(...u);
-      const unit = u.map((t) => t / size);
-      const values = [...unit];
-      for (let k = 0; k < d; k++) for (let l = 0; l <= k; l++) values.push(unit[k] * unit[l]);
-      const products = Array.from({ length: n }, (_, i) =>
-        unit.reduce((s, t, k) => s + t * lines.unit.data[i * d + k], 0),
+  for (const free of [false, true]) {
+    it(`is met by every direction, with the value of its neuron${free ? ', with a free bias' : ''}`, () => {
+      const rng = createRng(8);
+      const [n, d] = [7, 3];
+      const X = denseMatrix(
+        n,
+        d,
+        Float64Array.from({ length: n * d }, (_, k) => (free && k % d === d - 1 ? 1 : rng.normal())),
       );
-      values.push(...products.map(Math.abs));
-      assert.equal(values.length, p + n);
-      const objective = coordinates('OBJACOORD').reduce((s, [k, c]) => s + c * values[k], 0);
-      let h = 0;
-      for (let i = 0; i < n; i++) h += v[i] * Math.max(0, lines.side[i] * products[lines.line[i]] * lines.length[i]);
-      assert.ok(Math.abs(objective - h) < 1e-12 * (1 + Math.abs(h)), `${objective} ${h}`);
-      const [total] = section('\nCON')[0].split(' ').map(Number);
-      const at = new Float64Array(total);
-      for (const [row, k, c] of coordinates('\nACOORD')) at[row] += c * values[k];
-      for (const [row, c] of coordinates('BCOORD')) at[row] += c;
-      let row = 0;
-      for (const [kind, dim] of section('\nCON')
-        .slice(1)
-        .map((line) => line.split(' '))) {
-        const cone = at.subarray(row, (row += Number(dim)));
-        const tail = Math.hypot(...cone.subarray(1));
-        if (kind === 'L=') assert.ok(Math.abs(cone[0]) < 1e-12);
-        else if (kind === 'L+') assert.ok(cone.every((t) => t >= -1e-12));
-        else if (kind === 'Q') assert.ok(cone[0] >= tail - 1e-12);
-        else assert.ok(2 * cone[0] * cone[1] >= cone[2] ** 2 - 1e-12);
+      const v = Float64Array.from({ length: n }, () => rng.normal());
+      // a free bias asks of a dual point that it sums to zero
+      if (free) v[n - 1] -= v.reduce((a, b) => a + b, 0);
+      const lines = unitLines(X, free ? d - 1 : d);
+      const text = conicInstance(lines, lineLoads(lines, v));
+      const section = (name: string): string[] => text.split(`${name}\n`)[1].split('\n\n')[0].split('\n');
+      const coordinates = (name: string): number[][] =>
+        section(name)
+          .slice(1)
+          .filter((line) => line !== '')
+          .map((line) => line.split(' ').map(Number));
+      const L = lines.unit.rows;
+      const p = d + (d * (d + 1)) / 2;
+      for (let round = 0; round < 20; round++) {
+        const w = Array.from({ length: lines.penalized }, () => rng.normal());
+        const size = Math.hypot(...w);
+        const unit = [...w.map((t) => t / size), ...(free ? [2 * rng.uniform() - 1] : [])];
+        const values = [...unit];
+        for (let k = 0; k < d; k++) for (let l = 0; l <= k; l++) values.push(unit[k] * unit[l]);
+        const products = Array.from({ length: L }, (_, i) =>
+          unit.reduce((s, t, k) => s + t * lines.unit.data[i * d + k], 0),
+        );
+        values.push(...products.map(Math.abs));
+        assert.equal(values.length, p + L);
+        const objective = coordinates('OBJACOORD').reduce((s, [k, c]) => s + c * values[k], 0);
+        // the neuron on the inputs as they are: a free bias in the units of the lines, less what their centre adds
+        const bias = free
+          ? unit[d - 1] * lines.biasUnit - unit.slice(0, d - 1).reduce((s, t, k) => s + t * lines.centre[k], 0)
+          : 0;
+        let h = 0;
+        for (let i = 0; i < n; i++) {
+          let t = bias;
+          for (let k = 0; k < lines.penalized; k++) t += X.data[i * d + k] * unit[k];
+          h += v[i] * Math.max(0, t);
+        }
+        assert.ok(Math.abs(objective - h) < 1e-12 * (1 + Math.abs(h)), `${objective} ${h}`);
+        const [total] = section('\nCON')[0].split(' ').map(Number);
+        const at = new Float64Array(total);
+        for (const [row, k, c] of coordinates('\nACOORD')) at[row] += c * values[k];
+        for (const [row, c] of coordinates('BCOORD')) at[row] += c;
+        let row = 0;
+        for (const [kind, dim] of section('\nCON')
+          .slice(1)
+          .map((line) => line.split(' '))) {
+          const cone = at.subarray(row, (row += Number(dim)));
+          const tail = Math.hypot(...cone.subarray(1));
+          if (kind === 'L=') assert.ok(Math.abs(cone[0]) < 1e-12);
+          else if (kind === 'L+') assert.ok(cone.every((t) => t >= -1e-12));
+          else if (kind === 'Q') assert.ok(cone[0] >= tail - 1e-12);
+          else assert.ok(2 * cone[0] * cone[1] >= cone[2] ** 2 - 1e-12);
+        }
+        assert.equal(row, total);
       }
-      assert.equal(row, total);
-    }
-  });
+    });
+
+    it(`lets no bias beyond its unit be${free ? '' : ', where there is none'}`, () => {
+      const X = denseMatrix(3, 2, Float64Array.of(-1, 1, 0.5, 1, 2, 1));
+      const lines = unitLines(X, free ? 1 : 2);
+      const text = conicInstance(lines, lineLoads(lines, [1, -2, 1]));
+      assert.equal(/^L\+ 1$/m.test(text), free);
+    });
+  }
 });

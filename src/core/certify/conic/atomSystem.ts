@@ -1,0 +1,345 @@
+import type { Kernels, SymmetricSystem } from '../../base/kernels/kernels.ts';
+import type { LinePair, UnitLines } from './lines.ts';
+import type { LinearCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
+
+/** The cones of one relaxed atom, at their present scaling. */
+export interface AtomCones {
+  readonly side: LinearCone;
+  readonly inner: SecondOrderCones;
+  readonly upper: SecondOrderCones;
+  readonly coupled: SecondOrderCones;
+  readonly psd: SemidefiniteCone;
+}
+
+/**
+ * The matrix A'W^-2 A + (curvature of the loss) of one atom: a is eliminated first (diagonal where a line is in no pair, dense among those that are), which leaves
+ * the Schur complement in the entries of u and U.
+ */
+export class AtomSystem {
+  private readonly p: number;
+  private readonly shape: SymmetricSystem;
+  private readonly pairSystem: SymmetricSystem | undefined;
+  /** Lines that are in pairs, and the place of each line there (-1 for the others). */
+  private readonly coupledLines: Int32Array;
+  private readonly place: Int32Array;
+  /** Coefficients of x_i'U x_i and d'U d on the shape. */
+  private readonly squares: Float64Array;
+  private readonly pairSquares: Float64Array;
+  private readonly turns: Float64Array;
+  /** Rows of the matrix between a and the shape, in the end times the inverse factor of the a-block. */
+  private readonly between: Float64Array;
+  private readonly diagonal: Float64Array;
+  private readonly coupledRows: Float64Array;
+
+  constructor(
+    private readonly lines: UnitLines,
+    private readonly pairs: readonly LinePair[],
+    difference: Float64Array,
+    kernels: Kernels,
+  ) {
+    const { rows: L, cols: d, data: x } = lines.unit;
+    this.p = d + (d * (d + 1)) / 2;
+    this.shape = kernels.createSymmetricSystem(this.p);
+    const used = new Set<number>();
+    for (const { i, j } of pairs) used.add(i).add(j);
+    this.coupledLines = Int32Array.from([...used].sort((a, b) => a - b));
+    this.place = new Int32Array(L).fill(-1);
+    this.coupledLines.forEach((line, k) => (this.place[line] = k));
+    this.pairSystem = used.size > 0 ? kernels.createSymmetricSystem(used.size) : undefined;
+    this.squares = squaresOf(x, L, d);
+    this.pairSquares = squaresOf(difference, pairs.length, d);
+    this.turns = new Float64Array(L * this.p);
+    this.between = new Float64Array(L * this.p);
+    this.diagonal = new Float64Array(L);
+    this.coupledRows = new Float64Array(used.size * this.p);
+  }
+
+  dispose(): void {
+    this.shape.dispose();
+    this.pairSystem?.dispose();
+  }
+
+  factor(cones: AtomCones, curvature: Float64Array, shouldStop: () => boolean): boolean {
+    const { lines, pairs, p, between, diagonal, turns, coupledLines, place } = this;
+    const { rows: L, cols: d, data: x } = lines.unit;
+    const q = lines.penalized;
+    const { side, inner, upper, coupled } = cones;
+    const load = lineCurvature(lines, curvature);
+    const coupling = this.pairSystem?.matrix;
+    this.pairSystem?.clear();
+    between.fill(0);
+    turns.fill(0);
+    /** Coefficients of tau on the shape are 1 at the penalised diagonal entries of U. */
+    const trace = Int32Array.from({ length: q }, (_, k) => d + (k * (k + 3)) / 2);
+    const cross = new Float64Array(p);
+    let both = 0;
+    const onU = new Float64Array(L);
+    const square = new Float64Array(L);
+    const turn = new Float64Array(L);
+    const inwards = new Float64Array(L);
+    for (let i = 0; i < L; i++) {
+      const at = i * d;
+      const row = i * p;
+      const low = side.z[i] / side.s[i];
+      const high = side.z[L + i] / side.s[L + i];
+      onU[i] = low + high + load.even[i];
+      let own = onU[i];
+      const t = high - low + load.odd[i];
+      for (let k = 0; k < d; k++) between[row + k] = t * x[at + k];
+      // 2 (q_0 a - q_1'g)^2 - a^2 + ||g||^2, all over eta^2
+      const h = i * (1 + q);
+      inwards[i] = 1 / (inner.eta[i] * inner.eta[i]);
+      const q0 = inner.q[h];
+      own += inwards[i] * (2 * q0 * q0 - 1);
+      turn[i] = 2 * inwards[i];
+      for (let k = 0, e = d; k < d; k++) {
+        const qk = k < q ? inner.q[h + 1 + k] : 0;
+        for (let l = 0; l <= k; l++, e++) {
+          const ql = l < q ? inner.q[h + 1 + l] : 0;
+          turns[row + e] = k === l ? qk * x[at + k] : qk * x[at + l] + ql * x[at + k];
+        }
+      }
+      const K = threeForm(upper, i);
+      own += K.aa;
+      both += K.tt;
+      square[i] = K.TT;
+      const toTurn = -2 * inwards[i] * q0;
+      for (let e = d; e < p; e++) {
+        const T = this.squares[row + e];
+        between[row + e] += toTurn * turns[row + e] + K.aT * T;
+        cross[e] += K.tT * T;
+      }
+      for (const e of trace) between[row + e] += K.at;
+      diagonal[i] = own;
+    }
+    if (shouldStop()) return false;
+    const order = coupledLines.length;
+    const pairSquare = new Float64Array(pairs.length);
+    for (let m = 0; m < pairs.length; m++) {
+      const { i, j } = pairs[m];
+      const K = threeForm(coupled, m);
+      both += K.tt;
+      pairSquare[m] = K.TT;
+      diagonal[i] += K.aa;
+      diagonal[j] += K.aa;
+      const [a, b] = [place[i], place[j]];
+      coupling![Math.max(a, b) * order + Math.min(a, b)] -= K.aa;
+      for (let e = d; e < p; e++) {
+        const T = this.pairSquares[m * p + e];
+        const value = K.aT * T;
+        between[i * p + e] += value;
+        between[j * p + e] -= value;
+        cross[e] += K.tT * T;
+      }
+      for (const e of trace) {
+        between[i * p + e] += K.at;
+        between[j * p + e] -= K.at;
+      }
+    }
+    this.shape.clear();
+    this.addShapeTerms(cones, onU, inwards, cross, both, trace);
+    this.shape.addProduct(true, L, 1, this.squares, square);
+    this.shape.addProduct(true, L, 1, turns, turn);
+    if (shouldStop()) return false;
+    if (pairs.length > 0) this.shape.addProduct(true, pairs.length, 1, this.pairSquares, pairSquare);
+    if (shouldStop() || !this.eliminate()) return false;
+    this.shape.addProduct(true, L, -1, between);
+    if (shouldStop()) return false;
+    return this.factorShape();
+  }
+
+  /** between := (inverse factor of the a-block) between, `diagonal` := square roots of its diagonal where it is diagonal. */
+  private eliminate(): boolean {
+    const { lines, p, between, diagonal, coupledLines, place, pairSystem, coupledRows } = this;
+    const L = lines.unit.rows;
+    for (let i = 0; i < L; i++) {
+      if (!(diagonal[i] > 0 && diagonal[i] < Infinity)) return false;
+      if (place[i] >= 0) continue;
+      const root = (diagonal[i] = Math.sqrt(diagonal[i]));
+      for (let e = i * p; e < (i + 1) * p; e++) between[e] /= root;
+    }
+    if (pairSystem === undefined) return true;
+    const order = coupledLines.length;
+    const matrix = pairSystem.matrix;
+    coupledLines.forEach((line, k) => {
+      matrix[k * order + k] += diagonal[line] * (1 + 1e-14);
+      coupledRows.set(between.subarray(line * p, (line + 1) * p), k * p);
+    });
+    if (!pairSystem.factor()) return false;
+    pairSystem.solveLower(coupledRows, p);
+    coupledLines.forEach((line, k) => between.set(coupledRows.subarray(k * p, (k + 1) * p), line * p));
+    return true;
+  }
+
+  private factorShape(): boolean {
+    const { p, shape } = this;
+    const copy = shape.matrix.slice();
+    let largest = 0;
+    for (let k = 0; k < p; k++) largest = Math.max(largest, copy[k * p + k]);
+    for (let shift = 0; shift < 1e-6; shift = shift === 0 ? 1e-14 : 100 * shift) {
+      const matrix = shape.matrix;
+      if (shift > 0) {
+        matrix.set(copy);
+        for (let k = 0; k < p; k++) matrix[k * p + k] += shift * (largest * 1e-6 + copy[k * p + k]);
+      }
+      if (shape.factor()) return true;
+    }
+    return false;
+  }
+
+  /** Terms of the Schur complement that are no sums of squares over lines: of u, of ||U x||^2, of tau and of the psd cone. */
+  private addShapeTerms(
+    { side, psd }: AtomCones,
+    onU: Float64Array,
+    inwards: Float64Array,
+    cross: Float64Array,
+    both: number,
+    trace: Int32Array,
+  ): void {
+    const { lines, p } = this;
+    const { rows: L, cols: d, data: x } = lines.unit;
+    const q = lines.penalized;
+    const H = this.shape.matrix;
+    const N = new Float64Array(d * d);
+    for (let i = 0; i < L; i++) {
+      for (let k = 0; k < d; k++) {
+        const u = onU[i] * x[i * d + k];
+        const g = inwards[i] * x[i * d + k];
+        for (let l = 0; l <= k; l++) {
+          H[k * p + l] += u * x[i * d + l];
+          N[k * d + l] += g * x[i * d + l];
+        }
+      }
+    }
+    const index = (k: number, l: number): number => (k >= l ? d + (k * (k + 1)) / 2 + l : d + (l * (l + 1)) / 2 + k);
+    // ||P U x||^2 summed: for each penalised row of U its form N
+    for (let a = 0; a < q; a++) {
+      for (let k = 0; k < d; k++) {
+        for (let l = 0; l < d; l++) {
+          const [e, f] = [index(a, k), index(a, l)];
+          if (e >= f) H[e * p + f] += k >= l ? N[k * d + l] : N[l * d + k];
+        }
+      }
+    }
+    const lower = (e: number, f: number, value: number): void => {
+      if (e >= f) H[e * p + f] += value;
+      else H[f * p + e] += value;
+    };
+    for (const e of trace) {
+      for (const f of trace) if (e >= f) H[e * p + f] += both;
+      for (let f = d; f < p; f++) if (cross[f] !== 0) lower(e, f, e === f ? 2 * cross[f] : cross[f]);
+    }
+    if (q < d) {
+      const weight = side.z[2 * L] / side.s[2 * L];
+      for (const e of trace) {
+        for (const f of trace) if (e >= f) H[e * p + f] += weight;
+        lower(e, p - 1, -weight);
+      }
+      H[p * p - 1] += weight;
+    }
+    this.addPsd(psd.Q);
+  }
+
+  /** tr(Q A Q B) over pairs of basis matrices A, B of [tau u'; u U] with tau = tr U over penalised coordinates. */
+  private addPsd(Q: Float64Array): void {
+    const { lines, p } = this;
+    const d = lines.unit.cols;
+    const q = lines.penalized;
+    const H = this.shape.matrix;
+    const n = d + 1;
+    const first = new Int32Array(p);
+    const second = new Int32Array(p);
+    const traced = new Uint8Array(p);
+    for (let k = 0; k < d; k++) first[k] = k + 1;
+    for (let k = 0, e = d; k < d; k++) {
+      for (let l = 0; l <= k; l++, e++) {
+        first[e] = k + 1;
+        second[e] = l + 1;
+        traced[e] = k === l && k < q ? 1 : 0;
+      }
+    }
+    const corner = Q[0] * Q[0];
+    for (let e = 0; e < p; e++) {
+      const [a, b] = [first[e], second[e]];
+      const se = a === b ? 1 : 2;
+      for (let f = 0; f <= e; f++) {
+        const c = first[f];
+        const g = second[f];
+        const sf = c === g ? 1 : 2;
+        let value = 0.5 * se * sf * (Q[a * n + c] * Q[b * n + g] + Q[a * n + g] * Q[b * n + c]);
+        if (traced[e] === 1) value += sf * Q[c] * Q[g];
+        if (traced[f] === 1) {
+          value += se * Q[a] * Q[b];
+          if (traced[e] === 1) value += corner;
+        }
+        H[e * p + f] += value;
+      }
+    }
+  }
+
+  solve(y: Float64Array): void {
+    const { lines, p, between, diagonal, coupledLines, place, pairSystem } = this;
+    const L = lines.unit.rows;
+    const coupled = Float64Array.from(coupledLines, (line) => y[p + line]);
+    pairSystem?.solveLower(coupled);
+    for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
+    const top = y.slice(0, p);
+    for (let i = 0; i < L; i++) {
+      const value = y[p + i];
+      if (value !== 0) for (let e = 0, at = i * p; e < p; e++) top[e] -= value * between[at + e];
+    }
+    this.shape.solve(top);
+    y.set(top);
+    for (let i = 0; i < L; i++) {
+      let s = 0;
+      for (let e = 0, at = i * p; e < p; e++) s += between[at + e] * top[e];
+      y[p + i] -= s;
+    }
+    coupledLines.forEach((line, k) => (coupled[k] = y[p + line]));
+    pairSystem?.solveUpper(coupled);
+    for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
+  }
+}
+
+/** The form of W^-2 of the cone (tau + T, tau - T, 2 a) in (tau, T, a). */
+function threeForm(cones: SecondOrderCones, i: number) {
+  const factor = 1 / (cones.eta[i] * cones.eta[i]);
+  const [a, b, c] = [cones.q[3 * i], -cones.q[3 * i + 1], -cones.q[3 * i + 2]];
+  // 2 (a x0 + b x1 + c x2)^2 - x0^2 + x1^2 + x2^2 with x0 = tau + T, x1 = tau - T, x2 = 2 a
+  const plus = a + b;
+  const minus = a - b;
+  return {
+    tt: factor * 2 * plus * plus,
+    tT: factor * (2 * plus * minus - 2),
+    TT: factor * 2 * minus * minus,
+    at: factor * 4 * plus * c,
+    aT: factor * 4 * minus * c,
+    aa: factor * (8 * c * c + 4),
+  };
+}
+
+/** For each line the sums over its rows of length^2 curvature / 4, and the same with sides. */
+function lineCurvature(lines: UnitLines, curvature: Float64Array): { even: Float64Array; odd: Float64Array } {
+  const even = new Float64Array(lines.unit.rows);
+  const odd = new Float64Array(lines.unit.rows);
+  for (let i = 0; i < lines.line.length; i++) {
+    const l = lines.line[i];
+    if (l < 0) continue;
+    const value = 0.25 * lines.length[i] ** 2 * curvature[i];
+    even[l] += value;
+    odd[l] += lines.side[i] * value;
+  }
+  return { even, odd };
+}
+
+/** Coefficients of x'U x on (u, lower triangle of U) for each row x. */
+function squaresOf(x: Float64Array, rows: number, d: number): Float64Array {
+  const p = d + (d * (d + 1)) / 2;
+  const out = new Float64Array(rows * p);
+  for (let i = 0; i < rows; i++) {
+    for (let k = 0, at = i * p + d; k < d; k++) {
+      for (let l = 0; l <= k; l++, at++) out[at] = (k === l ? 1 : 2) * x[i * d + k] * x[i * d + l];
+    }
+  }
+  return out;
+}
