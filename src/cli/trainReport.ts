@@ -1,6 +1,6 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
-import { stageNames, timeWords } from '../shared/runView.ts';
+import { splitWords, stageNames, timeWords } from '../shared/runView.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
@@ -99,7 +99,7 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const left = dataset.columns.filter(({ role }) => role === 'left-out');
   const lines = [
     `${dataset.name}: ${plural(dataset.rowsTotal, 'row')}, ${plural(dataset.columns.length, 'column')}; ` +
-      `${resolved.trainRows} for training, ${resolved.testRows} for testing`,
+      `${resolved.trainRows} for training, ${resolved.testRows} for testing (${splitWords(run)})`,
     `target: ${resolved.target}${targetInferred ? ' (inferred)' : ''}, ${resolved.task}` +
       (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : ''),
     `inputs: ${resolved.inputs} encoded (${scalingWords(run.scaling)})` +

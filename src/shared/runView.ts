@@ -123,3 +123,20 @@ export function targetText(
 export function searchesBeta({ settings }: Pick<RunRecord, 'settings'>): boolean {
   return settings.beta.kind === 'auto';
 }
+
+/** How the test rows came about: "drawn with seed 1, classes in proportion". */
+export function splitWords({ settings, resolved }: Pick<RunRecord, 'settings' | 'resolved'>): string {
+  const { seed, fold, split } = settings;
+  if (fold !== undefined) return `part ${fold.index + 1} of ${fold.count}, drawn with seed ${seed}`;
+  if (resolved.testRows === 0) return 'none held out';
+  switch (split?.by ?? 'random') {
+    case 'random':
+      return `drawn with seed ${seed}${resolved.classes.length > 0 ? ', classes in proportion' : ''}`;
+    case 'column':
+      return `as the column ${split!.column} says`;
+    case 'time':
+      return `the last by ${split!.column}`;
+    case 'groups':
+      return `whole groups of ${split!.column}, drawn with seed ${seed}`;
+  }
+}

@@ -1,3 +1,4 @@
+import { splitWays } from '../core/data/splitColumn.ts';
 import { columnTypes } from '../core/data/table.ts';
 import type { Task } from '../core/data/infer.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
@@ -261,6 +262,32 @@ export const trainingTable = {
     {
       index: count(0, 49, { perFile: true }),
       count: count(2, 50, { perFile: true }),
+    },
+    true,
+  ),
+  /** How the rows held out are found; groups and time hold for the folds of cross-validation as well. */
+  split: group(
+    {
+      by: choice(splitWays, {
+        fallback: 'random',
+        perFile: true,
+        option: {
+          name: 'split',
+          part: 'data',
+          argument: 'HOW',
+          help: 'rows held out: drawn (stratified), named by a column (train, test), the last by a time, or whole groups',
+        },
+      }),
+      column: text(0, 10_000, {
+        fallback: '',
+        perFile: true,
+        option: {
+          name: 'split-column',
+          part: 'data',
+          argument: 'COLUMN',
+          help: 'column of --split; unless it is a time it is no feature',
+        },
+      }),
     },
     true,
   ),

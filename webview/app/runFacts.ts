@@ -3,6 +3,7 @@ import { batchNormWords } from '../../src/shared/batchNorm.ts';
 import { networkNameOf } from '../../src/shared/networkName.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { splitWords } from '../../src/shared/runView.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../src/shared/verdict.ts';
 import {
   exactNumber,
@@ -94,7 +95,7 @@ export function dataFacts({ dataset, resolved }: RunRecord): RunFact[] {
     { name: 'File', value: dataset.name, hint: dataset.uri },
     { name: 'Size', value: formatBytes(dataset.bytes) },
     { name: 'Rows used', value: `${formatInteger(dataset.rowsUsed)} of ${formatInteger(dataset.rowsTotal)}` },
-    { name: 'Split', value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test` },
+    { name: 'Split', value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test; ${splitWords(run)}` },
     { name: 'Encoded inputs', value: formatInteger(resolved.inputs) },
     {
       name: 'Read as',

@@ -7,6 +7,7 @@ import { DataError } from './dataError.ts';
 import { dateUnit } from './dates.ts';
 import { checkSize, Encoder } from './encode.ts';
 import { foldsOf } from './folds.ts';
+import { type ColumnSplit, columnSplit, isOnlySplit, type RowOrder, splitByColumn, type SplitWay } from './splitColumn.ts';
 import { profileTable, type ColumnKind, type ColumnProfile, type Task } from './infer.ts';
 import { leakageWarnings } from './leakage.ts';
 import { ReadStopped } from './reader.ts';
@@ -34,6 +35,8 @@ export interface PrepareOptions {
   readonly testFraction: number;
   /** Instead: part `index`, from 0, of `count` parts of the rows (`foldsOf` with the seed) is held out. */
   readonly fold?: { readonly index: number; readonly count: number };
+  /** How rows are held out where there is neither `fold` nor `assignment`; left out: drawn. */
+  readonly split?: { readonly by: SplitWay; readonly column: string };
   readonly seed: number;
   /** What becomes of each used row (0 train, 1 test, 2 neither), in the order of a preparation without it, instead of a draw: a fold. */
   readonly assignment?: ArrayLike<number>;
@@ -63,6 +66,8 @@ export interface PreparedData {
   readonly y: Float64Array;
   /** Per used row: 0 train, 1 test (2 neither, in a fold). */
   readonly split: Uint8Array;
+  /** Groups or times of the used rows, where rows are split by them. */
+  readonly order?: RowOrder;
   readonly trainRows: Int32Array;
   readonly testRows: Int32Array;
   /** Per used row: line in the file. */
@@ -84,7 +89,8 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   const warnings: string[] = [];
   const profiles = profileTable(table, poll);
   const target = chooseTarget(table, profiles, options.target);
-  const features = chooseFeatures(table, profiles, target, options, warnings);
+  const splitColumn = columnSplit(table, profiles, target, options.split);
+  const features = chooseFeatures(table, profiles, target, withoutSplit(options, splitColumn), warnings);
   const numericTarget = chooseTask(table, target, options.task) === 'regression';
   const drops = new Drops(table);
   if (table.ragged.count > 0) drops.add('wrong number of cells', table.ragged.count, table.ragged.lines);
@@ -103,7 +109,9 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
       columnName: target.column.name,
     });
   }
-  const split = splitOf(rows.length, y, classes.length, options);
+  const byColumn = splitColumn && splitByColumn(table, rows, splitColumn, options);
+  const drawn = options.assignment !== undefined || options.fold !== undefined || byColumn === undefined;
+  const split = drawn ? splitOf(rows.length, y, classes.length, options) : byColumn.split;
   const [trainRows, testRows] = [indicesWhere(split, 0), indicesWhere(split, 1)];
   reportSingletons(y, classes, warnings);
   reportTarget(target, classes.length, testRows.length, options, warnings);
@@ -145,6 +153,7 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     ...(whitening === undefined ? { X } : { X: whitening.X, unwhitened: X }),
     y,
     split,
+    ...(byColumn?.order === undefined ? {} : { order: byColumn.order }),
     trainRows,
     testRows,
     lines: Int32Array.from(rows, (row) => table.lines[row]),
@@ -172,6 +181,13 @@ function checkRows(table: Table, rows: readonly number[]): void {
       { ...place, line: rows.length === 1 ? table.lines[rows[0]] : undefined },
     );
   }
+}
+
+/** The column that only splits the rows is no feature. */
+function withoutSplit(options: PrepareOptions, splitColumn: ColumnSplit | undefined): PrepareOptions {
+  if (splitColumn === undefined || !isOnlySplit(splitColumn)) return options;
+  const { name } = splitColumn.profile.column;
+  return { ...options, columnTypes: { ...options.columnTypes, [name]: 'leave-out' } };
 }
 
 /** What becomes of each row; `classes` 0: the target is a number. */

@@ -3,7 +3,7 @@ import { ProblemError } from '../../core/base/problemError.ts';
 import { DataError } from '../../core/data/dataError.ts';
 import { ReadStopped } from '../../core/data/reader.ts';
 import { foldsOf } from '../../core/data/folds.ts';
-import { prepareData } from '../../core/data/prepareData.ts';
+import { prepareData, type PreparedData } from '../../core/data/prepareData.ts';
 import { type CrossValidation, crossValidate, type Fold } from '../../core/family/crossValidation.ts';
 import { errorMeasureOf, rowErrors } from '../../core/metrics/rowErrors.ts';
 import type { CrossValidationRecord } from '../../shared/run.ts';
@@ -122,6 +122,20 @@ function chosenBy(found: CrossValidation, draft: Draft, folds: number, seconds: 
   return { ...draft, crossValidation, problem: atBeta(problem, unsettled ? Math.min(beta, problem.beta) : beta) };
 }
 
+/** The fold of each training row: drawn, stratified; whole groups; or runs in time. */
+function foldsOfRows({ trainRows, order }: PreparedData, count: number, seed: number, classes?: number[]): Int32Array {
+  const { length } = trainRows;
+  if (order === undefined) return foldsOf(length, { count, seed, classes });
+  const of = Array.from(trainRows, (row) => order.of[row]);
+  if (order.by === 'groups') return foldsOf(length, { count, seed, groups: of });
+  const runs = foldsOf(length, { count, seed, ordered: true });
+  const folds = new Int32Array(length);
+  Array.from(of.keys())
+    .sort((a, b) => of[a] - of[b] || a - b)
+    .forEach((row, place) => (folds[row] = runs[place]));
+  return folds;
+}
+
 function foldsOfDraft(
   draft: Draft,
   count: number,
@@ -131,7 +145,7 @@ function foldsOfDraft(
   const { data, settings, loaded } = draft;
   const rows = data.trainRows;
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
-  const fold = foldsOf(rows.length, { count, seed: settings.seed, classes });
+  const fold = foldsOfRows(data, count, settings.seed, classes);
   const used = Math.max(...fold) + 1;
   const family = familyOf(draft.problem.model);
   const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
