@@ -7,7 +7,14 @@ import { DataError } from './dataError.ts';
 import { dateUnit } from './dates.ts';
 import { checkSize, Encoder } from './encode.ts';
 import { foldsOf } from './folds.ts';
-import { type ColumnSplit, columnSplit, isOnlySplit, type RowOrder, splitByColumn, type SplitWay } from './splitColumn.ts';
+import {
+  type ColumnSplit,
+  columnSplit,
+  isOnlySplit,
+  type RowOrder,
+  splitByColumn,
+  type SplitWay,
+} from './splitColumn.ts';
 import { profileTable, type ColumnKind, type ColumnProfile, type Task } from './infer.ts';
 import { leakageWarnings } from './leakage.ts';
 import { ReadStopped } from './reader.ts';
