@@ -95,7 +95,10 @@ export function dataFacts({ dataset, resolved }: RunRecord): RunFact[] {
     { name: 'File', value: dataset.name, hint: dataset.uri },
     { name: 'Size', value: formatBytes(dataset.bytes) },
     { name: 'Rows used', value: `${formatInteger(dataset.rowsUsed)} of ${formatInteger(dataset.rowsTotal)}` },
-    { name: 'Split', value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test; ${splitWords(run)}` },
+    {
+      name: 'Split',
+      value: `${formatInteger(resolved.trainRows)} train, ${formatInteger(resolved.testRows)} test; ${splitWords(run)}`,
+    },
     { name: 'Encoded inputs', value: formatInteger(resolved.inputs) },
     {
       name: 'Read as',
