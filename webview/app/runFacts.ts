@@ -90,7 +90,8 @@ function separatorName(delimiter: string): string {
 }
 
 /** The file, and how it was read. */
-export function dataFacts({ dataset, resolved }: RunRecord): RunFact[] {
+export function dataFacts(run: RunRecord): RunFact[] {
+  const { dataset, resolved } = run;
   return [
     { name: 'File', value: dataset.name, hint: dataset.uri },
     { name: 'Size', value: formatBytes(dataset.bytes) },
