@@ -1,7 +1,7 @@
-"""Checks a proof file of the Convex Network Explorer: python check_proof.py NETWORK.json PROBLEM.json PROOF.json
+"""Checks a proof file of the Convex Network Explorer: python check_proof.py NETWORK.json PROBLEM.json [PROOF.json]
 
 Recomputes, from the data and the network only, the objective of the network and a lower bound of the objective of ALL two-layer ReLU
-networks of the family (any width), and prints what is left between them. Needs numpy. Exit status: 0 accepted, 1 rejected.
+networks of the family (any width), and prints what is left between them. Without PROOF.json the network file's own "proof". Needs numpy. Exit status: 0 accepted, 1 rejected.
 The mathematics is in docs/proof.md.
 """
 import hashlib
@@ -138,9 +138,9 @@ def constraint(unit, q, row, side, length, stray, v, m):
     return max(0.0, value + charge + kappa + 8 * (L + len(pairs) + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
 
 
-def check(network, problem, name):
+def check(network, problem, name=None):
     X, y, c, loss, bias, penalty, beta = read_problem(problem)
-    proof = load(name)
+    proof = load(network).get("proof", {}) if name is None else load(name)
     need(proof.get("format") == "convexnet-proof/1", "not a proof file of version 1")
     says = proof["problem"]
     need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta]], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
@@ -188,7 +188,7 @@ def check(network, problem, name):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
     try:
         value, lower, used = check(*sys.argv[1:])

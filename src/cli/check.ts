@@ -1,4 +1,5 @@
 import { checkProof, ProofError } from '../core/family/proofFile.ts';
+import { type CarriedProof, carriedProof, inEncodedUnits } from '../core/network/formats/carriedProof.ts';
 import { NetworkError } from '../core/network/formats/networkError.ts';
 import { readNetwork } from '../core/network/formats/readNetwork.ts';
 import { ProblemError } from '../core/base/problemError.ts';
@@ -10,11 +11,12 @@ import { type Command, exitStatus, UsageError } from './usage.ts';
 
 export const checkCommand: Command = {
   summary: 'check the proof file of a network, without any solver',
-  help: `convexnet check NETWORK PROBLEM.json PROOF.json
+  help: `convexnet check NETWORK PROBLEM.json [PROOF.json]
 
 Recomputes from the data and the network what a proof file (--certificate of train, solve and certify) states: the
 objective of the network, and the lower bound over all networks of the family that follows from the dual point and the
-multipliers in it. Accepts or rejects, and prints the gap and what rounding leaves. media/check_proof.py is the same in Python.
+multipliers in it. Without a proof file, the one that the network file carries (train --embed-certificate) is taken.
+Accepts or rejects, and prints the gap and what rounding leaves. media/check_proof.py is the same in Python.
 
   --allow-paths         read files that the problem names outside its own folder, too
 
@@ -22,19 +24,25 @@ Exit status: 0 accepted, 2 rejected or unreadable, 1 internal error.
 `,
   run(args) {
     const { values, positionals } = parseOptions(args, { 'allow-paths': { type: 'boolean' } });
-    if (positionals.length !== 3) {
-      throw new UsageError('a network file, a problem file and a proof file are needed', { showHelp: true });
+    if (positionals.length !== 2 && positionals.length !== 3) {
+      throw new UsageError(
+        'a network file and a problem file are needed, and a proof file unless the network carries one',
+        {
+          showHelp: true,
+        },
+      );
     }
-    const [network, problem, proof] = positionals;
+    const [network, problem, proof = network] = positionals;
     try {
       const related = relatedReader(problem, { allowPaths: values['allow-paths'] === true, outputs: [] });
       const parsed = parseProblemFile(readTextInput(problem), problem, related);
-      const check = checkProof(
-        parsed,
-        readNetwork(readInput(network), network, { inputs: parsed.X.cols }),
-        readTextInput(proof),
-        sha256,
-      );
+      const bytes = readInput(network);
+      const given = readNetwork(bytes, network, { inputs: parsed.X.cols });
+      const carried: CarriedProof | undefined =
+        positionals.length === 3 ? { proof: readTextInput(proof) } : carriedProof(bytes, network);
+      if (carried === undefined) throw new NetworkError('it carries no proof; name the proof file as well');
+      const own = carried.scaling === undefined ? given : inEncodedUnits(given, carried.scaling);
+      const check = checkProof(parsed, own, carried.proof, sha256);
       process.stdout.write(
         `accepted: objective ${check.objective.toPrecision(10)}, no network of the family is below ${check.lowerBound.toPrecision(10)}: ` +
           `relative gap ${Math.max(0, check.relativeGap).toPrecision(3)}\n` +

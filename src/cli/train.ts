@@ -99,6 +99,7 @@ const options = {
   problem: { type: 'string' },
   decompose: { type: 'string' },
   certificate: { type: 'string' },
+  'embed-certificate': { type: 'boolean' },
   'keep-formulas': { type: 'boolean' },
 } as const;
 
@@ -140,6 +141,7 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise
                            an apostrophe goes before them
   --certificate FILE       relu: write a proof file, for convexnet check
+  --embed-certificate      put the proof into the files of --onnx and --network as well
   --decompose FILE         gated-relu: write the ReLU network with the same fit (cone decomposition); the end of
                            the name says how: .onnx, .json or .py
 
@@ -178,13 +180,16 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       positionals,
     );
     checkInput(positionals[0]);
+    const embed = values['embed-certificate'] === true;
+    if (embed && values.onnx === undefined && values.network === undefined)
+      throw new UsageError('--embed-certificate puts the proof into a network file: it needs --onnx or --network');
     const input: TrainInput = {
       file: positionals[0],
       settings: settingsOf(values),
       threads: countOption('threads', values.threads),
       problem: values.problem !== undefined,
       decompose: relu !== undefined,
-      certificate: values.certificate !== undefined,
+      certificate: values.certificate !== undefined || embed,
     };
     if (relu !== undefined && modelTraits(input.settings.model).patterns !== 'own')
       throw new UsageError('--decompose turns a gated network into a ReLU network: it needs --model gated-relu');
@@ -201,10 +206,11 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
     if (values.out !== undefined) await outputs.write('--out', exportRun(run, 'run'));
     for (const [option, what] of exportOptions) {
-      if (values[option] !== undefined) await outputs.write(`--${option}`, exportRun(run, what, formulas));
+      if (values[option] !== undefined)
+        await outputs.write(`--${option}`, exportRun(run, what, formulas, embed ? proof : undefined));
     }
     if (problem !== undefined) await outputs.write('--problem', problem);
-    if (proof !== undefined) await outputs.write('--certificate', proof);
+    if (proof !== undefined && values.certificate !== undefined) await outputs.write('--certificate', proof);
     if (format !== undefined && decomposition !== undefined)
       await outputs.write('--decompose', exportDecomposition(run, decomposition, format));
     await outputs.print(describeRun(plainCopy(run), input.settings.target === ''));

@@ -2,6 +2,7 @@ import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { plainText } from '../core/data/plainText.ts';
 import { onnxModel, type OnnxOptions, onnxStack } from '../core/network/formats/writeOnnx.ts';
+import { carriedInOnnx, proofEntry } from '../core/network/formats/carriedProof.ts';
 import { deepInOriginalUnits, inOriginalUnits } from '../core/network/formats/originalUnits.ts';
 import { predictionsCsv } from '../core/metrics/predictions.ts';
 import { pythonModule } from '../core/network/formats/pythonModule.ts';
@@ -26,8 +27,13 @@ function withoutPlace(run: RunRecord): RunRecord {
   return { ...run, dataset: { ...run.dataset, uri: encodeURIComponent(run.dataset.name) } };
 }
 
-/** The contents of an exported file. @throws {DataError} for a run that could not be read again */
-export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCells = 'neutralize'): string | Uint8Array {
+/** The contents of an exported file; ONNX and JSON files of two-layer networks carry the proof file that is given. @throws {DataError} for a run that could not be read again */
+export function exportRun(
+  run: RunRecord,
+  what: RunExport,
+  formulas: FormulaCells = 'neutralize',
+  proof?: string,
+): string | Uint8Array {
   switch (what) {
     case 'run': {
       const fault = runFault(run);
@@ -54,7 +60,11 @@ export function exportRun(run: RunRecord, what: RunExport, formulas: FormulaCell
     case 'json':
     case 'pytorch':
       if (run.deep !== undefined) return exportDeep(run, deepNetworkOfRun(run, run.deep), what);
-      return exportNetwork(run, { network: networkOfRun(run), title: run.label, model: run.settings.model }, what);
+      return exportNetwork(
+        run,
+        { network: networkOfRun(run), title: run.label, model: run.settings.model, ...(proof && { proof }) },
+        what,
+      );
   }
 }
 
@@ -91,6 +101,8 @@ export interface ExportedNetwork {
   readonly model: ModelName;
   /** More fields for the JSON file. */
   readonly facts?: Readonly<Record<string, unknown>>;
+  /** A proof file that goes with it. */
+  readonly proof?: string;
 }
 
 /** The file of a network that belongs to a run. */
@@ -102,7 +114,10 @@ export function exportNetwork(
   const { network, title } = exported;
   switch (what) {
     case 'onnx':
-      return onnxModel(inOriginalUnits(network, run.scaling), onnxOptions(run, title));
+      return onnxModel(inOriginalUnits(network, run.scaling), {
+        ...onnxOptions(run, title),
+        ...(exported.proof && { metadata: new Map([[proofEntry, carriedInOnnx(exported.proof, run.scaling)]]) }),
+      });
     case 'json':
       return networkJson(run, exported);
     case 'pytorch':
@@ -212,7 +227,7 @@ function plain(network: TwoLayerNetwork): Record<string, unknown> {
  * The network with all that is needed to use it: on encoded inputs at the top (as `convexnet certify` reads it, next to the
  * exported problem), and again in original units.
  */
-function networkJson(run: RunRecord, { network, title, model, facts }: ExportedNetwork): string {
+function networkJson(run: RunRecord, { network, title, model, facts, proof }: ExportedNetwork): string {
   return JSON.stringify(
     {
       format: 'convexnet-network/1',
@@ -225,6 +240,7 @@ function networkJson(run: RunRecord, { network, title, model, facts }: ExportedN
       classes: run.resolved.classes,
       scaling: run.scaling,
       ...facts,
+      ...(proof && { proof: JSON.parse(proof) as unknown }),
       ...plain(network),
       originalUnits: plain(inOriginalUnits(network, run.scaling)),
     },

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { ensurePython } from '../../src/build/ensure.mjs';
 import { toRows } from '../../src/core/base/linalg/matrix.ts';
 import { randomProblem } from '../core/engine/problems.ts';
 import { runProgram } from './program.ts';
@@ -12,6 +14,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const checker = path.resolve(import.meta.dirname, '../../media/check_proof.py');
 const named = (name: string): string => path.join(folder, name);
 
 test('a proof file of solve and one of certify are accepted; altered or for another problem they are not', async () => {
@@ -64,4 +67,48 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
   const other = await runProgram(['check', named('net.json'), named('other.json'), named('proof.json')]);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /for another problem: its beta is 1\.5, here 1\.4/);
+});
+
+test('network files carry their proof, as JSON and as ONNX in original units; both checkers take it from there', async () => {
+  const rows = Array.from({ length: 30 }, (_, i) => `${10 + i},${(i % 7) * 100},${Math.abs(i - 12) + (i % 7)}`);
+  writeFileSync(named('data.csv'), `a,b,y\n${rows.join('\n')}\n`);
+  const files = ['--network', named('own.json'), '--onnx', named('own.onnx'), '--problem', named('own-problem.json')];
+  const beta = ['--target', 'y', '--beta', '2', '--no-path', '--no-compare', '--certify-seconds', '3'];
+  const trained = await runProgram(['train', named('data.csv'), ...files, ...beta, '--embed-certificate']);
+  assert.equal(trained.status, 0, trained.stderr);
+  for (const network of ['own.json', 'own.onnx']) {
+    const { status, stdout, stderr } = await runProgram(['check', named(network), named('own-problem.json')]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^accepted: objective/);
+  }
+  const json = JSON.parse(readFileSync(named('own.json'), 'utf8')) as { proof: { dual: number[] }; W2: number[][] };
+  json.W2[0][0] *= 1.001;
+  writeFileSync(named('other-net.json'), JSON.stringify(json));
+  const other = await runProgram(['check', named('other-net.json'), named('own-problem.json')]);
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /the proof is for another network/);
+  const bare = await runProgram(['check', named('net.json'), named('problem.json')]);
+  assert.match(bare.stderr, /carries no proof/);
+});
+
+test('the checker in Python accepts what the program accepts, and rejects every altered file', (t) => {
+  const python = ensurePython({ numpy: true });
+  const check = (...args: string[]): { status: number | null; text: string } => {
+    const { status, stdout, stderr } = spawnSync(python, [checker, ...args], { encoding: 'utf8' });
+    return { status, text: stdout + stderr };
+  };
+  const accepted = check(named('net.json'), named('problem.json'), named('proof.json'));
+  assert.equal(accepted.status, 0, accepted.text);
+  assert.match(accepted.text, /^accepted/);
+  assert.equal(check(named('own.json'), named('own-problem.json')).status, 0);
+  const rejected = [
+    check(named('net.json'), named('problem.json'), named('altered.json')),
+    check(named('net.json'), named('other.json'), named('proof.json')),
+    check(named('other-net.json'), named('own-problem.json')),
+  ];
+  for (const { status, text } of rejected) {
+    assert.equal(status, 1);
+    assert.match(text, /REJECTED/);
+  }
+  t.diagnostic(accepted.text.trim());
 });

@@ -17,6 +17,8 @@ export interface OnnxOptions {
   readonly producerVersion: string;
   /** Weights and computation in double precision (default), or in single precision for runtimes without it. */
   readonly precision?: 'double' | 'single';
+  /** Further metadata entries. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** Adds operators and weights to a graph. */
@@ -110,7 +112,7 @@ function modelFile(
   graph.string(10, options.description);
   graph.message(11, valueInfo('X', type, d, `columns: ${plainText(options.inputs.join(', '))}`));
   graph.message(12, valueInfo('Y', type, c, plainText(options.outputs.join(', '))));
-  return new ProtoWriter()
+  const model = new ProtoWriter()
     .int(1, 8)
     .string(2, 'convex-network-explorer')
     .string(3, options.producerVersion)
@@ -118,8 +120,10 @@ function modelFile(
     .message(7, graph)
     .message(8, new ProtoWriter().string(1, '').int(2, 13))
     .message(14, new ProtoWriter().string(1, 'inputs').string(2, JSON.stringify(options.inputs)))
-    .message(14, new ProtoWriter().string(1, 'outputs').string(2, JSON.stringify(options.outputs)))
-    .finish();
+    .message(14, new ProtoWriter().string(1, 'outputs').string(2, JSON.stringify(options.outputs)));
+  for (const [key, value] of options.metadata ?? [])
+    model.message(14, new ProtoWriter().string(1, key).string(2, value));
+  return model.finish();
 }
 
 function valueInfo(name: string, type: number, columns: number, doc: string): ProtoWriter {
