@@ -11,6 +11,9 @@ import { relativeGap } from '../problem/gap.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import type { Problem } from '../problem/problem.ts';
 
+/** Relative difference of objectives that other arithmetic may make; at an optimum a change of weights shows in the square of its size only. */
+const sameObjective = 1e-11;
+
 export const proofFormat = 'convexnet-proof/1';
 
 /** SHA-256 of bytes as hexadecimal text; comes from outside because the core knows neither Node nor the DOM. */
@@ -279,7 +282,7 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
   }
   checkShapes(proof, prepared);
   const objective = objectiveOf(problem, prepared, network);
-  if (Math.abs(objective - proof.objective) > 1e-8 * Math.abs(proof.objective)) {
+  if (Math.abs(objective - proof.objective) > sameObjective * Math.abs(proof.objective)) {
     throw new ProofError(
       `the proof is for another network: its objective is ${proof.objective}, that of the network given ${objective}`,
     );
