@@ -8,6 +8,7 @@ import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 import { burst, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
+import { looseAccuracy, looseGoals } from './looseGap.ts';
 import { NeuronNewton } from './neuronNewton.ts';
 
 export interface AdaptiveOptions {
@@ -73,19 +74,13 @@ const climbWork = 5e8;
 const kept = 16;
 /** A search this far above beta need not end at exact tops. */
 const clearViolation = 1.02;
-/** Gaps asked for above this are loose; what local optimality and violations may cost are these shares of them. */
-export const looseAccuracy = 1e-5;
-const localShare = 0.1;
-const violationShare = 0.25;
-/** A violation that is still allowed, relative to the root of the gap: with few neurons what it costs is of second order. */
-const largestRoot = 0.3;
 /** Exact tops per output and sign in loose searches, and directions that the next search starts from again. */
 const looseClimbs = 4;
 const remembered = 16;
 /** Without neurons to start from, the burst pays where directions are worth this many times beta; nearer to betaMax they are few. */
 const burstPays = 1.5;
-/** Relative gain that is rounding. */
-const noGain = 1e-15;
+/** Relative gain that is rounding: a line search lets the objective rise by as much. */
+const noGain = 1e-13;
 
 /**
  * Two-layer ReLU training over all activation patterns. A burst of descent on the non-convex objective with more neurons than needed finds the neighbourhood of a good network;
@@ -227,13 +222,6 @@ class Generation {
     return found;
   }
 
-  /** What a violation or local residual relative to beta may be when all it costs is the gap asked for: it costs so much of beta times the penalty. */
-  private worth(accuracy: number): number {
-    const { value, penalty } = this.newton;
-    const most = largestRoot * Math.sqrt(accuracy);
-    return penalty > 0 ? Math.min(most, (accuracy * Math.abs(value)) / (this.problem.beta * penalty)) : most;
-  }
-
   /** Searches, inserts and slides until the largest search finds nothing more. */
   private generate(): void {
     const { newton, problem, options, control } = this;
@@ -257,10 +245,9 @@ class Generation {
       recent.reduce((sum, gain) => sum + gain, 0) <= crawl.gain * Math.abs(newton.value);
     let rescued = false;
     while (!control.shouldStop()) {
-      const worth = loose ? this.worth(accuracy) : 0;
-      const goal = loose ? localShare * worth : tight;
-      // a violation below this is worth no more than the accuracy asked for
-      const least = loose ? violationShare * worth : options.tolerance;
+      const { local: goal, violation: least } = loose
+        ? looseGoals(accuracy, newton.value, beta * newton.penalty)
+        : { local: tight, violation: options.tolerance };
       const fewClimbs = loose ? looseClimbs : 8;
       const climbs =
         !loose && effort === efforts.length - 1
@@ -292,16 +279,19 @@ class Generation {
         this.slide(goal, settledSteps);
         if (before - newton.value > 1e-12 * Math.abs(before)) continue;
       }
-      if (this.residual > Math.max(goal, 1e-9) && !rescued && newton.count > 0) {
+      const ended = effort === efforts.length - 1 || idle >= 3;
+      if (ended && this.residual > Math.max(goal, 1e-9) && !rescued && newton.count > 0) {
         // sliding is stuck (dependent kinks): the exact program on the cells in use settles it
         rescued = true;
-        if (rescue(problem, newton, options.tolerance, control)) {
-          this.slide(goal, settledSteps);
-          idle = 0;
-          continue;
-        }
+        const reached = newton.value;
+        if (!rescue(problem, newton, options.tolerance, control)) return;
+        // no lower, its fit is the better known one: sliding on would only stir it up
+        if (reached - newton.value <= noGain * Math.abs(reached)) return;
+        this.slide(goal, settledSteps);
+        idle = 0;
+        continue;
       }
-      if (effort === efforts.length - 1 || idle >= 3) return;
+      if (ended) return;
       effort++;
     }
   }
@@ -318,7 +308,7 @@ class Generation {
   }
 }
 
-/** Solves the cone-constrained program on the cells of the neurons; true when that lowers the objective. */
+/** Solves the cone-constrained program on the cells of the neurons and takes its solution; false when that is higher by more than rounding, or not there. */
 function rescue(problem: LocalProblem, newton: NeuronNewton, tolerance: number, control: Control): boolean {
   if (!hasConjugateSide(problem.datafit)) return false;
   const factory = new CellFactory(problem.X, problem.penalizedCols);
@@ -328,13 +318,14 @@ function rescue(problem: LocalProblem, newton: NeuronNewton, tolerance: number, 
     .filter((cell, k, all) => cell !== undefined && all.indexOf(cell) === k)
     .map((cell) => cell!);
   const solution = solveOnCells({ ...problem, cells }, [], undefined, tolerance, control);
-  if (!(solution.objective < newton.value)) return false;
+  const value = newton.value;
+  const most = value + noGain * Math.abs(value);
+  if (solution.stopped || !(solution.objective <= most)) return false;
   const free = solution.neurons.filter(({ u }) => norm2(u) > 0).map(({ u, sign, output }) => ({ u, sign, output }));
   const before = newton.seeds();
   const offset = newton.offset.slice();
-  const value = newton.value;
   newton.setNeurons(free, solution.offset);
-  if (newton.value < value) return true;
+  if (newton.value <= most) return true;
   newton.setNeurons(before, offset);
   return false;
 }

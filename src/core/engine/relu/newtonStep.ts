@@ -6,7 +6,8 @@ import { slopesOf } from './kinks.ts';
 import { atZero, directionOf, type Kink } from './kinkSystem.ts';
 import { newtonSystem } from './newtonSystem.ts';
 
-/** Kinks that are added to the model at a time, beside those held: the nearest along the step; and how often. */
+/** Kinks that are added to the model at a time, beside those held: the nearest along the step, between these as many as an eighth of the system's order; and how often. */
+const fewestKinks = 16;
 const mostKinks = 64;
 const additions = 3;
 /** Newton steps of the last box program. */
@@ -90,10 +91,11 @@ function stepOf(
     for (const neuron of neurons) {
       neuron.held.forEach((k, e) => kinks.push(modelKink(state, neuron, k, V, neuron.multipliers[e])));
     }
+    const limit = Math.min(mostKinks, Math.max(fewestKinks, Math.round(system.order / 8)));
     let Q: Float64Array | undefined;
     for (let round = 0, exact = false; !exact; round++) {
       const before = kinks.length;
-      if (round > 0 || before === 0) kinks.push(...crossed(state, kinks, V));
+      if (round > 0 || before === 0) kinks.push(...crossed(state, kinks, V, limit));
       if (kinks.length === 0) break;
       if (shouldStop()) return undefined;
       if (round === 0 || kinks.length > before) Q = system.gram(kinks, shouldStop);
@@ -152,7 +154,7 @@ function modelKink(state: ActiveNeurons, neuron: Neuron, k: number, V: Float64Ar
 }
 
 /** Kinks outside the model that the step crosses and at which the objective is convex: the nearest. */
-function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Array): ModelKink[] {
+function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Array, limit: number): ModelKink[] {
   const { neurons } = state;
   const inModel = neurons.map(() => new Set<number>());
   const placeOf = new Map(neurons.map((neuron, a) => [neuron, a]));
@@ -171,14 +173,14 @@ function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Ar
     }
   });
   const order = Uint32Array.from(taus, (_, e) => e);
-  if (order.length > mostKinks) order.sort((e, f) => taus[e] - taus[f]);
+  if (order.length > limit) order.sort((e, f) => taus[e] - taus[f]);
   const found: ModelKink[] = [];
   neurons.forEach((neuron, a) => {
     if (!(neuron.norm > 0) || neuron.norm + dot(neuron.unit, neuron.du) >= 0 || inModel[a].has(atZero)) return;
     found.push(modelKink(state, neuron, atZero, V));
   });
   for (const e of order) {
-    if (found.length >= mostKinks) break;
+    if (found.length >= limit) break;
     const kink = modelKink(state, neurons[owners[e]], classes[e], V);
     if (kink.high > kink.low) found.push(kink);
   }

@@ -16,17 +16,14 @@ import { limitedControl, statusOf } from '../solution/ending.ts';
 import { proveInRounds, type Provable } from '../solution/proofRounds.ts';
 import type { Solution, SolveOptions } from '../solution/solution.ts';
 import { closerThreshold, type Threshold } from '../solution/threshold.ts';
-import { looseAccuracy } from './adaptive.ts';
 import { assemble, type Assembled } from './assemble.ts';
+import { closerShares, looseAccuracy } from './looseGap.ts';
 import { ReluProgram, type Solved } from './reluProgram.ts';
 import { betaMaxOverAll } from './threshold.ts';
 import { type ReluWarmStart, warmStart } from './warmStart.ts';
 
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
-
-/** Shares of the gap asked for that are tried in turn when the certificate finds more of it left than a loose search did. */
-const closer = [0.1, 0.01, 0.001];
 
 /**
  * Trains a two-layer ReLU network to the optimum of its convex program (Pilanci and Ergen 2020): on given or sampled activation
@@ -119,7 +116,7 @@ class ReluSolve {
 
   /** The certificate judges more strictly than a loose search does. */
   private closeIn(): void {
-    for (const share of closer) {
+    for (const share of closerShares) {
       const { solved, report, prepared } = this;
       if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
       this.take(this.program.overAll(solved, 1, { share }));

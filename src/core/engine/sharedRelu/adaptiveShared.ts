@@ -3,6 +3,7 @@ import { maximizeVectorConstraint } from '../../certify/global/vectorSearch.ts';
 import { denseMatrix, dot, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem } from '../relu/activeNeurons.ts';
+import { looseAccuracy, looseGoals } from '../relu/looseGap.ts';
 import { rootOf } from '../relu/rootOf.ts';
 import { NeuronNewton } from '../relu/neuronNewton.ts';
 import { slideOnFaces } from './faceNewton.ts';
@@ -26,6 +27,8 @@ export interface SharedOptions {
   readonly seed: number;
   /** A direction counts as improving when its dual constraint exceeds beta by this relative amount. */
   readonly tolerance: number;
+  /** Relative gap of the program that is enough (default: to rounding). */
+  readonly accuracy?: number;
   /** Directions to try first (effective inputs), e.g. one found by a proof. */
   readonly suggestions?: readonly Float64Array[];
 }
@@ -33,6 +36,8 @@ export interface SharedOptions {
 /** Residuals over beta to slide to, at the beginning and at the end. */
 const coarse = 1e-2;
 const fine = 1e-10;
+/** Starts of the searches, per output, when a loose gap is enough. */
+const looseEfforts = [2, 8];
 
 /** Outgoing directions nearer than this (cosine) are one. */
 const sameOutput = 1 - 1e-14;
@@ -59,7 +64,9 @@ export function generateShared(
   let rounds = 0;
   let effort = 0;
   let idle = 0;
-  const efforts = [2, 8, 24, Math.min(250, Math.max(24, Math.round(5e5 / (X.rows * X.cols))))];
+  const accuracy = options.accuracy ?? 0;
+  const loose = accuracy > looseAccuracy;
+  const efforts = loose ? looseEfforts : [2, 8, 24, Math.min(250, Math.max(24, Math.round(5e5 / (X.rows * X.cols))))];
   while (!control.shouldStop()) {
     rounds++;
     const found = maximizeVectorConstraint(
@@ -76,16 +83,19 @@ export function generateShared(
     );
     if (control.shouldStop()) break;
     ratio = (found[0]?.value ?? 0) / beta;
+    const goals = loose
+      ? looseGoals(accuracy, state.objective, beta * state.penalty)
+      : { local: fine, violation: options.tolerance };
     const before = state.objective;
     let inserted = 0;
     const limit = Math.max(6, Math.ceil(state.neurons.length / 5));
     for (const { value, direction } of found) {
-      if (value <= beta * (1 + options.tolerance) || inserted >= limit) break;
+      if (value <= beta * (1 + goals.violation) || inserted >= limit) break;
       if (state.insert(direction)) inserted++;
     }
     if (inserted > 0) {
       // far from the end there is no need to slide to the last digit
-      state.slide(Math.min(coarse, Math.max(fine, 0.03 * (ratio - 1))));
+      state.slide(Math.min(coarse, Math.max(goals.local, 0.03 * (ratio - 1))));
       onProgress?.(state.objective, state.neurons.length, state.iterations);
       idle = before - state.objective <= 1e-15 * Math.abs(before) ? idle + 1 : 0;
       if (idle < 3) {
@@ -93,8 +103,8 @@ export function generateShared(
         continue;
       }
     }
-    if (state.slack > fine) {
-      state.slide(fine);
+    if (state.slack > goals.local) {
+      state.slide(goals.local);
       idle = 0;
       continue;
     }
@@ -139,6 +149,11 @@ class SharedState {
       for (let o = 0; o < offset.length; o++) offset[o] += constant * neuron.a[o];
       return [];
     });
+  }
+
+  /** Sum of the products of norms. */
+  get penalty(): number {
+    return this.neurons.reduce((sum, neuron) => sum + sizeOf(neuron, this.problem.penalizedCols), 0);
   }
 
   /** v = -gradient of the loss at the current fit, n x c. */

@@ -18,6 +18,7 @@ import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
 import { closerThreshold, type Threshold } from '../solution/threshold.ts';
 import type { LocalProblem } from '../relu/activeNeurons.ts';
 import { classifyRows } from '../../problem/patterns/rowClasses.ts';
+import { closerShares, looseAccuracy } from '../relu/looseGap.ts';
 import { generateShared } from './adaptiveShared.ts';
 import { constantFits, pruneShared, sharedFits } from './mergeShared.ts';
 
@@ -92,19 +93,23 @@ class SharedSolve {
     else {
       const seed = problem.arrangements.kind === 'adaptive' ? problem.arrangements.seed : 1;
       this.take(this.generate(warmStart(options.warm, prepared), seed));
+      for (const share of prepared.tolerance > looseAccuracy ? closerShares : []) {
+        if (this.report.stopped || this.report.certificate.relativeGap <= prepared.tolerance) break;
+        this.take(this.generate(this.solved, seed, { share }));
+      }
     }
   }
 
   private generate(
     start: Pick<Solved, 'neurons' | 'offset'> | undefined,
     seed: number,
-    suggestions: readonly Float64Array[] = [],
+    { suggestions = [], share = 1 }: { readonly suggestions?: readonly Float64Array[]; readonly share?: number } = {},
   ): Solved {
     const { limited, begin } = this;
     return generateShared(
       this.local,
       start,
-      { seed, tolerance: insertTolerance, suggestions },
+      { seed, tolerance: insertTolerance, accuracy: share * this.prepared.tolerance, suggestions },
       limited,
       (objective, active, iteration) =>
         limited.report?.({
@@ -133,7 +138,7 @@ class SharedSolve {
     if (!(certifySeconds > 0) || proving.shouldStop()) return undefined;
     options.onSolved?.(this.finish(undefined, 0));
     const improve = ({ worstDirection }: { worstDirection: Float64Array }, round: number): Provable => {
-      this.take(this.generate(this.solved, 1000 + round, [worstDirection]));
+      this.take(this.generate(this.solved, 1000 + round, { suggestions: [worstDirection] }));
       return this.provable();
     };
     const seconds = { seconds: certifySeconds, begin, kernels };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { test } from 'node:test';
 import { fromRows, norm2 } from '../../../../src/core/base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
@@ -26,7 +26,7 @@ function emptyPoint(): ProxPoint {
 }
 
 for (const free of [false, true]) {
-  test(`prox on a cone: the variational inequality of its minimum${free ? ', free bias' : ''}`, () => {
+  void test(`prox on a cone: the variational inequality of its minimum${free ? ', free bias' : ''}`, () => {
     const rng = createRng(free ? 5 : 4);
     const q = free ? d - 1 : d;
     const rows = gaussian(rng, n, d).map((row) => (free ? [...row.slice(0, q), 1] : row));
@@ -60,7 +60,7 @@ for (const free of [false, true]) {
   });
 }
 
-test('prox on a cone: its derivative, by finite differences within a face', () => {
+void test('prox on a cone: its derivative, by finite differences within a face', () => {
   const rng = createRng(7);
   const rows = gaussian(rng, n, d);
   const prox = new ConeProx(fromRows(rows), d, () => undefined);
@@ -96,7 +96,7 @@ test('prox on a cone: its derivative, by finite differences within a face', () =
 });
 
 for (const fields of [{ loss: 'squared' }, { loss: 'logistic' }, { loss: 'squared', bias: 'free' }] as const) {
-  test(`cone program, ${fields.loss}, bias ${'bias' in fields ? fields.bias : 'none'}: no group is worth more than beta, and the gap is closed`, () => {
+  void test(`cone program, ${fields.loss}, bias ${'bias' in fields ? fields.bias : 'none'}: no group is worth more than beta, and the gap is closed`, () => {
     const bias = 'bias' in fields ? fields.bias : 'none';
     const prepared = prepare(reluProblem(randomProblem(3, { ...fields, n: 15, d: 3, beta: 0.3 })));
     const { X, penalizedCols, datafit, beta } = prepared;

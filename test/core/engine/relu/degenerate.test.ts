@@ -117,3 +117,10 @@ void test('what has no exact program is refused with the reason', () => {
   const wide = randomProblem(6, { n: 60, d: 8 });
   refused({ ...wide, arrangements: { kind: 'all' } }, 'arrangements', /activation patterns/);
 });
+
+void test('inputs on a grid, free bias: neurons on lines through many points, whose kinks depend on each other, are settled', () => {
+  const X = Array.from({ length: 16 }, (_, i) => [Math.floor(i / 4), i % 4]);
+  const y = X.map(([a, b], i) => Math.max(0, a + b - 3) - Math.max(0, a - 2 * b) + 0.7 * Math.sin(5 * i));
+  const { kkt } = closes({ X, y, beta: 0.1, bias: 'free' }, false);
+  assert.ok(kkt.stationarity <= 1e-6);
+});

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { test } from 'node:test';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { slideOnFaces } from '../../../../src/core/engine/sharedRelu/faceNewton.ts';
@@ -9,7 +9,7 @@ import { prepare } from '../../../../src/core/problem/prepare.ts';
 import { gaussian, reluProblem } from '../relu/support.ts';
 
 for (const bias of ['none', 'free'] as const) {
-  test(`Newton on faces: at rest, and no small change of a neuron lowers the objective, bias ${bias}`, () => {
+  void test(`Newton on faces: at rest, and no small change of a neuron lowers the objective, bias ${bias}`, () => {
     const rng = createRng(3);
     const X = gaussian(rng, 16, 3);
     const y = X.map((row) => [Math.max(0, row[0]), Math.max(0, row[0]) - Math.max(0, -row[1]) + 0.2 * rng.normal()]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { test } from 'node:test';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { fromRows } from '../../../../src/core/base/linalg/matrix.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
@@ -10,7 +10,7 @@ import { prepare } from '../../../../src/core/problem/prepare.ts';
 import { gaussian, reluProblem } from '../relu/support.ts';
 
 for (const loss of ['squared', 'logistic'] as const) {
-  test(`interior point on three-layer blocks, ${loss}: inside the cones, and no feasible point nearby is lower`, () => {
+  void test(`interior point on three-layer blocks, ${loss}: inside the cones, and no feasible point nearby is lower`, () => {
     const rng = createRng(6);
     const [n, d, m1] = [10, 2, 2];
     const X = gaussian(rng, n, d);
