@@ -64,12 +64,12 @@ export function threeLayerLines(run: RunRecord, deep: ThreeLayerRecord): string[
   }
   const few = tooFewTuples(run, deep);
   if (few !== null) lines.push(few);
-  if (deep.rivals !== undefined && deep.rivals.length > 0) {
+  if (deep.descentRuns !== undefined && deep.descentRuns.length > 0) {
     lines.push('the same architecture by gradient descent, cubic penalty:');
     lines.push(
       ...table([
         ['branches', 'seed', 'final', 'merged', 'convex on its tuples', 'neurons aligned', 'layers balanced'],
-        ...deep.rivals.map(({ K, seed, final, merged, harvested, alignment }) => [
+        ...deep.descentRuns.map(({ K, seed, final, merged, harvested, alignment }) => [
           String(K),
           String(seed),
           number(final, 7),

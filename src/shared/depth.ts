@@ -29,9 +29,9 @@ export interface ThreeLayerRecord {
   };
   /** Optimal value against the number of tuples in play. */
   readonly budget?: readonly { readonly tuples: number; readonly objective: number; readonly dualBound: number }[];
-  /** Non-convex rivals: the same architecture with K branches trained by gradient descent on the cubic penalty. */
-  readonly rivals?: readonly RivalRecord[];
-  /** Objective along a random plane through a trained rival, one grid per K. */
+  /** Gradient descent: the same architecture with K branches on the cubic penalty. */
+  readonly descentRuns?: readonly DescentRunRecord[];
+  /** Objective along a random plane through a network so trained, one grid per K. */
   readonly landscape?: readonly {
     readonly K: number;
     readonly size: number;
@@ -61,7 +61,7 @@ export interface BranchRecord {
   readonly second: string;
 }
 
-export interface RivalRecord {
+export interface DescentRunRecord {
   readonly K: number;
   readonly seed: number;
   readonly optimizer: string;
@@ -75,7 +75,7 @@ export interface RivalRecord {
    * largest layer norm. Both are 1 at the optimum.
    */
   readonly alignment?: readonly { readonly epoch: number; readonly columns: number; readonly balance: number }[];
-  /** Optimum of the convex program on this rival's own tuples: never above `merged`. */
+  /** Optimum of the convex program on the tuples of this network: never above `merged`. */
   readonly harvested: number | null;
 }
 

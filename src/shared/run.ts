@@ -186,7 +186,7 @@ export interface SolveTimes {
   readonly proof?: number;
 }
 
-/** Among which rivals it is known whether a neuron can be replaced. */
+/** Among which candidates it is known whether a neuron can be replaced. */
 export interface OptimalSetRecord {
   /** 'proven': all directions of all activation patterns; 'found': the neurons of the network itself. */
   readonly scope: 'proven' | 'found';

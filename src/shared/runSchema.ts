@@ -167,9 +167,9 @@ export const unbounded: Readonly<Record<string, number>> = {
   'compare.runs.*.train': Infinity,
   'compare.runs.*.test': Infinity,
   'deep.prices.*': Infinity,
-  'deep.rivals.*.objective.*': Infinity,
-  'deep.rivals.*.final': Infinity,
-  'deep.rivals.*.merged': Infinity,
+  'deep.descentRuns.*.objective.*': Infinity,
+  'deep.descentRuns.*.final': Infinity,
+  'deep.descentRuns.*.merged': Infinity,
   'deep.budget.*.dualBound': -Infinity,
   'deep.twoLayer.global.lowerBound': -Infinity,
   'deep.twoLayer.global.relativeGap': Infinity,
@@ -306,8 +306,18 @@ export function runFault(run: RunRecord): RunFault | undefined {
   return notFinite(run) ?? faultOf(run);
 }
 
+/** What records of earlier versions have under another name. */
+function rename(json: unknown): void {
+  const deep = typeof json === 'object' && json !== null ? (json as { deep?: unknown }).deep : undefined;
+  if (typeof deep !== 'object' || deep === null || !Object.hasOwn(deep, 'rivals')) return;
+  const fields = deep as Record<string, unknown>;
+  fields.descentRuns ??= fields.rivals;
+  delete fields.rivals;
+}
+
 /** A record from JSON that was parsed, with the infinities back in their places, or what is wrong with it. */
 export function runOfJson(json: unknown): { readonly run: RunRecord } | { readonly fault: RunFault } {
+  rename(json);
   const fault = revive(json) ?? notFinite(json) ?? faultOf(json);
   return fault === undefined ? { run: json as RunRecord } : { fault };
 }

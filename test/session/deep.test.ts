@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeBits } from '../../src/shared/bits.ts';
+import { runOfJson } from '../../src/shared/runSchema.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { depthWords, tooFewTuples } from '../../src/shared/threeLayerWords.ts';
@@ -81,16 +82,21 @@ describe('three-layer runs', () => {
     }
   });
 
-  it('keep every rival above the proven bound and never refine it upwards', async () => {
+  it('keep every run of descent above the proven bound and never refine it upwards', async () => {
     const run = await train(plane, { model: 'three-layer', m1: 2 });
     assert.ok(run.deep?.kind === 'three-layer');
-    const { rivals = [], landscape = [], twoLayer, budget = [] } = run.deep;
+    const { descentRuns = [], landscape = [], twoLayer, budget = [] } = run.deep;
+    // a record of an earlier version has them under another name
+    const { descentRuns: same, ...deep } = run.deep;
+    const read = runOfJson(JSON.parse(JSON.stringify({ ...run, deep: { ...deep, rivals: same } })));
+    assert.ok('run' in read && read.run.deep?.kind === 'three-layer', JSON.stringify(read).slice(0, 200));
+    assert.deepEqual(read.run.deep.descentRuns, descentRuns);
     const bound = run.solution.global?.lowerBound ?? -Infinity;
     assert.deepEqual(
-      rivals.map(({ K }) => K),
+      descentRuns.map(({ K }) => K),
       [1, 2, 4, 8],
     );
-    for (const { objective, merged, final, harvested } of rivals) {
+    for (const { objective, merged, final, harvested } of descentRuns) {
       for (const value of objective) assert.ok(value >= bound * (1 - 1e-9), `${value} below ${bound}`);
       assert.ok(merged <= final * (1 + 1e-9));
       assert.ok(harvested === null || harvested <= merged * (1 + 1e-9));
@@ -116,7 +122,7 @@ describe('three-layer runs', () => {
     const { objective } = run.solution;
     const ends = [
       ...run.compare.runs.map(({ merged }) => merged),
-      ...(run.deep.rivals ?? []).flatMap(({ merged, harvested }) => [merged, harvested ?? merged]),
+      ...(run.deep.descentRuns ?? []).flatMap(({ merged, harvested }) => [merged, harvested ?? merged]),
     ];
     assert.ok(ends.length > 4);
     for (const end of ends) assert.ok(objective <= end * (1 + 1e-9), `${objective} above ${end}`);

@@ -40,7 +40,7 @@ describe('what a run says about other optimal networks', () => {
       'Every optimal network is made of at most 6 directions (proven over all activation patterns). ' +
         `All ${run.neurons.length} neurons are replaceable: some optimal network does without.`,
     );
-    // before the proof its own neurons are the only rivals, and these are independent
+    // before the proof its own neurons are the only candidates, and these are independent
     const [early] = heard.records;
     assert.deepEqual(early.solution.optimalSet, { scope: 'found' });
     assert.equal(counts(early, 'every'), early.neurons.length);

@@ -357,7 +357,7 @@ describe('surface', () => {
   });
   it('has no more than one colour for each thing that is compared', () => {
     const palette = printPalette('sans-serif');
-    const tones = ['training', 'test', 'bound', 'rival', 'rival-2', 'rival-3', 'network'] as const;
+    const tones = ['training', 'test', 'bound', 'descent', 'descent-2', 'descent-3', 'network'] as const;
     assert.equal(new Set(tones.map((tone) => toneColor(palette, tone))).size, tones.length);
   });
 });

@@ -4,7 +4,7 @@
  */
 
 /** What is compared in these pictures, each with one colour everywhere: rows, bounds, and what others train. */
-export type Concept = 'training' | 'test' | 'bound' | 'rival' | 'rival-2' | 'rival-3';
+export type Concept = 'training' | 'test' | 'bound' | 'descent' | 'descent-2' | 'descent-3';
 /** A colour by meaning; the palette of the theme turns it into a value. `network` is the network of the run itself. */
 export type Tone = 0 | 1 | 2 | 3 | 4 | 5 | Concept | 'network' | 'foreground' | 'muted' | 'good' | 'bad';
 export type MarkShape = 'circle' | 'square' | 'triangle' | 'diamond' | 'cross';

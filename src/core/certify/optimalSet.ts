@@ -18,8 +18,8 @@ export interface OptimalSet {
   /** One entry per neuron. */
   readonly presence: readonly Presence[];
   /**
-   * 'proven': rivals are all directions that attain the dual constraint, out of all activation patterns, and 'every' allows for what the solution
-   * is still off by. 'found': rivals are the neurons at hand; 'every' then says that these cannot replace it, which others might.
+   * 'proven': candidates are all directions that attain the dual constraint, out of all activation patterns, and 'every' allows for what the solution
+   * is still off by. 'found': candidates are the neurons at hand; 'every' then says that these cannot replace it, which others might.
    */
   readonly scope: 'proven' | 'found';
   /** Proven: how many directions attain the dual constraint (norm 1, with sign and output), i.e. what all optimal networks are made of. */
@@ -80,7 +80,7 @@ function allCells(X: DenseMatrix, control: Control): CellList | undefined {
 
 interface Attaining {
   /** Directions of norm 1 that may attain the dual constraint, duplicates removed. */
-  readonly rivals: readonly ConvexNeuron[];
+  readonly candidates: readonly ConvexNeuron[];
   /** Bounds of the distance of the given dual, scaled, and of the given fit from the optimal ones. */
   readonly dualError: number;
   readonly fitError: number;
@@ -137,11 +137,11 @@ function attainingDirections(
   const near = Math.max(1e-6, (4 * size * dualError) / beta);
   if (!(near < 0.05) || !Number.isFinite(fitError)) return undefined;
   const least = beta - size * dualError;
-  const rivals: ConvexNeuron[] = [];
+  const candidates: ConvexNeuron[] = [];
   for (const { value, neuron } of tops) {
-    if (t * value >= least && !rivals.some((other) => same(other, neuron, 1e-9))) rivals.push(neuron);
+    if (t * value >= least && !candidates.some((other) => same(other, neuron, 1e-9))) candidates.push(neuron);
   }
-  return { rivals, dualError, fitError, size, near };
+  return { candidates, dualError, fitError, size, near };
 }
 
 function same(a: ConvexNeuron, b: ConvexNeuron, near: number): boolean {
@@ -155,7 +155,7 @@ function judge(
   prepared: PreparedProblem,
   neurons: readonly ConvexNeuron[],
   point: { readonly fit: DenseMatrix; readonly objective: number },
-  { rivals, dualError, fitError, size, near }: Attaining,
+  { candidates, dualError, fitError, size, near }: Attaining,
   shouldStop: () => boolean,
 ): OptimalSet | undefined {
   const { X, beta, outputs } = prepared;
@@ -163,7 +163,7 @@ function judge(
   const lengths = point.objective / beta;
   const margin = fitError + (2 * lengths * size * size * dualError) / beta;
   const cones = Array.from({ length: outputs }, (_, output) => {
-    const mine = rivals.filter((rival) => rival.output === output);
+    const mine = candidates.filter((candidate) => candidate.output === output);
     const target = Float64Array.from({ length: n }, (__, i) => point.fit.data[i * outputs + output]);
     return { mine, target, cone: new FitCone(fitsOf(X, mine), shouldStop) };
   });
@@ -176,7 +176,9 @@ function judge(
     return rest <= 1e-7 * norm2(target) ? 'not every' : 'unknown';
   });
   if (shouldStop()) return undefined;
-  const distinct = rivals.filter((rival, k) => !rivals.slice(0, k).some((other) => same(other, rival, near)));
+  const distinct = candidates.filter(
+    (candidate, k) => !candidates.slice(0, k).some((other) => same(other, candidate, near)),
+  );
   return { presence, scope: 'proven', directions: distinct.length };
 }
 

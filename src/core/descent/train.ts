@@ -16,7 +16,7 @@ import { type HiddenLayer, createTwoLayerModel } from './twoLayer.ts';
 export type DescentRule = Exclude<UpdateRule, 'flow'>;
 
 /**
- * Gradient descent on the non-convex objective loss + beta/2 (sum ||w||^2 + a^2) of a two-layer network, the rival of the convex
+ * Gradient descent on the non-convex objective loss + beta/2 (sum ||w||^2 + a^2) of a two-layer network, beside the convex
  * program. The penalty is tied to the outputs such that the convex optimum over all patterns is a true lower bound (`UnitForm`).
  */
 export interface GradientOptions {
@@ -74,18 +74,18 @@ export interface GradientResult {
  * What the trained network's hidden layer is: that of the problem, or one with batch normalisation on `inputs`, the training rows (n x d)
  * whose whitening is the problem's X.
  */
-export type RivalLayer =
+export type DescentLayer =
   HiddenLayer | { readonly kind: 'batch-norm'; readonly width: number; readonly inputs: DenseMatrix };
 
 /** A network that descent trains, and its image in the convex program. */
-interface Rival {
+interface DescentSetup {
   readonly model: TrainableModel;
   readonly columns: number;
   initialise(rng: Rng, scale: number): Float64Array;
   merged(theta: Float64Array): MergedNetwork;
 }
 
-function createRival(problem: PreparedProblem, hidden: RivalLayer, kernels: Kernels): Rival {
+function createSetup(problem: PreparedProblem, hidden: DescentLayer, kernels: Kernels): DescentSetup {
   if (hidden.kind !== 'batch-norm') {
     const model = createTwoLayerModel(problem, hidden, kernels);
     return {
@@ -127,7 +127,7 @@ const probeSeeds = 3;
  * on one start may switch the neurons of another off for good.
  */
 function chooseRate(
-  rival: Rival,
+  setup: DescentSetup,
   seeds: readonly number[],
   options: Omit<GradientOptions, 'seed' | 'learningRate'>,
   control: Control,
@@ -142,8 +142,8 @@ function chooseRate(
     let diverged = false;
     for (const seed of seeds.slice(0, probeSeeds)) {
       const run = descend(
-        rival.model,
-        startOf(rival, seed, options.initScale),
+        setup.model,
+        startOf(setup, seed, options.initScale),
         {
           rule: options.rule,
           learningRate,
@@ -172,8 +172,8 @@ function chooseRate(
 }
 
 /** The start that belongs to a seed: the same for every rule. */
-function startOf(rival: Rival, seed: number, scale = 1): Float64Array {
-  return rival.initialise(createRng(seed).fork('start'), scale);
+function startOf(setup: DescentSetup, seed: number, scale = 1): Float64Array {
+  return setup.initialise(createRng(seed).fork('start'), scale);
 }
 
 /**
@@ -181,23 +181,23 @@ function startOf(rival: Rival, seed: number, scale = 1): Float64Array {
  */
 export function trainGradient(
   problem: PreparedProblem,
-  hidden: RivalLayer,
+  hidden: DescentLayer,
   options: GradientOptions,
   control: Control = uncontrolled,
 ): GradientResult {
   const kernels = options.kernels ?? createReferenceKernels();
   const begin = control.now();
-  const rival = createRival(problem, hidden, kernels);
+  const setup = createSetup(problem, hidden, kernels);
   try {
-    const start = startOf(rival, options.seed, options.initScale);
+    const start = startOf(setup, options.seed, options.initScale);
     const chosen =
       options.learningRate === undefined
-        ? chooseRate(rival, [options.seed], options, control)
+        ? chooseRate(setup, [options.seed], options, control)
         : { rate: options.learningRate, probes: [] };
     let learningRate = chosen.rate;
     const run = (): ReturnType<typeof descend> =>
       descend(
-        rival.model,
+        setup.model,
         start,
         {
           rule: options.rule,
@@ -217,7 +217,7 @@ export function trainGradient(
       learningRate /= 3;
       result = run();
     }
-    const merged = rival.merged(result.theta);
+    const merged = setup.merged(result.theta);
     return {
       rule: options.rule,
       seed: options.seed,
@@ -228,7 +228,7 @@ export function trainGradient(
       final: result.objective,
       merged: merged.objective,
       active: merged.active,
-      width: rival.columns,
+      width: setup.columns,
       network: merged.network,
       diverged: result.diverged,
       cancelled: result.cancelled,
@@ -236,23 +236,23 @@ export function trainGradient(
       theta: result.theta,
     };
   } finally {
-    rival.model.dispose();
+    setup.model.dispose();
   }
 }
 
 /** Chooses a rate for several seeds at once. */
 function probeRates(
   problem: PreparedProblem,
-  hidden: RivalLayer,
+  hidden: DescentLayer,
   options: Omit<GradientOptions, 'seed' | 'learningRate'>,
   seeds: readonly number[],
   control: Control,
 ): { readonly rate: number; readonly probes: readonly RateProbe[] } {
-  const rival = createRival(problem, hidden, options.kernels ?? createReferenceKernels());
+  const setup = createSetup(problem, hidden, options.kernels ?? createReferenceKernels());
   try {
-    return chooseRate(rival, seeds, options, control);
+    return chooseRate(setup, seeds, options, control);
   } finally {
-    rival.model.dispose();
+    setup.model.dispose();
   }
 }
 
@@ -266,7 +266,7 @@ export interface ComparisonOptions extends Omit<GradientOptions, 'rule' | 'seed'
 /** Every rule with every seed, one after the other; `onRun` gets each finished run at once, so that a stop loses nothing. */
 export function compareGradient(
   problem: PreparedProblem,
-  hidden: RivalLayer,
+  hidden: DescentLayer,
   options: ComparisonOptions,
   control: Control = uncontrolled,
   onRun: (run: GradientResult, done: number, total: number) => void = () => undefined,

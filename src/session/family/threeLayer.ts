@@ -4,7 +4,7 @@ import { type DenseMatrix, dot, norm2, rowOf, toRows, withOnesColumn } from '../
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
 import type { Control } from '../../core/base/control.ts';
-import { trainRival } from '../../core/descent/threeLayerRival.ts';
+import { descendThreeLayer } from '../../core/descent/threeLayerDescent.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../../core/engine/threeLayer/solveThreeLayer.ts';
 import {
   decayOfGroupNorm,
@@ -208,13 +208,13 @@ function descentOf(posed: Posed, { solution, active }: Outcome, { deps }: StageC
         if (control.shouldStop()) return;
         const { epochs } = settings.compare;
         const m1 = problem.hidden?.m1 ?? 2;
-        const rival = trainRival(prepared, { m1, K: width, seed, rule, epochs }, quiet(control));
-        const { branches, learningRate, seconds, objective, final, merged, cancelled } = rival;
+        const run = descendThreeLayer(prepared, { m1, K: width, seed, rule, epochs }, quiet(control));
+        const { branches, learningRate, seconds, objective, final, merged, cancelled } = run;
         onRun({
           optimizer: rule,
           seed,
           learningRate,
-          epochs: rival.epochs,
+          epochs: run.epochs,
           seconds,
           objective,
           final,

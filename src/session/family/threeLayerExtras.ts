@@ -4,9 +4,9 @@ import { createRng } from '../../core/base/rng.ts';
 import { type Control, type SolveStatus, withDeadline } from '../../core/base/control.ts';
 import { solve } from '../../core/engine/solve.ts';
 import { createParallelModel } from '../../core/descent/parallelModel.ts';
-import { type Rival, trainRival } from '../../core/descent/threeLayerRival.ts';
+import { type ThreeLayerDescent, descendThreeLayer } from '../../core/descent/threeLayerDescent.ts';
 import { solveThreeLayer } from '../../core/engine/threeLayer/solveThreeLayer.ts';
-import type { RivalRecord, ThreeLayerRecord } from '../../shared/depth.ts';
+import type { DescentRunRecord, ThreeLayerRecord } from '../../shared/depth.ts';
 import { quiet, type StageContext } from '../context.ts';
 import { networkShape } from '../shape.ts';
 import type { Extras, Outcome, Posed, TrainedNetwork } from './family.ts';
@@ -16,7 +16,7 @@ type Landscape = NonNullable<ThreeLayerRecord['landscape']>[number];
 /** Seconds that one solve on the side may take. */
 const secondsPerSolve = 10;
 
-/** What belongs to a three-layer network beside its solution: the two-layer optimum, values of tuple budgets, rivals and their landscape. */
+/** What belongs to a three-layer network beside its solution: the two-layer optimum, values of tuple budgets, gradient descent and its landscape. */
 export async function threeLayerExtras(posed: Posed, _: Outcome, context: StageContext): Promise<Extras> {
   const { problem, settings } = posed;
   const limited = withDeadline(context.control, settings.timeLimitSeconds);
@@ -33,25 +33,25 @@ export async function threeLayerExtras(posed: Posed, _: Outcome, context: StageC
     const s = sideSolve(problem, prepared, { count, seed: settings.seed }, limited, []);
     if (!unfinished(s.status)) budget.push({ tuples: s.tuples, objective: s.objective, dualBound: s.dualBound });
   }
-  const rivals: RivalRecord[] = [];
+  const descentRuns: DescentRunRecord[] = [];
   const networks: TrainedNetwork[] = [];
   const landscape: Landscape[] = [];
   const m1 = problem.hidden?.m1 ?? 2;
   for (const K of [1, 2, 4, 8]) {
     if (!settings.compare.enabled || !(await next(`Gradient descent with K = ${K}`))) break;
     const { epochs } = settings.compare;
-    const rival = trainRival(prepared, { m1, K, seed: settings.seed, rule: 'adam', epochs }, quiet(limited));
-    if (rival.cancelled) break;
-    const s = sideSolve(problem, prepared, { count: 1, seed: settings.seed }, limited, [rival.branches]);
+    const run = descendThreeLayer(prepared, { m1, K, seed: settings.seed, rule: 'adam', epochs }, quiet(limited));
+    if (run.cancelled) break;
+    const s = sideSolve(problem, prepared, { count: 1, seed: settings.seed }, limited, [run.branches]);
     const refined = unfinished(s.status) ? undefined : { objective: s.objective, branches: s.branches };
-    rivals.push({ ...rivalRecord(rival, K, settings.seed), harvested: refined?.objective ?? null });
-    networks.push(refined ?? { objective: rival.merged, branches: rival.branches });
-    landscape.push({ K, ...slice(prepared, m1, K, rival, settings.seed) });
+    descentRuns.push({ ...descentRecord(run, K, settings.seed), harvested: refined?.objective ?? null });
+    networks.push(refined ?? { objective: run.merged, branches: run.branches });
+    landscape.push({ K, ...slice(prepared, m1, K, run, settings.seed) });
   }
   const record: Partial<ThreeLayerRecord> = {
     ...(twoLayer === undefined ? {} : { twoLayer }),
     budget,
-    ...(rivals.length === 0 ? {} : { rivals, landscape }),
+    ...(descentRuns.length === 0 ? {} : { descentRuns, landscape }),
   };
   return { record, networks };
 }
@@ -76,7 +76,7 @@ function sideSolve(
   prepared: PreparedProblem,
   { count, seed }: { readonly count: number; readonly seed: number },
   control: Control,
-  harvest: readonly Rival['branches'][],
+  harvest: readonly ThreeLayerDescent['branches'][],
 ): ReturnType<typeof solveThreeLayer> {
   return solveThreeLayer(
     { ...problem, arrangements: { kind: 'sampled', count, seed } },
@@ -86,18 +86,24 @@ function sideSolve(
   );
 }
 
-function rivalRecord(rival: Rival, K: number, seed: number): Omit<RivalRecord, 'harvested'> {
-  const { epochs, objective, final, merged, alignment } = rival;
+function descentRecord(run: ThreeLayerDescent, K: number, seed: number): Omit<DescentRunRecord, 'harvested'> {
+  const { epochs, objective, final, merged, alignment } = run;
   return { K, seed, optimizer: 'adam', epochs, objective, final, merged, alignment };
 }
 
 const sliceSize = 25;
 
 /** Objective on a plane through the trained parameters, two random orthonormal directions of the length of the parameters. */
-function slice(prepared: PreparedProblem, m1: number, K: number, rival: Rival, seed: number): Omit<Landscape, 'K'> {
+function slice(
+  prepared: PreparedProblem,
+  m1: number,
+  K: number,
+  run: ThreeLayerDescent,
+  seed: number,
+): Omit<Landscape, 'K'> {
   const model = createParallelModel(prepared, m1, K);
   const rng = createRng(seed).fork(`slice ${K}`);
-  const centre = rival.theta;
+  const centre = run.theta;
   const p = Float64Array.from(centre, () => rng.normal());
   const q = Float64Array.from(centre, () => rng.normal());
   const length = Math.sqrt(centre.reduce((a, b) => a + b * b, 0)) || 1;

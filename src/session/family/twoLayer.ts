@@ -3,7 +3,7 @@ import { denseMatrix, type DenseMatrix, norm2, rowOf } from '../../core/base/lin
 import { batchNormalised } from '../../core/network/batchNormalised.ts';
 import { networkFit, preActivations } from '../../core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../../core/network/network.ts';
-import { compareGradient, type GradientResult, type RivalLayer } from '../../core/descent/train.ts';
+import { compareGradient, type GradientResult, type DescentLayer } from '../../core/descent/train.ts';
 import { prepare } from '../../core/problem/prepare.ts';
 import type { Control } from '../../core/base/control.ts';
 import type { Solution } from '../../core/engine/solution/solution.ts';
@@ -24,7 +24,7 @@ interface TwoLayerOutcome extends Outcome {
 /** What tells the two-layer families apart. */
 interface Kind {
   readonly gated: boolean;
-  hiddenLayer(posed: Posed, solution: Solution): RivalLayer;
+  hiddenLayer(posed: Posed, solution: Solution): DescentLayer;
   /** Lower bound of what descent on that layer can reach. */
   lowerBound(solution: Solution): number | null;
 }

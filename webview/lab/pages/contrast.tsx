@@ -18,7 +18,7 @@ export function movedChart({ result }: Contrast): ChartSpec {
     x: { label: 'neuron by rank', log: values.length > 50, integer: true },
     y: { label: 'relative displacement', log: true },
     series: [
-      { id: 'moved', label: 'wide network', kind: 'line-points', x: ranks(values.length), y: values, tone: 'rival' },
+      { id: 'moved', label: 'wide network', kind: 'line-points', x: ranks(values.length), y: values, tone: 'descent' },
     ],
     guides: [{ axis: 'y', value: result.movedFrom, label: 'counts as moved', tone: 'muted' }],
   };
@@ -53,7 +53,7 @@ export function curveChart({ result }: Contrast): ChartSpec {
     summary: 'The wide network goes on towards fitting every row; the convex optimum trades fit against size.',
     x: { label: 'step' },
     y: { label: 'half the sum of squares', log: true },
-    series: [{ id: 'wide', label: 'wide network', kind: 'line', x: curve.steps, y: curve.loss, tone: 'rival' }],
+    series: [{ id: 'wide', label: 'wide network', kind: 'line', x: curve.steps, y: curve.loss, tone: 'descent' }],
     guides: [{ axis: 'y', value: result.convex.datafit, label: 'convex optimum', tone: 'network' }],
   };
 }

@@ -46,7 +46,7 @@ export interface Solution {
   readonly groups: readonly Group[];
   readonly network: TwoLayerNetwork;
   readonly networkObjective: number;
-  /** ReLU: for each neuron of `network`, whether every optimal network has it, and among which rivals that is known. */
+  /** ReLU: for each neuron of `network`, whether every optimal network has it, and among which candidates that is known. */
   readonly optimalSet?: OptimalSet;
   /** n x c, v = -gradient of the datafit at the fit. */
   readonly dual: DenseMatrix;

@@ -10,9 +10,9 @@ export const optimizerNames: Record<OptimizerName, string> = {
 };
 
 const looks: Record<OptimizerName, Pick<SeriesSpec, 'tone' | 'dash'>> = {
-  sgd: { tone: 'rival', dash: [2, 3] },
-  momentum: { tone: 'rival-2', dash: [8, 4] },
-  adam: { tone: 'rival-3' },
+  sgd: { tone: 'descent', dash: [2, 3] },
+  momentum: { tone: 'descent-2', dash: [8, 4] },
+  adam: { tone: 'descent-3' },
 };
 
 /** Ends closer than this, relative, count as a tie. */

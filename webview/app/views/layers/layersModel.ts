@@ -134,7 +134,7 @@ export function trainingChart(
         kind: 'line-points',
         x: training.map(({ epoch }) => epoch),
         y: training.map(({ objective }) => objective),
-        tone: 'rival',
+        tone: 'descent',
       },
     ],
     guides: same ? [{ axis: 'y', value: run.solution.objective, label: 'optimum', tone: 'foreground', dash: [] }] : [],

@@ -32,7 +32,7 @@ function objectiveChart({ points, final }: BranchTrainingRecord, dual: number): 
         kind: 'line-points',
         x: points.map(({ epoch }) => epoch),
         y: points.map(({ objective }) => objective),
-        tone: 'rival',
+        tone: 'descent',
       },
     ],
     guides: [{ axis: 'y', value: dual, label: 'dual', tone: 'bound', dash: [] }],

@@ -1,5 +1,5 @@
 import { encodedName } from '../../../../src/core/data/scaling.ts';
-import type { BranchRecord, RivalRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
+import type { BranchRecord, DescentRunRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, SeriesSpec } from '../../../charts/spec.ts';
 import type { SurfaceShape } from '../../../charts/surface/surfaceModel.ts';
@@ -187,9 +187,9 @@ export function budgetChart(run: RunRecord, budget: NonNullable<ThreeLayerRecord
 const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [8, 3, 2, 3]];
 
 /** Curves of gradient descent by number of branches, over the proven bound. */
-export function rivalChart(run: RunRecord, rivals: readonly RivalRecord[]): ChartSpec {
+export function descentRunsChart(run: RunRecord, runs: readonly DescentRunRecord[]): ChartSpec {
   const bound = provenBound(run);
-  const values = rivals.flatMap(({ objective }) => [...objective]);
+  const values = runs.flatMap(({ objective }) => [...objective]);
   const guides: GuideSpec[] = [
     { axis: 'y', value: run.solution.objective, label: 'convex program', tone: 'foreground', dash: [] },
     ...(bound === null || bound <= 0
@@ -197,9 +197,9 @@ export function rivalChart(run: RunRecord, rivals: readonly RivalRecord[]): Char
       : [{ axis: 'y', value: bound, label: 'proven bound', tone: 'muted', dash: [2, 3] } as const]),
   ];
   const below =
-    bound === null ? 0 : rivals.filter(({ objective }) => objective.some((v) => v < bound * (1 - 1e-9))).length;
+    bound === null ? 0 : runs.filter(({ objective }) => objective.some((v) => v < bound * (1 - 1e-9))).length;
   return {
-    id: 'rivals',
+    id: 'descent-runs',
     title: 'Gradient descent by number of branches',
     summary:
       bound === null
@@ -210,12 +210,12 @@ export function rivalChart(run: RunRecord, rivals: readonly RivalRecord[]): Char
     x: { label: 'epoch', integer: true, min: 0 },
     y: { label: 'objective', log: values.every((v) => v > 0) && run.solution.objective > 0 },
     height: 320,
-    series: rivals.map((rival, i) => ({
-      id: `rival-${i}`,
-      label: `K = ${rival.K}`,
+    series: runs.map((trained, i) => ({
+      id: `descent-${i}`,
+      label: `K = ${trained.K}`,
       kind: 'line',
-      x: rival.epochs,
-      y: rival.objective,
+      x: trained.epochs,
+      y: trained.objective,
       tone: ([0, 3, 2, 4, 5, 1] as const)[i % 6],
       dash: dashes[i % dashes.length],
       width: 1.8,
@@ -276,13 +276,16 @@ export function sliceFacts({ size, value }: Slice): { readonly minima: number; r
   return { minima, concave: triples > 0 ? bent / triples : 0 };
 }
 
-/** The alignment meter of a rival over training: 1 is what the optimum has. */
-export function alignmentChart(rival: RivalRecord, alignment: NonNullable<RivalRecord['alignment']>): ChartSpec {
+/** The alignment meter of a run of descent over training: 1 is what the optimum has. */
+export function alignmentChart(
+  trained: DescentRunRecord,
+  alignment: NonNullable<DescentRunRecord['alignment']>,
+): ChartSpec {
   const last = alignment[alignment.length - 1];
   const x = alignment.map(({ epoch }) => epoch + 1);
   return {
-    id: 'rival-alignment',
-    title: `Alignment of the layers over training (K = ${rival.K}, ${rival.optimizer})`,
+    id: 'descent-alignment',
+    title: `Alignment of the layers over training (K = ${trained.K}, ${trained.optimizer})`,
     summary: `At the optimum both are 1. Training ends at ${formatNumber(last.columns, 4)} for the neurons of a branch and ${formatNumber(last.balance, 4)} for its layers; branches count by their norm.`,
     x: { label: 'epoch + 1', log: true },
     y: { label: 'alignment', min: 0, max: 1 },

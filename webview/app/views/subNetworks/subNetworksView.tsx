@@ -16,7 +16,7 @@ import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { betaMaxWords, panelFormat, targetText } from '../../runData.ts';
 import { Blocks, BranchCard, BranchTable } from './branches.tsx';
-import { Landscapes, Rivals } from './rivals.tsx';
+import { Landscapes, DescentRuns } from './descentRuns.tsx';
 import { budgetChart, byShare, maxBranches, priceChart, provenBound, tupleBands } from './subNetworksModel.ts';
 
 export const subNetworksView: ViewDefinition = {
@@ -68,7 +68,7 @@ function SubNetworks({ run, deep }: Props): VNode {
           {deep.budget && deep.budget.length > 0 && <Budget run={run} budget={deep.budget} />}
         </div>
       </Section>
-      {deep.rivals && deep.rivals.length > 0 && <Rivals run={run} rivals={deep.rivals} />}
+      {deep.descentRuns && deep.descentRuns.length > 0 && <DescentRuns run={run} runs={deep.descentRuns} />}
       {deep.landscape && deep.landscape.length > 0 && <Landscapes slices={deep.landscape} />}
       <Penalty run={run} deep={deep} />
     </>

@@ -1,66 +1,79 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { RivalRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
+import type { DescentRunRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Surface } from '../../../charts/surface/surface.tsx';
 import { formatCount, formatPercent } from '../../../ui/format.ts';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { Num, Section } from '../../../ui/pieces.tsx';
-import { alignmentChart, rivalChart, sliceFacts, sliceSurface } from './subNetworksModel.ts';
+import { alignmentChart, descentRunsChart, sliceFacts, sliceSurface } from './subNetworksModel.ts';
 
-export function Rivals({ run, rivals }: { readonly run: RunRecord; readonly rivals: readonly RivalRecord[] }): VNode {
-  const spec = useMemo(() => rivalChart(run, rivals), [run, rivals]);
+export function DescentRuns({
+  run,
+  runs,
+}: {
+  readonly run: RunRecord;
+  readonly runs: readonly DescentRunRecord[];
+}): VNode {
+  const spec = useMemo(() => descentRunsChart(run, runs), [run, runs]);
   const meter = useMemo(() => {
-    const widest = rivals.findLast(({ alignment }) => alignment !== undefined && alignment.length > 0);
+    const widest = runs.findLast(({ alignment }) => alignment !== undefined && alignment.length > 0);
     return widest?.alignment && alignmentChart(widest, widest.alignment);
-  }, [rivals]);
+  }, [runs]);
   return (
     <Section title="The same architecture by gradient descent" wide>
       <div class="grid">
         <Chart spec={spec} />
         {meter && <Chart spec={meter} />}
       </div>
-      <PagedTable<RivalRecord>
+      <PagedTable<DescentRunRecord>
         caption="Networks trained by gradient descent"
-        rows={rivals}
+        rows={runs}
         rowKey={(_, i) => i}
         columns={[
-          { id: 'K', title: 'Branches K', numeric: true, cell: (rival) => rival.K, sortBy: (rival) => rival.K },
-          { id: 'seed', title: 'Seed', numeric: true, cell: (rival) => rival.seed, sortBy: (rival) => rival.seed },
+          { id: 'K', title: 'Branches K', numeric: true, cell: (trained) => trained.K, sortBy: (trained) => trained.K },
+          {
+            id: 'seed',
+            title: 'Seed',
+            numeric: true,
+            cell: (trained) => trained.seed,
+            sortBy: (trained) => trained.seed,
+          },
           {
             id: 'final',
             title: 'At the end',
             numeric: true,
-            cell: (rival) => <Num value={rival.final} digits={7} />,
-            sortBy: (rival) => rival.final,
+            cell: (trained) => <Num value={trained.final} digits={7} />,
+            sortBy: (trained) => trained.final,
           },
           {
             id: 'merged',
             title: 'Merged',
             hint: 'After balancing the layers and merging branches, which never makes a network worse.',
             numeric: true,
-            cell: (rival) => <Num value={rival.merged} digits={7} />,
-            sortBy: (rival) => rival.merged,
+            cell: (trained) => <Num value={trained.merged} digits={7} />,
+            sortBy: (trained) => trained.merged,
           },
           {
             id: 'harvested',
             title: 'Refined',
             hint: 'Optimum of the convex program on the tuples of that network: never above the value it came from.',
             numeric: true,
-            cell: (rival) => (rival.harvested === null ? 'not solved' : <Num value={rival.harvested} digits={7} />),
-            sortBy: (rival) => rival.harvested ?? Infinity,
+            cell: (trained) =>
+              trained.harvested === null ? 'not solved' : <Num value={trained.harvested} digits={7} />,
+            sortBy: (trained) => trained.harvested ?? Infinity,
           },
           {
             id: 'excess',
             title: 'Above this run',
             hint: 'Merged value over the objective of this run.',
             numeric: true,
-            cell: (rival) =>
+            cell: (trained) =>
               formatPercent(
-                (rival.merged - run.solution.objective) / Math.max(Math.abs(run.solution.objective), 1e-300),
+                (trained.merged - run.solution.objective) / Math.max(Math.abs(run.solution.objective), 1e-300),
               ),
-            sortBy: (rival) => rival.merged,
+            sortBy: (trained) => trained.merged,
           },
         ]}
       />

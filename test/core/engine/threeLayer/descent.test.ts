@@ -6,7 +6,7 @@ import type { Problem } from '../../../../src/core/problem/problem.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { createParallelModel } from '../../../../src/core/descent/parallelModel.ts';
-import { branchAlignment, trainRival } from '../../../../src/core/descent/threeLayerRival.ts';
+import { branchAlignment, descendThreeLayer } from '../../../../src/core/descent/threeLayerDescent.ts';
 import { solveThreeLayer } from '../../../../src/core/engine/threeLayer/solveThreeLayer.ts';
 import {
   forward,
@@ -118,20 +118,20 @@ test('descent never ends below the proven optimum, and the program on its own tu
   const prepared = prepare(problem);
   const exact = solveThreeLayer(problem, prepared, {}, uncontrolled);
   for (const seed of [1, 2, 3]) {
-    const rival = trainRival(prepared, { m1: 2, K: 4, seed, rule: 'adam', epochs: 2000 }, uncontrolled);
-    for (const value of rival.objective) assert.ok(value >= exact.global!.lowerBound - 1e-9);
-    assert.ok(rival.merged <= rival.final + 1e-9);
+    const run = descendThreeLayer(prepared, { m1: 2, K: 4, seed, rule: 'adam', epochs: 2000 }, uncontrolled);
+    for (const value of run.objective) assert.ok(value >= exact.global!.lowerBound - 1e-9);
+    assert.ok(run.merged <= run.final + 1e-9);
     // the alignment meter goes to 1 as training converges
-    const [first, last] = [rival.alignment[0], rival.alignment[rival.alignment.length - 1]];
+    const [first, last] = [run.alignment[0], run.alignment[run.alignment.length - 1]];
     assert.ok(first.balance < 0.9 && last.balance > 0.99 && last.columns > 0.99, `${last.balance} ${last.columns}`);
     assert.equal(last.epoch, 2000);
     const harvested = solveThreeLayer(
       { ...problem, arrangements: { kind: 'sampled', count: 1, seed } },
       prepared,
-      { harvest: [rival.branches] },
+      { harvest: [run.branches] },
       uncontrolled,
     );
-    assert.ok(harvested.objective <= rival.merged * (1 + 1e-6), `${harvested.objective} ${rival.merged}`);
+    assert.ok(harvested.objective <= run.merged * (1 + 1e-6), `${harvested.objective} ${run.merged}`);
     assert.ok(harvested.objective >= exact.global!.lowerBound - 1e-9);
   }
 });

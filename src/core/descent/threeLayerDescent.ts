@@ -7,7 +7,7 @@ import type { Control } from '../base/control.ts';
 import { createParallelModel } from './parallelModel.ts';
 import { forward, groupNorm, type SubNetwork, toSubNetwork, toSubVector } from '../network/threeLayer/subNetwork.ts';
 
-export interface RivalOptions {
+export interface ThreeLayerDescentOptions {
   readonly m1: number;
   /** Branches per output. */
   readonly K: number;
@@ -16,7 +16,7 @@ export interface RivalOptions {
   readonly epochs: number;
 }
 
-export interface Rival {
+export interface ThreeLayerDescent {
   readonly epochs: readonly number[];
   readonly seconds: readonly number[];
   /** loss + cubic penalty at the recorded epochs. */
@@ -67,17 +67,21 @@ export function branchAlignment(branches: readonly SubNetwork[]): BranchAlignmen
 
 const meterPoints = 30;
 
-const rates: Readonly<Record<RivalOptions['rule'], readonly number[]>> = {
+const rates: Readonly<Record<ThreeLayerDescentOptions['rule'], readonly number[]>> = {
   sgd: [0.01, 0.03, 0.1, 0.3, 1],
   momentum: [0.001, 0.003, 0.01, 0.03, 0.1],
   adam: [0.003, 0.01, 0.03, 0.1],
 };
 
 /**
- * The fair non-convex rival of the three-layer convex program: the same architecture, loss and (cubic) penalty, full-batch descent from a
+ * Gradient descent beside the three-layer convex program: the same architecture, loss and (cubic) penalty, full-batch descent from a
  * seeded start, learning rate picked by short probes. Every value it reaches lies above the proven bound over such networks.
  */
-export function trainRival(problem: PreparedProblem, options: RivalOptions, control: Control): Rival {
+export function descendThreeLayer(
+  problem: PreparedProblem,
+  options: ThreeLayerDescentOptions,
+  control: Control,
+): ThreeLayerDescent {
   const { m1, K, seed, rule, epochs } = options;
   const model = createParallelModel(problem, m1, K);
   const taken: (BranchAlignment & { epoch: number })[] = [];
