@@ -111,7 +111,9 @@ export class LabPanel {
         await savePicture(this.uri, message);
         return;
       case 'saveTable':
-        await saveTable(this.uri, message);
+        await saveTable(this.uri, message, (table, formulas) =>
+          this.client.call((api) => api.table(table, formulas)).then(valueOf),
+        );
         return;
       case 'openResults':
         await vscode.commands.executeCommand(commandIds.train, this.uri);
