@@ -51,7 +51,14 @@ export function readPalette(): Palette {
 }
 
 /** One colour for each thing that is compared, in every chart. */
-const concepts: Record<Concept, number> = { training: 0, test: 1, bound: 2, descent: 3, 'descent-2': 4, 'descent-3': 5 };
+const concepts: Record<Concept, number> = {
+  training: 0,
+  test: 1,
+  bound: 2,
+  descent: 3,
+  'descent-2': 4,
+  'descent-3': 5,
+};
 
 /** For files: black on white, whatever the editor's theme is. */
 export function printPalette(font: string): Palette {
