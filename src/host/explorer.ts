@@ -326,7 +326,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         await savePicture(dataset.uri, message);
         return;
       case 'saveTable':
-        await saveTable(dataset.uri, message, (table, formulas) => dataset.csv(table, formulas));
+        await saveTable(dataset.uri, message);
         return;
       case 'copy':
         await copyText(message.text);

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { CsvText } from '../core/data/csv.ts';
 import { type FormulaCells, formulasAmong } from '../core/data/formulaCells.ts';
 import { runFileEnd } from '../shared/manifest.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -69,14 +68,11 @@ export function savePicture(file: vscode.Uri, { name, content, encoding }: SaveF
   return saveBeside(file, name, Buffer.from(content, encoding));
 }
 
-/** Writes a table of a page as CSV, which a worker makes, as the settings want texts that a spreadsheet would run. */
-export async function saveTable(
-  file: vscode.Uri,
-  table: SaveTable,
-  csvOf: (table: SaveTable, formulas: FormulaCells) => Promise<CsvText>,
-): Promise<vscode.Uri | undefined> {
-  const { csv, neutralized } = await csvOf(table, formulaSetting());
-  const saved = await saveBeside(file, table.name, Buffer.from(csv, 'utf8'));
+/** Writes a table of a page as CSV, as the settings want texts that a spreadsheet would run. */
+export async function saveTable(file: vscode.Uri, { name, header, rows }: SaveTable): Promise<vscode.Uri | undefined> {
+  const { csvText } = await import('../core/data/csv.ts'); // not before a table is saved: it brings the parser of CSV along
+  const { csv, neutralized } = csvText([header, ...rows], formulaSetting());
+  const saved = await saveBeside(file, name, Buffer.from(csv, 'utf8'));
   if (saved !== undefined && neutralized > 0) void notify.info(formulaRemark(neutralized));
   return saved;
 }

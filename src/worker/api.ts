@@ -1,5 +1,4 @@
 import type { FileStamp } from '../core/data/source.ts';
-import type { CsvText } from '../core/data/csv.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import type { NewPredictions } from '../session/predictOn.ts';
@@ -8,7 +7,6 @@ import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
 import type { StopFlag } from '../shared/stopFlag.ts';
-import type { SaveTable } from '../shared/savedFiles.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 
 /**
@@ -42,8 +40,6 @@ export interface WorkerApi {
   rows(id: string, indices: readonly number[]): Promise<Outcome<OriginalRows>>;
   /** `formulas`: what becomes of texts in a table that a spreadsheet would run. */
   export(id: string, what: ExportKind, formulas: FormulaCells): Promise<Outcome<Uint8Array>>;
-  /** A table of a page as CSV. */
-  table(table: SaveTable, formulas: FormulaCells): Promise<Outcome<CsvText>>;
   /** The network of a run on another file; `remote` as in `open`. */
   predict(
     task: number,

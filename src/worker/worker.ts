@@ -2,7 +2,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { expose, releaseProxy } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import * as v from 'valibot';
-import { csvText } from '../core/data/csv.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
@@ -214,8 +213,6 @@ const api: WorkerApi = {
       const { header, rows } = await (await opened()).rows(full, run);
       return { header, rows: rows.map((row, i) => ({ ...row, index: indices[i] })) };
     }),
-
-  table: ({ header, rows }, formulas) => outcome(() => Promise.resolve(csvText([header, ...rows], formulas))),
 
   predict: (task, id, source, remote, formulas) =>
     outcome(async () => {

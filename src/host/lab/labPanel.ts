@@ -111,9 +111,7 @@ export class LabPanel {
         await savePicture(this.uri, message);
         return;
       case 'saveTable':
-        await saveTable(this.uri, message, (table, formulas) =>
-          this.client.call((api) => api.table(table, formulas)).then(valueOf),
-        );
+        await saveTable(this.uri, message);
         return;
       case 'openResults':
         await vscode.commands.executeCommand(commandIds.train, this.uri);

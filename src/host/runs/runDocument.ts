@@ -1,13 +1,11 @@
 import path from 'node:path';
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
-import type { CsvText } from '../../core/data/csv.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import { trainCommandLine } from '../../shared/commandLine.ts';
 import { commandIds, extensionId } from '../../shared/manifest.ts';
 import { type FromPanel, fromPanelSchema, type PanelSnapshot, type ToPanel } from '../../shared/protocol.ts';
 import type { RunRecord } from '../../shared/run.ts';
-import type { SaveTable } from '../../shared/savedFiles.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
 import type { ExportKind, PanelRun } from '../../worker/api.ts';
 import { showError } from '../errors.ts';
@@ -54,11 +52,6 @@ export class RunDocument implements vscode.CustomDocument, Exporting {
 
   export(what: ExportKind, formulas: FormulaCells): Promise<Uint8Array> {
     return this.client.call((api) => api.export(this.run!.summary.id, what, formulas)).then(valueOf);
-  }
-
-  /** A table of the page as CSV. */
-  csv(table: SaveTable, formulas: FormulaCells): Promise<CsvText> {
-    return this.client.call((api) => api.table(table, formulas)).then(valueOf);
   }
 
   /** Puts the run among those of this window, as one of the data file `uri`. */
@@ -113,7 +106,7 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
         await savePicture(document.uri, message);
         return;
       case 'saveTable':
-        await saveTable(document.uri, message, (table, formulas) => document.csv(table, formulas));
+        await saveTable(document.uri, message);
         return;
       case 'copy':
         return copyText(message.text);

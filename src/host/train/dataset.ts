@@ -1,14 +1,12 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
-import type { CsvText } from '../../core/data/csv.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../../session/session.ts';
 import type { PanelSnapshot } from '../../shared/protocol.ts';
 import type { TracePoint, TrainProgress } from '../../shared/run.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
-import type { SaveTable } from '../../shared/savedFiles.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
 import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError, TrainListener } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
@@ -141,11 +139,6 @@ export class Dataset {
 
   rows(indices: readonly number[]): Promise<OriginalRows> {
     return this.client.call((api) => api.rows(this.openRun().summary.id, indices)).then(valueOf);
-  }
-
-  /** A table of the page as CSV. */
-  csv(table: SaveTable, formulas: FormulaCells): Promise<CsvText> {
-    return this.client.call((api) => api.table(table, formulas)).then(valueOf);
   }
 
   export(what: ExportKind, formulas: FormulaCells = 'neutralize'): Promise<Uint8Array> {
