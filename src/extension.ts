@@ -24,7 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const explorer = new Explorer(context, store, workerFile, log);
   const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
   const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
-  const studies = new StudyPanels(context, path.join(__dirname, 'cli.js'), log);
+  const studies = new StudyPanels(context, workerFile, log);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(

@@ -34,16 +34,15 @@ const webview = {
   outdir: 'dist',
 };
 /** Bundles for a clone of the repository, not for the editor. */
-const notShipped = ['bench'];
+const notShipped = ['cli', 'bench'];
 const jobs = [
   { ...node, entryPoints: { extension: 'src/extension.ts' } },
-  { ...node, entryPoints: { worker: 'src/worker/worker.ts' } },
+  { ...node, entryPoints: { worker: 'src/worker/bundle.ts' } },
   { ...node, entryPoints: { kernelThread: 'src/worker/kernelThread.ts' } },
   { ...node, entryPoints: { cli: 'src/cli/main.ts' }, banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
   { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },
   { ...webview, entryPoints: { lab: 'webview/lab/main.tsx' } },
-  { ...webview, entryPoints: { study: 'webview/study/main.tsx' } },
 ].filter((job) => Object.values(job.entryPoints).every((file) => existsSync(file)));
 
 if (watch) {

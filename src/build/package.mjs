@@ -6,10 +6,10 @@ import { gzipSync } from 'node:zlib';
 import { ensureDependencies, root } from './ensure.mjs';
 
 /** Code alone, compressed; the samples come on top and are data that people can look at. */
-const codeBudget = 1_000_000;
+const codeBudget = 1_150_000;
 const fileBudget = 2_000_000;
 /** Bundles that are for a clone of the repository, not for the editor. */
-const notShipped = ['bench.js'];
+const notShipped = ['cli.js', 'bench.js'];
 
 function run(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });

@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
-import { plainLines, plainText } from '../core/data/plainText.ts';
+import { plainText } from '../core/data/plainText.ts';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
@@ -7,12 +7,12 @@ import { labCommands, labTask } from './lab.ts';
 import { inspectTask, mcpCommand } from './mcp.ts';
 import { predictCommand, predictTask } from './predict.ts';
 import { reportCommand } from './report.ts';
-import { listenForSignals } from './signals.ts';
+import { asProgram, runCommand } from './runCommand.ts';
 import { solveCommand, solveTask } from './solve.ts';
 import { studyCommand } from './study/study.ts';
 import { structureCommand, structureTask } from './structure.ts';
 import { trainCommand, trainTask } from './train.ts';
-import { type Command, exitStatus, UsageError } from './usage.ts';
+import { type Command, exitStatus } from './usage.ts';
 
 /** Commands by name; each lives in the file of that name. */
 const commands: Readonly<Record<string, Command>> = {
@@ -64,36 +64,11 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`convexnet: there is no command "${plainText(name)}"\n\n${help}`);
     return exitStatus.badInput;
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
-    process.stdout.write(command.help);
-    return exitStatus.ok;
-  }
-  listenForSignals();
-  try {
-    return await command.run(rest);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(
-      `convexnet ${name}: ${plainText(error.message)}\n${error.showHelp ? `\n${command.help}` : ''}`,
-    );
-    return exitStatus.badInput;
-  }
+  return runCommand(name, command, rest);
 }
 
 if (isMainThread) {
-  // who closes a pipe has read enough; what is written through outputs.ts is told of every other failure
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  run(process.argv.slice(2)).then(
-    (status) => {
-      process.exitCode = status;
-    },
-    (error: unknown) => {
-      process.stderr.write(
-        `convexnet: internal error: ${plainLines(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
-      );
-      process.exitCode = exitStatus.internalError;
-    },
-  );
+  asProgram(() => run(process.argv.slice(2)));
 } else {
   serveBackground(tasks);
 }

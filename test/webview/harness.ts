@@ -102,7 +102,7 @@ export function startLabs(): Promise<Pages<OpenLab>> {
 
 /** The built Study page; one for all tests of a file. */
 export function startStudies(): Promise<Pages<OpenStudy>> {
-  return startPages('study', 'Study', (open) => open(fromStudySchema));
+  return startPages('lab', 'Study', (open) => open(fromStudySchema), 'study');
 }
 
 type Schema<From> = v.GenericSchema<unknown, From>;
@@ -112,6 +112,7 @@ async function startPages<P>(
   name: string,
   title: string,
   opened: (open: <From, To>(schema: Schema<From>) => Promise<OpenPage<From, To>>) => Promise<P>,
+  page = name,
 ): Promise<Pages<P>> {
   if (!existsSync(path.join(root, `dist/${name}.js`))) throw new Error(`dist/${name}.js is missing: npm run build`);
   mkdirSync(results, { recursive: true });
@@ -123,7 +124,7 @@ async function startPages<P>(
       response.end(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
 <link rel="stylesheet" href="/${name}.css"><title>${title}</title></head>
-<body><div id="app"></div><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
+<body><div id="app" data-page="${page}"></div><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
       return;
     }
     const file = { [`/${name}.js`]: 'text/javascript', [`/${name}.css`]: 'text/css' }[url.pathname];

@@ -3,13 +3,17 @@ import * as vscode from 'vscode';
 import { panelPolicy } from '../../shared/csp.ts';
 
 /** The pages that the extension has: the bundle of each (a script and a style sheet of that name) and its title. */
-const titles = { webview: 'Convex Network', lab: 'Convex Network Lab', study: 'Convex Network Study' } as const;
+const pages = {
+  webview: { bundle: 'webview', title: 'Convex Network' },
+  lab: { bundle: 'lab', title: 'Convex Network Lab' },
+  study: { bundle: 'lab', title: 'Convex Network Study' },
+} as const;
 
-/** The bundles of pages. */
-export type PageName = keyof typeof titles;
+export type PageName = keyof typeof pages;
 
 /** A page: two files of the extension under the policy; data comes by messages, never in the page. */
-export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, bundle: PageName): string {
+export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page: PageName): string {
+  const { bundle, title } = pages[page];
   const nonce = randomBytes(18).toString('base64');
   const file = (name: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'dist', name)).toString();
@@ -20,10 +24,10 @@ export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, bund
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy(webview.cspSource, nonce)}">
 <link rel="stylesheet" href="${file(`${bundle}.css`)}">
-<title>${titles[bundle]}</title>
+<title>${title}</title>
 </head>
 <body>
-<div id="app"></div>
+<div id="app" data-page="${page}"></div>
 <script nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
 </body>
 </html>`;

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
-/** The command line of this extension, as a program of its own. */
+/** The study command, as a program of its own. */
 export interface StudyProgram {
-  /** dist/cli.js */
+  /** dist/worker.js, which is the study command when it is started as a program. */
   readonly file: string;
 }
 
