@@ -75,7 +75,7 @@ describe('tasks of a study', () => {
     assert.deepEqual(
       tasks.map(({ settings, cells }) => [cells.size, settings.gates, settings.maxRows, settings.beta.kind]),
       [
-        ['small', 10, 50, 'relative'],
+        ['small', 10, 50, defaultSettings.beta.kind],
         ['large', 400, defaultSettings.maxRows, 'absolute'],
       ],
     );
