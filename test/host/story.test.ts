@@ -252,7 +252,13 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     });
 
     step('a reload while a proof runs loses nothing: the network is back, and what is missing is offered', async () => {
-      const open = { 'beta.kind': 'relative', certifySeconds: 600, maxRows: 100, 'path.points': 0, 'compare.enabled': false };
+      const open = {
+        'beta.kind': 'relative',
+        certifySeconds: 600,
+        maxRows: 100,
+        'path.points': 0,
+        'compare.enabled': false,
+      };
       await configure(workbench, open);
       await workbench.chooseFromMenu('sonar.csv', 'Train Convex Network');
       await (await workbench.input('sonar.csv (1/2)')).press('Enter');
@@ -272,7 +278,13 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       assert.equal(await shownBeta(), beta);
       assert.match(await verdict(), /searched|at most|within|optimal/i);
       await workbench.panel.getByRole('button', { name: 'Run what is missing' }).waitFor();
-      const asBefore = { 'beta.kind': undefined, certifySeconds: 3, maxRows: undefined, 'path.points': 5, 'compare.enabled': undefined };
+      const asBefore = {
+        'beta.kind': undefined,
+        certifySeconds: 3,
+        maxRows: undefined,
+        'path.points': 5,
+        'compare.enabled': undefined,
+      };
       await configure(workbench, asBefore);
       await workbench.page.locator('.tab', { hasText: 'Convex: penguins.csv' }).click();
       await panel('h1', { hasText: 'penguins.csv' }).waitFor();
