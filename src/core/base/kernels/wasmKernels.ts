@@ -1,5 +1,6 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import type { DirectionSearch, Kernels, RowOperator } from './kernels.ts';
+import type { PatternSet } from '../patterns.ts';
+import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, SymmetricSystem } from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
 import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
@@ -37,130 +38,194 @@ export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | un
     options.helpers ?? 0,
     options.startHelpers,
   );
-  return kernelsOn(context, relaxed);
+  return new WasmKernels(context, relaxed);
 }
 
-/** One object literal of short methods, in the order of `Kernels`: long only because the interface is. */
-function kernelsOn(context: WasmContext, relaxed: boolean): Kernels {
-  const { heap, exports } = context;
-  const fixed = heap.bytesInUse;
-  const arrays = new Map<Float64Array, number>();
-  let ordinary = 0;
-  const kernels: Kernels = {
-    name: relaxed ? 'wasm-relaxed-simd' : 'wasm-simd',
-    threads: context.threads,
-    get bytesInUse() {
-      return heap.bytesInUse - fixed + ordinary;
-    },
-    get budgetBytes() {
-      return heap.budgetBytes - fixed;
-    },
-    set budgetBytes(bytes) {
-      heap.budgetBytes = bytes + fixed;
-    },
-    get interrupt() {
-      return context.interrupt;
-    },
-    set interrupt(stop) {
-      context.interrupt = stop;
-    },
-    alloc(length) {
-      if (!heap.shared) {
-        // A view on unshared memory would be lost when the memory grows.
-        ordinary += 8 * length;
-        const array = new Float64Array(length);
-        arrays.set(array, -1);
-        return array;
-      }
-      const at = heap.allocate(8 * length);
-      const array = heap.viewAt(at, length);
-      arrays.set(array, at);
+/** The parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other. */
+class WasmKernels implements Kernels {
+  readonly name: Kernels['name'];
+  readonly threads: number;
+  private readonly heap: WasmContext['heap'];
+  private readonly exports: WasmContext['exports'];
+  /** Bytes that the context itself takes. */
+  private readonly fixed: number;
+  /** Address of each array given out; -1 for those outside the heap. */
+  private readonly arrays = new Map<Float64Array, number>();
+  private ordinary = 0;
+
+  constructor(
+    private readonly context: WasmContext,
+    relaxed: boolean,
+  ) {
+    this.name = relaxed ? 'wasm-relaxed-simd' : 'wasm-simd';
+    this.threads = context.threads;
+    this.heap = context.heap;
+    this.exports = context.exports;
+    this.fixed = context.heap.bytesInUse;
+  }
+
+  get bytesInUse(): number {
+    return this.heap.bytesInUse - this.fixed + this.ordinary;
+  }
+
+  get budgetBytes(): number {
+    return this.heap.budgetBytes - this.fixed;
+  }
+
+  set budgetBytes(bytes: number) {
+    this.heap.budgetBytes = bytes + this.fixed;
+  }
+
+  get interrupt(): (() => boolean) | undefined {
+    return this.context.interrupt;
+  }
+
+  set interrupt(stop: (() => boolean) | undefined) {
+    this.context.interrupt = stop;
+  }
+
+  alloc(length: number): Float64Array {
+    const { heap, arrays } = this;
+    if (!heap.shared) {
+      // A view on unshared memory would be lost when the memory grows.
+      this.ordinary += 8 * length;
+      const array = new Float64Array(length);
+      arrays.set(array, -1);
       return array;
-    },
-    free(array) {
-      const at = arrays.get(array);
-      if (at === undefined) return;
-      arrays.delete(array);
-      if (at < 0) ordinary -= array.byteLength;
-      else heap.release(at);
-    },
-    createMaskedOperator: (X, patterns) => new WasmMaskedOperator(context, X, patterns),
-    createSymmetricSystem: (order) => new WasmSymmetricSystem(context, order),
-    createRowOperator: (X) => new WasmRowOperator(context, X),
-    createDirectionSearch: (X) => new WasmDirectionSearch(context, X),
-    gemm(transA, transB, m, n, k, alpha, A, B, beta, C) {
-      if (m * n * k < SMALL_WORK) {
-        reference.gemm(transA, transB, m, n, k, alpha, A, B, beta, C);
-        return;
-      }
-      context.beginStage(8 * (m * k + k * n + m * n));
-      const a = context.stageIn(A, m * k);
-      const b = context.stageIn(B, k * n);
-      const c = beta === 0 ? context.stageFor(C, m * n) : context.stageIn(C, m * n);
-      const left = transA ? transposed(a, m) : rowMajor(a, k);
-      const right = transB ? transposed(b, k) : rowMajor(b, n);
-      context.gemm({ m, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n) });
-      context.stageOut(C, m * n, c);
-    },
-    gemv(trans, m, n, alpha, A, x, beta, y) {
-      const a = heap.addressOf(A);
-      if (a < 0) {
-        // Copying A would take longer than the product.
-        reference.gemv(trans, m, n, alpha, A, x, beta, y);
-        return;
-      }
-      const [inputs, outputs] = trans ? [m, n] : [n, m];
-      context.beginStage(8 * (inputs + outputs));
-      const xAt = context.stageIn(x, inputs);
-      const yAt = context.stageIn(y, outputs);
-      if (trans) exports.gemvColumns(m, n, alpha, a, xAt, beta, yAt);
-      else exports.gemvRows(m, n, alpha, a, xAt, beta, yAt);
-      context.stageOut(y, outputs, yAt);
-    },
-    syrk(trans, n, k, alpha, A, beta, C) {
-      if (n * n * k < SMALL_WORK) {
-        reference.syrk(trans, n, k, alpha, A, beta, C);
-        return;
-      }
-      context.beginStage(8 * (n * k + n * n));
-      const a = context.stageIn(A, n * k);
-      const c = context.stageIn(C, n * n);
-      const left = trans ? transposed(a, n) : rowMajor(a, k);
-      const right = trans ? rowMajor(a, n) : transposed(a, k);
-      context.gemm({ m: n, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n), lower: true });
-      context.stageOut(C, n * n, c);
-    },
-    relu(rows, cols, H, mask) {
-      const h = heap.addressOf(H);
-      if (h < 0) {
-        reference.relu(rows, cols, H, mask);
-        return;
-      }
-      const words = rows * ((cols + 31) >>> 5);
-      const own = heap.addressOf(mask);
-      context.beginStage(4 * words);
-      const bits = own >= 0 ? own : context.stageRoom((words + 1) >> 1);
-      exports.relu(rows, cols, h, bits);
-      if (own < 0) mask.set(heap.i32.subarray(bits / 4, bits / 4 + words));
-    },
-    applyMask(rows, cols, G, mask) {
-      const g = heap.addressOf(G);
-      if (g < 0) {
-        reference.applyMask(rows, cols, G, mask);
-        return;
-      }
-      const words = rows * ((cols + 31) >>> 5);
-      context.beginStage(4 * words);
-      let bits = heap.addressOf(mask);
-      if (bits < 0) {
-        bits = context.stageRoom((words + 1) >> 1);
-        heap.i32.set(mask.subarray(0, words), bits / 4);
-      }
-      exports.applyMask(rows, cols, g, bits);
-    },
-    dispose: () => context.dispose(),
-  };
-  return kernels;
+    }
+    const at = heap.allocate(8 * length);
+    const array = heap.viewAt(at, length);
+    arrays.set(array, at);
+    return array;
+  }
+
+  free(array: Float64Array): void {
+    const at = this.arrays.get(array);
+    if (at === undefined) return;
+    this.arrays.delete(array);
+    if (at < 0) this.ordinary -= array.byteLength;
+    else this.heap.release(at);
+  }
+
+  createMaskedOperator(X: DenseMatrix, patterns: PatternSet): MaskedOperator {
+    return new WasmMaskedOperator(this.context, X, patterns);
+  }
+
+  createSymmetricSystem(order: number): SymmetricSystem {
+    return new WasmSymmetricSystem(this.context, order);
+  }
+
+  createRowOperator(X: DenseMatrix): RowOperator {
+    return new WasmRowOperator(this.context, X);
+  }
+
+  createDirectionSearch(X: DenseMatrix): DirectionSearch {
+    return new WasmDirectionSearch(this.context, X);
+  }
+
+  gemm(
+    transA: boolean,
+    transB: boolean,
+    m: number,
+    n: number,
+    k: number,
+    alpha: number,
+    A: Float64Array,
+    B: Float64Array,
+    beta: number,
+    C: Float64Array,
+  ): void {
+    const { context } = this;
+    if (m * n * k < SMALL_WORK) {
+      reference.gemm(transA, transB, m, n, k, alpha, A, B, beta, C);
+      return;
+    }
+    context.beginStage(8 * (m * k + k * n + m * n));
+    const a = context.stageIn(A, m * k);
+    const b = context.stageIn(B, k * n);
+    const c = beta === 0 ? context.stageFor(C, m * n) : context.stageIn(C, m * n);
+    const left = transA ? transposed(a, m) : rowMajor(a, k);
+    const right = transB ? transposed(b, k) : rowMajor(b, n);
+    context.gemm({ m, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n) });
+    context.stageOut(C, m * n, c);
+  }
+
+  gemv(
+    trans: boolean,
+    m: number,
+    n: number,
+    alpha: number,
+    A: Float64Array,
+    x: Float64Array,
+    beta: number,
+    y: Float64Array,
+  ): void {
+    const { context, heap, exports } = this;
+    const a = heap.addressOf(A);
+    if (a < 0) {
+      // Copying A would take longer than the product.
+      reference.gemv(trans, m, n, alpha, A, x, beta, y);
+      return;
+    }
+    const [inputs, outputs] = trans ? [m, n] : [n, m];
+    context.beginStage(8 * (inputs + outputs));
+    const xAt = context.stageIn(x, inputs);
+    const yAt = context.stageIn(y, outputs);
+    if (trans) exports.gemvColumns(m, n, alpha, a, xAt, beta, yAt);
+    else exports.gemvRows(m, n, alpha, a, xAt, beta, yAt);
+    context.stageOut(y, outputs, yAt);
+  }
+
+  syrk(trans: boolean, n: number, k: number, alpha: number, A: Float64Array, beta: number, C: Float64Array): void {
+    const { context } = this;
+    if (n * n * k < SMALL_WORK) {
+      reference.syrk(trans, n, k, alpha, A, beta, C);
+      return;
+    }
+    context.beginStage(8 * (n * k + n * n));
+    const a = context.stageIn(A, n * k);
+    const c = context.stageIn(C, n * n);
+    const left = trans ? transposed(a, n) : rowMajor(a, k);
+    const right = trans ? rowMajor(a, n) : transposed(a, k);
+    context.gemm({ m: n, n, k, alpha, A: left, B: right, beta, C: rowMajor(c, n), lower: true });
+    context.stageOut(C, n * n, c);
+  }
+
+  relu(rows: number, cols: number, H: Float64Array, mask: Uint32Array): void {
+    const { context, heap, exports } = this;
+    const h = heap.addressOf(H);
+    if (h < 0) {
+      reference.relu(rows, cols, H, mask);
+      return;
+    }
+    const words = rows * ((cols + 31) >>> 5);
+    const own = heap.addressOf(mask);
+    context.beginStage(4 * words);
+    const bits = own >= 0 ? own : context.stageRoom((words + 1) >> 1);
+    exports.relu(rows, cols, h, bits);
+    if (own < 0) mask.set(heap.i32.subarray(bits / 4, bits / 4 + words));
+  }
+
+  applyMask(rows: number, cols: number, G: Float64Array, mask: Uint32Array): void {
+    const { context, heap, exports } = this;
+    const g = heap.addressOf(G);
+    if (g < 0) {
+      reference.applyMask(rows, cols, G, mask);
+      return;
+    }
+    const words = rows * ((cols + 31) >>> 5);
+    context.beginStage(4 * words);
+    let bits = heap.addressOf(mask);
+    if (bits < 0) {
+      bits = context.stageRoom((words + 1) >> 1);
+      heap.i32.set(mask.subarray(0, words), bits / 4);
+    }
+    exports.applyMask(rows, cols, g, bits);
+  }
+
+  dispose(): void {
+    this.context.dispose();
+  }
 }
 
 class WasmDirectionSearch implements DirectionSearch {
