@@ -39,8 +39,8 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   const { rows: n, cols: r, data } = m;
   let mass = 0;
   if (n === 0) return { mass, spread: 0 };
-  const C = denseMatrix(r, r);
   let exact = r <= largestEigen && n * r * r <= 2e8;
+  const C = denseMatrix(exact ? r : 0, exact ? r : 0);
   const poll = everyRows(r * r);
   for (let i = 0; i < n; i++) {
     const row = data.subarray(i * r, (i + 1) * r);
