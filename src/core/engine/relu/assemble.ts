@@ -1,7 +1,8 @@
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
-import { certifyRelu, type ReluVector } from '../../certify/reluCertificate.ts';
+import { certifyRelu, type ReluCertificate, type ReluVector } from '../../certify/reluCertificate.ts';
 import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
-import { mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
+import { type ConvexNeuron, mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
+import type { TwoLayerNetwork } from '../../network/network.ts';
 import { pruneNeurons } from '../../network/prune.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Problem } from '../../problem/problem.ts';
@@ -15,7 +16,14 @@ const checkPatience = 0.06;
 /** Share of all norms below which a generated neuron is rounding. */
 const dust = 1e-12;
 
-export type Assembled = ReturnType<typeof assemble>;
+export interface Assembled {
+  readonly certificate: ReluCertificate;
+  readonly gates: GateSet;
+  /** As few as the objective allows. */
+  readonly neurons: readonly ConvexNeuron[];
+  readonly network: TwoLayerNetwork;
+  readonly groups: readonly Group[];
+}
 
 /** Groups, certificate and network of solved neurons, on the gates given or on those of the neurons. */
 export function assemble(
@@ -24,7 +32,7 @@ export function assemble(
   solved: Solved,
   gateSet: GateSet | undefined,
   control: Control,
-) {
+): Assembled {
   let stoppedAt = solved.stopped ? control.now() : undefined;
   const shouldStop = (): boolean => {
     if (stoppedAt === undefined && control.shouldStop()) stoppedAt = control.now();
