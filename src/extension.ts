@@ -4,6 +4,7 @@ import { registerCommands } from './host/commands/register.ts';
 import { keepRuns } from './host/editorSettings.ts';
 import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';
+import { PreviewPanels } from './host/preview/previewPanels.ts';
 import { createLog, describe } from './host/log.ts';
 import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
@@ -25,6 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
   const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
   const studies = new StudyPanels(context, workerFile, log);
+  const previews = new PreviewPanels(context, explorer, workerFile, runFolder);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
@@ -46,6 +48,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerCustomEditorProvider(runEditorType, new RunEditor(context.extensionUri, openRunFile, log), {
       supportsMultipleEditorsPerDocument: true,
     }),
-    ...registerCommands(explorer, { labs, studies, openRunFile }, context),
+    vscode.window.registerWebviewPanelSerializer(previewType, previews),
+    ...registerCommands(explorer, { labs, studies, previews, openRunFile }, context),
   );
 }

@@ -43,6 +43,7 @@ const jobs = [
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
   { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },
   { ...webview, entryPoints: { lab: 'webview/lab/main.tsx' } },
+  { ...webview, entryPoints: { preview: 'webview/preview/main.tsx' } },
 ].filter((job) => Object.values(job.entryPoints).every((file) => existsSync(file)));
 
 if (watch) {

@@ -31,6 +31,7 @@ export const commandIds = {
   turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',
   openStudy: 'convexNet.openStudy',
+  previewData: 'convexNet.previewData',
   openSamples: 'convexNet.openSamples',
   openSettings: 'convexNet.openSettings',
   showLog: 'convexNet.showLog',
@@ -47,6 +48,7 @@ export const runEditorType = 'convexNet.run';
 /** How names of run files end. */
 export const runFileEnd = '.convexrun.json';
 export const studyType = 'convexNet.study';
+export const previewType = 'convexNet.preview';
 export const walkthrough = 'convexNet.gettingStarted';
 
 /** Context keys for `when` and `enablement` clauses. */

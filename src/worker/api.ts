@@ -7,6 +7,7 @@ import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
 import type { StopFlag } from '../shared/stopFlag.ts';
+import type { DataPreview, ReadChoices } from '../shared/preview.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 
 /**
@@ -50,6 +51,12 @@ export interface WorkerApi {
   ): Promise<Outcome<NewPredictions>>;
   /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
   decompose(task: number, id: string): Promise<Outcome<DecomposedRun>>;
+  /** Looks at the data: `part` (a comlink proxy) gets the first rows at once, then the share that is read. */
+  preview(
+    task: number,
+    choices: ReadChoices,
+    part: (data: DataPreview | null, fraction: number) => void,
+  ): Promise<Outcome<DataPreview>>;
   /** Runs a page of the Lab. */
   lab(task: number, request: LabRequest, onProgress: (progress: LabProgress) => void): Promise<Outcome<LabRecord>>;
 }

@@ -11,6 +11,8 @@ import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
 import { predictOn } from '../session/predictOn.ts';
+import { previewFile } from '../session/preview.ts';
+import { readChoicesSchema } from '../shared/preview.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
@@ -33,6 +35,7 @@ const control = (task: number): Control => taskControl(stopFlag, task);
 /** One set of kernels, with its threads and memory, for the life of the worker. */
 let kernels: Kernels | null = null;
 let session: Promise<Session> | null = null;
+let dataFile: ReturnType<typeof openSource> | null = null;
 let labTask: ReturnType<typeof createLabTask> | null = null;
 /** The full record that was trained or read last, and which of its rows the panel has. */
 let latest: { readonly run: RunRecord; readonly rows: Int32Array | null } | null = null;
@@ -147,6 +150,7 @@ async function report(
 const api: WorkerApi = {
   open(source, remote) {
     const file = openSource(source, remote);
+    dataFile = file;
     labTask = createLabTask(file, control);
     session = file.then((file) =>
       createSession(file, nodeSessionDeps({ kernels: (kernels ??= createPooledKernels()) })),
@@ -155,6 +159,27 @@ const api: WorkerApi = {
   },
 
   inspect: (task) => outcome(async () => (await opened()).inspect(undefined, control(task))),
+
+  preview: (task, choices, part) =>
+    outcome(async () => {
+      if (!dataFile) throw new Error('No data file was opened.');
+      let lastAt = -Infinity;
+      try {
+        return await previewFile(
+          await dataFile,
+          v.parse(readChoicesSchema, choices),
+          (data, fraction) => {
+            const now = performance.now();
+            if (data === null && now - lastAt < progressEveryMs) return;
+            lastAt = now;
+            part(data, fraction);
+          },
+          control(task),
+        );
+      } finally {
+        (part as unknown as { [releaseProxy]?: () => void })[releaseProxy]?.();
+      }
+    }),
 
   train: (task, settings, listener) =>
     outcome(async () => {

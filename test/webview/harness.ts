@@ -105,6 +105,11 @@ export function startStudies(): Promise<Pages<OpenStudy>> {
   return startPages('lab', 'Study', (open) => open(fromStudySchema), 'study');
 }
 
+/** The built data preview. */
+export function startPreviews(): Promise<Pages<OpenPage<FromPreview, ToPreview>>> {
+  return startPages('preview', 'Data Preview', (open) => open(fromPreviewSchema));
+}
+
 type Schema<From> = v.GenericSchema<unknown, From>;
 
 /** Starts the browser and a server with `dist/NAME.js` and `.css`. */

@@ -3,6 +3,7 @@ import { type CommandId, commandIds, extensionId } from '../../shared/manifest.t
 import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import type { LabPanels } from '../lab/labPanels.ts';
+import type { PreviewPanels } from '../preview/previewPanels.ts';
 import { activeTable, pickFile } from '../pickFile.ts';
 import type { RunDocument } from '../runs/runDocument.ts';
 import type { StudyPanels } from '../study/studyPanels.ts';
@@ -16,6 +17,7 @@ export interface Pages {
   readonly labs: LabPanels;
   readonly studies: StudyPanels;
   readonly openRunFile: (uri: vscode.Uri) => RunDocument;
+  readonly previews: PreviewPanels;
 }
 
 /** Registers every command of the extension. */
@@ -47,9 +49,13 @@ export function registerCommands(
 /** Commands that open something of the editor. */
 function placeCommands(
   explorer: Explorer,
-  { labs, studies }: Pages,
+  { labs, studies, previews }: Pages,
 ): Handlers<
-  typeof commandIds.openLab | typeof commandIds.openStudy | typeof commandIds.openSettings | typeof commandIds.showLog
+  | typeof commandIds.openLab
+  | typeof commandIds.openStudy
+  | typeof commandIds.previewData
+  | typeof commandIds.openSettings
+  | typeof commandIds.showLog
 > {
   return {
     [commandIds.openStudy]: (uri) => (uri instanceof vscode.Uri ? studies.open(uri) : studies.ask()),
@@ -59,6 +65,10 @@ function placeCommands(
           ? uri
           : (activeTable() ?? explorer.current?.uri ?? (await pickFile(vscode.l10n.t('Open Lab'))));
       if (file) labs.open(file);
+    },
+    [commandIds.previewData]: async (uri) => {
+      const file = uri instanceof vscode.Uri ? uri : (activeTable() ?? (await pickFile(vscode.l10n.t('Data Preview'))));
+      if (file) previews.open(file);
     },
     [commandIds.openSettings]: async () => {
       await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extensionId}`);

@@ -7,6 +7,7 @@ const pages = {
   webview: { bundle: 'webview', title: 'Convex Network' },
   lab: { bundle: 'lab', title: 'Convex Network Lab' },
   study: { bundle: 'lab', title: 'Convex Network Study' },
+  preview: { bundle: 'preview', title: 'Data Preview' },
 } as const;
 
 export type PageName = keyof typeof pages;

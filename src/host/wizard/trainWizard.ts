@@ -1,4 +1,6 @@
 import type { Inspection } from '../../session/session.ts';
+import * as vscode from 'vscode';
+import { commandIds } from '../../shared/manifest.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
 import type { Dataset } from '../train/dataset.ts';
 import { createList, type ListItem, setTitle } from '../ui.ts';
@@ -9,7 +11,7 @@ import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.t
 type Column = Inspection['columns'][number];
 type ColumnItem = ListItem & { readonly column: Column };
 /** A column, or the way to the options. */
-type TargetItem = ListItem & { readonly column?: Column };
+type TargetItem = ListItem & { readonly column?: Column; readonly opensPreview?: boolean };
 
 export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice;
 
@@ -50,6 +52,13 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       : [
           { label: '', separator: true },
           {
+            icon: 'table',
+            label: vscode.l10n.t('Data Preview …'),
+            detail: vscode.l10n.t('Look at every column first: types, gaps, distributions, and how the file is read.'),
+            alwaysShow: true,
+            opensPreview: true,
+          },
+          {
             icon: 'gear',
             label: 'Options …',
             detail: `Choose the model, its size and the loss as well. Now: ${modelTitle(choice.value)}.`,
@@ -62,6 +71,10 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       [...items, ...options],
       suggested,
     );
+    if (picked.opensPreview === true) {
+      void vscode.commands.executeCommand(commandIds.previewData, dataset.uri);
+      throw new Cancelled();
+    }
     if (picked.column === undefined) {
       withOptions = true;
       return 'again';

@@ -11,7 +11,9 @@ export function cellText(value: unknown): string {
       if (value === null) return '';
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? '' : dateText(value);
       return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
-    default:
+    case 'undefined':
+    case 'function':
+    case 'symbol':
       return '';
   }
 }

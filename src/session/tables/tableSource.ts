@@ -51,30 +51,30 @@ async function headOf(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(parts).subarray(0, headBytes);
 }
 
-async function whole({ read, size, name }: FileSource): Promise<Uint8Array> {
-  if (size > mostWholeBytes) {
+async function whole(source: FileSource): Promise<Uint8Array> {
+  if (source.size > mostWholeBytes) {
     throw new DataError(
       'unreadable',
       'the file is larger than 1 GiB, too large to be read whole; save the table as CSV',
       {
-        file: name,
+        file: source.name,
       },
     );
   }
   const parts: Uint8Array[] = [];
-  for await (const chunk of read()) parts.push(chunk);
+  for await (const chunk of source.read()) parts.push(chunk);
   return Buffer.concat(parts);
 }
 
-async function* unpacked({ read, name }: FileSource): AsyncGenerator<Uint8Array> {
-  const packed = Readable.from(read());
+async function* unpacked(source: FileSource): AsyncGenerator<Uint8Array> {
+  const packed = Readable.from(source.read());
   const stream = createGunzip();
   packed.on('error', (error) => stream.destroy(error));
   try {
     for await (const chunk of packed.pipe(stream)) yield chunk as Uint8Array;
   } catch (error) {
     throw new DataError('unreadable', `the gzip archive cannot be unpacked (${(error as Error).message})`, {
-      file: name,
+      file: source.name,
     });
   } finally {
     packed.destroy();

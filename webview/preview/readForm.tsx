@@ -1,0 +1,125 @@
+import type { VNode } from 'preact';
+import type { DataPreview, ReadChoices } from '../../src/shared/preview.ts';
+
+type Dialect = NonNullable<ReadChoices['dialect']>;
+
+const delimiterWords: Readonly<Record<string, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '\t': 'tab',
+  '|': 'bar',
+  ' ': 'white space',
+};
+export const delimiterWord = (delimiter: string): string => delimiterWords[delimiter] ?? `"${delimiter}"`;
+
+/** How the file is read; an empty choice leaves it to what is found out. */
+export function ReadForm(props: {
+  readonly data: DataPreview | null;
+  readonly read: ReadChoices;
+  readonly onChange: (read: ReadChoices) => void;
+}): VNode {
+  const { data, read, onChange } = props;
+  const dialect: Dialect = read.dialect ?? {};
+  const change = <K extends keyof Dialect>(key: K, value: Dialect[K] | undefined): void => {
+    const rest = Object.fromEntries(Object.entries(dialect).filter(([name]) => name !== key)) as Dialect;
+    onChange({ ...read, dialect: value === undefined ? rest : { ...rest, [key]: value } });
+  };
+  const choice = (
+    label: string,
+    key: 'delimiter' | 'decimal' | 'quote' | 'header',
+    values: readonly (readonly [string, string])[],
+    found: string,
+  ): VNode => (
+    <label class="read-field">
+      <span>{label}</span>
+      <select
+        value={key in dialect ? String(dialect[key]) : 'auto'}
+        onChange={(event) => {
+          const { value } = event.currentTarget;
+          const next = value === 'auto' ? undefined : key === 'header' ? value === 'true' : value;
+          change(key, next);
+        }}
+      >
+        <option value="auto">{found === '' ? 'found out' : `found out: ${found}`}</option>
+        {values.map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  const text = (label: string, value: string, hint: string, take: (text: string) => void): VNode => (
+    <label class="read-field">
+      <span>{label}</span>
+      <input
+        type="text"
+        value={value}
+        placeholder={hint}
+        onChange={(event) => take(event.currentTarget.value.trim())}
+      />
+    </label>
+  );
+  return (
+    <details class="card read-form">
+      <summary>How the file is read</summary>
+      <div class="read-fields">
+        {choice(
+          'Delimiter',
+          'delimiter',
+          Object.entries(delimiterWords),
+          data === null ? '' : delimiterWord(data.delimiter),
+        )}
+        {choice(
+          'Decimal mark',
+          'decimal',
+          [
+            ['.', 'point'],
+            [',', 'comma'],
+          ],
+          data?.decimal === ',' ? 'comma' : data === null ? '' : 'point',
+        )}
+        {choice(
+          'First row',
+          'header',
+          [
+            ['true', 'names'],
+            ['false', 'data'],
+          ],
+          data === null ? '' : data.header ? 'names' : 'data',
+        )}
+        {choice(
+          'Quotation marks',
+          'quote',
+          [
+            ['"', 'double'],
+            ["'", 'single'],
+            ['\\"', 'backslash before'],
+            ['', 'none'],
+          ],
+          '',
+        )}
+        {text('Encoding', dialect.encoding ?? '', data?.encoding ?? 'utf-8', (value) =>
+          change('encoding', value === '' ? undefined : value),
+        )}
+        {text('Lines to skip', dialect.skip === undefined ? '' : String(dialect.skip), '0', (value) =>
+          change('skip', /^\d{1,4}$/.test(value) ? Number(value) : undefined),
+        )}
+        {text('Comment mark', dialect.comment ?? '', 'none', (value) =>
+          change('comment', value === '' ? undefined : value.slice(0, 20)),
+        )}
+        {text('Missing values', (dialect.na ?? []).join(', '), 'also -9999, …', (value) =>
+          change(
+            'na',
+            value === ''
+              ? undefined
+              : value
+                  .split(',')
+                  .map((mark) => mark.trim().slice(0, 100))
+                  .slice(0, 100),
+          ),
+        )}
+      </div>
+    </details>
+  );
+}
