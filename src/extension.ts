@@ -12,7 +12,7 @@ import { RunTree } from './host/runs/runTree.ts';
 import { StudyPanels } from './host/study/studyPanels.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
-import { labType, panelType, runEditorType, runsView, studyType } from './shared/manifest.ts';
+import { labType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
 export function activate(context: vscode.ExtensionContext): void {

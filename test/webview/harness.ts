@@ -15,6 +15,7 @@ import type { FromPanel, PanelSnapshot, ToPanel } from '../../src/shared/protoco
 import { fromPanelSchema } from '../../src/shared/protocol.ts';
 import { type FromStudy, fromStudySchema, type ToStudy } from '../../src/study/page.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { type FromPreview, fromPreviewSchema, type ToPreview } from '../../src/shared/preview.ts';
 import type { ThemeName } from './themes.ts';
 import { themes } from './themes.ts';
 
