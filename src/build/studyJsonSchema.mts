@@ -45,7 +45,7 @@ export function studyJsonSchema(): JsonSchema {
     type: 'object',
     properties: {
       ...Object.fromEntries(flat(training)),
-      ...(loosened(training).properties as JsonSchema['properties']),
+      ...loosened(training).properties,
       beta: betaOf(number),
     },
     additionalProperties: false,

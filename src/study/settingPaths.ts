@@ -14,7 +14,7 @@ export type Patch = Readonly<Record<string, unknown>>;
 export function betaPatch(value: unknown, path: readonly (string | number)[]): Patch {
   if (value === 'auto') return { 'beta.kind': 'auto' };
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const entries = Object.entries(value);
+    const entries = Object.entries(value as Readonly<Record<string, unknown>>);
     if (entries.length === 1 && (entries[0][0] === 'relative' || entries[0][0] === 'absolute'))
       return { 'beta.kind': entries[0][0], 'beta.value': entries[0][1] };
     if ('kind' in value) return { 'beta.kind': value.kind, ...('value' in value ? { 'beta.value': value.value } : {}) };

@@ -15,7 +15,7 @@ export interface StudySource {
   readonly file: string;
   readonly study: Study;
   /** The complaint with the file's name, line and column in front. */
-  located(error: StudyError): UsageError;
+  readonly located: (error: StudyError) => UsageError;
 }
 
 /** Most aliases of YAML that a study may have: more are an attack. */

@@ -17,7 +17,7 @@ interface Ran {
 
 function ran(command: string, args: readonly string[]): Ran {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
+  if (error !== undefined && 'code' in error && error.code === 'ENOENT')
     throw new UsageError(`${command} is not there: the slurm engine runs where Slurm's programs are installed`);
   return { ok: status === 0, text: stdout ?? '', complaint: (stderr ?? '').trim().split('\n').at(-1) ?? '' };
 }
