@@ -160,7 +160,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
     ThemeColor: class {},
     TreeItem: class {},
     TreeItemCollapsibleState: { None: 0, Collapsed: 1, Expanded: 2 },
-    ViewColumn: { Beside: -2 },
+    ViewColumn: { Active: -1, Beside: -2 },
     StatusBarAlignment: { Right: 2 },
     ProgressLocation: { Notification: 15 },
     QuickInputButtons: { Back: {} },
