@@ -92,6 +92,15 @@ export default tseslint.config(
     ),
   },
   {
+    // a longer one, or one with more parameters, says at its head why it is better so
+    files: ['src/**/*.{ts,mts}', 'webview/**/*.{ts,tsx}'],
+    rules: {
+      'max-lines-per-function': ['error', { max: 100, skipBlankLines: false, skipComments: false }],
+      'max-params': ['error', 6],
+    },
+  },
+  { files: ['src/core/**/*.ts'], rules: { 'max-lines': ['error', 500] } },
+  {
     files: ['test/**'],
     rules: {
       '@typescript-eslint/no-floating-promises': 'off',
