@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { PreviewColumn, ReadChoices, ToPreview } from '../../src/shared/preview.ts';
+import type { DataPreview, PreviewColumn, ReadChoices, ToPreview } from '../../src/shared/preview.ts';
 import type { Task } from '../../src/core/data/infer.ts';
 import { Boundary } from '../ui/boundary.tsx';
 import { Button } from '../ui/controls.ts';
@@ -32,7 +32,7 @@ export function PreviewApp({ host }: { readonly host: PreviewHost }): VNode {
   }, [host]);
 
   if (state === null) return <main aria-busy="true" />;
-  const { data, read, reading, error, name } = state;
+  const { data, read, error } = state;
   const look = (choices: ReadChoices): void => host.send({ type: 'read', choices });
   const setType = (column: PreviewColumn, type: ColumnTypeName | null): void => {
     const others = Object.entries(read.columnTypes ?? {}).filter(([key]) => key !== column.name);
@@ -52,41 +52,12 @@ export function PreviewApp({ host }: { readonly host: PreviewHost }): VNode {
   const features = data?.columns.filter((column) => roleOf(column, target, roles) === 'feature').length ?? 0;
   return (
     <>
-      <header class="preview-header">
-        <div class="header-row">
-          <h1 class="long-name" title={name}>
-            {name}
-          </h1>
-          <span class="spacer" />
-          <Button
-            disabled={data === null || target === undefined || features === 0}
-            look="primary"
-            onPress={() => data !== null && host.send({ type: 'train', choices: trainChoices(data, read, roles) })}
-          >
-            Train with these choices
-          </Button>
-        </div>
-        {data !== null && (
-          <p class="muted" data-facts>
-            {data.complete ? '' : 'about '}
-            {formatInteger(data.rowsInFile)} rows, {formatInteger(data.columnsInFile)} columns; {data.encoding},
-            delimiter {delimiterWord(data.delimiter)}.{' '}
-            {data.rows < data.rowsInFile &&
-              (data.complete
-                ? `Counts are of a sample of ${formatInteger(data.rows)} rows.`
-                : `Counts are of the first ${formatInteger(data.rows)} rows so far.`)}
-          </p>
-        )}
-        <p class="reading" role="status">
-          {reading !== null && (
-            <>
-              <progress class="bar" max={1} value={reading} aria-label="Part of the file that is read" />
-              <span>{data === null ? 'Reading the first rows …' : 'Reading the whole file …'}</span>
-              <Button onPress={() => host.send({ type: 'stop' })}>Stop</Button>
-            </>
-          )}
-        </p>
-      </header>
+      <PreviewHeader
+        state={state}
+        ready={target !== undefined && features > 0}
+        onTrain={() => data !== null && host.send({ type: 'train', choices: trainChoices(data, read, roles) })}
+        onStop={() => host.send({ type: 'stop' })}
+      />
       <main class="preview">
         {error !== null && (
           <div class="banner error" role="alert">
@@ -108,43 +79,7 @@ export function PreviewApp({ host }: { readonly host: PreviewHost }): VNode {
             of={`${data.rows}:${data.complete}:${JSON.stringify(read)}`}
           >
             {target !== undefined && (
-              <Section title="Target">
-                <div class="target-row">
-                  <label class="read-field">
-                    <span>Predict</span>
-                    <select
-                      value={target.name}
-                      onChange={({ currentTarget: { value } }) => setRoles({ ...roles, target: value, task: null })}
-                    >
-                      {data.columns
-                        .filter((column) => column.task !== null || column === target)
-                        .map((column) => (
-                          <option key={column.name} value={column.name}>
-                            {column.name}
-                          </option>
-                        ))}
-                    </select>
-                  </label>
-                  <label class="read-field">
-                    <span>as</span>
-                    <select
-                      value={roles.task ?? target.task ?? 'multiclass'}
-                      onChange={({ currentTarget: { value } }) => setRoles({ ...roles, task: value as Task })}
-                    >
-                      {tasksOf(target).map((task) => (
-                        <option key={task} value={task}>
-                          {taskWords[task]}
-                        </option>
-                      ))}
-                    </select>
-                  </label>
-                  <Distribution summary={target.summary} name={target.name} />
-                  <span class="muted">
-                    {formatInteger(data.rows - target.missing)} of {formatInteger(data.rows)} rows have a value;{' '}
-                    {formatInteger(features)} {features === 1 ? 'feature' : 'features'}
-                  </span>
-                </div>
-              </Section>
+              <Target data={data} target={target} features={features} roles={roles} onRoles={setRoles} />
             )}
             <Notices state={state} onLine={(line) => host.send({ type: 'revealLine', line })} />
             <Section title="Columns" wide>
@@ -160,6 +95,100 @@ export function PreviewApp({ host }: { readonly host: PreviewHost }): VNode {
         )}
       </main>
     </>
+  );
+}
+
+/** Name and facts of the file, and how far it is read. */
+function PreviewHeader(props: {
+  readonly state: ToPreview;
+  readonly ready: boolean;
+  readonly onTrain: () => void;
+  readonly onStop: () => void;
+}): VNode {
+  const { ready, onTrain, onStop } = props;
+  const { data, reading, name } = props.state;
+  return (
+    <header class="preview-header">
+      <div class="header-row">
+        <h1 class="long-name" title={name}>
+          {name}
+        </h1>
+        <span class="spacer" />
+        <Button disabled={!ready} look="primary" onPress={onTrain}>
+          Train with these choices
+        </Button>
+      </div>
+      {data !== null && (
+        <p class="muted" data-facts>
+          {data.complete ? '' : 'about '}
+          {formatInteger(data.rowsInFile)} rows, {formatInteger(data.columnsInFile)} columns; {data.encoding}, delimiter{' '}
+          {delimiterWord(data.delimiter)}.{' '}
+          {data.rows < data.rowsInFile &&
+            (data.complete
+              ? `Counts are of a sample of ${formatInteger(data.rows)} rows.`
+              : `Counts are of the first ${formatInteger(data.rows)} rows so far.`)}
+        </p>
+      )}
+      <p class="reading" role="status">
+        {reading !== null && (
+          <>
+            <progress class="bar" max={1} value={reading} aria-label="Part of the file that is read" />
+            <span>{data === null ? 'Reading the first rows …' : 'Reading the whole file …'}</span>
+            <Button onPress={onStop}>Stop</Button>
+          </>
+        )}
+      </p>
+    </header>
+  );
+}
+
+/** The target, what it is trained as, and its values. */
+function Target(props: {
+  readonly data: DataPreview;
+  readonly target: PreviewColumn;
+  readonly features: number;
+  readonly roles: Roles;
+  readonly onRoles: (roles: Roles) => void;
+}): VNode {
+  const { data, target, features, roles, onRoles } = props;
+  return (
+    <Section title="Target">
+      <div class="target-row">
+        <label class="read-field">
+          <span>Predict</span>
+          <select
+            value={target.name}
+            onChange={({ currentTarget: { value } }) => onRoles({ ...roles, target: value, task: null })}
+          >
+            {data.columns
+              .filter((column) => column.task !== null || column === target)
+              .map((column) => (
+                <option key={column.name} value={column.name}>
+                  {column.name}
+                </option>
+              ))}
+          </select>
+        </label>
+        <label class="read-field">
+          <span>as</span>
+          <select
+            value={roles.task ?? target.task ?? 'multiclass'}
+            onChange={({ currentTarget: { value } }) => onRoles({ ...roles, task: value as Task })}
+          >
+            {tasksOf(target).map((task) => (
+              <option key={task} value={task}>
+                {taskWords[task]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Distribution summary={target.summary} name={target.name} />
+        <span class="muted">
+          {formatInteger(data.rows - target.missing)} of {formatInteger(data.rows)} rows have a value;{' '}
+          {formatInteger(features)} {features === 1 ? 'feature' : 'features'}
+        </span>
+      </div>
+    </Section>
   );
 }
 

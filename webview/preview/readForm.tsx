@@ -12,6 +12,56 @@ const delimiterWords: Readonly<Record<string, string>> = {
 };
 export const delimiterWord = (delimiter: string): string => delimiterWords[delimiter] ?? `"${delimiter}"`;
 
+type ChoiceKey = 'delimiter' | 'decimal' | 'quote' | 'header';
+/** Values with their words. */
+type Values = readonly (readonly [string, string])[];
+
+interface Choice {
+  readonly key: ChoiceKey;
+  readonly values: Values;
+  /** What is found out without a choice; empty: not known yet. */
+  readonly found: string;
+  /** The value, or `auto`. */
+  readonly now: string;
+}
+
+/** A list of values; `take` gets undefined where it is left to what is found out. */
+function choiceField(label: string, { values, found, now }: Choice, take: (value: string | undefined) => void): VNode {
+  return (
+    <label class="read-field">
+      <span>{label}</span>
+      <select
+        value={now}
+        onChange={(event) => {
+          const { value } = event.currentTarget;
+          take(value === 'auto' ? undefined : value);
+        }}
+      >
+        <option value="auto">{found === '' ? 'found out' : `found out: ${found}`}</option>
+        {values.map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function textField(label: string, value: string, hint: string, take: (text: string) => void): VNode {
+  return (
+    <label class="read-field">
+      <span>{label}</span>
+      <input
+        type="text"
+        value={value}
+        placeholder={hint}
+        onChange={(event) => take(event.currentTarget.value.trim())}
+      />
+    </label>
+  );
+}
+
 /** How the file is read; an empty choice leaves it to what is found out. */
 export function ReadForm(props: {
   readonly data: DataPreview | null;
@@ -24,42 +74,10 @@ export function ReadForm(props: {
     const rest = Object.fromEntries(Object.entries(dialect).filter(([name]) => name !== key)) as Dialect;
     onChange({ ...read, dialect: value === undefined ? rest : { ...rest, [key]: value } });
   };
-  const choice = (
-    label: string,
-    key: 'delimiter' | 'decimal' | 'quote' | 'header',
-    values: readonly (readonly [string, string])[],
-    found: string,
-  ): VNode => (
-    <label class="read-field">
-      <span>{label}</span>
-      <select
-        value={key in dialect ? String(dialect[key]) : 'auto'}
-        onChange={(event) => {
-          const { value } = event.currentTarget;
-          const next = value === 'auto' ? undefined : key === 'header' ? value === 'true' : value;
-          change(key, next);
-        }}
-      >
-        <option value="auto">{found === '' ? 'found out' : `found out: ${found}`}</option>
-        {values.map(([value, words]) => (
-          <option key={value} value={value}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-  const text = (label: string, value: string, hint: string, take: (text: string) => void): VNode => (
-    <label class="read-field">
-      <span>{label}</span>
-      <input
-        type="text"
-        value={value}
-        placeholder={hint}
-        onChange={(event) => take(event.currentTarget.value.trim())}
-      />
-    </label>
-  );
+  const choice = (label: string, key: ChoiceKey, values: Values, found: string): VNode =>
+    choiceField(label, { key, values, found, now: key in dialect ? String(dialect[key]) : 'auto' }, (value) =>
+      change(key, value === undefined ? undefined : key === 'header' ? value === 'true' : value),
+    );
   return (
     <details class="card read-form">
       <summary>How the file is read</summary>
@@ -99,16 +117,16 @@ export function ReadForm(props: {
           ],
           '',
         )}
-        {text('Encoding', dialect.encoding ?? '', data?.encoding ?? 'utf-8', (value) =>
+        {textField('Encoding', dialect.encoding ?? '', data?.encoding ?? 'utf-8', (value) =>
           change('encoding', value === '' ? undefined : value),
         )}
-        {text('Lines to skip', dialect.skip === undefined ? '' : String(dialect.skip), '0', (value) =>
+        {textField('Lines to skip', dialect.skip === undefined ? '' : String(dialect.skip), '0', (value) =>
           change('skip', /^\d{1,4}$/.test(value) ? Number(value) : undefined),
         )}
-        {text('Comment mark', dialect.comment ?? '', 'none', (value) =>
+        {textField('Comment mark', dialect.comment ?? '', 'none', (value) =>
           change('comment', value === '' ? undefined : value.slice(0, 20)),
         )}
-        {text('Missing values', (dialect.na ?? []).join(', '), 'also -9999, …', (value) =>
+        {textField('Missing values', (dialect.na ?? []).join(', '), 'also -9999, …', (value) =>
           change(
             'na',
             value === ''
