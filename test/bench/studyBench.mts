@@ -24,7 +24,7 @@ vary:
   kind:
     gated: {model: gated-relu}
     gated-small: {model: gated-relu, gates: 8}
-    gated-free: {model: gated-relu, bias: free}
+    gated-none: {model: gated-relu, bias: none}
     linear: {model: linear}
     linear-deep: {model: linear, depth: 3}
   beta: [{relative: [0.8, 0.5, 0.3, 0.2, 0.1]}]
