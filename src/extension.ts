@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { registerCommands } from './host/commands/register.ts';
+import { Comparisons } from './host/comparison.ts';
 import { keepRuns } from './host/editorSettings.ts';
 import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';
@@ -27,6 +28,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
   const studies = new StudyPanels(context, workerFile, log);
   const previews = new PreviewPanels(context, explorer, workerFile, runFolder);
+  const comparisons = new Comparisons(store, (ids, format) =>
+    files.call((api) => api.compare(ids, format)).then(valueOf),
+  );
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
@@ -36,7 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     files,
     store,
     explorer,
-    vscode.window.registerTreeDataProvider(runsView, new RunTree(store)),
+    createTree(runsView, new RunTree(store)),
     vscode.window.registerWebviewPanelSerializer(panelType, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
         await opened;
@@ -45,10 +49,8 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
     vscode.window.registerWebviewPanelSerializer(studyType, studies),
-    vscode.window.registerCustomEditorProvider(runEditorType, new RunEditor(context.extensionUri, openRunFile, log), {
-      supportsMultipleEditorsPerDocument: true,
-    }),
+    registerEditor(runEditorType, new RunEditor(context.extensionUri, openRunFile, log)),
     vscode.window.registerWebviewPanelSerializer(previewType, previews),
-    ...registerCommands(explorer, { labs, studies, previews, openRunFile }, context),
+    ...registerCommands(explorer, { labs, studies, previews, openRunFile, comparisons }, context),
   );
 }

@@ -6,6 +6,7 @@ import { checkCommand } from './check.ts';
 import { labCommands, labTask } from './lab.ts';
 import { inspectTask, mcpCommand } from './mcp.ts';
 import { predictCommand, predictTask } from './predict.ts';
+import { compareCommand } from './compare.ts';
 import { reportCommand } from './report.ts';
 import { asProgram, runCommand } from './runCommand.ts';
 import { solveCommand, solveTask } from './solve.ts';
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, Command>> = {
   train: trainCommand,
   predict: predictCommand,
   report: reportCommand,
+  compare: compareCommand,
   structure: structureCommand,
   study: studyCommand,
   ...labCommands,

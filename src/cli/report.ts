@@ -5,7 +5,8 @@ import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
-function formatOf(file: string): ReportFormat {
+/** How a report is written, by the end of its name. */
+export function formatOf(file: string): ReportFormat {
   const format = reportFormats.find((end) => file.toLowerCase().endsWith(`.${end}`));
   if (format === undefined) throw new UsageError(`--out needs a name that ends in .html or .md, not "${file}"`);
   return format;

@@ -81,6 +81,27 @@ export async function pickFrom<T extends ListItem>(
   return picked?.of;
 }
 
+/** Asks for several of `items`. */
+export async function pickSeveral<T extends ListItem>(items: readonly T[], title: string): Promise<readonly T[]> {
+  const picked = await vscode.window.showQuickPick(items.map(shownItem), {
+    title: label(title),
+    canPickMany: true,
+    matchOnDescription: true,
+    ignoreFocusOut: true,
+  });
+  return (picked ?? []).map(({ of }) => of);
+}
+
+/** The tree of a view, of which several entries can be chosen. */
+export function createTree<T>(view: string, treeDataProvider: vscode.TreeDataProvider<T>): vscode.Disposable {
+  return vscode.window.createTreeView(view, { treeDataProvider, canSelectMany: true, showCollapseAll: true });
+}
+
+/** Opens files that match a custom editor. */
+export function registerEditor(type: string, provider: vscode.CustomReadonlyEditorProvider): vscode.Disposable {
+  return vscode.window.registerCustomEditorProvider(type, provider, { supportsMultipleEditorsPerDocument: true });
+}
+
 type ListInput = Omit<
   vscode.QuickPick<vscode.QuickPickItem>,
   'items' | 'activeItems' | 'selectedItems' | 'onDidChangeActive' | 'onDidChangeSelection' | 'onDidTriggerItemButton'

@@ -20,6 +20,8 @@ export const commandIds = {
   pinRun: 'convexNet.pinRun',
   deleteRun: 'convexNet.deleteRun',
   importRun: 'convexNet.importRun',
+  compareRuns: 'convexNet.compareRuns',
+  exportComparison: 'convexNet.exportComparison',
   exportRun: 'convexNet.exportRun',
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
@@ -43,6 +45,7 @@ export const viewContainer = 'convexNet';
 export const runsView = 'convexNet.runs';
 export const panelType = 'convexNet.results';
 export const labType = 'convexNet.lab';
+export const comparisonType = 'convexNet.comparison';
 /** The editor of run files. */
 export const runEditorType = 'convexNet.run';
 /** How names of run files end. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { RunRecord } from './run.ts';
-import { partCount } from './runView.ts';
+import { plural } from './plural.ts';
+import { partCount, partNames } from './runView.ts';
 import { describeVerdict } from './verdict.ts';
 
 export const runIdSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/));
@@ -16,10 +17,16 @@ export const runSummarySchema = v.object({
   target: v.string(),
   model: v.string(),
   beta: v.number(),
+  /** Share of beta max; null where that is zero. */
+  betaShare: v.nullable(v.number()),
+  /** The first measure on the test rows (without any: on the training rows); null without scores. */
+  score: v.nullable(v.object({ measure: v.string(), value: v.number(), tested: v.boolean() })),
   status: v.string(),
   objective: v.number(),
   relativeGap: v.number(),
   neurons: v.number(),
+  /** How many of what: "12 neurons", "1 branch". */
+  size: v.string(),
   seconds: v.number(),
   verdict: v.object({
     strength: v.picklist(['proven', 'bounded', 'searched', 'gates', 'stopped', 'broken']),
@@ -29,6 +36,13 @@ export const runSummarySchema = v.object({
 });
 
 export type RunSummary = v.InferOutput<typeof runSummarySchema>;
+
+function scoreOf({ metrics }: RunRecord): RunSummary['score'] {
+  const own = metrics.at(0);
+  if (own === undefined) return null;
+  const { measure, train, test } = own;
+  return { measure, value: test ?? train, tested: test !== null };
+}
 
 export function summarizeRun(run: RunRecord): RunSummary {
   const { strength, word, headline } = describeVerdict(run);
@@ -42,10 +56,13 @@ export function summarizeRun(run: RunRecord): RunSummary {
     target: run.resolved.target,
     model: run.settings.model,
     beta: run.resolved.beta,
+    betaShare: run.resolved.betaMax > 0 ? run.resolved.beta / run.resolved.betaMax : null,
+    score: scoreOf(run),
     status: run.solution.status,
     objective: run.solution.objective,
     relativeGap: run.solution.relativeGap,
     neurons: partCount(run),
+    size: plural(partCount(run), partNames(run).one, partNames(run).many),
     seconds: run.solution.seconds,
     verdict: { strength, word, headline },
   };

@@ -40,6 +40,8 @@ export interface UnreadableRun {
 /** A run as lists show it: under the name that it was given, if any. */
 export interface ListedRun extends RunSummary {
   readonly pinned: boolean;
+  /** The label is a name that a person gave. */
+  readonly named: boolean;
 }
 
 interface Entry extends Indexed {
@@ -414,7 +416,7 @@ export class RunFolder {
 }
 
 function listed({ summary, notes: { name, pinned } }: Entry): ListedRun {
-  return { ...summary, label: name ?? summary.label, pinned: pinned === true };
+  return { ...summary, label: name ?? summary.label, pinned: pinned === true, named: name !== undefined };
 }
 
 function later(a: Entry, b: Entry): number {

@@ -6,7 +6,7 @@ import { DataError } from '../core/data/dataError.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
 import type { Kernels } from '../core/base/kernels/kernels.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
-import { writeReport } from '../../webview/report/report.ts';
+import { writeComparison, writeReport } from '../../webview/report/report.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
 import { nodeSessionDeps } from '../session/platform.node.ts';
@@ -14,6 +14,7 @@ import { predictOn } from '../session/predictOn.ts';
 import { previewFile } from '../session/preview.ts';
 import { readChoicesSchema } from '../shared/preview.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
+import { comparisonRefusal } from '../shared/compareRuns.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { asLeft } from '../shared/runView.ts';
@@ -221,6 +222,15 @@ const api: WorkerApi = {
     outcome(async () => {
       const run = path === null ? runOfText(new TextDecoder().decode(await remote!.read()), name) : await readRun(path);
       return forPanel(asLeft(run));
+    }),
+
+  compare: (ids, format) =>
+    outcome(async () => {
+      const runs: RunRecord[] = [];
+      for (const id of ids) runs.push(asLeft(await readRun(runFile(folder, id))));
+      const refusal = comparisonRefusal(runs);
+      if (refusal !== undefined) throw new RunFileError(refusal);
+      return writeComparison(runs, format);
     }),
 
   adopt: (uri) =>

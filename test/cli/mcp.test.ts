@@ -113,9 +113,9 @@ describe('convexnet mcp', () => {
     const line = (trained.commandLine as string).split(' ').slice(2);
     const { status } = await runProgram(['train', path.join(inside, line[0]), ...line.slice(1), '--out', out]);
     assert.equal(status, 0);
-    const { run: _, ...digest } = runDigest(JSON.parse(readFileSync(out, 'utf8')) as RunRecord);
-    const { run: id, ...told } = trained;
-    assert.deepEqual(told, JSON.parse(JSON.stringify(digest)));
+    const digest = runDigest(JSON.parse(readFileSync(out, 'utf8')) as RunRecord);
+    const { run: id } = trained;
+    assert.deepEqual(trained, JSON.parse(JSON.stringify({ ...digest, run: id })));
     const again = await client.call('convexnet_read_verdict', { run: id as string });
     assert.equal(again.text, text);
   });

@@ -5,18 +5,16 @@ import type { Explorer } from '../explorer.ts';
 import type { LabPanels } from '../lab/labPanels.ts';
 import type { PreviewPanels } from '../preview/previewPanels.ts';
 import { activeTable, pickFile } from '../pickFile.ts';
-import type { RunDocument } from '../runs/runDocument.ts';
 import type { StudyPanels } from '../study/studyPanels.ts';
 import { exportCommands } from './exports.ts';
 import type { Handlers } from './handlers.ts';
-import { runCommands } from './runs.ts';
+import { runCommands, type RunTools } from './runs.ts';
 import { betaCommands, trainingCommands } from './training.ts';
 
 /** The pages that are not about one run. */
-export interface Pages {
+export interface Pages extends RunTools {
   readonly labs: LabPanels;
   readonly studies: StudyPanels;
-  readonly openRunFile: (uri: vscode.Uri) => RunDocument;
   readonly previews: PreviewPanels;
 }
 
@@ -30,7 +28,7 @@ export function registerCommands(
   const handlers: Handlers<CommandId> = {
     ...trainingCommands(explorer, context),
     ...betaCommands(explorer),
-    ...runCommands(explorer, pages.openRunFile),
+    ...runCommands(explorer, pages),
     ...exportCommands(explorer),
     ...placeCommands(explorer, pages),
   };

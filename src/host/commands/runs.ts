@@ -1,18 +1,28 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
+import type { Comparisons } from '../comparison.ts';
 import type { Explorer } from '../explorer.ts';
 import { importRun } from '../runs/importRun.ts';
 import type { RunDocument } from '../runs/runDocument.ts';
 import { nameLimit } from '../runs/runStore.ts';
+import { timeText } from '../runs/runTree.ts';
 import { TaskFailure } from '../train/taskFailure.ts';
-import { askLine, askWhichFile, notify, pickFrom } from '../ui.ts';
+import { askLine, askWhichFile, notify, pickFrom, pickSeveral } from '../ui.ts';
 import { type Handlers, idOf } from './handlers.ts';
+
+/** What commands about runs work with, besides the runs on disk. */
+export interface RunTools {
+  readonly openRunFile: (uri: vscode.Uri) => RunDocument;
+  readonly comparisons: Comparisons;
+}
 
 /** Commands about runs on disk: `run` is one of the tree (its node), its id, or left out, then it is picked. */
 export function runCommands(
   explorer: Explorer,
-  openRunFile: (uri: vscode.Uri) => RunDocument,
+  { openRunFile, comparisons }: RunTools,
 ): Handlers<
+  | typeof commandIds.compareRuns
+  | typeof commandIds.exportComparison
   | typeof commandIds.importRun
   | typeof commandIds.openRun
   | typeof commandIds.renameRun
@@ -44,6 +54,20 @@ export function runCommands(
         document.dispose();
       }
     },
+    [commandIds.compareRuns]: async (run, chosen) => {
+      const ids = chosenRuns(run, chosen) ?? (await pickRuns(explorer));
+      if (ids.length > 0) await comparisons.open(ids);
+    },
+    [commandIds.exportComparison]: async () => {
+      const format = await pickFrom(
+        [
+          { label: 'HTML', format: 'html' as const },
+          { label: 'Markdown', format: 'md' as const },
+        ],
+        { title: vscode.l10n.t('Export Comparison') },
+      );
+      return format && comparisons.export(format.format);
+    },
     [commandIds.deleteRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
       if (id !== undefined) await deleteRun(explorer, id);
@@ -51,14 +75,34 @@ export function runCommands(
   };
 }
 
-async function pickRun(explorer: Explorer): Promise<string | undefined> {
+/** The runs that were chosen in the tree, the one that was clicked first; ids, from elsewhere. Undefined when none are given. */
+function chosenRuns(clicked: unknown, chosen: unknown): string[] | undefined {
+  const given: readonly unknown[] = Array.isArray(clicked) ? clicked : Array.isArray(chosen) ? chosen : [];
+  const ids = [...(Array.isArray(clicked) ? [] : [clicked]), ...given].flatMap((run) => idOf(run) ?? []);
+  return ids.length < 2 ? undefined : [...new Set(ids)];
+}
+
+/** Several runs from a list, then which of them is the baseline; empty when the person names none. */
+async function pickRuns(explorer: Explorer): Promise<string[]> {
+  const several = await pickSeveral(runItems(explorer), vscode.l10n.t('Runs to compare (2 to 20)'));
+  if (several.length < 2) return [];
+  const baseline = await pickFrom(several, { title: vscode.l10n.t('Which of them is the baseline?') });
+  if (baseline === undefined) return [];
+  return [baseline.id, ...several.flatMap(({ id }) => (id === baseline.id ? [] : [id]))];
+}
+
+function runItems(explorer: Explorer): { label: string; description: string; id: string }[] {
   const items = explorer.store.list().map((run) => ({
     label: run.label,
-    description: new Date(run.createdAt).toLocaleString(),
+    description: timeText(run.createdAt),
     id: run.id,
   }));
   if (items.length === 0) throw new TaskFailure({ message: vscode.l10n.t('There are no runs in this workspace yet.') });
-  const picked = await pickFrom(items, {
+  return items;
+}
+
+async function pickRun(explorer: Explorer): Promise<string | undefined> {
+  const picked = await pickFrom(runItems(explorer), {
     title: vscode.l10n.t('Runs'),
   });
   return picked?.id;

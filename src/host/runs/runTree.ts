@@ -7,7 +7,14 @@ import { treeItem } from '../ui.ts';
 import type { ListedRun, RunStore, UnreadableRun } from './runStore.ts';
 
 export type RunNode =
-  | { readonly kind: 'dataset'; readonly uri: string; readonly name: string; readonly count: number }
+  | {
+      readonly kind: 'dataset';
+      readonly uri: string;
+      readonly name: string;
+      readonly count: number;
+      /** Its folder, where another file has the same name. */
+      readonly place?: string;
+    }
   | { readonly kind: 'run'; readonly run: ListedRun }
   | { readonly kind: 'unreadable'; readonly run: UnreadableRun };
 
@@ -27,7 +34,7 @@ const icons: Readonly<Record<Strength, vscode.ThemeIcon>> = {
 /** Made once: thousands of runs are listed. */
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 
-function timeText(createdAt: string): string {
+export function timeText(createdAt: string): string {
   const time = new Date(createdAt);
   return Number.isNaN(time.getTime()) ? createdAt : times.format(time);
 }
@@ -54,7 +61,11 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
       const known = datasets.get(run.uri);
       datasets.set(run.uri, { kind: 'dataset', uri: run.uri, name: run.name, count: (known?.count ?? 0) + 1 });
     }
-    return [...datasets.values(), ...this.store.unreadable.map((run): RunNode => ({ kind: 'unreadable', run }))];
+    const told = [...datasets.values()].map((node): RunNode => {
+      const same = [...datasets.values()].filter(({ name }) => name === node.name).length > 1;
+      return same ? { ...node, place: placeOf(node.uri) } : node;
+    });
+    return [...told, ...this.store.unreadable.map((run): RunNode => ({ kind: 'unreadable', run }))];
   }
 
   getTreeItem(node: RunNode): vscode.TreeItem {
@@ -64,7 +75,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         return treeItem({
           id: node.uri,
           label: node.name,
-          description: plural(node.count, 'run'),
+          description: [plural(node.count, 'run'), ...(node.place === undefined ? [] : [node.place])].join(' · '),
           tooltip: [resource === undefined ? node.uri : vscode.workspace.asRelativePath(resource)],
           icon: new vscode.ThemeIcon('table'),
           kind: 'dataset',
@@ -76,13 +87,15 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         const { run } = node;
         return treeItem({
           id: run.id,
-          label: run.label,
-          description: `${run.pinned ? `${vscode.l10n.t('pinned')} · ` : ''}${run.verdict.word} · ${timeText(run.createdAt)}`,
+          // the file is the entry above
+          label: run.named ? run.label : `${run.target}: ${run.model}`,
+          description: columnsOf(run).join(' · '),
           tooltip: [
+            run.label,
             `${run.target} · ${run.model} · ${run.verdict.word}`,
             run.verdict.headline,
             `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
-            `beta ${run.beta.toPrecision(5)}, ${plural(run.neurons, 'neuron')}, ${run.seconds.toFixed(2)} s`,
+            `beta ${run.beta.toPrecision(5)}, ${run.size}, ${run.seconds.toFixed(2)} s`,
           ],
           icon: icons[run.verdict.strength],
           kind: 'run',
@@ -100,4 +113,24 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         });
     }
   }
+}
+
+/** What differs between runs of one file, in the order in which one looks for it. */
+function columnsOf(run: ListedRun): string[] {
+  const { betaShare, score, size, verdict, createdAt } = run;
+  return [
+    ...(run.pinned ? [vscode.l10n.t('pinned')] : []),
+    ...(run.named ? [run.model] : []),
+    betaShare === null ? `beta ${run.beta.toPrecision(3)}` : `beta ${Number((100 * betaShare).toPrecision(3))} %`,
+    size,
+    ...(score === null ? [] : [`${score.measure} ${score.value.toPrecision(3)}${score.tested ? '' : ' (train)'}`]),
+    verdict.word,
+    timeText(createdAt),
+  ];
+}
+
+/** The folder of a file, in the workspace where it is in one. */
+function placeOf(uri: string): string {
+  const address = addressOf(uri);
+  return address === undefined ? uri : vscode.workspace.asRelativePath(vscode.Uri.joinPath(address, '..'));
 }

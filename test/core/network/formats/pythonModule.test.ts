@@ -55,7 +55,7 @@ async function agrees(csv: string, change: Partial<TrainSettings>, delimiter = '
   const [header, ...lines] = table.map((line) => line.split(','));
   const { predicted, raw } = inPython(run, csv, delimiter);
   assert.equal(predicted.length, lines.length);
-  const at = header.findIndex((name) => /^predict/.test(name));
+  const at = header.findIndex((name) => name.startsWith('predict'));
   const classes = run.resolved.classes.length > 0;
   lines.forEach((line, row) => {
     const wanted = line[at];
