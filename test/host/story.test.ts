@@ -215,7 +215,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
           .count();
       const before = await runs();
       assert.ok(before >= 2, `${before} runs`);
-      const row = rows.filter({ hasText: 'spambase' }).last();
+      const row = rows.filter({ hasText: 'beta' }).last();
       await row.hover();
       await row.locator('.action-label[aria-label^="Delete Run"]').click();
       await workbench.toasts.filter({ hasText: 'Deleted the run' }).waitFor();
