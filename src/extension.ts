@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { registerTools } from './host/assistantTools.ts';
 import { registerCommands } from './host/commands/register.ts';
 import { Comparisons } from './host/comparison.ts';
 import { keepRuns } from './host/editorSettings.ts';
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerWebviewPanelSerializer(studyType, studies),
     registerEditor(runEditorType, new RunEditor(context.extensionUri, openRunFile, log)),
     vscode.window.registerWebviewPanelSerializer(previewType, previews),
+    ...registerTools(explorer, (ids) => files.call((api) => api.compare(ids, 'json')).then(valueOf)),
     ...registerCommands(explorer, { labs, studies, previews, openRunFile, comparisons }, context),
   );
 }

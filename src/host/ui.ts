@@ -279,3 +279,8 @@ export async function copyText(text: string): Promise<void> {
   await vscode.env.clipboard.writeText(plainLines(text));
   vscode.window.setStatusBarMessage(vscode.l10n.t('Copied.'), 2_000);
 }
+
+/** What a person is asked before a tool of a language model runs. */
+export function confirmation(title: string, text: string): vscode.LanguageModelToolConfirmationMessages {
+  return { title: label(title), message: message(text) };
+}

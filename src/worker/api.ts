@@ -35,8 +35,8 @@ export interface WorkerApi {
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Reads a run from a file of its own anywhere, and keeps it for `export`. */
   loadFile(file: SourceSpec, remote: RemoteFile | null): Promise<Outcome<PanelRun>>;
-  /** Runs from disk beside each other, the first as baseline, as a report. */
-  compare(ids: readonly string[], format: 'html' | 'md'): Promise<Outcome<string>>;
+  /** Runs from disk beside each other, the first as baseline: as a report, or as data for an assistant. */
+  compare(ids: readonly string[], format: 'html' | 'md' | 'json'): Promise<Outcome<string>>;
   /** Puts the run of `loadFile` among the runs of this window, as one of the data file `uri`. */
   adopt(uri: string): Promise<Outcome<RunSummary>>;
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */

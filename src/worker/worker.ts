@@ -16,6 +16,7 @@ import { readChoicesSchema } from '../shared/preview.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
 import { comparisonRefusal } from '../shared/compareRuns.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import { comparisonDigest } from '../shared/runDigest.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { asLeft } from '../shared/runView.ts';
 import { taskControl } from '../shared/stopFlag.ts';
@@ -230,7 +231,7 @@ const api: WorkerApi = {
       for (const id of ids) runs.push(asLeft(await readRun(runFile(folder, id))));
       const refusal = comparisonRefusal(runs);
       if (refusal !== undefined) throw new RunFileError(refusal);
-      return writeComparison(runs, format);
+      return format === 'json' ? JSON.stringify(comparisonDigest(runs)) : writeComparison(runs, format);
     }),
 
   adopt: (uri) =>

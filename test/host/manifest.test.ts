@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
+import { languageModelTools } from '../../src/build/languageModelTools.mts';
 import * as manifest from '../../src/shared/manifest.ts';
 import { fieldOf, flatSettings, withField } from '../../src/shared/settingKinds.ts';
 import { defaultSettings, trainingTable } from '../../src/shared/settings.ts';
@@ -95,7 +96,7 @@ describe('package.json', () => {
   });
 
   it('uses in conditions only context keys that exist, and tests files by their extension whatever their scheme', () => {
-    const known = new Set<string>([...Object.values(manifest.contextKeys), manifest.runsView]);
+    const known = new Set<string>([...Object.values(manifest.contextKeys), manifest.runsView, manifest.comparisonType]);
     const conditions = [
       ...Object.values(contributes.menus).flatMap((items) => items.map(({ when }) => when ?? '')),
       ...contributes.commands.map(({ enablement }) => enablement ?? ''),
@@ -104,9 +105,10 @@ describe('package.json', () => {
       for (const [id] of condition.matchAll(/convexNet\.\w+/g)) assert.ok(known.has(id), condition);
       assert.doesNotMatch(condition, /resourceScheme/);
     }
-    const onFiles = ['explorer/context', 'editor/title', 'editor/title/context'].flatMap(
-      (menu) => contributes.menus[menu],
-    );
+    const ofPages = `activeWebviewPanelId == '${manifest.comparisonType}'`;
+    const onFiles = ['explorer/context', 'editor/title', 'editor/title/context']
+      .flatMap((menu) => contributes.menus[menu])
+      .filter(({ when }) => when !== ofPages);
     for (const { when } of onFiles) assert.match(when!, /resourceExtname =~ \/\\\.\(csv\|tsv\|tab\|[a-z|]+\)\$\/i/);
     for (const { when } of contributes.menus['view/item/context'])
       assert.match(when!, /view == convexNet\.runs && viewItem == \w+/);
@@ -201,5 +203,12 @@ describe('package.json', () => {
   it('the bundle that it names can be loaded', () => {
     const resolved = createRequire(path.join(root, 'package.json')).resolve(pkg.main);
     assert.ok(existsSync(resolved));
+  });
+
+  it('declares the tools of language models as they are served: npm run tool-schemas', () => {
+    const { contributes } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+      contributes: { languageModelTools: unknown };
+    };
+    assert.deepEqual(contributes.languageModelTools, JSON.parse(JSON.stringify(languageModelTools())));
   });
 });

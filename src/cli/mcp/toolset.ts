@@ -98,8 +98,8 @@ async function runOf(workspace: Workspace, given: string): Promise<RunRecord> {
 
 /** Options as the command line would have parsed them. */
 function optionsOf(given: Readonly<Record<string, v.InferOutput<typeof optionValue>>>): OptionValues {
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
+  return Object.fromEntries<OptionValues[string]>(
+    Object.entries(given).map(([name, value]): [string, OptionValues[string]] => {
       const option = Object.hasOwn(settingOptions, name) ? settingOptions[name] : undefined;
       if (option === undefined) throw new UsageError(`there is no option "${name}"`);
       if (option.type === 'boolean') {

@@ -1,0 +1,20 @@
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { editorToolInputs } from '../assistant/toolInputs.ts';
+import { tools } from '../assistant/tools.ts';
+
+/** The tools of language models as package.json declares them. */
+export function languageModelTools(): readonly object[] {
+  return (Object.keys(tools) as (keyof typeof tools)[]).map((key) => {
+    const { name, title, description } = tools[key];
+    const { $schema: _, ...inputSchema } = toJsonSchema(editorToolInputs[key], { errorMode: 'ignore' });
+    return {
+      name,
+      displayName: title,
+      modelDescription: description,
+      canBeReferencedInPrompt: true,
+      toolReferenceName: name.replace(/^convexnet_/, 'convexnet-').replaceAll('_', '-'),
+      tags: ['convexnet'],
+      inputSchema,
+    };
+  });
+}
