@@ -24,6 +24,8 @@ export function registerTools(
   explorer: Explorer,
   compare: (ids: readonly string[]) => Promise<string>,
 ): vscode.Disposable[] {
+  const api = vscode.lm as typeof vscode.lm | undefined;
+  if (api === undefined) return []; // editors that are built on VS Code may leave it out
   const calls: Calls = {
     inspect: async ({ file }, token) => {
       const dataset = explorer.dataset(addressOfFile(file));
