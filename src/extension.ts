@@ -14,6 +14,7 @@ import { RunTree } from './host/runs/runTree.ts';
 import { StudyPanels } from './host/study/studyPanels.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
+import { createTree, registerEditor } from './host/ui.ts';
 import { labType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
