@@ -109,14 +109,11 @@ export function studyFigures(data: StudyData, choice: FigureChoice): StudyFigure
       const found = places(withValue(withValue(data.rows, choice.facet, facet), choice.colour, colour));
       if (found.length === 0) return;
       const label = choice.colour === '' ? choice.y : text(colour);
-      for (const one of seriesOf(found, {
-        id: `${c}`,
-        label,
-        tone: (c % 6) as Tone,
-        dashed: c >= 6,
-        points: choice.points,
-      }))
-        (series.push(one.spec), keys.set(one.spec.id, one.keys));
+      const look: Look = { id: `${c}`, label, tone: (c % 6) as Tone, dashed: c >= 6, points: choice.points };
+      for (const one of seriesOf(found, look)) {
+        series.push(one.spec);
+        keys.set(one.spec.id, one.keys);
+      }
     });
     return {
       spec: {

@@ -60,7 +60,11 @@ function columnsOf(data: StudyData, y: string, onOpen: StudyRowsProps['onOpen'])
             title: 'run',
             cell: (row: Row) =>
               row[outcomeAt] === 'done' ? (
-                <Button look="icon" label={`Open the run of task ${row[0]}`} onPress={() => onOpen(String(row[keyAt]))}>
+                <Button
+                  look="icon"
+                  label={`Open the run of task ${String(row[0])}`}
+                  onPress={() => onOpen(String(row[keyAt]))}
+                >
                   open
                 </Button>
               ) : null,
