@@ -109,7 +109,7 @@ function curveSeries(run: RunRecord, curve: ThresholdCurve, id: string, step: bo
       : [
           {
             id: 'used',
-            label: `threshold ${formatNumber(used!)}, as used`,
+            label: `threshold ${formatNumber(used)}, as used`,
             kind: 'points' as const,
             x: [curve.x[here]],
             y: [curve.y[here]],
