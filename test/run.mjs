@@ -103,8 +103,8 @@ async function passes(task) {
 }
 
 /**
- * As many tasks at a time as there are cores; of those that drive a browser one at a time, first of all, since they wait more than they compute. The
- * first failure ends everything.
+ * As many tasks at a time as there are cores; of those that drive a browser one at a time, first of all, since they wait more than they compute. All run,
+ * whatever fails: one go tells everything.
  */
 async function runAll(tasks) {
   const queue = [...tasks];
@@ -113,20 +113,21 @@ async function runAll(tasks) {
     return k < 0 ? undefined : queue.splice(k, 1)[0];
   };
   let browsing = false;
-  let failed = false;
+  const failed = [];
   const lane = async () => {
-    while (!failed && queue.length > 0) {
+    while (queue.length > 0) {
       const task = take(browsing);
       if (task === undefined) return;
       if (task.browser) browsing = true;
       const passed = await passes(task);
       if (task.browser) browsing = false;
-      if (!passed) failed = true;
+      if (!passed) failed.push(task.name);
     }
   };
   await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, lane));
   for (const name of secondRuns) console.log(`passed only when run a second time: ${name}`);
-  return !failed;
+  for (const name of failed) console.log(`FAILED: ${name}`);
+  return failed.length === 0;
 }
 
 function stop() {
