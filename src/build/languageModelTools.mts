@@ -6,7 +6,8 @@ import { tools } from '../assistant/tools.ts';
 export function languageModelTools(): readonly object[] {
   return (Object.keys(tools) as (keyof typeof tools)[]).map((key) => {
     const { name, title, description } = tools[key];
-    const { $schema: _, ...inputSchema } = toJsonSchema(editorToolInputs[key], { errorMode: 'ignore' });
+    const schema = toJsonSchema(editorToolInputs[key], { errorMode: 'ignore' });
+    const inputSchema = Object.fromEntries(Object.entries(schema).filter(([field]) => field !== '$schema'));
     return {
       name,
       displayName: title,

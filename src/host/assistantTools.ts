@@ -85,10 +85,7 @@ function registerTool<K extends ToolName>(key: K, calls: Calls): vscode.Disposab
       readOnly
         ? {}
         : {
-            confirmationMessages: confirmation(
-              title,
-              vscode.l10n.t('Train on {0}?', String((input as { file?: unknown }).file ?? '')),
-            ),
+            confirmationMessages: confirmation(title, vscode.l10n.t('Train on {0}?', fileOf(input))),
           },
     invoke: async ({ input }, token) => {
       const text = JSON.stringify(await calls[key](parse(input), token));
@@ -113,4 +110,10 @@ function known(explorer: Explorer, id: string): RunSummary {
 async function digestOf(explorer: Explorer, id: string): Promise<unknown> {
   const { record } = await explorer.store.load(known(explorer, id).id);
   return runDigest(record);
+}
+
+/** The file that an assistant asks for, as the question names it. */
+function fileOf(input: unknown): string {
+  const file = (input as { readonly file?: unknown } | null)?.file;
+  return typeof file === 'string' ? file : '';
 }

@@ -79,7 +79,8 @@ describe('figures of a study', () => {
       figures.map(({ spec }) => spec.title),
       ['data: iris', 'data: spirals'],
     );
-    const [{ spec, keyOf }] = figures;
+    const [first] = figures;
+    const { spec } = first;
     assert.match(spec.summary, /median; band: least to most over seed\.$/);
     assert.equal(spec.y.label, 'test: accuracy');
     const series = (id: string) => spec.series.find((one) => one.id === id)!;
@@ -97,8 +98,8 @@ describe('figures of a study', () => {
     }
     // 20 tasks, one of which was refused
     assert.equal(series('task-0').x.length, 19);
-    assert.equal(keyOf('task-0', 0), table.rows[0].at(-1));
-    assert.equal(keyOf('median-0', 0), '', 'a median of several is no task');
+    assert.equal(first.keyOf('task-0', 0), table.rows[0].at(-1));
+    assert.equal(first.keyOf('median-0', 0), '', 'a median of several is no task');
     assert.deepEqual([spec.y.min, spec.y.max], [figures[1].spec.y.min, figures[1].spec.y.max]);
   });
 
