@@ -104,11 +104,17 @@ export function solveOnCells(
     sigma = violators.length === 0 ? result.sigma : undefined;
     if (violators.length === 0) goal = finalGap;
   }
+  const offset = result.offset.slice();
+  const neurons = groups.members().flatMap(({ u, output, sign, index, cell }): NeuronSeed[] => {
+    if (u?.some((x) => x !== 0) !== true) return [];
+    if (!cell.linear) return [{ u, output, sign, tag: index }];
+    const { raised, taken } = intoCone(program.X, u);
+    offset[output] -= sign * taken;
+    return [{ u: raised, output, sign, tag: index }];
+  });
   return {
-    neurons: groups.members().flatMap(({ u, output, sign, index }): NeuronSeed[] => {
-      return u?.some((x) => x !== 0) === true ? [{ u, output, sign, tag: index }] : [];
-    }),
-    offset: result.offset,
+    neurons,
+    offset,
     fit: result.fit,
     objective: result.objective,
     iterations,
@@ -186,6 +192,20 @@ class GroupsInPlay {
     }
     return found.sort((a, b) => b.price - a.price);
   }
+}
+
+/** A linear group with the bias that makes all its rows non-negative: a neuron, of whose output the offset takes that bias off again. */
+function intoCone(X: DenseMatrix, u: Float64Array): { readonly raised: Float64Array; readonly taken: number } {
+  const d = X.cols;
+  let least = Infinity;
+  for (let i = 0; i < X.rows; i++) {
+    let s = 0;
+    for (let j = 0; j < d - 1; j++) s += X.data[i * d + j] * u[j];
+    least = Math.min(least, s);
+  }
+  const raised = u.slice();
+  raised[d - 1] = -least;
+  return { raised, taken: -least };
 }
 
 /** A linear group takes both signs in one vector. */

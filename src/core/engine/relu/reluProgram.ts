@@ -48,7 +48,7 @@ interface SearchOptions {
 }
 
 interface PartResult {
-  readonly neurons: readonly (SolvedNeuron & { readonly linear?: boolean })[];
+  readonly neurons: readonly SolvedNeuron[];
   readonly offset: Float64Array;
   readonly objective: number;
   readonly iterations: number;
@@ -213,7 +213,6 @@ export class ReluProgram {
             sign,
             output,
             gate: gateSet.gates.data.slice(p * X.cols, (p + 1) * X.cols),
-            linear: cells[tag ?? 0].linear,
           };
         }),
         offset: solution.offset,
@@ -222,9 +221,7 @@ export class ReluProgram {
         stopped: solution.stopped,
       };
     }, 'cone program');
-    const combined = this.combine(results, 'semismooth Newton augmented Lagrangian, cone projections');
-    combined.neurons = combined.neurons.map((neuron) => this.intoCone(neuron, combined.offset));
-    return combined;
+    return this.combine(results, 'semismooth Newton augmented Lagrangian, cone projections');
   }
 
   /**
@@ -246,24 +243,6 @@ export class ReluProgram {
       return { ...neuron, gate: neuron.u.map((x, k) => x + 0.5 * reach * h[k]) };
     });
     return { ...solved, neurons };
-  }
-
-  /** With a free bias, a linear group gets the bias that makes all its rows non-negative, and the offset takes it off again. */
-  private intoCone(neuron: SolvedNeuron & { linear?: boolean }, offset: Float64Array): SolvedNeuron {
-    const { u, sign, output, gate } = neuron;
-    if (neuron.linear !== true) return { u, sign, output, gate };
-    const { X } = this.prepared;
-    const d = X.cols;
-    let least = Infinity;
-    for (let i = 0; i < X.rows; i++) {
-      let s = 0;
-      for (let j = 0; j < d - 1; j++) s += X.data[i * d + j] * u[j];
-      least = Math.min(least, s);
-    }
-    const raised = u.slice();
-    raised[d - 1] = -least;
-    offset[output] += sign * least;
-    return { u: raised, sign, output, gate };
   }
 
   /** All activation patterns, by generating neurons. */
