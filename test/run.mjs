@@ -103,7 +103,7 @@ async function passes(task) {
 }
 
 /**
- * As many tasks at a time as there are cores; of those that drive a browser one at a time, first of all, since they wait more than they compute. All run,
+ * As many tasks at a time as there are cores; of those that drive a browser one at a time as long as there are others, since they wait more than they compute. All run,
  * whatever fails: one go tells everything.
  */
 async function runAll(tasks) {
@@ -112,15 +112,14 @@ async function runAll(tasks) {
     const k = queue.findIndex(({ browser }) => !browser || !busy);
     return k < 0 ? undefined : queue.splice(k, 1)[0];
   };
-  let browsing = false;
+  let browsing = 0;
   const failed = [];
   const lane = async () => {
     while (queue.length > 0) {
-      const task = take(browsing);
-      if (task === undefined) return;
-      if (task.browser) browsing = true;
+      const task = take(browsing > 0) ?? take(false);
+      if (task.browser) browsing++;
       const passed = await passes(task);
-      if (task.browser) browsing = false;
+      if (task.browser) browsing--;
       if (!passed) failed.push(task.name);
     }
   };

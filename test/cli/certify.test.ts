@@ -297,7 +297,7 @@ test('what does not fit is refused in one line', async () => {
     [[problem, two], /two\.json: W2: the network has 2 outputs, the problem 1/],
     [
       [problem, file('turned.json', { W1: [[1, 2, 3]], W2: [[1], [2]], b2: [0] })],
-      /W2: has 2 rows, but there are 1 neurons/,
+      /b2: has 1 numbers, but there are 2 outputs/,
     ],
     [[problem, file('notes.txt', 'hello')], /notes\.txt: not a network: neither JSON nor safetensors nor ONNX/],
     [[problem, text], /text\.json: not valid JSON/],

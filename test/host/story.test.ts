@@ -96,11 +96,15 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await features.press('Enter');
     });
 
-    step('the panel shows a proven verdict and its numbers', async () => {
+    step('the panel shows the verdict and its numbers', async () => {
       await panel('#verdict').waitFor({ timeout: 120_000 });
       assert.match(await panel('h1').innerText(), /penguins\.csv/);
       await idle(); // before that the network may be there while its proof still runs
-      assert.match(await verdict(), /optimal|no network does better|at most/i);
+      // at the beta that cross-validation chose, the proof may be loose: then the verdict says so
+      assert.match(
+        await verdict(),
+        /optimal|no network does better|at most|Searched: no better neuron was found; proven within/i,
+      );
       await workbench.page.locator('.statusbar-item', { hasText: 'neurons' }).waitFor();
     });
 

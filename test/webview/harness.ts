@@ -267,6 +267,7 @@ async function openPage<From, To>(
       await settle();
     },
     shot: async (name) => {
+      if (process.env.SHOTS === undefined) return;
       await settle();
       await page.screenshot({ path: path.join(results, `${name}.png`), fullPage: true });
     },

