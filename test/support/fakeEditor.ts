@@ -192,9 +192,9 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
       }),
       createStatusBarItem: () => ({ show: () => undefined, hide: () => undefined, dispose: () => undefined }),
       createWebviewPanel: openPage,
-      registerTreeDataProvider: (_: string, given: typeof provider) => {
-        provider = given;
-        return new Disposable(() => undefined);
+      createTreeView: (_: string, { treeDataProvider }: { readonly treeDataProvider: typeof provider }) => {
+        provider = treeDataProvider;
+        return { selection: [], onDidChangeSelection: nothing, dispose: () => undefined };
       },
       registerWebviewPanelSerializer: () => new Disposable(() => undefined),
       registerCustomEditorProvider: () => new Disposable(() => undefined),
@@ -216,6 +216,9 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
       withProgress: (_: unknown, task: (progress: unknown, token: unknown) => Promise<unknown>) =>
         task({ report: () => undefined }, { isCancellationRequested: false, onCancellationRequested: nothing }),
     },
+    lm: { registerTool: () => new Disposable(() => undefined) },
+    LanguageModelToolResult: class {},
+    LanguageModelTextPart: class {},
     env: { clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
