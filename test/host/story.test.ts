@@ -20,6 +20,8 @@ const settings = {
   'convexNet.path.points': 5,
   'convexNet.compare.seeds': 1,
   'convexNet.compare.epochs': 60,
+  // the same on every machine; how beta is chosen has tests of its own
+  'convexNet.beta.kind': 'relative',
   'convexNet.certifySeconds': 3,
 };
 
@@ -100,11 +102,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await panel('#verdict').waitFor({ timeout: 120_000 });
       assert.match(await panel('h1').innerText(), /penguins\.csv/);
       await idle(); // before that the network may be there while its proof still runs
-      // at the beta that cross-validation chose, the proof may be loose: then the verdict says so
-      assert.match(
-        await verdict(),
-        /optimal|no network does better|at most|Searched: no better neuron was found; proven within/i,
-      );
+      assert.match(await verdict(), /optimal|no network does better|at most/i);
       await workbench.page.locator('.statusbar-item', { hasText: 'neurons' }).waitFor();
     });
 
@@ -254,51 +252,6 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.panel.getByRole('tab', { name: 'Overview', exact: true }).click();
       assert.equal(await verdict(), headline);
     });
-
-    step(
-      'a reload while a proof runs loses nothing: the network is back, and what is missing is offered or done',
-      async () => {
-        const open = {
-          'beta.kind': 'relative',
-          certifySeconds: 600,
-          maxRows: 100,
-          'path.points': 0,
-          'compare.enabled': false,
-        };
-        await configure(workbench, open);
-        await workbench.chooseFromMenu('sonar.csv', 'Train Convex Network');
-        await (await workbench.input('sonar.csv (1/2)')).press('Enter');
-        await (await workbench.input('(2/2)')).press('Enter');
-        await panel('h1', { hasText: 'sonar.csv' }).waitFor();
-        await panel('#verdict', { hasText: 'proof over all activation patterns is running' }).waitFor({
-          timeout: 120_000,
-        });
-        const beta = await shownBeta();
-        const activity = (name: string): Promise<void> =>
-          workbench.page.locator(`.activitybar .action-label[aria-label^="${name}"]`).first().click();
-        await activity('Convex Network');
-        await workbench.page.locator('.sidebar .monaco-list-row', { hasText: 'sonar.csv' }).first().waitFor();
-        await activity('Explorer');
-        await workbench.reload();
-        await panel('h1', { hasText: 'sonar.csv' }).waitFor();
-        assert.equal(await shownBeta(), beta);
-        assert.match(await verdict(), /searched|at most|within|optimal/i);
-        // the host may outlive the window by a while, and end the proof in it
-        const offered = workbench.panel.getByRole('button', { name: 'Run what is missing' });
-        const ended = async (): Promise<boolean> => !/is running/.test(await verdict());
-        await until(async () => (await offered.count()) > 0 || (await ended()), 'offered, or at its end');
-        const asBefore = {
-          'beta.kind': undefined,
-          certifySeconds: 3,
-          maxRows: undefined,
-          'path.points': 5,
-          'compare.enabled': undefined,
-        };
-        await configure(workbench, asBefore);
-        await workbench.page.locator('.tab', { hasText: 'Convex: penguins.csv' }).click();
-        await panel('h1', { hasText: 'penguins.csv' }).waitFor();
-      },
-    );
 
     step('and goes on from there: halve beta, train again', async () => {
       const beta = await shownBeta();
