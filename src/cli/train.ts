@@ -5,7 +5,7 @@ import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
-import { createSession, TrainStopped } from '../session/session.ts';
+import { createSession, type Session, TrainStopped } from '../session/session.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
@@ -39,6 +39,8 @@ interface TrainOutput {
   readonly problem?: string;
   readonly decomposition?: Decomposition;
   readonly proof?: string;
+  /** Why there is none although one was asked for. */
+  readonly noProof?: string;
 }
 
 /** The part that runs in the worker: data file and settings in, run record out. */
@@ -74,7 +76,7 @@ export async function trainTask(
     return {
       run,
       ...(problem ? { problem: await session.exportProblem() } : {}),
-      ...(certificate ? { proof: await session.exportProof(run, control) } : {}),
+      ...(certificate ? await proofOf(session, run, control) : {}),
       ...(decompose ? { decomposition: await session.decompose(run, control) } : {}),
     };
   } catch (error) {
@@ -83,6 +85,20 @@ export async function trainTask(
     throw error;
   } finally {
     kernels.dispose();
+  }
+}
+
+/** A proof that cannot be made takes nothing from the training that it would be of. */
+async function proofOf(
+  session: Session,
+  run: RunRecord,
+  control: Control,
+): Promise<Pick<TrainOutput, 'proof' | 'noProof'>> {
+  try {
+    return { proof: await session.exportProof(run, control) };
+  } catch (error) {
+    if (error instanceof DataError) return { noProof: error.message };
+    throw error;
   }
 }
 
@@ -193,9 +209,13 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     };
     if (relu !== undefined && modelTraits(input.settings.model).patterns !== 'own')
       throw new UsageError('--decompose turns a gated network into a ReLU network: it needs --model gated-relu');
+    if (embed && values.onnx !== undefined && (input.settings.whiten === true || input.settings.batchNorm === true))
+      throw new UsageError(
+        '--embed-certificate cannot put the proof of whitened inputs into ONNX; it can into --network',
+      );
     const progress = progressWriter();
     const visible = values.progress === true || process.stderr.isTTY;
-    const { run, problem, decomposition, proof } = (await runInBackground(
+    const { run, problem, decomposition, proof, noProof } = (await runInBackground(
       { task: 'train', input },
       visible ? progress.show : undefined,
     ).finally(progress.end)) as TrainOutput;
@@ -218,6 +238,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     const names = formulasAmong([run.resolved.target, ...run.resolved.classes]);
     if (values.predictions !== undefined && formulas === 'neutralize' && names.length > 0)
       process.stderr.write(formulaWords(plural(names.length, 'name')));
+    if (noProof !== undefined) throw new UsageError(`${noProof}; everything else is written`);
     return outputs.status(run.solution.status === 'optimal' ? exitStatus.ok : exitStatus.stopped);
   },
 };

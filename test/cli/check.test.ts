@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -89,6 +89,20 @@ test('network files carry their proof, as JSON and as ONNX in original units; bo
   assert.match(other.stderr, /the proof is for another network/);
   const bare = await runProgram(['check', named('net.json'), named('problem.json')]);
   assert.match(bare.stderr, /carries no proof/);
+});
+
+test('a proof that cannot be made takes nothing from the training, and one that cannot be embedded is said before it', async () => {
+  const quick = ['--target', 'y', '--beta', '2', '--no-path', '--no-compare', '--certify-seconds', '0'];
+  const out = ['--out', named('gated.json'), '--certificate', named('gated-proof.json')];
+  const trained = await runProgram(['train', named('data.csv'), ...quick, ...out, '--model', 'gated-relu']);
+  assert.equal(trained.status, 2);
+  assert.match(trained.stderr, /proof files are for two-layer ReLU networks.*; everything else is written/);
+  assert.ok(existsSync(named('gated.json')) && !existsSync(named('gated-proof.json')));
+  const whitened = ['--whiten', '--onnx', named('white.onnx'), '--embed-certificate'];
+  const refused = await runProgram(['train', named('data.csv'), ...quick, ...whitened]);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /whitened inputs/);
+  assert.ok(!existsSync(named('white.onnx')));
 });
 
 test('the checker in Python accepts what the program accepts, and rejects every altered file', (t) => {
