@@ -2,7 +2,7 @@ import type { RowFormat } from '../core/data/rowSplitter.ts';
 import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
-import type { SolveStatus } from '../core/base/control.ts';
+import type { ProofMethod, SolveStatus } from '../core/base/control.ts';
 import type { BetaSetting, OptimizerName, SelectionRule, Task, TrainSettings } from './settings.ts';
 
 /**
@@ -133,7 +133,7 @@ export interface GlobalCertificate {
   readonly worstOuter?: readonly number[];
   /** What each method proved, the one that `lowerBound` comes from first. */
   readonly methods?: readonly {
-    readonly method: 'cones' | 'patterns' | 'norms' | 'conic';
+    readonly method: ProofMethod | 'patterns' | 'norms';
     readonly lowerBound: number;
     readonly seconds: number;
     /** Cones or patterns visited, or Newton steps. */
@@ -201,7 +201,7 @@ export interface TracePoint {
   readonly dualBound: number;
   readonly active: number;
   /** During a proof over all networks: what `dualBound` comes from, which is then the bound of this method alone. */
-  readonly method?: 'cones' | 'conic';
+  readonly method?: ProofMethod;
 }
 
 /** One neuron of the exported network; weights are balanced (norm of the inner weights = |outer weights|). */

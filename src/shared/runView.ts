@@ -1,7 +1,7 @@
 import { predictedClass as classOfOutputs } from '../core/metrics/predictedClass.ts';
 import { bitAt, decodeBits } from './bits.ts';
 import { modelTraits } from './models.ts';
-import type { NeuronRecord, RunRecord, StageName } from './run.ts';
+import type { GlobalCertificate, NeuronRecord, RunRecord, StageName } from './run.ts';
 
 /** What a run record says, read in one place for the panel, the command line and the editor; pure, over arrays as they are in the record. */
 
@@ -82,6 +82,16 @@ export function timeWords({ solution }: Pick<RunRecord, 'solution'>, format: (se
   const proof = times.proof === undefined ? '' : `, proof ${format(times.proof)}`;
   return `found in ${format(times.found)}, final after ${format(times.final)}${proof}`;
 }
+
+/** What proves a bound, in words. */
+export const proofMethodNames: Readonly<Record<ProvenBy, string>> = {
+  cones: 'cones of directions',
+  patterns: 'all activation patterns',
+  norms: 'norm bounds',
+  conic: 'conic relaxation',
+};
+
+type ProvenBy = NonNullable<GlobalCertificate['methods']>[number]['method'];
 
 /** The stages of a run, as a list of what is missing names them. */
 export const stageNames: Readonly<Record<StageName, string>> = {

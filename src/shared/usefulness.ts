@@ -148,4 +148,4 @@ function oneClass(run: Omit<RunRecord, 'label'>): boolean {
 
 const short = (value: number): string => String(Number(value.toPrecision(2)));
 const signed = (value: number): string => (value > 0 ? `+${short(value)}` : short(value));
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

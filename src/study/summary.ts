@@ -1,3 +1,4 @@
+import { median } from '../core/base/median.ts';
 import type { Cell } from './axes.ts';
 import { type FigureName, timeFigures } from './result.ts';
 import type { StudyTable } from './table.ts';
@@ -31,10 +32,7 @@ export interface Spread {
 /** Median (mean of the middle two for an even count) and range of numbers; undefined without any. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { count: sorted.length, median, least: sorted[0], most: sorted[sorted.length - 1] };
+  return { count: values.length, median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
 /**

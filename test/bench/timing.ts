@@ -1,3 +1,4 @@
+export { median } from '../../src/core/base/median.ts';
 import os from 'node:os';
 import type { Control } from '../../src/core/base/control.ts';
 
@@ -53,12 +54,6 @@ export function seconds(s: number): string {
 
 export function ratio(x: number): string {
   return Number.isFinite(x) ? `${x.toFixed(x < 10 ? 1 : 0)}x` : '-';
-}
-
-export function median(x: readonly number[]): number {
-  const sorted = [...x].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Says on stderr how far a long section is: tables come when they are whole. */

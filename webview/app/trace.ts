@@ -1,5 +1,7 @@
 import { relativeGap } from '../../src/core/problem/gap.ts';
+import type { ProofMethod } from '../../src/core/base/control.ts';
 import type { RunRecord, TracePoint } from '../../src/shared/run.ts';
+import { proofMethodNames } from '../../src/shared/runView.ts';
 import { boundOverFamily, searchesPatterns } from '../../src/shared/verdict.ts';
 import type { ChartSpec, SeriesSpec } from '../charts/spec.ts';
 import { formatInteger, formatNumber, formatSeconds } from '../ui/format.ts';
@@ -84,7 +86,7 @@ export function traceChart(trace: readonly TracePoint[], id: string, title: stri
         // one method is the bound itself
         ...(methods.length < 2 ? [] : methods).map((method) => ({
           id: `bound-${method}`,
-          label: `by ${methodNames[method]} alone`,
+          label: `by ${proofMethodNames[method]} alone`,
           kind: 'line' as const,
           x: seconds,
           y: trace.map((point) => (point.method === method && point.dualBound > 0 ? point.dualBound : NaN)),
@@ -95,12 +97,8 @@ export function traceChart(trace: readonly TracePoint[], id: string, title: stri
   };
 }
 
-type Method = NonNullable<TracePoint['method']>;
-
-const methodNames: Readonly<Record<Method, string>> = { cones: 'cones of directions', conic: 'the conic relaxation' };
-
-function methodsIn(trace: readonly TracePoint[]): Method[] {
-  return (Object.keys(methodNames) as Method[]).filter((name) =>
+function methodsIn(trace: readonly TracePoint[]): ProofMethod[] {
+  return (['cones', 'conic'] as const).filter((name) =>
     trace.some(({ method, dualBound }) => method === name && dualBound > 0),
   );
 }

@@ -1,6 +1,9 @@
 /** Why a computation ended. Not converging is a status, never an exception. */
 export type SolveStatus = 'optimal' | 'iteration-limit' | 'time-limit' | 'cancelled' | 'numerical-error';
 
+/** What proves a bound over all networks: branch and bound over cones of directions, or the conic relaxation. */
+export type ProofMethod = 'cones' | 'conic';
+
 /** One immutable snapshot of a running solve. */
 export interface SolverProgress {
   readonly iteration: number;
@@ -16,7 +19,7 @@ export interface SolverProgress {
   /** The network is there, and a bound over all networks is being proven. */
   readonly proving?: true;
   /** While proving: the method that `dualBound` comes from. */
-  readonly method?: 'cones' | 'conic';
+  readonly method?: ProofMethod;
   /** Share of the work that is done, where it is known. */
   readonly fraction?: number;
 }

@@ -1,9 +1,10 @@
+import type { ProofMethod } from '../../base/control.ts';
 import type { ConicBound } from '../conic/conicBound.ts';
 
 /** What one method proved, and what it took. */
 export interface MethodBound {
   /** Branch and bound over cones of directions, all activation patterns, norms only, or the conic relaxation. */
-  readonly method: 'cones' | 'patterns' | 'norms' | 'conic';
+  readonly method: ProofMethod | 'patterns' | 'norms';
   readonly lowerBound: number;
   readonly seconds: number;
   /** Cones or patterns visited, or Newton steps. */
@@ -11,7 +12,7 @@ export interface MethodBound {
 }
 
 /** Told when a method has proven more: its own bound so far. */
-export type OnBound = (bound: number, method: 'cones' | 'conic') => void;
+export type OnBound = (bound: number, method: ProofMethod) => void;
 
 /** Proven knowledge about ALL networks of the family. */
 export interface GlobalBound {

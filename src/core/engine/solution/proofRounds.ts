@@ -1,7 +1,7 @@
 import { globalBound, type GlobalBoundDetails } from '../../certify/global/globalBound.ts';
 import { denseMatrix } from '../../base/linalg/matrix.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import type { Control } from '../../base/control.ts';
+import type { Control, ProofMethod } from '../../base/control.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 
 /** Relative violation of the dual constraint that still makes a direction worth inserting. */
@@ -41,7 +41,7 @@ export function proveInRounds(
 ): GlobalBoundDetails {
   const end = limited.now() + seconds;
   let proof: GlobalBoundDetails | undefined;
-  const onBound = (dualBound: number, method?: 'cones' | 'conic'): void =>
+  const onBound = (dualBound: number, method?: ProofMethod): void =>
     proving.report?.({
       iteration: network.iterations,
       seconds: proving.now() - begin,

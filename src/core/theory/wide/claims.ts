@@ -1,3 +1,4 @@
+import { median } from '../../base/median.ts';
 import type { LazyRun } from './lazyRun.ts';
 
 /** One checked prediction: a number, what it should be, and what that says. */
@@ -12,12 +13,6 @@ export interface Claim {
   readonly tolerance: readonly [number, number];
   readonly verdict: 'agrees' | 'disagrees' | 'not tested';
   readonly sentence: string;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Least-squares slope of log y against log x; null with fewer than two different x or a value that is not positive. */

@@ -1,3 +1,4 @@
+import { median } from '../../base/median.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { descend } from '../../descent/descend.ts';
@@ -13,7 +14,6 @@ import {
   lazyClaim,
   lazyExponents,
   linearRateClaim,
-  median,
   type SlopeRatios,
   slopeRatios,
 } from './claims.ts';

@@ -1,3 +1,4 @@
+import { median } from '../../../../src/core/base/median.ts';
 import type { CompareRecord, OptimizerName, RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, GuideSpec, SeriesSpec } from '../../../charts/spec.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent, formatSeconds } from '../../../ui/format.ts';
@@ -32,13 +33,6 @@ const pointsPerCurve = 600;
 export function thin(n: number, limit: number): number[] {
   if (n <= limit) return Array.from({ length: n }, (_, i) => i);
   return Array.from({ length: limit }, (_, k) => Math.round((k * (n - 1)) / (limit - 1)));
-}
-
-/** Median of at least one number. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Smallest positive excess of any run at any time; 1 without one. Where a log axis begins. */

@@ -4,7 +4,7 @@ import { searchesPatterns } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec } from '../../../charts/spec.ts';
 import { formatCount, formatInteger, formatNumber, formatLine } from '../../../ui/format.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
-import { outputName, targetText, trainRows, partNames } from '../../runData.ts';
+import { outputName, targetText, trainRank, trainRows, partNames } from '../../runData.ts';
 
 /** A dual constraint counts as tight when it is this close to beta, relative. */
 export const tightness = 1e-3;
@@ -223,10 +223,10 @@ export function targetMoves(
   const { targetIntervals, target } = run.rows;
   if (targetIntervals === undefined || run.resolved.outputs !== 1) return undefined;
   const { share, lower, upper } = targetIntervals;
-  const place = new Map(Array.from(trainRows(run), (row, i) => [row, i]));
+  const rank = trainRank(run);
   return {
     share,
-    of: (row) => ({ from: target[row] + lower[place.get(row)!], to: target[row] + upper[place.get(row)!] }),
+    of: (row) => ({ from: target[row] + lower[rank[row]], to: target[row] + upper[rank[row]] }),
   };
 }
 

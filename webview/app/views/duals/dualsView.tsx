@@ -3,6 +3,8 @@ import { useMemo, useState } from 'preact/hooks';
 import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
 import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { GlobalCertificate, RunRecord } from '../../../../src/shared/run.ts';
+import { proofMethodNames } from '../../../../src/shared/runView.ts';
+import { capital } from '../../../../src/shared/usefulness.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { SphereMap } from '../../../charts/landscape/sphere.tsx';
 import { Button, Dropdown } from '../../../ui/controls.ts';
@@ -328,18 +330,11 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
   );
 }
 
-const methodNames = {
-  cones: 'Cones of directions',
-  patterns: 'All activation patterns',
-  norms: 'Norm bounds',
-  conic: 'Conic relaxation',
-} as const;
-
 /** What each method proved in its time, where more than one ran. */
 function methodFacts({ methods = [] }: GlobalCertificate): Fact[] {
   if (methods.length < 2) return [];
   return methods.map(({ method, lowerBound, seconds, steps }) => ({
-    name: methodNames[method],
+    name: capital(proofMethodNames[method]),
     value: (
       <>
         <Num value={lowerBound} digits={8} /> in {formatSeconds(seconds)}, {formatCount(steps, 'step')}
