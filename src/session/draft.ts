@@ -53,6 +53,8 @@ export interface Draft extends Omit<Prepared, 'settings'> {
   readonly trace: readonly TracePoint[];
   /** Words on what was left out or cut short, by stage, in the order of the stages. */
   readonly notes: Readonly<Partial<Record<StageName | 'file', readonly string[]>>>;
+  /** What went into a network at this beta that the solve goes on from. */
+  readonly begun?: { readonly seconds: number; readonly trace: readonly TracePoint[] };
   /** What a solve at each point of a path of this run may start from. */
   readonly pathWarm?: readonly unknown[];
   /** Trained networks that the result must not lie above. */

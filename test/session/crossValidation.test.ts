@@ -33,6 +33,14 @@ describe('beta by cross-validation', () => {
     assert.equal(run.missing, undefined);
     assert.ok(heard.stages.includes('cross-validation'));
     assert.ok(Math.abs(heard.records[0].resolved.beta - 0.1 * run.resolved.betaMax) < 1e-9 * run.resolved.betaMax);
+
+    // the network that was shown before it was solved to tolerance counts: the solve goes on from it
+    const rough = heard.records.find((record) => record.resolved.beta === run.resolved.beta)!;
+    const { times, seconds } = run.solution;
+    assert.ok(rough.missing?.includes('solve') && rough.solution.seconds > 0);
+    assert.ok(times!.final >= rough.solution.seconds && seconds >= times!.final && times!.found <= times!.final);
+    assert.ok(run.trace.length > rough.trace.length);
+    run.trace.slice(1).forEach((point, k) => assert.ok(point.seconds >= run.trace[k].seconds));
   });
 
   it('follows the one-standard-error rule where that is asked for, with fewer or as many neurons', async () => {

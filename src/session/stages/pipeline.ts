@@ -57,7 +57,7 @@ export async function runStages(
     if (!context.control.shouldStop()) {
       const rough = await firstNetwork(chosen, context);
       show({ ...rough, notes: chosen.notes }, ['solve', 'proof', ...toCome(rough, 0)]);
-      chosen = { ...chosen, warm: rough.warm };
+      chosen = { ...chosen, warm: rough.warm, begun: { seconds: rough.outcome.solution.seconds, trace: rough.trace } };
     }
   }
   let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));

@@ -31,7 +31,9 @@ export const refineStage: Stage = {
     });
     const cut = 'The run was stopped before its activation patterns could be added.';
     if (control.shouldStop()) return noted(draft, cut);
-    const watch = new SolveWatch(control, listener);
+    // the first solve led here, so its time counts
+    const before = draft.times.final + (draft.times.proof ?? 0);
+    const watch = new SolveWatch(control, listener, before);
     const options = solveOptions(draft, deps);
     const again = familyOf(draft.problem.model).refine!(
       posedOf(draft),
@@ -43,14 +45,11 @@ export const refineStage: Stage = {
     if (again === undefined) return noted(draft, cut);
     const { solution } = again.outcome;
     const bound = boundOverFamily({ solution });
-    const before = draft.times.final + (draft.times.proof ?? 0);
-    const times = watch.times(solution, draft.settings.tolerance);
     const refined: SolvedDraft = {
       ...draft,
       outcome: { ...again.outcome, solution: { ...solution, seconds: before + solution.seconds } },
       described: again.outcome.describe(deps.kernels),
-      // the first solve led here, so its time counts
-      times: { ...times, found: before + times.found, final: before + times.final },
+      times: watch.times(solution, draft.settings.tolerance),
       warm: solution.warm,
       compare: draft.compare && {
         ...draft.compare,

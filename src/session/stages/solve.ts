@@ -18,12 +18,13 @@ export async function solveStage(
 ): Promise<SolvedDraft> {
   listener.progress({ stage: 'solving', fraction: null, message: 'Solving the convex program' });
   await deps.pause();
-  const watch = new SolveWatch(control, listener);
+  const before = draft.begun?.seconds ?? 0;
+  const watch = new SolveWatch(control, listener, before, draft.begun?.trace);
   const solved = (outcome: Outcome, proving: boolean): SolvedDraft => {
     const { solution } = outcome;
     return {
       ...draft,
-      outcome,
+      outcome: { ...outcome, solution: { ...solution, seconds: before + solution.seconds } },
       described: outcome.describe(deps.kernels),
       times: watch.times(solution, draft.settings.tolerance),
       proving,
@@ -66,19 +67,29 @@ export function solveOptions(
 /** The problem of a prepared one at a beta. */
 export const atBeta = (problem: Problem, beta: number): Problem => ({ ...problem, beta });
 
-/** Passes progress on, keeps the trace, and notes when the network was final and its proof began. */
+/**
+ * Passes progress on, keeps the trace, and notes when the network was final and its proof began; all seconds from the beginning of what went `before`,
+ * whose trace is `earlier`.
+ */
 export class SolveWatch {
-  readonly trace: TracePoint[] = [];
+  readonly trace: TracePoint[];
   readonly control: Control;
   /** Seconds at the first report of a proof after the last one of a solve. */
   private proofBegan: number | null = null;
 
-  constructor(control: Control, listener: SessionListener) {
+  constructor(
+    control: Control,
+    listener: SessionListener,
+    private readonly before = 0,
+    earlier: readonly TracePoint[] = [],
+  ) {
+    this.trace = [...earlier];
     this.control = {
       shouldStop: () => control.shouldStop(),
       now: () => control.now(),
       report: (progress) => {
-        const { seconds, iteration, objective, dualBound, active, phase, proving, method, fraction } = progress;
+        const { iteration, objective, dualBound, active, phase, proving, method, fraction } = progress;
+        const seconds = before + progress.seconds;
         if (proving !== true) this.proofBegan = null;
         else this.proofBegan ??= seconds;
         const point = {
@@ -97,7 +108,8 @@ export class SolveWatch {
     };
   }
 
-  times({ objective, seconds }: Pick<Solved, 'objective' | 'seconds'>, tolerance: number): SolveTimes {
+  times({ objective, seconds: own }: Pick<Solved, 'objective' | 'seconds'>, tolerance: number): SolveTimes {
+    const seconds = this.before + own;
     const final = Math.min(seconds, this.proofBegan ?? seconds);
     const reached = this.trace.find((point) => point.objective <= objective + tolerance * Math.abs(objective));
     return {
