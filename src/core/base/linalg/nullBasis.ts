@@ -1,20 +1,30 @@
-/** Orthonormal basis of the complement of the chosen rows (unit vectors of length d), by Householder reflections; rows that depend on earlier ones add nothing. */
-export function nullBasis(
-  directions: Float64Array,
-  chosen: readonly number[],
-  d: number,
-): { readonly basis: Float64Array; readonly dim: number } {
-  const reflectors: Float64Array[] = [];
-  const work = new Float64Array(d);
-  for (const k of chosen) {
+/**
+ * The complement of vectors of length d, as the Householder reflections that map their span onto the first coordinates: what is asked of it costs
+ * the number of vectors times d, never d^2.
+ */
+export class Complement {
+  private readonly reflectors: Float64Array[] = [];
+  private readonly work: Float64Array;
+
+  constructor(readonly d: number) {
+    this.work = new Float64Array(d);
+  }
+
+  /** Dimensions that are left. */
+  get dim(): number {
+    return this.d - this.reflectors.length;
+  }
+
+  /** Takes another unit vector out, the d numbers from `at` on; one that depends on those before adds nothing. */
+  add(vectors: Float64Array, at: number): void {
+    const { d, work, reflectors } = this;
     const i = reflectors.length;
-    if (i >= d) break;
-    for (let j = 0; j < d; j++) work[j] = directions[k * d + j];
-    for (let m = 0; m < i; m++) reflect(reflectors[m], work);
+    if (i >= d) return;
+    this.turn(vectors, at);
     let size = 0;
     for (let j = i; j < d; j++) size += work[j] * work[j];
     size = Math.sqrt(size);
-    if (size <= 1e-10) continue;
+    if (size <= 1e-10) return;
     const v = new Float64Array(d);
     for (let j = i; j < d; j++) v[j] = work[j];
     v[i] += v[i] >= 0 ? size : -size;
@@ -24,18 +34,59 @@ export function nullBasis(
     for (let j = i; j < d; j++) v[j] /= vv;
     reflectors.push(v);
   }
-  const dim = d - reflectors.length;
-  const basis = new Float64Array(dim * d);
-  for (let m = 0; m < dim; m++) {
-    const column = basis.subarray(m * d, (m + 1) * d);
-    column[reflectors.length + m] = 1;
-    for (let a = reflectors.length - 1; a >= 0; a--) reflect(reflectors[a], column);
+
+  /** Squared norm of the part of a vector that lies in the complement. */
+  squares(vectors: ArrayLike<number>, at: number): number {
+    const { d, work, reflectors } = this;
+    this.turn(vectors, at);
+    let sum = 0;
+    for (let j = reflectors.length; j < d; j++) sum += work[j] * work[j];
+    return sum;
   }
-  return { basis, dim };
+
+  /** That part itself. */
+  project(vector: Float64Array): Float64Array {
+    this.turn(vector, 0);
+    const out = this.work.slice();
+    out.fill(0, 0, this.reflectors.length);
+    for (let a = this.reflectors.length - 1; a >= 0; a--) reflect(this.reflectors[a], out, a);
+    return out;
+  }
+
+  /** Orthonormal basis of the complement, dim x d. */
+  basis(): Float64Array {
+    const { d, dim, reflectors } = this;
+    const basis = new Float64Array(dim * d);
+    for (let m = 0; m < dim; m++) {
+      const row = basis.subarray(m * d, (m + 1) * d);
+      row[reflectors.length + m] = 1;
+      for (let a = reflectors.length - 1; a >= 0; a--) reflect(reflectors[a], row, a);
+    }
+    return basis;
+  }
+
+  /** work := the vector in turned coordinates. */
+  private turn(vectors: ArrayLike<number>, at: number): void {
+    const { d, work, reflectors } = this;
+    for (let j = 0; j < d; j++) work[j] = vectors[at + j];
+    for (let a = 0; a < reflectors.length; a++) reflect(reflectors[a], work, a);
+  }
 }
 
-function reflect(v: Float64Array, x: Float64Array): void {
+/** Orthonormal basis of the complement of the chosen rows (unit vectors of length d); rows that depend on earlier ones add nothing. */
+export function nullBasis(
+  directions: Float64Array,
+  chosen: readonly number[],
+  d: number,
+): { readonly basis: Float64Array; readonly dim: number } {
+  const complement = new Complement(d);
+  for (const k of chosen) complement.add(directions, k * d);
+  return { basis: complement.basis(), dim: complement.dim };
+}
+
+/** The first entries of v are zero. */
+function reflect(v: Float64Array, x: Float64Array, from: number): void {
   let s = 0;
-  for (let j = 0; j < v.length; j++) s += v[j] * x[j];
-  for (let j = 0; j < v.length; j++) x[j] -= 2 * s * v[j];
+  for (let j = from; j < v.length; j++) s += v[j] * x[j];
+  for (let j = from; j < v.length; j++) x[j] -= 2 * s * v[j];
 }

@@ -2,7 +2,7 @@ import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
-import { nullBasis } from '../../base/linalg/nullBasis.ts';
+import { Complement } from '../../base/linalg/nullBasis.ts';
 import { rootOf } from './rootOf.ts';
 import type { RowClasses } from '../../problem/patterns/rowClasses.ts';
 
@@ -44,9 +44,8 @@ export interface Neuron {
   readonly du: Float64Array;
   /** Rows that are on, ascending. */
   on: Int32Array;
-  /** Orthonormal basis of the directions that keep the held classes, d x dim column by column. */
-  basis: Float64Array | undefined;
-  dim: number;
+  /** The directions that keep the held classes; undefined when it has to be made anew. */
+  along: Complement | undefined;
   /** Place of its coordinates in the Newton system. */
   at: number;
   /** Norm of the penalised part of u, and the unit vector along it. */
@@ -160,8 +159,7 @@ export class ActiveNeurons {
       dt: new Float64Array(classes.count),
       du: new Float64Array(d),
       on: new Int32Array(0),
-      basis: undefined,
-      dim: d,
+      along: undefined,
       at: 0,
       norm: 0,
       unit: new Float64Array(d),
@@ -209,17 +207,11 @@ export class ActiveNeurons {
     const { d } = this;
     if (neuron.held.length >= d - 1) return false;
     const { directions } = this.problem.classes;
-    const Z = this.basisOf(neuron);
-    let part = 0;
-    for (let m = 0; m < neuron.dim; m++) {
-      let s = 0;
-      for (let j = 0; j < d; j++) s += Z[m * d + j] * directions[k * d + j];
-      part += s * s;
-    }
-    if (part <= dependent) return false;
+    const along = this.alongHeld(neuron);
+    if (along.squares(directions, k * d) <= dependent) return false;
     neuron.held.push(k);
     neuron.side[k] = 0;
-    neuron.basis = undefined;
+    along.add(directions, k * d);
     return true;
   }
 
@@ -227,36 +219,23 @@ export class ActiveNeurons {
   release(neuron: Neuron, k: number, side: 1 | -1): void {
     neuron.held = neuron.held.filter((other) => other !== k);
     neuron.side[k] = side;
-    neuron.basis = undefined;
+    neuron.along = undefined;
     this.markRows(neuron);
   }
 
-  basisOf(neuron: Neuron): Float64Array {
-    if (neuron.basis === undefined) {
-      const made = nullBasis(this.problem.classes.directions, neuron.held, this.d);
-      neuron.basis = made.basis;
-      neuron.dim = made.dim;
+  /** The directions along all hyperplanes that hold a neuron. */
+  alongHeld(neuron: Neuron): Complement {
+    if (neuron.along === undefined) {
+      neuron.along = new Complement(this.d);
+      for (const k of neuron.held) neuron.along.add(this.problem.classes.directions, k * this.d);
     }
-    return neuron.basis;
-  }
-
-  /** The part of a vector along the held hyperplanes. */
-  private alongHeld(neuron: Neuron, vector: Float64Array): Float64Array {
-    const { d } = this;
-    const Z = this.basisOf(neuron);
-    const projected = new Float64Array(d);
-    for (let m = 0; m < neuron.dim; m++) {
-      let s = 0;
-      for (let j = 0; j < d; j++) s += Z[m * d + j] * vector[j];
-      for (let j = 0; j < d; j++) projected[j] += s * Z[m * d + j];
-    }
-    return projected;
+    return neuron.along;
   }
 
   /** Steps of neurons along their held hyperplanes to the last digit: where kinks depend on each other a step is known less well. */
   straighten(): void {
     const bent = this.neurons.filter(({ held }) => held.length > 0);
-    for (const neuron of bent) neuron.du.set(this.alongHeld(neuron, neuron.du));
+    for (const neuron of bent) neuron.du.set(this.alongHeld(neuron).project(neuron.du));
     this.multiply(bent, ({ du }) => du, ({ dt }) => dt); // prettier-ignore
     for (const { held, dt } of bent) for (const k of held) dt[k] = 0;
   }
@@ -264,7 +243,7 @@ export class ActiveNeurons {
   /** Puts neurons back onto their held hyperplanes, and brings products, activity and norms up to date. */
   clean(neurons: readonly Neuron[]): void {
     const { classes, penalizedCols } = this.problem;
-    for (const neuron of neurons) if (neuron.held.length > 0) neuron.u = this.alongHeld(neuron, neuron.u);
+    for (const neuron of neurons) if (neuron.held.length > 0) neuron.u = this.alongHeld(neuron).project(neuron.u);
     this.multiply(neurons, ({ u }) => u, ({ t }) => t); // prettier-ignore
     for (const neuron of neurons) {
       const { u, unit, t, side } = neuron;
@@ -375,7 +354,7 @@ export class ActiveNeurons {
   private mergeInto(first: Neuron, second: Neuron): void {
     first.u = first.u.map((value, j) => value + second.u[j]);
     first.held = first.held.filter((k) => second.held.includes(k));
-    first.basis = undefined;
+    first.along = undefined;
     for (let k = 0; k < first.side.length; k++) if (first.side[k] === 0) first.side[k] = second.side[k];
     // classes held by one and dependent in the other keep side 0 only when held
     this.multiply([first], ({ u }) => u, ({ t }) => t); // prettier-ignore

@@ -52,8 +52,13 @@ export function assemble(
       .filter(counts)
       .map(({ u, sign, output }) => ({ u, sign, output, gate: u }));
   }
+  let lookup = distinctGates(X, directionsOf(neurons, d, true));
+  if (gateSet === undefined && lookup.indexOf.includes(-1)) {
+    // on for no row: it pays and adds nothing; a search that was cut short leaves such neurons behind
+    neurons = neurons.filter((_, j) => lookup.indexOf[j] >= 0);
+    lookup = distinctGates(X, directionsOf(neurons, d, true));
+  }
   const gates = gateSet ?? distinctGates(X, directionsOf(neurons, d));
-  const lookup = distinctGates(X, directionsOf(neurons, d, true));
   const byPattern = new Map<string, number>();
   const key = (set: GateSet, p: number): string => {
     const words = set.patterns.wordsPerPattern;

@@ -28,14 +28,7 @@ export function gradients(state: ActiveNeurons, V: Float64Array): number {
   neurons.forEach((neuron, j) => {
     const { gradient, unit } = neuron;
     for (let k = 0; k < d; k++) gradient[k] = sums[j * d + k] + problem.beta * unit[k];
-    const Z = state.basisOf(neuron);
-    let squares = 0;
-    for (let k = 0; k < neuron.dim; k++) {
-      let s = 0;
-      for (let l = 0; l < d; l++) s += Z[k * d + l] * gradient[l];
-      squares += s * s;
-    }
-    worst = Math.max(worst, Math.sqrt(squares));
+    worst = Math.max(worst, Math.sqrt(state.alongHeld(neuron).squares(gradient, 0)));
   });
   if (problem.offset) {
     for (let o = 0; o < c; o++) {

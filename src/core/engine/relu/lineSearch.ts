@@ -148,7 +148,7 @@ export function lineSearch(state: ActiveNeurons, doffset: Float64Array, { aims, 
     neurons.forEach((neuron, a) => {
       neuron.u = saved[a].u;
       neuron.held = saved[a].kinks;
-      neuron.basis = undefined;
+      neuron.along = undefined;
     });
     for (let o = 0; o < doffset.length; o++) state.offset[o] -= tau * doffset[o];
     state.clean(neurons);

@@ -124,3 +124,17 @@ void test('inputs on a grid, free bias: neurons on lines through many points, wh
   const { kkt } = closes({ X, y, beta: 0.1, bias: 'free' }, false);
   assert.ok(kkt.stationarity <= 1e-6);
 });
+
+void test('a stop at any moment leaves a network, although a search leaves neurons behind that are on for no row', () => {
+  // all rows on one side of the origin: descent leads many neurons to where nothing is on
+  const random = randomProblem(11, { n: 20, d: 2 });
+  const X = random.X.map((row) => row.map((value) => 3 + 0.1 * value));
+  const problem = reluProblem({ ...random, X, bias: 'regularized', beta: 0.01 });
+  for (let polls = 1; polls < 20_000; polls = Math.ceil(1.5 * polls)) {
+    let left = polls;
+    const { objective, dualBound, groups } = solve(problem, {}, { shouldStop: () => --left < 0, now: () => performance.now() / 1000 }); // prettier-ignore
+    assert.ok(Number.isFinite(objective) && dualBound <= objective);
+    for (const { vector } of groups) assert.ok(problem.X.rows > 0 && vector.some((value) => value !== 0));
+    if (left > 0) break;
+  }
+});
