@@ -36,8 +36,8 @@ export function svd(a: DenseMatrix): Svd {
   return { U, s, V };
 }
 
-/** Up to this many singular values ml-matrix takes less than a tenth of a second. */
-const mostAtOnce = 96;
+/** Up to this many singular values ml-matrix takes some ten milliseconds. */
+const mostAtOnce = 48;
 
 /**
  * The same, asking `shouldStop` every few milliseconds; undefined when it says so. Vectors that belong to no singular value above rounding may
@@ -159,13 +159,16 @@ function longSvd(a: DenseMatrix, shouldStop?: () => boolean): Svd | undefined {
   const small = shouldStop === undefined ? svd(R) : svdUnlessStopped(R, shouldStop);
   if (small === undefined) return undefined;
   const long = denseMatrix(length, k);
-  for (let i = 0; i < k; i++) {
+  const column = new Float64Array(length);
+  for (let j = 0; j < k; j++) {
     if (shouldStop?.() === true) return undefined;
-    const q = rowOf(Q, i);
-    for (let j = 0; j < k; j++) {
+    column.fill(0);
+    for (let i = 0; i < k; i++) {
+      const q = rowOf(Q, i);
       const w = small.U.data[i * k + j];
-      if (w !== 0) for (let t = 0; t < length; t++) long.data[t * k + j] += w * q[t];
+      if (w !== 0) for (let t = 0; t < length; t++) column[t] += w * q[t];
     }
+    for (let t = 0; t < length; t++) long.data[t * k + j] = column[t];
   }
   const s = small.s.map((value) => value * unit);
   return wide ? { U: small.V, s, V: long } : { U: long, s, V: small.V };

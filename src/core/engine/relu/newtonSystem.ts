@@ -19,8 +19,8 @@ export function newtonSystem(
   const { neurons, d, c, n, problem } = state;
   neurons.forEach((neuron, j) => (neuron.at = j * d));
   const size = neurons.length * d + (problem.offset ? c : 0);
-  const plain = c === 1 && !problem.offset && problem.penalizedCols === d;
-  return plain && size > rowsPay * n && neurons.every(({ norm }) => norm > 0)
-    ? systemOfRows(state, H, damping, shouldStop)
+  const plain = !problem.offset && problem.penalizedCols === d;
+  return plain && size > rowsPay * n * problem.datafit.factorCols && neurons.every(({ norm }) => norm > 0)
+    ? systemOfRows(state, damping, shouldStop)
     : systemOfNeurons(state, H, damping, shouldStop);
 }

@@ -5,17 +5,17 @@ import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from
 import { PositiveSystem } from './positiveSystem.ts';
 
 /**
- * The Newton matrix of neurons when it is larger than the number n of rows, for one output, as K = B - R R' with B = W + Phi'Phi: W = beta / ||u|| on each neuron's coordinates
- * (with the damping on top), Phi the features sqrt(H) D X (n rows), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury),
- * M = I + Phi W^-1 Phi' = I + (XX') o (FF') with one column of F per neuron, so that the number of features does not enter; R is a correction of rank m. Undefined when stopped.
+ * The Newton matrix of neurons when it is larger than the number n of rows, as K = B - R R' with B = W + Phi'Phi: W = beta / ||u|| on each neuron's coordinates
+ * (with the damping on top), Phi the features L'D X with L L' the curvature of the loss row by row (`hessianFactor`: w columns, n w rows in all; for one output
+ * w = 1 and L = sqrt(H)), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury), M = I + Phi W^-1 Phi' = I + (XX') o (FF')
+ * with one column of F per neuron and every entry of XX' standing for w x w, so that the number of features does not enter; R is a correction of rank m. Undefined when stopped.
  */
 export function systemOfRows(
   state: ActiveNeurons,
-  H: Float64Array,
   damping: number,
   shouldStop: () => boolean,
 ): NewtonSystem | undefined {
-  const system = new RowSystem(state, H, damping);
+  const system = new RowSystem(state, damping);
   let factored = false;
   try {
     factored = !shouldStop() && system.factor(shouldStop);
@@ -30,10 +30,13 @@ class RowSystem implements NewtonSystem {
   /** Roots of the diagonal of W, and of what the penalty's curvature lacks along a neuron. */
   private readonly roots: readonly number[];
   private readonly radialRoots: readonly number[];
-  /** F, one row of n numbers per neuron: sign sqrt(H) / root where it is on. */
+  /** Columns of the factor of the loss's curvature, w, and n w. */
+  private readonly w: number;
+  private readonly size: number;
+  /** F, one row of n w numbers per neuron: sign / root times the row of L of its output, where it is on. */
   private readonly weights: Float64Array;
   private readonly M: PositiveSystem;
-  /** L^-1 Phi W^-1 R for M = L L', n x m. */
+  /** G^-1 Phi W^-1 R for M = G G', n w x m. */
   private readonly fits: Float64Array;
   /** Factor of I - R'B^-1 R. */
   private readonly S: Float64Array;
@@ -42,21 +45,28 @@ class RowSystem implements NewtonSystem {
 
   constructor(
     private readonly state: ActiveNeurons,
-    H: Float64Array,
     private readonly damping: number,
   ) {
-    const { neurons, n, d, problem } = state;
+    const { neurons, n, d, c, problem } = state;
     const m = neurons.length;
-    const { beta } = problem;
+    const { beta, datafit } = problem;
+    const w = (this.w = datafit.factorCols);
+    const size = (this.size = n * w);
+    const L = new Float64Array(size * c);
+    datafit.hessianFactor(state.F, L);
     this.order = m * d;
     this.roots = neurons.map(({ norm }) => Math.sqrt(((1 + damping + radialDamping) * beta) / norm));
     this.radialRoots = neurons.map(({ norm }) => Math.sqrt(((1 + damping) * beta) / norm));
-    this.weights = new Float64Array(m * n);
-    neurons.forEach(({ on, sign }, a) => {
-      for (const i of on) this.weights[a * n + i] = (sign * Math.sqrt(Math.max(0, H[i]))) / this.roots[a];
+    this.weights = new Float64Array(m * size);
+    neurons.forEach(({ on, sign, output }, a) => {
+      const factor = sign / this.roots[a];
+      for (const i of on) {
+        const from = (i * c + output) * w;
+        for (let q = 0; q < w; q++) this.weights[a * size + i * w + q] = factor * L[from + q];
+      }
     });
-    this.M = new PositiveSystem(n, problem.kernels);
-    this.fits = new Float64Array(n * m);
+    this.M = new PositiveSystem(size, problem.kernels);
+    this.fits = new Float64Array(size * m);
     this.S = new Float64Array(m * m);
     this.stacked = new Float64Array(m * d);
     this.products = new Float64Array(m * n);
@@ -64,43 +74,68 @@ class RowSystem implements NewtonSystem {
 
   /** False when stopped. */
   factor(shouldStop: () => boolean): boolean {
-    const { state, weights, M, fits, S, damping, products, roots, radialRoots } = this;
+    const { state, w, size, M, fits, S, damping, products, roots, radialRoots } = this;
     const { neurons, n, d } = state;
     const m = neurons.length;
     const inner = state.innerProducts(shouldStop);
     if (inner === undefined) return false;
-    const pairs = new Float64Array(n * n);
-    state.withOperator((_, kernels) => kernels.syrk(true, n, m, 1, weights, 0, pairs));
+    const pairs = new Float64Array(size * size);
+    state.withOperator((_, kernels) => kernels.syrk(true, size, m, 1, this.weights, 0, pairs));
     const { matrix } = M;
-    for (let i = 0; i < n; i++) {
-      for (let j = 0, at = i * n; j <= i; j++, at++) matrix[at] = pairs[at] * inner[at];
-      matrix[i * n + i] += 1;
+    for (let row = 0; row < size; row++) {
+      const own = Math.floor(row / w) * n;
+      for (let j = 0, at = row * size, end = at + row; at <= end; j++) {
+        const product = inner[own + j];
+        for (let q = 0; q < w && at <= end; q++, at++) matrix[at] = pairs[at] * product;
+      }
+      matrix[row * size + row] += 1;
     }
     if (shouldStop() || !M.factor(shouldStop)) return false;
     neurons.forEach(({ unit }, a) => this.stacked.set(unit, a * d));
     state.withOperator((operator) => operator.products(this.stacked, m, products));
     for (let a = 0; a < m; a++) {
-      const factor = radialRoots[a] / roots[a];
-      for (let i = 0; i < n; i++) fits[i * m + a] = factor * weights[a * n + i] * products[a * n + i];
+      const column = this.weighted(a, products.subarray(a * n, (a + 1) * n), radialRoots[a] / roots[a]);
+      for (let row = 0; row < size; row++) fits[row * m + a] = column[row];
     }
     if (!M.solveLower(fits, m, shouldStop)) return false;
-    state.withOperator((_, kernels) => kernels.syrk(true, m, n, 1, fits, 0, S));
+    state.withOperator((_, kernels) => kernels.syrk(true, m, size, 1, fits, 0, S));
     // 1 - r'W^-1 r
     for (let a = 0; a < m; a++) S[a * m + a] += radialDamping / (1 + damping + radialDamping);
     return factorSpd(S, m);
   }
 
+  /** factor times L' on the n products of neuron a: n w numbers. */
+  private weighted(a: number, products: Float64Array, factor: number): Float64Array {
+    const { weights, w, size } = this;
+    const out = new Float64Array(size);
+    for (let row = 0, i = 0, at = a * size; row < size; i++) {
+      const value = factor * products[i];
+      for (let q = 0; q < w; q++, row++, at++) out[row] = weights[at] * value;
+    }
+    return out;
+  }
+
   /** y := B^-1 y */
   private solveB(y: Float64Array): void {
-    const { state, weights, products, roots, M } = this;
+    const { state, weights, products, roots, M, w, size } = this;
     const { n, d } = state;
     const m = roots.length;
     for (let a = 0; a < m; a++) for (let j = a * d; j < (a + 1) * d; j++) y[j] /= roots[a];
     state.withOperator((operator) => operator.products(y, m, products));
-    const rows = new Float64Array(n);
-    for (let a = 0, at = 0; a < m; a++) for (let i = 0; i < n; i++, at++) rows[i] += weights[at] * products[at];
+    const rows = new Float64Array(size);
+    for (let a = 0, at = 0; a < m; a++) {
+      for (let row = 0, i = a * n; row < size; i++) {
+        for (let q = 0; q < w; q++, row++, at++) rows[row] += weights[at] * products[i];
+      }
+    }
     M.solve(rows);
-    for (let a = 0, at = 0; a < m; a++) for (let i = 0; i < n; i++, at++) products[at] = weights[at] * rows[i];
+    for (let a = 0, at = 0; a < m; a++) {
+      for (let row = 0, i = a * n; row < size; i++) {
+        let s = 0;
+        for (let q = 0; q < w; q++, row++, at++) s += weights[at] * rows[row];
+        products[i] = s;
+      }
+    }
     state.withOperator((operator) => operator.sums(products, m, this.stacked));
     for (let a = 0; a < m; a++) {
       for (let j = a * d; j < (a + 1) * d; j++) y[j] = (y[j] - this.stacked[j]) / roots[a];
@@ -123,7 +158,7 @@ class RowSystem implements NewtonSystem {
 
   /** A K^-1 A' = A W^-1 A' - C'M^-1 C + E S^-1 E' with C = Phi W^-1 A' and E = A B^-1 R = A W^-1 R - C'M^-1 Phi W^-1 R. */
   gram(kinks: readonly Kink[], shouldStop: () => boolean): Float64Array | undefined {
-    const { state, weights, M, fits, S, roots, radialRoots } = this;
+    const { state, size, M, fits, S, roots, radialRoots } = this;
     const { n, d, neurons } = state;
     const m = kinks.length;
     const count = neurons.length;
@@ -131,17 +166,18 @@ class RowSystem implements NewtonSystem {
     kinks.forEach((kink, e) => directions.set(directionOf(state, kink), e * d));
     const products = new Float64Array(m * n);
     state.withOperator((operator) => operator.products(directions, m, products));
-    const C = new Float64Array(n * m);
+    const C = new Float64Array(size * m);
     kinks.forEach(({ neuron }, e) => {
       const own = neuron.at / d;
-      for (let i = 0; i < n; i++) C[i * m + e] = (weights[own * n + i] * products[e * n + i]) / roots[own];
+      const column = this.weighted(own, products.subarray(e * n, (e + 1) * n), 1 / roots[own]);
+      for (let row = 0; row < size; row++) C[row * m + e] = column[row];
     });
     if (!M.solveLower(C, m, shouldStop)) return undefined;
     const Q = new Float64Array(m * m);
     const E = new Float64Array(m * count);
     state.withOperator((_, kernels) => {
-      kernels.syrk(true, m, n, -1, C, 0, Q);
-      kernels.gemm(true, false, m, count, n, -1, C, fits, 0, E);
+      kernels.syrk(true, m, size, -1, C, 0, Q);
+      kernels.gemm(true, false, m, count, size, -1, C, fits, 0, E);
     });
     kinks.forEach((kink, e) => {
       const { neuron } = kink;

@@ -20,7 +20,8 @@ export function principalBasis(
   if (least > largestRank || n * d * least > 5e8) return undefined;
   const span = n < d ? spanOfRows(A, shouldStop) : undefined;
   if (shouldStop()) return undefined;
-  const B = span === undefined ? A : timesTransposed(A, span);
+  const B = span === undefined ? A : timesTransposed(A, span, shouldStop);
+  if (B === undefined) return undefined;
   const q = B.cols;
   const poll = everyRows(q * q);
   const C = denseMatrix(q, q);
@@ -36,20 +37,24 @@ export function principalBasis(
   const keep: number[] = [];
   for (let k = q - 1; k >= 0; k--) if (eigen.values[k] > 1e-15 * q * top) keep.push(k);
   const out = denseMatrix(keep.length, d);
-  keep.forEach((k, row) => {
+  const rowPoll = everyRows(q * d);
+  for (const [row, k] of keep.entries()) {
+    if (row % rowPoll === 0 && shouldStop()) return undefined;
     for (let l = 0; l < q; l++) {
       const e = eigen.vectors[k * q + l];
       if (span === undefined) out.data[row * d + l] = e;
       else for (let j = 0; j < d; j++) out.data[row * d + j] += e * span.data[l * d + j];
     }
-  });
+  }
   return out;
 }
 
-/** A B' */
-function timesTransposed(A: DenseMatrix, B: DenseMatrix): DenseMatrix {
+/** A B'; undefined when stopped. */
+function timesTransposed(A: DenseMatrix, B: DenseMatrix, shouldStop: () => boolean): DenseMatrix | undefined {
   const out = denseMatrix(A.rows, B.rows);
+  const poll = everyRows(A.cols * B.rows);
   for (let i = 0; i < A.rows; i++) {
+    if (i % poll === 0 && shouldStop()) return undefined;
     for (let j = 0; j < B.rows; j++) {
       let s = 0;
       for (let k = 0; k < A.cols; k++) s += A.data[i * A.cols + k] * B.data[j * A.cols + k];

@@ -14,12 +14,20 @@ import { classifyRows } from '../../../../src/core/problem/patterns/rowClasses.t
 import { randomProblem, reluProblem } from './support.ts';
 
 /** A problem of the Newton method, and some neurons away from every kink. */
-function local(seed: number, n: number, d: number, m: number): { problem: LocalProblem; seeds: NeuronSeed[] } {
-  const { X, datafit, beta, penalizedCols } = prepare(reluProblem({ ...randomProblem(seed, { n, d }), beta: 0.3 }));
+function local(
+  seed: number,
+  n: number,
+  d: number,
+  m: number,
+  classes = 1,
+): { problem: LocalProblem; seeds: NeuronSeed[] } {
+  const random = randomProblem(seed, { n, d });
+  const several = { y: random.X.map((_, i) => i % classes), loss: 'softmax' } as const;
+  const { X, datafit, beta, penalizedCols } = prepare(reluProblem({ ...random, ...(classes > 1 ? several : {}), beta: 0.3 })); // prettier-ignore
   const rng = createRng(seed).fork('neurons');
   const seeds = Array.from({ length: m }, (_, j): NeuronSeed => {
     const u = Float64Array.from({ length: X.cols }, () => rng.normal());
-    return { u, sign: j % 2 === 0 ? 1 : -1, output: 0 };
+    return { u, sign: j % 2 === 0 ? 1 : -1, output: j % classes };
   });
   return { problem: { X, classes: classifyRows(X), penalizedCols, datafit, beta, offset: false }, seeds };
 }
@@ -35,18 +43,20 @@ function gradientAt(problem: LocalProblem, seeds: readonly NeuronSeed[], x: Floa
   return Float64Array.from(state.neurons.flatMap(({ gradient }) => [...gradient]));
 }
 
-// more rows than coordinates, and fewer: the two forms of the system
-for (const [n, d, m] of [
-  [60, 3, 4],
-  [8, 5, 3],
+// more rows than coordinates, and fewer: the two forms of the system, for one output and for several that the loss couples
+for (const [n, d, m, classes] of [
+  [60, 3, 4, 1],
+  [8, 5, 3, 1],
+  [30, 3, 4, 3],
+  [8, 5, 6, 3],
 ] as const) {
-  test(`gradient and Newton system by finite differences, ${n} rows, ${m * d} coordinates`, () => {
-    const { problem, seeds } = local(3, n, d, m);
+  test(`gradient and Newton system by finite differences, ${n} rows, ${m * d} coordinates, ${classes} outputs`, () => {
+    const { problem, seeds } = local(3, n, d, m, classes);
     const state = new ActiveNeurons(problem);
     state.set(seeds);
     const size = m * d;
-    const V = new Float64Array(n);
-    const H = new Float64Array(n);
+    const V = new Float64Array(n * classes);
+    const H = new Float64Array(n * classes * classes);
     problem.datafit.dualPoint(state.F, V);
     problem.datafit.hessian(state.F, H);
     const zero = new Float64Array(size);
