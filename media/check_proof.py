@@ -40,7 +40,9 @@ def read_problem(name):
     y = np.array(p["y"], float).reshape(len(X), -1)
     bias, loss = p.get("bias", "none"), p["loss"]
     c = p.get("outputs") or (max(2, int(y.max()) + 1) if loss == "softmax" else y.shape[1])
-    return X, y, c, loss, bias, p.get("outputPenalty", "per-output"), p["beta"]
+    w = np.array(p["weights"], float).reshape(len(X)) if "weights" in p else np.ones(0)
+    need(np.all(w > 0), "weights of rows are positive")
+    return X, y, c, loss, bias, p.get("outputPenalty", "per-output"), p["beta"], w
 
 
 def read_network(name, d, c):
@@ -51,29 +53,33 @@ def read_network(name, d, c):
     return W1, np.array(net["b1"], float).reshape(len(W1)), W2, np.array(net.get("b2", 0.0), float).reshape(-1) * np.ones(c)
 
 
-def loss_value(loss, F, y):
+def loss_value(loss, F, y, w):
+    """Sum over rows of weight times loss."""
     if loss == "squared":
-        return 0.5 * np.sum((F - y) ** 2)
+        return 0.5 * np.sum(w[:, None] * (F - y) ** 2)
     if loss == "logistic":
-        return np.sum(np.logaddexp(0, -y * F))
+        return np.sum(w[:, None] * np.logaddexp(0, -y * F))
     if loss == "hinge":
-        return np.sum(np.maximum(0, 1 - y * F))
-    return np.sum(np.logaddexp.reduce(F, axis=1) - F[np.arange(len(F)), y[:, 0].astype(int)])
+        return np.sum(w[:, None] * np.maximum(0, 1 - y * F))
+    need(loss == "softmax", f"the {loss} loss is not known here")
+    return np.sum(w * (np.logaddexp.reduce(F, axis=1) - F[np.arange(len(F)), y[:, 0].astype(int)]))
 
 
 def entropy(p):
-    return np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0))
+    """p ln p of every entry."""
+    return np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0)
 
 
-def dual_value(loss, V, y):
-    """-l*(-V), rounded down; V outside the domain is refused."""
-    size = V.size
+def dual_value(loss, V, y, w):
+    """-l*(-V), rounded down: weight times that of the row over its weight; V outside the domain is refused."""
+    V, w = V / w[:, None], w[:, None]
+    size = V.size * max(1, np.max(w))
     if loss == "squared":
-        value, size = np.sum(V * (y - 0.5 * V)), np.sum(np.abs(V) * (np.abs(y) + np.abs(V)))
+        value, size = np.sum(w * V * (y - 0.5 * V)), np.sum(w * np.abs(V) * (np.abs(y) + np.abs(V)))
     elif loss in ("logistic", "hinge"):
         p = y * V
         need(np.all(p >= 0) and np.all(p <= 1), "the dual point is outside the domain of the loss")
-        value = np.sum(p) if loss == "hinge" else -entropy(p) - entropy(1 - p)
+        value = np.sum(w * (p if loss == "hinge" else -entropy(p) - entropy(1 - p)))
     else:
         p = -V.copy()
         own = np.arange(len(V)), y[:, 0].astype(int)
@@ -82,7 +88,7 @@ def dual_value(loss, V, y):
         need(np.all(p >= -1e-15) and np.all(rest <= 1 + 1e-12), "the dual point is outside the domain of the loss")
         need(np.all(np.abs(V[own] - rest) <= 1e-12), "a row of the dual point does not sum to zero")
         p[own] = np.maximum(0, 1 - rest)
-        value = -entropy(np.maximum(p, 0))
+        value = -np.sum(w * entropy(np.maximum(p, 0)))
     return value - 8 * (V.size + 8) * EPS * size
 
 
@@ -139,11 +145,12 @@ def constraint(unit, q, row, side, length, stray, v, m):
 
 
 def check(network, problem, name=None):
-    X, y, c, loss, bias, penalty, beta = read_problem(problem)
+    X, y, c, loss, bias, penalty, beta, weights = read_problem(problem)
+    w = weights if len(weights) else np.ones(len(X))
     proof = load(network).get("proof", {}) if name is None else load(name)
     need(proof.get("format") == "convexnet-proof/1", "not a proof file of version 1")
     says = proof["problem"]
-    need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta]], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
+    need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta], weights], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
     lines = proof["lines"]
     pieces = [[says[k] for k in ("rows", "inputs", "outputs", "beta")] + [proof["objective"], proof["lowerBound"]], proof["dual"]]
     pieces += [[proof["factor"], proof["top"]], lines["first"], lines["row"], lines["side"]]
@@ -156,7 +163,7 @@ def check(network, problem, name=None):
     F = np.maximum(X @ W1.T + b1, 0) @ W2 + b2
     need((bias != "none" or not b1.any()) and (bias == "free" or not b2.any()), "the network has biases that the problem does not allow")
     inner = np.sum(W1**2) + (0 if bias == "free" else np.sum(b1**2))
-    objective = loss_value(loss, F, y) + beta / 2 * (inner + np.sum(np.sum(np.abs(W2), axis=1) ** 2))
+    objective = loss_value(loss, F, y, w) + beta / 2 * (inner + np.sum(np.sum(np.abs(W2), axis=1) ** 2))
     need(abs(objective - proof["objective"]) <= 1e-11 * abs(objective), "the proof is for another network")
     # rows on unit lines; with a free bias centred, the bias in units of the longest row
     q, Z = X.shape[1], X
@@ -182,7 +189,7 @@ def check(network, problem, name=None):
     need(top <= proof["top"] * (1 + 1e-10), f"the dual constraint is {top}, not at most {proof['top']}")
     factor = proof["factor"] * (1 - 1e-10)
     need(factor >= 0 and factor * max(top, proof["top"]) <= beta, "the factored dual point is too long")
-    bound = dual_value(loss, factor * V, y)
+    bound = dual_value(loss, factor * V, y, w)
     need(bound >= proof["lowerBound"] - 1e-9 * abs(objective), f"only {bound} is proven, not {proof['lowerBound']}")
     return objective, min(bound, proof["lowerBound"]), factor * top / beta
 

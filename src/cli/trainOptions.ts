@@ -23,6 +23,12 @@ const extraOptions: Readonly<Record<string, ExtraOption>> = {
     multiple: true,
     help: `what a column is: ${columnTypes.join(', ')}; may be repeated`,
   },
+  'class-weight': {
+    part: 'network',
+    argument: 'CLASS=W',
+    multiple: true,
+    help: 'rows of the class count W times in the loss, those of other classes once; may be repeated',
+  },
   beta: {
     part: 'network',
     argument: 'B',
@@ -118,6 +124,7 @@ function valueWords(type: Kind, fallback: unknown, spelled: boolean): string {
     case 'text':
     case 'texts':
     case 'choice-by-name':
+    case 'positive-by-name':
       return '';
   }
 }
@@ -180,14 +187,31 @@ function givenValue(values: OptionValues, name: string, { type, option }: Settin
       return option?.whole === true ? texts.filter((text) => text.trim() !== '') : texts.flatMap(parts);
     }
     case 'choice-by-name':
-      throw new Error(`--${name}: choices by name have no option of this form`);
+    case 'positive-by-name':
+      throw new Error(`--${name}: settings by name have no option of this form`);
   }
+}
+
+const texts = (given: OptionValues[string]): string[] => (Array.isArray(given) ? given.map(String) : []);
+
+/** Weights of classes: `--class-weight NAME=W`. */
+function classWeightsOf(values: OptionValues): Record<string, number> | undefined {
+  const given = values['class-weight'];
+  if (given === undefined) return undefined;
+  if (values['class-weights'] !== undefined && values['class-weights'] !== 'given')
+    throw new UsageError('give either --class-weights or --class-weight');
+  const pairs = texts(given).map((text): [string, number] => {
+    const at = text.lastIndexOf('=');
+    const weight = at < 1 || text.slice(at + 1).trim() === '' ? NaN : Number(text.slice(at + 1));
+    if (!(weight > 0)) throw new UsageError(`--class-weight needs CLASS=W with W above 0, not "${text}"`);
+    return [text.slice(0, at).trim(), weight];
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** Types of columns: `--type NAME=TYPE` and `--exclude NAME`. */
 function columnTypesOf({ type, exclude }: OptionValues): Record<string, string> | undefined {
   if (type === undefined && exclude === undefined) return undefined;
-  const texts = (given: OptionValues[string]): string[] => (Array.isArray(given) ? given.map(String) : []);
   const pairs = texts(type).map((text): [string, string] => {
     const at = text.lastIndexOf('=');
     if (at < 1)
@@ -230,6 +254,8 @@ export function settingsOf(values: OptionValues): TrainSettings {
     const value = givenValue(values, name, setting);
     if (value !== undefined) raw = withField(raw, field, value);
   }
+  const weights = classWeightsOf(values);
+  if (weights !== undefined) raw = withField(raw, 'classWeights', { by: 'given', given: weights });
   if (values['no-path'] === true) {
     if (values['path-points'] !== undefined) throw new UsageError('give either --path-points or --no-path');
     raw = withField(raw, 'path.points', 0);
@@ -247,6 +273,7 @@ export function settingsOf(values: OptionValues): TrainSettings {
 function optionOfField(path: string, values: OptionValues): string {
   if (path.startsWith('beta.')) return values.beta === undefined ? 'beta-rel' : 'beta';
   if (path.startsWith('columnTypes')) return 'type';
+  if (path.startsWith('classWeights.given')) return 'class-weight';
   const [name] = [...byOption].find(([, { field }]) => path === field || path.startsWith(`${field}.`)) ?? [path];
   return name;
 }

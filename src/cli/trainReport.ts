@@ -1,6 +1,6 @@
 import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
-import { splitWords, stageNames, timeWords } from '../shared/runView.ts';
+import { classWeightWords, splitWords, stageNames, timeWords } from '../shared/runView.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
@@ -96,12 +96,14 @@ function usefulnessLines(run: RunRecord): string[] {
 export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const { dataset, resolved, solution } = run;
   const verdict = describeVerdict(run);
+  const weights = classWeightWords(resolved);
   const left = dataset.columns.filter(({ role }) => role === 'left-out');
   const lines = [
     `${dataset.name}: ${plural(dataset.rowsTotal, 'row')}, ${plural(dataset.columns.length, 'column')}; ` +
       `${resolved.trainRows} for training, ${resolved.testRows} for testing (${splitWords(run)})`,
     `target: ${resolved.target}${targetInferred ? ' (inferred)' : ''}, ${resolved.task}` +
-      (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : ''),
+      (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : '') +
+      (weights === undefined ? '' : `; ${weights}`),
     `inputs: ${resolved.inputs} encoded (${scalingWords(run.scaling)})` +
       (left.length > 0 ? `; left out: ${left.map(({ name, note }) => `${name} (${note})`).join(', ')}` : ''),
     ...dataset.dropped.map(

@@ -27,9 +27,14 @@ export function metricRows(model: string, predictions: Predictions, data: Prepar
 
 /**
  * Mean or majority, and ridge or logistic regression with a ridge that cross-validation on the training rows chose, where it was not stopped and is not too large; for a loss with a `delta` (on standardised
- * targets) Huber regression as well.
+ * targets) Huber regression as well. Rows count as often as the weights of their classes say.
  */
-export function baselinesOf(data: PreparedData, { delta }: Pick<Problem, 'delta'>, control: Control): Baseline[] {
+export function baselinesOf(
+  data: PreparedData,
+  { delta }: Pick<Problem, 'delta'>,
+  classWeights: readonly number[] | undefined,
+  control: Control,
+): Baseline[] {
   const classes = data.classes.length;
   const n = data.trainRows.length;
   if (classes === 0) {
@@ -53,12 +58,15 @@ export function baselinesOf(data: PreparedData, { delta }: Pick<Problem, 'delta'
   }
   const outputs = classes === 2 ? 1 : classes;
   const loss = classes === 2 ? ('logistic' as const) : ('softmax' as const);
-  const base = { target: data.y, outputs, classes, loss };
-  const logistic = tunedLogistic(data.X, data.y, classes, data.trainRows, control);
+  const base = { target: data.y, outputs, classes, loss, classWeights };
+  const labels = { of: data.y, classes, weights: classWeights };
+  const logistic = tunedLogistic(data.X, labels, data.trainRows, control);
   const count = new Float64Array(classes);
-  for (const row of data.trainRows) count[data.y[row]]++;
+  for (const row of data.trainRows) count[data.y[row]] += classWeights?.[data.y[row]] ?? 1;
+  const total = count.reduce((sum, value) => sum + value, 0);
   // Constant outputs whose probabilities are the shares of the classes.
-  const constant = classes === 2 ? [Math.log(count[1] / count[0])] : Array.from(count, (value) => Math.log(value / n));
+  const constant =
+    classes === 2 ? [Math.log(count[1] / count[0])] : Array.from(count, (value) => Math.log(value / total));
   const prediction = new Float64Array(data.y.length * outputs).map((_, i) => constant[i % outputs]);
   return [
     ...(logistic === undefined
@@ -89,6 +97,7 @@ export function evaluationOf(
   if (paired === undefined) return undefined;
   return {
     measure,
+    ...(predictions.classWeights === undefined ? {} : { classWeighted: true }),
     rows: rows.length,
     network: mean(own),
     baseline: mean(best.errors),

@@ -17,6 +17,7 @@ import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
 import type { Decomposition } from './decompose.ts';
+import { classWeightWords } from '../shared/runView.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
@@ -69,8 +70,15 @@ export function exportRun(
 }
 
 /** The numbers that the loss of a run depends on. */
-function lossParametersOf({ resolved, settings }: RunRecord): LossParameters {
-  return lossOf(resolved.loss).parameters.includes('delta') ? { delta: settings.delta } : {};
+function lossParametersOf({
+  resolved,
+  settings,
+}: RunRecord): LossParameters & Pick<RunRecord['resolved'], 'classWeights'> {
+  const { loss, classWeights } = resolved;
+  return {
+    ...(lossOf(loss).parameters.includes('delta') ? { delta: settings.delta } : {}),
+    ...(classWeights === undefined ? {} : { classWeights }),
+  };
 }
 
 /** A module that takes raw columns. */
@@ -127,6 +135,7 @@ export function exportNetwork(
         classes: run.resolved.classes,
         loss: run.resolved.loss,
         delta: run.settings.delta,
+        rowWeights: classWeightWords(run.resolved),
         bias: run.settings.bias,
         outputPenalty: run.resolved.outputPenalty,
         beta: run.resolved.beta,
@@ -138,6 +147,7 @@ export function exportNetwork(
 
 function onnxOptions(run: RunRecord, title: string): OnnxOptions {
   const { classes, outputs, target } = run.resolved;
+  const weights = classWeightWords(run.resolved);
   return {
     inputs: run.scaling.inputs.map(({ name }) => name),
     outputs:
@@ -147,7 +157,7 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
           ? [`${target}: ${classes[1]} above 0, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
-      `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}, beta = ${run.resolved.beta}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+      `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}${weights === undefined ? '' : ` (${plainText(weights)})`}, beta = ${run.resolved.beta}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
       'an input "column = category" is 1 where the column has that category, else 0.',
     producerVersion: run.version,
   };
@@ -182,6 +192,7 @@ function exportDeep(run: RunRecord, network: DeepNetwork, what: 'onnx' | 'json' 
       return deepPytorch({
         ...{ network, scaling, classes, loss, bias: run.settings.bias, beta, trainRows, title },
         delta: run.settings.delta,
+        rowWeights: classWeightWords(run.resolved),
       });
     }
   }

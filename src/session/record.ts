@@ -19,13 +19,14 @@ import { evaluationOf, metricRows } from './baselines.ts';
 import type { SolvedDraft } from './draft.ts';
 import { pickRows } from './pickRows.ts';
 import { predictionsFrom } from './predictions.ts';
+import { classWeightsOf } from './trainingProblem.ts';
 
 /** The record of a draft, with the names of the stages that are still missing. */
 export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
   const { data, problem, settings, described, outcome, path, crossValidation, compare, structure } = draft;
   const { solution } = outcome;
   const { neurons, gates, outputOffset, batchNorm, shape, landscape, deep } = described;
-  const predictions = predictionsFrom(described.fit, data, problem.loss);
+  const predictions = predictionsFrom(described.fit, data, problem.loss, settings);
   const evaluation = evaluationOf(predictions, draft.baselines, data);
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
@@ -101,13 +102,15 @@ const noteOrder = [
   'file',
 ] as const;
 
-function resolvedSettings({ data, problem, betaMax, betaMaxUpper }: SolvedDraft): ResolvedSettings {
+function resolvedSettings({ data, problem, settings, betaMax, betaMaxUpper }: SolvedDraft): ResolvedSettings {
+  const classWeights = classWeightsOf(data, settings);
   return {
     target: data.target,
     task: data.task,
     loss: problem.loss,
     outputPenalty: problem.outputPenalty,
     classes: data.classes,
+    ...(classWeights === undefined ? {} : { classWeights }),
     beta: problem.beta,
     betaMax,
     ...(betaMaxUpper === undefined ? {} : { betaMaxUpper }),

@@ -21,7 +21,7 @@ import { fileChange, loadTable } from './read.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { runStages } from './stages/pipeline.ts';
 import { closer } from './stages/solve.ts';
-import { findBetaMax, trainingProblem } from './trainingProblem.ts';
+import { classWeightsOf, findBetaMax, trainingProblem } from './trainingProblem.ts';
 
 export { type SessionDeps, type SessionListener, TrainStopped };
 
@@ -253,7 +253,9 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop() ? [] : baselinesOf(data, problem, control);
+        const baselines = control.shouldStop()
+          ? []
+          : baselinesOf(data, problem, classWeightsOf(data, settings), control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
         this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, baselines };
         return this.trained;

@@ -3,7 +3,12 @@ import { checkedForms } from '../core/theory/closedForm/checkForms.ts';
 import { collapseOf } from '../core/theory/closedForm/collapse.ts';
 import type { BranchTraining } from '../core/theory/closedForm/deepBranches.ts';
 import { oneHotTargets } from '../core/theory/closedForm/detect.ts';
-import { normalisedBeta, rankOneReport, tooManyForBatchNorm } from '../core/theory/closedForm/structure.ts';
+import {
+  normalisedBeta,
+  rankOneReport,
+  tooManyForBatchNorm,
+  weightedRows,
+} from '../core/theory/closedForm/structure.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { predictedClass } from '../core/metrics/predictedClass.ts';
@@ -65,7 +70,8 @@ export function structureRecord(
   const work = n * d * Math.min(n, d) * 4;
   let forms: ClosedFormRecord[] = [];
   let rankOne: RankOneRecord | undefined;
-  if (work > largestDecomposition) {
+  if (problem.weights !== undefined) notes.push(`The closed forms were not looked for: ${weightedRows}.`);
+  else if (work > largestDecomposition) {
     notes.push(
       `The closed forms were not looked for: ${n} rows by ${d} inputs are too many to decompose in a few seconds.`,
     );
@@ -259,7 +265,7 @@ function classMeans(
     notes.push(tooManyForBatchNorm(X.rows));
     return { collapse };
   }
-  if (control.shouldStop()) return { collapse };
+  if (control.shouldStop() || problem.weights !== undefined) return { collapse };
   const Y = denseMatrix(labels.length, k);
   labels.forEach((label, i) => (Y.data[i * k + label] = 1));
   const beta = normalisedBeta(problem, data.scaling.batchNorm === true);

@@ -61,6 +61,41 @@ function targetsOf(data: PreparedData, loss: LossName, outputs: number): DenseMa
   return y;
 }
 
+/**
+ * How often a row of each class counts; undefined where all count once. Balanced: n / (K n_k) over the training rows, so that all classes weigh the
+ * same and the weights sum to n (King and Zeng 2001); a class without training rows has weight 1.
+ * @throws {DataError} where the target is a number, or has no class of a name that is given
+ */
+export function classWeightsOf(
+  data: Pick<PreparedData, 'classes' | 'trainRows' | 'y' | 'target'>,
+  { classWeights }: Pick<TrainSettings, 'classWeights'>,
+): readonly number[] | undefined {
+  const { by = 'equal', given = {} } = classWeights ?? {};
+  if (by === 'equal') return undefined;
+  const { classes, trainRows, y } = data;
+  if (classes.length === 0)
+    throw new DataError('settings', `class weights need classes, and "${data.target}" is a number`);
+  if (by === 'given') {
+    const unknown = Object.keys(given).find((name) => !classes.includes(name));
+    if (unknown !== undefined || Object.keys(given).length === 0) {
+      const listed = classes
+        .slice(0, 8)
+        .map((name) => `"${name}"`)
+        .join(', ');
+      throw new DataError(
+        'settings',
+        `${unknown === undefined ? 'no class weight is given' : `"${data.target}" has no class "${unknown}" to weigh`}; it has ${listed}${classes.length > 8 ? ', ...' : ''}`,
+      );
+    }
+    const weights = classes.map((name) => (Object.hasOwn(given, name) ? given[name] : 1));
+    return weights.every((weight) => weight === 1) ? undefined : weights;
+  }
+  const count = new Float64Array(classes.length);
+  for (const row of trainRows) count[y[row]]++;
+  const weights = Array.from(count, (rows) => (rows === 0 ? 1 : trainRows.length / classes.length / rows));
+  return weights.every((weight) => weight === 1) ? undefined : weights;
+}
+
 function arrangementsOf(settings: TrainSettings): Arrangements {
   if (settings.arrangements === 'all') return { kind: 'all' };
   // A gated network is defined by its gates, so there is nothing to adapt: they are drawn.
@@ -82,6 +117,7 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
   }
   const loss = resolveLoss(data, settings);
   const outputs = outputsOf(data, loss);
+  const classWeights = classWeightsOf(data, settings);
   return {
     X: pickRows(data.X, data.trainRows),
     y: targetsOf(data, loss, outputs),
@@ -89,6 +125,9 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
     model: settings.model,
     loss,
     ...(lossOf(loss).parameters.includes('delta') ? { delta: settings.delta ?? defaultSettings.delta } : {}),
+    ...(classWeights === undefined
+      ? {}
+      : { weights: Float64Array.from(data.trainRows, (row) => classWeights[data.y[row]]) }),
     beta: 1,
     arrangements: arrangementsOf(settings),
     outputPenalty: settings.outputPenalty,

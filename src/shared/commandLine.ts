@@ -43,7 +43,8 @@ function wordsOf({ type, option }: Setting<unknown>, value: unknown): string[] {
       return whole === true ? texts.map((text) => `--${name}=${text}`) : [`--${name}=${texts.join(',')}`];
     }
     case 'choice-by-name':
-      throw new Error(`${name}: choices by name have no option of this form`);
+    case 'positive-by-name':
+      throw new Error(`${name}: settings by name have no option of this form`);
   }
 }
 
@@ -57,13 +58,14 @@ export function settingArguments(settings: TrainSettings): string[] {
   const columns = Object.entries(settings.columnTypes ?? {}).map(([column, type]) =>
     type === 'leave-out' ? `--exclude=${column}` : `--type=${column}=${type}`,
   );
+  const weights = Object.entries(settings.classWeights?.given ?? {}).map(([name, w]) => `--class-weight=${name}=${w}`);
   const { kind, value } = settings.beta;
   const fallback = trainingTable.beta.group;
   const beta =
     kind === fallback.kind.fallback && value === fallback.value.fallback
       ? []
       : [kind === 'auto' ? '--beta=auto' : kind === 'relative' ? `--beta-rel=${value}` : `--beta=${value}`];
-  return [...words, ...columns, ...beta];
+  return [...words, ...columns, ...weights, ...beta];
 }
 
 /**

@@ -101,6 +101,8 @@ export interface ResolvedSettings {
   readonly outputPenalty: OutputPenalty;
   /** Class names in the order of the outputs / class ids; -1 is the first, +1 the second for two classes. */
   readonly classes: readonly string[];
+  /** How often a row of each class counts in the loss, in the errors that beta is chosen by and in `evaluation`; left out: once. */
+  readonly classWeights?: readonly number[];
   readonly beta: number;
   /** From here on the zero network is optimal; found by search where activation patterns are searched for. */
   readonly betaMax: number;
@@ -295,6 +297,8 @@ export interface PathPoint {
 export interface CrossValidationRecord {
   /** What is averaged: squared error in squared units of the target, log loss in nats, or the share of wrong classes. */
   readonly measure: 'squared error' | 'log loss' | 'misclassification';
+  /** Rows count by the weights of their classes. */
+  readonly classWeighted?: boolean;
   readonly rule: SelectionRule;
   readonly folds: number;
   /** From large to small beta (of all training rows; a fold's is in proportion to its rows). */
@@ -320,6 +324,8 @@ export interface CrossPointRecord {
 /** The network beside the best simple model on the same test rows. */
 export interface EvaluationRecord {
   readonly measure: CrossValidationRecord['measure'];
+  /** Rows count by the weights of their classes. */
+  readonly classWeighted?: boolean;
   readonly rows: number;
   /** Mean errors. */
   readonly network: number;

@@ -56,6 +56,7 @@ export const runStructure = v.looseObject({
     task: v.picklist(['regression', 'binary', 'multiclass']),
     loss: v.picklist(lossNames),
     classes: v.array(text),
+    classWeights: v.optional(v.array(scale)),
     beta: number,
     betaMax: number,
     trainRows: count(1, 2 ** 31),
@@ -242,6 +243,8 @@ function wrongSize(run: Structure): RunFault | undefined {
       field: 'resolved.classes',
       reason: `${classes.length} classes do not go with ${outputs} outputs of ${task}`,
     };
+  const weights = resolved.classWeights;
+  if (weights !== undefined && weights.length !== classes.length) return fault('resolved.classWeights', weights.length, classes.length); // prettier-ignore
   const n = rows.line.length;
   const training = rows.split.reduce((sum, split) => sum + (split === 0 ? 1 : 0), 0);
   const tables =

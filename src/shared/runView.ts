@@ -150,3 +150,9 @@ export function splitWords({ settings, resolved }: Pick<RunRecord, 'settings' | 
       return `whole groups of ${split!.column}, drawn with seed ${seed}`;
   }
 }
+
+/** "rows count 2.5 times in class yes, 0.62 times in class no"; undefined where all count once. */
+export function classWeightWords({ classes, classWeights }: RunRecord['resolved']): string | undefined {
+  if (classWeights === undefined) return undefined;
+  return `rows count ${classWeights.map((weight, k) => `${Number(weight.toPrecision(4))} times in class ${classes[k]}`).join(', ')}`;
+}

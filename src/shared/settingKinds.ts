@@ -13,7 +13,9 @@ export type Kind =
   /** Up to `most` texts of up to `longest` characters. */
   | { readonly kind: 'texts'; readonly longest: number; readonly most: number }
   /** One of the values by name. */
-  | { readonly kind: 'choice-by-name'; readonly values: readonly string[] };
+  | { readonly kind: 'choice-by-name'; readonly values: readonly string[] }
+  /** Numbers above 0 by name. */
+  | { readonly kind: 'positive-by-name'; readonly most: number };
 
 /** Parts of the help. */
 export type HelpPart = 'data' | 'network' | 'effort';
@@ -144,6 +146,13 @@ export function choiceByName<const V extends string, const M extends More<Readon
   return setting<Readonly<Record<string, V>>, M>({ kind: 'choice-by-name', values }, more);
 }
 
+export function positiveByName<const M extends More<Readonly<Record<string, number>>>>(
+  most: number,
+  more: M,
+): Setting<Readonly<Record<string, number>>, Optional<M>> {
+  return setting<Readonly<Record<string, number>>, M>({ kind: 'positive-by-name', most }, more);
+}
+
 export function group<const R, const O extends boolean = false>(
   settings: R,
   optional: O = false as O,
@@ -206,6 +215,7 @@ export function boundsOf({ type }: Setting<number>): { readonly least?: number; 
     case 'text':
     case 'texts':
     case 'choice-by-name':
+    case 'positive-by-name':
       throw new Error(`settings of kind ${type.kind} have no bounds`);
   }
 }

@@ -16,6 +16,7 @@ import {
   flag,
   group,
   positive,
+  positiveByName,
   range,
   text,
   texts,
@@ -28,6 +29,7 @@ const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly
 const betaKinds = ['auto', 'relative', 'absolute'] as const;
 const optimizers = ['sgd', 'momentum', 'adam'] as const;
 const selectionRules = ['smallest', 'one-standard-error'] as const;
+const weightWays = ['equal', 'balanced', 'given'] as const;
 const missingWays = ['auto', 'drop', 'impute'] as const;
 
 export type OptimizerName = (typeof optimizers)[number];
@@ -183,6 +185,24 @@ export const trainingTable = {
       help: 'huber: linear from this size of residual on, on the standardised target',
     },
   }),
+  /** How often a row counts in the loss, by its class: once; as rows / (classes * rows of its class); or as `given` says, else once. */
+  classWeights: group(
+    {
+      by: choice(weightWays, {
+        fallback: 'equal',
+        perFile: true,
+        option: {
+          name: 'class-weights',
+          part: 'network',
+          argument: 'HOW',
+          help: 'how much the rows of a class count in the loss; balanced: all classes alike; given: as --class-weight says',
+        },
+      }),
+      /** By name of the class. The command line has --class-weight. */
+      given: positiveByName(1e6, { optional: true, perFile: true }),
+    },
+    true,
+  ),
   /** The command line has --beta and --beta-rel. */
   beta: group({
     kind: choice(betaKinds, { fallback: 'auto' }),

@@ -25,6 +25,7 @@ function valuesOf(type: Kind, key: string): Readonly<Record<string, unknown>> {
     case 'text':
     case 'texts':
     case 'choice-by-name':
+    case 'positive-by-name':
       throw new Error(`the editor has no form for ${key}, a setting of kind ${type.kind}`);
   }
 }

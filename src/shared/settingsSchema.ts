@@ -30,6 +30,11 @@ function schemaOfKind(type: Kind): v.GenericSchema {
       return v.pipe(v.array(v.pipe(v.string(), v.maxLength(type.longest))), v.maxLength(type.most));
     case 'choice-by-name':
       return v.record(v.pipe(v.string(), v.maxLength(10_000)), v.picklist(type.values));
+    case 'positive-by-name':
+      return v.record(
+        v.pipe(v.string(), v.maxLength(10_000)),
+        v.pipe(v.number(), v.finite(), v.gtValue(0), v.maxValue(type.most)),
+      );
   }
 }
 

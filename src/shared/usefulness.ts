@@ -48,10 +48,19 @@ export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictForm
   return `${what(own)}${other === undefined ? '' : `; ${model}: ${format.percent(other)}`}.`;
 }
 
+/** "mean log loss", "class-weighted share of wrong classes" */
+export function meanWords({
+  measure,
+  classWeighted,
+}: Pick<CrossValidationRecord, 'measure' | 'classWeighted'>): string {
+  const mean = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  return classWeighted === true ? `class-weighted ${mean}` : mean;
+}
+
 /** The standing in one sentence, with the measure that it is judged by. */
 export function standingSentence(evaluation: EvaluationRecord): string {
-  const { baselineModel, measure, difference, standardError, rows } = evaluation;
-  const of = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  const { baselineModel, difference, standardError, rows } = evaluation;
+  const of = meanWords(evaluation);
   const size = `${signed(difference)} ± ${short(standardError)} in ${of}, paired over ${rows} test rows`;
   switch (standingOf(evaluation)) {
     case 'better':
@@ -76,10 +85,10 @@ export function chosenPoint({ points, rule, best, oneStandardError }: CrossValid
 
 /** How beta was chosen: "Beta chosen by 5-fold cross-validation: mean log loss 0.07 ± 0.02 (smallest of 14 points)." */
 export function crossValidationSentence(record: CrossValidationRecord): string {
-  const { points, rule, folds, measure } = record;
+  const { points, rule, folds } = record;
   const { mean, standardError } = chosenPoint(record);
   const which = rule === 'smallest' ? 'the smallest' : 'the largest beta within one standard error of the smallest';
-  const of = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  const of = meanWords(record);
   return (
     `Beta chosen by ${folds}-fold cross-validation on the training rows: ${of} ${short(mean)} ± ${short(standardError)}, ` +
     `${which} of ${points.length} ${points.length === 1 ? 'point' : 'points'}.`

@@ -69,6 +69,28 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
   assert.match(other.stderr, /for another problem: its beta is 1\.5, here 1\.4/);
 });
 
+test('weights of rows are part of what is proven: both checkers take them from the problem, and no proof without them', async () => {
+  const base = JSON.parse(readFileSync(named('problem.json'), 'utf8')) as { y: number[] };
+  const y = base.y.map((value) => (value > 0 ? 1 : -1));
+  const weights = y.map((label) => (label > 0 ? 3 : 0.5));
+  writeFileSync(named('weighted.json'), JSON.stringify({ ...base, y, weights, loss: 'logistic' }));
+  writeFileSync(named('unweighted.json'), JSON.stringify({ ...base, y, loss: 'logistic' }));
+  const out = ['--out', named('weighted-net.json'), '--certificate', named('weighted-proof.json')];
+  const solved = await runProgram(['solve', named('weighted.json'), ...out]);
+  assert.equal(solved.status, 0, solved.stderr);
+  const files = (problem: string): string[] => [
+    named('weighted-net.json'),
+    named(problem),
+    named('weighted-proof.json'),
+  ];
+  const accepted = await runProgram(['check', ...files('weighted.json')]);
+  assert.equal(accepted.status, 0, accepted.stderr);
+  assert.equal((await runProgram(['check', ...files('unweighted.json')])).status, 2);
+  const python = ensurePython({ numpy: true });
+  const inPython = (problem: string): number | null => spawnSync(python, [checker, ...files(problem)]).status;
+  assert.deepEqual([inPython('weighted.json'), inPython('unweighted.json')], [0, 1]);
+});
+
 test('network files carry their proof, as JSON and as ONNX in original units; both checkers take it from there', async () => {
   const rows = Array.from({ length: 30 }, (_, i) => `${10 + i},${(i % 7) * 100},${Math.abs(i - 12) + (i % 7)}`);
   writeFileSync(named('data.csv'), `a,b,y\n${rows.join('\n')}\n`);

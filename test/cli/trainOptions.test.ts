@@ -34,11 +34,23 @@ function samplesOf({ type, fallback, option }: Setting<unknown>): readonly (read
       return option?.whole === true ? [['a, b', ['a, b']]] : [['a, b', ['a', 'b']]];
     case 'flag':
     case 'choice-by-name':
+    case 'positive-by-name':
       throw new Error(`no text says ${String(fallback)}`);
   }
 }
 
 describe('options of training', () => {
+  it('weights of classes by name', () => {
+    assert.deepEqual(settings('--class-weight', 'a=b=3', '--class-weight=no=0.5').classWeights, {
+      by: 'given',
+      given: { 'a=b': 3, no: 0.5 },
+    });
+    for (const wrong of ['yes', 'yes=', 'yes=0', 'yes=-1', '=2'])
+      assert.throws(() => settings(`--class-weight=${wrong}`), /--class-weight needs CLASS=W/);
+    assert.throws(() => settings('--class-weight=a=2', '--class-weights=balanced'), /either/);
+    assert.throws(() => settings('--class-weight=a=1e9'), /--class-weight:/);
+  });
+
   it('without any are the defaults, which the schema takes', () => {
     assert.deepEqual(settings(), v.parse(trainSettingsSchema, defaultSettings));
   });

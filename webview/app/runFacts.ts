@@ -3,7 +3,7 @@ import { batchNormWords } from '../../src/shared/batchNorm.ts';
 import { networkNameOf } from '../../src/shared/networkName.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { splitWords } from '../../src/shared/runView.ts';
+import { classWeightWords, splitWords } from '../../src/shared/runView.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../src/shared/verdict.ts';
 import {
   exactNumber,
@@ -113,11 +113,13 @@ export function dataFacts(run: RunRecord): RunFact[] {
 export function settingFacts(run: RunRecord): RunFact[] {
   const { settings, resolved, solution } = run;
   const asked = (value: string, given: string): string => (given === 'auto' ? `${value} (chosen)` : value);
+  const weights = classWeightWords(resolved);
   const share = resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null;
   return [
     { name: 'Model', value: modelNames[networkNameOf(settings)], hint: batchNormWords(run) },
     { name: 'Task', value: asked(resolved.task, settings.task) },
     { name: 'Loss', value: asked(resolved.loss, settings.loss) },
+    ...(weights === undefined ? [] : [{ name: 'Class weights', value: weights }]),
     {
       name: 'Beta',
       value: `${formatNumber(resolved.beta, 5)} (${formatPercent(share)} of beta max)`,

@@ -2,7 +2,7 @@ import type { Control } from '../base/control.ts';
 
 /** One part of the rows held out of training, as a problem of its own. */
 export interface Fold<Warm> {
-  /** Training rows of the fold over training rows of all: beta is of a sum over rows, so the fold's is beta times this. */
+  /** Training rows of the fold over training rows of all, each as often as it counts: beta is of a sum over rows, so the fold's is beta times this. */
   readonly share: number;
   /** Rows held out. */
   readonly heldOut: number;

@@ -106,9 +106,11 @@ function bytesOf(pieces: readonly ArrayLike<number>[], text: string): Uint8Array
   return out;
 }
 
-/** Checksum of what a problem is: data, targets, beta and the choices that the objective depends on. */
-export function problemDigest({ X, y, beta, loss, bias, outputPenalty, outputs }: Problem, sha256: Sha256): string {
-  return sha256(bytesOf([X.data, y.data, [X.rows, X.cols, outputs, beta]], `${loss}|${bias}|${outputPenalty}`));
+/** Checksum of what a problem is: data, targets, weights of rows if there are some, beta and the choices that the objective depends on. */
+export function problemDigest(problem: Problem, sha256: Sha256): string {
+  const { X, y, weights, beta, loss, bias, outputPenalty, outputs } = problem;
+  const numbers = [X.data, y.data, [X.rows, X.cols, outputs, beta], weights ?? []];
+  return sha256(bytesOf(numbers, `${loss}|${bias}|${outputPenalty}`));
 }
 
 export interface ProofOptions {

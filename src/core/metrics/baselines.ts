@@ -173,34 +173,43 @@ export function huberRegression(
   return prediction && { prediction: prediction.map((value) => value * unit), ridge: ridge! * rowUnit ** 2 };
 }
 
+/** Classes of rows, by id from 0, and how often a row of each counts (left out: once). */
+export interface ClassLabels {
+  readonly of: ArrayLike<number>;
+  readonly classes: number;
+  readonly weights?: readonly number[] | undefined;
+}
+
 /**
  * Logistic regression (two classes: one output, positive for the second) or multinomial logistic regression with a free intercept and
  * (ridge/2)||W||^2, fitted on the training rows to a small gradient: accelerated gradient steps in the metric of the fixed upper bound X'X/4
  * (or X'X/2) of the Hessian (Boehning 1992), restarted when the objective rises. With more columns than rows the weights are X'A, which every
- * optimum is, and the steps are taken in A (rows x outputs). It ends when a step gains less than `accuracy` relative to the objective. Undefined when stopped, or when the smaller side is beyond `largestBaseline`.
+ * optimum is, and the steps are taken in A (rows x outputs). Weights of classes are those of rows in loss, means and metric. It ends when a step gains less than `accuracy` relative to the objective. Undefined when stopped, or when the smaller side is beyond `largestBaseline`.
  */
 export function logisticRegression(
   X: DenseMatrix,
-  labels: ArrayLike<number>,
-  classes: number,
+  labels: ClassLabels,
   trainRows: Int32Array,
   control: Control,
   { ridge = 1, accuracy = 1e-10 }: { readonly ridge?: number; readonly accuracy?: number } = {},
 ): LinearBaseline | undefined {
-  const outputs = classes === 2 ? 1 : classes;
-  const rows = scaledRows(X, trainRows);
+  const outputs = labels.classes === 2 ? 1 : labels.classes;
+  const label = Int32Array.from(trainRows, (row) => labels.of[row]);
+  const weight = Float64Array.from(label, (k) => labels.weights?.[k] ?? 1);
+  const rows = scaledRows(X, trainRows, weight);
   const { centered } = rows;
   const { rows: n, cols: d } = centered;
   const wide = d >= n;
   const q = wide ? n : d;
   if (q > largestBaseline) return undefined;
-  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control);
+  const gram = wide ? rowProducts(centered, control) : columnProducts(centered, control, weight);
   if (gram === undefined) return undefined;
+  const largest = wide ? weight.reduce((most, w) => Math.max(most, w), 0) : 1;
   // the same penalty on the scaled rows, kept where the factor below is of use
   const size = Math.max(1, ...Array.from({ length: q }, (_, i) => gram[i * q + i]));
   const penalty = Math.min(1e12 * size, Math.max(1e-12 * size, ridge / rows.unit / rows.unit));
   const curvature = outputs === 1 ? 0.25 : 0.5;
-  const factor = gram.map((value) => curvature * value);
+  const factor = gram.map((value) => curvature * largest * value);
   for (let i = 0; i < q; i++) factor[i * q + i] += penalty;
   if (!factorSpd(factor, q, () => control.shouldStop())) return undefined;
 
@@ -219,9 +228,9 @@ export function logisticRegression(
       for (let o = 0; o < outputs; o++) logits[o] = W[unknowns + o] + dot(x, W.subarray(o * q, (o + 1) * q));
       // ||X'a||^2 = a' K a
       if (wide) for (let o = 0; o < outputs; o++) loss += 0.5 * penalty * W[o * q + i] * (logits[o] - W[unknowns + o]);
-      loss += rowLoss(logits, labels[trainRows[i]]);
+      loss += weight[i] * rowLoss(logits, label[i]);
       for (let o = 0; o < outputs; o++) {
-        const g = logits[o];
+        const g = weight[i] * logits[o];
         gradient[unknowns + o] += g;
         if (wide) gradient[o * q + i] = g;
         else for (let j = 0, at = o * q; j < d; j++, at++) gradient[at] += g * x[j];
@@ -233,8 +242,9 @@ export function logisticRegression(
     }
     return loss;
   };
+  const total = weight.reduce((sum, w) => sum + w, 0);
   const found = accelerated(
-    { unknowns, outputs, q, n, curvature, factor, features, wide, accuracy },
+    { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy },
     evaluate,
     control,
   );
@@ -253,7 +263,8 @@ interface Metric {
   readonly unknowns: number;
   readonly outputs: number;
   readonly q: number;
-  readonly n: number;
+  /** Rows, each as often as it counts. */
+  readonly total: number;
   readonly curvature: number;
   readonly factor: Float64Array;
   readonly features: DenseMatrix;
@@ -263,7 +274,7 @@ interface Metric {
 
 /** Nesterov's method with restarts in the given metric; undefined when stopped. */
 function accelerated(
-  { unknowns, outputs, q, n, curvature, factor, features, wide, accuracy }: Metric,
+  { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy }: Metric,
   evaluate: (W: Float64Array, gradient: Float64Array) => number,
   control: Control,
 ): Float64Array | undefined {
@@ -298,7 +309,7 @@ function accelerated(
       if (wide) for (let i = 0; i < q; i++) decrease += step[i] * dot(rowOf(features, i), slope);
       else decrease += dot(step, slope);
       for (let j = 0; j < q; j++) weights[o * q + j] -= step[j];
-      const shift = gradient[unknowns + o] / (curvature * n);
+      const shift = gradient[unknowns + o] / (curvature * total);
       decrease += shift * gradient[unknowns + o];
       weights[unknowns + o] -= shift;
     }
@@ -325,7 +336,7 @@ function rowLoss(logits: Float64Array, label: number): number {
   return loss;
 }
 
-/** Training rows over `unit`, a power of two, less their mean: squares of entries are in range whatever the data. */
+/** Training rows over `unit`, a power of two, less their (weighted) mean: squares of entries are in range whatever the data. */
 interface ScaledRows {
   readonly centered: DenseMatrix;
   /** Of the scaled rows. */
@@ -333,11 +344,15 @@ interface ScaledRows {
   readonly unit: number;
 }
 
-function scaledRows(X: DenseMatrix, rows: Int32Array): ScaledRows {
+function scaledRows(X: DenseMatrix, rows: Int32Array, weight?: Float64Array): ScaledRows {
   const d = X.cols;
   const unit = unitOf(X.data);
   const mean = new Float64Array(d);
-  for (const row of rows) for (let j = 0; j < d; j++) mean[j] += X.data[row * d + j] / unit / rows.length;
+  const total = weight === undefined ? rows.length : weight.reduce((sum, w) => sum + w, 0);
+  rows.forEach((row, i) => {
+    const share = (weight?.[i] ?? 1) / total;
+    for (let j = 0; j < d; j++) mean[j] += (X.data[row * d + j] / unit) * share;
+  });
   const centered = denseMatrix(rows.length, d);
   rows.forEach((row, i) => {
     for (let j = 0; j < d; j++) centered.data[i * d + j] = X.data[row * d + j] / unit - mean[j];
@@ -399,11 +414,13 @@ function rowProducts(X: DenseMatrix, control: Control): Float64Array | undefined
   return gram;
 }
 
-/** X'X, both triangles; undefined when stopped. */
-function columnProducts(X: DenseMatrix, control: Control): Float64Array | undefined {
+/** X'X, or X'DX with a diagonal D of weights, both triangles; undefined when stopped. */
+function columnProducts(X: DenseMatrix, control: Control, weight?: Float64Array): Float64Array | undefined {
   const transposed = denseMatrix(X.cols, X.rows);
-  for (let i = 0; i < X.rows; i++)
-    for (let j = 0; j < X.cols; j++) transposed.data[j * X.rows + i] = X.data[i * X.cols + j];
+  for (let i = 0; i < X.rows; i++) {
+    const root = Math.sqrt(weight?.[i] ?? 1);
+    for (let j = 0; j < X.cols; j++) transposed.data[j * X.rows + i] = root * X.data[i * X.cols + j];
+  }
   return rowProducts(transposed, control);
 }
 

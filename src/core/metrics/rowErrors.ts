@@ -11,8 +11,20 @@ export function errorMeasureOf({ classes, loss }: Pick<Predictions, 'classes' | 
   return lossOf(loss).logLoss === undefined ? 'misclassification' : 'log loss';
 }
 
-/** The error of each of the given rows, in original units (squared) or nats. */
+/**
+ * The error of each of the given rows, in original units (squared) or nats; with class weights times that of the row's class over their mean on these
+ * rows, so that the mean of the errors is the weighted mean.
+ */
 export function rowErrors(predictions: Predictions, rows: ArrayLike<number>): Float64Array {
+  const { target, classWeights } = predictions;
+  const errors = plainErrors(predictions, rows);
+  if (classWeights === undefined) return errors;
+  let mean = 0;
+  for (let k = 0; k < rows.length; k++) mean += classWeights[target[rows[k]]] / rows.length;
+  return errors.map((error, k) => (error * classWeights[target[rows[k]]]) / mean);
+}
+
+function plainErrors(predictions: Predictions, rows: ArrayLike<number>): Float64Array {
   const { target, prediction, outputs } = predictions;
   const measure = errorMeasureOf(predictions);
   return Float64Array.from(rows, (row) => {

@@ -18,6 +18,8 @@ export interface Predictions {
   readonly classes: number;
   /** The loss the outputs were trained with says how they become probabilities. */
   readonly loss: LossName;
+  /** How often a row of each class counts in `rowErrors`; left out: once. Scores count every row once. */
+  readonly classWeights?: readonly number[] | undefined;
 }
 
 /** The measure that paths and comparisons show. */

@@ -1,7 +1,7 @@
 import type { Control } from '../base/control.ts';
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { foldsOf } from '../data/folds.ts';
-import { type LinearBaseline, logisticRegression } from './baselines.ts';
+import { type ClassLabels, type LinearBaseline, logisticRegression } from './baselines.ts';
 import { rowErrors } from './rowErrors.ts';
 
 /** Ridges that are tried, for a loss summed over rows of columns of deviation 1; then half a decade to either side of the best. */
@@ -20,12 +20,12 @@ const foldAccuracy = 1e-7;
  */
 export function tunedLogistic(
   X: DenseMatrix,
-  labels: ArrayLike<number>,
-  classes: number,
+  labels: ClassLabels,
   trainRows: Int32Array,
   control: Control,
 ): LinearBaseline | undefined {
-  const own = Array.from(trainRows, (row) => labels[row]);
+  const { of, classes, weights: classWeights } = labels;
+  const own = Array.from(trainRows, (row) => of[row]);
   const count = trainRows.length * X.cols > manyEntries ? fewFolds : folds;
   const fold = foldsOf(trainRows.length, { count, seed: 1, classes: own });
   const parts = Array.from({ length: count }, (_, k) => ({
@@ -33,9 +33,9 @@ export function tunedLogistic(
     held: trainRows.filter((_, i) => fold[i] === k),
   }));
   const enough = parts.every(
-    ({ train, held }) => held.length > 0 && new Set(Array.from(train, (row) => labels[row])).size === new Set(own).size,
+    ({ train, held }) => held.length > 0 && new Set(Array.from(train, (row) => of[row])).size === new Set(own).size,
   );
-  if (!enough) return logisticRegression(X, labels, classes, trainRows, control);
+  if (!enough) return logisticRegression(X, labels, trainRows, control);
   const loss = classes === 2 ? 'logistic' : 'softmax';
   const outputs = classes === 2 ? 1 : classes;
   /** Log loss summed over the rows held out; undefined when stopped. */
@@ -44,10 +44,11 @@ export function tunedLogistic(
     for (const { train, held } of parts) {
       // the loss is a sum over rows, so the penalty is in proportion to them
       const part = (ridge * train.length) / trainRows.length;
-      const fit = logisticRegression(X, labels, classes, train, control, { ridge: part, accuracy: foldAccuracy });
+      const fit = logisticRegression(X, labels, train, control, { ridge: part, accuracy: foldAccuracy });
       if (fit === undefined) return undefined;
       const { prediction } = fit;
-      for (const error of rowErrors({ target: labels, prediction, outputs, classes, loss }, held)) sum += error;
+      for (const error of rowErrors({ target: of, prediction, outputs, classes, loss, classWeights }, held))
+        sum += error;
     }
     return sum;
   };
@@ -60,5 +61,5 @@ export function tunedLogistic(
     });
   if (!tryAll(decades)) return undefined;
   if (!tryAll([best.decade - halfDecade, best.decade + halfDecade])) return undefined;
-  return logisticRegression(X, labels, classes, trainRows, control, { ridge: 10 ** best.decade });
+  return logisticRegression(X, labels, trainRows, control, { ridge: 10 ** best.decade });
 }

@@ -10,6 +10,7 @@ export function problemFile(problem: Problem): string {
     model: problem.model,
     loss: problem.loss,
     ...(problem.delta === undefined ? {} : { delta: problem.delta }),
+    ...(problem.weights === undefined ? {} : { weights: Array.from(problem.weights) }),
     beta: problem.beta,
     bias: problem.bias,
     outputPenalty: problem.outputPenalty,

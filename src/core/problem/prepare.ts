@@ -65,6 +65,23 @@ function checkTargets(problem: Problem): void {
   }
 }
 
+/** Weights of rows that are no numbers to weigh with: one of 0 asks for a row to be left out. */
+const leastWeight = 1e-6;
+const mostWeight = 1e6;
+
+function checkWeights({ weights, X }: Problem): void {
+  if (weights === undefined) return;
+  if (weights.length !== X.rows)
+    throw new ProblemError(`has ${weights.length} numbers but X has ${X.rows} rows`, { field: 'weights' });
+  const wrong = weights.findIndex((weight) => !(weight >= leastWeight && weight <= mostWeight));
+  if (wrong < 0) return;
+  throw new ProblemError(
+    `a weight of a row is a number from ${leastWeight} to ${mostWeight}, not ${weights[wrong]}` +
+      (weights[wrong] === 0 ? '; leave the row out instead' : ''),
+    { field: 'weights', row: wrong + 1 },
+  );
+}
+
 /** Beta against the size of the gradient at the zero network: sum_i ||v_i|| ||x_i||, which no dual constraint of a unit direction exceeds. */
 function checkBeta(beta: number, X: DenseMatrix, datafit: Datafit, outputs: number): void {
   const dual = new Float64Array(X.rows * outputs);
@@ -109,6 +126,7 @@ export function prepare(problem: Problem): PreparedProblem {
   }
   checkEntries(y, 'y');
   checkTargets(problem);
+  checkWeights(problem);
   if (!Number.isFinite(beta) || beta < 0) {
     throw new ProblemError(`must be a positive number, not ${String(beta)}`, { field: 'beta' });
   }

@@ -74,6 +74,8 @@ export interface Problem {
   readonly loss: LossName;
   /** Huber loss: the size of residual from which on it is linear, in the units of y. */
   readonly delta?: number | undefined;
+  /** n positive numbers: the loss of row i counts so many times. Left out: all are 1. */
+  readonly weights?: Float64Array | undefined;
   readonly beta: number;
   readonly arrangements: Arrangements;
   readonly outputPenalty: OutputPenalty;

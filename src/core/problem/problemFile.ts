@@ -91,6 +91,7 @@ function parse(text: string, file: string, readRelated: ReadRelated): Problem {
     model: fields.model,
     loss: fields.loss,
     ...(lossOf(fields.loss).parameters.includes('delta') ? { delta: fields.delta } : {}),
+    ...(record.weights === undefined ? {} : { weights: matrix('weights', true).data }),
     beta: fields.beta,
     arrangements: arrangementsOf(record, fields.arrangements, matrix),
     // weight decay of a linear network is the nuclear norm; ReLU programs group by output unless told otherwise

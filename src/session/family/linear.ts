@@ -6,7 +6,6 @@ import { gapNetworks, parallelObjective } from '../../core/theory/closedForm/gap
 import { serialGap, solveNuclear } from '../../core/engine/linear/nuclear.ts';
 import { type LinearSolution, solveLinear } from '../../core/engine/linear/solveLinear.ts';
 import { svd, type Svd, svdUnlessStopped } from '../../core/base/linalg/svd.ts';
-import { lossOf } from '../../core/problem/datafits/losses.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
 import { type Control, withDeadline } from '../../core/base/control.ts';
@@ -135,7 +134,7 @@ function recordOf(
 ): LinearRecord {
   const depth = problem.depth ?? 2;
   const { targets, outputs } = prepared;
-  const squared = lossOf(problem.loss).quadratic;
+  const squared = prepared.datafit.quadratic;
   const decomposition = squared ? inputs() : undefined;
   const leastSquares = decomposition && leastSquaresSingularValues(decomposition, targets);
   const jump = depth === 2 || outputs > 1 || !squared ? null : jumpBelow(problem, s.betaMax, control);
@@ -230,7 +229,7 @@ async function builtNetworks(
     const { serial, parallel, branches, dual, fitError } = gapNetworks(X, targets, point.depth, inputs());
     gap.push({ ...point, built: { serial, parallel, branches, dual, fitError } });
   }
-  if (outputs === 1 || !lossOf(problem.loss).quadratic) return { gap };
+  if (outputs === 1 || !datafit.quadratic) return { gap };
   await deps.pause();
   const depth = Math.max(3, record.depth);
   const { Z, dualBound } = solveNuclear(X, datafit, beta, tolerance, quiet(control));

@@ -79,9 +79,9 @@ async function descend(
   return { ...drafted(complete), notes: { ...draft.notes, compare: notes } };
 }
 
-function runRecord(run: DescentRun, { data, problem, outcome }: SolvedDraft): GradientRun {
+function runRecord(run: DescentRun, { data, problem, outcome, settings }: SolvedDraft): GradientRun {
   const measure = mainMeasure(data.classes.length);
-  const predictions = predictionsFrom(run.fit, data, problem.loss);
+  const predictions = predictionsFrom(run.fit, data, problem.loss, settings);
   const { optimizer, seed, learningRate, epochs, seconds, objective, final, merged, active, diverged } = run;
   return {
     optimizer,

@@ -6,6 +6,7 @@ import { foldsOf } from '../../core/data/folds.ts';
 import { prepareData, type PreparedData } from '../../core/data/prepareData.ts';
 import { type CrossValidation, crossValidate, type Fold } from '../../core/family/crossValidation.ts';
 import { errorMeasureOf, rowErrors } from '../../core/metrics/rowErrors.ts';
+import type { Problem } from '../../core/problem/problem.ts';
 import type { CrossValidationRecord } from '../../shared/run.ts';
 import { chosenPoint } from '../../shared/usefulness.ts';
 import { defaultSettings } from '../../shared/settings.ts';
@@ -108,6 +109,7 @@ function chosenBy(found: CrossValidation, draft: Draft, folds: number, seconds: 
   const { rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const crossValidation: CrossValidationRecord = {
     measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),
+    ...(problem.weights === undefined ? {} : { classWeighted: true }),
     rule,
     folds,
     points: found.points,
@@ -157,12 +159,13 @@ function foldsOfDraft(
     rows.forEach((row, i) => (assignment[row] = fold[i] === k ? 1 : 0));
     const part = prepareData(loaded.table, { ...fixed, assignment }, control);
     const problem = { ...trainingProblem(part, fixed), tolerance: Math.max(settings.tolerance, foldTolerance) };
+    const share = weightOf(problem) / weightOf(draft.problem);
     return {
-      share: part.trainRows.length / rows.length,
+      share,
       heldOut: part.testRows.length,
       async solve(beta, warm) {
-        const share = ((beta * rows.length) / part.trainRows.length / draft.betaMax).toPrecision(2);
-        const message = `Cross-validation: fold ${k + 1} of ${used} at ${Number(share)} of beta max`;
+        const relative = Number((beta / share / draft.betaMax).toPrecision(2));
+        const message = `Cross-validation: fold ${k + 1} of ${used} at ${relative} of beta max`;
         listener.progress({ stage: 'cross-validation', fraction: null, message });
         await deps.pause();
         if (control.shouldStop()) return undefined;
@@ -172,7 +175,7 @@ function foldsOfDraft(
         if (fit === undefined) return undefined;
         watch.solves++;
         if (outcome.solution.status === 'time-limit') watch.unfinished++;
-        const errors = rowErrors(predictionsFrom(fit, part, problem.loss), part.testRows);
+        const errors = rowErrors(predictionsFrom(fit, part, problem.loss, fixed), part.testRows);
         return {
           error: errors.reduce((sum, value) => sum + value, 0) / errors.length,
           active: outcome.active,
@@ -181,4 +184,9 @@ function foldsOfDraft(
       },
     };
   });
+}
+
+/** Rows, each as often as it counts. */
+function weightOf({ y, weights }: Problem): number {
+  return weights === undefined ? y.rows : weights.reduce((sum, weight) => sum + weight, 0);
 }

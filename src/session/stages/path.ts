@@ -45,7 +45,7 @@ export const pathStage: Stage = {
       const { beta, solution: outcome } = next.value;
       const fit = outcome.predict(data.X, () => limited.shouldStop());
       if (fit === undefined) break;
-      const predictions = predictionsFrom(fit, data, problem.loss);
+      const predictions = predictionsFrom(fit, data, problem.loss, settings);
       const { objective, relativeGap, penalty, seconds, warm } = outcome.solution;
       const bound = boundOverFamily(outcome);
       pathWarm.push(warm);

@@ -146,7 +146,7 @@ describe('a stop', () => {
     const train = Int32Array.from({ length: rows }, (_, i) => i);
     for (const run of [
       (control: Control) => ridgeRegression(data, y, train, control),
-      (control: Control) => logisticRegression(data, y, 2, train, control),
+      (control: Control) => logisticRegression(data, { of: y, classes: 2 }, train, control),
     ]) {
       let looks = 0;
       run({ ...uncontrolled, shouldStop: () => ++looks < 0 });
@@ -169,9 +169,9 @@ describe('logistic regression', () => {
     for (let i = 0; i < n; i++) F.setRow(i, Array.from(prediction.subarray(i * outputs, (i + 1) * outputs)));
     return solve(A, F, true);
   };
-  const check = (labels: readonly number[], classes: number, data: DenseMatrix): void => {
+  const check = (labels: readonly number[], classes: number, data: DenseMatrix, weights?: readonly number[]): void => {
     const outputs = classes === 2 ? 1 : classes;
-    const { prediction, ridge } = logisticRegression(data, labels, classes, trainRows, uncontrolled)!;
+    const { prediction, ridge } = logisticRegression(data, { of: labels, classes, weights }, trainRows, uncontrolled)!;
     const W = weightsOf(prediction, outputs);
     const gradient = Matrix.zeros(d + 1, outputs);
     for (const row of trainRows) {
@@ -179,7 +179,7 @@ describe('logistic regression', () => {
       const total = f.reduce((sum, value) => sum + Math.exp(value), 0);
       const p = outputs === 1 ? [1 / (1 + Math.exp(-f[0]))] : f.map((value) => Math.exp(value) / total);
       p.forEach((value, o) => {
-        const g = value - (outputs === 1 ? labels[row] : Number(labels[row] === o));
+        const g = (value - (outputs === 1 ? labels[row] : Number(labels[row] === o))) * (weights?.[labels[row]] ?? 1);
         [...rowOf(data, row), 1].forEach((x, k) => gradient.set(k, o, gradient.get(k, o) + g * x));
       });
     }
@@ -193,6 +193,16 @@ describe('logistic regression', () => {
       2,
       X,
     ));
+  it('two and three classes with weights: the gradient of the weighted loss vanishes', () => {
+    const rare = Array.from({ length: n }, (_, i) => (X.data[i * d] + 0.5 * rng.normal() > 1 ? 1 : 0));
+    check(rare, 2, X, [0.5, 7]);
+    check(
+      rare.map((label, i) => (label === 1 && i % 2 === 0 ? 2 : label)),
+      3,
+      X,
+      [0.4, 3, 6],
+    );
+  });
   it('three classes: the gradient vanishes', () =>
     check(
       Array.from({ length: n }, (_, i) => (X.data[i * d] > 0.8 ? 2 : X.data[i * d + 1] > 0.3 ? 1 : 0)),
@@ -210,16 +220,15 @@ describe('logistic regression', () => {
         for (let j = 0; j < d; j++)
           wide.data[i * 100 + j] = wide.data[i * 100 + 50 + j] = X.data[i * d + j] / Math.SQRT2;
       }
-      const narrow = logisticRegression(X, labels, classes, trainRows, uncontrolled)!;
-      const found = logisticRegression(wide, labels, classes, trainRows, uncontrolled)!;
+      const narrow = logisticRegression(X, { of: labels, classes, weights: [1, 2, 3] }, trainRows, uncontrolled)!;
+      const found = logisticRegression(wide, { of: labels, classes, weights: [1, 2, 3] }, trainRows, uncontrolled)!;
       found.prediction.forEach((value, i) => assert.ok(Math.abs(value - narrow.prediction[i]) < 1e-3));
     }
   });
   it('separable classes: finite weights', () => {
     const { prediction } = logisticRegression(
       X,
-      Array.from({ length: n }, (_, i) => Number(X.data[i * d] > 0.3)),
-      2,
+      { of: Array.from({ length: n }, (_, i) => Number(X.data[i * d] > 0.3)), classes: 2 },
       trainRows,
       uncontrolled,
     )!;
@@ -238,7 +247,7 @@ describe('logistic regression with a tuned ridge', () => {
       for (let k = 0; k < 5; k++) {
         const train = trainRows.filter((_, i) => fold[i] !== k);
         const ridge = (10 ** decade * train.length) / trainRows.length;
-        const { prediction } = logisticRegression(X, labels, 2, train, uncontrolled, { ridge })!;
+        const { prediction } = logisticRegression(X, { of: labels, classes: 2 }, train, uncontrolled, { ridge })!;
         trainRows.forEach((row, i) => {
           if (fold[i] === k) sum += Math.log(1 + Math.exp(labels[row] === 1 ? -prediction[row] : prediction[row]));
         });
@@ -248,15 +257,18 @@ describe('logistic regression with a tuned ridge', () => {
     const by = (list: readonly number[]): number => list.reduce((a, b) => (score(b) < score(a) ? b : a));
     const coarse = by([-2, -1, 0, 1, 2, 3]);
     const best = by([coarse, coarse - 0.5, coarse + 0.5]);
-    const { prediction, ridge } = tunedLogistic(X, labels, 2, trainRows, uncontrolled)!;
+    const { prediction, ridge } = tunedLogistic(X, { of: labels, classes: 2 }, trainRows, uncontrolled)!;
     assert.ok(Math.abs(Math.log10(ridge) - best) < 1e-6, `${ridge} ${best}`);
-    const same = logisticRegression(X, labels, 2, trainRows, uncontrolled, { ridge: 10 ** best })!;
+    const same = logisticRegression(X, { of: labels, classes: 2 }, trainRows, uncontrolled, { ridge: 10 ** best })!;
     assert.deepEqual(prediction, same.prediction);
   });
 
   it('keeps ridge 1 where a fold would lack a class, and is stopped', () => {
     const rare = labels.map((_, row) => (row === trainRows[0] ? 1 : 0));
-    assert.ok(Math.abs(tunedLogistic(X, rare, 2, trainRows, uncontrolled)!.ridge - 1) < 1e-9);
-    assert.equal(tunedLogistic(X, labels, 2, trainRows, { ...uncontrolled, shouldStop: () => true }), undefined);
+    assert.ok(Math.abs(tunedLogistic(X, { of: rare, classes: 2 }, trainRows, uncontrolled)!.ridge - 1) < 1e-9);
+    assert.equal(
+      tunedLogistic(X, { of: labels, classes: 2 }, trainRows, { ...uncontrolled, shouldStop: () => true }),
+      undefined,
+    );
   });
 });

@@ -14,8 +14,15 @@ interface Case {
   readonly other: Float64Array;
 }
 
+/** Every loss, and each with weights of rows. */
+const kinds = lossNames.flatMap((loss) => [loss, `${loss}, weighted`] as const);
+type KindName = (typeof kinds)[number];
+const lossIn = (kind: KindName): LossName => kind.split(',')[0] as LossName;
+
 /** A random datafit with two random fits. */
-function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
+function cases(kind: KindName, spread: number): fc.Arbitrary<Case> {
+  const loss = lossIn(kind);
+  const weight = kind === loss ? fc.constant(1) : fc.constantFrom(0.3, 1, 2.5, 7);
   const entry = fc.double({ min: -spread, max: spread, noNaN: true });
   return fc
     .record({ n: fc.integer({ min: 1, max: 4 }), c: fc.integer({ min: loss === 'softmax' ? 2 : 1, max: 4 }) })
@@ -27,11 +34,12 @@ function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
         }),
         F: fc.array(entry, { minLength: n * c, maxLength: n * c }),
         other: fc.array(entry, { minLength: n * c, maxLength: n * c }),
+        weights: fc.array(weight, { minLength: n, maxLength: n }),
         n: fc.constant(n),
         c: fc.constant(c),
       }),
     )
-    .map(({ targets, F, other, n, c }) => {
+    .map(({ targets, F, other, weights, n, c }) => {
       const y =
         lossOf(loss).targets === 'numbers'
           ? denseMatrix(n, c, Float64Array.from(targets))
@@ -46,18 +54,19 @@ function cases(loss: LossName, spread: number): fc.Arbitrary<Case> {
                 c,
                 Float64Array.from(targets, (t) => (t % 2 === 0 ? 1 : -1)),
               );
-      return { fit: createDatafit(loss, y, c, { delta }), F: Float64Array.from(F), other: Float64Array.from(other) };
+      const parameters = { delta, weights: Float64Array.from(weights) };
+      return { fit: createDatafit(loss, y, c, parameters), F: Float64Array.from(F), other: Float64Array.from(other) };
     });
 }
 
-const options = { seed: 20211, numRuns: 200 };
+const options = { seed: 20211, numRuns: 150 };
 
 function close(actual: number, expected: number, tolerance: number, what: string): void {
   const error = Math.abs(actual - expected);
   assert.ok(error <= tolerance * (1 + Math.abs(expected)), `${what}: ${actual} against ${expected}`);
 }
 
-for (const loss of lossNames) {
+for (const loss of kinds) {
   test(`${loss}: the gradient is the derivative of the value`, () => {
     fc.assert(
       fc.property(cases(loss, 4), ({ fit, F }) => {
@@ -66,7 +75,7 @@ for (const loss of lossNames) {
         const h = 1e-6;
         for (let i = 0; i < F.length; i++) {
           // at the kink of the hinge loss there is no derivative
-          if (loss === 'hinge' && Math.abs(Math.abs(F[i]) - 1) < 1e-5) continue;
+          if (lossIn(loss) === 'hinge' && Math.abs(Math.abs(F[i]) - 1) < 1e-5) continue;
           const [up, down] = [F.slice(), F.slice()];
           up[i] += h;
           down[i] -= h;
@@ -135,7 +144,7 @@ for (const loss of lossNames) {
   });
 }
 
-for (const loss of lossNames.filter((name) => lossOf(name).curved)) {
+for (const loss of kinds.filter((kind) => lossOf(lossIn(kind)).curved)) {
   test(`${loss}: the Hessian is the derivative of the gradient and equals its factor times itself`, () => {
     fc.assert(
       fc.property(cases(loss, 4), ({ fit, F }) => {
@@ -190,7 +199,7 @@ for (const loss of lossNames.filter((name) => lossOf(name).curved)) {
   });
 }
 
-for (const loss of lossNames) {
+for (const loss of kinds) {
   test(`${loss}: value and gradient of rows in any order are those of the whole`, () => {
     fc.assert(
       fc.property(cases(loss, 6), fc.array(fc.nat(1000), { minLength: 1, maxLength: 6 }), ({ fit, F }, picks) => {
@@ -238,7 +247,7 @@ for (const loss of lossNames) {
     );
   });
 
-  if (lossOf(loss).separable) {
+  if (lossOf(lossIn(loss)).separable) {
     test(`${loss}: the sum of its outputs alone`, () => {
       fc.assert(
         fc.property(cases(loss, 4), ({ fit, F }) => {
@@ -254,7 +263,7 @@ for (const loss of lossNames) {
     });
   }
 
-  if (!lossOf(loss).curved) {
+  if (!lossOf(lossIn(loss)).curved) {
     test(`${loss}: the slope of the prox is its derivative`, () => {
       fc.assert(
         fc.property(cases(loss, 5), fc.double({ min: 0.01, max: 10, noNaN: true }), ({ fit, F: Z }, tau) => {

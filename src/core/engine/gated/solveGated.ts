@@ -143,6 +143,7 @@ function solutionOf(
     outputs: prepared.outputs,
     beta: prepared.beta,
     y: problem.y,
+    weights: problem.weights,
     loss: problem.loss,
     penalty: problem.outputPenalty,
     betaMax: certificate.betaMax,

@@ -14,6 +14,7 @@ export interface GatedWarmStart {
   readonly outputs: number;
   readonly beta: number;
   readonly y: Problem['y'];
+  readonly weights: Problem['weights'];
   readonly loss: Problem['loss'];
   readonly penalty: Problem['outputPenalty'];
   /** As certified, when the certificate was complete. */
@@ -24,7 +25,9 @@ export interface GatedWarmStart {
 /** betaMax of an earlier certificate on the same gates, targets and loss. */
 export function knownBetaMax(warm: unknown, problem: Problem, chosen: ChosenGates): number | undefined {
   if (!isGatedWarmStart(warm) || warm.chosen !== chosen || warm.penalty !== problem.outputPenalty) return undefined;
-  return warm.y === problem.y && warm.loss === problem.loss ? warm.betaMax : undefined;
+  return warm.y === problem.y && warm.weights === problem.weights && warm.loss === problem.loss
+    ? warm.betaMax
+    : undefined;
 }
 
 /** The gates of an earlier solve when they were asked for in the same way on the same inputs. */

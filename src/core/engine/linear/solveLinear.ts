@@ -94,8 +94,9 @@ function refuseLinear(problem: Problem, prepared: PreparedProblem, layers: numbe
   if (!datafit.smooth)
     throw new ProblemError(`linear networks need a smooth loss, not ${problem.loss}`, { field: 'loss' });
   if (!datafit.quadratic && (layers > 2 || perOutput)) {
-    throw new ProblemError(`${layers > 2 ? `${layers} layers` : 'one network per output'} need squared loss`, {
-      field: 'loss',
+    const why = problem.weights === undefined ? '' : ' and rows of equal weights';
+    throw new ProblemError(`${layers > 2 ? `${layers} layers` : 'one network per output'} need squared loss${why}`, {
+      field: problem.weights === undefined ? 'loss' : 'weights',
     });
   }
 }

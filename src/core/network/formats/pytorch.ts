@@ -15,6 +15,8 @@ export interface PytorchOptions extends LossParameters {
   readonly scaling: Scaling;
   readonly classes: readonly string[];
   readonly loss: LossName;
+  /** How often rows count in the loss, in words, where not all count once. */
+  readonly rowWeights?: string | undefined;
   readonly bias: BiasMode;
   readonly outputPenalty: OutputPenalty;
   /** Penalty of the training objective, and the number of training rows: for the conversion to `weight_decay`. */
@@ -51,6 +53,7 @@ function objectiveLines(options: PytorchOptions): string[] {
     'Training objective, on the encoded inputs and targets:',
     `${words.sum(options)} + beta/2 times the sum of ${weights}, beta = ${beta}.`,
   ];
+  lines.push(...rowWeightLines(options));
   if (c > 1 && decay.note !== null) lines.push(decay.note);
   if (c > 1 && !decay.same) return lines;
   return [
@@ -59,6 +62,15 @@ function objectiveLines(options: PytorchOptions): string[] {
     `with weight_decay = ${weightDecay(loss, beta, trainRows, c)} in torch.optim.SGD or Adam on ${trainRows} training rows` +
       `${fixed}.`,
     'AdamW has no equivalent: its decay is not the gradient of a penalty.',
+  ];
+}
+
+/** Weights of rows, and how PyTorch takes them: its own `weight` divides by their sum. */
+export function rowWeightLines({ rowWeights }: Pick<PytorchOptions, 'rowWeights'>): string[] {
+  if (rowWeights === undefined) return [];
+  return [
+    `The loss is weighted: ${rowWeights}.`,
+    "In PyTorch: reduction='none', times the weights of the rows, then the mean.",
   ];
 }
 

@@ -5,9 +5,16 @@ import type { LossParameters } from '../../problem/datafits/datafit.ts';
 import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
 import { type BiasMode, biasOf } from '../../problem/problem.ts';
 import { python } from './pythonText.ts';
-import { outputText, pythonHead, scalingConstants, weightDecay } from './pytorch.ts';
+import {
+  outputText,
+  pythonHead,
+  type PytorchOptions,
+  rowWeightLines,
+  scalingConstants,
+  weightDecay,
+} from './pytorch.ts';
 
-export interface DeepPytorchOptions extends LossParameters {
+export interface DeepPytorchOptions extends LossParameters, Pick<PytorchOptions, 'rowWeights'> {
   /** Network on encoded inputs. */
   readonly network: DeepNetwork;
   readonly scaling: Scaling;
@@ -132,6 +139,7 @@ function objectiveLines(options: DeepPytorchOptions): string[] {
   const withBias = biasOf(bias).counted ? ', the hidden bias counted as a weight' : '';
   const threeLayer = (): string[] => [
     'Training objective, on the encoded inputs and targets:',
+    ...rowWeightLines(options),
     `${datafit} + beta/2 times the sum over branches of ||w2||^2 + w3^2, with ||W1||_F <= 1 in each${withBias}, beta = ${beta}.`,
     'The same optimum, without the constraint: beta/3 times the sum of ||W1||_F^3 + ||w2||^3 + |w3|^3.',
     'weight_decay of an optimiser is neither: decay on all three layers is another, non-convex problem.',
@@ -139,6 +147,7 @@ function objectiveLines(options: DeepPytorchOptions): string[] {
   const decay = weightDecay(loss, beta, trainRows, network.outputs);
   const linear = (): string[] => [
     'Training objective, on the encoded inputs and targets:',
+    ...rowWeightLines(options),
     `${datafit} + beta/2 times the sum of squared weights of all layers${withBias}, beta = ${beta}.`,
     `With a mean loss over ${targets === 'classes' ? 'rows' : 'rows and outputs'}: weight_decay = ${decay} in torch.optim.SGD or Adam on ${trainRows} training rows.`,
     'AdamW has no equivalent: its decay is not the gradient of a penalty.',

@@ -5,6 +5,7 @@ import { huber } from './huber.ts';
 import { logistic } from './logistic.ts';
 import { softmax } from './softmax.ts';
 import { squared } from './squared.ts';
+import { weightedDatafit } from './weighted.ts';
 import { namedEntry, namesOf } from '../../base/registry.ts';
 
 /** Every loss there is, by the name it has in problem files, settings and records. */
@@ -31,7 +32,15 @@ export function createDatafit(
   loss: LossName,
   targets: DenseMatrix,
   outputs: number,
-  parameters: LossParameters = {},
+  parameters: LossParameters & RowWeights = {},
 ): Datafit {
-  return lossOf(loss).create(targets, outputs, parameters);
+  const { weights } = parameters;
+  if (weights === undefined || weights.every((weight) => weight === 1))
+    return lossOf(loss).create(targets, outputs, parameters);
+  return weightedDatafit(lossOf(loss), targets, outputs, parameters, weights);
+}
+
+export interface RowWeights {
+  /** n positive numbers, the loss of row i counts so many times; left out: all are 1. */
+  readonly weights?: Float64Array | undefined;
 }

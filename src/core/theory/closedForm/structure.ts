@@ -4,6 +4,7 @@ import { serialGap } from '../../engine/linear/nuclear.ts';
 import { scalarPath } from '../../engine/linear/scalarPath.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
+import { ProblemError } from '../../base/problemError.ts';
 import type { Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import { noSpline, regularizedFit, type SplineReport, splineReports } from '../spline/report.ts';
@@ -60,6 +61,9 @@ export interface StructureOptions {
   readonly batchNorm: boolean;
 }
 
+/** Why nothing is said where rows have weights. */
+export const weightedRows = 'the closed forms are for rows that count alike, and here rows have weights';
+
 /** Beta in the scale of the theorem on batch normalisation: for inputs of a network that has it, the problem's over sqrt n. */
 export function normalisedBeta({ beta, X }: Problem, batchNorm: boolean): number {
   return batchNorm ? beta / Math.sqrt(X.rows) : beta;
@@ -75,6 +79,7 @@ export function structureOf(
   control: Control,
 ): Structure {
   const prepared = prepare(problem);
+  if (problem.weights !== undefined) throw new ProblemError(weightedRows, { field: 'weights' });
   const feature = problem.X.cols === 1 ? Float64Array.from(problem.X.data) : undefined;
   const { forms, notes } = checkedForms(problem, feature, secondsPerSolve, control);
   const beta = normalisedBeta(problem, batchNorm);

@@ -40,7 +40,8 @@ export interface RegularizedFit {
 }
 
 /** Why a one-feature problem has no spline; undefined when it has. */
-export function noSpline({ loss, y, outputs }: Problem): string | undefined {
+export function noSpline({ loss, y, outputs, weights }: Problem): string | undefined {
+  if (weights !== undefined) return 'The Lasso over knots is for rows that count alike, and here they have weights.';
   const { separable, curved, coercive } = lossOf(loss);
   if (!separable) {
     return 'The softmax loss couples the outputs, so there is no spline for each; with the logistic loss (each class against the rest) or the squared loss there is.';
