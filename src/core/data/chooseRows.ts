@@ -124,7 +124,7 @@ export function reportSingletons(y: Float64Array, classes: readonly string[], wa
     const names = single.slice(0, 5).map((name) => `"${name}"`);
     warnings.push(
       `${single.length === 1 ? 'Class' : 'Classes'} ${names.join(', ')}${single.length > 5 ? ', ...' : ''} ` +
-        `${single.length === 1 ? 'has' : 'have'} one row only; it is used for training.`,
+        `${single.length === 1 ? 'has' : 'have'} one row only; ${single.length === 1 ? 'it is' : 'they are'} used for training.`,
     );
   }
 }

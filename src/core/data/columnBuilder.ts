@@ -151,6 +151,11 @@ export class ColumnBuilder {
     this.text(row, cell);
   }
 
+  /** Whether a cell with this text came before. */
+  has(text: string): boolean {
+    return this.lookup.has(text);
+  }
+
   finish(rows: number): { readonly column: Column; readonly notes: ColumnNotes } {
     let { numbers, codes } = this;
     numbers = numbers.slice(0, rows);

@@ -37,7 +37,9 @@ export function sniffEncoding(head: Uint8Array, file: string): Encoding {
   if (head[0] === 0 && head[1] === 0 && head[2] === 0xfe && head[3] === 0xff) return 'utf-32be';
   if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
   if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
-  const length = Math.min(head.length, 4096);
+  // zero bytes at the end are the rest of a write that was cut off
+  let length = Math.min(head.length, 4096);
+  while (length > 0 && head[length - 1] === 0 && head[length - 2] === 0 && head[length - 3] === 0) length--;
   const zeros = [0, 0];
   for (let i = 0; i < length; i++) if (head[i] === 0) zeros[i & 1]++;
   const half = length / 2;

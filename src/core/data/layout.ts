@@ -1,7 +1,7 @@
 import { parseNumber, type DecimalMark } from './cells.ts';
 import { DataError } from './dataError.ts';
 import { dateForm } from './dateForms.ts';
-import { collapseSpaces, commonWidth, type Dialect, guessDialect, hasHeader, rowParser } from './dialect.ts';
+import { asParsed, commonWidth, type Cut, type Dialect, guessDialect, hasHeader, rowParser } from './dialect.ts';
 import { markerOf } from './markers.ts';
 import { numberForm } from './numberForms.ts';
 
@@ -30,6 +30,10 @@ export interface Layout {
   readonly wholeLines: boolean;
   /** Rows begin and end with the delimiter, as in Markdown. */
   readonly framed: boolean;
+  /** Spaces stand between a delimiter and an opening quotation mark. */
+  readonly spaced: boolean;
+  /** The header begins with a mark of comments as a cell of its own. */
+  readonly marked: boolean;
   /** By column of the file: most cells in the head are numbers or dates. */
   readonly numeric: readonly boolean[];
   readonly warnings: readonly string[];
@@ -56,9 +60,12 @@ interface Line {
 }
 
 const linesLookedAt = 400;
-const topRows = 30;
+const topRows = 200;
 const unitCell = /^(\[.*\]|\(.*\)|<.*>|[%\u00b0\u00b5\u03a9$\u20ac]|-|)$/;
-const ruleCell = /^:?-{2,}:?$|^:-+:?$/;
+const commentMarks = ['#', '%', '//'];
+
+/** A cell of a ruled line, as under the header of a table drawn with characters. */
+export const isRule = (cell: string): boolean => /^(:?-{2,}:?|:-+:?|[=_*+]{3,}|\+?-[-+]+)$/.test(cell.trim());
 
 /**
  * Finds the table in the first part of a text: `sep=` lines, titles and comments above, several header rows, units, row names, frames.
@@ -84,7 +91,7 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     if (marked.count > 0) {
       skip += marked.count;
       warnings.push(
-        `${marked.count === 1 ? 'One line' : `${marked.count} lines`} at the top that begin with "${marked.mark}" ${marked.count === 1 ? 'was' : 'were'} taken for comments (--comment, --skip).`,
+        `${marked.count === 1 ? 'One line' : `${marked.count} lines`} at the top that ${marked.count === 1 ? 'begins' : 'begin'} with "${marked.mark}" ${marked.count === 1 ? 'was' : 'were'} taken for comments (--comment, --skip).`,
       );
     }
   } else {
@@ -93,11 +100,12 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
   let text = lines.length < linesLookedAt ? lines.slice(skip).join('\n') : head.split('\n').slice(skip).join('\n');
   const wholeLines = known.quote === undefined && areWholeLines(lines.slice(skip));
   if (wholeLines) {
-    text = text.replace(/^"(.*)"[ \t]*$/gm, (_, inner: string) => inner.replaceAll('""', '"'));
+    text = unwrapped(text);
     warnings.push('Every line is one quoted cell; the rows inside were read.');
   }
-  const found = guessDialect(text, complete, given);
-  let rows = rowsOf(text, found, complete, skip).filter(
+  const { open, spaced = false, ...found } = guessDialect(text, complete, given);
+  if (open !== undefined) warnings.push(openNumbers(open, found.decimal));
+  let rows = rowsOf(text, { ...found, spaced }, complete, skip).filter(
     ({ cells }) => comment === undefined || !cells[0].startsWith(comment),
   );
   const framed =
@@ -105,20 +113,22 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     rows.length > 1 &&
     rows.every(({ cells }) => cells.length > 2 && cells[0].trim() === '' && cells[cells.length - 1].trim() === '');
   if (framed) rows = rows.map(({ cells, line }) => ({ cells: cells.slice(1, -1), line }));
-  for (const { cells, line } of rows.slice(0, 3))
-    if (cells.every((cell) => ruleCell.test(cell.trim()))) noData.set(line, 'ruled lines');
+  for (const { cells, line } of rows.slice(0, 3)) if (cells.every(isRule)) noData.set(line, 'ruled lines');
   rows = rows.filter(({ line }) => !noData.has(line));
   const top = findTop(rows, found.decimal, known.header);
   for (const { line, reason } of top.noData) noData.set(line, reason);
-  const headerRow = rows[top.first]?.cells ?? [];
   const body = rows.slice(top.first + (top.header ? 1 : 0)).filter(({ line }) => !noData.has(line));
   const { width, agreeing } = commonWidth(body.map(({ cells }) => cells));
+  const named = rows[top.first]?.cells ?? [];
+  const marked = top.header && named.length === width + 1 && commentMarks.includes(named[0].trim());
+  const headerRow = marked ? named.slice(1) : named;
   const rowNames =
     top.header &&
     headerRow.length >= 1 &&
     width === headerRow.length + 1 &&
     agreeing >= 0.9 * body.length &&
-    body.some(({ cells }) => cells.length === width && cells[width - 1].trim() !== '');
+    body.some(({ cells }) => cells.length === width && cells[width - 1].trim() !== '') &&
+    areNames(body.filter(({ cells }) => cells.length === width).map(({ cells }) => cells));
   if (rowNames)
     warnings.push(
       `${body.length < linesLookedAt / 2 ? 'The' : 'All'} rows have one cell more than the header: names of rows in front, which get a column of their own.`,
@@ -133,6 +143,8 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     rowNames,
     wholeLines,
     framed,
+    spaced,
+    marked,
     numeric: numericColumns(
       body.map(({ cells }) => cells),
       width,
@@ -142,9 +154,23 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
   };
 }
 
+/** Names of rows are all different, and no cell is half of a text that was cut at a delimiter inside. */
+function areNames(rows: readonly (readonly string[])[]): boolean {
+  const isHalf = (cell: string): boolean => /^["'`\u201c\u2018\u00ab][^"'`\u201d\u2019\u00bb]*$|\\$/.test(cell.trim());
+  return new Set(rows.map(([first]) => first.trim())).size === rows.length && !rows.some((row) => row.some(isHalf));
+}
+
+function openNumbers(example: string, decimal: DecimalMark): string {
+  const mark = /[.,]/.exec(example)![0];
+  const plain = example.replace(/[.,]/g, '');
+  return mark === decimal
+    ? `Numbers such as ${example} were read as ${example.replace(',', '.')}; if "${mark}" groups thousands there (${plain}): --decimal ${mark === ',' ? '.' : ','}`
+    : `Numbers such as ${example} were read as ${plain}, "${mark}" grouping thousands; if it is the decimal mark: --decimal ${mark}`;
+}
+
 /** Lines at the top that begin with a mark of comments, unless the last of them holds the names (it then has as many cells as the rows). */
 function leadingComments(lines: readonly string[], from: number): { readonly mark: string; readonly count: number } {
-  for (const mark of ['#', '%', '//']) {
+  for (const mark of commentMarks) {
     let count = 0;
     while (lines[from + count]?.startsWith(mark) === true) count++;
     if (count === 0) continue;
@@ -158,22 +184,29 @@ function leadingComments(lines: readonly string[], from: number): { readonly mar
   return { mark: '', count: 0 };
 }
 
+/** All lines, but perhaps the first, are one quoted cell with several cells inside, perhaps with a delimiter at the end. */
 function areWholeLines(lines: readonly string[]): boolean {
   const some = lines.filter((line) => line.trim() !== '').slice(0, 100);
+  const isWhole = (line: string): boolean => {
+    const inner = wholeLine.exec(line)?.[1].replaceAll('""', '');
+    return inner !== undefined && !inner.includes('"') && /[,;\t|]/.test(inner);
+  };
   return (
     some.length >= 2 &&
-    some.every((line) => {
-      const text = line.trimEnd();
-      if (text.length < 3 || !text.startsWith('"') || !text.endsWith('"')) return false;
-      const inner = text.slice(1, -1).replaceAll('""', '');
-      return !inner.includes('"') && /[,;\t|]/.test(inner);
-    })
+    some.slice(1).every(isWhole) &&
+    (isWhole(some[0]) || (some.length > 2 && !some[0].includes('"')))
   );
 }
 
-function rowsOf(text: string, dialect: Omit<Dialect, 'header'>, complete: boolean, skip: number): Line[] {
-  const input = dialect.delimiter === ' ' ? collapseSpaces(text) : text;
-  const { data } = rowParser(dialect, linesLookedAt).parse(input, 0, !complete) as { data: string[][] };
+const wholeLine = /^"(.+)"[;,\t]*[ \t]*$/;
+
+/** The rows inside lines that are one quoted cell. */
+export function unwrapped(text: string): string {
+  return text.replace(new RegExp(wholeLine, 'gm'), (_, inner: string) => inner.replaceAll('""', '"'));
+}
+
+function rowsOf(text: string, cut: Cut, complete: boolean, skip: number): Line[] {
+  const { data } = rowParser(cut, linesLookedAt).parse(asParsed(text, cut), 0, !complete) as { data: string[][] };
   let line = skip + 1;
   const out: Line[] = [];
   for (const cells of data) {
@@ -214,7 +247,8 @@ interface Top {
 /** The header row, and what stands around it: titles above it, units below it. */
 function findTop(rows: readonly Line[], decimal: DecimalMark, header: boolean | undefined): Top {
   const noData: { line: number; reason: string }[] = [];
-  const { width } = commonWidth(rows.map(({ cells }) => cells));
+  const several = rows.filter(({ cells }) => cells.length > 1);
+  const { width } = commonWidth((several.length > 2 ? several : rows).map(({ cells }) => cells));
   let first = 0;
   const short = (cells: readonly string[]): boolean => cells.length < width && cells.length !== width - 1;
   const full = rows
@@ -244,6 +278,11 @@ function findTop(rows: readonly Line[], decimal: DecimalMark, header: boolean | 
       (cell, j) =>
         numeric[j] && cell.trim() !== '' && (markerOf(cell.trim()) === undefined || unitCell.test(cell.trim())),
     );
+  // the first whole row of texts: rows of other widths, and rows before an empty line, are titles above it
+  const whole = rows.slice(first, first + topRows).findIndex(isText);
+  const above = rows.slice(first, first + whole);
+  const gap = whole > 0 && rows[first + whole].line > rows[first + whole - 1].line + 1;
+  if (whole > 0 && (gap || above.every(({ cells }) => cells.length !== width))) first += whole;
   let end = first;
   while (end < Math.min(rows.length - 1, first + topRows) && isText(rows[end])) end++;
   let names = first;

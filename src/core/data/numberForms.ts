@@ -18,7 +18,8 @@ const after =
   /^(.*\d[.,]?)(?: ?(%|‰|[$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba]|["\u2032\u2033]|\u00b0[CF]?|(?:kg|mg|cm|mm|km|ml|ms|min|kWh|kW|Hz|mph|lbs?|oz|ft|in|EUR|USD|CHF|GBP|g|m|s|h|l|L|V|A|W|K|C|F))| +([A-Za-z\u00b5\u03a9][\w\u00b2\u00b3/.\u00b7^-]{0,14}))$/;
 /** Most texts are sorted out by their first character. */
 const startsLikeOne = /^(?:[^A-Za-z_]|[A-Z]{3} ?[\d.,+-])/;
-const guard = /^="(.*)"$/;
+const guard = /^(?:="(.*)"|'(?=[+-]?[\d.,])(.*))$/;
+const indian = /^[+-]?\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?$/;
 const parentheses = /^\((.*)\)$/;
 const otherMinus = /^[\u2212\u2010-\u2013\ufe63\uff0d]/;
 const grouped = /^[+-]?\d{1,3}(?:(?:[ \u00a0\u202f\u2009]\d{3})+|(?:['\u2019]\d{3})+)(?:[.,]\d*)?$/;
@@ -26,7 +27,7 @@ const fortran = /^([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d{1,3})$/;
 
 /**
  * The number that a trimmed cell stands for that is not one as it is written: with a currency, a percent sign (38 % is 38) or a unit, grouped by
- * spaces or apostrophes, negative in parentheses, with a minus of typography, an exponent of Fortran, or as ="14.0". Undefined for anything else.
+ * spaces, apostrophes or lakhs, negative in parentheses, with a minus of typography, an exponent of Fortran, or as ="14.0". Undefined for anything else.
  */
 export function numberForm(cell: string, decimal: DecimalMark): NumberForm | undefined {
   if (cell.length > longest || !(startsLikeOne.test(cell) && /\d/.test(cell))) return undefined;
@@ -36,8 +37,8 @@ export function numberForm(cell: string, decimal: DecimalMark): NumberForm | und
   let sign = 1;
   const guarded = guard.exec(text);
   if (guarded !== null) {
-    text = guarded[1].trim();
-    how.push('the guard ="..." taken off');
+    text = ((guarded[1] as string | undefined) ?? guarded[2]).trim();
+    how.push('the guard of a text cell taken off');
   }
   const negative = parentheses.exec(text);
   if (negative !== null) {
@@ -65,6 +66,10 @@ export function numberForm(cell: string, decimal: DecimalMark): NumberForm | und
   if (grouped.test(text)) {
     text = text.replace(/[ \u00a0\u202f\u2009'\u2019]/g, '');
     how.push('thousands grouped');
+  }
+  if (decimal === '.' && indian.test(text)) {
+    text = text.replaceAll(',', '');
+    how.push('lakhs grouped');
   }
   const power = fortran.exec(text);
   if (power !== null) {

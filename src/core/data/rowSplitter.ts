@@ -1,14 +1,14 @@
 import type Papa from 'papaparse';
 import { DataError } from './dataError.ts';
-import { collapseSpaces, type Dialect, rowParser } from './dialect.ts';
-import type { Layout } from './layout.ts';
+import { asParsed, type Cut, rowParser } from './dialect.ts';
+import { type Layout, unwrapped } from './layout.ts';
 import { type RowSpans, SpanScanner } from './rowSpans.ts';
 
 /** A row longer than this is taken for an unclosed quote. */
 const longestRow = 1 << 23;
 
 /** How rows are found in the text of a file. */
-export interface RowFormat extends Pick<Dialect, 'delimiter' | 'quote'> {
+export interface RowFormat extends Cut {
   /** Lines at the top to pass over. */
   readonly skip?: number;
   /** Each line is one quoted cell that holds the row. */
@@ -26,7 +26,7 @@ export interface RowSink {
 }
 
 /** So many rows at the end of each piece of text come as texts: the last rows of a file may be totals and notes. */
-const rowsAsTexts = 3;
+export const rowsAsTexts = 12;
 
 /**
  * Rows of cells with the line each starts on; the pieces of a text stream go in one by one. Rows that are written plainly are found by a scan of
@@ -36,6 +36,8 @@ export class RowSplitter {
   private readonly parser: Papa.Parser;
   private readonly scanner: SpanScanner | undefined;
   private rest = '';
+  /** Text after the last line end, where lines are looked at one by one. */
+  private raw = '';
   /** Line on which `rest` starts. */
   private line = 1;
   private skipping: number;
@@ -49,16 +51,16 @@ export class RowSplitter {
     this.skipping = format.skip ?? 0;
     this.quote = format.quote ?? '"';
     const plain =
-      format.wholeLines !== true &&
       format.framed !== true &&
+      format.spaced !== true &&
       format.delimiter !== ' ' &&
       format.delimiter.charCodeAt(0) < 128;
     if (plain && this.quote !== '\\"') this.scanner = new SpanScanner(format.delimiter, this.quote);
   }
 
   /** Hands each complete row to `sink`; blank lines are passed over. Answers false once no more rows are wanted. */
-  push(text: string, last: boolean, sink: RowSink): boolean {
-    let whole = this.rest + text;
+  push(given: string, last: boolean, sink: RowSink): boolean {
+    let whole = this.rest + (this.format.wholeLines === true ? this.unwrap(given, last) : given);
     while (this.skipping > 0) {
       const end = whole.indexOf('\n');
       this.rest = whole;
@@ -77,7 +79,7 @@ export class RowSplitter {
       if (at > 0) this.rest = whole = whole.slice(at);
       if (whole.length === 0) return true;
     }
-    if (this.format.delimiter === ' ') whole = collapseSpaces(whole);
+    whole = asParsed(whole, this.format);
     const { data, errors, meta } = this.parser.parse(whole, 0, !last) as Papa.ParseResult<string[]>;
     const quoted = this.quote !== '' && whole.includes(this.quote.slice(-1));
     const bad = errors.find((error) => error.type === 'Quotes' && (error.row ?? 0) < data.length);
@@ -103,6 +105,14 @@ export class RowSplitter {
       });
     }
     return true;
+  }
+
+  /** The rows inside the quoted lines that are whole by now. */
+  private unwrap(text: string, last: boolean): string {
+    const all = this.raw + text;
+    const end = last ? all.length : all.lastIndexOf('\n') + 1;
+    this.raw = all.slice(end);
+    return unwrapped(all.slice(0, end));
   }
 
   /** Takes the rows that are written plainly; answers where the others begin, or -1 when no more are wanted. */
@@ -132,14 +142,8 @@ export class RowSplitter {
   }
 
   private shaped(cells: string[]): string[] {
-    let out = cells;
-    if (this.format.wholeLines === true && cells.length === 1) {
-      out = (rowParser(this.format, 1).parse(cells[0], 0, false) as Papa.ParseResult<string[]>).data[0] ?? cells;
-    }
-    if (this.format.framed === true && out.length > 2 && out[0].trim() === '' && out[out.length - 1].trim() === '') {
-      out = out.slice(1, -1);
-    }
-    return out;
+    const framed = this.format.framed === true && cells.length > 2;
+    return framed && cells[0].trim() === '' && cells[cells.length - 1].trim() === '' ? cells.slice(1, -1) : cells;
   }
 }
 
@@ -150,7 +154,8 @@ function newlines(cell: string): number {
 }
 
 /** How the rows of a layout are found. */
-export function rowFormat({ dialect, skip, wholeLines, framed }: Layout): RowFormat {
+export function rowFormat({ dialect, skip, wholeLines, framed, spaced }: Layout): RowFormat {
   const { delimiter, quote } = dialect;
-  return { delimiter, ...(quote === undefined ? {} : { quote }), skip, wholeLines, framed };
+  const shape = { ...(quote === undefined ? {} : { quote }), ...(spaced ? { spaced } : {}) };
+  return { delimiter, ...shape, skip, wholeLines, framed };
 }

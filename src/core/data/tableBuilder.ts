@@ -2,23 +2,32 @@ import { createRng } from '../base/rng.ts';
 import { ColumnBuilder } from './columnBuilder.ts';
 import { DataError } from './dataError.ts';
 import { type Encoding } from './encoding.ts';
-import type { Layout } from './layout.ts';
+import { isRule, type Layout } from './layout.ts';
 import { columnWarnings } from './columnWords.ts';
 import { plainText } from './plainText.ts';
 import type { ReadOptions } from './reader.ts';
 import type { RowSpans } from './rowSpans.ts';
-import { rowFormat, type RowSink } from './rowSplitter.ts';
+import { rowFormat, rowsAsTexts, type RowSink } from './rowSplitter.ts';
 import { type Column, columnNames, type Table } from './table.ts';
 
-/** Rows at the end of a file among which totals and footers are looked for. */
-const tailRows = 3;
 const linesListed = 20;
 /** Up to this share of rows with a wrong number of cells, or one in a small file, are left out; more are an error. */
 const raggedShare = 0.01;
 const smallFile = 20;
-const totalWord =
-  /^(grand |sub)?-?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|suma|totale|average|mean|mittelwert|durchschnitt)\b:?$/i;
+const sums =
+  'totals?|totaux|sum|summe|gesamt|gesamtsumme|insgesamt|somme|suma|totale|averages?|mean|mittelwert|durchschnitt|moyenne|\u0438\u0442\u043e\u0433\u043e|\u5408\u8ba1';
+const totalWord = new RegExp(`^(?:grand |sub)?-?(?:${sums}):?$`, 'iu');
+/** In a column of numbers: more words, and others may follow. */
+const totalStart = new RegExp(
+  `^(?:grand |sub)?-?(?:${sums}|avg|median|min|minimum|max|maximum|count|std|stdev|stddev|variance|media|promedio)(?![\\p{L}\\p{N}_])`,
+  'iu',
+);
+/** Above this share of rows with one cell the delimiter is wrong rather than that there are titles. */
+const titleShare = 0.2;
+const digits = /^[+-]?[\d.,]*\d[\d.,]*$/;
+const commentStart = /^(#|\/\/|%)/;
 
+const shownDelimiter = (delimiter: string): string => plainText(JSON.stringify(delimiter));
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
 /** All cells of a column are different texts. */
@@ -42,6 +51,8 @@ export class TableBuilder implements RowSink {
   private raggedCount = 0;
   private readonly noData = new Map<string, { count: number; lines: number[] }>();
   private tail: { cells: string[]; line: number }[] = [];
+  /** Lines of rows with one cell where there should be several. */
+  private readonly titles: number[] = [];
   private characters = 0;
   private readonly comment: string | undefined;
   /** After this line no row needs a look at what the head of the file told. */
@@ -75,8 +86,9 @@ export class TableBuilder implements RowSink {
       if (this.layout.dialect.header) return true;
     }
     if (this.isHeaderAgain(cells)) return this.leave('the header repeated', line);
+    if (this.layout.numeric[0] && commentStart.test(cells[0])) return this.leave('comments', line);
     this.tail.push({ cells, line });
-    if (this.tail.length <= tailRows) return true;
+    if (this.tail.length <= rowsAsTexts) return true;
     const next = this.tail.shift()!;
     return this.keep(next.cells, next.line);
   }
@@ -90,13 +102,14 @@ export class TableBuilder implements RowSink {
     const { text, codes, starts, ends } = row;
     if (!isDigit(codes[starts[0]])) {
       const first = row.cell(0);
+      if (layout.numeric[0] && (commentStart.test(first) || isRule(first))) return false;
       if (this.comment !== undefined && first.startsWith(this.comment)) return false;
       if (first.trim() === '') {
         let j = 1;
         while (j < width && row.cell(j).trim() === '') j++;
         if (j === width) return false;
       } else if (layout.numeric[0] && row.cell(1).trim() === '') return false;
-      if (layout.dialect.header && first.trim() === this.firstName) return false;
+      if (layout.dialect.header && first.trim().toLowerCase() === this.firstName) return false;
     } else if (this.digitsMatter) return false;
     if (this.tail.length > 0) {
       for (const held of this.tail) this.keep(held.cells, held.line);
@@ -118,8 +131,9 @@ export class TableBuilder implements RowSink {
     if (this.columns === undefined) throw new DataError('empty-file', 'the file is empty', place);
     const { headRows } = this.options;
     const enough = headRows !== undefined && this.kept >= headRows;
-    for (const { cells, line } of enough ? [] : this.tail) {
-      const reason = complete ? this.footer(cells) : undefined;
+    const reasons = complete ? this.footers() : [];
+    for (const [k, { cells, line }] of enough ? [] : this.tail.entries()) {
+      const reason = reasons[k];
       if (reason !== undefined) this.leave(reason, line);
       else if (!this.keep(cells, line)) break;
     }
@@ -184,15 +198,16 @@ export class TableBuilder implements RowSink {
     return true;
   }
 
-  private startColumns(cells: readonly string[], line: number): void {
-    const { dialect, rowNames } = this.layout;
+  private startColumns(row: readonly string[], line: number): void {
+    const { dialect, rowNames, marked } = this.layout;
+    const cells = marked ? row.slice(1) : row;
     this.header = cells;
-    this.firstName = cells[0].trim();
+    this.firstName = cells[0].trim().toLowerCase();
     this.digitsMatter =
       isDigit((this.comment ?? '').charCodeAt(0)) || (dialect.header && isDigit(this.firstName.charCodeAt(0)));
     // a mark of comments before the names, as numerical programs write it
     const given = dialect.header
-      ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s+(?=\S)/, '') : cell))
+      ? cells.map((cell, j) => (j === 0 ? cell.replace(/^\s*(#|%|\/\/)\s*(?=\p{L})(?!of\b)/u, '') : cell))
       : cells;
     const names = !dialect.header
       ? cells.map((_, index) => `column ${index + 1}`)
@@ -226,33 +241,51 @@ export class TableBuilder implements RowSink {
 
   private isHeaderAgain(cells: readonly string[]): boolean {
     const { header } = this;
-    if (!this.layout.dialect.header || cells.length !== header.length || cells[0].trim() !== header[0].trim())
-      return false;
-    return cells.every((cell, j) => cell.trim() === header[j].trim());
+    const same = (cell: string, j: number): boolean => cell.trim().toLowerCase() === header[j].trim().toLowerCase();
+    return this.layout.dialect.header && cells.length === header.length && same(cells[0], 0) && cells.every(same);
   }
 
-  /** Title of a group: the one cell of the row that is filled is a text in a column of numbers. */
+  /** Title of a group: the one cell of the row that is filled is a text in a column of numbers, or the only cell of the row. */
   private isTitle(cells: readonly string[]): boolean {
     const { numeric } = this.layout;
-    if (cells.length < 2 || cells.length !== numeric.length || !numeric[0] || cells[1].trim() !== '') return false;
     const text = cells[0].trim();
-    return text !== '' && !/^[+-]?[\d.,]/.test(text) && cells.every((cell, j) => j === 0 || cell.trim() === '');
+    if (cells.length === 1) return numeric.length > 2 && text !== '' && !digits.test(text);
+    if (text === '' || /^[+-]?[\d.,]/.test(text)) return false;
+    if (cells.length !== numeric.length || !numeric[0] || cells[1].trim() !== '') return false;
+    return cells.every((cell, j) => j === 0 || cell.trim() === '');
   }
 
   /** What a row at the end of the file is, when it is no data. */
   private footer(cells: readonly string[]): string | undefined {
-    const width = this.columns!.length;
-    const first = cells.find((cell) => cell.trim() !== '')?.trim() ?? '';
-    if (totalWord.test(first)) return 'totals at the end';
-    if (cells.length === 1 && width > 2) return 'a note at the end';
+    const columns = this.columns!;
+    const at = cells.findIndex((cell) => cell.trim() !== '');
+    if (at < 0) return 'empty rows';
+    const first = cells[at].trim();
+    const among = this.layout.numeric[at] ?? false;
+    // in a column of texts it may be one of them
+    if (among ? totalStart.test(first) : totalWord.test(first) && columns[at]?.has(first) !== true)
+      return 'totals at the end';
+    const short = cells.length !== columns.length && (columns.length > 2 || this.layout.numeric[0]);
+    if (short && !digits.test(cells[0].trim())) return 'a note at the end';
     return this.isTitle(cells) ? 'a note at the end' : undefined;
+  }
+
+  /** Row by row what the rows at the end are that are no data: all from some row on. */
+  private footers(): (string | undefined)[] {
+    const out = this.tail.map(({ cells }) => this.footer(cells));
+    const last = out.lastIndexOf(undefined);
+    return out.map((reason, k) => (k > last ? reason : undefined));
   }
 
   private keep(cells: string[], line: number): boolean {
     const columns = this.columns!;
     const width = columns.length;
     if (cells.every((cell) => cell.trim() === '')) return this.leave('empty rows', line);
-    if (this.isTitle(cells)) return this.leave('titles of groups', line);
+    if (this.isTitle(cells)) {
+      if (cells.length < width) this.titles.push(line);
+      return this.leave('titles of groups', line);
+    }
+    if (this.layout.numeric[0] && cells.every(isRule)) return this.leave('ruled lines', line);
     this.total++;
     if (this.options.headRows !== undefined) for (const cell of cells) this.characters += cell.length + 1;
     // A delimiter at the very end of a row opens no further cell.
@@ -287,21 +320,27 @@ export class TableBuilder implements RowSink {
   }
 
   private checkRagged(): void {
+    if (this.titles.length > Math.max(1, titleShare * (this.total + this.titles.length))) {
+      this.ragged.unshift(...this.titles.slice(0, linesListed).map((line) => ({ line, cells: 1 })));
+      this.raggedCount += this.titles.length;
+      this.total += this.titles.length;
+    }
     const count = this.raggedCount;
     if (count === 0 || count <= raggedShare * this.total || (count === 1 && this.total >= smallFile)) return;
     const [first] = this.ragged;
     const width = this.columns!.length;
-    const widths = new Set(this.ragged.map(({ cells }) => cells));
-    const shown = [...widths].slice(0, 3).map((cells) => `${cells}`);
+    const widths = [...new Set(this.ragged.map(({ cells }) => cells))];
+    const { dialect } = this.layout;
+    const many = widths.length === 1 && first.cells === width + 1;
+    const listed = this.ragged.slice(0, 5).map(({ line }) => line);
     throw new DataError(
       'ragged-row',
-      `${first.cells} ${first.cells === 1 ? 'cell' : 'cells'} where the ${this.layout.dialect.header ? 'header' : 'first row'} ` +
-        `has ${width} (${count} of ${this.total} rows are like that: ${shown.join(', ')}${widths.size > 3 ? ', ...' : ''} cells, ` +
-        `lines ${this.ragged
-          .slice(0, 5)
-          .map(({ line }) => line)
-          .join(', ')}${count > 5 ? ', ...' : ''}); ` +
-        `is the delimiter ${plainText(JSON.stringify(this.layout.dialect.delimiter))} right (--delimiter), or are there lines above the table (--skip)?`,
+      `${first.cells} ${first.cells === 1 ? 'cell' : 'cells'} where the ${dialect.header ? 'header' : 'first row'} ` +
+        `has ${width} (${count} of ${this.total} rows are like that: ${widths.slice(0, 3).join(', ')}${widths.length > 3 ? ', ...' : ''} cells, ` +
+        `lines ${listed.join(', ')}${count > 5 ? ', ...' : ''}); ` +
+        (many
+          ? `does a cell hold the delimiter ${shownDelimiter(dialect.delimiter)} without quotation marks, or are others used (--quote, --delimiter)?`
+          : `is the delimiter ${shownDelimiter(dialect.delimiter)} right (--delimiter), or are there lines above the table (--skip)?`),
       { file: this.file, line: first.line },
     );
   }

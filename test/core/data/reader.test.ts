@@ -88,7 +88,7 @@ describe('reading delimited text', () => {
     assert.equal(table.dialect.header, false);
     assert.equal(table.rows, 3);
     assert.match(table.warnings[0], /No header row/);
-    assert.equal((await read('year,2019,2020\na,1.5,2\nb,2.5,3\nc,3,4')).dialect.header, false);
+    assert.equal((await read('year,2019,2020\na,1.5,2\nb,2.5,3\nc,3,4')).dialect.header, true);
     assert.equal((await read('name,colour\na,red\nb,blue')).dialect.header, true);
   });
 

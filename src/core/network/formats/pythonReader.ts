@@ -24,7 +24,8 @@ _AFTER = re.compile(
     re.A,
 )
 _STARTS = re.compile(r"(?:[^A-Za-z_]|[A-Z]{3} ?[\d.,+-])", re.A)
-_GUARD = re.compile('="(.*)"\\Z')
+_GUARD = re.compile("(?:=\"(.*)\"|'(?=[+-]?[0-9.,])(.*))\\Z")
+_INDIAN = re.compile(r"[+-]?\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?\Z", re.A)
 _PARENTHESES = re.compile(r"\((.*)\)\Z")
 _MINUS = re.compile("[\u2212\u2010-\u2013\ufe63\uff0d]")
 _GROUPED = re.compile(
@@ -73,7 +74,7 @@ def _number(cell):
     text, sign, changed = cell, 1.0, False
     match = _GUARD.match(text)
     if match:
-        text, changed = match.group(1).strip(_SPACES), True
+        text, changed = (match.group(1) or match.group(2) or "").strip(_SPACES), True
     match = _PARENTHESES.match(text)
     if match:
         text, sign, changed = match.group(1).strip(_SPACES), -1.0, True
@@ -88,6 +89,8 @@ def _number(cell):
         text, changed = "-" + text[1:].strip(_SPACES), True
     if _GROUPED.match(text):
         text, changed = re.sub("[ \u00a0\u202f\u2009'\u2019]", "", text), True
+    if DECIMAL == "." and _INDIAN.match(text):
+        text, changed = text.replace(",", ""), True
     match = _FORTRAN.match(text)
     if match:
         text, changed = match.group(1) + "e" + match.group(2), True

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { uncontrolled } from '../../../src/core/base/control.ts';
+import { readTable } from '../../../src/core/data/reader.ts';
+import type { Table } from '../../../src/core/data/table.ts';
+import { memorySource } from '../../support/memorySource.ts';
+
+/** Twenty-four rows of two numbers, the second with a fraction. */
+const rows = Array.from({ length: 24 }, (_, i) => [String(100 + 7 * i), ((37 * i) % 24) + 0.25 + (i % 3)] as const);
+const line = (delimiter: string): ((row: readonly (string | number)[]) => string) => {
+  return (row) => row.join(delimiter);
+};
+const body = rows.map(([flow, temp], i) => [i * 1.5, flow, temp]).map(line(','));
+const names = 'time,flow,temp';
+const plain = [names, ...body];
+const text = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+const inserted = (at: number, ...more: string[]): string => text([...plain.slice(0, at), ...more, ...plain.slice(at)]);
+
+const read = (csv: string | Buffer): Promise<Table> =>
+  readTable(memorySource(Buffer.from(csv), { name: 'x.csv', chunk: 211 }), {}, uncontrolled);
+
+/** All twenty-four rows and nothing else are data, under their names. */
+async function assertWhole(csv: string, says?: RegExp): Promise<void> {
+  const table = await read(csv);
+  assert.deepEqual(
+    table.columns.filter((column) => column.missing < table.rows).map(({ name }) => name),
+    ['time', 'flow', 'temp'],
+  );
+  assert.deepEqual([table.rows, table.ragged.count], [24, 0], table.warnings.join('\n'));
+  const flow = table.columns.find(({ name }) => name === 'flow')!;
+  assert.deepEqual(
+    Array.from(flow.numbers),
+    rows.map(([value]) => Number(value)),
+  );
+  if (says !== undefined) assert.match(table.warnings.join('\n'), says);
+}
+
+const numbersOf = (table: Table, name: string): number[] =>
+  Array.from(table.columns.find((column) => column.name === name)!.numbers);
+
+describe('rows that are no data', () => {
+  const cases: Readonly<Record<string, readonly [string, RegExp]>> = {
+    'a comment between rows': [inserted(10, '# sensor changed'), /comments \(line 11\)/],
+    'a comment with as many cells as a row': [inserted(10, '# a, sensor, changed'), /comments \(line 11\)/],
+    'titles of groups in a cell of their own': [
+      inserted(1, 'Plant A').replace(body[9], `Plant B\n${body[9]}`),
+      /titles of groups \(line 2, 12\)/,
+    ],
+    'a page break with the header again': [inserted(10, '', 'Page 2', '', names), /header repeated \(line 14\)/],
+    'the header again in capitals': [inserted(10, names.toUpperCase()), /header repeated \(line 11\)/],
+    'a ruled line': [inserted(10, '---,---,---'), /ruled lines \(line 11\)/],
+    'several totals': [
+      text([...plain, 'Sum,1,2', 'Mean,3,4', 'Min,5,6', 'Max,7,8', 'Total général,9,9', 'Total (24),1,1']),
+      /6 rows are not data and left out: totals at the end/,
+    ],
+    'notes at the end': [
+      text([...plain, '', 'Notes', 'A first note', 'A second one, with a comma', '24 rows selected.']),
+      /4 rows are not data and left out: a note at the end/,
+    ],
+    'a trailer': [text([...plain, 'TRAILER,24']), /a note at the end/],
+    'a title with commas': [
+      text(['A report, for you, from me, today', ...plain]),
+      /titles above the header \(line 1\)/,
+    ],
+    'a title one cell short': [text(['Exported by,Tool', ...plain]), /titles above the header \(line 1\)/],
+    'names and values above': [
+      text(['Site,North', 'Date,2020-01-01', 'Operator,X', '', ...plain]),
+      /titles above the header \(line 1, 2, 3\)/,
+    ],
+    'many lines above': [
+      text([...Array.from({ length: 45 }, (_, i) => `Line ${i} of a preamble`), ...plain]),
+      /45 rows are not data/,
+    ],
+    'a table drawn with characters': [
+      text([
+        '+---+---+---+',
+        `| ${names.split(',').join(' | ')} |`,
+        '+---+---+---+',
+        ...body.map((row) => `| ${row.split(',').join(' | ')} |`),
+        '+---+---+---+',
+        '24 rows in set (0.00 sec)',
+      ]),
+      /ruled lines/,
+    ],
+    'an answer of a database': [
+      text([
+        ` ${names.split(',').join(' | ')} `,
+        '---+---+---',
+        ...body.map((row) => ` ${row.split(',').join(' | ')} `),
+        '(24 rows)',
+      ]),
+      /a note at the end/,
+    ],
+  };
+  for (const [name, [csv, says]] of Object.entries(cases)) it(name, () => assertWhole(csv, says));
+
+  it('a class that is called like a total is one', async () => {
+    const labels = ['mean', 'low', 'high'];
+    const table = await read(text(['label,x', ...rows.map(([x], i) => `${labels[(i + 1) % 3]},${x}`)]));
+    assert.equal(table.rows, 24);
+  });
+
+  it('a first row of texts that recurs is data, also where whole rows do', async () => {
+    const kinds = ['w,g,e', 'b,f,p', 'w,g,e', 'w,f,p', 'b,g,e', 'w,g,p', 'w,g,e'];
+    const table = await read(text(kinds));
+    assert.deepEqual([table.rows, table.dialect.header], [7, false]);
+  });
+
+  it('years above other numbers are names', async () => {
+    const table = await read(text(['name,2019,2020,2021', 'a,1.5,2,3', 'b,2.5,3,1', 'c,3,4,2']));
+    assert.deepEqual([table.rows, table.columns[3].name], [3, '2021']);
+  });
+});
+
+describe('cells', () => {
+  const quoted = (open: string, close = open): string =>
+    text(['time,kind,flow', ...rows.map(([flow], i) => `${i},${open}a${i % 2}, b${close},${flow}`)]);
+
+  it('in single quotation marks, in some rows or columns only', async () => {
+    const table = await read(quoted("'"));
+    assert.equal(table.dialect.quote, "'");
+    assert.deepEqual(table.columns[1].dictionary, ['a0, b', 'a1, b']);
+    const some = await read(quoted("'").replaceAll("'a1, b'", 'c'));
+    assert.deepEqual(some.columns[1].dictionary, ['a0, b', 'c']);
+  });
+
+  it('in quotation marks after a space', async () => {
+    const table = await read(quoted('"').replaceAll(',"', ', "').replaceAll('",', '", '));
+    assert.deepEqual(table.columns[1].dictionary, ['a0, b', 'a1, b']);
+    assert.equal(table.format.spaced, true);
+  });
+
+  it('with a delimiter and no known quotation marks are refused, not moved to other columns', async () => {
+    for (const csv of [quoted('`'), quoted('\u201c', '\u201d'), quoted('', '').replaceAll(', b', '\\, b')]) {
+      await assert.rejects(read(csv), /4 cells where the header has 3 .*without quotation marks/);
+    }
+  });
+
+  it('in lines that are quoted whole, with a header that is not or delimiters at the end', async () => {
+    await assertWhole(text([names, ...body.map((row) => `"${row}"`)]), /one quoted cell/);
+    await assertWhole(text(plain.map((row) => `"${row}";`)), /one quoted cell/);
+    const inner = text(['"time,""kind"",flow"', ...rows.map(([flow], i) => `"${i},""a${i % 2}, b"",${flow}"`)]);
+    assert.deepEqual((await read(inner)).columns[1].dictionary, ['a0, b', 'a1, b']);
+  });
+
+  it('between spaces with a mark of comments before the names, or tabs among the spaces', async () => {
+    await assertWhole(text([`# ${names.replaceAll(',', ' ')}`, ...body.map((row) => row.replaceAll(',', ' '))]));
+    await assertWhole(text([`#${names}`, ...body]));
+    const mixed = await read(text(rows.map(([flow, temp], i) => `${i * 1.5}   8   ${flow}   ${temp}\t"car ${i % 5}"`)));
+    assert.deepEqual([mixed.columns.length, mixed.rows], [5, 24]);
+    assert.deepEqual((await read('1 2 3\n4 5 6.5\n')).columns.length, 3);
+  });
+
+  it('between signs that are rarely used', async () => {
+    for (const mark of ['\x1e', '\x02', '§', '¦'])
+      await assertWhole(text(plain.map((row) => row.replaceAll(',', mark))));
+  });
+
+  it('are read although zero bytes follow the last row', async () => {
+    await assertWhole(`${text(plain)}${'\0'.repeat(3000)}`, /3000 zero bytes/);
+  });
+});
+
+describe('marks in numbers', () => {
+  const values = (delimiter: string, cells: readonly string[]): Promise<Table> =>
+    read(text([`x${delimiter}v`, ...cells.map((cell, i) => `${i * 2}${delimiter}${cell}`)]));
+
+  it('two groups of three digits say what groups them', async () => {
+    assert.deepEqual(numbersOf(await values(';', ['7.204.761', '1.000.002']), 'v'), [7_204_761, 1_000_002]);
+    assert.deepEqual(numbersOf(await values(';', ['7,204,761', '1,000,002']), 'v'), [7_204_761, 1_000_002]);
+    assert.deepEqual(numbersOf(await values(',', ['"7,27,343"', '"1,00,002"']), 'v'), [727_343, 100_002]);
+  });
+
+  it('the decimal mark is seen beside groups and currencies', async () => {
+    assert.deepEqual(numbersOf(await values(';', ['6\u202f930,5', '12,5']), 'v'), [6930.5, 12.5]);
+    assert.deepEqual(numbersOf(await values(';', ['6.930,50 \u20ac', '12,50 \u20ac']), 'v'), [6930.5, 12.5]);
+    assert.deepEqual(numbersOf(await values(';', ['$6,930.50', '$12.50']), 'v'), [6930.5, 12.5]);
+  });
+
+  it('where the file does not say, the reading is said with the option for the other one', async () => {
+    const comma = await values(';', ['69,738', '12,001', '3,456']);
+    assert.equal(numbersOf(comma, 'v')[0], 69.738);
+    assert.match(comma.warnings.join('\n'), /69,738 were read as 69\.738; .*69738\): --decimal \./);
+    const tab = await values('\t', ['69,738', '12,001', '3,456']);
+    assert.equal(numbersOf(tab, 'v')[0], 69_738);
+    assert.match(tab.warnings.join('\n'), /were read as 69738.*--decimal ,/);
+    const point = await values(';', ['69.738', '12.001']);
+    assert.equal(numbersOf(point, 'v')[0], 69.738);
+    assert.match(point.warnings.join('\n'), /--decimal ,/);
+    assert.deepEqual((await values(';', ['69.73', '12.001'])).warnings, []);
+  });
+
+  it('an apostrophe that makes a number a text for a spreadsheet is taken off', async () => {
+    assert.deepEqual(numbersOf(await values(',', ["'28.7", "'30.1"]), 'v'), [28.7, 30.1]);
+  });
+});
