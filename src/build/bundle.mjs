@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { context, build } from 'esbuild';
 import { buildKernels } from './kernels.mjs';
+import { textsPlugin } from './texts.mjs';
 import { bundledPackages, noticesText } from './notices.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -31,6 +32,7 @@ const webview = {
   jsx: 'automatic',
   jsxImportSource: 'preact',
   logLevel: 'warning',
+  plugins: [textsPlugin(root)],
   outdir: 'dist',
 };
 /** Bundles for a clone of the repository, not for the editor. */

@@ -1,6 +1,7 @@
 import { predictedClass as classOfOutputs } from '../core/metrics/predictedClass.ts';
 import { bitAt, decodeBits } from './bits.ts';
 import { modelTraits } from './models.ts';
+import { text } from './texts.ts';
 import type { GlobalCertificate, NeuronRecord, RunRecord, StageName } from './run.ts';
 
 /** What a run record says, read in one place for the panel, the command line and the editor; pure, over arrays as they are in the record. */
@@ -54,11 +55,18 @@ export function partNames(run: Pick<RunRecord, 'settings'>): {
   readonly one: string;
   readonly many: string;
   readonly gate: string;
+  readonly gates: string;
   /** What a search over the dual constraint looks for: of a neuron its direction. */
   readonly sought: string;
 } {
   const { part, gate } = modelTraits(run.settings.model);
-  return { ...part, gate, sought: part.one === 'neuron' ? 'direction' : part.one };
+  return {
+    one: text(part.one),
+    many: text(part.many),
+    gate: text(gate),
+    gates: text(`${gate}s`),
+    sought: text(part.one === 'neuron' ? 'direction' : part.one),
+  };
 }
 
 /** How many of them: neurons, branches, or directions (the rank of the map). */

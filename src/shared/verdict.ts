@@ -1,4 +1,6 @@
 import { type ModelTraits, modelTraits } from './models.ts';
+import { plural } from './plural.ts';
+import { text } from './texts.ts';
 import type { GlobalCertificate, RunRecord, SolutionSummary } from './run.ts';
 
 /**
@@ -31,7 +33,7 @@ export interface VerdictFormat {
 
 /** Plain text, the same in every language of the editor. */
 export const plainFormat: VerdictFormat = {
-  count: (value, one) => `${value} ${one}${value === 1 ? '' : 's'}`,
+  count: (value, one) => plural(value, one),
   gap: (gap) => String(Number(gap.toPrecision(2))),
   percent: (share) => `${Number((100 * share).toPrecision(3))} %`,
 };
@@ -210,7 +212,7 @@ function proving({ run, format }: Facts): Verdict {
 
 function searchedOnly(facts: Facts): Verdict {
   const { run, format, traits, bound, gap, found, improvement } = facts;
-  const part = traits.part.one;
+  const part = text(traits.part.one);
   const because = [
     found ? improvement : 'That no better one was found is evidence, not a proof.',
     looseWords(facts) || 'A bound over all activation patterns has not been computed.',
@@ -235,10 +237,10 @@ function optimalForGates(facts: Facts): Verdict {
         ? 'Whether a network with other activation patterns is better has not been checked.'
         : found
           ? improvement
-          : `A search found no ${traits.part.one} that would improve it; that is evidence, not a proof.`;
+          : `A search found no ${text(traits.part.one)} that would improve it; that is evidence, not a proof.`;
   return {
     strength: 'gates',
-    word: `Optimal for its ${traits.gate}s`,
+    word: `Optimal for its ${text(`${traits.gate}s`)}`,
     headline: `${optimalFor(run, format)}.`,
     because: joined([others, looseWords(facts)]),
   };
@@ -344,7 +346,7 @@ export function betaMaxHint(run: Pick<RunRecord, 'settings' | 'resolved' | 'solu
     const { patterns, gate } = modelTraits(run.settings.model);
     return patterns === 'none' || searchesPatterns(run)
       ? `${zero}; its value is proven.`
-      : `${zero}; its value is exact for these ${gate}s.`;
+      : `${zero}; its value is exact for these ${text(`${gate}s`)}.`;
   }
   const { betaMaxUpper } = run.resolved;
   return (

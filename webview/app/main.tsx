@@ -1,3 +1,4 @@
+import '../ui/language.ts';
 import '../../media/panel.css';
 import { render } from 'preact';
 import { App } from './app.tsx';

@@ -48,7 +48,7 @@ export function objectiveFacts(run: RunRecord): RunFact[] {
         ? 'Proven lower bound'
         : searchesPatterns(run)
           ? 'Lower bound for the patterns found'
-          : `Lower bound for these ${partNames(run).gate}s`,
+          : `Lower bound for these ${partNames(run).gates}`,
       solution.dualBound,
       7,
       'Value of a feasible dual point: no network of the program has a smaller objective.',

@@ -40,7 +40,7 @@ export function gapOf(point: TracePoint): number | null {
 export function traceBoundName(run: RunRecord): string {
   return searchesPatterns(run) || run.solution.scope === 'all-arrangements'
     ? 'proven lower bound, all networks'
-    : `lower bound for these ${partNames(run).gate}s`;
+    : `lower bound for these ${partNames(run).gates}`;
 }
 
 /** Objective and lower bound against time, with the number of active neurons in words. */

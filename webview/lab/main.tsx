@@ -1,3 +1,4 @@
+import '../ui/language.ts';
 import '../../media/panel.css';
 import './lab.css';
 import '../study/study.css';

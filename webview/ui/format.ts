@@ -1,4 +1,8 @@
-/** Numbers, times and sizes as people read them, through `Intl` in the editor's language. */
+/**
+ * Numbers, times and sizes as people read them, through `Intl`: dates in the editor's language; numbers with a point in every language, as
+ * in the files that they go into.
+ */
+import { countWord } from '../../src/shared/texts.ts';
 
 const locale = typeof document === 'undefined' ? 'en' : document.documentElement.lang || navigator.language;
 const formats = new Map<string, Intl.NumberFormat>();
@@ -7,7 +11,7 @@ function numberFormat(key: string, options: Intl.NumberFormatOptions): Intl.Numb
   let format = formats.get(key);
   if (!format) {
     // Four digits stay together: a year is not a thousand and some.
-    format = new Intl.NumberFormat(locale, { ...options, useGrouping: 'min2' });
+    format = new Intl.NumberFormat('en', { ...options, useGrouping: 'min2' });
     formats.set(key, format);
   }
   return format;
@@ -57,8 +61,8 @@ export function formatInteger(value: number): string {
 }
 
 /** "1 row", "12,345 rows". */
-export function formatCount(value: number, one: string, many = `${one}s`): string {
-  return `${formatInteger(value)} ${value === 1 ? one : many}`;
+export function formatCount(value: number, one: string, many?: string): string {
+  return `${formatInteger(value)} ${countWord(value, one, many)}`;
 }
 
 /** 0.123 as "12.3 %". */

@@ -12,14 +12,24 @@ const pages = {
 
 export type PageName = keyof typeof pages;
 
-/** A page: two files of the extension under the policy; data comes by messages, never in the page. */
+/** A language tag and nothing else. */
+const plainLanguage = (tag: string): string => (/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i.test(tag) ? tag : 'en');
+
+/** The texts of the editor's language as a block of data; none for English. Nothing in it ends the block. */
+function textsBlock(): string {
+  const texts = vscode.l10n.bundle;
+  if (texts === undefined) return '';
+  return `<script type="application/json" id="texts">${JSON.stringify(texts).replace(/</g, '\\u003c')}</script>\n`;
+}
+
+/** A page: two files of the extension under the policy, and its texts; data comes by messages, never in the page. */
 export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page: PageName): string {
   const { bundle, title } = pages[page];
   const nonce = randomBytes(18).toString('base64');
   const file = (name: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'dist', name)).toString();
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${plainLanguage(vscode.env.language)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -29,7 +39,7 @@ export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page
 </head>
 <body>
 <div id="app" data-page="${page}"></div>
-<script nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
+${textsBlock()}<script nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
 </body>
 </html>`;
 }

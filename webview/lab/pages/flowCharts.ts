@@ -1,7 +1,7 @@
 import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import type { FlowRunRecord } from '../../../src/shared/labFlow.ts';
 import type { ChartSpec, SeriesSpec, Tone } from '../../charts/spec.ts';
-import { formatPercent } from '../../ui/format.ts';
+import { formatCount, formatPercent } from '../../ui/format.ts';
 
 type Flow = LabRecordOf<'flow'>;
 const tone = (i: number): Tone => (i % 6) as Tone;
@@ -9,7 +9,7 @@ const tone = (i: number): Tone => (i % 6) as Tone;
 export function startName({ seed, before }: FlowRunRecord): string {
   return before.length === 0
     ? `start ${seed}`
-    : `start ${seed} + ${before.length} neuron${before.length > 1 ? 's' : ''}`;
+    : `start ${seed} + ${formatCount(before.length, 'neuron')}`;
 }
 
 /** Directions on the plane: rows, neurons of the largest margin, and where the neurons of a run came from and went. */

@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { sharesNeurons } from '../../../../src/shared/outputs.ts';
@@ -166,7 +167,7 @@ function RunTable({ run, compare }: { readonly run: RunRecord; readonly compare:
     },
     {
       id: 'train',
-      title: `${compare.measure}, train`,
+      title: `${text(compare.measure)}, train`,
       numeric: true,
       cell: (line) => <Num value={from(line, ours?.train ?? null, (item) => item.train)} digits={4} />,
       sortBy: (line) => from(line, ours?.train ?? NaN, (item) => item.train),
@@ -175,7 +176,7 @@ function RunTable({ run, compare }: { readonly run: RunRecord; readonly compare:
       ? [
           {
             id: 'test',
-            title: `${compare.measure}, test`,
+            title: `${text(compare.measure)}, test`,
             numeric: true,
             cell: (line: Line) => <Num value={from(line, ours?.test ?? null, (item) => item.test)} digits={4} />,
             sortBy: (line: Line) => from(line, ours?.test ?? NaN, (item) => item.test ?? NaN),

@@ -42,7 +42,7 @@ export function dualChart(
         regression
           ? 'With squared loss the dual value of a row is its residual (scaled target minus fit).'
           : 'The dual value of a row says how strongly it pulls at the network.'
-      }${zero > 0 ? ` ${formatCount(zero, 'row')} pull${zero === 1 ? 's' : ''} not at all.` : ''} Choose a row to see it beside the table.`,
+      }${zero > 0 ? ` Without any pull: ${formatCount(zero, 'row')}.` : ''} Choose a row to see it beside the table.`,
       x:
         order === 'size'
           ? { label: 'training rows by dual value', integer: true }
@@ -74,7 +74,7 @@ export function tightCount(run: RunRecord): number {
 /** Dual constraint of every gate over beta, largest first; tight ones have a shape of their own. */
 export function constraintChart(run: RunRecord): ChartSpec {
   const { constraint, norm } = run.gates;
-  const { gate, many } = partNames(run);
+  const { gate, gates: gateNames, many } = partNames(run);
   const order = Int32Array.from(constraint, (_, i) => i).sort((a, b) => constraint[b] - constraint[a] || a - b);
   const tight = tightCount(run);
   const part = (from: number, to: number): { x: number[]; y: number[]; gates: number[] } => {
@@ -90,8 +90,8 @@ export function constraintChart(run: RunRecord): ChartSpec {
   return {
     id: 'dual-constraints',
     title: `Dual constraint of each ${gate}`,
-    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those ${gate}s can carry ${many}.${tight === order.length && searchesPatterns(run) ? ` ${gate === 'gate' ? 'Gates' : 'Tuples'} were generated only where they are needed; how all other directions do is in the certificate.` : ''}`,
-    x: { label: `${gate}s by constraint`, integer: true },
+    summary: `At the optimum no constraint exceeds beta. ${formatInteger(tight)} of ${formatCount(order.length, 'constraint')} ${tight === 1 ? 'is' : 'are'} tight; only those ${gateNames} can carry ${many}.${tight === order.length && searchesPatterns(run) ? ' They were generated only where they are needed; how all other directions do is in the certificate.' : ''}`,
+    x: { label: `${gateNames} by constraint`, integer: true },
     // Differences of tight constraints are rounding: the axis always starts at zero.
     y: { label: 'constraint / beta', min: 0, max: 1.08 * Math.max(1, ...constraint) },
     height: 280,

@@ -72,7 +72,7 @@ function Duals({ run }: { readonly run: RunRecord }): VNode {
         </p>
       )}
       {run.gates.count > 0 && tightCount(run) < run.gates.count && (
-        <Section title={`Constraints of the ${partNames(run).gate}s`} wide>
+        <Section title={`Constraints of the ${partNames(run).gates}`} wide>
           <div class="grid">
             <Chart spec={constraints} />
             <Chart spec={slack} />

@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import type { VNode } from 'preact';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
 import { formatCount, formatInteger, formatLine } from '../../../ui/format.ts';
@@ -25,7 +26,7 @@ export function DataSummary({ run }: { readonly run: RunRecord }): VNode {
               <li key={drop.reason}>
                 {formatCount(drop.count, 'row')}: {drop.reason}
                 {drop.lines.length > 0 &&
-                  ` (line${drop.lines.length > 1 ? 's' : ''} ${drop.lines
+                  ` (${drop.lines.length > 1 ? 'lines' : 'line'} ${drop.lines
                     .slice(0, 8)
                     .map(formatLine)
                     .join(', ')}${drop.count > Math.min(8, drop.lines.length) ? ', …' : ''})`}
@@ -65,8 +66,8 @@ export function Columns({ run }: { readonly run: RunRecord }): VNode {
             cell: (column) => <span class="long-name">{column.name}</span>,
             sortBy: (column) => column.name,
           },
-          { id: 'role', title: 'Role', cell: (column) => column.role, sortBy: (column) => column.role },
-          { id: 'kind', title: 'Kind', cell: (column) => column.kind, sortBy: (column) => column.kind },
+          { id: 'role', title: 'Role', cell: (column) => text(column.role), sortBy: (column) => column.role },
+          { id: 'kind', title: 'Kind', cell: (column) => text(column.kind), sortBy: (column) => column.kind },
           {
             id: 'distinct',
             title: 'Distinct',

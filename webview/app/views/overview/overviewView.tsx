@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { relativeGap } from '../../../../src/core/problem/gap.ts';
@@ -164,7 +165,7 @@ function Scores({ run }: { readonly run: RunRecord }): VNode {
               </th>
               {scores.measures.map((measure) => (
                 <th scope="colgroup" colSpan={hasTest ? 2 : 1} key={measure.name}>
-                  {measure.name} <span class="muted">({measure.higherIsBetter ? 'higher' : 'lower'} is better)</span>
+                  {text(measure.name)} <span class="muted">({measure.higherIsBetter ? 'higher' : 'lower'} is better)</span>
                 </th>
               ))}
             </tr>
@@ -184,7 +185,7 @@ function Scores({ run }: { readonly run: RunRecord }): VNode {
           <tbody>
             {scores.models.map((model) => (
               <tr key={model.name} class={model.name === run.metrics[0].model ? 'ours' : undefined}>
-                <th scope="row">{model.name}</th>
+                <th scope="row">{text(model.name)}</th>
                 {model.cells.map((cell, i) => (
                   <ScoreCells key={i} cell={cell} hasTest={hasTest} />
                 ))}

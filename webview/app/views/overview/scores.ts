@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import type { MetricRow, RunRecord } from '../../../../src/shared/run.ts';
 import { standingOf } from '../../../../src/shared/usefulness.ts';
 import { formatNumber } from '../../../ui/format.ts';
@@ -75,7 +76,7 @@ export function scoreTile({ metrics, evaluation }: Pick<RunRecord, 'metrics' | '
   if (mine === null) return null;
   const where = tested ? 'test rows' : 'training rows, none held out';
   const value = formatNumber(mine);
-  const name = `${ours.measure} on the ${where}`;
+  const name = `${text(ours.measure)} on the ${where}`;
   const sign = ours.higherIsBetter ? 1 : -1;
   let best: { readonly model: string; readonly score: number } | null = null;
   for (const row of metrics) {
@@ -88,7 +89,7 @@ export function scoreTile({ metrics, evaluation }: Pick<RunRecord, 'metrics' | '
   const even = Math.abs(gain) <= 5e-5 * Math.max(Math.abs(mine), Math.abs(best.score));
   const look = even ? 'even' : gain > 0 ? 'ahead' : 'behind';
   const verb = { ahead: 'better than', behind: 'worse than', even: 'the same as' }[look];
-  const words = `${verb} ${best.model}: ${formatNumber(best.score)}`;
+  const words = `${verb} ${text(best.model)}: ${formatNumber(best.score)}`;
   // what differs by chance only is level, whatever the last digits say
   return { value, name, words, look: tested && standingOf(evaluation) === 'tied' ? 'even' : look };
 }

@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import type { PathProof } from '../../../../src/shared/pathProof.ts';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../../../src/shared/verdict.ts';
@@ -35,7 +36,7 @@ export function normChart(run: RunRecord): ChartSpec {
       active === norm.length
         ? `All ${formatCount(norm.length, partNames(run).gate)} in play carry a ${partNames(run).one}${searchesPatterns(run) ? ': they were generated only where they improve the network' : ''}.`
         : `${formatInteger(active)} of ${formatCount(norm.length, partNames(run).gate)} are not zero. The penalty sets the others to exactly zero.`,
-    x: { label: `${partNames(run).gate}s by norm`, integer: true, min: 0.5, max: norm.length + 0.5 },
+    x: { label: `${partNames(run).gates} by norm`, integer: true, min: 0.5, max: norm.length + 0.5 },
     y: { label: 'norm ‖u‖', min: undefined },
     height: 280,
     empty: 'No gate is in play.',
@@ -119,11 +120,11 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
   return {
     ...pathBase(run, path),
     id: 'path-error',
-    title: `${path.measure.charAt(0).toUpperCase()}${path.measure.slice(1)} along beta`,
+    title: `${capitalised(text(path.measure))} along beta`,
     summary: tested
       ? 'Scores on the training rows, and thinly on the test rows, by which nothing is chosen. Choose a point to solve for its beta.'
       : 'Scores on the training rows. Choose a point to solve for its beta.',
-    y: { label: path.measure },
+    y: { label: text(path.measure) },
     series: [
       {
         id: 'train',
@@ -155,6 +156,8 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
     ],
   };
 }
+
+const capitalised = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 
 /** Points drawn of each segment of a proven path, between which both curves are nearly straight. */
 const drawnPerSegment = 12;

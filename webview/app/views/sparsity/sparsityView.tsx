@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { modelTraits } from '../../../../src/shared/models.ts';
 import { pathProofOf } from '../../../../src/shared/pathProof.ts';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
@@ -35,7 +36,7 @@ function Sparsity({ run }: { readonly run: RunRecord }): VNode {
             ...(run.gates.count > 0
               ? [
                   {
-                    name: `${partNames(run).gate === 'tuple' ? 'Tuples' : 'Gates'} with a non-zero group`,
+                    name: `${modelTraits(run.settings.model).gate === 'tuple' ? 'Tuples' : 'Gates'} with a non-zero group`,
                     value: `${formatInteger(active)} of ${formatInteger(run.gates.count)}`,
                   },
                   {
