@@ -23,9 +23,10 @@ const hidden =
   /^(class|className|id|key|type|role|tone|href|look|d|scope|fill|stroke|style|ref|src|viewBox|transform|font|icon|context|of|aria-(live|controls|labelledby|describedby|hidden|current|expanded|sort|haspopup)|data-.*|on[A-Z].*)$/;
 /** Those whose single words are texts. */
 const shown =
-  /^(title|label|aria-label|name|words|hint|text|question|summary|empty|caption|placeholder|head|heading|message|children|word|headline|because|detail|note)$/;
+  /^(title|label|aria-label|name|words|hint|text|question|summary|empty|caption|placeholder|head|heading|message|children|word|headline|because|detail|note|\w+(Title|Label|Caption|Hint|Words))$/;
 /** Functions whose first words are not shown, and those that find words by themselves (counts). */
-const notShown = /^(Error|RangeError|TypeError|URL|RegExp|querySelector|querySelectorAll|closest|getElementById|addEventListener|removeEventListener|createElement|getContext|setProperty|getPropertyValue|namedEntry|matchMedia|startsWith|endsWith|includes|indexOf|split|join|replace|setAttribute|getAttribute)$/;
+const notShown =
+  /^(Error|RangeError|TypeError|URL|RegExp|querySelector|querySelectorAll|closest|getElementById|addEventListener|removeEventListener|createElement|getContext|setProperty|getPropertyValue|namedEntry|matchMedia|startsWith|endsWith|includes|indexOf|split|join|replace|setAttribute|getAttribute)$/;
 const counts = /^(formatCount|plural|count)$/;
 
 const letters = /\p{L}{2,}/u;
@@ -33,15 +34,18 @@ const sentence = /\p{L}[\p{L}’',.;:)!?]* +\S|\S +[(“‘]?\p{L}/u;
 const capital = /^[\p{Lu}][\p{Ll}]/u;
 
 /** Names of keys, of colours of the system and of attributes, which look like words. */
-const notWords = /^(Arrow(Left|Right|Up|Down)|Page(Up|Down)|Home|Escape|Canvas(Text)?|GrayText|Highlight(Text)?|LinkText|auto|pixelated|data-\S+)$|^<\S|[\w-]="|^(color-mix|min|max|calc)\(/;
+const notWords =
+  /^(Arrow(Left|Right|Up|Down)|Page(Up|Down)|Home|Escape|Canvas(Text)?|GrayText|Highlight(Text)?|LinkText|auto|pixelated|data-\S+)$|^<\S|[\w-]="|^(color-mix|min|max|calc)\(/;
 
-const nameOf = (node) => (node && (ts.isIdentifier(node) || ts.isStringLiteral(node)) ? node.text : (node?.getText() ?? ''));
+const nameOf = (node) =>
+  node && (ts.isIdentifier(node) || ts.isStringLiteral(node)) ? node.text : (node?.getText() ?? '');
 
 /** The innermost attribute or property that a node is the value of, up to the next element or function. */
 function holder(node) {
   for (let at = node; at.parent; at = at.parent) {
     const { parent } = at;
-    if (ts.isJsxAttribute(parent)) return parent.parent.parent.tagName.getText() === 'Icon' ? 'icon' : parent.name.getText();
+    if (ts.isJsxAttribute(parent))
+      return parent.parent.parent.tagName.getText() === 'Icon' ? 'icon' : parent.name.getText();
     if (ts.isPropertyAssignment(parent) && parent.initializer === at) return nameOf(parent.name);
     if (ts.isJsxElement(parent) || ts.isJsxFragment(parent) || ts.isStatement(parent)) return undefined;
     if (ts.isCallExpression(parent) && parent.expression !== at) return undefined;
@@ -63,8 +67,14 @@ function putIntoWords(node) {
   let at = node;
   for (;;) {
     const { parent } = at;
-    if (ts.isParenthesizedExpression(parent) || (ts.isConditionalExpression(parent) && parent.condition !== at)) at = parent;
-    else if (ts.isBinaryExpression(parent) && ['??', '||', '&&'].includes(parent.operatorToken.getText()) && (parent.right === at)) at = parent;
+    if (ts.isParenthesizedExpression(parent) || (ts.isConditionalExpression(parent) && parent.condition !== at))
+      at = parent;
+    else if (
+      ts.isBinaryExpression(parent) &&
+      ['??', '||', '&&'].includes(parent.operatorToken.getText()) &&
+      parent.right === at
+    )
+      at = parent;
     else if (ts.isTemplateSpan(parent)) return isText(parent.parent);
     else return ts.isJsxExpression(parent) && (ts.isJsxElement(parent.parent) || ts.isJsxFragment(parent.parent));
   }
@@ -75,7 +85,8 @@ function inTableOfWords(node) {
   if (!ts.isPropertyAssignment(node.parent)) return false;
   for (let at = node.parent.parent; at; at = at.parent) {
     if (ts.isArrowFunction(at) || ts.isCallExpression(at)) return false;
-    if (ts.isVariableDeclaration(at) || ts.isFunctionDeclaration(at)) return /(Words|Names?|Labels?|Titles?)$/.test(nameOf(at.name));
+    if (ts.isVariableDeclaration(at) || ts.isFunctionDeclaration(at))
+      return /(Words|Names?|Labels?|Titles?)$/.test(nameOf(at.name));
   }
   return false;
 }
@@ -99,7 +110,8 @@ function isText(node) {
   if (!letters.test(bare(words))) return false;
   if (ts.isPropertyAssignment(parent) && parent.name === node) return false;
   if (ts.isLiteralTypeNode(parent) || ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent)) return false;
-  if (ts.isTemplateLiteralTypeSpan?.(parent) || ts.isElementAccessExpression(parent) || ts.isCaseClause(parent)) return false;
+  if (ts.isTemplateLiteralTypeSpan?.(parent) || ts.isElementAccessExpression(parent) || ts.isCaseClause(parent))
+    return false;
   if (ts.isBinaryExpression(parent) && /^[!=]==?$|^in$/.test(parent.operatorToken.getText())) return false;
   if (ts.isBinaryExpression(parent) && /\.(font|className|id|cursor)$/.test(parent.left.getText())) return false;
   if (notWords.test(words)) return false;
@@ -112,7 +124,7 @@ function isText(node) {
   if (name !== undefined && hidden.test(name)) return false;
   if (name !== undefined && shown.test(name)) return true;
   if (name === 'names' || inTableOfWords(node)) return true;
-  const apart = bare(words).replace(/\s+/g, ' ');
+  const apart = words.replace(/\{\d+\}/g, '0').replace(/\s+/g, ' ');
   return sentence.test(apart) || capital.test(words) || putIntoWords(node);
 }
 
@@ -166,7 +178,12 @@ function eachText(source, found) {
       const name = call && (ts.isPropertyAccessExpression(call) ? call.name.text : call.getText());
       const [, one, many] = node.arguments ?? [];
       if (call && counts.test(name) && one && ts.isStringLiteral(one))
-        found({ words: `${one.text}|${many && ts.isStringLiteral(many) ? many.text : `${one.text}s`}`, parts: [], node, kind: 'count' });
+        found({
+          words: `${one.text}|${many && ts.isStringLiteral(many) ? many.text : `${one.text}s`}`,
+          parts: [],
+          node,
+          kind: 'count',
+        });
     }
     ts.forEachChild(node, visit);
   };
@@ -174,7 +191,13 @@ function eachText(source, found) {
 }
 
 const parse = (file, code) =>
-  ts.createSourceFile(file, code, ts.ScriptTarget.Latest, true, file.endsWith('x') ? ts.ScriptKind.TSX : ts.ScriptKind.TS);
+  ts.createSourceFile(
+    file,
+    code,
+    ts.ScriptTarget.Latest,
+    true,
+    file.endsWith('x') ? ts.ScriptKind.TSX : ts.ScriptKind.TS,
+  );
 
 /** The texts of a file, as keys of the bundles. */
 export function textsOf(file, code) {
@@ -222,15 +245,24 @@ export function withTexts(file, code) {
       const open = node.openingElement ?? node.openingFragment;
       const close = node.closingElement ?? node.closingFragment;
       const values = parts.map((part) => (ts.isJsxExpression(part) ? own(part.expression) : own(part)));
-      const call = parts.length === 0 ? `interfaceText(${quoted})` : `interfaceParts(${[quoted, ...values].join(', ')})`;
+      const call =
+        parts.length === 0 ? `interfaceText(${quoted})` : `interfaceParts(${[quoted, ...values].join(', ')})`;
       const space = (text) => (text === '' ? '' : `{${JSON.stringify(text)}}`);
-      return [node.getStart(), node.getEnd(), `${codeOf(open)}${space(before)}{${call}}${space(after)}${code.slice(close.getStart(), close.getEnd())}`];
+      return [
+        node.getStart(),
+        node.getEnd(),
+        `${codeOf(open)}${space(before)}{${call}}${space(after)}${code.slice(close.getStart(), close.getEnd())}`,
+      ];
     }
     const call = `interfaceText(${[quoted, ...parts.map(own)].join(', ')})`;
     const joined = before + after === '' ? call : `(${JSON.stringify(before)} + ${call} + ${JSON.stringify(after)})`;
     return [node.getStart(), node.getEnd(), ts.isJsxAttribute(node.parent) ? `{${joined}}` : joined];
   };
-  const depth = path.dirname(file).split('/').map(() => '..').join('/');
+  const depth = path
+    .dirname(file)
+    .split('/')
+    .map(() => '..')
+    .join('/');
   const head = `import { text as interfaceText, parts as interfaceParts } from '${depth}/src/shared/texts.ts'; `;
   return head + codeOf(source, 0, code.length);
 }
@@ -263,4 +295,33 @@ export function pageTexts(root) {
     for (const { key, line } of textsOf(file, readFileSync(path.join(root, file), 'utf8')))
       if (!out.has(key)) out.set(key, `${file}:${line}`);
   return out;
+}
+
+/** What `vscode.l10n.t` is called with in the host, and the texts of the host that do not go through it, with their places. */
+export function hostTexts(root) {
+  const texts = new Set();
+  const bare = [];
+  for (const file of filesBelow(root, 'src/host')) {
+    const source = parse(file, readFileSync(path.join(root, file), 'utf8'));
+    const inside = (node) => {
+      for (let at = node; at.parent && !ts.isStatement(at); at = at.parent)
+        if (
+          ts.isCallExpression(at.parent) &&
+          /^vscode\.l10n\.t$|\blog\b.*\.(info|warn|error|debug)$/.test(at.parent.expression.getText())
+        )
+          return true;
+      return false;
+    };
+    eachText(source, ({ words, node }) => {
+      if (!inside(node))
+        bare.push({ text: words, place: `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}` });
+    });
+    const visit = (node) => {
+      if (ts.isCallExpression(node) && node.expression.getText() === 'vscode.l10n.t' && isLiteral(node.arguments[0]))
+        texts.add(wordsOf(node.arguments[0]).words);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return { texts: [...texts], bare };
 }

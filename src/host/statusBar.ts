@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../shared/manifest.ts';
-import { plural } from '../shared/plural.ts';
 import type { Dataset } from './train/dataset.ts';
 import { createStatusItem } from './ui.ts';
 
@@ -17,7 +16,7 @@ export class StatusBar {
       const part = typeof progress?.fraction === 'number' ? ` ${Math.round(100 * progress.fraction)}%` : '';
       this.item.set({
         icon: 'sync~spin',
-        text: `${training.name}: ${progress?.stage ?? 'training'}${part}`,
+        text: `${training.name}: ${progress?.stage ?? vscode.l10n.t('training')}${part}`,
         tooltip: vscode.l10n.t('{0}. Click to stop.', progress?.message ?? training.name),
         command: commandIds.stop,
       });
@@ -25,7 +24,11 @@ export class StatusBar {
       const { summary } = open.run;
       this.item.set({
         icon: 'graph',
-        text: `beta ${summary.beta.toPrecision(3)}, ${plural(summary.neurons, 'neuron')}, ${lowerFirst(summary.verdict.word)}`,
+        text: [
+          `${vscode.l10n.t('beta')} ${summary.beta.toPrecision(3)}`,
+          summary.neurons === 1 ? vscode.l10n.t('1 neuron') : vscode.l10n.t('{0} neurons', summary.neurons),
+          lowerFirst(vscode.l10n.t(summary.verdict.word)),
+        ].join(', '),
         tooltip: vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline),
         command: commandIds.setBeta,
       });

@@ -1,3 +1,4 @@
+import { text } from './texts.ts';
 import type { CrossPointRecord, CrossValidationRecord, EvaluationRecord, MetricRow, RunRecord } from './run.ts';
 import type { TrainingRemedy } from './remedy.ts';
 import { isClassification, predictedClass, searchesBeta } from './runView.ts';
@@ -45,7 +46,7 @@ export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictForm
         : `Explains nothing of the variance on ${rows} (R² ${Number(share.toPrecision(2))})`;
   const model = evaluation?.baselineModel ?? metrics.find((metric) => metric.model !== 'convex network')?.model;
   const other = value(model);
-  return `${what(own)}${other === undefined ? '' : `; ${model}: ${format.percent(other)}`}.`;
+  return `${what(own)}${other === undefined ? '' : `; ${text(model ?? '')}: ${format.percent(other)}`}.`;
 }
 
 /** "mean log loss", "class-weighted share of wrong classes" */
@@ -53,7 +54,7 @@ export function meanWords({
   measure,
   classWeighted,
 }: Pick<CrossValidationRecord, 'measure' | 'classWeighted'>): string {
-  const mean = measure === 'misclassification' ? 'share of wrong classes' : `mean ${measure}`;
+  const mean = measure === 'misclassification' ? 'share of wrong classes' : `mean ${text(measure)}`;
   return classWeighted === true ? `class-weighted ${mean}` : mean;
 }
 
@@ -64,12 +65,12 @@ export function standingSentence(evaluation: EvaluationRecord): string {
   const size = `${signed(difference)} ± ${short(standardError)} in ${of}, paired over ${rows} test rows`;
   switch (standingOf(evaluation)) {
     case 'better':
-      return `Better than ${baselineModel} (${size}).`;
+      return `Better than ${text(baselineModel)} (${size}).`;
     case 'worse':
-      return `Worse than ${baselineModel} (${size}).`;
+      return `Worse than ${text(baselineModel)} (${size}).`;
     case 'tied':
     case 'unknown':
-      return `Level with ${baselineModel} within chance (${size}).`;
+      return `Level with ${text(baselineModel)} within chance (${size}).`;
   }
 }
 
@@ -116,7 +117,7 @@ export function remarksOf(run: Omit<RunRecord, 'label'>, format: VerdictFormat =
   if (evaluation !== undefined && standingOf(evaluation) === 'worse') {
     remarks.push({
       code: 'baseline-better',
-      text: `${capital(evaluation.baselineModel)} does better on the held-out rows, beyond one standard error.`,
+      text: `${capital(text(evaluation.baselineModel))} does better on the held-out rows, beyond one standard error.`,
       remedy: automatic ? 'baseline' : 'choose-beta',
     });
   }

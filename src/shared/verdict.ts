@@ -268,7 +268,8 @@ function gateWords(run: Claimed, format: VerdictFormat): string {
   if (harvested > 0 && run.solution.scope === 'sampled')
     return `its ${format.count(run.gates.count, 'tuple')}, ${run.gates.count - harvested} sampled and ${harvested} from gradient descent`;
   const { gate: unit, patterns } = modelTraits(run.settings.model);
-  return `${patterns === 'own' ? 'its' : 'the'} ${format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`)}`;
+  const gates = format.count(run.gates.count, `${run.solution.scope === 'given-gates' ? 'given' : 'sampled'} ${unit}`);
+  return patterns === 'own' ? `its ${gates}` : `the ${gates}`;
 }
 
 function optimalFor(run: Claimed, format: VerdictFormat): string {

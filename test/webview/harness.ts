@@ -50,6 +50,8 @@ export interface OpenOptions {
   readonly width?: number;
   readonly height?: number;
   readonly kept?: unknown;
+  /** The editor's language; left out: English. */
+  readonly language?: 'de' | 'zh-cn';
 }
 
 export interface Pages<P> {
@@ -126,11 +128,13 @@ async function startPages<P>(
     const url = new URL(request.url ?? '/', 'http://localhost');
     if (url.pathname === '/') {
       const nonce = randomBytes(18).toString('base64');
+      const language = /^[a-z-]+$/.exec(url.searchParams.get('language') ?? '')?.[0];
+      const texts = language === undefined ? '' : readFileSync(path.join(root, `l10n/bundle.l10n.${language}.json`), 'utf8');
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      response.end(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
+      response.end(`<!DOCTYPE html><html lang="${language ?? 'en'}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
 <link rel="stylesheet" href="/${name}.css"><title>${title}</title></head>
-<body><div id="app" data-page="${page}"></div><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
+<body><div id="app" data-page="${page}"></div><script type="application/json" id="texts">${texts.replace(/</g, '\\u003c')}</script><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
       return;
     }
     const file = { [`/${name}.js`]: 'text/javascript', [`/${name}.css`]: 'text/css' }[url.pathname];
@@ -145,7 +149,10 @@ async function startPages<P>(
   const { port } = server.address() as AddressInfo;
   const browser = await launchBrowser();
   return {
-    open: (options = {}) => opened((schema) => openPage(browser, `http://127.0.0.1:${port}/`, schema, options)),
+    open: (options = {}) => opened((schema) => {
+        const query = options.language === undefined ? '' : `?language=${options.language}`;
+        return openPage(browser, `http://127.0.0.1:${port}/${query}`, schema, options);
+      }),
     close: async () => {
       await browser.close();
       await new Promise((resolve) => server.close(resolve));

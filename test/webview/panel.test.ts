@@ -111,6 +111,45 @@ describe('themes', () => {
   });
 });
 
+describe('the language of the editor', () => {
+  for (const language of ['de', 'zh-cn'] as const) {
+    it(`${language}: no view shows a text that has a translation in English; all fit and are accessible`, async () => {
+      const bundle = JSON.parse(
+        readFileSync(new URL(`../../l10n/bundle.l10n.${language}.json`, import.meta.url), 'utf8'),
+      ) as Record<string, string>;
+      const run = recorded('penguins');
+      panel = await panels.open({ language });
+      await panel.show(run);
+      const names = await panel.page.getByRole('tab').allTextContents();
+      assert.deepEqual(
+        names.slice(0, 6),
+        tabs.map((tab) => bundle[tab]),
+      );
+      // what comes from the file is not looked up: a column of that name stays as it is
+      const own = new Set([...run.dataset.columns.map(({ name }) => name), ...run.resolved.classes]);
+      for (const name of names) {
+        await panel.tab(name);
+        const said = await panel.page.evaluate(() => {
+          const walker = document.createTreeWalker(document.querySelector('#app')!, NodeFilter.SHOW_TEXT);
+          const out: string[] = [];
+          while (walker.nextNode()) out.push(walker.currentNode.textContent!.trim());
+          return out;
+        });
+        const english = said.filter((words) => words in bundle && bundle[words] !== words && !own.has(words));
+        assert.deepEqual([...new Set(english)], [], name);
+        assert.deepEqual(await axe(panel, { contrast: false }), [], name);
+        for (const width of [420, 1000]) {
+          await panel.page.setViewportSize({ width, height: 900 });
+          await until(`${name} fits into ${width} px`, () =>
+            panel.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+          );
+        }
+      }
+      assert.equal(await panel.page.evaluate(() => document.documentElement.lang), language);
+    });
+  }
+});
+
 describe('what is shown', () => {
   it('is what the record says', async () => {
     panel = await panels.open();

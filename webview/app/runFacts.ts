@@ -1,3 +1,4 @@
+import { text } from '../../src/shared/texts.ts';
 import { scalingWords } from '../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../src/shared/batchNorm.ts';
 import { networkNameOf } from '../../src/shared/networkName.ts';
@@ -117,8 +118,8 @@ export function settingFacts(run: RunRecord): RunFact[] {
   const share = resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null;
   return [
     { name: 'Model', value: modelNames[networkNameOf(settings)], hint: batchNormWords(run) },
-    { name: 'Task', value: asked(resolved.task, settings.task) },
-    { name: 'Loss', value: asked(resolved.loss, settings.loss) },
+    { name: 'Task', value: asked(text(resolved.task), settings.task) },
+    { name: 'Loss', value: asked(text(resolved.loss), settings.loss) },
     ...(weights === undefined ? [] : [{ name: 'Class weights', value: weights }]),
     {
       name: 'Beta',
@@ -132,11 +133,12 @@ export function settingFacts(run: RunRecord): RunFact[] {
       exact: exactNumber(resolved.betaMax),
       hint: betaMaxHint(run),
     },
-    { name: 'Features', value: scalingWords(run.scaling) },
-    { name: 'Bias', value: { regularized: 'regularised', free: 'free', none: 'none' }[settings.bias] },
+    { name: 'Features', value: text(scalingWords(run.scaling)) },
+    { name: 'Bias', value: text({ regularized: 'regularised', free: 'free', none: 'none' }[settings.bias]) },
     {
       name: 'Activation patterns',
-      value: settings.arrangements === 'sampled' ? `${formatInteger(settings.gates)} sampled` : settings.arrangements,
+      value:
+        settings.arrangements === 'sampled' ? `${formatInteger(settings.gates)} sampled` : text(settings.arrangements),
     },
     ...(resolved.outputs > 1
       ? [
@@ -150,7 +152,7 @@ export function settingFacts(run: RunRecord): RunFact[] {
     { name: 'Seed', value: String(settings.seed) },
     numberFact('Tolerance', settings.tolerance, 2),
     { name: 'Solver', value: solution.method },
-    { name: 'Ended', value: solution.status.replace('-', ' ') },
+    { name: 'Ended', value: text(solution.status.replace('-', ' ')) },
     { name: 'Steps', value: formatInteger(solution.iterations) },
     { name: 'Time', value: `${timeWords(run)}; ${formatCount(solution.threads, 'thread')}` },
     { name: 'Version', value: run.version },

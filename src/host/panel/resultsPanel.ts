@@ -22,7 +22,7 @@ export class ResultsPanel {
     this.page = new PageChannel<FromPanel, ToPanel>(panel, {
       bundle: 'webview',
       kind: 'Panel',
-      title: `Convex: ${dataset.name}`,
+      title: vscode.l10n.t('Convex: {0}', dataset.name),
       extensionUri,
       log,
       messages: fromPanelSchema,

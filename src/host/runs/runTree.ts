@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
-import { plural } from '../../shared/plural.ts';
 import type { Strength } from '../../shared/verdict.ts';
 import { addressOf } from '../address.ts';
 import { treeItem } from '../ui.ts';
@@ -75,7 +74,10 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         return treeItem({
           id: node.uri,
           label: node.name,
-          description: [plural(node.count, 'run'), ...(node.place === undefined ? [] : [node.place])].join(' · '),
+          description: [
+            node.count === 1 ? vscode.l10n.t('1 run') : vscode.l10n.t('{0} runs', node.count),
+            ...(node.place === undefined ? [] : [node.place]),
+          ].join(' · '),
           tooltip: [resource === undefined ? node.uri : vscode.workspace.asRelativePath(resource)],
           icon: new vscode.ThemeIcon('table'),
           kind: 'dataset',
@@ -92,14 +94,18 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
           description: columnsOf(run).join(' · '),
           tooltip: [
             run.label,
-            `${run.target} · ${run.model} · ${run.verdict.word}`,
+            `${run.target} · ${run.model} · ${vscode.l10n.t(run.verdict.word)}`,
             run.verdict.headline,
-            `objective ${run.objective.toPrecision(8)}, relative gap ${run.relativeGap.toExponential(1)}`,
-            `beta ${run.beta.toPrecision(5)}, ${run.size}, ${run.seconds.toFixed(2)} s`,
+            vscode.l10n.t(
+              'objective {0}, relative gap {1}',
+              run.objective.toPrecision(8),
+              run.relativeGap.toExponential(1),
+            ),
+            `${vscode.l10n.t('beta')} ${run.beta.toPrecision(5)}, ${run.size}, ${run.seconds.toFixed(2)} s`,
           ],
           icon: icons[run.verdict.strength],
           kind: 'run',
-          command: { command: commandIds.openRun, title: 'Open Run', arguments: [node] },
+          command: { command: commandIds.openRun, title: vscode.l10n.t('Open Run'), arguments: [node] },
         });
       }
       case 'unreadable':
@@ -121,10 +127,14 @@ function columnsOf(run: ListedRun): string[] {
   return [
     ...(run.pinned ? [vscode.l10n.t('pinned')] : []),
     ...(run.named ? [run.model] : []),
-    betaShare === null ? `beta ${run.beta.toPrecision(3)}` : `beta ${Number((100 * betaShare).toPrecision(3))} %`,
+    `${vscode.l10n.t('beta')} ${betaShare === null ? run.beta.toPrecision(3) : `${Number((100 * betaShare).toPrecision(3))} %`}`,
     size,
-    ...(score === null ? [] : [`${score.measure} ${score.value.toPrecision(3)}${score.tested ? '' : ' (train)'}`]),
-    verdict.word,
+    ...(score === null
+      ? []
+      : [
+          `${vscode.l10n.t(score.measure)} ${score.value.toPrecision(3)}${score.tested ? '' : ` (${vscode.l10n.t('train')})`}`,
+        ]),
+    vscode.l10n.t(verdict.word),
     timeText(createdAt),
   ];
 }

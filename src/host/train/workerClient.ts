@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { wrap, type Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import { createStopFlag, stopTask } from '../../shared/stopFlag.ts';
 import type { WorkerApi, WorkerData } from '../../worker/api.ts';
 import { describe } from '../log.ts';
@@ -87,11 +87,13 @@ export class WorkerClient {
         this.log.error(`Worker: ${describe(error)}`);
         fail(
           (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
-            ? 'The worker ran out of memory. The setting "Convex Net: Max Rows" trains on a sample of the rows.'
-            : `The worker failed: ${error.message}`,
+            ? vscode.l10n.t(
+                'The worker ran out of memory. The setting "Convex Net: Max Rows" trains on a sample of the rows.',
+              )
+            : vscode.l10n.t('The worker failed: {0}', error.message),
         );
       });
-      worker.once('exit', (code) => fail(`The worker ended (${code}).`));
+      worker.once('exit', (code) => fail(vscode.l10n.t('The worker ended ({0}).', code)));
     });
     gone.catch(() => undefined); // a worker may end with nothing asked of it
     worker.unref();

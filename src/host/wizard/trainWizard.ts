@@ -16,9 +16,9 @@ type TargetItem = ListItem & { readonly column?: Column; readonly opensPreview?:
 export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice;
 
 const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
-  regression: { label: 'Regression', detail: 'Predict a number.' },
-  binary: { label: 'Two classes', detail: 'Predict one of two classes.' },
-  multiclass: { label: 'Several classes', detail: 'Predict one of several classes.' },
+  regression: { label: vscode.l10n.t('Regression'), detail: vscode.l10n.t('Predict a number.') },
+  binary: { label: vscode.l10n.t('Two classes'), detail: vscode.l10n.t('Predict one of two classes.') },
+  multiclass: { label: vscode.l10n.t('Several classes'), detail: vscode.l10n.t('Predict one of several classes.') },
 };
 
 /**
@@ -26,7 +26,7 @@ const taskNames: Record<Task, { readonly label: string; readonly detail: string 
  * that Enter alone goes through; "Options" at the end of the first list adds the steps for the model. Undefined when the person closes it.
  */
 export async function askChoices(dataset: Dataset, defaults: TrainSettings): Promise<Choices | undefined> {
-  const title = `Train Convex Network: ${dataset.name}`;
+  const title = vscode.l10n.t('Train Convex Network: {0}', dataset.name);
   const inspection = await inspecting(
     title,
     () => dataset.inspect(),
@@ -45,7 +45,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const askTarget: Step = async (place) => {
     const items = inspection.columns
       .filter((column) => column.task !== null)
-      .map((column) => columnItem(column, column.name === inspection.target ? 'suggested' : ''));
+      .map((column) => columnItem(column, column.name === inspection.target ? vscode.l10n.t('suggested') : ''));
     const suggested = items.find((item) => item.column === target);
     const options: TargetItem[] = withOptions
       ? []
@@ -60,14 +60,17 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
           },
           {
             icon: 'gear',
-            label: 'Options …',
-            detail: `Choose the model, its size and the loss as well. Now: ${modelTitle(choice.value)}.`,
+            label: vscode.l10n.t('Options …'),
+            detail: vscode.l10n.t(
+              'Choose the model, its size and the loss as well. Now: {0}.',
+              modelTitle(choice.value),
+            ),
             alwaysShow: true,
           },
         ];
     const picked = await pickOne<TargetItem>(
       place,
-      'Which column should be predicted?',
+      vscode.l10n.t('Which column should be predicted?'),
       [...items, ...options],
       suggested,
     );
@@ -88,11 +91,11 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
     const items = kinds.map((kind) => ({
       ...taskNames[kind],
       task: kind,
-      description: kind === target!.task ? 'suggested' : '',
+      description: kind === target!.task ? vscode.l10n.t('suggested') : '',
     }));
     const picked = await pickOne(
       place,
-      `"${target!.name}" has ${target!.distinct} different numbers. What is it?`,
+      vscode.l10n.t('"{0}" has {1} different numbers. What is it?', target!.name, target!.distinct),
       items,
       items.find((item) => item.task === task) ?? items[0],
     );
@@ -104,7 +107,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       .map((column) => columnItem(column, ''));
     const picked = await pickMany(
       place,
-      'Which columns may be used to predict it? (Space to change, Enter to go on)',
+      vscode.l10n.t('Which columns may be used to predict it? (Space to change, Enter to go on)'),
       items,
       items.filter((item) => item.column.suggested || item.column.name === inspection.target),
     );
@@ -127,9 +130,13 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
 
 function columnItem(column: Column, mark: string): ColumnItem {
   const facts = [
-    column.kind === 'numeric' ? 'numbers' : column.kind === 'categorical' ? 'categories' : column.kind,
-    `${column.distinct} different`,
-    column.missing > 0 ? `${column.missing} missing` : '',
+    column.kind === 'numeric'
+      ? vscode.l10n.t('numbers')
+      : column.kind === 'categorical'
+        ? vscode.l10n.t('categories')
+        : column.kind,
+    vscode.l10n.t('{0} different', column.distinct),
+    column.missing > 0 ? vscode.l10n.t('{0} missing', column.missing) : '',
     column.note,
   ];
   return {
@@ -147,7 +154,7 @@ function inspecting(
   stop: () => void,
 ): Promise<Inspection | undefined> {
   return new Promise((resolve, reject) => {
-    const { input } = createList('Reading the first rows …', []);
+    const { input } = createList(vscode.l10n.t('Reading the first rows …'), []);
     setTitle(input, title);
     input.busy = true;
     input.enabled = false;

@@ -1,3 +1,4 @@
+import { text } from '../../../../src/shared/texts.ts';
 import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
@@ -62,7 +63,7 @@ export function effectWords(run: RunRecord, neuron: NeuronRecord): string {
     const last = shown.length > 1 ? ` and ${shown[shown.length - 1]}` : '';
     return [`${verb} ${(last === '' ? shown : shown.slice(0, -1)).join(', ')}${last}`];
   };
-  return `${[...said('raises', side(1)), ...said('lowers', side(-1))].join(', ')} where it is on`;
+  return `${[...said(text('raises'), side(1)), ...said(text('lowers'), side(-1))].join(', ')} where it is on`;
 }
 
 /** Which neurons are on for a row. */

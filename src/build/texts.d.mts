@@ -1,0 +1,10 @@
+import type { Plugin } from 'esbuild';
+
+export function textsOf(file: string, code: string): { readonly key: string; readonly line: number }[];
+export function withTexts(file: string, code: string): string;
+export function textsPlugin(root: string): Plugin;
+export function pageTexts(root: string): Map<string, string>;
+export function hostTexts(root: string): {
+  readonly texts: readonly string[];
+  readonly bare: readonly { readonly text: string; readonly place: string }[];
+};

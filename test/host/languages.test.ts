@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { hostTexts, pageTexts, withTexts } from '../../src/build/texts.mjs';
+import { countWord, parts, setTexts, text } from '../../src/shared/texts.ts';
+import { root } from './harness/server.ts';
+
+type Texts = Readonly<Record<string, string>>;
+const read = (file: string): Texts => JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Texts;
+const bundles = readdirSync(path.join(root, 'l10n')).map((file) => /^bundle\.l10n\.(.+)\.json$/.exec(file)![1]);
+const host = hostTexts(root);
+const pages = pageTexts(root);
+const placeholders = (words: string): string[] => (words.match(/\{\d+\}/g) ?? []).sort();
+/** What is the same in every language, as it is no sentence: names of formats and of the product, names in the log. */
+const names =
+  /^(ONNX|JSON|Python|PyTorch|HTML|Markdown|Convex Network( Lab| Study)?|Data Preview|Lab|Panel|Preview|Run|TaskFailure|WorkerGone|Cancelled|max|convex-network)$/;
+
+describe('languages of the interface', () => {
+  it('are German and simplified Chinese, in the bundles and the manifest', () => {
+    assert.deepEqual(bundles.sort(), ['de', 'zh-cn']);
+    for (const language of bundles) {
+      const english = read('package.nls.json');
+      const translated = read(`package.nls.${language}.json`);
+      assert.deepEqual(Object.keys(translated).sort(), Object.keys(english).sort());
+      for (const [key, words] of Object.entries(english)) {
+        const links = (s: string): string[] => (s.match(/\(command:[^)]*\)|`#[^`]*`/g) ?? []).sort();
+        assert.deepEqual(links(translated[key]), links(words), `${language} ${key}`);
+        assert.notEqual(translated[key].trim(), '', `${language} ${key}`);
+      }
+    }
+  });
+
+  for (const language of bundles) {
+    it(`${language}: every text of host and pages, no other, with what is put into it`, () => {
+      const bundle = read(`l10n/bundle.l10n.${language}.json`);
+      const wanted = new Set([...pages.keys(), ...host.texts]);
+      const missing = [...wanted].filter((key) => !(key in bundle)).map((key) => `${pages.get(key) ?? 'host'}: ${key}`);
+      assert.deepEqual(missing, [], `not translated into ${language} (l10n/)`);
+      assert.deepEqual(
+        Object.keys(bundle).filter((key) => !wanted.has(key)),
+        [],
+        'said nowhere any more',
+      );
+      for (const [key, words] of Object.entries(bundle)) {
+        assert.deepEqual(placeholders(words), placeholders(key), `${language}: ${key}`);
+        assert.notEqual(words.trim(), '', key);
+        if (/^[\w -]+\|[\w -]+$/.test(key)) assert.equal(words.split('|').length, 2, `${key}: one, several`);
+      }
+      // a translation and not a copy: what is the same in both are names and symbols
+      const same = Object.entries(bundle).filter(([key, words]) => key === words && / \p{L}{2,} /u.test(key));
+      assert.ok(same.length < 10, same.map(([key]) => key).join('; '));
+    });
+  }
+
+  it('the host shows no text that is not looked up', () => {
+    const bare = host.bare.filter(({ text: words }) => !names.test(words)).map((b) => `${b.place}: ${b.text}`);
+    assert.deepEqual(bare, []);
+  });
+
+  it('pages look up templates and mixed children as one text', () => {
+    const code = withTexts(
+      'webview/app/x.tsx',
+      'const a = <p class="muted" title="A row">Open {n} of <b>{m}</b> rows</p>;\nconst b = `${n} rows of “${name}”`;\nconst c = name === "of the rows";\n',
+    );
+    assert.match(code, /interfaceParts\("Open \{0\} of \{1\} rows", n, <b>\{m\}<\/b>\)/);
+    assert.match(code, /title=\{interfaceText\("A row"\)\}/);
+    assert.match(code, /class="muted"/);
+    assert.match(code, /interfaceText\("\{0\} rows of “\{1\}”", n, name\)/);
+    assert.match(code, /name === "of the rows"/);
+  });
+
+  it('a text without a translation stays English; words go with their numbers; nothing put in is looked up or filled', () => {
+    setTexts({ 'row|rows': 'Zeile|Zeilen', row: 'Zeile', '{0} of {1}': '{1}, davon {0}', rows: 'Zeilen' });
+    try {
+      assert.equal(text('{0} of {1}', 'rows', '{0}'), '{0}, davon rows');
+      assert.equal(text('Not there {0}', 1), 'Not there 1');
+      assert.deepEqual(parts('{0} of {1}', 'a', 'b').join(''), 'b, davon a');
+      assert.deepEqual(
+        [countWord(1, 'row'), countWord(2, 'row'), countWord(2, 'Zeile')],
+        ['Zeile', 'Zeilen', 'Zeilen'],
+      );
+      assert.equal(countWord(2, 'cell'), 'cells');
+    } finally {
+      setTexts({});
+    }
+  });
+});
