@@ -125,8 +125,8 @@ describe('the language of the editor', () => {
         names.slice(0, 6),
         tabs.map((tab) => bundle[tab]),
       );
-      // what comes from the file is not looked up: a column of that name stays as it is
-      const own = new Set([...run.dataset.columns.map(({ name }) => name), ...run.resolved.classes]);
+      // what comes from the file is not looked up: a column of that name stays as it is, and so does the encoded input of the bias
+      const own = new Set([...run.dataset.columns.map(({ name }) => name), ...run.resolved.classes, 'bias']);
       for (const name of names) {
         await panel.tab(name);
         const said = await panel.page.evaluate(() => {

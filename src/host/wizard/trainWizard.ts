@@ -47,27 +47,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       .filter((column) => column.task !== null)
       .map((column) => columnItem(column, column.name === inspection.target ? vscode.l10n.t('suggested') : ''));
     const suggested = items.find((item) => item.column === target);
-    const options: TargetItem[] = withOptions
-      ? []
-      : [
-          { label: '', separator: true },
-          {
-            icon: 'table',
-            label: vscode.l10n.t('Data Preview …'),
-            detail: vscode.l10n.t('Look at every column first: types, gaps, distributions, and how the file is read.'),
-            alwaysShow: true,
-            opensPreview: true,
-          },
-          {
-            icon: 'gear',
-            label: vscode.l10n.t('Options …'),
-            detail: vscode.l10n.t(
-              'Choose the model, its size and the loss as well. Now: {0}.',
-              modelTitle(choice.value),
-            ),
-            alwaysShow: true,
-          },
-        ];
+    const options = withOptions ? [] : otherWays(choice.value);
     const picked = await pickOne<TargetItem>(
       place,
       vscode.l10n.t('Which column should be predicted?'),
@@ -126,6 +106,26 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
     throw error;
   }
   return { target: target!.name, task: task ?? 'auto', features, ...choice.value, ...loss.value };
+}
+
+/** What the list of targets offers besides columns. */
+function otherWays(now: ModelChoice): TargetItem[] {
+  return [
+    { label: '', separator: true },
+    {
+      icon: 'table',
+      label: vscode.l10n.t('Data Preview …'),
+      detail: vscode.l10n.t('Look at every column first: types, gaps, distributions, and how the file is read.'),
+      alwaysShow: true,
+      opensPreview: true,
+    },
+    {
+      icon: 'gear',
+      label: vscode.l10n.t('Options …'),
+      detail: vscode.l10n.t('Choose the model, its size and the loss as well. Now: {0}.', modelTitle(now)),
+      alwaysShow: true,
+    },
+  ];
 }
 
 function columnItem(column: Column, mark: string): ColumnItem {
