@@ -38,7 +38,9 @@ const bundles = readdirSync(path.join(root, 'dist')).filter((entry) => /\.(js|cs
 const missing = bundles.filter((entry) => !notShipped.includes(entry) && !listed.includes(`dist/${entry}`));
 if (missing.length > 0) throw new Error(`Not in the package (see .vscodeignore): ${missing.join(', ')}`);
 if (!listed.includes('dist/ThirdPartyNotices.txt')) throw new Error('The notices are not in the package.');
-const strangers = listed.filter((entry) => !/^(package(\.nls(\.[\w-]+)?)?\.json|l10n\/|README\.md|LICENSE|dist\/|media\/)/.test(entry));
+const strangers = listed.filter(
+  (entry) => !/^(package(\.nls(\.[\w-]+)?)?\.json|l10n\/|README\.md|LICENSE|dist\/|media\/)/.test(entry),
+);
 if (strangers.length > 0) throw new Error(`In the package by mistake: ${strangers.join(', ')}`);
 
 let code = 0;

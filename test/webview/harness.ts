@@ -129,7 +129,8 @@ async function startPages<P>(
     if (url.pathname === '/') {
       const nonce = randomBytes(18).toString('base64');
       const language = /^[a-z-]+$/.exec(url.searchParams.get('language') ?? '')?.[0];
-      const texts = language === undefined ? '' : readFileSync(path.join(root, `l10n/bundle.l10n.${language}.json`), 'utf8');
+      const texts =
+        language === undefined ? '' : readFileSync(path.join(root, `l10n/bundle.l10n.${language}.json`), 'utf8');
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
       response.end(`<!DOCTYPE html><html lang="${language ?? 'en'}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
@@ -149,7 +150,8 @@ async function startPages<P>(
   const { port } = server.address() as AddressInfo;
   const browser = await launchBrowser();
   return {
-    open: (options = {}) => opened((schema) => {
+    open: (options = {}) =>
+      opened((schema) => {
         const query = options.language === undefined ? '' : `?language=${options.language}`;
         return openPage(browser, `http://127.0.0.1:${port}/${query}`, schema, options);
       }),

@@ -7,9 +7,7 @@ type Flow = LabRecordOf<'flow'>;
 const tone = (i: number): Tone => (i % 6) as Tone;
 
 export function startName({ seed, before }: FlowRunRecord): string {
-  return before.length === 0
-    ? `start ${seed}`
-    : `start ${seed} + ${formatCount(before.length, 'neuron')}`;
+  return before.length === 0 ? `start ${seed}` : `start ${seed} + ${formatCount(before.length, 'neuron')}`;
 }
 
 /** Directions on the plane: rows, neurons of the largest margin, and where the neurons of a run came from and went. */

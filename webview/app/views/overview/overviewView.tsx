@@ -165,7 +165,8 @@ function Scores({ run }: { readonly run: RunRecord }): VNode {
               </th>
               {scores.measures.map((measure) => (
                 <th scope="colgroup" colSpan={hasTest ? 2 : 1} key={measure.name}>
-                  {text(measure.name)} <span class="muted">({measure.higherIsBetter ? 'higher' : 'lower'} is better)</span>
+                  {text(measure.name)}{' '}
+                  <span class="muted">({measure.higherIsBetter ? 'higher' : 'lower'} is better)</span>
                 </th>
               ))}
             </tr>
