@@ -9,11 +9,10 @@ import type { Control } from '../core/base/control.ts';
 import { plainLines } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
 import { proofOf } from './proof.ts';
-import { runInBackground } from './background.ts';
 import { readInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
-import { progressWriter } from './progressLine.ts';
+import { runShown } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface CertifyInput {
@@ -191,12 +190,10 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
       solve: values['no-solve'] !== true,
       certificate: values.certificate !== undefined,
     };
-    const progress = progressWriter();
-    const visible = values.progress === true || process.stderr.isTTY;
-    const { stopped, text, summary, proof } = (await runInBackground(
+    const { stopped, text, summary, proof } = (await runShown(
       { task: 'certify', input },
-      visible ? progress.show : undefined,
-    ).finally(progress.end)) as CertifyOutput;
+      values.progress,
+    )) as CertifyOutput;
     await outputs.result('--out', 'certificate.json', text);
     if (proof !== undefined) await outputs.write('--certificate', proof);
     else if (values.certificate !== undefined) throw new UsageError('--certificate is for two-layer ReLU networks');

@@ -19,11 +19,10 @@ import {
   labRequestSchema,
   labSettingsSchemas,
 } from '../shared/lab.ts';
-import { runInBackground } from './background.ts';
 import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
-import { progressWriter } from './progressLine.ts';
+import { runShown } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface LabInput {
@@ -179,15 +178,11 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C with what was finished, 1 
         set: values.set ?? [],
         insert,
       };
-      const progress = progressWriter();
-      const visible = values.progress === true || process.stderr.isTTY;
       const {
         stopped,
         text,
         summary: verdicts,
-      } = (await runInBackground({ task: 'lab', input }, visible ? progress.show : undefined).finally(
-        progress.end,
-      )) as LabOutput;
+      } = (await runShown({ task: 'lab', input }, values.progress)) as LabOutput;
       process.stderr.write(verdicts);
       await outputs.result('--out', `${page}.json`, text);
       return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);

@@ -6,10 +6,10 @@ import { nodeFileSource } from '../session/platform.node.ts';
 import { type NewPredictions, predictOn } from '../session/predictOn.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
-import { runInBackground } from './background.ts';
 import { checkInput } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
+import { runShown } from './progressLine.ts';
 import { formulaWords, plural } from './reportText.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
@@ -38,7 +38,11 @@ export async function predictTask(
   }
 }
 
-const options = { out: { type: 'string' }, 'keep-formulas': { type: 'boolean' } } as const;
+const options = {
+  out: { type: 'string' },
+  'keep-formulas': { type: 'boolean' },
+  progress: { type: 'boolean' },
+} as const;
 
 export const predictCommand: Command = {
   summary: 'predict on another data file with the network of a run',
@@ -50,6 +54,7 @@ raw outputs for classes.
 
   --out FILE               write there instead of to stdout
   --keep-formulas          write texts that a spreadsheet would run as formulas as they are; otherwise an apostrophe goes before them
+  --progress               show progress on stderr even when it is not a terminal
 
 Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
 `,
@@ -60,10 +65,10 @@ Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
     for (const file of positionals) checkInput(file);
     const [run, data] = positionals;
     const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
-    const predicted = (await runInBackground({
-      task: 'predict',
-      input: { run, data, formulas },
-    })) as NewPredictions | null;
+    const predicted = (await runShown(
+      { task: 'predict', input: { run, data, formulas } },
+      values.progress,
+    )) as NewPredictions | null;
     if (predicted === null) {
       process.stderr.write('convexnet predict: stopped\n');
       return exitStatus.stopped;

@@ -6,11 +6,10 @@ import { modelTraits } from '../shared/models.ts';
 import { defaultSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
 import { proofOf } from './proof.ts';
-import { runInBackground } from './background.ts';
 import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
-import { progressWriter } from './progressLine.ts';
+import { runShown } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface SolveInput {
@@ -115,12 +114,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
       certificate: values.certificate !== undefined,
     };
-    const progress = progressWriter();
-    const visible = values.progress === true || process.stderr.isTTY;
-    const { status, text, proof } = (await runInBackground(
-      { task: 'solve', input },
-      visible ? progress.show : undefined,
-    ).finally(progress.end)) as SolveOutput;
+    const { status, text, proof } = (await runShown({ task: 'solve', input }, values.progress)) as SolveOutput;
     await outputs.result('--out', 'result.json', text);
     if (proof !== undefined) await outputs.write('--certificate', proof);
     return outputs.status(status === 'optimal' ? exitStatus.ok : exitStatus.stopped);

@@ -9,11 +9,11 @@ import type { Control } from '../core/base/control.ts';
 import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
-import { runInBackground } from './background.ts';
 import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { type OptionValues, settingOptions, settingsOf } from './trainOptions.ts';
+import { runShown } from './progressLine.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface StructureInput {
@@ -120,7 +120,7 @@ and dual curve; thresholds and duality gaps of deep linear networks. Writes JSON
 A data file (CSV, TSV) is read, encoded and scaled as convexnet train does it, with the same options (see convexnet train
 --help) for columns, rows, scaling, model, loss, bias, beta, --seed, --epochs and --no-compare. Its training rows count;
 values are in the units of the training program. A problem file may name files in its own folder; --allow-paths reads
-others as well.
+others as well. --progress shows progress on stderr even when it is not a terminal.
 
 Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
 `,
@@ -129,15 +129,17 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
       ...settingOptions,
       out: { type: 'string' },
       'allow-paths': { type: 'boolean' },
+      progress: { type: 'boolean' },
     });
     if (positionals.length !== 1) throw new UsageError('one data file or problem file is needed', { showHelp: true });
     const outputs = new Outputs({ '--out': values.out }, positionals);
     const [file] = positionals;
     checkInput(file);
-    const allowPaths = values['allow-paths'];
+    const { 'allow-paths': allowPaths, progress } = values;
     const given: Record<string, OptionValues[string]> = { ...values };
     delete given.out;
     delete given['allow-paths'];
+    delete given.progress;
     const useless = idle.find((name) => given[name] !== undefined);
     if (useless !== undefined)
       throw new UsageError(`--${useless} belongs to convexnet train: nothing here depends on it`);
@@ -150,7 +152,7 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
       related: { allowPaths: allowPaths === true, outputs: outputs.identities },
       settings: problem ? null : settingsOf(given),
     };
-    const { stopped, text } = (await runInBackground({ task: 'structure', input })) as StructureOutput;
+    const { stopped, text } = (await runShown({ task: 'structure', input }, progress)) as StructureOutput;
     if (text !== '') await outputs.result('--out', 'structure.json', text);
     return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
   },

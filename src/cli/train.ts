@@ -11,11 +11,10 @@ import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../worker/kernelPool.ts';
-import { runInBackground } from './background.ts';
 import { checkInput } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
-import { progressWriter } from './progressLine.ts';
+import { runShown } from './progressLine.ts';
 import { formulaWords, number, plural } from './reportText.ts';
 import { optionHelp, settingOptions, settingsOf } from './trainOptions.ts';
 import { describeRun } from './trainReport.ts';
@@ -213,12 +212,10 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       throw new UsageError(
         '--embed-certificate cannot put the proof of whitened inputs into ONNX; it can into --network',
       );
-    const progress = progressWriter();
-    const visible = values.progress === true || process.stderr.isTTY;
-    const { run, problem, decomposition, proof, noProof } = (await runInBackground(
+    const { run, problem, decomposition, proof, noProof } = (await runShown(
       { task: 'train', input },
-      visible ? progress.show : undefined,
-    ).finally(progress.end)) as TrainOutput;
+      values.progress,
+    )) as TrainOutput;
     if (run === null) {
       process.stderr.write('convexnet train: stopped before there was a solution\n');
       return exitStatus.stopped;

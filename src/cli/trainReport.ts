@@ -92,6 +92,14 @@ function usefulnessLines(run: RunRecord): string[] {
   ];
 }
 
+/** Columns and classes that are listed one by one. */
+const mostListed = 30;
+
+function someOf(words: readonly string[]): string {
+  const more = words.length - mostListed;
+  return words.slice(0, mostListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
 /** The summary that `convexnet train` prints. */
 export function describeRun(run: RunRecord, targetInferred: boolean): string {
   const { dataset, resolved, solution } = run;
@@ -102,10 +110,10 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
     `${dataset.name}: ${plural(dataset.rowsTotal, 'row')}, ${plural(dataset.columns.length, 'column')}; ` +
       `${resolved.trainRows} for training, ${resolved.testRows} for testing (${splitWords(run)})`,
     `target: ${resolved.target}${targetInferred ? ' (inferred)' : ''}, ${resolved.task}` +
-      (resolved.classes.length > 0 ? ` (${resolved.classes.join(', ')})` : '') +
+      (resolved.classes.length > 0 ? ` (${someOf(resolved.classes)})` : '') +
       (weights === undefined ? '' : `; ${weights}`),
     `inputs: ${resolved.inputs} encoded (${scalingWords(run.scaling)})` +
-      (left.length > 0 ? `; left out: ${left.map(({ name, note }) => `${name} (${note})`).join(', ')}` : ''),
+      (left.length > 0 ? `; left out: ${someOf(left.map(({ name, note }) => `${name} (${note})`))}` : ''),
     ...dataset.dropped.map(
       ({ reason, count, lines: at }) =>
         `left out ${plural(count, 'row')}: ${reason}${at.length > 0 ? ` (line ${at.slice(0, 5).join(', ')}${count > 5 ? ', ...' : ''})` : ''}`,

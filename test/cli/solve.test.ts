@@ -183,8 +183,8 @@ test(
   async () => {
     const { child, done } = startProgram(['solve', largeFile, '--progress']);
     await new Promise<void>((resolve) =>
-      child.stderr?.once('data', () => {
-        resolve();
+      child.stderr?.on('data', (text: string) => {
+        if (text.includes('objective')) resolve();
       }),
     );
     child.kill('SIGINT');

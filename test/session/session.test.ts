@@ -51,6 +51,37 @@ describe('training', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(run)), run);
   });
 
+  it('lists all activation patterns where that is asked for, says how many, and refuses too many before it solves', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${Math.sin(5 * i)},${Math.cos(3 * i)},${Math.sin(i) + i / 30}`);
+    const settings = {
+      ...quickSettings,
+      model: 'relu',
+      arrangements: 'all',
+      path: { points: 3, smallest: 0.1 },
+    } as const;
+    const said = new Set<string>();
+    const told = listen(({ message }) => void said.add(message.replace(/\d+/, 'N')));
+    const few = memorySource(`a,b,y\n${rows.slice(0, 12).join('\n')}\n`);
+    const run = await testSession(few).train({ ...settings, target: 'y' }, told, running);
+    assert.ok(said.has('Listing up to N activation patterns'), [...said].join('; '));
+    assert.equal(run.solution.scope, 'all-arrangements');
+    assert.ok(
+      run.path?.points.every(({ lowerBound }) => lowerBound !== undefined),
+      'every point of the path is proven',
+    );
+    assert.ok(run.trace.every(({ objective }) => Number.isFinite(objective)));
+    const wide = rows.map(
+      (row, i) => `${row.slice(0, row.lastIndexOf(','))},${Math.sin(7 * i)},${Math.cos(11 * i)},${i % 7}`,
+    );
+    const heard = listen();
+    const many = memorySource(`a,b,c,d,y\n${wide.join('\n')}\n`);
+    await assert.rejects(
+      testSession(many).train({ ...settings, target: 'y' }, heard, running),
+      /up to [\d.e+]+ activation patterns, more than 100000; about \d+ rows would fit/,
+    );
+    assert.ok(!heard.stages.includes('solving'));
+  });
+
   it('the path starts at the zero network and falls; the run lies on it', async () => {
     const run = await testSession(sampleSource('diabetes.csv')).train(
       { ...full, compare: quickSettings.compare, beta: { kind: 'relative', value: 0.05 }, maxRows: 120 },

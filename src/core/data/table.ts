@@ -107,7 +107,8 @@ export function columnNames(cells: readonly string[], warnings: string[]): strin
   const wanted = new Set(cells.map((cell) => cell.trim()));
   /** By name: the number to try next, so that a name that occurs n times takes n steps. */
   const next = new Map<string, number>();
-  const changed: string[] = [];
+  /** By name: the first and the last that another one took its place in, and how many. */
+  const changed = new Map<string, { first: string; last: string; column: number; count: number }>();
   const names = cells.map((cell, index) => {
     const given = cell.trim();
     const base = given === '' ? `column ${index + 1}` : given;
@@ -116,20 +117,26 @@ export function columnNames(cells: readonly string[], warnings: string[]): strin
     for (; taken.has(name) || (name !== given && wanted.has(name)); k++) name = `${base} (${k})`;
     next.set(base, k);
     taken.add(name);
-    if (name !== given && changed.length <= namesListed) {
-      changed.push(
-        given === ''
-          ? `Column ${index + 1} has no name; it is called "${name}".`
-          : `The column name "${given}" occurs more than once; column ${index + 1} is called "${name}".`,
-      );
+    if (name !== given) {
+      const before = changed.get(given);
+      if (before === undefined) changed.set(given, { first: name, last: name, column: index + 1, count: 1 });
+      else {
+        before.last = name;
+        before.count++;
+      }
     }
     return name;
   });
-  warnings.push(...changed.slice(0, namesListed));
-  if (changed.length > namesListed)
-    warnings.push('More columns have no name of their own and were given one in the same way.');
+  for (const [given, { first, last, column, count }] of [...changed].slice(0, namesListed)) {
+    const called = count === 1 ? `column ${column} is called "${first}"` : `the later ones are called "${first}" to "${last}"`; // prettier-ignore
+    if (given !== '')
+      warnings.push(`The column name "${given}" occurs ${count === 1 ? 'twice' : `${count + 1} times`}; ${called}.`);
+    else if (count === 1) warnings.push(`Column ${column} has no name; it is called "${first}".`);
+    else warnings.push(`${count} columns have no name; they are called "${first}" to "${last}".`);
+  }
+  if (changed.size > namesListed) warnings.push(`${changed.size - namesListed} more column names occur several times.`);
   return names;
 }
 
-/** So many changed names are told one by one. */
+/** So many names that occur several times are told. */
 const namesListed = 20;

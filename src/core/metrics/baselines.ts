@@ -180,6 +180,19 @@ export interface ClassLabels {
   readonly weights?: readonly number[] | undefined;
 }
 
+export interface LogisticOptions {
+  readonly ridge?: number;
+  /** Gain of a step, relative to the objective, that ends the fit. */
+  readonly accuracy?: number;
+  /** `unknowns` of a fit to the same rows with another ridge. */
+  readonly start?: Float64Array;
+}
+
+export interface LogisticFit extends LinearBaseline {
+  /** What another fit to the same rows may start from. */
+  readonly unknowns: Float64Array;
+}
+
 /**
  * Logistic regression (two classes: one output, positive for the second) or multinomial logistic regression with a free intercept and
  * (ridge/2)||W||^2, fitted on the training rows to a small gradient: accelerated gradient steps in the metric of the fixed upper bound X'X/4
@@ -191,8 +204,8 @@ export function logisticRegression(
   labels: ClassLabels,
   trainRows: Int32Array,
   control: Control,
-  { ridge = 1, accuracy = 1e-10 }: { readonly ridge?: number; readonly accuracy?: number } = {},
-): LinearBaseline | undefined {
+  { ridge = 1, accuracy = 1e-10, start }: LogisticOptions = {},
+): LogisticFit | undefined {
   const outputs = labels.classes === 2 ? 1 : labels.classes;
   const label = Int32Array.from(trainRows, (row) => labels.of[row]);
   const weight = Float64Array.from(label, (k) => labels.weights?.[k] ?? 1);
@@ -244,7 +257,7 @@ export function logisticRegression(
   };
   const total = weight.reduce((sum, w) => sum + w, 0);
   const found = accelerated(
-    { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy },
+    { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy, start },
     evaluate,
     control,
   );
@@ -255,7 +268,7 @@ export function logisticRegression(
     weights.set(wide ? transposedProduct(centered, part) : part, o * d);
   }
   const prediction = predictionsOf(rows, X, weights, found.subarray(unknowns), control);
-  return prediction && { prediction, ridge: penalty * rows.unit ** 2 };
+  return prediction && { prediction, ridge: penalty * rows.unit ** 2, unknowns: found };
 }
 
 interface Metric {
@@ -270,15 +283,16 @@ interface Metric {
   readonly features: DenseMatrix;
   readonly wide: boolean;
   readonly accuracy: number;
+  readonly start: Float64Array | undefined;
 }
 
 /** Nesterov's method with restarts in the given metric; undefined when stopped. */
 function accelerated(
-  { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy }: Metric,
+  { unknowns, outputs, q, total, curvature, factor, features, wide, accuracy, start }: Metric,
   evaluate: (W: Float64Array, gradient: Float64Array) => number,
   control: Control,
 ): Float64Array | undefined {
-  let weights = new Float64Array(unknowns + outputs);
+  let weights = start?.slice() ?? new Float64Array(unknowns + outputs);
   let previous = weights;
   let momentum = 1;
   let last = Infinity;

@@ -7,6 +7,7 @@ import { compareGradient, type GradientResult, type DescentLayer } from '../../c
 import { prepare } from '../../core/problem/prepare.ts';
 import type { Control } from '../../core/base/control.ts';
 import type { Solution } from '../../core/engine/solution/solution.ts';
+import { refuseUnlistable } from '../../core/engine/relu/solveRelu.ts';
 import { solve } from '../../core/engine/solve.ts';
 import { boundOverFamily } from '../../shared/verdict.ts';
 import { activityOf } from '../activity.ts';
@@ -16,6 +17,7 @@ import { gateRecord, gatesOfNeurons, neuronRecords } from '../neurons.ts';
 import { pickRows } from '../pickRows.ts';
 import { networkShape } from '../shape.ts';
 import type { Descent, Description, Family, Outcome, Posed } from './family.ts';
+import { searching } from './searching.ts';
 
 interface TwoLayerOutcome extends Outcome {
   readonly full: Solution;
@@ -34,8 +36,11 @@ function twoLayerFamily(kind: Kind): Family {
     problemFields: ({ outputPenalty }) => ({ outputPenalty }),
     drawnGates: kind.gated,
     batchNorm: !kind.gated,
-    threshold: (problem, { kernels, memoryBytes, certifySeconds }, control) =>
-      solve(problem, { kernels, memoryBytes, certifySeconds }, control),
+    threshold(problem, { kernels, memoryBytes, certifySeconds }, control) {
+      const quick = searching(problem);
+      if (quick !== problem) refuseUnlistable(prepare(problem), control);
+      return solve(quick, { kernels, memoryBytes, certifySeconds }, control);
+    },
     solve(posed, { onSolved, ...options }, control) {
       const shown = onSolved && ((solution: Solution) => onSolved(outcomeOf(posed, solution, kind.gated)));
       return outcomeOf(posed, solve(posed.problem, { ...options, onSolved: shown }, control), kind.gated);

@@ -13,6 +13,7 @@ import { defaultSettings } from '../../shared/settings.ts';
 import { cutShort, quiet, type StageContext } from '../context.ts';
 import type { Draft } from '../draft.ts';
 import { familyOf } from '../family/registry.ts';
+import { searching } from '../family/searching.ts';
 import { predictionsFrom } from '../predictions.ts';
 import { trainingProblem } from '../trainingProblem.ts';
 import { atBeta, solveOptions } from './solve.ts';
@@ -158,7 +159,10 @@ function foldsOfDraft(
     const assignment = new Uint8Array(data.split.length).fill(2);
     rows.forEach((row, i) => (assignment[row] = fold[i] === k ? 1 : 0));
     const part = prepareData(loaded.table, { ...fixed, assignment }, control);
-    const problem = { ...trainingProblem(part, fixed), tolerance: Math.max(settings.tolerance, foldTolerance) };
+    const problem = {
+      ...searching(trainingProblem(part, fixed)),
+      tolerance: Math.max(settings.tolerance, foldTolerance),
+    };
     const share = weightOf(problem) / weightOf(draft.problem);
     return {
       share,

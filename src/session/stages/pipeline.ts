@@ -1,6 +1,7 @@
 import type { RunRecord, StageName } from '../../shared/run.ts';
 import type { StageContext } from '../context.ts';
 import type { Draft, SolvedDraft, Stage } from '../draft.ts';
+import { searching } from '../family/searching.ts';
 import { assembleRun } from '../record.ts';
 import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
@@ -87,7 +88,7 @@ async function firstNetwork(draft: Draft, context: StageContext): Promise<Solved
     ...draft,
     preview: true,
     settings: { ...settings, timeLimitSeconds: Math.min(roughSeconds, settings.timeLimitSeconds) },
-    problem: { ...problem, tolerance: Math.max(roughTolerance, problem.tolerance) },
+    problem: { ...searching(problem), tolerance: Math.max(roughTolerance, problem.tolerance) },
   };
   const solved = await solveStage(quick, context, () => undefined);
   return { ...solved, settings, problem, notes, preview: draft.preview };

@@ -96,12 +96,14 @@ export class SolveWatch {
           ...{ seconds, iteration, objective, dualBound, active },
           ...(method === undefined ? {} : { method }),
         };
-        this.trace.push(point);
+        // while patterns are listed there is no objective yet
+        const known = Number.isFinite(objective);
+        if (known) this.trace.push(point);
         listener.progress({
           stage: proving === true ? 'certifying' : 'solving',
           fraction: fraction ?? null,
           message: phase,
-          point,
+          ...(known ? { point } : {}),
         });
         control.report?.(progress);
       },

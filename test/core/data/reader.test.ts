@@ -96,8 +96,14 @@ describe('reading delimited text', () => {
     const table = await read('x,x,,x (2), y \n1,2,3,4,5\n');
     assert.deepEqual(names(table), ['x', 'x (3)', 'column 3', 'x (2)', 'y']);
     assert.equal(table.warnings.length, 2);
-    assert.match(table.warnings[0], /"x" occurs more than once; column 2/);
+    assert.match(table.warnings[0], /"x" occurs twice; column 2/);
     assert.match(table.warnings[1], /Column 3 has no name/);
+    // one sentence for a name, however often it occurs
+    const many = await read(`${'a,'.repeat(3000)},,b\n${'1,'.repeat(3002)}2\n`);
+    assert.deepEqual(many.warnings, [
+      'The column name "a" occurs 3000 times; the later ones are called "a (2)" to "a (3000)".',
+      '2 columns have no name; they are called "column 3001" to "column 3002".',
+    ]);
   });
 
   it('takes NA, N/A, nan, null, ?, - and empty cells as missing, and infinities as not finite', async () => {

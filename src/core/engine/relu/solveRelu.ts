@@ -3,7 +3,7 @@ import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import type { ReluCertificate } from '../../certify/reluCertificate.ts';
-import { type CellList, enumerateCells } from '../../problem/patterns/enumerate.ts';
+import { type CellList, enumerateCells, hyperplanesOf } from '../../problem/patterns/enumerate.ts';
 import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
@@ -20,7 +20,7 @@ import { assemble, type Assembled } from './assemble.ts';
 import { closerShares, looseAccuracy } from './looseGap.ts';
 import { ReluProgram, type Solved } from './reluProgram.ts';
 import { betaMaxOverAll } from './threshold.ts';
-import { type ReluWarmStart, warmStart } from './warmStart.ts';
+import { listedCells, type ReluWarmStart, warmStart } from './warmStart.ts';
 
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
@@ -40,6 +40,14 @@ export function solveRelu(
   const solve = new ReluSolve(problem, prepared, options, control);
   solve.search();
   return solve.finish(solve.prove());
+}
+
+/**
+ * Says before anything is computed that there are too many patterns to list.
+ * @throws {ProblemError} when that is so
+ */
+export function refuseUnlistable({ X }: PreparedProblem, control: Control): void {
+  hyperplanesOf(X, largestEnumeration, control);
 }
 
 /** The patterns that a program is on: given, sampled or enumerated ones. */
@@ -70,7 +78,10 @@ class ReluSolve {
     const limited = (this.limited = limitedControl(options, control));
     this.program = new ReluProgram(prepared, limited, this.begin, options.kernels);
     this.warm = warmStart(options.warm, prepared);
-    this.cells = arrangements.kind === 'all' ? enumerateCells(prepared.X, largestEnumeration, limited) : undefined;
+    this.cells =
+      arrangements.kind === 'all'
+        ? (listedCells(this.warm, problem.X, problem.bias) ?? enumerateCells(prepared.X, largestEnumeration, limited))
+        : undefined;
     this.chosen = this.chooseGates();
     this.zeroTop = this.searched
       ? (this.warm?.betaMax ?? betaMaxOverAll(prepared, 0, 0, limited))
@@ -193,6 +204,7 @@ class ReluSolve {
       neurons: solved.neurons,
       offset: solved.offset,
       ...(betaMax.upper === undefined || !searched ? {} : { betaMax: { value: betaMax.value, upper: betaMax.upper } }),
+      ...(cells === undefined ? {} : { listed: { X: problem.X, bias: problem.bias, cells } }),
     };
     const dual = denseMatrix(X.rows, outputs, certificate.dual);
     const fit = denseMatrix(X.rows, outputs, certificate.fit);

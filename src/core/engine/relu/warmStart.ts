@@ -1,4 +1,7 @@
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import type { CellList } from '../../problem/patterns/enumerate.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
+import type { BiasMode } from '../../problem/problem.ts';
 import type { Threshold } from '../solution/threshold.ts';
 import type { SolvedNeuron } from './reluProgram.ts';
 
@@ -12,6 +15,14 @@ export interface ReluWarmStart {
   readonly offset: Float64Array;
   /** Over all patterns, when it was computed. */
   readonly betaMax?: Threshold;
+  /** All patterns of the rows X, where they were listed. */
+  readonly listed?: { readonly X: DenseMatrix; readonly bias: BiasMode; readonly cells: CellList };
+}
+
+/** The patterns that an earlier solve of the same rows listed. */
+export function listedCells(warm: ReluWarmStart | undefined, X: DenseMatrix, bias: BiasMode): CellList | undefined {
+  const listed = warm?.listed;
+  return listed?.X === X && listed.bias === bias ? listed.cells : undefined;
 }
 
 export function warmStart(warm: unknown, prepared: PreparedProblem): ReluWarmStart | undefined {

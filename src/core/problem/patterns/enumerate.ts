@@ -1,7 +1,7 @@
 import { emptyPatterns, PatternIndex, patternsOfGates, type PatternSet } from '../../base/patterns.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { ProblemError } from '../../base/problemError.ts';
-import type { Control } from '../../base/control.ts';
+import type { Control, SolverProgress } from '../../base/control.ts';
 import { parallelClasses, principalBasis } from './rowSpace.ts';
 
 /** All activation patterns of a data set, each with a direction inside its cell. */
@@ -40,9 +40,50 @@ const near = 1e-10;
  * the closure of one of them, so that the patterns 1[x_i'u >= 0] are all that a convex ReLU program needs. Rank 1 and 2 by sorting; higher rank by
  * recursion: every cell has a facet, which is a cell of the arrangement that the others cut out of one hyperplane; both sides of each such
  * facet are visited and duplicates dropped by their bits.
+ * How many there are at most, and how far the list is, is reported.
  * @throws {ProblemError} when there may be more than `limit` cells, before anything is computed, with the number of rows that would fit
  */
 export function enumerateCells(X: DenseMatrix, limit: number, control: Control): CellList | undefined {
+  const found = hyperplanesOf(X, limit, control);
+  if (found === undefined) return undefined;
+  const { basis, rows, predicted } = found;
+  const rank = basis.rows;
+  const begin = control.now();
+  const report = (fraction: number): void => control.report?.(listing(predicted, fraction, control.now() - begin));
+  const list = rank === 0 ? [new Float64Array(0)] : cells(rows, control, report);
+  if (list === undefined) return undefined;
+  const directions = denseMatrix(list.length, X.cols);
+  list.forEach((z, p) => {
+    for (let q = 0; q < rank; q++) {
+      for (let k = 0; k < X.cols; k++) directions.data[p * X.cols + k] += z[q] * basis.data[q * X.cols + k];
+    }
+  });
+  const patterns =
+    X.rows === 0 ? emptyPatterns(list.length, 0) : patternsOfGates(X, directions, () => control.shouldStop());
+  if (control.shouldStop()) return undefined;
+  return {
+    directions,
+    patterns,
+    rank,
+    hyperplanes: rows.rows,
+    predicted,
+  };
+}
+
+/** What cuts the directions into cells. */
+interface Hyperplanes {
+  /** Of the row space of X, and the distinct rows in its coordinates. */
+  readonly basis: DenseMatrix;
+  readonly rows: DenseMatrix;
+  /** Cells at most. */
+  readonly predicted: number;
+}
+
+/**
+ * The hyperplanes of the rows of X; undefined when stopped.
+ * @throws {ProblemError} when there may be more than `limit` cells, as `enumerateCells`
+ */
+export function hyperplanesOf(X: DenseMatrix, limit: number, control: Control): Hyperplanes | undefined {
   const basis = principalBasis(X, undefined, () => control.shouldStop());
   if (control.shouldStop()) return undefined;
   if (basis === undefined) {
@@ -70,24 +111,13 @@ export function enumerateCells(X: DenseMatrix, limit: number, control: Control):
       { field: 'arrangements' },
     );
   }
-  const list = rank === 0 ? [new Float64Array(0)] : cells(rows, control);
-  if (list === undefined) return undefined;
-  const directions = denseMatrix(list.length, X.cols);
-  list.forEach((z, p) => {
-    for (let q = 0; q < rank; q++) {
-      for (let k = 0; k < X.cols; k++) directions.data[p * X.cols + k] += z[q] * basis.data[q * X.cols + k];
-    }
-  });
-  const patterns =
-    X.rows === 0 ? emptyPatterns(list.length, 0) : patternsOfGates(X, directions, () => control.shouldStop());
-  if (control.shouldStop()) return undefined;
-  return {
-    directions,
-    patterns,
-    rank,
-    hyperplanes: rows.rows,
-    predicted,
-  };
+  return { basis, rows, predicted };
+}
+
+/** Progress of a list, beside which nothing is known yet. */
+function listing(predicted: number, fraction: number, seconds: number): SolverProgress {
+  const none = { iteration: NaN, objective: NaN, dualBound: NaN, active: NaN };
+  return { ...none, seconds, fraction, phase: `Listing up to ${predicted} activation patterns` };
 }
 
 /** One unit row per class of parallel rows. */
@@ -99,8 +129,8 @@ function distinctUnitRows(Z: DenseMatrix): DenseMatrix {
   return out;
 }
 
-/** A direction inside every cell of unit rows of full rank, no two parallel; undefined when stopped. */
-function cells(rows: DenseMatrix, control: Control): Float64Array[] | undefined {
+/** A direction inside every cell of unit rows of full rank, no two parallel; undefined when stopped. `onShare` is told which share is done. */
+function cells(rows: DenseMatrix, control: Control, onShare?: (share: number) => void): Float64Array[] | undefined {
   const { rows: n, cols: r, data } = rows;
   if (r === 1) return [Float64Array.of(1), Float64Array.of(-1)];
   if (r === 2) return arcs(rows);
@@ -112,6 +142,7 @@ function cells(rows: DenseMatrix, control: Control): Float64Array[] | undefined 
   const t = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     if (control.shouldStop()) return undefined;
+    onShare?.(i / n);
     const normal = data.subarray(i * r, (i + 1) * r);
     const complement = orthogonalComplement(normal);
     const inside = denseMatrix(n - 1, r - 1);
