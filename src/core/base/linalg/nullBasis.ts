@@ -55,14 +55,24 @@ export class Complement {
 
   /** Orthonormal basis of the complement, dim x d. */
   basis(): Float64Array {
-    const { d, dim, reflectors } = this;
-    const basis = new Float64Array(dim * d);
-    for (let m = 0; m < dim; m++) {
-      const row = basis.subarray(m * d, (m + 1) * d);
-      row[reflectors.length + m] = 1;
+    return this.images(this.reflectors.length, this.d);
+  }
+
+  /** Orthonormal basis of the span of the vectors, d - dim rows of d. */
+  span(): Float64Array {
+    return this.images(0, this.reflectors.length);
+  }
+
+  /** The turned coordinates `from` to `to` as vectors. */
+  private images(from: number, to: number): Float64Array {
+    const { d, reflectors } = this;
+    const images = new Float64Array((to - from) * d);
+    for (let m = from; m < to; m++) {
+      const row = images.subarray((m - from) * d, (m - from + 1) * d);
+      row[m] = 1;
       for (let a = reflectors.length - 1; a >= 0; a--) reflect(reflectors[a], row, a);
     }
-    return basis;
+    return images;
   }
 
   /** work := the vector in turned coordinates. */

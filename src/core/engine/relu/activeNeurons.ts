@@ -46,6 +46,8 @@ export interface Neuron {
   on: Int32Array;
   /** The directions that keep the held classes; undefined when it has to be made anew. */
   along: Complement | undefined;
+  /** Held classes that the next Newton step may let go; the others it keeps. */
+  loose: readonly number[];
   /** Place of its coordinates in the Newton system. */
   at: number;
   /** Norm of the penalised part of u, and the unit vector along it. */
@@ -160,6 +162,7 @@ export class ActiveNeurons {
       du: new Float64Array(d),
       on: new Int32Array(0),
       along: undefined,
+      loose: [],
       at: 0,
       norm: 0,
       unit: new Float64Array(d),
@@ -230,6 +233,15 @@ export class ActiveNeurons {
       for (const k of neuron.held) neuron.along.add(this.problem.classes.directions, k * this.d);
     }
     return neuron.along;
+  }
+
+  /** What a Newton step may change of a neuron: it keeps the held classes that are not loose. */
+  alongFirm(neuron: Neuron): Complement {
+    const { held, loose } = neuron;
+    if (loose.length === 0) return this.alongHeld(neuron);
+    const along = new Complement(this.d);
+    for (const k of held) if (!loose.includes(k)) along.add(this.problem.classes.directions, k * this.d);
+    return along;
   }
 
   /** Steps of neurons along their held hyperplanes to the last digit: where kinks depend on each other a step is known less well. */

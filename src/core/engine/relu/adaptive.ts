@@ -65,7 +65,7 @@ const searchWork = 2e9;
 const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
-const looseSearches = [48];
+const looseSearches = [48, 192];
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
 const fewestClimbs = 64;
 const mostClimbs = 1024;

@@ -9,8 +9,12 @@ export interface Kink {
 /** Stands for the class of the hyperplane through zero across the direction of a neuron. */
 export const atZero = -1;
 
-/** The factored Newton matrix K of all neurons (d coordinates each, from `at` on) and the offset. */
+/**
+ * The factored Newton matrix K of all neurons (d coordinates each, from `at` on) and the offset, on the steps that keep the firmly held
+ * classes: K^-1 stands for Z (Z'KZ)^-1 Z', where the columns of Z span these.
+ */
 export interface NewtonSystem {
+  /** Coordinates of all neurons, and the offset. */
   readonly order: number;
   /** x := K^-1 x */
   solve(x: Float64Array): void;

@@ -132,7 +132,10 @@ export class NeuronNewton {
         break;
       }
       const released = releaseConcave(state, found);
-      if (released) gradients(state, V);
+      if (released) {
+        gradients(state, V);
+        violations(state, V);
+      }
       if (state.neurons.length === 0 && !offset) {
         converged = true;
         residual = 0;

@@ -5,7 +5,7 @@ import { PositiveSystem } from './positiveSystem.ts';
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
 const leastDamping = 1e-14;
 
-/** K in the coordinates of the neurons. Undefined when stopped. */
+/** K in the coordinates of the neurons, or rather of what a step may change of them. Undefined when stopped. */
 export function systemOfNeurons(
   state: ActiveNeurons,
   H: Float64Array,
@@ -13,7 +13,8 @@ export function systemOfNeurons(
   shouldStop: () => boolean,
 ): NewtonSystem | undefined {
   const { neurons, d, c, problem } = state;
-  const stacked = neurons.length * d;
+  const parts = placesOf(state);
+  const stacked = parts.reduce((sum, { dim }) => sum + dim, 0);
   const size = stacked + (problem.offset ? c : 0);
   const blocks = gramBlocks(state, H);
   if (shouldStop()) return undefined;
@@ -21,19 +22,16 @@ export function systemOfNeurons(
   system.clear();
   const A = system.matrix;
   for (let a = 0, from = 0; a < neurons.length; a++) {
-    const g = neurons[a];
     for (let b = 0; b <= a; b++, from += d * d) {
-      const h = neurons[b];
-      const sign = g.sign * h.sign;
-      for (let x = 0; x < d; x++) {
-        const end = a === b ? x + 1 : d;
-        const to = (g.at + x) * size + h.at;
-        for (let y = 0; y < end; y++) A[to + y] += sign * blocks[from + x * d + y];
+      const block = blocks.subarray(from, from + d * d);
+      if (a === b) {
+        mirrorUp(block, d);
+        addCurvature(state, neurons[a], block, damping);
       }
+      place(block, neurons[a].sign * neurons[b].sign, parts[a], parts[b], d, { A, size });
     }
-    addCurvature(state, g, A, size, damping);
   }
-  if (problem.offset) addOffset(state, H, A, size, stacked);
+  if (problem.offset) addOffset(state, H, parts, A, size, stacked);
   let trace = 0;
   for (let i = 0; i < size; i++) trace += A[i * size + i];
   const shift = leastDamping * (trace / size);
@@ -43,30 +41,133 @@ export function systemOfNeurons(
     return undefined;
   }
   return {
-    order: size,
-    solve: (x) => system.solve(x),
-    gram: (kinks, stop) => gramOfNeurons(state, system, kinks, stop),
+    order: neurons.length * d + size - stacked,
+    solve: (x) => {
+      const inner = inwards(x, parts, d, size);
+      system.solve(inner);
+      outwards(inner, parts, d, x);
+    },
+    gram: (kinks, stop) => gramOfNeurons(state, parts, { system, size }, kinks, stop),
     dispose: () => system.dispose(),
   };
 }
 
-/** A K^-1 A' = (L^-1 A')'(L^-1 A') with K = L L'. */
+/** Where a neuron stands in the system, and the directions that its coordinates there stand for: `dim` rows of d numbers; none for all d as they are. */
+interface Part {
+  readonly from: number;
+  readonly dim: number;
+  readonly basis: Float64Array | undefined;
+}
+
+function placesOf(state: ActiveNeurons): Part[] {
+  let from = 0;
+  return state.neurons.map((neuron): Part => {
+    const along = state.alongFirm(neuron);
+    const { dim } = along;
+    const part = { from, dim, basis: dim === state.d ? undefined : along.basis() };
+    from += dim;
+    return part;
+  });
+}
+
+/** Z'x, the offset at the end as it is. */
+function inwards(x: Float64Array, parts: readonly Part[], d: number, size: number): Float64Array {
+  const inner = new Float64Array(size);
+  let at = 0;
+  let end = 0;
+  for (const { from, dim, basis } of parts) {
+    if (basis === undefined) for (let j = 0; j < d; j++) inner[from + j] = x[at + j];
+    else {
+      for (let m = 0; m < dim; m++) {
+        let s = 0;
+        for (let j = 0; j < d; j++) s += basis[m * d + j] * x[at + j];
+        inner[from + m] = s;
+      }
+    }
+    at += d;
+    end = from + dim;
+  }
+  for (let o = 0; end + o < size; o++) inner[end + o] = x[at + o];
+  return inner;
+}
+
+/** x := Z inner */
+function outwards(inner: Float64Array, parts: readonly Part[], d: number, x: Float64Array): void {
+  let at = 0;
+  let end = 0;
+  x.fill(0);
+  for (const { from, dim, basis } of parts) {
+    if (basis === undefined) for (let j = 0; j < d; j++) x[at + j] = inner[from + j];
+    else {
+      for (let m = 0; m < dim; m++) for (let j = 0; j < d; j++) x[at + j] += inner[from + m] * basis[m * d + j];
+    }
+    at += d;
+    end = from + dim;
+  }
+  for (let o = 0; at + o < x.length; o++) x[at + o] = inner[end + o];
+}
+
+/** A[a, b] += sign Z_a' block Z_b; of a neuron with itself the lower triangle. */
+function place(
+  block: Float64Array,
+  sign: number,
+  a: Part,
+  b: Part,
+  d: number,
+  { A, size }: { readonly A: Float64Array; readonly size: number },
+): void {
+  const row = new Float64Array(d);
+  for (let x = 0; x < a.dim; x++) {
+    if (a.basis === undefined) for (let j = 0; j < d; j++) row[j] = sign * block[x * d + j];
+    else {
+      row.fill(0);
+      for (let i = 0; i < d; i++) {
+        const weight = sign * a.basis[x * d + i];
+        if (weight !== 0) for (let j = 0, at = i * d; j < d; j++) row[j] += weight * block[at + j];
+      }
+    }
+    const end = a === b ? x + 1 : b.dim;
+    const to = (a.from + x) * size + b.from;
+    for (let y = 0; y < end; y++) {
+      if (b.basis === undefined) A[to + y] += row[y];
+      else {
+        let s = 0;
+        for (let j = 0, at = y * d; j < d; j++) s += row[j] * b.basis[at + j];
+        A[to + y] += s;
+      }
+    }
+  }
+}
+
+/** The upper triangle of a block := the lower one. */
+function mirrorUp(block: Float64Array, d: number): void {
+  for (let x = 0; x < d; x++) for (let y = 0; y < x; y++) block[y * d + x] = block[x * d + y];
+}
+
+/** A K^-1 A' = (L^-1 Z'A')'(L^-1 Z'A') with Z'KZ = L L'. */
 function gramOfNeurons(
   state: ActiveNeurons,
-  system: PositiveSystem,
+  parts: readonly Part[],
+  { system, size }: { readonly system: PositiveSystem; readonly size: number },
   kinks: readonly Kink[],
   shouldStop: () => boolean,
 ): Float64Array | undefined {
   const { d } = state;
   const m = kinks.length;
-  const columns = new Float64Array(system.order * m);
+  const columns = new Float64Array(size * m);
   kinks.forEach((kink, e) => {
     const a = directionOf(state, kink);
-    for (let j = 0; j < d; j++) columns[(kink.neuron.at + j) * m + e] = a[j];
+    const { from, dim, basis } = parts[kink.neuron.at / d];
+    for (let x = 0; x < dim; x++) {
+      let s = 0;
+      if (basis === undefined) s = a[x];
+      else for (let j = 0; j < d; j++) s += basis[x * d + j] * a[j];
+      columns[(from + x) * m + e] = s;
+    }
   });
   if (!system.solveLower(columns, m, shouldStop)) return undefined;
   const Q = new Float64Array(m * m);
-  state.withOperator((_, kernels) => kernels.syrk(true, m, system.order, 1, columns, 0, Q));
+  state.withOperator((_, kernels) => kernels.syrk(true, m, size, 1, columns, 0, Q));
   mirror(Q, m);
   return Q;
 }
@@ -87,43 +188,57 @@ function gramBlocks(state: ActiveNeurons, H: Float64Array): Float64Array {
 }
 
 /**
- * A += (beta / ||u||) ((1 + damping) (P - q q') + damping (I - P) + radialDamping I) on the neuron's diagonal block, lower triangle; q = u / ||u||, and P drops an
+ * += (beta / ||u||) ((1 + damping) (P - q q') + damping (I - P) + radialDamping I) on the neuron's own block; q = u / ||u||, and P drops an
  * unpenalised coordinate, which inputs of common scale make as large as the others.
  */
 function addCurvature(
   { d, problem }: ActiveNeurons,
-  { at, norm, unit }: Neuron,
-  A: Float64Array,
-  size: number,
+  { norm, unit }: Neuron,
+  block: Float64Array,
   damping: number,
 ): void {
   const { penalizedCols, beta } = problem;
   if (!(norm > 0)) return;
   const curvature = ((1 + damping) * beta) / norm;
   for (let x = 0; x < penalizedCols; x++) {
-    const row = (at + x) * size + at;
-    for (let y = 0; y <= x; y++) A[row + y] -= curvature * unit[x] * unit[y];
-    A[row + x] += curvature;
+    for (let y = 0; y < penalizedCols; y++) block[x * d + y] -= curvature * unit[x] * unit[y];
+    block[x * d + x] += curvature;
   }
   for (let x = 0; x < d; x++) {
     const own = x < penalizedCols ? radialDamping : radialDamping + damping;
-    A[(at + x) * size + at + x] += (own * beta) / norm;
+    block[x * d + x] += (own * beta) / norm;
   }
 }
 
 /** The rows of the offset: products of the ones with every neuron's features, and with themselves. */
-function addOffset(state: ActiveNeurons, H: Float64Array, A: Float64Array, size: number, stacked: number): void {
+function addOffset(
+  state: ActiveNeurons,
+  H: Float64Array,
+  parts: readonly Part[],
+  A: Float64Array,
+  size: number,
+  stacked: number,
+): void {
   const { neurons, n, d, c, problem } = state;
   const x = problem.X.data;
-  for (const { on, sign, output, at } of neurons) {
+  const sums = new Float64Array(d);
+  neurons.forEach(({ on, sign, output }, a) => {
+    const { from, dim, basis } = parts[a];
     for (let o = 0; o < c; o++) {
-      const row = (stacked + o) * size + at;
+      sums.fill(0);
       for (const i of on) {
         const weight = sign * H[(i * c + o) * c + output];
-        for (let j = 0; j < d; j++) A[row + j] += weight * x[i * d + j];
+        for (let j = 0; j < d; j++) sums[j] += weight * x[i * d + j];
+      }
+      const row = (stacked + o) * size + from;
+      for (let y = 0; y < dim; y++) {
+        let s = 0;
+        if (basis === undefined) s = sums[y];
+        else for (let j = 0; j < d; j++) s += basis[y * d + j] * sums[j];
+        A[row + y] += s;
       }
     }
-  }
+  });
   for (let i = 0; i < n; i++) {
     for (let o = 0; o < c; o++) {
       for (let p = 0; p <= o; p++) A[(stacked + o) * size + stacked + p] += H[(i * c + o) * c + p];

@@ -10,6 +10,8 @@ import { newtonSystem } from './newtonSystem.ts';
 const fewestKinks = 16;
 const mostKinks = 64;
 const additions = 3;
+/** A held kink whose multiplier is this near to an end of its interval, relative to its width, or beyond, is in the model; the others are firmly held. */
+const nearEnd = 0.1;
 /** Newton steps of the last box program. */
 const boxSteps = 8;
 /** Relative distance to a hyperplane that is rounding. */
@@ -31,8 +33,9 @@ export interface NewtonStep {
 /**
  * Step of Newton's method on the objective with its kinks: minimises  g'du + 1/2 du'K du + sum over kinks of max over kappa in [low, high] of -kappa (t + a'du), where g and K leave
  * out the rows on held hyperplanes, t + a'du is where a neuron stands to a hyperplane after the step, and low, high are the slopes that the rows of a kink add on its two sides
- * (Zhang et al. call such kinks the active set; here the dual, a quadratic program in a box, finds it whole, not row by row). Held kinks are in the model from the start, others
- * when the step would cross them and the objective is convex there, and lengths that it would make negative. Into `du` of the neurons and `doffset`; undefined when stopped or unsolvable. `gradients` comes first.
+ * (Zhang et al. call such kinks the active set; here the dual, a quadratic program in a box, finds it whole, not row by row). Held kinks whose multipliers are near the ends of their
+ * intervals are in the model from the start, the other held ones stay as they are; further ones
+ * come in when the step would cross them and the objective is convex there, and lengths that it would make negative. Into `du` of the neurons and `doffset`; undefined when stopped or unsolvable. `gradients` comes first.
  */
 export function newtonStep(
   state: ActiveNeurons,
@@ -65,6 +68,7 @@ function stepOf(
   shouldStop: () => boolean,
 ): NewtonStep | undefined {
   const { neurons, n, d, c, problem } = state;
+  const kinks = loosen(state, V);
   const system = newtonSystem(state, H, damping, shouldStop);
   if (system === undefined) return undefined;
   try {
@@ -87,10 +91,6 @@ function stepOf(
     };
     if (!take(plain)) return undefined;
     const towards = new Map(neurons.map((neuron) => [neuron, { dt: neuron.dt.slice(), du: neuron.du.slice() }]));
-    const kinks: ModelKink[] = [];
-    for (const neuron of neurons) {
-      neuron.held.forEach((k, e) => kinks.push(modelKink(state, neuron, k, V, neuron.multipliers[e])));
-    }
     const limit = Math.min(mostKinks, Math.max(fewestKinks, Math.round(system.order / 8)));
     let Q: Float64Array | undefined;
     for (let round = 0, exact = false; !exact; round++) {
@@ -125,6 +125,24 @@ function stepOf(
   } finally {
     system.dispose();
   }
+}
+
+/** Chooses the held classes that the step may let go, and gives their kinks. */
+function loosen(state: ActiveNeurons, V: Float64Array): ModelKink[] {
+  const kinks: ModelKink[] = [];
+  for (const neuron of state.neurons) {
+    const { held, multipliers } = neuron;
+    const loose: number[] = [];
+    held.forEach((k, e) => {
+      const kink = modelKink(state, neuron, k, V, multipliers[e]);
+      const margin = nearEnd * (kink.high - kink.low);
+      if (multipliers[e] > kink.low + margin && multipliers[e] < kink.high - margin) return;
+      loose.push(k);
+      kinks.push(kink);
+    });
+    neuron.loose = loose;
+  }
+  return kinks;
 }
 
 /** What becomes of the kinks of the model. */

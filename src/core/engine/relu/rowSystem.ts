@@ -1,5 +1,6 @@
 import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 import { dot } from '../../base/linalg/matrix.ts';
+import type { Complement } from '../../base/linalg/nullBasis.ts';
 import type { ActiveNeurons } from './activeNeurons.ts';
 import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
 import { PositiveSystem } from './positiveSystem.ts';
@@ -7,8 +8,9 @@ import { PositiveSystem } from './positiveSystem.ts';
 /**
  * The Newton matrix of neurons when it is larger than the number n of rows, as K = B - R R' with B = W + Phi'Phi: W = beta / ||u|| on each neuron's coordinates
  * (with the damping on top), Phi the features L'D X with L L' the curvature of the loss row by row (`hessianFactor`: w columns, n w rows in all; for one output
- * w = 1 and L = sqrt(H)), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury), M = I + Phi W^-1 Phi' = I + (XX') o (FF')
- * with one column of F per neuron and every entry of XX' standing for w x w, so that the number of features does not enter; R is a correction of rank m. Undefined when stopped.
+ * w = 1 and L = sqrt(H)), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury), M = I + Phi W^-1 Phi' = I + (XX') o (FF') - CC'
+ * with one column of F per neuron and every entry of XX' standing for w x w, so that the number of features does not enter; C has a column, what it adds to the rows, for
+ * every direction that a firmly held class forbids. R is a correction of rank m. Undefined when stopped.
  */
 export function systemOfRows(
   state: ActiveNeurons,
@@ -42,6 +44,8 @@ class RowSystem implements NewtonSystem {
   private readonly S: Float64Array;
   private readonly stacked: Float64Array;
   private readonly products: Float64Array;
+  /** What a step may change of each neuron. */
+  private readonly allowed: readonly Complement[];
 
   constructor(
     private readonly state: ActiveNeurons,
@@ -70,6 +74,34 @@ class RowSystem implements NewtonSystem {
     this.S = new Float64Array(m * m);
     this.stacked = new Float64Array(m * d);
     this.products = new Float64Array(m * n);
+    this.allowed = neurons.map((neuron) => state.alongFirm(neuron));
+  }
+
+  /** Takes what is forbidden out of the coordinates of neuron a. */
+  private project(a: number, x: Float64Array): void {
+    const along = this.allowed[a];
+    if (along.dim < along.d) x.set(along.project(x));
+  }
+
+  /** CC', lower triangle; undefined when nothing is forbidden. */
+  private forbiddenFits(): Float64Array | undefined {
+    const { state, allowed, size } = this;
+    const { n, d } = state;
+    const count = allowed.reduce((sum, { dim }) => sum + d - dim, 0);
+    if (count === 0) return undefined;
+    const stacked = new Float64Array(count * d);
+    const owners: number[] = [];
+    allowed.forEach((along, a) => {
+      stacked.set(along.span(), owners.length * d);
+      for (let k = along.dim; k < d; k++) owners.push(a);
+    });
+    const products = new Float64Array(count * n);
+    state.withOperator((operator) => operator.products(stacked, count, products));
+    const fits = new Float64Array(count * size);
+    owners.forEach((a, e) => fits.set(this.weighted(a, products.subarray(e * n, (e + 1) * n), 1), e * size));
+    const squares = new Float64Array(size * size);
+    state.withOperator((_, kernels) => kernels.syrk(true, size, count, 1, fits, 0, squares));
+    return squares;
   }
 
   /** False when stopped. */
@@ -81,12 +113,15 @@ class RowSystem implements NewtonSystem {
     if (inner === undefined) return false;
     const pairs = new Float64Array(size * size);
     state.withOperator((_, kernels) => kernels.syrk(true, size, m, 1, this.weights, 0, pairs));
+    const without = this.forbiddenFits();
     const { matrix } = M;
     for (let row = 0; row < size; row++) {
       const own = Math.floor(row / w) * n;
       for (let j = 0, at = row * size, end = at + row; at <= end; j++) {
         const product = inner[own + j];
-        for (let q = 0; q < w && at <= end; q++, at++) matrix[at] = pairs[at] * product;
+        for (let q = 0; q < w && at <= end; q++, at++) {
+          matrix[at] = pairs[at] * product - (without === undefined ? 0 : without[at]);
+        }
       }
       matrix[row * size + row] += 1;
     }
@@ -115,12 +150,16 @@ class RowSystem implements NewtonSystem {
     return out;
   }
 
-  /** y := B^-1 y */
+  /** y := B^-1 y on the steps that are allowed */
   private solveB(y: Float64Array): void {
     const { state, weights, products, roots, M, w, size } = this;
     const { n, d } = state;
     const m = roots.length;
-    for (let a = 0; a < m; a++) for (let j = a * d; j < (a + 1) * d; j++) y[j] /= roots[a];
+    for (let a = 0; a < m; a++) {
+      const own = y.subarray(a * d, (a + 1) * d);
+      this.project(a, own);
+      for (let j = 0; j < d; j++) own[j] /= roots[a];
+    }
     state.withOperator((operator) => operator.products(y, m, products));
     const rows = new Float64Array(size);
     for (let a = 0, at = 0; a < m; a++) {
@@ -138,6 +177,7 @@ class RowSystem implements NewtonSystem {
     }
     state.withOperator((operator) => operator.sums(products, m, this.stacked));
     for (let a = 0; a < m; a++) {
+      this.project(a, this.stacked.subarray(a * d, (a + 1) * d));
       for (let j = a * d; j < (a + 1) * d; j++) y[j] = (y[j] - this.stacked[j]) / roots[a];
     }
   }
@@ -163,7 +203,11 @@ class RowSystem implements NewtonSystem {
     const m = kinks.length;
     const count = neurons.length;
     const directions = new Float64Array(m * d);
-    kinks.forEach((kink, e) => directions.set(directionOf(state, kink), e * d));
+    const directionAt = (e: number): Float64Array => directions.subarray(e * d, (e + 1) * d);
+    kinks.forEach((kink, e) => {
+      directions.set(directionOf(state, kink), e * d);
+      this.project(kink.neuron.at / d, directionAt(e));
+    });
     const products = new Float64Array(m * n);
     state.withOperator((operator) => operator.products(directions, m, products));
     const C = new Float64Array(size * m);
@@ -183,7 +227,7 @@ class RowSystem implements NewtonSystem {
       const { neuron } = kink;
       const own = neuron.at / d;
       const row = E.subarray(e * count, (e + 1) * count);
-      row[own] += (dot(directionOf(state, kink), neuron.unit) * radialRoots[own]) / roots[own] ** 2;
+      row[own] += (dot(directionAt(e), neuron.unit) * radialRoots[own]) / roots[own] ** 2;
       for (let a = 0; a < count; a++) {
         let s = row[a];
         for (let b = 0; b < a; b++) s -= S[a * count + b] * row[b];
@@ -193,10 +237,9 @@ class RowSystem implements NewtonSystem {
     state.withOperator((_, kernels) => kernels.syrk(false, m, count, 1, E, 1, Q));
     for (let e = 0; e < m; e++) {
       const { neuron } = kinks[e];
-      const a = directionOf(state, kinks[e]);
       const weight = roots[neuron.at / d] ** 2;
       for (let f = 0; f <= e; f++) {
-        if (kinks[f].neuron === neuron) Q[e * m + f] += dot(a, directionOf(state, kinks[f])) / weight;
+        if (kinks[f].neuron === neuron) Q[e * m + f] += dot(directionAt(e), directionAt(f)) / weight;
       }
     }
     mirror(Q, m);

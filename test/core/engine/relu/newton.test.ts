@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
+import { factorSpd, solveSpd } from '../../../../src/core/base/linalg/cholesky.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { ActiveNeurons, type LocalProblem, type NeuronSeed } from '../../../../src/core/engine/relu/activeNeurons.ts';
 import { minimizeInBox } from '../../../../src/core/engine/relu/boxProgram.ts';
@@ -100,6 +101,65 @@ for (const [n, d, m, classes] of [
       });
     });
     system.dispose();
+  });
+}
+
+for (const [n, d, m] of [
+  [60, 4, 4],
+  [8, 5, 3],
+] as const) {
+  test(`classes that a step keeps: the Newton system without them, ${n} rows, ${m * d} coordinates`, () => {
+    const { problem, seeds } = local(7, n, d, m);
+    const state = new ActiveNeurons(problem);
+    state.set(seeds);
+    const V = new Float64Array(n);
+    const H = new Float64Array(n);
+    problem.datafit.dualPoint(state.F, V);
+    problem.datafit.hessian(state.F, H);
+    const [first, second] = state.neurons;
+    assert.ok(state.hold(first, 0) && state.hold(first, 1) && state.hold(second, 2));
+    state.clean(state.neurons);
+    const rng = createRng(8);
+    const b = Float64Array.from({ length: m * d }, () => rng.normal());
+    // K^-1 of all steps, from which those that leave a held class are taken out by their multipliers
+    first.loose = [...first.held];
+    second.loose = [...second.held];
+    const all = newtonSystem(state, H, 0.1, () => false)!;
+    const kinks: Kink[] = [first, second].flatMap((neuron) => neuron.held.map((k) => ({ neuron, k })));
+    const Q = all.gram(kinks, () => false)!;
+    const x = b.slice();
+    all.solve(x);
+    const along = (vector: Float64Array, { neuron, k }: Kink): number =>
+      Array.from({ length: d }, (_, j) => vector[neuron.at + j] * problem.classes.directions[k * d + j]).reduce((s, v) => s + v, 0); // prettier-ignore
+    const multipliers = Float64Array.from(kinks, (kink) => along(x, kink));
+    assert.ok(factorSpd(Q, kinks.length));
+    solveSpd(Q, kinks.length, multipliers);
+    const expected = b.slice();
+    kinks.forEach(({ neuron, k }, e) => {
+      for (let j = 0; j < d; j++) expected[neuron.at + j] -= multipliers[e] * problem.classes.directions[k * d + j];
+    });
+    all.solve(expected);
+    all.dispose();
+    first.loose = [];
+    second.loose = [];
+    const firm = newtonSystem(state, H, 0.1, () => false)!;
+    const got = b.slice();
+    firm.solve(got);
+    for (const kink of kinks) assert.ok(Math.abs(along(got, kink)) <= 1e-10 * Math.hypot(...got));
+    got.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) <= 1e-7 * Math.hypot(...expected), `${i}`));
+    // what is left of a kept class cannot be moved, a free one as much as the difference says
+    const free: Kink[] = [...kinks, { neuron: first, k: 3 }, { neuron: state.neurons[2], k: 0 }];
+    const left = firm.gram(free, () => false)!;
+    free.forEach((kink, e) => {
+      const column = new Float64Array(m * d);
+      for (let j = 0; j < d; j++) column[kink.neuron.at + j] = problem.classes.directions[kink.k * d + j];
+      firm.solve(column);
+      const size = left[free.length ** 2 - 1];
+      free.forEach((other, f) => {
+        assert.ok(Math.abs(left[f * free.length + e] - along(column, other)) <= 1e-8 * size, `${e}, ${f}`);
+      });
+    });
+    firm.dispose();
   });
 }
 
