@@ -10,12 +10,12 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const asked = process.argv.slice(2);
 const wants = (part) => asked.length === 0 || asked.includes(part);
 
-/** The folders of a part, and whether its tests drive a browser or an editor. */
+/** The folders of a part, whether its tests drive a browser or an editor, and whether every file needs a process of its own. */
 const parts = {
   core: { folders: ['test/core', 'test/session'] },
   cli: { folders: ['test/cli'] },
-  study: { folders: ['test/study'] },
-  torture: { folders: ['test/torture'] },
+  study: { folders: ['test/study'], alone: true },
+  torture: { folders: ['test/torture'], alone: true },
   webview: { folders: ['test/webview'], browser: true },
   host: { folders: ['test/host'], browser: true },
 };
@@ -32,14 +32,31 @@ function testFiles(folder) {
     });
 }
 
+/** Most files of a batch: few enough that both lanes have something to do at the end. */
+const batchSize = 8;
+
+/** Files of one folder in batches that run in one process each; files that drive a browser, or whose processes are killed, each in its own. */
 function tasksOf(part) {
-  const { folders, browser = false } = parts[part];
-  const files = folders.flatMap((folder) => {
-    const found = testFiles(folder);
-    if (found.length === 0) throw new Error(`no tests in ${folder}`);
-    return found;
+  const { folders, browser = false, alone = browser } = parts[part];
+  const task = (name, files) => ({
+    name,
+    command: process.execPath,
+    args: ['--import', 'tsx', ...(files.length === 1 ? files : ['test/several.mts', ...files])],
+    browser,
   });
-  return files.map((file) => ({ name: file, command: process.execPath, args: ['--import', 'tsx', file], browser }));
+  return folders.flatMap((folder) => {
+    const files = testFiles(folder);
+    if (files.length === 0) throw new Error(`no tests in ${folder}`);
+    if (alone) return files.map((file) => task(file, [file]));
+    const batches = Math.ceil(files.length / batchSize);
+    return Array.from({ length: batches }, (_, k) => {
+      const batch = files.slice(
+        Math.floor((k * files.length) / batches),
+        Math.floor(((k + 1) * files.length) / batches),
+      );
+      return task(batch.length === 1 ? batch[0] : `${batch[0]} to ${path.basename(batch.at(-1))}`, batch);
+    });
+  });
 }
 
 const npm = (script) => ({

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import * as v from 'valibot';
 import { ensureChromium } from '../../src/build/ensure.mjs';
@@ -149,11 +149,13 @@ async function startPages<P>(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const browser = await launchBrowser();
+  const idle: Tab[] = [];
   return {
     open: (options = {}) =>
-      opened((schema) => {
+      opened(async (schema) => {
         const query = options.language === undefined ? '' : `?language=${options.language}`;
-        return openPage(browser, `http://127.0.0.1:${port}/${query}`, schema, options);
+        const tab = idle.pop() ?? (await newTab(browser));
+        return openPage(tab, idle, `http://127.0.0.1:${port}/${query}`, schema, options);
       }),
     close: async () => {
       await browser.close();
@@ -201,33 +203,47 @@ function stub({
   }).observe(document, { childList: true, subtree: true });
 }
 
+/** A tab of the browser, and who listens to the page that is open in it. A tab is used again: a new one costs a process and cold caches. */
+interface Tab {
+  readonly page: Page;
+  listener: { readonly message: (message: unknown) => void; readonly fault: (text: string) => void };
+}
+
+async function newTab(browser: Browser): Promise<Tab> {
+  const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const tab: Tab = { page, listener: { message: () => undefined, fault: () => undefined } };
+  await page.exposeFunction('__sent', (message: unknown) => tab.listener.message(message));
+  await page.exposeFunction('__fault', (text: string) => tab.listener.fault(text));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') tab.listener.fault(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => tab.listener.fault(`page: ${error.stack ?? error.message}`));
+  // The test loader wraps functions in a helper of this name, which the page does not have.
+  await page.addInitScript({ content: 'globalThis.__name = (f) => f;' });
+  return tab;
+}
+
 async function openPage<From, To>(
-  browser: Browser,
+  tab: Tab,
+  idle: Tab[],
   url: string,
   schema: Schema<From>,
   { theme = 'dark', width = 1000, height = 900, kept }: OpenOptions,
 ): Promise<OpenPage<From, To>> {
-  const context: BrowserContext = await browser.newContext({
-    viewport: { width, height },
-    locale: 'en-US',
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
+  const { page } = tab;
   const sent: From[] = [];
   const faults: string[] = [];
-  await page.exposeFunction('__sent', (message: unknown) => {
-    const parsed = v.safeParse(schema, message);
-    if (parsed.success) sent.push(parsed.output);
-    else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
-  });
-  await page.exposeFunction('__fault', (text: string) => faults.push(text));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(`console: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => faults.push(`page: ${error.stack ?? error.message}`));
-  // The test loader wraps functions in a helper of this name, which the page does not have.
-  await page.addInitScript({ content: 'globalThis.__name = (f) => f;' });
-  await page.addInitScript(stub, { kept: kept ?? null, ...themes[theme] });
+  tab.listener = {
+    message: (message) => {
+      const parsed = v.safeParse(schema, message);
+      if (parsed.success) sent.push(parsed.output);
+      else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
+    },
+    fault: (text) => faults.push(text),
+  };
+  await page.setViewportSize({ width, height });
+  const stubbed = await page.addInitScript(stub, { kept: kept ?? null, ...themes[theme] });
   await page.goto(url, { waitUntil: 'load' });
   /** Messages are handled in order: once a later one has arrived, so has this. */
   const post = (message: To): Promise<void> =>
@@ -280,7 +296,11 @@ async function openPage<From, To>(
       await settle();
       await page.screenshot({ path: path.join(results, `${name}.png`), fullPage: true });
     },
-    close: () => context.close(),
+    close: async () => {
+      await stubbed.dispose();
+      await page.goto('about:blank');
+      idle.push(tab);
+    },
   };
 }
 
