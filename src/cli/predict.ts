@@ -3,7 +3,7 @@ import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
 import { nodeFileSource } from '../session/platform.node.ts';
-import { type NewPredictions, predictOn } from '../session/predictOn.ts';
+import { type NewPredictions, predictOn, type ReadAs } from '../session/predictOn.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { checkInput } from './inputs.ts';
@@ -11,6 +11,7 @@ import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { runShown } from './progressLine.ts';
 import { formulaWords, plural } from './reportText.ts';
+import { readAsOf, readingHelp, readingOptions } from './trainOptions.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
 interface PredictInput {
@@ -18,11 +19,12 @@ interface PredictInput {
   readonly run: string | RunRecord;
   readonly data: string;
   readonly formulas: FormulaCells;
+  readonly read: ReadAs;
 }
 
 /** The part that runs in the worker. */
 export async function predictTask(
-  { run, data, formulas }: PredictInput,
+  { run, data, formulas, read }: PredictInput,
   control: Control,
 ): Promise<NewPredictions | null> {
   try {
@@ -31,6 +33,7 @@ export async function predictTask(
       await nodeFileSource(data),
       control,
       formulas,
+      read,
     );
   } catch (error) {
     if (error instanceof DataError || error instanceof RunFileError) throw new UsageError(error.message);
@@ -39,6 +42,7 @@ export async function predictTask(
 }
 
 const options = {
+  ...readingOptions,
   out: { type: 'string' },
   'keep-formulas': { type: 'boolean' },
   progress: { type: 'boolean' },
@@ -56,6 +60,10 @@ raw outputs for classes.
   --keep-formulas          write texts that a spreadsheet would run as formulas as they are; otherwise an apostrophe goes before them
   --progress               show progress on stderr even when it is not a terminal
 
+The file is read as the training data were, unless these say otherwise:
+
+${readingHelp()}
+
 Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
 `,
   async run(args) {
@@ -66,7 +74,7 @@ Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
     const [run, data] = positionals;
     const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
     const predicted = (await runShown(
-      { task: 'predict', input: { run, data, formulas } },
+      { task: 'predict', input: { run, data, formulas, read: readAsOf(values) } },
       values.progress,
     )) as NewPredictions | null;
     if (predicted === null) {

@@ -130,16 +130,18 @@ function valueWords(type: Kind, fallback: unknown, spelled: boolean): string {
 }
 
 /** The help of all options of a part. */
-export function optionHelp(part: HelpPart): string {
+export function optionHelp(part: HelpPart, wanted: (name: string) => boolean = () => true): string {
   const own = [...byOption].flatMap(([name, { setting }]) => {
     const { type, fallback, option } = setting;
-    if (option?.part !== part) return [];
+    if (option?.part !== part || !wanted(name)) return [];
     const left = type.kind === 'flag' ? `--${name}, --no-${name}` : `--${name} ${option.argument ?? 'VALUE'}`;
     const decimal = type.kind === 'choice' && type.values.includes('.');
     return [helpLines(left, option.help + valueWords(type, fallback, decimal || option.spellings !== undefined))];
   });
   const extra = Object.entries(extraOptions).flatMap(([name, { argument, help, part: its }]) =>
-    its === part ? [helpLines(argument === undefined ? `--${name}` : `--${name} ${argument}`, help)] : [],
+    its === part && wanted(name)
+      ? [helpLines(argument === undefined ? `--${name}` : `--${name} ${argument}`, help)]
+      : [],
   );
   return [...own, ...extra].join('\n');
 }
@@ -221,6 +223,17 @@ function columnTypesOf({ type, exclude }: OptionValues): Record<string, string> 
   return Object.fromEntries([...pairs, ...texts(exclude).map((name): [string, string] => [name, 'leave-out'])]);
 }
 
+/** Options that say how a file is read. */
+const isReading = (name: string): boolean =>
+  name === 'type' || (byOption.get(name.replace(/^no-/, ''))?.field.startsWith('dialect.') ?? false);
+
+export const readingOptions: Readonly<Record<string, ParseOption>> = Object.fromEntries(
+  Object.entries(settingOptions).filter(([name]) => isReading(name)),
+);
+
+/** The help of the options that say how a file is read. */
+export const readingHelp = (): string => optionHelp('data', isReading);
+
 /** How beta is meant: `--beta B`, `--beta auto` or `--beta-rel R`. */
 function betaOf({ beta, 'beta-rel': relative }: OptionValues): { readonly kind: string; readonly value: number } {
   if (beta !== undefined && relative !== undefined) throw new UsageError('give either --beta or --beta-rel');
@@ -228,6 +241,14 @@ function betaOf({ beta, 'beta-rel': relative }: OptionValues): { readonly kind: 
   if (beta !== undefined) return { kind: 'absolute', value: numberOf('beta', String(beta)) };
   if (relative !== undefined) return { kind: 'relative', value: numberOf('beta-rel', String(relative)) };
   return defaultSettings.beta;
+}
+
+/** How a file is read, as far as options say. */
+export function readAsOf(values: OptionValues): Pick<TrainSettings, 'dialect' | 'columnTypes'> {
+  const { dialect, columnTypes } = settingsOf(
+    Object.fromEntries(Object.entries(values).filter(([name]) => isReading(name))),
+  );
+  return { ...(dialect === undefined ? {} : { dialect }), ...(columnTypes === undefined ? {} : { columnTypes }) };
 }
 
 function refuseWeightDecay({ 'weight-decay': given }: OptionValues, { model }: TrainSettings): void {

@@ -92,12 +92,17 @@ function pythonOfRun(run: RunRecord): string {
     title: run.label,
     reading: {
       decimal: run.dataset.decimal,
-      na: run.settings.dialect?.na ?? [],
-      dayFirst: Object.fromEntries(
-        types.flatMap(([column, type]) =>
-          type === 'date-day-first' || type === 'date-month-first' ? [[column, type === 'date-day-first']] : [],
+      na: [...(run.settings.dialect?.na ?? []), ...(run.dataset.markers ?? [])],
+      dayFirst: Object.fromEntries([
+        ...run.scaling.inputs.flatMap(({ column, dayFirst }) =>
+          dayFirst === undefined ? [] : [[column, dayFirst] as const],
         ),
-      ),
+        ...types.flatMap(([column, type]) =>
+          type === 'date-day-first' || type === 'date-month-first'
+            ? [[column, type === 'date-day-first'] as const]
+            : [],
+        ),
+      ]),
     },
   });
 }

@@ -32,6 +32,13 @@ export interface NewPredictions {
   readonly warnings: readonly string[];
 }
 
+/** How the other file is read where it is not as the training data were. */
+export interface ReadAs {
+  readonly dialect?: DialectOptions;
+  /** By column name. */
+  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
+}
+
 const linesListed = 20;
 
 /**
@@ -45,10 +52,11 @@ export async function predictOn(
   source: FileSource,
   control: Control,
   formulas: FormulaCells = 'neutralize',
+  given: ReadAs = {},
 ): Promise<NewPredictions | null> {
   let read: { readonly table: Table; readonly contradictions: readonly string[] };
   try {
-    read = await readAsRun(run, source, control);
+    read = await readAsRun(run, source, given, control);
   } catch (error) {
     if (error instanceof ReadStopped) return null;
     throw error;
@@ -195,47 +203,59 @@ function predictionText(
 }
 
 /**
- * Reads the file as the training data were read: decimal mark, markers and types of the run, and its delimiter unless only another one finds the columns.
+ * Reads the file as the training data were read: header, decimal mark, markers, types and order of day and month of the run, and its delimiter and
+ * quotation marks unless others find the columns. What `given` says of the file goes first.
  */
 async function readAsRun(
   run: RunRecord,
   source: FileSource,
+  given: ReadAs,
   control: Control,
 ): Promise<{ table: Table; contradictions: string[] }> {
-  const { header, decimal, delimiter, format } = run.dataset;
-  const { inputs } = run.scaling;
-  const na = run.settings.dialect?.na;
-  const mark: DecimalMark = decimal === ',' ? ',' : '.';
-  const columnTypes: Record<string, ColumnType> = { ...run.settings.columnTypes };
-  const contradictions: string[] = [];
-  const read = (given: DialectOptions): Promise<Table> =>
-    readTable(source, { dialect: { header, ...(na === undefined ? {} : { na }), ...given }, columnTypes }, control);
+  const { header, decimal, delimiter, format, markers = [] } = run.dataset;
+  const categories = new Set(run.scaling.inputs.map(({ category }) => category));
+  const na = [...(run.settings.dialect?.na ?? []), ...markers.filter((text) => !categories.has(text))];
+  const mark: DecimalMark = given.dialect?.decimal ?? (decimal === ',' ? ',' : '.');
+  const base: DialectOptions = { header, ...(na.length === 0 ? {} : { na }), ...given.dialect };
   // a look at the head says how the file is written, by itself
-  const look = await readTable(source, { headRows: 200, dialect: { header } }, control);
-  const same = look.dialect.delimiter === delimiter;
-  if (!same) {
-    contradictions.push(
-      `The delimiter is ${spoken(look.dialect.delimiter)}; the training data had ${spoken(delimiter)}.`,
-    );
-  }
-  for (const { column, category, date } of inputs) {
-    const own = columnNamed(look.columns, ({ name }) => name, column)?.name ?? column;
-    if (date === true) columnTypes[own] ??= 'date';
-    else if (category === undefined) columnTypes[own] ??= 'number';
-    else if (/^0\d+$/.test(category)) columnTypes[own] ??= 'classes';
-  }
-  const table = await read({
-    decimal: mark,
-    ...(same
-      ? { delimiter, ...(format?.quote === undefined ? {} : { quote: format.quote }) }
-      : { delimiter: look.dialect.delimiter }),
-  });
+  const look = await readTable(source, { headRows: 200, dialect: { ...given.dialect, header: base.header } }, control);
+  const found = look.dialect.delimiter;
+  const same = found === delimiter;
+  const contradictions: string[] = [];
+  if (!same && given.dialect?.delimiter === undefined)
+    contradictions.push(`The delimiter is ${spoken(found)}; the training data had ${spoken(delimiter)}.`);
+  const columnTypes = typesOf(run, look);
+  const table = await readTable(
+    source,
+    {
+      dialect: {
+        ...(same && format?.quote !== undefined ? { quote: format.quote } : {}),
+        ...base,
+        delimiter: found,
+        decimal: mark,
+      },
+      columnTypes: { ...columnTypes, ...given.columnTypes },
+    },
+    control,
+  );
   if (look.dialect.decimal !== mark) {
     contradictions.push(
-      `By itself this file looks as if the decimal mark were "${look.dialect.decimal}"; it was read with "${mark}", as the training data were.`,
+      `By itself this file looks as if the decimal mark were "${look.dialect.decimal}"; it was read with "${mark}", as the training data were (--decimal reads it otherwise).`,
     );
   }
   return { table, contradictions };
+}
+
+/** What the columns of the file are by the run. */
+function typesOf(run: RunRecord, { columns }: Table): Record<string, ColumnType> {
+  const out: Record<string, ColumnType> = { ...run.settings.columnTypes };
+  for (const { column, category, date, dayFirst } of run.scaling.inputs) {
+    const own = columnNamed(columns, ({ name }) => name, column)?.name ?? column;
+    if (date === true) out[own] ??= dayFirst === undefined ? 'date' : dayFirst ? 'date-day-first' : 'date-month-first';
+    else if (category === undefined) out[own] ??= 'number';
+    else if (/^0\d+$/.test(category)) out[own] ??= 'classes';
+  }
+  return out;
 }
 
 const spoken = (delimiter: string): string =>
@@ -276,12 +296,19 @@ function labelsOf(run: RunRecord): (column: Column, row: number) => string | nul
 /** Every cell that is no gap must be a number, or a date. */
 function checkCells(table: Table, column: Column, date: boolean): void {
   const { dates } = column;
+  if (date && column.dateOrderOpen === true) {
+    throw new DataError(
+      'not-a-number',
+      `day and month of these dates could be exchanged, and the training data do not say which comes first; name it: --type ${column.name}=date-day-first or =date-month-first`,
+      { file: table.file, column: column.index + 1, columnName: column.name },
+    );
+  }
   for (let row = 0; row < table.rows; row++) {
     if (!hasValue(column, row)) continue;
     if (date ? dates !== null && !Number.isNaN(dates[row]) : isNumericCell(column, row)) continue;
     throw new DataError(
       'not-a-number',
-      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column (decimal mark "${table.dialect.decimal}")`,
+      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column (${date ? 'another form: --type' : `decimal mark "${table.dialect.decimal}"; another one: --decimal`}; a mark of missing values: --na)`,
       { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
     );
   }

@@ -138,6 +138,7 @@ function labelOf(run: Omit<RunRecord, 'label'>): string {
 }
 
 function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft): DatasetSummary {
+  const markers = [...new Set(table.columns.flatMap((column) => column.markers ?? []))];
   const outside = table.rowsInFile - table.ragged.count - table.rows;
   return {
     uri: source.uri,
@@ -149,6 +150,7 @@ function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft
     decimal: table.dialect.decimal,
     header: table.dialect.header,
     format: table.format,
+    ...(markers.length === 0 ? {} : { markers }),
     rowsTotal: table.rowsInFile,
     rowsUsed: data.y.length,
     dropped: [

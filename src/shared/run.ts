@@ -76,6 +76,8 @@ export interface DatasetSummary {
   readonly header: boolean;
   /** How its rows are found. Not in records of earlier versions: by the delimiter alone. */
   readonly format?: RowFormat;
+  /** Texts that were found to be marks of missing values, besides the usual ones and those of the settings. */
+  readonly markers?: readonly string[];
   /** Data rows in the file, rows used, and why the others were left out. */
   readonly rowsTotal: number;
   readonly rowsUsed: number;

@@ -49,6 +49,8 @@ export const runStructure = v.looseObject({
     header: v.boolean(),
     columns: v.array(v.looseObject({ name: text, kind: text, role: text })),
     warnings: v.array(text),
+    // not in runs of earlier versions
+    markers: v.optional(v.array(text)),
   }),
   settings: trainSettingsSchema,
   resolved: v.looseObject({
@@ -74,6 +76,7 @@ export const runStructure = v.looseObject({
         // not in runs of earlier versions
         other: v.optional(text),
         date: v.optional(v.boolean()),
+        dayFirst: v.optional(v.boolean()),
         fill: v.optional(number),
       }),
     ),

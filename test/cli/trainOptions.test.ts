@@ -100,7 +100,7 @@ describe('options of training', () => {
   });
 
   it('are all in the help, within its width', () => {
-    const help = (['data', 'network', 'effort'] as const).map(optionHelp).join('\n');
+    const help = (['data', 'network', 'effort'] as const).map((part) => optionHelp(part)).join('\n');
     for (const name of Object.keys(settingOptions)) assert.match(help, new RegExp(`--${name}\\b`), name);
     for (const line of help.split('\n')) assert.ok(line.length <= 120, line);
   });

@@ -173,7 +173,7 @@ export function toolset(workspace: Workspace, background: typeof runInBackground
       const record = await runOf(workspace, input.run);
       const data = allowed(workspace, input.file);
       const predicted = (await work(
-        { task: 'predict', input: { run: record, data, formulas: 'keep' } },
+        { task: 'predict', input: { run: record, data, formulas: 'keep', read: {} } },
         context,
       )) as NewPredictions | null;
       if (predicted === null) return { text: 'Stopped before the predictions were there.', isError: true };

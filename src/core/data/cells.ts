@@ -70,9 +70,14 @@ const finiteOrNaN = (value: number): number => (value - value === 0 ? value : Na
 const datePattern =
   /^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$|^-?\d{1,4}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?$/i;
 
-/** Whether a cell looks like a date or a time of day. */
+/** Dates by the week or day of the year, and lengths of time in words. */
+const otherTimes =
+  /^(\d{4}-?W\d{2}(-?\d)?|\d{4}-\d{3}|\d{1,2}-\d{1,2}|P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?|(\d+(\.\d+)? ?(years?|months?|weeks?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms]),? ?)+(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?)$/i;
+const monthWord = /^(?=.*\b(18|19|20)\d\d\b).*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b/i;
+
+/** Whether a cell looks like a date, a time of day or a length of time. */
 export function looksLikeDate(cell: string): boolean {
-  return datePattern.test(cell);
+  return cell.length <= 40 && (datePattern.test(cell) || otherTimes.test(cell) || monthWord.test(cell));
 }
 
 const isoDate =

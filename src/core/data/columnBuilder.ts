@@ -2,11 +2,10 @@ import { parseNumber, plainNumber, type DecimalMark } from './cells.ts';
 import { dateForm, type DateForm, daysOfCompact } from './dateForms.ts';
 import { markerOf, missingAmongTexts } from './markers.ts';
 import { numberForm } from './numberForms.ts';
-import { TextHashes } from './textHashes.ts';
+import { oddShare, ownMarkers, sameSpellings } from './spellings.ts';
+import { ownText, TextHashes } from './textHashes.ts';
 import { cellCode, type Column, type ColumnNotes, type ColumnType, dictionaryLimit } from './table.ts';
 
-/** Up to this share of cells that are neither numbers (dates) nor markers a column is one of numbers (dates) with gaps there. */
-export const oddShare = 0.05;
 /** Columns with a smaller share of dates among their values are not columns of dates. */
 const dateShare = 0.9;
 /** Numbers that are tried as dates such as 20190131 before all are. */
@@ -45,6 +44,8 @@ export class ColumnBuilder {
   private tooLong = false;
   private units: Set<string> | undefined;
   private how: Set<string> | undefined;
+  /** Marks of missing values that only this column has. */
+  private own: ReadonlySet<string> | undefined;
   private readonly decimal: DecimalMark;
   private readonly point: number;
   /** The text of a number matters: numbers are marks of missing values, or classes. */
@@ -147,7 +148,10 @@ export class ColumnBuilder {
       return;
     }
     if (cell === '') return this.put(row, NaN, cellCode.missing);
-    if (value === Infinity || value === -Infinity) return this.put(row, NaN, cellCode.notFinite);
+    if (value === Infinity || value === -Infinity) {
+      // a word of its own among texts
+      return this.put(row, NaN, isInfinite(cell) ? this.code(cell) : cellCode.notFinite);
+    }
     this.text(row, cell);
   }
 
@@ -174,8 +178,10 @@ export class ColumnBuilder {
     }
     const settled = this.settleCodes(numbers, codes, rows);
     codes = settled ?? codes;
-    const { dates, open } = this.chosenDates(numbers, codes, rows);
+    const { dates, open, dayFirst } = this.chosenDates(numbers, codes, rows);
     if (codes !== null) {
+      const own = this.findMarkers(numbers, codes, dates);
+      gaps.push(...own);
       const counts = this.count(numbers, codes, dates);
       const isDates = dates !== null && counts.dates >= dateShare * counts.present;
       const isNumbers = !isDates && this.isNumbers(counts);
@@ -208,6 +214,8 @@ export class ColumnBuilder {
         ...(this.options.unnamed === true ? { unnamed: true } : {}),
         ...(this.leadingZeros ? { leadingZeros: true } : {}),
         ...(open ? { dateOrderOpen: true } : {}),
+        ...(dayFirst === undefined ? {} : { dayFirst }),
+        ...(this.own === undefined ? {} : { markers: [...this.own] }),
       },
       notes: {
         odd,
@@ -260,7 +268,7 @@ export class ColumnBuilder {
     numbers: Float64Array,
     codes: Int32Array | null,
     rows: number,
-  ): { dates: Float64Array | null; open: boolean } {
+  ): { dates: Float64Array | null; open: boolean; dayFirst?: boolean } {
     const { type } = this.options;
     if (this.dates === null) {
       if (type === 'number' || type === 'classes' || rows < 5) return { dates: null, open: false };
@@ -293,17 +301,49 @@ export class ColumnBuilder {
       } else if (day[i] !== month[i] && !Number.isNaN(day[i])) differ++;
     }
     if (type === 'date-month-first' || (type !== 'date-day-first' && onlyMonth > onlyDay))
-      return { dates: month, open: false };
+      return { dates: month, open: false, dayFirst: false };
     // dates with points are written day first
     const pointed = this.dictionary
       .slice(0, 50)
       .every((text) => markerOf(text) !== undefined || /^\d{1,2}\.\d{1,2}\./.test(text));
-    return { dates: day, open: type !== 'date-day-first' && onlyDay === 0 && differ > 0 && !pointed };
+    const open = type !== 'date-day-first' && onlyDay === 0 && differ > 0 && !pointed;
+    return { dates: day, open, ...(!open && onlyDay + differ > 0 ? { dayFirst: true } : {}) };
+  }
+
+  /** Marks of missing values that only this column has. */
+  private findMarkers(numbers: Float64Array, codes: Int32Array, dates: Float64Array | null): readonly string[] {
+    if (this.options.type === 'classes') return [];
+    const marker = this.markers();
+    const odd = new Map<string, number>();
+    const values = new Set<number>();
+    let present = 0;
+    for (let row = 0; row < codes.length && odd.size <= 10; row++) {
+      const code = codes[row];
+      if (code === cellCode.missing || code === cellCode.notFinite || (code >= 0 && marker[code])) continue;
+      present++;
+      const value = dates !== null && !Number.isNaN(dates[row]) ? dates[row] : numbers[row];
+      if (!Number.isNaN(value)) {
+        if (values.size <= 1000) values.add(value);
+      } else {
+        const text = code >= 0 ? this.dictionary[code] : '';
+        odd.set(text, (odd.get(text) ?? 0) + 1);
+      }
+    }
+    const found = ownMarkers(odd, { values: values.size, present, dates: dates !== null });
+    if (found.length > 0) this.own = new Set(found);
+    return found;
+  }
+
+  /** By text: it is a marker of missing values, or infinite, where the column is one of numbers or dates. */
+  private markers(): boolean[] {
+    return this.dictionary.map(
+      (text) => markerOf(text) !== undefined || isInfinite(text) || this.own?.has(text) === true,
+    );
   }
 
   private count(numbers: Float64Array, codes: Int32Array, dates: Float64Array | null): Counts {
     const counts = { numbers: 0, formed: 0, dates: 0, odd: 0, present: 0 };
-    const marker = this.dictionary.map((text) => markerOf(text) !== undefined);
+    const marker = this.markers();
     codes.forEach((code, row) => {
       if (code === cellCode.missing || code === cellCode.notFinite || (code >= 0 && marker[code])) return;
       counts.present++;
@@ -316,15 +356,11 @@ export class ColumnBuilder {
     return counts;
   }
 
-  private get severalUnits(): boolean {
-    return (this.units?.size ?? 0) > 1;
-  }
-
   private isNumbers({ numbers, formed, present, odd, dates }: Counts): boolean {
     if (numbers + formed === 0) return false;
     if (this.options.type === 'number') return true;
     // quantities of different kinds are no one column of numbers
-    if (formed > 0 && this.severalUnits) return numbers >= (1 - oddShare) * present;
+    if (formed > 0 && severalUnits(this.units)) return numbers >= (1 - oddShare) * present;
     return odd + dates <= oddShare * present;
   }
 
@@ -336,8 +372,8 @@ export class ColumnBuilder {
     { present }: Counts,
     dates: boolean,
   ): ColumnNotes['odd'] {
-    const marker = this.dictionary.map((text) => markerOf(text) !== undefined);
-    const mixed = this.severalUnits && this.options.type !== 'number';
+    const marker = this.markers();
+    const mixed = severalUnits(this.units) && this.options.type !== 'number';
     const odd: number[] = [];
     let count = 0;
     codes.forEach((code, row) => {
@@ -349,7 +385,8 @@ export class ColumnBuilder {
       }
       if (isNumber) {
         if (!dates) codes[row] = cellCode.numeric;
-      } else if (code >= 0 && marker[code]) codes[row] = cellCode.missing;
+      } else if (code >= 0 && marker[code])
+        codes[row] = isInfinite(this.dictionary[code]) ? cellCode.notFinite : cellCode.missing;
       else odd.push(row);
     });
     count = odd.length;
@@ -366,7 +403,7 @@ export class ColumnBuilder {
     return { count, rows: odd.slice(0, rowsListed), text };
   }
 
-  /** Decides which markers are missing among texts, and puts spellings of yes and no together; answers whether it did. */
+  /** Decides which markers are missing among texts, and puts spellings together; answers whether it did. */
   private settleTexts(
     numbers: Float64Array,
     codes: Int32Array,
@@ -386,7 +423,7 @@ export class ColumnBuilder {
       (gone ? gaps : kept).push(text);
       return gone;
     });
-    const target = truthSpellings(dictionary, used);
+    const target = sameSpellings(dictionary, used);
     codes.forEach((code, row) => {
       if (code >= 0 || code === cellCode.overflow) numbers[row] = NaN;
       if (code < 0) return;
@@ -447,39 +484,10 @@ export class ColumnBuilder {
   }
 }
 
-interface Counts {
-  readonly numbers: number;
-  readonly formed: number;
-  readonly dates: number;
-  readonly odd: number;
-  readonly present: number;
-}
+type Counts = Readonly<Record<'numbers' | 'formed' | 'dates' | 'odd' | 'present', number>>;
 
 const isSpace = (code: number): boolean => code <= 32 && (code === 32 || (code >= 9 && code <= 13));
+const severalUnits = (units: ReadonlySet<string> | undefined): boolean => (units?.size ?? 0) > 1;
+const isInfinite = (text: string): boolean => /^[+-]?inf(inity)?$/i.test(text);
 const noDate: DateForm = { dayFirst: NaN, monthFirst: NaN };
 const wholeDigits = /^[+-]?\d+$/;
-const truthWords = new Set(['true', 'false', 'yes', 'no', 'y', 'n', 't', 'f', 'on', 'off']);
-
-/** For each text the one that stands for it, when all texts in use are words for yes and no and some differ in case only. */
-function truthSpellings(dictionary: readonly string[], used: Uint8Array): number[] | undefined {
-  if (dictionary.length > 30) return undefined;
-  const first = new Map<string, number>();
-  let same = false;
-  const target = dictionary.map((text, k) => {
-    if (used[k] === 0 || markerOf(text) !== undefined) return k;
-    const lower = text.toLowerCase();
-    const known = first.get(lower);
-    if (known !== undefined) {
-      same = true;
-      return known;
-    }
-    first.set(lower, k);
-    return k;
-  });
-  return same && [...first.keys()].every((word) => truthWords.has(word)) ? target : undefined;
-}
-
-/** A flat copy of a string that shares no memory with the text it was cut from. */
-function ownText(text: string): string {
-  return text.length < 13 ? text : (JSON.parse(JSON.stringify(text)) as string);
-}

@@ -33,7 +33,10 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
     out.push(
       `${name}: ${listed(notes.gaps)} ${notes.gaps.length === 1 ? 'is' : 'are'} taken as missing (--type ${plainText(column.name)}=classes keeps it).`,
     );
-  if (notes.folded) out.push(`${name}: words for yes and no that differ in case only are put together.`);
+  if (notes.folded)
+    out.push(
+      `${name}: texts that differ in case or spaces only are put together (--type ${plainText(column.name)}=classes keeps them apart).`,
+    );
   if (notes.tooLong)
     out.push(`${name}: integers of more than 15 digits do not fit into a number and are read as texts.`);
   if (notes.padded) {

@@ -15,6 +15,22 @@ const named = new RegExp(`^(?:[A-Za-z]{3,9},? )?(\\d{1,2})[ .-]+([A-Za-z]{3,9})[
 const namedFirst = new RegExp(`^(?:[A-Za-z]{3,9},? )?([A-Za-z]{3,9})\\.? (\\d{1,2}),? (\\d{4})${time}`);
 const monthOfYear = /^(\d{4})[-/](\d{1,2})$/;
 const monthAndYear = /^([A-Za-z]{3,9})[- ](\d{4}|\d{2})$/;
+/** Forms of dates that are written as one of those below: what is matched whole, and the other way to write it. */
+const usualForms: readonly (readonly [RegExp, string])[] = [
+  [/^(\d{4})(\d{2})(\d{2})T(\d{2}):?(\d{2}):?(\d{2})?Z?$/, '$1-$2-$3 $4:$5:$6'],
+  [/^(\d{4})\s?\u5e74\s?(\d{1,2})\s?\u6708\s?(\d{1,2})\s?\u65e5?$/, '$1/$2/$3'],
+  [/^[A-Za-z]{3},? ([A-Za-z]{3}) +(\d{1,2}) (\d{2}:\d{2}:\d{2})(?: [A-Z]{3,4})? (\d{4})$/, '$2 $1 $4 $3'],
+  [/^(\d{1,2})([A-Za-z]{3})(\d{4})$/, '$1 $2 $3'],
+  [/^(\d{1,2})([A-Za-z]{3})(\d{4}):(\d{2}:.*)$/, '$1 $2 $3 $4'],
+  [/^(\d{1,2})\/([A-Za-z]{3})\/(\d{4}):(\d{2}:\S+( [+-]\d{4})?)$/, '$1 $2 $3 $4'],
+  [/^(\d{1,2})[\/-](\d{4})$/, '$2-$1'],
+  [/^(\d{4})[Mm](\d{1,2})$/, '$1-$2'],
+  [/^(\d{4})[- ]([A-Za-z]{3,9})$/, '$2 $1'],
+  [/^(.*:\d{2}),(\d+)$/, '$1.$2'],
+  [/^(\d{4})[-\/ ]?[Qq]([1-4])$/, '$1-Q$2'],
+  [/^[Qq]([1-4])[-\/ ]?(\d{4})$/, '$2-Q$1'],
+];
+const quarter = /^(\d{4})-Q([1-4])$/;
 const zoneAtEnd = /([+-]\d{2}):?(\d{2})?$/;
 
 const fullYear = (text: string): number => {
@@ -51,12 +67,16 @@ const both = (value: number): DateForm | undefined =>
   Number.isNaN(value) ? undefined : { dayFirst: value, monthFirst: value };
 
 /**
- * A date in one of the usual forms: ISO 8601, year first with other separators, day or month first, with the month's name, a month of a year (its
+ * A date in one of the usual forms: ISO 8601, year first with other separators, day or month first, with the month's name, a quarter or month of a year (its
  * first day). Undefined for anything else, also for days that do not exist.
  */
-export function dateForm(cell: string): DateForm | undefined {
-  const length = cell.length;
-  if (length < 6 || length > 40) return undefined;
+export function dateForm(given: string): DateForm | undefined {
+  if (given.length < 6 || given.length > 40) return undefined;
+  const plain = daysOfDate(given);
+  if (!Number.isNaN(plain)) return both(plain);
+  const cell = usualForm(given);
+  const inQuarter = quarter.exec(cell);
+  if (inQuarter !== null) return both(daysOfDate(`${inQuarter[1]}-${two(3 * Number(inQuarter[2]) - 2)}-01`));
   const iso = daysOfDate(cell);
   if (!Number.isNaN(iso)) return { dayFirst: iso, monthFirst: iso };
   const first = cell.charCodeAt(0);
@@ -80,6 +100,12 @@ export function dateForm(cell: string): DateForm | undefined {
   match = monthAndYear.exec(cell);
   if (match !== null) return both(daysOfDate(`${fullYear(match[2])}-${two(monthNumber(match[1]))}-01`));
   return undefined;
+}
+
+/** A text as one of the usual forms would have it. */
+function usualForm(cell: string): string {
+  const found = usualForms.find(([form]) => form.test(cell));
+  return found === undefined ? cell : cell.replace(found[0], found[1]).replace(/:$/, '');
 }
 
 /** Days of a date written as the number 20190131; NaN for any other number. */

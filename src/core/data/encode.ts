@@ -80,6 +80,7 @@ export class Encoder {
         name: date ? `${column.name} (${dateUnit})` : column.name,
         column: column.name,
         ...(date ? { date } : {}),
+        ...(date && column.dayFirst !== undefined ? { dayFirst: column.dayFirst } : {}),
         ...(fill === undefined ? {} : { fill }),
         mean,
         scale,

@@ -1,4 +1,5 @@
 import { looksLikeDate } from './cells.ts';
+import { markerOf } from './markers.ts';
 import { dateColumn, dateOfDays } from './dates.ts';
 import { cellCode, type Column, type Table } from './table.ts';
 
@@ -40,13 +41,22 @@ export interface ColumnProfile {
 /** Words that name a number as one of rows, as a whole name or as its last word; `id` also as the first. */
 const idWhole =
   /^(ids?|index|idx|row|rowid|row (nr|no|number)|nr|no|number|#|key|uuid|guid|zip|zip ?code|postcode|plz|unnamed.*)$/;
-const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|#)$/;
+const idAlone =
+  /^(uid|userid|sno|ssn|phone|telephone|tel|mobile|fax|imei|isbn|ean|barcode|serial|invoice|receipt|txn|ref|reference|rownum|rownumber|obs|hash|postleitzahl|\u043d\u043e\u043c\u0435\u0440|\u7f16\u53f7|\u5e8f\u53f7)$/;
+const idLast = /(^| )(ids?|nr|no|number|num|key|code|uuid|guid|uid|ref|#)$/;
+/** Words run together: userid, PASSENGERID. */
+const idTogether =
+  /^(user|customer|cust|client|patient|passenger|employee|emp|member|product|order|account|transaction|session|record|case|item|loan|student|device|object|sample|subject|person|visit|sale|store|row|tweet|post|movie|track|job|image|file|message|parent|school)(id|no|nr|number|code|key|#)$/;
+/** Names of times: a column that counts them up is no number of rows. */
+const timeNames =
+  /^(year|yr|month|mon|week|weeks|day|days|hour|hours|minute|minutes|second|seconds|time|t|date|period|quarter|season|age|step|epoch|timestamp|jahr|monat|tag|woche|zeit|ann\u00e9e|mois|jour|a\u00f1o|mes)$/;
 
 /** A name as words in lower case: customer_id, CustomerId and CUSTOMER-ID are "customer id". */
 function wordsOf(name: string): string {
   return name
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[_.\-/ ]+/g, ' ')
+    .replace(/(?<=\p{L})#$/u, ' #')
     .trim()
     .toLowerCase();
 }
@@ -54,7 +64,13 @@ function wordsOf(name: string): string {
 /** Whether a name is one of identifiers, however it is written: customer_id, CustomerId, CUSTOMER-ID. */
 function namesRows(name: string): boolean {
   const words = wordsOf(name);
-  return idWhole.test(words) || idLast.test(words) || words.startsWith('id ');
+  return (
+    idWhole.test(words) ||
+    idAlone.test(words) ||
+    idLast.test(words) ||
+    idTogether.test(words) ||
+    words.startsWith('id ')
+  );
 }
 
 /** Share of different values from which a column with the name of an identifier is taken for one. */
@@ -112,7 +128,8 @@ function numbersRows(
 ): { readonly idLike: boolean; readonly note: string } {
   const nearlyAll = facts.integers && facts.distinct >= idShare * present && present >= 10 && !bad;
   const allDifferent = nearlyAll && facts.distinct === present;
-  if (allDifferent && facts.counter && (column.index === 0 || namesRows(column.name))) {
+  const counts = (column.index === 0 && !timeNames.test(wordsOf(column.name))) || namesRows(column.name);
+  if (allDifferent && facts.counter && counts) {
     return { idLike: true, note: 'numbers the rows' };
   }
   // the row numbers of a table that was shuffled or filtered before it was written
@@ -135,7 +152,7 @@ function holdsPairs(column: Column): boolean {
 /** The texts of a column are mostly dates or times that are not read as days. */
 function holdsDates(column: Column): boolean {
   if (column.dates !== null && column.dateOrderOpen === true) return true;
-  const sample = column.dictionary.slice(0, 50);
+  const sample = column.dictionary.filter((text) => markerOf(text) === undefined).slice(0, 50);
   return sample.length > 0 && sample.filter((text) => looksLikeDate(text)).length >= 0.9 * sample.length;
 }
 

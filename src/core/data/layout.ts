@@ -51,6 +51,14 @@ const foreign: readonly { readonly test: RegExp; readonly what: string }[] = [
   { test: /^\s*(%[^\n]*\n\s*)*@relation\b/i, what: 'an ARFF file (Weka); save it as CSV first' },
   { test: /^\s*\{\s*"[^\n]*\}\s*(\n\s*\{|$)/, what: 'JSON Lines, one record a line; save it as CSV first' },
   { test: /^\s*(\[\s*[[{"]|\{\s*"[^"\n]*"\s*:)/, what: 'JSON; save it as CSV first' },
+  { test: /^\s*\{\s*"[^"\n]*"\s*:/, what: 'JSON; save it as CSV first' },
+  { test: /^\s*\[[^\n]*\]\s*\n\s*\[[^\n]*\]\s*(\n|$)/, what: 'JSON, one list a line; save it as CSV first' },
+  { test: /^\s*insert\s+into\s/i, what: 'a script of SQL; export the table as CSV' },
+  { test: /^\{\\rtf/, what: 'a text document (RTF)' },
+  {
+    test: /^[+-]?[\d.]+( \d+:[^\s:]+)+ *\n[+-]?[\d.]+( \d+:[^\s:]+)+/,
+    what: 'a sparse file of LIBSVM; write all columns as CSV first',
+  },
   { test: /^%PDF-/, what: 'a PDF document' },
 ];
 

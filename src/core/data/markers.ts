@@ -3,11 +3,27 @@ const anywhere = new Set([
   ...['n/a', '#n/a', '#n/a n/a', '#na', '<na>', 'nan', '-nan', '+nan', 'nat', '\\n', '(null)', '<null>', 'n.a.'],
   ...['nan(ind)', '-nan(ind)', '1.#qnan', '-1.#qnan', '1.#ind', '-1.#ind', '1.#nan'],
   ...['#div/0!', '#value!', '#num!', '#ref!', '#name?', '#null!'],
+  ...['#n/d', '#nv', '#wert!', '#valeur!', '#valor!', '#bezug!', '#spill!', '#calc!', '#getting_data'],
 ]);
 
 /** Texts that are words or signs of their own in a column of texts and stand for "no value" only among numbers or dates. */
 const amongNumbers = new Set([
   ...['na', 'null', 'none', 'nil', 'unknown', 'missing', 'undefined', 'n/k', 'not available'],
+  ...[
+    'nd',
+    'n.d.',
+    'unk',
+    'blank',
+    '(blank)',
+    'empty',
+    'nodata',
+    'no data',
+    'not applicable',
+    'n\\a',
+    '[null]',
+    'k.a.',
+    'tbd',
+  ],
   ...['?', '-', '--', '---', '\u2013', '\u2014', '.', '..', '...', '*'],
 ]);
 
@@ -32,4 +48,6 @@ export function missingAmongTexts(cell: string, others: readonly string[]): bool
 }
 
 /** Numbers that data loggers and surveys write for "no value". */
-export const sentinels: readonly number[] = [-9999, -999, -99, 9999, 99_999, 999_999, -99_999, -32_768];
+export const sentinels: readonly number[] = [
+  -9999, -999, -99, 9999, 99_999, 999_999, -99_999, -32_768, 9999.9, -9999.9, -999.9, -99.9,
+];

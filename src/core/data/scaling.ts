@@ -22,6 +22,8 @@ export interface InputScaling {
   readonly other?: string;
   /** The column holds dates; the value is days since 1970-01-01. */
   readonly date?: boolean;
+  /** Of dates whose day and month could be exchanged: which came first. Not in records of earlier runs. */
+  readonly dayFirst?: boolean;
   /** Where gaps are filled: the value of a gap (median, or the indicator for the commonest category, of the training rows). Not in records of earlier runs. */
   readonly fill?: number;
   readonly mean: number;

@@ -31,6 +31,10 @@ export interface Column {
   readonly leadingZeros?: boolean;
   /** All dates could also be read with day and month exchanged; such columns are not used unless a type is given. */
   readonly dateOrderOpen?: boolean;
+  /** Where exchanging day and month would give other dates: which of them comes first. */
+  readonly dayFirst?: boolean;
+  /** Texts that were found to be marks of missing values in this column only. */
+  readonly markers?: readonly string[];
 }
 
 /** What a person says that a column is. */

@@ -1,9 +1,11 @@
 import { createRng } from '../base/rng.ts';
+import { parseNumber } from './cells.ts';
 import { ColumnBuilder } from './columnBuilder.ts';
 import { DataError } from './dataError.ts';
 import { type Encoding } from './encoding.ts';
 import { isRule, type Layout } from './layout.ts';
 import { columnWarnings } from './columnWords.ts';
+import { markerOf } from './markers.ts';
 import { plainText } from './plainText.ts';
 import type { ReadOptions } from './reader.ts';
 import type { RowSpans } from './rowSpans.ts';
@@ -86,7 +88,7 @@ export class TableBuilder implements RowSink {
       if (this.layout.dialect.header) return true;
     }
     if (this.isHeaderAgain(cells)) return this.leave('the header repeated', line);
-    if (this.layout.numeric[0] && commentStart.test(cells[0])) return this.leave('comments', line);
+    if (this.isComment(cells)) return this.leave('comments', line);
     this.tail.push({ cells, line });
     if (this.tail.length <= rowsAsTexts) return true;
     const next = this.tail.shift()!;
@@ -243,6 +245,15 @@ export class TableBuilder implements RowSink {
     const { header } = this;
     const same = (cell: string, j: number): boolean => cell.trim().toLowerCase() === header[j].trim().toLowerCase();
     return this.layout.dialect.header && cells.length === header.length && same(cells[0], 0) && cells.every(same);
+  }
+
+  /** A row that begins with a mark of comments in a column of numbers, and has no numbers where others have them. */
+  private isComment(cells: readonly string[]): boolean {
+    const { numeric, dialect } = this.layout;
+    if (!numeric[0] || !commentStart.test(cells[0])) return false;
+    const isValue = (cell: string, j: number): boolean =>
+      j > 0 && numeric[j] && cell.trim() !== '' && !Number.isNaN(parseNumber(cell.trim(), dialect.decimal));
+    return cells.length !== numeric.length || (markerOf(cells[0].trim()) === undefined && !cells.some(isValue));
   }
 
   /** Title of a group: the one cell of the row that is filled is a text in a column of numbers, or the only cell of the row. */

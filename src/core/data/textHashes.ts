@@ -45,3 +45,8 @@ export class TextHashes {
 
 const seed = 0x811c9dc5 | 0;
 const prime = 0x01000193;
+
+/** A flat copy of a string that shares no memory with the text it was cut from. */
+export function ownText(text: string): string {
+  return text.length < 13 ? text : (JSON.parse(JSON.stringify(text)) as string);
+}

@@ -283,7 +283,10 @@ describe('features', () => {
     assert.deepEqual(data.dropped, [{ reason: '"x" is missing', count: 2, lines: [22, 33] }]);
     assert.ok(data.warnings.some((w) => /"x" \(column 1\): "oops" and 1 more are no number .*line 22, 33/.test(w)));
     await refuses(
-      cells((i) => i >= 20 && i < 30),
+      cells((i) => i >= 20 && i < 30)
+        .replace('oops,25', 'other,25')
+        .replace('oops,26', 'third,26')
+        .replace('oops,27', 'fourth,27'),
       { features: ['x', 'z'] },
       { code: 'not-a-number', line: 22, column: 1, columnName: 'x' },
       /line 22, column 1 \("x"\): "oops" is not a number in a column of numbers \(10 such cells in 60 rows\)/,

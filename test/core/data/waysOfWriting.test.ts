@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { uncontrolled } from '../../../src/core/base/control.ts';
+import { dateForm } from '../../../src/core/data/dateForms.ts';
+import { type ColumnProfile, profileTable } from '../../../src/core/data/infer.ts';
 import { readTable } from '../../../src/core/data/reader.ts';
 import type { Table } from '../../../src/core/data/table.ts';
 import { memorySource } from '../../support/memorySource.ts';
@@ -192,5 +194,108 @@ describe('marks in numbers', () => {
 
   it('an apostrophe that makes a number a text for a spreadsheet is taken off', async () => {
     assert.deepEqual(numbersOf(await values(',', ["'28.7", "'30.1"]), 'v'), [28.7, 30.1]);
+  });
+});
+
+describe('what a column is', () => {
+  const column = async (name: string, cells: readonly string[]): Promise<Table> =>
+    read(text([`${name},x`, ...cells.map((cell, i) => `${/[,"]/.test(cell) ? `"${cell}"` : cell},${i * 1.5}`)]));
+  const profileOf = async (name: string, cells: readonly string[]): Promise<ColumnProfile> =>
+    profileTable(await column(name, cells))[0];
+
+  it('one text again and again among many numbers or dates marks missing values, which is said', async () => {
+    const marked = async (marker: string): Promise<Table> =>
+      column('a', rows.map(([value], i) => (i % 5 === 2 ? marker : value))); // prettier-ignore
+    for (const marker of ['void', 'pending', 'x', '~', '·', 's/o', '--.--', '#VALEUR!', '#DIV/0!', '(blank)']) {
+      const table = await marked(marker);
+      assert.deepEqual([table.rows, table.columns[0].missing, table.columns[0].texts], [24, 5, 0], marker);
+    }
+    const { columns, warnings } = await marked('void');
+    assert.match(warnings.join('\n'), /"a": "void" is taken as missing \(--type a=classes keeps it\)/);
+    assert.deepEqual(columns[0].markers, ['void']);
+    const days = rows.map((_, i) => (i % 5 === 2 ? '1900-01-00' : `2020-03-${String(i + 1).padStart(2, '0')}`));
+    assert.deepEqual((await column('when', days)).columns[0].missing, 5);
+    // values cut off, and classes, are none
+    assert.equal((await marked('>90')).columns[0].missing, 0);
+    assert.equal((await column('visits', rows.map((_, i) => (i % 4 === 3 ? 'many' : String(i % 4))))).columns[0].missing, 0); // prettier-ignore
+  });
+
+  it('a row that begins with an error of a spreadsheet is no comment', async () => {
+    const table = await column('a', ['#REF!', ...rows.map(([value]) => value)]);
+    assert.deepEqual([table.rows, table.columns[0].missing], [25, 1]);
+  });
+
+  it('texts that differ in case or kinds of spaces only are one class, single letters may be several', async () => {
+    assert.deepEqual((await column('sex', ['Male', 'male', 'MALE ', 'Female', 'female'])).columns[0].dictionary, [
+      'Male',
+      'Female',
+    ]);
+    assert.deepEqual((await column('place', ['New York', 'New\u00a0York', 'Rome'])).columns[0].dictionary, [
+      'New York',
+      'Rome',
+    ]);
+    assert.deepEqual((await column('allele', ['a', 'A', 'b', 'a'])).columns[0].dictionary, ['a', 'A', 'b']);
+  });
+
+  it('infinity is a class among texts and no number among numbers', async () => {
+    assert.deepEqual((await column('kind', ['inf', 'fin', 'inf'])).columns[0].dictionary, ['inf', 'fin']);
+    assert.equal((await column('v', ['inf', '1.5', '2.5', '-Infinity'])).columns[0].notFinite, 2);
+  });
+
+  it('quarters, months and dates as programs write them are days', async () => {
+    const day = (iso: string): number => Date.parse(`${iso}T00:00:00Z`) / 86_400_000;
+    const same: Readonly<Record<string, string>> = {
+      '2000Q2': '2000-04-01',
+      '2000-Q3': '2000-07-01',
+      'Q4 2001': '2001-10-01',
+      'Q1/2002': '2002-01-01',
+      '03/2019': '2019-03-01',
+      '2019M07': '2019-07-01',
+      '2019-Feb': '2019-02-01',
+      '2019 January': '2019-01-01',
+      '20190131T000000Z': '2019-01-31',
+      '2019年1月31日': '2019-01-31',
+      'Thu Jan 31 00:00:00 UTC 2019': '2019-01-31',
+      '31Jan2019': '2019-01-31',
+      '31Jan2019:00:00:00': '2019-01-31',
+      '31/Jan/2019:00:00:00 +0000': '2019-01-31',
+      '2019-01-31 00:00:00,000': '2019-01-31',
+    };
+    for (const [cell, iso] of Object.entries(same)) {
+      assert.deepEqual(dateForm(cell), { dayFirst: day(iso), monthFirst: day(iso) }, cell);
+    }
+    assert.equal(dateForm('2000Q5'), undefined);
+    assert.equal(dateForm('13/2019'), undefined);
+  });
+
+  it('times that are not read as days are named as such', async () => {
+    for (const form of ['2019-WN', '2019-1N', 'PTNM', 'Nh 5m', 'N days 01:00:00']) {
+      const cells = rows.map((_, i) => form.replace('N', String(i + 10)));
+      assert.match((await profileOf('when', cells)).note, /dates or times in a form/, form);
+    }
+  });
+
+  it('names of identifiers run together are known, names of times are none', async () => {
+    const different = rows.map((_, i) => String(100_000 + ((7919 * i) % 99_991)));
+    for (const name of ['USERID', 'passengerid', 'SNo', 'SSN', 'phone', 'IMEI', 'cust#', 'ref', 'номер', '编号']) {
+      assert.equal((await profileOf(name, different)).idLike, true, name);
+    }
+    for (const name of ['grid', 'humid', 'paid', 'width', 'candidate', 'key rate', 'number_of_rooms']) {
+      assert.equal((await profileOf(name, different)).idLike, false, name);
+    }
+    const year = await read(text(['year,x,y', ...rows.map(([x], i) => `${1950 + i},${(i * i) % 7},${x}`)]));
+    assert.equal(profileTable(year)[0].idLike, false);
+  });
+
+  it('files of other programs are named', async () => {
+    const other: Readonly<Record<string, RegExp>> = {
+      '[1,2,3]\n[4,5,7]\n': /JSON/,
+      '1 1:0.5 2:3\n-1 1:0.25 3:1\n': /LIBSVM/,
+      'INSERT INTO t VALUES (1,2);\n': /SQL/,
+      '{"data":[{"a":1,"b":2}]}': /JSON/,
+      'BZh91AY&SY': /bzip2/,
+      'SQLite format 3\0': /SQLite/,
+    };
+    for (const [start, what] of Object.entries(other)) await assert.rejects(read(start), what);
   });
 });

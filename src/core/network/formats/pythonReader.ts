@@ -5,10 +5,12 @@
 export const pythonReader = String.raw`
 _ANYWHERE = set(
     "n/a|#n/a|#n/a n/a|#na|<na>|nan|-nan|+nan|nat|\\n|(null)|<null>|n.a.|nan(ind)|-nan(ind)|1.#qnan|-1.#qnan|1.#ind|-1.#ind"
-    "|1.#nan|#div/0!|#value!|#num!|#ref!|#name?|#null!".split("|")
+    "|1.#nan|#div/0!|#value!|#num!|#ref!|#name?|#null!"
+    "|#n/d|#nv|#wert!|#valeur!|#valor!|#bezug!|#spill!|#calc!|#getting_data".split("|")
 )
 _AMONG_NUMBERS = set(
-    "na|null|none|nil|unknown|missing|undefined|n/k|not available|?|-|--|---|\u2013|\u2014|.|..|...|*".split("|")
+    "na|null|none|nil|unknown|missing|undefined|n/k|not available|nd|n.d.|unk|blank|(blank)|empty|nodata|no data|not applicable"
+    "|n\\a|[null]|k.a.|tbd|?|-|--|---|\u2013|\u2014|.|..|...|*".split("|")
 )
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.A)
 _COMMA = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)(e[+-]?\d+)?\Z", re.I | re.A)
@@ -46,6 +48,21 @@ _NAMED = re.compile(r"(?:[A-Za-z]{3,9},? )?(\d{1,2})[ .-]+([A-Za-z]{3,9})[.,]?[ 
 _NAMED_FIRST = re.compile(r"(?:[A-Za-z]{3,9},? )?([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})" + _TIME, re.A)
 _MONTH_OF_YEAR = re.compile(r"(\d{4})[-/](\d{1,2})\Z", re.A)
 _MONTH_AND_YEAR = re.compile(r"([A-Za-z]{3,9})[- ](\d{4}|\d{2})\Z", re.A)
+_USUAL = [
+    (re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2}):?(\d{2}):?(\d{2})?Z?\Z", re.A), r"\g<1>-\g<2>-\g<3> \g<4>:\g<5>:\g<6>"),
+    (re.compile(r"(\d{4})\s?\u5e74\s?(\d{1,2})\s?\u6708\s?(\d{1,2})\s?\u65e5?\Z", re.A), r"\g<1>/\g<2>/\g<3>"),
+    (re.compile(r"[A-Za-z]{3},? ([A-Za-z]{3}) +(\d{1,2}) (\d{2}:\d{2}:\d{2})(?: [A-Z]{3,4})? (\d{4})\Z", re.A), r"\g<2> \g<1> \g<4> \g<3>"),
+    (re.compile(r"(\d{1,2})([A-Za-z]{3})(\d{4})\Z", re.A), r"\g<1> \g<2> \g<3>"),
+    (re.compile(r"(\d{1,2})([A-Za-z]{3})(\d{4}):(\d{2}:.*)\Z", re.A), r"\g<1> \g<2> \g<3> \g<4>"),
+    (re.compile(r"(\d{1,2})/([A-Za-z]{3})/(\d{4}):(\d{2}:\S+( [+-]\d{4})?)\Z", re.A), r"\g<1> \g<2> \g<3> \g<4>"),
+    (re.compile(r"(\d{1,2})[/-](\d{4})\Z", re.A), r"\g<2>-\g<1>"),
+    (re.compile(r"(\d{4})[Mm](\d{1,2})\Z", re.A), r"\g<1>-\g<2>"),
+    (re.compile(r"(\d{4})[- ]([A-Za-z]{3,9})\Z", re.A), r"\g<2> \g<1>"),
+    (re.compile(r"(.*:\d{2}),(\d+)\Z", re.A), r"\g<1>.\g<2>"),
+    (re.compile(r"(\d{4})[-/ ]?[Qq]([1-4])\Z", re.A), r"\g<1>-Q\g<2>"),
+    (re.compile(r"[Qq]([1-4])[-/ ]?(\d{4})\Z", re.A), r"\g<2>-Q\g<1>"),
+]
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])\Z", re.A)
 _ZONE = re.compile(r"([+-]\d{2}):?(\d{2})?\Z", re.A)
 _SPACES = " \t\n\r\f\v\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
@@ -143,6 +160,15 @@ def _date(cell):
     nothing = (math.nan, math.nan)
     if not 6 <= len(cell) <= 40:
         return nothing
+    for form, usual in _USUAL:
+        match = form.match(cell)
+        if match:
+            cell = re.sub(r":\Z", "", match.expand(usual))
+            break
+    match = _QUARTER.match(cell)
+    if match:
+        day = _day_number(int(match.group(1)), 3 * int(match.group(2)) - 2, 1)
+        return day, day
     match = _ISO.match(cell)
     if match:
         day = _day_number(*(int(match.group(k)) for k in (1, 2, 3)))
