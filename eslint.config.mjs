@@ -25,6 +25,10 @@ const coreOnly = [
   ['**/shared/**', '**/host/**', '**/cli/**', '**/worker/**', '**/webview/**'],
 ];
 
+/** Reports are written on every side. */
+const aboveWorker = [['vscode'], ['**/host/**', '**/webview/**', '!**/webview/report', '!**/webview/report/**']];
+const nodeOnly = [['node:*'], ['**/platform/node/**']];
+
 export default tseslint.config(
   { ignores: ['dist/**', '**/node_modules/**', 'test/fixtures/**', '**/*.as.ts', '**/*.js', '**/*.cjs'] },
   {
@@ -72,12 +76,17 @@ export default tseslint.config(
     ),
   },
   {
-    files: ['src/worker/**', 'src/cli/**', 'src/session/**', 'src/store/**'],
-    // reports are written on every side
-    rules: forbid(
-      [['vscode'], ['**/host/**', '**/webview/**', '!**/webview/report', '!**/webview/report/**']],
-      'only src/host may import vscode.',
-    ),
+    files: ['src/cli/**', 'src/store/study/**'],
+    rules: forbid(aboveWorker, 'only src/host may import vscode.'),
+  },
+  {
+    files: ['src/worker/**', 'src/session/**', 'src/store/*.ts'],
+    rules: forbid([...aboveWorker, ...nodeOnly], 'this runs in a browser as well; what differs is in src/platform.'),
+  },
+  {
+    files: ['src/host/**', 'src/extension.ts', 'src/platform/browser/**'],
+    ignores: ['src/host/study/**'],
+    rules: forbid(nodeOnly, 'this runs in a browser as well; what differs is in src/platform.'),
   },
   {
     files: ['src/host/**', 'src/extension.ts'],

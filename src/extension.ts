@@ -1,4 +1,3 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { registerTools } from './host/assistantTools.ts';
 import { registerCommands } from './host/commands/register.ts';
@@ -11,25 +10,44 @@ import { createLog, describe } from './host/log.ts';
 import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
 import { RunTree } from './host/runs/runTree.ts';
-import { StudyPanels } from './host/study/studyPanels.ts';
+import { inBrowser } from './platform/where.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
 import { createTree, registerEditor } from './host/ui.ts';
 import { labType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
-export function activate(context: vscode.ExtensionContext): void {
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const log = createLog();
-  const workerFile = path.join(__dirname, 'worker.js');
+  const worker = vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.js');
+  const platform = inBrowser
+    ? (await import('./platform/browser/browserHost.ts')).browserHost(worker)
+    : (await import('./platform/node/nodeHost.ts')).nodeHost(worker);
   const storage = context.storageUri ?? context.globalStorageUri;
-  const runFolder = vscode.Uri.joinPath(storage, 'runs').fsPath;
-  const files = new WorkerClient(workerFile, runFolder, () => Promise.resolve(), log);
-  const store = new RunStore(runFolder, (id) => files.call((api) => api.load(id)).then(valueOf), keepRuns, log);
-  const explorer = new Explorer(context, store, workerFile, log);
-  const labs = new LabPanels(context, explorer, workerFile, runFolder, vscode.Uri.joinPath(storage, 'lab').fsPath, log);
-  const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, workerFile, runFolder, log);
-  const studies = new StudyPanels(context, workerFile, log);
-  const previews = new PreviewPanels(context, explorer, workerFile, runFolder);
+  const runFolder = platform.nameOf(vscode.Uri.joinPath(storage, 'runs'));
+  const files = new WorkerClient(platform.program, runFolder, () => Promise.resolve(), log);
+  const store = new RunStore(
+    runFolder,
+    platform.files,
+    (id) => files.call((api) => api.load(id)).then(valueOf),
+    keepRuns,
+    log,
+  );
+  const explorer = new Explorer(context, store, platform, log);
+  const labs = new LabPanels(
+    context,
+    explorer,
+    platform,
+    runFolder,
+    platform.nameOf(vscode.Uri.joinPath(storage, 'lab')),
+    log,
+  );
+  const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, platform, runFolder, log);
+  // a study is processes, of which a browser has none
+  const studies = inBrowser
+    ? null
+    : new (await import('./host/study/studyPanels.ts')).StudyPanels(context, worker.fsPath, log);
+  const previews = new PreviewPanels(context, explorer, platform, runFolder);
   const comparisons = new Comparisons(store, (ids, format) =>
     files.call((api) => api.compare(ids, format)).then(valueOf),
   );
@@ -50,7 +68,7 @@ export function activate(context: vscode.ExtensionContext): void {
       },
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
-    vscode.window.registerWebviewPanelSerializer(studyType, studies),
+    ...(studies === null ? [] : [vscode.window.registerWebviewPanelSerializer(studyType, studies)]),
     registerEditor(runEditorType, new RunEditor(context.extensionUri, openRunFile, log)),
     vscode.window.registerWebviewPanelSerializer(previewType, previews),
     ...registerTools(explorer, (ids) => files.call((api) => api.compare(ids, 'json')).then(valueOf)),

@@ -20,6 +20,8 @@ const node = {
   minify: true,
   keepNames: true,
   external: ['vscode'],
+  // the bundles of the editor run in a browser as well: nothing of Node outside src/platform/node and the command line
+  alias: { fflate: 'fflate/browser' },
   logLevel: 'warning',
   outdir: 'dist',
 };
@@ -40,7 +42,7 @@ const notShipped = ['cli', 'bench'];
 const jobs = [
   { ...node, entryPoints: { extension: 'src/extension.ts' } },
   { ...node, entryPoints: { worker: 'src/worker/bundle.ts' } },
-  { ...node, entryPoints: { kernelThread: 'src/worker/kernelThread.ts' } },
+  { ...node, entryPoints: { kernelThread: 'src/platform/node/kernelThread.ts' } },
   { ...node, entryPoints: { cli: 'src/cli/main.ts' }, banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
   { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },

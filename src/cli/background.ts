@@ -4,7 +4,7 @@ import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import { KernelMemoryError } from '../core/base/kernels/kernels.ts';
 import { ProblemError } from '../core/base/problemError.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
-import { createStopFlag, type StopFlag, stopTask, taskControl } from '../shared/stopFlag.ts';
+import { sharedControl, type SharedMark, SharedStops } from '../shared/stopFlag.ts';
 import { onStop } from './signals.ts';
 import { UsageError } from './usage.ts';
 
@@ -30,14 +30,12 @@ interface BackgroundApi {
 }
 
 interface BackgroundData {
-  readonly stopFlag: StopFlag;
+  readonly mark: SharedMark;
 }
 
 /** A task as the worker knows it. */
 export type Task = (input: never, control: Control) => unknown;
 
-/** A worker of the command line runs one task in its life. */
-const onlyTask = 1;
 /** Between two progress reports, in seconds. */
 const reportEvery = 0.1;
 
@@ -47,9 +45,11 @@ export async function runInBackground(
   onProgress?: (progress: SolverProgress) => void,
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const workerData: BackgroundData = { stopFlag: createStopFlag() };
+  // a worker of the command line runs one task in its life
+  const stops = new SharedStops();
+  const workerData: BackgroundData = { mark: stops.begin() };
   const worker = new Worker(__filename, { workerData });
-  const halt = (): void => stopTask(workerData.stopFlag, onlyTask);
+  const halt = (): void => stops.stop(workerData.mark);
   const off = onStop(halt);
   signal?.addEventListener('abort', halt);
   if (signal?.aborted === true) halt();
@@ -83,10 +83,10 @@ export async function runInBackground(
 
 /** The worker's side: runs the named task and reports. */
 export function serveBackground(tasks: Readonly<Record<string, Task>>): void {
-  const { stopFlag } = workerData as BackgroundData;
+  const { mark } = workerData as BackgroundData;
   const api: BackgroundApi = {
     async run({ task, input }, onProgress) {
-      const control = taskControl(stopFlag, onlyTask);
+      const control = sharedControl(mark);
       let reported = -Infinity;
       const report = (state: SolverProgress): void => {
         if (control.now() - reported < reportEvery) return;

@@ -36,7 +36,7 @@ interface CertifyOutput {
 const defaultSeconds = 60;
 
 /** The part that runs in the worker: files in, certificate text out. */
-export function certifyTask(input: CertifyInput, control: Control): CertifyOutput {
+export async function certifyTask(input: CertifyInput, control: Control): Promise<CertifyOutput> {
   const started = control.now();
   const text = new TextDecoder().decode(readInput(input.problem));
   const problem = parseProblemFile(text, input.problem, relatedReader(input.problem, input.related));
@@ -57,7 +57,7 @@ export function certifyTask(input: CertifyInput, control: Control): CertifyOutpu
       const { seconds, solve } = input;
       certificate = certifyNetwork(problem, network, { seconds, solve, kernels }, control);
       const { conic } = certificate;
-      if (input.certificate) proof = proofOf(problem, network, { conic, seconds, kernels }, control);
+      if (input.certificate) proof = await proofOf(problem, network, { conic, seconds, kernels }, control);
     } finally {
       kernels.dispose();
     }

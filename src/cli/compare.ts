@@ -1,5 +1,6 @@
 import { comparisonRefusal } from '../shared/compareRuns.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { nodeFiles } from '../platform/node/nodeFiles.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { writeComparison } from '../../webview/report/report.ts';
 import { checkInput } from './inputs.ts';
@@ -28,7 +29,7 @@ Exit status: 0 done, 2 bad input, 1 internal error.
     for (const file of positionals) checkInput(file);
     const runs: RunRecord[] = [];
     try {
-      for (const file of positionals) runs.push(await readRun(file));
+      for (const file of positionals) runs.push(await readRun(file, nodeFiles));
     } catch (error) {
       if (error instanceof RunFileError) throw new UsageError(error.message);
       throw error;

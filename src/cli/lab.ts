@@ -10,7 +10,7 @@ import type { Control } from '../core/base/control.ts';
 import { createLab, createLabOn } from '../session/lab.ts';
 import { problemReader } from '../session/labProblem.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
-import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { TrainStopped } from '../session/session.ts';
 import {
   defaultLabSettings,

@@ -1,6 +1,6 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { Control } from '../core/base/control.ts';
-import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { createSession, type Inspection, TrainStopped } from '../session/session.ts';
 import { productVersion } from '../shared/version.ts';
 import { McpServer } from './mcp/protocol.ts';

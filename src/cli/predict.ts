@@ -2,9 +2,10 @@ import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
-import { nodeFileSource } from '../session/platform.node.ts';
+import { nodeFileSource } from '../platform/node/nodeSession.ts';
 import { type NewPredictions, predictOn, type ReadAs } from '../session/predictOn.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { nodeFiles } from '../platform/node/nodeFiles.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { checkInput } from './inputs.ts';
 import { parseOptions } from './options.ts';
@@ -29,7 +30,7 @@ export async function predictTask(
 ): Promise<NewPredictions | null> {
   try {
     return await predictOn(
-      typeof run === 'string' ? await readRun(run) : run,
+      typeof run === 'string' ? await readRun(run, nodeFiles) : run,
       await nodeFileSource(data),
       control,
       formulas,

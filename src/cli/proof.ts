@@ -11,9 +11,14 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /** The text of a proof file; what has none is a UsageError. */
-export function proofOf(problem: Problem, network: TwoLayerNetwork, options: ProofOptions, control: Control): string {
+export async function proofOf(
+  problem: Problem,
+  network: TwoLayerNetwork,
+  options: ProofOptions,
+  control: Control,
+): Promise<string> {
   try {
-    return writeProof(problem, network, options, sha256, control);
+    return await writeProof(problem, network, options, sha256, control);
   } catch (error) {
     if (error instanceof ProofError) throw new UsageError(error.message);
     throw error;

@@ -1,3 +1,4 @@
+import { nodeFiles } from '../platform/node/nodeFiles.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
 import { type ReportFormat, reportFormats, writeReport } from '../../webview/report/report.ts';
 import { checkInput } from './inputs.ts';
@@ -32,7 +33,7 @@ Exit status: 0 done, 2 bad input, 1 internal error.
     const outputs = new Outputs({ '--out': values.out }, positionals);
     checkInput(positionals[0]);
     try {
-      await outputs.write('--out', writeReport(await readRun(positionals[0]), format));
+      await outputs.write('--out', writeReport(await readRun(positionals[0], nodeFiles), format));
     } catch (error) {
       if (error instanceof RunFileError) throw new UsageError(error.message);
       throw error;

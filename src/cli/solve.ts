@@ -4,7 +4,7 @@ import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
 import { solveToRecord } from '../core/family/solveToRecord.ts';
 import { modelTraits } from '../shared/models.ts';
 import { defaultSettings } from '../shared/settings.ts';
-import { createPooledKernels } from '../worker/kernelPool.ts';
+import { createPooledKernels } from '../platform/node/kernelPool.ts';
 import { proofOf } from './proof.ts';
 import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
@@ -35,10 +35,10 @@ interface SolveOutput {
 const defaultCertifySeconds = defaultSettings.certifySeconds;
 
 /** The part that runs in the worker: file in, result text out. */
-export function solveTask(
+export async function solveTask(
   { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds, certificate }: SolveInput,
   control: Control,
-): SolveOutput {
+): Promise<SolveOutput> {
   const problem = parseProblemFile(readTextInput(file), file, relatedReader(file, related));
   const kernels = createPooledKernels({ threads });
   if (memoryBytes !== undefined) kernels.budgetBytes = memoryBytes;
@@ -63,7 +63,7 @@ export function solveTask(
     return {
       status,
       text,
-      proof: proofOf(problem, network, { conic: global?.conic, seconds: certifySeconds, kernels }, control),
+      proof: await proofOf(problem, network, { conic: global?.conic, seconds: certifySeconds, kernels }, control),
     };
   } finally {
     kernels.dispose();

@@ -6,7 +6,7 @@ import { createKernels } from '../core/base/kernels/createKernels.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control } from '../core/base/control.ts';
-import { nodeFileSource, nodeSessionDeps } from '../session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
 import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';

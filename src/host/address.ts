@@ -8,3 +8,13 @@ export function addressOf(uri: string): vscode.Uri | undefined {
     return undefined;
   }
 }
+
+/** The last part of an address. */
+export function fileName(uri: vscode.Uri): string {
+  return uri.path.slice(uri.path.lastIndexOf('/') + 1);
+}
+
+/** The end of a file name with its dot; empty where there is none. */
+export function extensionOf(name: string): string {
+  return /[^.](\.[^.]*)$/.exec(name)?.[1] ?? '';
+}

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { editorToolInputs } from '../assistant/toolInputs.ts';
@@ -95,7 +94,7 @@ function registerTool<K extends ToolName>(key: K, calls: Calls): vscode.Disposab
 }
 
 function addressOfFile(file: string): vscode.Uri {
-  if (path.isAbsolute(file)) return vscode.Uri.file(file);
+  if (/^([/\\]|[A-Za-z]:[/\\])/.test(file)) return vscode.Uri.file(file);
   const [folder] = vscode.workspace.workspaceFolders ?? [];
   if (folder === undefined) throw new TaskFailure({ message: `There is no folder open to find ${file} in.` });
   return vscode.Uri.joinPath(folder.uri, file);

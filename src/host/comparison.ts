@@ -39,6 +39,6 @@ export class Comparisons {
     if (this.shown === null) return undefined;
     const { ids, beside } = this.shown;
     const content = await this.write(ids, format);
-    return saveBeside(beside, `comparison.${format}`, Buffer.from(content, 'utf8'));
+    return saveBeside(beside, `comparison.${format}`, new TextEncoder().encode(content));
   }
 }

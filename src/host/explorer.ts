@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../platform/platform.ts';
 import { commandIds, contextKeys, extensionId, panelType } from '../shared/manifest.ts';
 import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
@@ -34,7 +35,7 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
   constructor(
     private readonly context: vscode.ExtensionContext,
     readonly store: RunStore,
-    private readonly workerFile: string,
+    readonly platform: HostPlatform,
     readonly log: vscode.LogOutputChannel,
   ) {}
 
@@ -47,11 +48,11 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     const key = uri.toString();
     const known = this.datasets.get(key);
     if (known) return known;
-    const dataset = new Dataset(uri, this.workerFile, this.store, this.log);
+    const dataset = new Dataset(uri, this.platform, this.store, this.log);
     this.datasets.set(key, dataset);
     this.subscriptions.push(
       dataset,
-      watchForChanges(dataset),
+      watchForChanges(dataset, this.platform),
       dataset.onDidChange(() => {
         this.rememberShown(dataset);
         this.refresh();

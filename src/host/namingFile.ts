@@ -1,5 +1,5 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
+import { fileName } from './address.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
 
 /** What the editor's file system does with a file; when it fails, the error names the file once and gives the reason in words. */
@@ -7,6 +7,6 @@ export async function namingFile<T>(uri: vscode.Uri, failed: string, work: Thena
   try {
     return await work;
   } catch (error) {
-    throw new Error(`${path.posix.basename(uri.path)} ${failed}: ${fileErrorWords(error)}.`, { cause: error });
+    throw new Error(`${fileName(uri)} ${failed}: ${fileErrorWords(error)}.`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
+import { extensionOf, fileName } from './address.ts';
 import { askWhichFile, type ListItem, pickFrom } from './ui.ts';
 
 /** Names of files that are looked for; plain texts and archives are taken when asked for. */
@@ -8,7 +8,7 @@ const furtherExtensions = ['txt', 'gz'];
 const listed = 500;
 
 export function isTable(uri: vscode.Uri): boolean {
-  const extension = path.posix.extname(uri.path).slice(1).toLowerCase();
+  const extension = extensionOf(fileName(uri)).slice(1).toLowerCase();
   return [...extensions, ...furtherExtensions].includes(extension);
 }
 
@@ -32,7 +32,7 @@ export async function pickFile(title: string): Promise<vscode.Uri | undefined> {
     .filter((uri) => uri.toString() !== active?.toString())
     .sort((a, b) => a.path.localeCompare(b.path));
   const items: FileItem[] = [...(active ? [active] : []), ...others].map((uri) => ({
-    label: path.posix.basename(uri.path),
+    label: fileName(uri),
     description: vscode.workspace.asRelativePath(uri),
     uri,
   }));

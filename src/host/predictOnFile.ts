@@ -1,5 +1,5 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
+import { fileName } from './address.ts';
 import { formulaRemark, formulaSetting } from './editorSettings.ts';
 import { saveBeside } from './saveFile.ts';
 import type { Dataset } from './train/dataset.ts';
@@ -8,17 +8,14 @@ import { notify, withNotice } from './ui.ts';
 
 /** Runs the network of the open run on another file and saves the predictions where the person says. Undefined when it was stopped or not saved. */
 export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise<vscode.Uri | undefined> {
-  const predicted = await withNotice(
-    vscode.l10n.t('Predicting on {0}', path.posix.basename(file.path)),
-    (_, cancellation) => {
-      const running = dataset.predict(file, formulaSetting());
-      cancellation.onCancellationRequested(() => running.stop());
-      return running.done.catch((error: unknown) => {
-        if (error instanceof TaskFailure && error.detail.stopped) return undefined;
-        throw error;
-      });
-    },
-  );
+  const predicted = await withNotice(vscode.l10n.t('Predicting on {0}', fileName(file)), (_, cancellation) => {
+    const running = dataset.predict(file, formulaSetting());
+    cancellation.onCancellationRequested(() => running.stop());
+    return running.done.catch((error: unknown) => {
+      if (error instanceof TaskFailure && error.detail.stopped) return undefined;
+      throw error;
+    });
+  });
   if (!predicted) return undefined;
   const { filled, gaps, unknown, neutralized } = predicted;
   const remarks = [
@@ -32,6 +29,6 @@ export async function predictOnFile(dataset: Dataset, file: vscode.Uri): Promise
     ...(neutralized === 0 ? [] : [formulaRemark(neutralized)]),
   ];
   if (remarks.length > 0) void notify.warn(remarks.join(' '));
-  const stem = path.posix.basename(file.path).replace(/\.[^.]*$/, '');
-  return saveBeside(file, `${stem}.predictions.csv`, Buffer.from(predicted.csv, 'utf8'));
+  const stem = fileName(file).replace(/\.[^.]*$/, '');
+  return saveBeside(file, `${stem}.predictions.csv`, new TextEncoder().encode(predicted.csv));
 }

@@ -1,16 +1,13 @@
 import * as vscode from 'vscode';
+import { sampleNames } from '../shared/samples.ts';
 import { namingFile } from './namingFile.ts';
 import { pickFrom } from './ui.ts';
 
 /** Asks for one of the data sets that come with the extension; gives a copy that the person may edit. */
 export async function pickSample(context: vscode.ExtensionContext): Promise<vscode.Uri | undefined> {
   const folder = vscode.Uri.joinPath(context.extensionUri, 'media', 'samples');
-  const names = (await vscode.workspace.fs.readDirectory(folder))
-    .map(([name]) => name)
-    .filter((name) => name.endsWith('.csv'))
-    .sort();
   const picked = await pickFrom(
-    names.map((label) => ({ label })),
+    sampleNames.map((label) => ({ label })),
     {
       title: vscode.l10n.t('Train on a Sample Data Set'),
       placeholder: vscode.l10n.t('A copy is made in the extension’s own folder.'),
@@ -24,11 +21,9 @@ export async function pickSample(context: vscode.ExtensionContext): Promise<vsco
   try {
     await vscode.workspace.fs.stat(copy);
   } catch {
-    await namingFile(
-      copy,
-      vscode.l10n.t('cannot be made'),
-      vscode.workspace.fs.copy(vscode.Uri.joinPath(folder, name), copy),
-    );
+    // not `copy`, which a browser's files of extensions do not offer
+    const content = await vscode.workspace.fs.readFile(vscode.Uri.joinPath(folder, name));
+    await namingFile(copy, vscode.l10n.t('cannot be made'), vscode.workspace.fs.writeFile(copy, content));
   }
   return copy;
 }

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
+import { extensionOf, fileName } from './address.ts';
 import { type FormulaCells, formulasAmong } from '../core/data/formulaCells.ts';
 import { runFileEnd } from '../shared/manifest.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -65,21 +65,23 @@ export function saveAs(
 
 /** Writes a picture that a page made to a file that the person names, beside the data file. */
 export function savePicture(file: vscode.Uri, { name, content, encoding }: SaveFile): Promise<vscode.Uri | undefined> {
-  return saveBeside(file, name, Buffer.from(content, encoding));
+  const bytes =
+    encoding === 'base64' ? Uint8Array.from(atob(content), (c) => c.charCodeAt(0)) : new TextEncoder().encode(content);
+  return saveBeside(file, name, bytes);
 }
 
 /** Writes a table of a page as CSV, as the settings want texts that a spreadsheet would run. */
 export async function saveTable(file: vscode.Uri, { name, header, rows }: SaveTable): Promise<vscode.Uri | undefined> {
   const { csvText } = await import('../core/data/csv.ts'); // not before a table is saved: it brings the parser of CSV along
   const { csv, neutralized } = csvText([header, ...rows], formulaSetting());
-  const saved = await saveBeside(file, name, Buffer.from(csv, 'utf8'));
+  const saved = await saveBeside(file, name, new TextEncoder().encode(csv));
   if (saved !== undefined && neutralized > 0) void notify.info(formulaRemark(neutralized));
   return saved;
 }
 
 /** Writes a file that the person names, beside another. */
 export function saveBeside(file: vscode.Uri, name: string, content: Uint8Array): Promise<vscode.Uri | undefined> {
-  const extension = path.extname(name).slice(1);
+  const extension = extensionOf(name).slice(1);
   return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, content);
 }
 
@@ -95,7 +97,7 @@ async function save(
   await namingFile(target, vscode.l10n.t('cannot be saved'), vscode.workspace.fs.writeFile(target, content));
   const open = vscode.l10n.t('Open');
   void notify
-    .info(vscode.l10n.t('Saved {0}.', path.posix.basename(target.path)), open)
+    .info(vscode.l10n.t('Saved {0}.', fileName(target)), open)
     .then((picked) => (picked === open ? vscode.commands.executeCommand('vscode.open', target) : undefined));
   return target;
 }

@@ -1,21 +1,20 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
-import { fingerprint } from './fingerprint.ts';
+import type { HostPlatform } from '../platform/platform.ts';
 import type { Dataset } from './train/dataset.ts';
 
 /** A file that is being written changes many times; only its state after a pause counts. */
 const settleMs = 300;
 
 /** Marks a data set as stale when its file is no longer what its run was trained on: changed, or gone. */
-export function watchForChanges(dataset: Dataset): vscode.Disposable {
-  const folder = dataset.uri.with({ path: path.posix.dirname(dataset.uri.path) });
+export function watchForChanges(dataset: Dataset, platform: HostPlatform): vscode.Disposable {
+  const folder = vscode.Uri.joinPath(dataset.uri, '..');
   const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(folder, dataset.name));
   let timer: NodeJS.Timeout | undefined;
   let checked = '';
   const check = async (): Promise<void> => {
     const trained = dataset.run?.summary.sha256;
     if (trained === undefined) return;
-    const now = await fingerprint(dataset.uri);
+    const now = await platform.sha256(dataset.uri).catch(() => null);
     if (dataset.run?.summary.sha256 === trained) dataset.setStale(now !== trained);
   };
   const later = (): void => {

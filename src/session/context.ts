@@ -5,7 +5,7 @@ import type { RunRecord, TrainProgress } from '../shared/run.ts';
 /** What the session needs from its platform. */
 export interface SessionDeps {
   /** A streaming SHA-256 (hex digest). */
-  createHash(): { update(bytes: Uint8Array): void; digest(): string };
+  createHash(): { update(bytes: Uint8Array): void; digest(): string | Promise<string> };
   /** Lets messages and timers through between stages. */
   pause(): Promise<void>;
   /** Wall clock for `createdAt` and the id. */

@@ -61,7 +61,7 @@ export async function readLabRows(
     },
     control,
   );
-  const sha256 = hash.digest();
+  const sha256 = await hash.digest();
   const prepared = prepareData(
     table,
     {

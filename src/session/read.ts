@@ -45,7 +45,7 @@ export async function loadTable(
     },
     control,
   );
-  return { key, table, stamp, sha256: hash.digest() };
+  return { key, table, stamp, sha256: await hash.digest() };
 }
 
 /** Says when the file is not what was read. */

@@ -190,7 +190,7 @@ class FileSession implements Session {
     }
     const data = await this.dataOf(run, 'its proof cannot be made', control);
     const problem = { ...trainingProblem(data, run.settings), beta: run.resolved.beta };
-    const sha256 = (bytes: Uint8Array): string => {
+    const sha256 = (bytes: Uint8Array): string | Promise<string> => {
       const hash = this.deps.createHash();
       hash.update(bytes);
       return hash.digest();
@@ -198,7 +198,13 @@ class FileSession implements Session {
     const conic = this.proved?.run === run ? this.proved.conic : undefined;
     const seconds = Math.max(1, run.settings.certifySeconds);
     try {
-      return writeProof(problem, networkOfRun(run), { conic, seconds, kernels: this.deps.kernels }, sha256, control);
+      return await writeProof(
+        problem,
+        networkOfRun(run),
+        { conic, seconds, kernels: this.deps.kernels },
+        sha256,
+        control,
+      );
     } catch (error) {
       if (error instanceof ProofError) throw new DataError('settings', error.message, { file: this.source.name });
       throw error;

@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { link, mkdir, readFile, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
-import path from 'node:path';
 import * as v from 'valibot';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
+import type { Files } from '../platform/platform.ts';
 import { runIdSchema, runSummarySchema, type RunSummary } from '../shared/runSummary.ts';
-import { runFile, runIdOf, temporarySuffix, writeWhole } from './runFiles.ts';
+import { runFile, runIdOf, temporarySuffix } from './runFiles.ts';
 
 /** Longest name that a person may give a run. */
 export const nameLimit = 200;
@@ -49,6 +46,7 @@ interface Entry extends Indexed {
 }
 
 export interface RunFolderDeps {
+  readonly files: Files;
   /** Reads a run, elsewhere than on this thread: runs may be large. */
   readonly load: (id: string) => Promise<{ readonly summary: RunSummary }>;
   /** How many runs to keep, as a person set it. */
@@ -128,9 +126,9 @@ export class RunFolder {
   }
 
   private async read(): Promise<void> {
-    await mkdir(this.folder, { recursive: true }).catch((error: unknown) =>
-      this.deps.log.warn(`The folder of runs cannot be made: ${messageOf(error)}`),
-    );
+    await this.files
+      .makeFolder(this.folder)
+      .catch((error: unknown) => this.deps.log.warn(`The folder of runs cannot be made: ${messageOf(error)}`));
     const [names, indexed, former] = [await this.names(), await this.readIndex(), await this.readFormerNotes()];
     const before = new Set(this.entries.keys());
     const found: Entry[] = [];
@@ -142,7 +140,7 @@ export class RunFolder {
       else unplaced.push(known);
     };
     const fail = async (id: string, file: string, error: unknown): Promise<void> => {
-      if (!(await exists(file))) return; // another window removed it
+      if (!(await this.exists(file))) return; // another window removed it
       this.deps.log.warn(`Run ${id}: ${messageOf(error)}`);
       bad.push({ id, file, reason: messageOf(error) });
     };
@@ -150,11 +148,11 @@ export class RunFolder {
     await inBatches([...names], async (name) => {
       const id = runIdOf(name);
       if (id === null) return this.sweep(name);
-      const file = path.join(this.folder, name);
+      const file = `${this.folder}/${name}`;
       try {
         v.parse(runIdSchema, id);
-        const { mtimeMs: mtime, size } = statSync(file);
-        const notes = names.has(id + notesSuffix) ? this.readNotes(id) : undefined;
+        const { mtimeMs: mtime, size } = await this.files.stat(file);
+        const notes = names.has(id + notesSuffix) ? await this.readNotes(id) : undefined;
         const known = indexed.get(id);
         if (known?.mtime === mtime && known.size === size) take(known, notes);
         else toLoad.push({ id, file, mtime, size, notes });
@@ -181,7 +179,7 @@ export class RunFolder {
       await this.writeNotes(id, notes, false);
       found.push({ ...entry, notes });
     }
-    if (former.whole) await rm(this.formerFile, { force: true }).catch(() => undefined);
+    if (former.whole) await this.files.remove(this.formerFile).catch(() => undefined);
     // what was taken up while the folder was read stays
     const meanwhile = [...this.entries.values()].filter(({ summary }) => !before.has(summary.id));
     this.entries.clear();
@@ -195,8 +193,8 @@ export class RunFolder {
   async add(summary: RunSummary): Promise<void> {
     const { id } = summary;
     try {
-      const { mtimeMs, size } = await stat(runFile(this.folder, id));
-      const known = this.readNotes(id);
+      const { mtimeMs, size } = await this.files.stat(runFile(this.folder, id));
+      const known = await this.readNotes(id);
       const notes = known ?? { sequence: 1 + (await this.lastSequence()) };
       if (!known) await this.writeNotes(id, notes, true);
       this.entries.set(id, { summary, mtime: mtimeMs, size, notes });
@@ -211,7 +209,7 @@ export class RunFolder {
   /** Removes the file of a run that was never taken up. */
   async discard(id: string): Promise<void> {
     if (this.entries.has(id)) return;
-    await rm(runFile(this.folder, id), { force: true });
+    await this.files.remove(runFile(this.folder, id));
   }
 
   /** Removes a run; the function that comes back brings it back as long as the window is open, whatever other windows do. */
@@ -225,12 +223,25 @@ export class RunFolder {
     await this.writeIndex();
     this.announce();
     return async () => {
-      await putBack(trash, file);
+      await this.files.moveToFree(trash, file);
       if (entry) this.entries.set(id, entry);
       if (unreadable) this.bad = [...this.bad, unreadable];
       await this.writeIndex();
       this.announce();
     };
+  }
+
+  private get files(): Files {
+    return this.deps.files;
+  }
+
+  private async exists(file: string): Promise<boolean> {
+    try {
+      await this.files.stat(file);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private announce(): void {
@@ -250,15 +261,15 @@ export class RunFolder {
       try {
         // out of reach first, then the pin, which another window may have set: it is read when nobody can set it any more
         const trash = await this.moveAway(file);
-        const notes = this.readNotes(id);
+        const notes = await this.readNotes(id);
         const entry = this.entries.get(id);
         if (notes?.pinned === true && entry) {
-          await putBack(trash, file);
+          await this.files.moveToFree(trash, file);
           this.entries.set(id, { ...entry, notes });
           continue;
         }
-        await rm(trash, { force: true });
-        await rm(this.notesFile(id), { force: true });
+        await this.files.remove(trash);
+        await this.files.remove(this.notesFile(id));
       } catch (error) {
         if (!isGone(error)) {
           this.deps.log.warn(`Run ${id} cannot be removed to make room: ${messageOf(error)}`);
@@ -272,10 +283,8 @@ export class RunFolder {
 
   /** Gives the file a name under which it is no run any more, with the time of the deletion. */
   private async moveAway(file: string): Promise<string> {
-    const trash = `${file}.${randomBytes(6).toString('hex')}${deletedSuffix}`;
-    await rename(file, trash);
-    const now = new Date();
-    await utimes(trash, now, now).catch(() => undefined);
+    const trash = `${file}.${crypto.randomUUID()}.${Date.now()}${deletedSuffix}`;
+    await this.files.move(file, trash);
     return trash;
   }
 
@@ -283,8 +292,8 @@ export class RunFolder {
   private async note(id: string, change: Partial<Notes>): Promise<void> {
     const work = this.writing.then(async () => {
       const entry = this.entries.get(id);
-      if (!entry || !(await exists(runFile(this.folder, id)))) throw new Error(`There is no run ${id}.`);
-      const notes = { ...(this.readNotes(id) ?? entry.notes), ...change };
+      if (!entry || !(await this.exists(runFile(this.folder, id)))) throw new Error(`There is no run ${id}.`);
+      const notes = { ...((await this.readNotes(id)) ?? entry.notes), ...change };
       await this.writeNotes(id, notes, true);
       this.entries.set(id, { ...entry, notes });
       this.announce();
@@ -294,13 +303,12 @@ export class RunFolder {
   }
 
   private notesFile(id: string): string {
-    return path.join(this.folder, v.parse(runIdSchema, id) + notesSuffix);
+    return `${this.folder}/${v.parse(runIdSchema, id)}${notesSuffix}`;
   }
 
-  /** At once: these are a few bytes on the machine's own disk, and thousands of them are read when the folder is opened. */
-  private readNotes(id: string): Notes | undefined {
+  private async readNotes(id: string): Promise<Notes | undefined> {
     try {
-      return v.parse(notesSchema, JSON.parse(readFileSync(this.notesFile(id), 'utf8')));
+      return v.parse(notesSchema, JSON.parse(await this.files.readSmall(this.notesFile(id))));
     } catch (error) {
       if (!isGone(error)) this.deps.log.warn(`The name and pin of run ${id} cannot be read: ${messageOf(error)}`);
       return undefined;
@@ -310,7 +318,7 @@ export class RunFolder {
   /** Notes that cannot be written cost the name, the pin and the place of one run, in other windows only. */
   private async writeNotes(id: string, notes: Notes, must: boolean): Promise<void> {
     try {
-      await writeWhole(this.notesFile(id), JSON.stringify(notes), must);
+      await this.files.writeWhole(this.notesFile(id), JSON.stringify(notes), must);
     } catch (error) {
       if (must) throw error;
       this.deps.log.warn(`The place of run ${id} cannot be kept: ${messageOf(error)}`);
@@ -324,14 +332,15 @@ export class RunFolder {
     for (const name of await this.names()) {
       if (!name.endsWith(notesSuffix)) continue;
       const id = name.slice(0, -notesSuffix.length);
-      if (!this.entries.has(id) && v.is(runIdSchema, id)) last = Math.max(last, this.readNotes(id)?.sequence ?? 0);
+      if (!this.entries.has(id) && v.is(runIdSchema, id))
+        last = Math.max(last, (await this.readNotes(id))?.sequence ?? 0);
     }
     return last;
   }
 
   private async names(): Promise<ReadonlySet<string>> {
     try {
-      return new Set(await readdir(this.folder));
+      return new Set(await this.files.names(this.folder));
     } catch (error) {
       this.deps.log.warn(`The folder of runs cannot be read: ${messageOf(error)}`);
       return new Set();
@@ -339,7 +348,7 @@ export class RunFolder {
   }
 
   private get formerFile(): string {
-    return path.join(this.folder, 'names.json');
+    return `${this.folder}/names.json`;
   }
 
   /** Entry by entry; a file that is damaged as a whole stays where it is. */
@@ -347,7 +356,7 @@ export class RunFolder {
     const notes = new Map<string, Omit<Notes, 'sequence'>>();
     let content: string;
     try {
-      content = await readFile(this.formerFile, 'utf8');
+      content = await this.files.read(this.formerFile);
     } catch {
       return { notes, whole: false };
     }
@@ -367,12 +376,12 @@ export class RunFolder {
   }
 
   private get indexFile(): string {
-    return path.join(this.folder, 'index.json');
+    return `${this.folder}/index.json`;
   }
 
   private async readIndex(): Promise<Map<string, Indexed>> {
     try {
-      const entries = v.parse(v.array(v.unknown()), JSON.parse(await readFile(this.indexFile, 'utf8')));
+      const entries = v.parse(v.array(v.unknown()), JSON.parse(await this.files.read(this.indexFile)));
       // a summary that an earlier version wrote may lack what lists show now: its run is read again
       return new Map(
         entries.flatMap((entry) => (v.is(indexedSchema, entry) ? [[entry.summary.id, entry] as const] : [])),
@@ -387,9 +396,9 @@ export class RunFolder {
   private writeIndex(): Promise<void> {
     this.writing = this.writing.then(async () => {
       const entries = [...this.entries.values()].map(({ summary, mtime, size }): Indexed => ({ summary, mtime, size }));
-      await writeWhole(this.indexFile, JSON.stringify(entries), false).catch((error: unknown) =>
-        this.deps.log.error(`The index of runs could not be written: ${messageOf(error)}`),
-      );
+      await this.files
+        .writeWhole(this.indexFile, JSON.stringify(entries), false)
+        .catch((error: unknown) => this.deps.log.error(`The index of runs could not be written: ${messageOf(error)}`));
     });
     return this.writing;
   }
@@ -402,13 +411,14 @@ export class RunFolder {
         ? abandonedAfterMs
         : 0;
     if (patience === 0) return;
-    const file = path.join(this.folder, name);
+    const file = `${this.folder}/${name}`;
     try {
-      const { mtimeMs } = await stat(file);
-      if (Date.now() - mtimeMs <= patience) return;
-      await rm(file, { force: true });
-      const id = runIdOf(name.replace(/\.[0-9a-f]+\.deleted$/, ''));
-      if (id !== null && !(await exists(runFile(this.folder, id)))) await rm(this.notesFile(id), { force: true });
+      // earlier versions set the time of the file when they deleted it
+      const [, at = (await this.files.stat(file)).mtimeMs] = /\.(\d+)\.deleted$/.exec(name) ?? [];
+      if (Date.now() - Number(at) <= patience) return;
+      await this.files.remove(file);
+      const id = runIdOf(name.replace(/\.[0-9a-f-]+(\.\d+)?\.deleted$/, ''));
+      if (id !== null && !(await this.exists(runFile(this.folder, id)))) await this.files.remove(this.notesFile(id));
     } catch {
       // gone already, or not ours to remove
     }
@@ -427,37 +437,18 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The file under its old name, unless another one has taken that. */
-async function putBack(trash: string, file: string): Promise<void> {
-  try {
-    await link(trash, file);
-    await unlink(trash);
-  } catch (error) {
-    // file systems without links
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST' || (await exists(file))) throw error;
-    await rename(trash, file);
-  }
-}
-
 /** So many files at a time that no limit of open files is met, and everything else has its turn after a millisecond or two. */
 const batch = 64;
 
 async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   for (let at = 0; at < items.length; at += batch) {
     await Promise.all(items.slice(at, at + batch).map(work));
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
-}
-
 function isGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  return (error as { readonly code?: unknown } | undefined)?.code === 'ENOENT';
 }
 
 function messageOf(error: unknown): string {

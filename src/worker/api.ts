@@ -6,7 +6,7 @@ import type { Inspection, OriginalRows } from '../session/session.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
-import type { StopFlag } from '../shared/stopFlag.ts';
+import type { StopMark } from '../shared/stopFlag.ts';
 import type { DataPreview, ReadChoices } from '../shared/preview.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 
@@ -17,20 +17,20 @@ import type { TrainSettings } from '../shared/settings.ts';
 export interface WorkerApi {
   /** `remote` (a comlink proxy) is there when the worker cannot reach the file itself. */
   open(source: SourceSpec, remote: RemoteFile | null): void;
-  inspect(task: number): Promise<Outcome<Inspection>>;
-  train(task: number, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
+  inspect(task: StopMark): Promise<Outcome<Inspection>>;
+  train(task: StopMark, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /**
    * The run `of` again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a
    * `final` one is kept on disk.
    */
   resolve(
-    task: number,
+    task: StopMark,
     beta: number,
     options: { readonly final: boolean; readonly settings: TrainSettings; readonly of: string },
     listener: TrainListener,
   ): Promise<Outcome<RunSummary>>;
   /** Runs what is missing of a run on disk, under its id. */
-  complete(task: number, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
+  complete(task: StopMark, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /** Reads a run from disk. */
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Reads a run from a file of its own anywhere, and keeps it for `export`. */
@@ -45,22 +45,22 @@ export interface WorkerApi {
   export(id: string, what: ExportKind, formulas: FormulaCells): Promise<Outcome<Uint8Array>>;
   /** The network of a run on another file; `remote` as in `open`. */
   predict(
-    task: number,
+    task: StopMark,
     id: string,
     source: SourceSpec,
     remote: RemoteFile | null,
     formulas: FormulaCells,
   ): Promise<Outcome<NewPredictions>>;
   /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
-  decompose(task: number, id: string): Promise<Outcome<DecomposedRun>>;
+  decompose(task: StopMark, id: string): Promise<Outcome<DecomposedRun>>;
   /** Looks at the data: `part` (a comlink proxy) gets the first rows at once, then the share that is read. */
   preview(
-    task: number,
+    task: StopMark,
     choices: ReadChoices,
     part: (data: DataPreview | null, fraction: number) => void,
   ): Promise<Outcome<DataPreview>>;
   /** Runs a page of the Lab. */
-  lab(task: number, request: LabRequest, onProgress: (progress: LabProgress) => void): Promise<Outcome<LabRecord>>;
+  lab(task: StopMark, request: LabRequest, onProgress: (progress: LabProgress) => void): Promise<Outcome<LabRecord>>;
 }
 
 export interface DecomposedRun extends Omit<Decomposition, 'network'> {
@@ -84,9 +84,8 @@ export type ExportKind =
   | 'report-markdown';
 
 export interface WorkerData {
-  /** Where run files are. */
+  /** Where run files are, as the platform names files. */
   readonly folder: string;
-  readonly stopFlag: StopFlag;
 }
 
 /** Where the data comes from. */

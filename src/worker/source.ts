@@ -1,14 +1,20 @@
 import type { FileSource } from '../core/data/source.ts';
-import { nodeFileSource } from '../session/platform.node.ts';
+import type { WorkerPlatform } from '../platform/platform.ts';
 import { tableSource } from '../session/tables/tableSource.ts';
 import type { RemoteFile, SourceSpec } from './api.ts';
 
 /** Between two pieces of this size a stop is seen. */
 const pieceBytes = 1 << 20;
 
+type Reading = Pick<WorkerPlatform, 'openFile' | 'unpacking'>;
+
 /** A file that only the editor can reach. Its file systems read whole files, so this is for sizes that fit in memory. */
-async function remoteSource({ uri, name }: SourceSpec, remote: RemoteFile): Promise<FileSource> {
-  return tableSource({
+async function remoteSource(
+  { uri, name }: SourceSpec,
+  remote: RemoteFile,
+  { unpacking }: Reading,
+): Promise<FileSource> {
+  const source: FileSource = {
     uri,
     name,
     size: (await remote.stat())?.size ?? 0,
@@ -17,11 +23,12 @@ async function remoteSource({ uri, name }: SourceSpec, remote: RemoteFile): Prom
       for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
     },
     stat: () => remote.stat(),
-  });
+  };
+  return tableSource(source, unpacking);
 }
 
-export function openSource(spec: SourceSpec, remote: RemoteFile | null): Promise<FileSource> {
-  if (spec.path !== null) return nodeFileSource(spec.path, spec.uri);
-  if (remote) return remoteSource(spec, remote);
+export function openSource(spec: SourceSpec, remote: RemoteFile | null, platform: Reading): Promise<FileSource> {
+  if (spec.path !== null) return platform.openFile(spec.path, spec.uri);
+  if (remote) return remoteSource(spec, remote, platform);
   throw new Error(`${spec.uri} cannot be read.`);
 }

@@ -1,6 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
 import { expose, releaseProxy } from 'comlink';
-import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
@@ -9,7 +7,6 @@ import { type Control, uncontrolled } from '../core/base/control.ts';
 import { writeComparison, writeReport } from '../../webview/report/report.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
-import { nodeSessionDeps } from '../session/platform.node.ts';
 import { predictOn } from '../session/predictOn.ts';
 import { previewFile } from '../session/preview.ts';
 import { readChoicesSchema } from '../shared/preview.ts';
@@ -19,20 +16,20 @@ import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { comparisonDigest } from '../shared/runDigest.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
 import { asLeft } from '../shared/runView.ts';
-import { taskControl } from '../shared/stopFlag.ts';
+import type { StopMark } from '../shared/stopFlag.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import { readRun, runFile, RunFileError, runOfText, writeRun } from '../store/runFiles.ts';
-import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi, WorkerData } from './api.ts';
+import type { WorkerPlatform } from '../platform/platform.ts';
+import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi } from './api.ts';
 import { panelRecord } from './panelRecord.ts';
-import { createPooledKernels } from './kernelPool.ts';
 import { createLabTask } from './labTask.ts';
 import { openSource } from './source.ts';
 
 /** A panel cannot show more progress than this, and every report costs the host a message. */
 const progressEveryMs = 50;
 
-const { folder, stopFlag } = workerData as WorkerData;
-const control = (task: number): Control => taskControl(stopFlag, task);
+let platform: WorkerPlatform;
+const control = (mark: StopMark): Control => platform.control(mark);
 
 /** One set of kernels, with its threads and memory, for the life of the worker. */
 let kernels: Kernels | null = null;
@@ -80,7 +77,7 @@ function forPanel(run: RunRecord): PanelRun {
 }
 
 async function fullRun(id: string): Promise<NonNullable<typeof latest>> {
-  if (latest?.run.id !== id) forPanel(asLeft(await readRun(runFile(folder, id))));
+  if (latest?.run.id !== id) forPanel(asLeft(await readRun(runFile(platform.data.folder, id), platform.files)));
   return latest!;
 }
 
@@ -92,7 +89,7 @@ interface Reported {
 
 /** Runs a task that reports to the host, and keeps its run on disk each time there is more of it. What cannot be written fails nothing. */
 async function report(
-  task: number,
+  task: StopMark,
   listener: TrainListener,
   keep: boolean,
   work: (listener: SessionListener, control: Control) => Promise<RunRecord>,
@@ -107,7 +104,7 @@ async function report(
       const next: RunRecord = newest;
       newest = null;
       try {
-        await writeRun(folder, next);
+        await writeRun(platform.data.folder, next, platform.files);
         unsaved = undefined;
       } catch (error) {
         unsaved = fileErrorWords(error);
@@ -151,12 +148,10 @@ async function report(
 
 const api: WorkerApi = {
   open(source, remote) {
-    const file = openSource(source, remote);
+    const file = openSource(source, remote, platform);
     dataFile = file;
-    labTask = createLabTask(file, control);
-    session = file.then((file) =>
-      createSession(file, nodeSessionDeps({ kernels: (kernels ??= createPooledKernels()) })),
-    );
+    labTask = createLabTask(file, (kernels) => platform.sessionDeps(kernels), control);
+    session = file.then((file) => createSession(file, platform.sessionDeps((kernels ??= platform.createKernels()))));
     session.catch(() => undefined); // whoever asks for it next is told
   },
 
@@ -221,14 +216,17 @@ const api: WorkerApi = {
 
   loadFile: ({ name, path }, remote) =>
     outcome(async () => {
-      const run = path === null ? runOfText(new TextDecoder().decode(await remote!.read()), name) : await readRun(path);
+      const run =
+        path === null
+          ? runOfText(new TextDecoder().decode(await remote!.read()), name)
+          : await readRun(path, platform.files);
       return forPanel(asLeft(run));
     }),
 
   compare: (ids, format) =>
     outcome(async () => {
       const runs: RunRecord[] = [];
-      for (const id of ids) runs.push(asLeft(await readRun(runFile(folder, id))));
+      for (const id of ids) runs.push(asLeft(await readRun(runFile(platform.data.folder, id), platform.files)));
       const refusal = comparisonRefusal(runs);
       if (refusal !== undefined) throw new RunFileError(refusal);
       return format === 'json' ? JSON.stringify(comparisonDigest(runs)) : writeComparison(runs, format);
@@ -238,7 +236,7 @@ const api: WorkerApi = {
     outcome(async () => {
       const { run } = latest!;
       const own = { ...run, dataset: { ...run.dataset, uri } };
-      await writeRun(folder, own);
+      await writeRun(platform.data.folder, own, platform.files);
       return summarizeRun(own);
     }),
 
@@ -253,7 +251,7 @@ const api: WorkerApi = {
   predict: (task, id, source, remote, formulas) =>
     outcome(async () => {
       const { run } = await fullRun(id);
-      const predicted = await predictOn(run, await openSource(source, remote), control(task), formulas);
+      const predicted = await predictOn(run, await openSource(source, remote, platform), control(task), formulas);
       if (predicted === null) throw new TrainStopped('Stopped before the predictions were there.');
       return predicted;
     }),
@@ -291,4 +289,8 @@ const api: WorkerApi = {
     }),
 };
 
-expose(api, nodeEndpoint(parentPort!));
+/** Answers the host, on this platform, for the life of the worker. */
+export function serve(on: WorkerPlatform): void {
+  platform = on;
+  expose(api, on.endpoint);
+}

@@ -6,7 +6,7 @@ import type { Control } from '../../src/core/base/control.ts';
 import { betaGrid, regularizationPath } from '../../src/core/engine/path.ts';
 import type { Solution } from '../../src/core/engine/solution/solution.ts';
 import { solve } from '../../src/core/engine/solve.ts';
-import { createPooledKernels } from '../../src/worker/kernelPool.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
 import { cpuSeconds, median, progress, table } from './timing.ts';
 import { sampleNames, sampleProblem } from './trainingData.ts';
 

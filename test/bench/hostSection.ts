@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { proxy, wrap, type Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
+import { SharedStops } from '../../src/shared/stopFlag.ts';
 import type { PanelRun, TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
 import { writeRows } from './data.ts';
 import { median, seconds, table } from './timing.ts';
@@ -15,19 +16,18 @@ import { median, seconds, table } from './timing.ts';
 /** The product's worker on one file, as the extension host has it. */
 interface HostedWorker {
   readonly api: Remote<WorkerApi>;
-  /** Stops every task up to this number. */
-  stop(task: number): void;
+  readonly stops: SharedStops;
   end(): Promise<unknown>;
 }
 
 async function host(file: string, folder: string): Promise<HostedWorker> {
-  const workerData: WorkerData = { folder, stopFlag: new SharedArrayBuffer(4) };
+  const workerData: WorkerData = { folder };
   const worker = new Worker(path.resolve('dist/worker.js'), { workerData });
   const api = wrap<WorkerApi>(nodeEndpoint(worker));
   await api.open({ uri: pathToFileURL(file).href, name: path.basename(file), path: file }, null);
   return {
     api,
-    stop: (task) => Atomics.store(new Int32Array(workerData.stopFlag), 0, task),
+    stops: new SharedStops(),
     end: () => worker.terminate(),
   };
 }
@@ -110,21 +110,22 @@ async function benchRoundTrip(folder: string): Promise<void> {
   };
   const listener = (): TrainListener =>
     proxy({ progress: () => undefined, record: take, stored: () => undefined } satisfies TrainListener);
-  let task = 0;
   const rows: string[][] = [];
   for (const fraction of [0.1, 0.02]) {
     const settings: TrainSettings = { ...gated, beta: { kind: 'relative', value: fraction } };
-    const { beta, id } = checked(await worker.api.train(++task, settings, listener()));
+    const { beta, id } = checked(await worker.api.train(worker.stops.begin(), settings, listener()));
     for (const factor of [2, 0.5]) {
       const times: number[] = [];
       for (let k = 0; k < 7; k++) {
         let at = Infinity;
         got = () => (at = Math.min(at, performance.now()));
         const begin = performance.now();
-        checked(await worker.api.resolve(++task, factor * beta, { final: false, settings, of: id }, listener()));
+        checked(
+          await worker.api.resolve(worker.stops.begin(), factor * beta, { final: false, settings, of: id }, listener()),
+        );
         times.push((at - begin) / 1000);
         got = undefined;
-        checked(await worker.api.resolve(++task, beta, { final: false, settings, of: id }, listener()));
+        checked(await worker.api.resolve(worker.stops.begin(), beta, { final: false, settings, of: id }, listener()));
       }
       rows.push([`${fraction} -> ${fraction * factor}`, seconds(median(times)), seconds(Math.max(...times))]);
     }
@@ -163,7 +164,7 @@ async function benchStop(folder: string): Promise<void> {
   };
   const found = new Map<string, number[]>();
   for (let k = 0; k < 14; k++) {
-    const task = k + 1;
+    const task = worker.stops.begin();
     let stage = '';
     const listener = proxy({
       progress: (p) => (stage = p.stage),
@@ -173,7 +174,7 @@ async function benchStop(folder: string): Promise<void> {
     const done = worker.api.train(task, settings, listener);
     await new Promise((resolve) => setTimeout(resolve, 150 + 400 * k));
     const [begin, where] = [performance.now(), stage];
-    worker.stop(task);
+    worker.stops.stop(task);
     await done;
     const list = found.get(where) ?? [];
     found.set(where, [...list, (performance.now() - begin) / 1000]);
@@ -204,8 +205,10 @@ async function benchLargeFile(folder: string): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   const begin = performance.now();
   delay.enable();
-  checked(await worker.api.inspect(1));
-  const summary = checked(await worker.api.train(1, { ...gated, gates: 50, timeLimitSeconds: 10 }, listener));
+  checked(await worker.api.inspect(worker.stops.begin()));
+  const summary = checked(
+    await worker.api.train(worker.stops.begin(), { ...gated, gates: 50, timeLimitSeconds: 10 }, listener),
+  );
   delay.disable();
   console.log(
     `${(statSync(file).size / 1e6).toFixed(0)} MB file looked at, read and trained on in ${seconds((performance.now() - begin) / 1000)} (${summary.status}); ` +

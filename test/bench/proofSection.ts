@@ -7,7 +7,7 @@ import { dualBoundAt } from '../../src/core/certify/dual/bound.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import { relativeGap } from '../../src/core/problem/gap.ts';
 import { prepare } from '../../src/core/problem/prepare.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { createSession } from '../../src/session/session.ts';
 import { parseProblemFile } from '../../src/core/problem/problemFile.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { createSession } from '../../src/session/session.ts';
 import { defaultSettings } from '../../src/shared/settings.ts';
 import { standingOf } from '../../src/shared/usefulness.ts';
-import { createPooledKernels } from '../../src/worker/kernelPool.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
 import { cpuSeconds, progress, table } from './timing.ts';
 import { sampleNames } from './trainingData.ts';
 

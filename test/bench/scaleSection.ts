@@ -4,7 +4,7 @@ import { denseMatrix } from '../../src/core/base/linalg/matrix.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import { patternsOfGates } from '../../src/core/base/patterns.ts';
 import { createRng } from '../../src/core/base/rng.ts';
-import { createPooledKernels } from '../../src/worker/kernelPool.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
 import { type BenchData, syntheticData } from './data.ts';
 import { benchProblem } from './problems.ts';
 import { compared, cpuLimit, measured, seconds, table } from './timing.ts';

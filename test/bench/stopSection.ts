@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import type { Control } from '../../src/core/base/control.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { createSession } from '../../src/session/session.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 import { writeRows } from './data.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
 import { uncontrolled } from '../../src/core/base/control.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { createSession } from '../../src/session/session.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { after, it } from 'node:test';
 import { LabStore } from '../../src/host/lab/labStore.ts';
 import { createLab } from '../../src/session/lab.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { defaultLabSettings } from '../../src/shared/lab.ts';
 import { root } from './harness/server.ts';
 
@@ -17,7 +18,7 @@ it('results of the Lab come back, but not damaged ones, those of other versions 
   const settings = { ...defaultLabSettings.kernel, maxRows: 20, widths: [8], seeds: 1 };
   const control = { shouldStop: () => false, now: () => performance.now() / 1000 };
   const record = await lab.run({ page: 'kernel', settings }, () => undefined, control);
-  const store = new LabStore(folder);
+  const store = new LabStore(folder, nodeFiles);
   await store.write('file:///a.csv', record);
   assert.deepEqual((await store.read('file:///a.csv')).kernel, JSON.parse(JSON.stringify(record)));
   assert.deepEqual(await store.read('file:///b.csv'), {});

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import { languageModelTools } from '../../src/build/languageModelTools.mts';
 import * as manifest from '../../src/shared/manifest.ts';
+import { sampleNames } from '../../src/shared/samples.ts';
 import { fieldOf, flatSettings, withField } from '../../src/shared/settingKinds.ts';
 import { defaultSettings, trainingTable } from '../../src/shared/settings.ts';
 import { configurationProperties } from '../../src/shared/settingsManifest.ts';
@@ -33,6 +34,7 @@ interface Manifest {
   name: string;
   publisher: string;
   main: string;
+  browser: string;
   icon: string;
   engines: { vscode: string };
   devDependencies: Record<string, string>;
@@ -185,6 +187,16 @@ describe('package.json', () => {
       assert.ok(existsSync(path.join(root, media.markdown)), media.markdown);
       assert.ok(completionEvents.length > 0);
     }
+  });
+
+  it('names every sample', () => {
+    const there = readdirSync(path.join(root, 'media/samples')).filter((name) => name.endsWith('.csv'));
+    assert.deepEqual([...sampleNames], there.sort());
+  });
+
+  it('has one entry for both kinds of extension host', () => {
+    assert.equal(pkg.browser, pkg.main);
+    assert.ok(existsSync(path.join(root, pkg.main)));
   });
 
   it('gives every colour a value in each kind of theme, and the panel uses it', () => {

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createSession } from '../../src/session/session.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
-import { readRun, runFile, runIdOf, RunFileError, writeRun, writeWhole } from '../../src/store/runFiles.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
+import { readRun, runFile, runIdOf, RunFileError, writeRun } from '../../src/store/runFiles.ts';
 import { panelRecord } from '../../src/worker/panelRecord.ts';
 import { root } from './harness/server.ts';
 
@@ -29,32 +30,32 @@ describe('run files', () => {
   before(async () => (run = await trained('xor_2d.csv')));
 
   it('come back as they were written', async () => {
-    const file = await writeRun(folder, run);
+    const file = await writeRun(folder, run, nodeFiles);
     assert.equal(file, runFile(folder, run.id));
     assert.equal(runIdOf(path.basename(file)), run.id);
-    assert.deepEqual(await readRun(file), JSON.parse(JSON.stringify(run)));
+    assert.deepEqual(await readRun(file, nodeFiles), JSON.parse(JSON.stringify(run)));
   });
 
   it('of earlier versions know nothing about other optima, and an entry that is not one is refused', async () => {
     const known = await trained('xor_2d.csv', { model: 'relu', arrangements: 'adaptive', maxRows: 30 });
     assert.equal(known.solution.optimalSet?.scope, 'found');
-    assert.deepEqual((await readRun(await writeRun(folder, known))).neurons, known.neurons);
+    assert.deepEqual((await readRun(await writeRun(folder, known, nodeFiles), nodeFiles)).neurons, known.neurons);
     const older = {
       ...known,
       solution: { ...known.solution, optimalSet: undefined },
       neurons: known.neurons.map((neuron) => ({ ...neuron, presence: undefined })),
     };
-    const back = await readRun(await writeRun(folder, older));
+    const back = await readRun(await writeRun(folder, older, nodeFiles), nodeFiles);
     assert.ok(!('optimalSet' in back.solution) && back.neurons.every((neuron) => !('presence' in neuron)));
     const file = path.join(folder, 'odd.run.json');
     writeFileSync(file, JSON.stringify({ ...known, neurons: known.neurons.map((n) => ({ ...n, presence: 'often' })) }));
-    await assert.rejects(readRun(file), /neurons\.0\.presence/);
+    await assert.rejects(readRun(file, nodeFiles), /neurons\.0\.presence/);
   });
 
   it('are whole or not there: a write that fails leaves the old one and nothing beside it', async () => {
     const file = path.join(folder, 'whole.json');
-    await writeWhole(file, 'old');
-    await assert.rejects(writeWhole(file, 7 as unknown as string));
+    await nodeFiles.writeWhole(file, 'old');
+    await assert.rejects(nodeFiles.writeWhole(file, 7 as unknown as string));
     assert.equal(readFileSync(file, 'utf8'), 'old');
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.endsWith('.tmp')),
@@ -66,7 +67,7 @@ describe('run files', () => {
     const file = path.join(folder, 'x.run.json');
     const refused = async (content: string, reason: RegExp): Promise<void> => {
       writeFileSync(file, content);
-      await assert.rejects(readRun(file), (error: unknown) => {
+      await assert.rejects(readRun(file, nodeFiles), (error: unknown) => {
         assert.ok(error instanceof RunFileError);
         assert.match(error.message, /x\.run\.json/);
         assert.match(error.message, reason);
@@ -77,7 +78,7 @@ describe('run files', () => {
     await refused('[]', /damaged/);
     await refused(JSON.stringify({ ...run, settings: { ...run.settings, gates: -1 } }), /settings\.gates/);
     await refused(JSON.stringify({ ...run, neurons: [{}] }), /neurons\.0/);
-    await assert.rejects(readRun(path.join(folder, 'gone.run.json')), /gone\.run\.json cannot be read/);
+    await assert.rejects(readRun(path.join(folder, 'gone.run.json'), nodeFiles), /gone\.run\.json cannot be read/);
   });
 
   it('have names that cannot leave the folder', () => {

@@ -21,6 +21,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createRng } from '../../src/core/base/rng.ts';
 import { type RunRecord } from '../../src/shared/run.ts';
 import { summarizeRun, type RunSummary } from '../../src/shared/runSummary.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { readRun, runFile } from '../../src/store/runFiles.ts';
 import { keepCount, RunFolder } from '../../src/store/runFolder.ts';
 
@@ -48,9 +49,10 @@ function windowOn(folder: string, keep: unknown = 0): RunFolder & { readonly log
   const log: string[] = [];
   const note = (message: string): void => void log.push(message);
   const load = async (id: string): Promise<{ summary: RunSummary }> => ({
-    summary: summarizeRun(await readRun(runFile(folder, id))),
+    summary: summarizeRun(await readRun(runFile(folder, id), nodeFiles)),
   });
   const store = new RunFolder(folder, {
+    files: nodeFiles,
     load,
     keep: () => keep,
     log: { warn: note, error: note },
@@ -283,7 +285,7 @@ describe('a process that is killed while it writes', () => {
         child.on('exit', () => resolve());
       });
       assert.ok(said.length >= enough);
-      for (const id of said) assert.equal((await readRun(runFile(folder, id))).id, id);
+      for (const id of said) assert.equal((await readRun(runFile(folder, id), nodeFiles)).id, id);
       const store = windowOn(folder);
       await store.open();
       assert.deepEqual(store.unreadable, []);

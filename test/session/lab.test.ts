@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { FileSource } from '../../src/core/data/source.ts';
 import { createLab } from '../../src/session/lab.ts';
 import { LabRefusal } from '../../src/session/labRefusal.ts';
-import { nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { TrainStopped } from '../../src/session/session.ts';
 import {
   defaultLabSettings,

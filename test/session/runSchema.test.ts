@@ -10,6 +10,7 @@ import { exportRun } from '../../src/session/exportRun.ts';
 import { predictOn } from '../../src/session/predictOn.ts';
 import { runFault, runOfJson } from '../../src/shared/runSchema.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { readRun, RunFileError, writeRun } from '../../src/store/runFiles.ts';
 import { memorySource } from '../support/memorySource.ts';
 
@@ -48,7 +49,7 @@ describe('a run record', () => {
     for (const value of [NaN, Infinity, -Infinity]) {
       const run = structuredClone(load('penguins'));
       (run.neurons[0].original.weights as number[][])[0][0] = value;
-      await assert.rejects(writeRun(folder, run), (error: unknown) => {
+      await assert.rejects(writeRun(folder, run, nodeFiles), (error: unknown) => {
         assert.ok(error instanceof RunFileError);
         assert.match(error.message, /neurons\.0\.original\.weights\.0\.0: is not a finite number/);
         return true;
@@ -78,7 +79,7 @@ describe('a run record', () => {
     const solution = run.solution as { dualBound: number; relativeGap: number };
     solution.dualBound = -Infinity;
     solution.relativeGap = Infinity;
-    assert.deepEqual((await readRun(await writeRun(folder, run))).solution, run.solution);
+    assert.deepEqual((await readRun(await writeRun(folder, run, nodeFiles), nodeFiles)).solution, run.solution);
   });
 
   it('damaged anywhere is refused with the field, or predicts finite numbers', async () => {
@@ -104,7 +105,11 @@ describe('a run record', () => {
       const file = path.join(folder, 'mutant.run.json');
       writeFileSync(file, JSON.stringify(json));
       try {
-        const predicted = await predictOn(await readRun(file), memorySource(dataFor(load(name))), uncontrolled);
+        const predicted = await predictOn(
+          await readRun(file, nodeFiles),
+          memorySource(dataFor(load(name))),
+          uncontrolled,
+        );
         assert.doesNotMatch(predicted!.csv, /NaN|Infinity|undefined/);
       } catch (error) {
         assert.ok(error instanceof RunFileError || error instanceof DataError, String((error as Error).stack));

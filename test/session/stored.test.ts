@@ -5,6 +5,7 @@ import path from 'node:path';
 import { it } from 'node:test';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { asLeft } from '../../src/shared/runView.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { readRun, writeRun } from '../../src/store/runFiles.ts';
 import { sampleSource } from '../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
@@ -30,7 +31,7 @@ for (const model of ['gated-relu', 'relu', 'three-layer', 'linear'] as const)
       );
       assert.ok(heard.records.length >= 4);
       for (const record of heard.records) {
-        const back: RunRecord = asLeft(await readRun(await writeRun(folder, record)));
+        const back: RunRecord = asLeft(await readRun(await writeRun(folder, record, nodeFiles), nodeFiles));
         assert.equal(back.revision, record.revision);
         assert.deepEqual(back.missing, record.missing);
         assert.notEqual(back.solution.proving, true);

@@ -6,7 +6,7 @@ import { uncontrolled } from '../../src/core/base/control.ts';
 import { DataError } from '../../src/core/data/dataError.ts';
 import { readTable } from '../../src/core/data/reader.ts';
 import { cellLabel, type Table } from '../../src/core/data/table.ts';
-import { nodeFileSource } from '../../src/session/platform.node.ts';
+import { nodeFileSource, nodeUnpacking } from '../../src/platform/node/nodeSession.ts';
 import { tableSource } from '../../src/session/tables/tableSource.ts';
 import { memorySource } from '../support/memorySource.ts';
 
@@ -21,7 +21,7 @@ const cells = (table: Table): (string | number | null)[][] =>
     }),
   );
 const fromText = (text: string | Uint8Array, name: string): Promise<Table> =>
-  readTable(tableSource(memorySource(Buffer.from(text), { name, chunk: 100 })), {}, uncontrolled);
+  readTable(tableSource(memorySource(Buffer.from(text), { name, chunk: 100 }), nodeUnpacking), {}, uncontrolled);
 
 describe('tables that are no text', () => {
   for (const name of ['plant.parquet', 'plant.xlsx', 'plant.jsonl', 'plant.csv.gz']) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunRecord } from '../../src/shared/run.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { writeRun } from '../../src/store/runFiles.ts';
 
 /** A process that writes one run after the other and says each that is on disk, until it is killed. */
@@ -9,7 +10,7 @@ async function main([folder, prefix]: readonly string[]): Promise<void> {
   const run = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
   for (let k = 0; ; k++) {
     const id = `${prefix}-${k}`;
-    await writeRun(folder, { ...run, id });
+    await writeRun(folder, { ...run, id }, nodeFiles);
     process.send!(id);
   }
 }

@@ -22,7 +22,9 @@ import { runFault, runOfJson } from '../../src/shared/runSchema.ts';
 import { summarizeRun } from '../../src/shared/runSummary.ts';
 import { defaultSettings } from '../../src/shared/settings.ts';
 import { trainSettingsSchema } from '../../src/shared/settingsSchema.ts';
+import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { readRun, runFile, RunFileError } from '../../src/store/runFiles.ts';
+import { SharedStops } from '../../src/shared/stopFlag.ts';
 import { RunFolder } from '../../src/store/runFolder.ts';
 import { memorySource } from '../support/memorySource.ts';
 import { testSession } from '../support/sessionHarness.ts';
@@ -138,7 +140,7 @@ export function files(count: number, seed: number): Promise<Figures> {
         return;
       }
       writeFileSync(file, content);
-      const run = await readRun(file);
+      const run = await readRun(file, nodeFiles);
       const predicted = await predictOn(run, memorySource(dataFor(original as RunRecord)), uncontrolled);
       if (/NaN|Infinity|undefined/.test(predicted!.csv)) throw new Error('a prediction that is not a number');
     })
@@ -216,9 +218,9 @@ async function ended(child: ChildProcess): Promise<number | null> {
 }
 
 function folderStore(folder: string, keep = 0): RunFolder {
-  const load = async (id: string) => ({ summary: summarizeRun(await readRun(runFile(folder, id))) });
+  const load = async (id: string) => ({ summary: summarizeRun(await readRun(runFile(folder, id), nodeFiles)) });
   const log = { warn: () => undefined, error: () => undefined };
-  return new RunFolder(folder, { load, keep: () => keep, log, changed: () => undefined });
+  return new RunFolder(folder, { files: nodeFiles, load, keep: () => keep, log, changed: () => undefined });
 }
 
 async function checkFolder(folder: string, said: readonly string[]): Promise<void> {
@@ -266,7 +268,7 @@ export function commandKills(count: number, seed: number): Promise<Figures> {
     clearTimeout(timer);
     clearTimeout(hung);
     if (!readFileSync(data).equals(content)) throw new Error('the data file was changed');
-    if (existsSync(out)) await readRun(out);
+    if (existsSync(out)) await readRun(out, nodeFiles);
     rmSync(folder, { recursive: true, force: true });
   });
 }
@@ -362,13 +364,13 @@ export function workerKills(count: number, seed: number): Promise<Figures> {
     mkdirSync(path.join(folder, 'runs'));
     const runs = path.join(folder, 'runs');
     const data = path.join(root, 'media/samples/xor_2d.csv');
-    const worker = new Worker(program, { workerData: { folder: runs, stopFlag: new SharedArrayBuffer(4) } });
+    const worker = new Worker(program, { workerData: { folder: runs } });
     const api = wrap<import('../../src/worker/api.ts').WorkerApi>(nodeEndpoint(worker));
     const settings = { ...defaultSettings, timeLimitSeconds: 2, certifySeconds: 0.5, path: { points: 3, smallest: 0.1 }, compare: { ...defaultSettings.compare, enabled: false } }; // prettier-ignore
     const said: string[] = [];
     await api.open({ uri: `file://${data}`, name: 'xor_2d.csv', path: data }, null);
     const listener = proxy({ progress: () => undefined, record: () => undefined, stored: () => undefined });
-    const trained = api.train(1, settings, listener).then(({ value, unsaved }) => {
+    const trained = api.train(new SharedStops().begin(), settings, listener).then(({ value, unsaved }) => {
       if (value && unsaved === undefined) said.push(value.id);
     });
     await Promise.race([trained, wait(rng.uniform() * 1500)]);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { createLab } from '../../src/session/lab.ts';
-import { nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { defaultLabSettings, type FromLab, type LabRecord, labPages, type ToLab } from '../../src/shared/lab.ts';
 import { formatNumber, typeset } from '../../webview/ui/format.ts';
 import { memorySource } from '../support/memorySource.ts';

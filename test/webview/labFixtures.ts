@@ -1,5 +1,5 @@
 import { createLab } from '../../src/session/lab.ts';
-import { nodeSessionDeps } from '../../src/session/platform.node.ts';
+import { nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { defaultLabSettings, type LabPage, type LabRecord, labPages, type ToLab } from '../../src/shared/lab.ts';
 import { sampleSource } from '../support/memorySource.ts';
 import { running } from '../support/sessionHarness.ts';

@@ -8,6 +8,7 @@ import type { NewPredictions } from '../../session/predictOn.ts';
 import { comparedRuns, comparisonRefusal } from '../../shared/compareRuns.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { comparisonDigest, runDigest } from '../../shared/runDigest.ts';
+import { nodeFiles } from '../../platform/node/nodeFiles.ts';
 import { readRun, RunFileError } from '../../store/runFiles.ts';
 import { type BackgroundJob, runInBackground } from '../background.ts';
 import { checkInput } from '../inputs.ts';
@@ -87,7 +88,7 @@ async function runOf(workspace: Workspace, given: string): Promise<RunRecord> {
   if (!/[./\\]/.test(given))
     throw new UsageError(`there is no run ${given}: train one, or give the path of a run file (*.convexrun.json)`);
   try {
-    const read = await readRun(allowed(workspace, given));
+    const read = await readRun(allowed(workspace, given), nodeFiles);
     workspace.runs.set(read.id, read);
     return read;
   } catch (error) {

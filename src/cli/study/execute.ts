@@ -3,14 +3,14 @@ import { createKernels } from '../../core/base/kernels/createKernels.ts';
 import type { Kernels } from '../../core/base/kernels/kernels.ts';
 import { ProblemError } from '../../core/base/problemError.ts';
 import { DataError } from '../../core/data/dataError.ts';
-import { nodeFileSource, nodeSessionDeps } from '../../session/platform.node.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../platform/node/nodeSession.ts';
 import { createSession, type Session } from '../../session/session.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import type { Claim } from '../../store/study/claims.ts';
 import { type StudyFolder, tasksOfPlan } from '../../store/study/studyFolder.ts';
 import type { StudyTask } from '../../study/plan.ts';
 import { resultOf, type TaskResult } from '../../study/result.ts';
-import { createPooledKernels } from '../../worker/kernelPool.ts';
+import { createPooledKernels } from '../../platform/node/kernelPool.ts';
 
 /**
  * How a task went: it has a result (`done`, perhaps a refusal), somebody else works on it, it ended in an error that is noted in the folder, or

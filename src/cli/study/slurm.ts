@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { plural } from '../../shared/plural.ts';
-import { writeWhole } from '../../store/runFiles.ts';
+import { nodeFiles } from '../../platform/node/nodeFiles.ts';
 import type { StudyFolder } from '../../store/study/studyFolder.ts';
 import type { TaskNeeds } from '../../study/estimate.ts';
 import type { StudyTask } from '../../study/plan.ts';
@@ -125,9 +125,9 @@ async function submitted(job: EngineJob, needs: TaskNeeds, options: SlurmOptions
       open.slice(k * chunk, (k + 1) * chunk).map(({ key }) => key),
     );
     const list = folder.at('slurm', `list-${known.length + 1}.txt`);
-    await writeWhole(list, elements.map((keys) => `${keys.join(' ')}\n`).join(''));
+    await nodeFiles.writeWhole(list, elements.map((keys) => `${keys.join(' ')}\n`).join(''));
     const script = folder.at('slurm', `job-${known.length + 1}.sh`);
-    await writeWhole(script, scriptOf(folder, list, options.program));
+    await nodeFiles.writeWhole(script, scriptOf(folder, list, options.program));
     const id = submit(script, [
       '--job-name=convexnet-study',
       `--array=0-${count - 1}%${throttle}`,
@@ -144,7 +144,7 @@ async function submitted(job: EngineJob, needs: TaskNeeds, options: SlurmOptions
     ]);
     job.say(`job ${id}: ${plural(open.length, 'task')} in ${plural(count, 'element')}`);
     const submittedJob: Job = { job: id, elements };
-    await writeWhole(folder.at('slurm', `job-${known.length + 1}.json`), JSON.stringify(submittedJob));
+    await nodeFiles.writeWhole(folder.at('slurm', `job-${known.length + 1}.json`), JSON.stringify(submittedJob));
     return submittedJob;
   } finally {
     claim.release();

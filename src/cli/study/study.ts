@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeWhole } from '../../store/runFiles.ts';
+import { nodeFiles } from '../../platform/node/nodeFiles.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import { plural } from '../../shared/plural.ts';
 import { StudyFolder, StudyFolderError, tasksOfPlan } from '../../store/study/studyFolder.ts';
@@ -167,8 +167,8 @@ async function carriedOut(
   const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
   await putTables(outputs, values, table, summary);
   try {
-    if (values.csv === undefined) await writeWhole(folder.at('table.csv'), csvOf(table, formulas));
-    if (values.summary === undefined) await writeWhole(folder.at('summary.csv'), csvOf(summary, formulas));
+    if (values.csv === undefined) await nodeFiles.writeWhole(folder.at('table.csv'), csvOf(table, formulas));
+    if (values.summary === undefined) await nodeFiles.writeWhole(folder.at('summary.csv'), csvOf(summary, formulas));
   } catch (error) {
     process.stderr.write(`convexnet study: the table cannot be written: ${fileErrorWords(error)}\n`);
     return exitStatus.badInput;
@@ -290,7 +290,7 @@ async function writeTables(args: readonly string[]): Promise<number> {
 async function stopStudy(args: readonly string[]): Promise<number> {
   const folder = folderOf(parseOptions(args, {}).positionals);
   folder.plan();
-  await writeWhole(folder.stopFile, '');
+  await nodeFiles.writeWhole(folder.stopFile, '');
   for (const name of engineNames) engineOf(name, { program: process.argv[1] }).stop?.(folder);
   await new Outputs({}, []).print('asked to stop; --resume takes that back\n');
   return exitStatus.ok;

@@ -106,11 +106,10 @@ function bytesOf(pieces: readonly ArrayLike<number>[], text: string): Uint8Array
   return out;
 }
 
-/** Checksum of what a problem is: data, targets, weights of rows if there are some, beta and the choices that the objective depends on. */
-export function problemDigest(problem: Problem, sha256: Sha256): string {
-  const { X, y, weights, beta, loss, bias, outputPenalty, outputs } = problem;
+/** What the checksum of a problem is of: data, targets, weights of rows if there are some, beta and the choices that the objective depends on. */
+function bytesOfProblem({ X, y, weights, beta, loss, bias, outputPenalty, outputs }: Problem): Uint8Array {
   const numbers = [X.data, y.data, [X.rows, X.cols, outputs, beta], weights ?? []];
-  return sha256(bytesOf(numbers, `${loss}|${bias}|${outputPenalty}`));
+  return bytesOf(numbers, `${loss}|${bias}|${outputPenalty}`);
 }
 
 export interface ProofOptions {
@@ -125,13 +124,13 @@ export interface ProofOptions {
  * networks of the family, without trust in the solver.
  * @throws {ProofError} when the relaxation does not apply to the problem, or was stopped before it had a bound
  */
-export function writeProof(
+export async function writeProof(
   problem: Problem,
   network: TwoLayerNetwork,
   options: ProofOptions,
-  sha256: Sha256,
+  sha256: (bytes: Uint8Array) => string | Promise<string>,
   control: Control,
-): string {
+): Promise<string> {
   const prepared = prepare(problem);
   const reason = whyNotConic(prepared);
   if (reason !== undefined) throw new ProofError(`no proof file can be made: ${reason}`);
@@ -164,7 +163,7 @@ export function writeProof(
   const proof: Omit<Proof, 'sha256'> = {
     format: proofFormat,
     problem: {
-      sha256: problemDigest(problem, sha256),
+      sha256: await sha256(bytesOfProblem(problem)),
       rows: y.rows,
       inputs: X.cols,
       outputs,
@@ -181,7 +180,7 @@ export function writeProof(
     lines: { first: Array.from(lines.first), row: Array.from(lines.line), side: Array.from(lines.side) },
     parts,
   };
-  return `${JSON.stringify({ ...proof, sha256: sha256(contentOf(proof)) })}\n`;
+  return `${JSON.stringify({ ...proof, sha256: await sha256(contentOf(proof)) })}\n`;
 }
 
 /** Nine digits: whatever the multipliers are, the bound is recomputed from them. */
@@ -276,7 +275,7 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
   if (mismatch !== undefined) {
     throw new ProofError(`the proof is for another problem: its ${mismatch[0]} is ${mismatch[1]}, here ${mismatch[2]}`);
   }
-  if (proof.problem.sha256 !== problemDigest(problem, sha256)) {
+  if (proof.problem.sha256 !== sha256(bytesOfProblem(problem))) {
     throw new ProofError('the proof is for another problem: its data or targets differ from those given');
   }
   if (stated !== sha256(contentOf(content))) {

@@ -14,7 +14,8 @@ import { betaCommands, trainingCommands } from './training.ts';
 /** The pages that are not about one run. */
 export interface Pages extends RunTools {
   readonly labs: LabPanels;
-  readonly studies: StudyPanels;
+  /** Null where there are no processes. */
+  readonly studies: StudyPanels | null;
   readonly previews: PreviewPanels;
 }
 
@@ -56,7 +57,11 @@ function placeCommands(
   | typeof commandIds.showLog
 > {
   return {
-    [commandIds.openStudy]: (uri) => (uri instanceof vscode.Uri ? studies.open(uri) : studies.ask()),
+    [commandIds.openStudy]: (uri) => {
+      if (studies === null)
+        throw new Error(vscode.l10n.t('Studies run as processes of their own, which a browser does not have.'));
+      return uri instanceof vscode.Uri ? studies.open(uri) : studies.ask();
+    },
     [commandIds.openLab]: async (uri) => {
       const file =
         uri instanceof vscode.Uri

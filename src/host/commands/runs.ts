@@ -48,7 +48,7 @@ export function runCommands(
       if (uri === undefined) return undefined;
       const document = openRunFile(uri);
       try {
-        const summary = await importRun(document, explorer.store);
+        const summary = await importRun(document, explorer.store, explorer.platform);
         return summary && (await explorer.openRun(summary.id));
       } finally {
         document.dispose();

@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import {
   fromLabSchema,
@@ -24,7 +25,7 @@ import type { LabRecords, LabStore } from './labStore.ts';
 
 /** What a Lab works with. */
 export interface LabTools {
-  readonly workerFile: string;
+  readonly platform: HostPlatform;
   readonly runFolder: string;
   readonly store: LabStore;
   readonly extensionUri: vscode.Uri;
@@ -48,9 +49,9 @@ export class LabPanel {
     readonly uri: vscode.Uri,
     private readonly tools: LabTools,
   ) {
-    const { workerFile, runFolder, store, extensionUri, log } = tools;
+    const { platform, runFolder, store, extensionUri, log } = tools;
     this.client = new WorkerClient(
-      workerFile,
+      platform.program,
       runFolder,
       (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
       log,
@@ -101,7 +102,11 @@ export class LabPanel {
         const record = this.records[message.page];
         if (!record) return;
         const stem = this.name.replace(/\.[^.]*$/, '');
-        await saveBeside(this.uri, `${stem}.${message.page}.json`, Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
+        await saveBeside(
+          this.uri,
+          `${stem}.${message.page}.json`,
+          new TextEncoder().encode(`${JSON.stringify(record, null, 1)}\n`),
+        );
         return;
       }
       case 'copy':

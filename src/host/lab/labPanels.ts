@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
 import { labType } from '../../shared/manifest.ts';
 import { addressOf } from '../address.ts';
 import type { Explorer } from '../explorer.ts';
@@ -16,12 +17,12 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly explorer: Explorer,
-    private readonly workerFile: string,
+    private readonly platform: HostPlatform,
     private readonly runFolder: string,
     labFolder: string,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    this.store = new LabStore(labFolder);
+    this.store = new LabStore(labFolder, platform.files);
   }
 
   open(uri: vscode.Uri): LabPanel {
@@ -45,9 +46,9 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
 
   private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
     const key = uri.toString();
-    const { workerFile, runFolder, store, log } = this;
+    const { platform, runFolder, store, log } = this;
     const panel = new LabPanel(webviewPanel, uri, {
-      workerFile,
+      platform,
       runFolder,
       store,
       log,

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import * as v from 'valibot';
 import { labPages, labSettingsSchemas, type LabPage, type LabRecord } from '../../shared/lab.ts';
 import { productVersion } from '../../shared/version.ts';
-import { writeWhole } from '../../store/runFiles.ts';
+import type { Files } from '../../platform/platform.ts';
+import { sha256Of } from '../../shared/sha256.ts';
 
 export type LabRecords = { [P in LabPage]?: Extract<LabRecord, { page: P }> };
 
@@ -24,14 +22,17 @@ const recordSchema = (page: LabPage): v.GenericSchema =>
 
 /** The last result of every page of every data file, one file each. */
 export class LabStore {
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly files: Files,
+  ) {}
 
   /** What there is for a data file; files that are damaged or of another version are left out. */
   async read(uri: string): Promise<LabRecords> {
     const found: Record<string, LabRecord> = {};
     for (const page of labPages) {
       try {
-        const value: unknown = JSON.parse(await readFile(this.file(uri, page), 'utf8'));
+        const value: unknown = JSON.parse(await this.files.read(await this.file(uri, page)));
         if (v.is(recordSchema(page), value)) found[page] = value as LabRecord;
       } catch {
         // not there, or cut off: the page is then empty
@@ -41,11 +42,12 @@ export class LabStore {
   }
 
   async write(uri: string, record: LabRecord): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
-    await writeWhole(this.file(uri, record.page), JSON.stringify(record));
+    await this.files.makeFolder(this.folder);
+    await this.files.writeWhole(await this.file(uri, record.page), JSON.stringify(record));
   }
 
-  private file(uri: string, page: LabPage): string {
-    return path.join(this.folder, `${createHash('sha256').update(uri).digest('hex').slice(0, 24)}.${page}.lab.json`);
+  private async file(uri: string, page: LabPage): Promise<string> {
+    const name = await sha256Of(new TextEncoder().encode(uri));
+    return `${this.folder}/${name.slice(0, 24)}.${page}.lab.json`;
   }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { panelPolicy } from '../../shared/csp.ts';
 
@@ -25,7 +24,7 @@ function textsBlock(): string {
 /** A page: two files of the extension under the policy, and its texts; data comes by messages, never in the page. */
 export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page: PageName): string {
   const { bundle, title } = pages[page];
-  const nonce = randomBytes(18).toString('base64');
+  const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
   const file = (name: string): string =>
     webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, 'dist', name)).toString();
   return `<!DOCTYPE html>

@@ -33,7 +33,7 @@ export class PageChannel<From extends { readonly type: string }, To> {
   readonly onDidChangeViewState = this.shown.event;
   private readonly subscriptions: vscode.Disposable[] = [];
   private ready = false;
-  private sending: NodeJS.Immediate | null = null;
+  private sending: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -60,10 +60,10 @@ export class PageChannel<From extends { readonly type: string }, To> {
 
   /** At most one snapshot per turn, however many things changed in it. */
   sendSnapshot(): void {
-    this.sending ??= setImmediate(() => {
+    this.sending ??= setTimeout(() => {
       this.sending = null;
       this.post(this.spec.snapshot());
-    });
+    }, 0);
   }
 
   /** Takes any value: what is not a message of the protocol is logged and dropped. */
@@ -88,7 +88,7 @@ export class PageChannel<From extends { readonly type: string }, To> {
 
   private dispose(): void {
     this.ready = false;
-    if (this.sending) clearImmediate(this.sending);
+    if (this.sending) clearTimeout(this.sending);
     for (const subscription of this.subscriptions) subscription.dispose();
     this.gone.fire();
     this.gone.dispose();

@@ -1,5 +1,6 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import { commandIds } from '../../shared/manifest.ts';
 import {
@@ -19,7 +20,7 @@ import { WorkerClient } from '../train/workerClient.ts';
 import { readTrainingSettings } from '../trainingSettings.ts';
 
 export interface PreviewTools {
-  readonly workerFile: string;
+  readonly platform: HostPlatform;
   readonly runFolder: string;
   readonly explorer: Explorer;
   readonly extensionUri: vscode.Uri;
@@ -40,10 +41,10 @@ export class PreviewPanel {
     readonly uri: vscode.Uri,
     tools: PreviewTools,
   ) {
-    const { workerFile, runFolder, extensionUri } = tools;
+    const { platform, runFolder, extensionUri } = tools;
     const { log } = tools.explorer;
     this.client = new WorkerClient(
-      workerFile,
+      platform.program,
       runFolder,
       (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
       log,

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
 import { previewType } from '../../shared/manifest.ts';
 import { addressOf } from '../address.ts';
 import type { Explorer } from '../explorer.ts';
@@ -14,7 +15,7 @@ export class PreviewPanels implements vscode.WebviewPanelSerializer<unknown> {
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly explorer: Explorer,
-    private readonly workerFile: string,
+    private readonly platform: HostPlatform,
     private readonly runFolder: string,
   ) {}
 
@@ -39,9 +40,9 @@ export class PreviewPanels implements vscode.WebviewPanelSerializer<unknown> {
 
   private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): void {
     const key = uri.toString();
-    const { workerFile, runFolder, explorer } = this;
+    const { platform, runFolder, explorer } = this;
     const panel = new PreviewPanel(webviewPanel, uri, {
-      workerFile,
+      platform,
       runFolder,
       explorer,
       extensionUri: this.context.extensionUri,

@@ -1,6 +1,7 @@
-import path from 'node:path';
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
+import { fileName } from '../address.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import { trainCommandLine } from '../../shared/commandLine.ts';
 import { commandIds, extensionId } from '../../shared/manifest.ts';
@@ -23,12 +24,12 @@ export class RunDocument implements vscode.CustomDocument, Exporting {
 
   constructor(
     readonly uri: vscode.Uri,
-    workerFile: string,
+    platform: HostPlatform,
     runFolder: string,
     log: vscode.LogOutputChannel,
   ) {
     this.client = new WorkerClient(
-      workerFile,
+      platform.program,
       runFolder,
       // a worker that had to be started again reads the file again
       async () => {
@@ -40,7 +41,7 @@ export class RunDocument implements vscode.CustomDocument, Exporting {
 
   /** Of the data that the run was trained on. */
   get name(): string {
-    return this.run?.record.dataset.name ?? path.posix.basename(this.uri.path);
+    return this.run?.record.dataset.name ?? fileName(this.uri);
   }
 
   async load(): Promise<PanelRun> {
@@ -84,7 +85,7 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
     new PageChannel<FromPanel, ToPanel>(panel, {
       kind: 'Run',
       bundle: 'webview',
-      title: path.posix.basename(document.uri.path),
+      title: fileName(document.uri),
       extensionUri: this.extensionUri,
       log: this.log,
       messages: fromPanelSchema,

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Files } from '../../platform/platform.ts';
 import type { RunSummary } from '../../shared/runSummary.ts';
 import { RunFolder } from '../../store/runFolder.ts';
 import type { PanelRun } from '../../worker/api.ts';
@@ -12,6 +13,7 @@ export class RunStore extends RunFolder {
 
   constructor(
     folder: string,
+    files: Files,
     /** Reads a run, elsewhere than on this thread: runs may be large. */
     readonly load: (id: string) => Promise<PanelRun & { readonly summary: RunSummary }>,
     /** How many runs to keep, as a person set it. */
@@ -19,7 +21,7 @@ export class RunStore extends RunFolder {
     log: vscode.LogOutputChannel,
   ) {
     const emitter = new vscode.EventEmitter<void>();
-    super(folder, { load, keep, log, changed: () => emitter.fire() });
+    super(folder, { files, load, keep, log, changed: () => emitter.fire() });
     this.emitter = emitter;
     this.onDidChange = emitter.event;
   }

@@ -1,5 +1,7 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import type { HostPlatform } from '../../platform/platform.ts';
+import type { StopMark } from '../../shared/stopFlag.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
@@ -59,12 +61,12 @@ export class Dataset {
 
   constructor(
     readonly uri: vscode.Uri,
-    workerFile: string,
+    platform: HostPlatform,
     private readonly store: RunStore,
     log: vscode.LogOutputChannel,
   ) {
     this.client = new WorkerClient(
-      workerFile,
+      platform.program,
       store.folder,
       (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
       log,
@@ -201,7 +203,7 @@ export class Dataset {
     preview: boolean,
     ask: (
       api: Parameters<Parameters<WorkerClient['call']>[0]>[0],
-      task: number,
+      task: StopMark,
       listener: TrainListener,
     ) => Promise<Outcome<RunSummary>>,
   ): Promise<RunSummary | undefined> {

@@ -1,11 +1,11 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
+import { fileName } from '../address.ts';
 import type { RemoteFile, SourceSpec } from '../../worker/api.ts';
 
 export function sourceSpec(uri: vscode.Uri): SourceSpec {
   return {
     uri: uri.toString(),
-    name: path.posix.basename(uri.path),
+    name: fileName(uri),
     path: uri.scheme === 'file' ? uri.fsPath : null,
   };
 }

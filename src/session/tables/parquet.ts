@@ -1,5 +1,5 @@
-import { gunzipSync, brotliDecompressSync } from 'node:zlib';
 import { DataError } from '../../core/data/dataError.ts';
+import type { Unpacking } from '../../platform/platform.ts';
 import { cellText, lineOf } from './rowsToText.ts';
 
 /** Rows that are decoded at once. */
@@ -9,8 +9,12 @@ const rowsAtOnce = 8192;
  * The rows of a Parquet file as lines of comma-separated text under a line of names. Pages may be uncompressed or compressed by Snappy, gzip or Brotli.
  * @throws {DataError} for others, and for what is no Parquet file
  */
-export async function* parquetLines(bytes: Uint8Array, file: string): AsyncGenerator<string> {
-  const { parquetMetadata, parquetReadObjects } = await import('hyparquet');
+export async function* parquetLines(
+  bytes: Uint8Array,
+  file: string,
+  compressors: Unpacking['pages'],
+): AsyncGenerator<string> {
+  const { parquetMetadata, parquetReadObjects } = await import('hyparquet/src/index.js');
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   try {
     const metadata = parquetMetadata(buffer);
@@ -23,10 +27,7 @@ export async function* parquetLines(bytes: Uint8Array, file: string): AsyncGener
         metadata,
         rowStart: from,
         rowEnd: Math.min(rows, from + rowsAtOnce),
-        compressors: {
-          GZIP: (input: Uint8Array) => gunzipSync(input),
-          BROTLI: (input: Uint8Array) => brotliDecompressSync(input),
-        },
+        compressors,
       });
       for (const row of part) yield lineOf(names.map((name) => cellText(row[name])));
     }

@@ -9,7 +9,8 @@ import { type StudyPlan, type StudyTask, tasksOf } from '../../study/plan.ts';
 import { resultSchema, type TaskResult } from '../../study/result.ts';
 import { studySchema } from '../../study/studyFile.ts';
 import type { StudyRow } from '../../study/table.ts';
-import { temporarySuffix, writeWhole } from '../runFiles.ts';
+import { nodeFiles } from '../../platform/node/nodeFiles.ts';
+import { temporarySuffix } from '../runFiles.ts';
 import { Claims } from './claims.ts';
 
 const dataFileSchema = v.object({ name: v.string(), file: v.string(), bytes: v.number(), sha256: v.string() });
@@ -73,7 +74,7 @@ export class StudyFolder {
   async write(plan: StudyPlan): Promise<void> {
     for (const name of ['results', 'runs', 'claims', 'failures']) mkdirSync(this.at(name), { recursive: true });
     const content = { format: 'convexnet-plan/1', ...plan };
-    await writeWhole(this.at('plan.json'), `${JSON.stringify(content, null, 1)}\n`);
+    await nodeFiles.writeWhole(this.at('plan.json'), `${JSON.stringify(content, null, 1)}\n`);
   }
 
   /** @throws {StudyFolderError} */
@@ -125,14 +126,14 @@ export class StudyFolder {
 
   /** The record first: where there is a row, there is what it came from. @throws where the disk refuses */
   async finish(result: TaskResult, run: RunRecord | null): Promise<void> {
-    if (run !== null) await writeWhole(this.runFile(result.key), JSON.stringify(run));
-    await writeWhole(this.resultFile(result.key), `${JSON.stringify(result)}\n`);
+    if (run !== null) await nodeFiles.writeWhole(this.runFile(result.key), JSON.stringify(run));
+    await nodeFiles.writeWhole(this.resultFile(result.key), `${JSON.stringify(result)}\n`);
     rmSync(this.at('failures', `${result.key}.json`), { force: true });
   }
 
   async fail(key: string, message: string): Promise<void> {
     const failure: TaskFailure = { key, message, at: new Date().toISOString() };
-    await writeWhole(this.at('failures', `${key}.json`), `${JSON.stringify(failure)}\n`, false);
+    await nodeFiles.writeWhole(this.at('failures', `${key}.json`), `${JSON.stringify(failure)}\n`, false);
   }
 
   /** The failures of these tasks. */

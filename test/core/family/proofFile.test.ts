@@ -10,7 +10,7 @@ import { randomProblem } from '../engine/problems.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-function made(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 1 }) {
+async function made(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 1 }) {
   const problem = randomProblem(9, size, {
     model: 'relu',
     arrangements: { kind: 'adaptive', seed: 1 },
@@ -18,7 +18,7 @@ function made(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 1 }) {
     ...overrides,
   });
   const { network } = solve(problem, { certifySeconds: 0 });
-  const text = writeProof(problem, network, { seconds: 20 }, sha256, uncontrolled);
+  const text = await writeProof(problem, network, { seconds: 20 }, sha256, uncontrolled);
   return { problem, network, text };
 }
 
@@ -37,8 +37,11 @@ function* numbersIn(value: unknown): Generator<(change: (x: number) => number) =
 describe('proof files', () => {
   for (const loss of ['squared', 'logistic', 'softmax'] as const) {
     for (const bias of ['none', 'regularized', 'free'] as const) {
-      it(`are accepted for ${loss} loss, bias ${bias}, and bound the objective`, () => {
-        const { problem, network, text } = made({ loss, bias }, { n: 18, d: 4, outputs: loss === 'softmax' ? 3 : 2 });
+      it(`are accepted for ${loss} loss, bias ${bias}, and bound the objective`, async () => {
+        const { problem, network, text } = await made(
+          { loss, bias },
+          { n: 18, d: 4, outputs: loss === 'softmax' ? 3 : 2 },
+        );
         const check = checkProof(problem, network, text, sha256);
         assert.ok(check.lowerBound > 0 && check.lowerBound <= check.objective);
         assert.ok(check.constraint <= 1 && check.constraint > 0.9, `${check.constraint}`);
@@ -47,8 +50,8 @@ describe('proof files', () => {
     }
   }
 
-  it('are rejected when any number is off by a thousandth', () => {
-    const { problem, network, text } = made({ loss: 'logistic' });
+  it('are rejected when any number is off by a thousandth', async () => {
+    const { problem, network, text } = await made({ loss: 'logistic' });
     const rng = createRng(3);
     const total = [...numbersIn(JSON.parse(text))].length;
     assert.ok(total > 300);
@@ -61,8 +64,8 @@ describe('proof files', () => {
     }
   });
 
-  it('with a bound that the multipliers do not give are rejected though their checksum is right', () => {
-    const { problem, network, text } = made({ loss: 'squared' });
+  it('with a bound that the multipliers do not give are rejected though their checksum is right', async () => {
+    const { problem, network, text } = await made({ loss: 'squared' });
     const honest = checkProof(problem, network, text, sha256);
     // the checksum of whatever is in the file: a forger computes it as well
     const forged = (change: (proof: Record<string, unknown>) => void): string => {
@@ -93,8 +96,8 @@ describe('proof files', () => {
     assert.throws(() => checkProof(problem, network, spoilt, sha256), ProofError);
   });
 
-  it('that belong to something else, are cut off or of another version say so', () => {
-    const { problem, network, text } = made({ loss: 'squared' });
+  it('that belong to something else, are cut off or of another version say so', async () => {
+    const { problem, network, text } = await made({ loss: 'squared' });
     const refused = (p: Problem, net: typeof network, t: string, why: RegExp): void =>
       assert.throws(
         () => checkProof(p, net, t, sha256),
@@ -111,8 +114,8 @@ describe('proof files', () => {
     refused(problem, network, text.replace('"factor"', '"vector"'), /incomplete or damaged/);
   });
 
-  it('do not exist where the relaxation does not apply', () => {
-    assert.throws(
+  it('do not exist where the relaxation does not apply', async () => {
+    await assert.rejects(
       () => made({ loss: 'squared', outputPenalty: 'nuclear' }, { n: 12, d: 3, outputs: 2 }),
       /no proof file can be made: .*joins them/,
     );

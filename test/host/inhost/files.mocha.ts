@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 import { watchForChanges } from '../../../src/host/staleWatch.ts';
 import { TaskFailure } from '../../../src/host/train/taskFailure.ts';
-import { Bench, quick, until } from './support.ts';
+import { Bench, platform, quick, until } from './support.ts';
 
 describe('data files', () => {
   let bench: Bench;
@@ -40,7 +40,7 @@ describe('data files', () => {
 
   it('marks a run as stale when the file changes or goes, and takes the mark back when it is as before', async () => {
     const dataset = bench.sample('wine.csv');
-    const watch = watchForChanges(dataset);
+    const watch = watchForChanges(dataset, platform());
     const content = readFileSync(bench.file('wine.csv'), 'utf8');
     await dataset.train(quick({}));
     assert.equal(dataset.stale, false);

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { importRun } from '../../../src/host/runs/importRun.ts';
 import { RunDocument } from '../../../src/host/runs/runDocument.ts';
 import { runEditorType, runFileEnd } from '../../../src/shared/manifest.ts';
-import { Bench, quick, until, workerFile } from './support.ts';
+import { Bench, platform, quick, until } from './support.ts';
 
 describe('a run in a file of its own', () => {
   let bench: Bench;
@@ -29,7 +29,7 @@ describe('a run in a file of its own', () => {
   });
 
   it('is read and exported without the data', async () => {
-    const document = new RunDocument(file, workerFile(), bench.runs, bench.log.channel);
+    const document = new RunDocument(file, platform(), bench.runs, bench.log.channel);
     const { record } = await document.load();
     assert.equal(record.id, id);
     const html = new TextDecoder().decode(await document.export('report', 'neutralize'));
@@ -41,7 +41,7 @@ describe('a run in a file of its own', () => {
   it('that is damaged says what is wrong with it', async () => {
     const damaged = vscode.Uri.file(bench.file(`damaged${runFileEnd}`));
     writeFileSync(damaged.fsPath, '{"format":"convexnet-run/1"}');
-    const document = new RunDocument(damaged, workerFile(), bench.runs, bench.log.channel);
+    const document = new RunDocument(damaged, platform(), bench.runs, bench.log.channel);
     await assert.rejects(document.load(), /The run file damaged\.convexrun\.json is damaged/);
     document.dispose();
   });
@@ -50,15 +50,15 @@ describe('a run in a file of its own', () => {
     const other = new Bench();
     await other.store.open();
     mkdirSync(other.runs, { recursive: true });
-    const document = new RunDocument(file, workerFile(), other.runs, other.log.channel);
-    const summary = await importRun(document, other.store);
+    const document = new RunDocument(file, platform(), other.runs, other.log.channel);
+    const summary = await importRun(document, other.store, platform());
     assert.equal(summary?.uri, vscode.Uri.file(bench.file('iris.csv')).toString());
     assert.deepEqual(
       other.store.list().map((run) => run.id),
       [id],
     );
     renameSync(bench.file('iris.csv'), bench.file('moved.csv'));
-    assert.equal((await importRun(document, other.store))?.id, id);
+    assert.equal((await importRun(document, other.store, platform()))?.id, id);
     renameSync(bench.file('moved.csv'), bench.file('iris.csv'));
     document.dispose();
     other.dispose();

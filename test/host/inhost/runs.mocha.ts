@@ -1,3 +1,4 @@
+import { nodeFiles } from '../../../src/platform/node/nodeFiles.ts';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +20,7 @@ describe('runs on disk', () => {
 
   /** Another window that opens the same folder. */
   const reopened = async (keep = 0): Promise<RunStore> => {
-    const store = new RunStore(bench.runs, bench.store.load, () => keep, bench.log.channel);
+    const store = new RunStore(bench.runs, nodeFiles, bench.store.load, () => keep, bench.log.channel);
     await store.open();
     return store;
   };

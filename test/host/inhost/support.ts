@@ -4,6 +4,8 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { RunStore } from '../../../src/host/runs/runStore.ts';
 import { valueOf } from '../../../src/host/train/taskFailure.ts';
+import { nodeHost } from '../../../src/platform/node/nodeHost.ts';
+import type { HostPlatform } from '../../../src/platform/platform.ts';
 import { Dataset } from '../../../src/host/train/dataset.ts';
 import { WorkerClient } from '../../../src/host/train/workerClient.ts';
 import { extensionId } from '../../../src/shared/manifest.ts';
@@ -19,7 +21,8 @@ export function extensionFile(...parts: string[]): string {
   return path.join(extension().extensionPath, ...parts);
 }
 
-export const workerFile = (): string => extensionFile('dist', 'worker.js');
+/** This extension host's platform. */
+export const platform = (): HostPlatform => nodeHost(vscode.Uri.file(extensionFile('dist', 'worker.js')));
 
 /** A log that keeps what is written, and behaves like the editor's otherwise. */
 export interface TestLog {
@@ -49,9 +52,10 @@ export function testLog(): TestLog {
 export class Bench {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'convexnet-bench-'));
   readonly log = testLog();
-  private readonly files = new WorkerClient(workerFile(), this.runs, () => Promise.resolve(), this.log.channel);
+  private readonly files = new WorkerClient(platform().program, this.runs, () => Promise.resolve(), this.log.channel);
   readonly store = new RunStore(
     this.runs,
+    platform().files,
     (id) => this.files.call((api) => api.load(id)).then(valueOf),
     () => 0,
     this.log.channel,
@@ -73,7 +77,7 @@ export class Bench {
   }
 
   dataset(uri: vscode.Uri): Dataset {
-    const dataset = new Dataset(uri, workerFile(), this.store, this.log.channel);
+    const dataset = new Dataset(uri, platform(), this.store, this.log.channel);
     this.datasets.push(dataset);
     return dataset;
   }

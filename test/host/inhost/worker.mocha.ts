@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { WorkerClient, WorkerGone } from '../../../src/host/train/workerClient.ts';
+import { nodeProgram } from '../../../src/platform/node/nodeHost.ts';
 import { testLog } from './support.ts';
 
 describe('a worker that fails', () => {
@@ -16,13 +17,13 @@ describe('a worker that fails', () => {
   const client = (script: string): WorkerClient => {
     const file = path.join(folder, `${Math.random().toString(36).slice(2)}.js`);
     writeFileSync(file, script);
-    return new WorkerClient(file, folder, () => Promise.resolve(), log.channel);
+    return new WorkerClient(nodeProgram(file), folder, () => Promise.resolve(), log.channel);
   };
 
   it('is reported when it throws', async () => {
     const failing = client('setTimeout(() => { throw new Error("on purpose"); }, 50);');
     await assert.rejects(
-      failing.call((api) => api.inspect(1)),
+      failing.task((api, task) => api.inspect(task)).done,
       (error: unknown) => error instanceof WorkerGone && error.message.includes('on purpose'),
     );
     failing.dispose();
@@ -30,16 +31,13 @@ describe('a worker that fails', () => {
 
   it('is reported when it ends', async () => {
     const ending = client('setTimeout(() => process.exit(3), 50);');
-    await assert.rejects(
-      ending.call((api) => api.inspect(1)),
-      WorkerGone,
-    );
+    await assert.rejects(ending.task((api, task) => api.inspect(task)).done, WorkerGone);
     ending.dispose();
   });
 
   it('is ended when it does not answer a stop', async () => {
     const hanging = client('for (;;);');
-    const task = hanging.task((api) => api.inspect(1));
+    const task = hanging.task((api, task) => api.inspect(task));
     const ended = assert.rejects(task.done, WorkerGone);
     task.stop();
     await ended;

@@ -8,7 +8,7 @@ import { type HessianTerms, type Kernels, KernelsInterrupted } from '../../../..
 import { HELPED } from '../../../../src/core/base/kernels/tickets.ts';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
-import { createPooledKernels } from '../../../../src/worker/kernelPool.ts';
+import { createPooledKernels } from '../../../../src/platform/node/kernelPool.ts';
 import { normals, randomMatrix, randomPatterns } from './random.ts';
 
 const helperFile = path.resolve('dist/kernelThread.js');

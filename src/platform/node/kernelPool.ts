@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { createKernels } from '../core/base/kernels/createKernels.ts';
-import type { Kernels } from '../core/base/kernels/kernels.ts';
-import type { HelperSetup } from '../core/base/kernels/tickets.ts';
-import type { StartHelpers } from '../core/base/kernels/wasmContext.ts';
-import type { WasmKernelOptions } from '../core/base/kernels/wasmKernels.ts';
+import { createKernels } from '../../core/base/kernels/createKernels.ts';
+import type { Kernels } from '../../core/base/kernels/kernels.ts';
+import type { HelperSetup } from '../../core/base/kernels/tickets.ts';
+import type { StartHelpers } from '../../core/base/kernels/wasmContext.ts';
+import type { WasmKernelOptions } from '../../core/base/kernels/wasmKernels.ts';
 
 export interface PooledKernelOptions extends Omit<WasmKernelOptions, 'helpers' | 'startHelpers' | 'shared'> {
   /** Threads in all, the calling one included. Default: one less than the machine has, between 1 and 4. */

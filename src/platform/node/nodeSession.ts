@@ -2,12 +2,32 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import type { FileSource, FileStamp } from '../core/data/source.ts';
-import type { SessionDeps } from './context.ts';
-import { tableSource } from './tables/tableSource.ts';
+import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
+import type { FileSource, FileStamp } from '../../core/data/source.ts';
+import type { SessionDeps } from '../../session/context.ts';
+import { tableSource } from '../../session/tables/tableSource.ts';
+import type { Unpacking } from '../platform.ts';
 
 const chunkBytes = 1 << 20;
+
+async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const packed = Readable.from(chunks);
+  const stream = createGunzip();
+  packed.on('error', (error) => stream.destroy(error));
+  try {
+    for await (const chunk of packed.pipe(stream)) yield chunk as Uint8Array;
+  } finally {
+    packed.destroy();
+    stream.destroy();
+  }
+}
+
+export const nodeUnpacking: Unpacking = {
+  gunzip,
+  pages: { GZIP: (packed) => gunzipSync(packed), BROTLI: (packed) => brotliDecompressSync(packed) },
+};
 
 /** A file on this machine. */
 export async function nodeFileSource(file: string, uri: string = pathToFileURL(file).href): Promise<FileSource> {
@@ -19,13 +39,14 @@ export async function nodeFileSource(file: string, uri: string = pathToFileURL(f
       return null;
     }
   };
-  return tableSource({
+  const source = {
     uri,
     name: path.basename(file),
     size: (await stamp())?.size ?? 0,
     read: () => createReadStream(file, { highWaterMark: chunkBytes }),
     stat: stamp,
-  });
+  };
+  return tableSource(source, nodeUnpacking);
 }
 
 /** What a session needs, from Node. */
