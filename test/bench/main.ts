@@ -1,4 +1,5 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
+import { benchBrowser } from './browserSection.ts';
 import { benchDepth } from './depthSection.ts';
 import { benchDescent } from './descentSection.ts';
 import { benchGated, benchResolve } from './gatedSection.ts';
@@ -21,6 +22,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
   resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
   host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
+  browser: { title: 'The worker in a browser beside the one in Node', run: benchBrowser },
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },

@@ -134,16 +134,16 @@ describe('the story in the extension host of a browser', () => {
     const here = await session.train(diabetes, { progress: () => undefined, record: () => undefined }, uncontrolled);
     const difference = Math.abs(there.objective / here.solution.objective - 1);
     assert.ok(difference <= 1e-9, `${there.objective} and ${here.solution.objective}: ${difference}`);
-    console.log('SECONDS', there.seconds, here.solution.seconds);
   });
 
-  step('a long run stops when asked and keeps its best point', async () => {
-    const long = { ...diabetes, tolerance: 1e-13, certifySeconds: 600, maxRows: 2000 };
-    const running = trained('spambase.csv', long);
-    await workbench.page.locator('.statusbar-item', { hasText: 'spambase.csv: solving' }).waitFor();
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+  step('a proof stops in the middle of its loops when asked, and the network is kept', async () => {
+    const long = { ...diabetes, beta: { kind: 'relative', value: 0.5 }, tolerance: 1e-7, certifySeconds: 600 } as const;
+    const running = trained('diabetes.csv', { ...long, timeLimitSeconds: 900 });
+    await workbench.page.locator('.statusbar-item', { hasText: 'diabetes.csv: certifying' }).waitFor();
     await workbench.server.bridge.evaluate((vscode, id) => vscode.commands.executeCommand(id), commandIds.stop);
-    assert.equal((await running)?.status, 'cancelled');
+    // a worker that had to be ended would give nothing
+    const run = await Promise.race([running, new Promise<never>((_, reject) => setTimeout(reject, 60_000).unref())]);
+    assert.ok(run !== undefined && run.objective > 0, JSON.stringify(run));
   });
 
   step('studies, which need processes, are not offered and say why', async () => {

@@ -243,7 +243,7 @@ async function preparedFolder(
   try {
     // unchanged, so that whoever works on it is not disturbed
     if (!folder.exists() || JSON.stringify(folder.plan()) !== JSON.stringify({ format: 'convexnet-plan/1', ...plan }))
-      await folder.write(plan);
+      await folder.write(plan, tasks);
   } catch (error) {
     if (error instanceof StudyFolderError) throw error;
     throw new UsageError(`${name}: ${fileErrorWords(error)}`);
@@ -254,7 +254,7 @@ async function preparedFolder(
 async function statusOf(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, { json: { type: 'boolean' } });
   const folder = folderOf(positionals);
-  const status = folder.status(tasksOfPlan(folder.plan()));
+  const status = folder.status(folder.listed());
   const { tasks, done, running, failed } = status;
   const text =
     values.json === true

@@ -20,6 +20,7 @@ const planSchema = v.object({
   files: v.array(dataFileSchema),
 });
 
+const keysSchema = v.object({ of: v.string(), keys: v.array(v.string()) });
 const failureSchema = v.object({ key: v.string(), message: v.string(), at: v.string() });
 /** An attempt that ended neither in figures nor in a refusal; the task is tried again when the study goes on. */
 export type TaskFailure = v.InferOutput<typeof failureSchema>;
@@ -71,10 +72,27 @@ export class StudyFolder {
   }
 
   /** Makes the folder, or gives it another plan: what was done for the former one and belongs to this one as well is not done again. */
-  async write(plan: StudyPlan): Promise<void> {
+  async write(plan: StudyPlan, tasks: readonly Pick<StudyTask, 'key'>[]): Promise<void> {
     for (const name of ['results', 'runs', 'claims', 'failures']) mkdirSync(this.at(name), { recursive: true });
-    const content = { format: 'convexnet-plan/1', ...plan };
-    await nodeFiles.writeWhole(this.at('plan.json'), `${JSON.stringify(content, null, 1)}\n`);
+    const content = `${JSON.stringify({ format: 'convexnet-plan/1', ...plan }, null, 1)}\n`;
+    await nodeFiles.writeWhole(this.at('plan.json'), content);
+    const keys = { of: hashOf(content), keys: tasks.map(({ key }) => key) };
+    await nodeFiles.writeWhole(this.keyFile, JSON.stringify(keys));
+  }
+
+  /** The tasks of the plan by their keys alone, as they were written with it; where that is missing or of another plan, all are worked out. */
+  listed(): readonly Pick<StudyTask, 'key'>[] {
+    try {
+      const { of, keys } = v.parse(keysSchema, JSON.parse(readFileSync(this.keyFile, 'utf8')));
+      if (of === hashOf(readFileSync(this.at('plan.json'), 'utf8'))) return keys.map((key) => ({ key }));
+    } catch {
+      // written by an earlier version, or cut off
+    }
+    return tasksOfPlan(this.plan());
+  }
+
+  private get keyFile(): string {
+    return this.at('keys.json');
   }
 
   /** @throws {StudyFolderError} */
