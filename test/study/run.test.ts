@@ -40,6 +40,7 @@ describe('convexnet study, on this machine', () => {
     const tasks = tasksOfPlan(study.plan());
     const rows = await study.rows(tasks);
     assert.equal(rows.length, 26);
+    assert.deepEqual(study.listed(), tasks.map(({ key }) => ({ key })), 'the keys that were written with the plan'); // prettier-ignore
     for (const { task, result } of rows) {
       assert.ok(v.is(resultSchema, result));
       assert.equal(result.outcome, 'done');
