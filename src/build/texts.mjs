@@ -301,7 +301,8 @@ export function pageTexts(root) {
 export function hostTexts(root) {
   const texts = new Set();
   const bare = [];
-  for (const file of filesBelow(root, 'src/host')) {
+  const sides = filesBelow(root, 'src/platform').filter((file) => file.endsWith('Host.ts'));
+  for (const file of [...filesBelow(root, 'src/host'), ...sides]) {
     const source = parse(file, readFileSync(path.join(root, file), 'utf8'));
     const inside = (node) => {
       for (let at = node; at.parent && !ts.isStatement(at); at = at.parent)

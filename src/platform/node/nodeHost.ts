@@ -7,8 +7,6 @@ import { SharedStops } from '../../shared/stopFlag.ts';
 import type { HostPlatform, WorkerProgram } from '../platform.ts';
 import { nodeFiles } from './nodeFiles.ts';
 
-const outOfMemory = 'The worker ran out of memory. The setting "Convex Net: Max Rows" trains on a sample of the rows.';
-
 /** Worker threads that run `file`. */
 export function nodeProgram(file: string): WorkerProgram {
   return {
