@@ -136,16 +136,6 @@ describe('the story in the extension host of a browser', () => {
     assert.ok(difference <= 1e-9, `${there.objective} and ${here.solution.objective}: ${difference}`);
   });
 
-  step('a proof stops in the middle of its loops when asked, and the network is kept', async () => {
-    const long = { ...diabetes, beta: { kind: 'relative', value: 0.5 }, tolerance: 1e-7, certifySeconds: 600 } as const;
-    const running = trained('diabetes.csv', { ...long, timeLimitSeconds: 900 });
-    await workbench.page.locator('.statusbar-item', { hasText: 'diabetes.csv: certifying' }).waitFor();
-    await workbench.server.bridge.evaluate((vscode, id) => vscode.commands.executeCommand(id), commandIds.stop);
-    // a worker that had to be ended would give nothing
-    const run = await Promise.race([running, new Promise<never>((_, reject) => setTimeout(reject, 60_000).unref())]);
-    assert.ok(run !== undefined && run.objective > 0, JSON.stringify(run));
-  });
-
   step('studies, which need processes, are not offered and say why', async () => {
     await workbench.server.bridge.evaluate(
       (vscode, id) => void vscode.commands.executeCommand(id),
