@@ -32,7 +32,7 @@ interface Solved {
 /** What the page runs: the host's end of the protocol of src/platform/browser. */
 const pageCode = `
 import { expose, proxy, wrap } from 'comlink';
-import { AddressStops } from './src/platform/browser/addressStops.ts';
+import { AddressStops } from '../../src/platform/browser/addressStops.ts';
 window.trainThere = async (program, data, settings) => {
   const calls = new MessageChannel();
   const files = new MessageChannel();
