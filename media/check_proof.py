@@ -115,23 +115,26 @@ def constraint(unit, q, row, side, length, stray, v, m):
     np.add.at(even, row[row >= 0], load[row >= 0])
     np.add.at(odd, row[row >= 0], (side * load)[row >= 0])
     plus, minus, inner = (np.maximum(0, np.array(m[k], float)) for k in ("plus", "minus", "inner"))
-    pairs = np.array(m["pairs"], float).astype(int).reshape(-1, 3)
-    pair, psize = np.array(m["pair"], float), np.maximum(np.array(m["pairSize"], float), 1e-150)
+    i, j = np.array(m["pairs"], float).astype(int).reshape(-1, 2).T
+    l00, l10, l11, l20, l21, l22 = np.array(m["root"], float).reshape(-1, 6).T
+    both = 2 * (l10 * l20 + l11 * l21)
+    own = l10**2 + l11**2 + np.maximum(both, 0) / 2
+    other = l20**2 + l21**2 + l22**2 + np.maximum(both, 0) / 2
+    cross = np.minimum(both, 0) * np.clip(np.nan_to_num(np.array(m["turn"], float)), -1, 1)
     size, w = np.maximum(np.array(m["size"], float), 1e-150), np.array(m["w"], float).reshape(L, q)
     upper = even / 2 + plus + minus + inner
-    np.add.at(upper, pairs[:, 0], -pair)
-    np.add.at(upper, pairs[:, 1], pair)
+    np.add.at(upper, i, 2 * l00 * l10)
+    np.add.at(upper, j, 2 * l00 * l20)
     inner = inner - np.minimum(upper, 0)
     upper = np.maximum(upper, 0)
     turn = (inner / np.maximum(1, np.linalg.norm(w, axis=1)))[:, None] * np.pad(w, ((0, 0), (0, d - q)))
-    D = unit[pairs[:, 0]] - pairs[:, 2:3] * unit[pairs[:, 1]]
-    weight, dn = np.abs(pair), np.linalg.norm(D, axis=1)
-    G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + D.T @ ((weight / (2 * psize))[:, None] * D)
+    G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + unit[i].T @ (own[:, None] * unit[i] + cross[:, None] * unit[j])
+    G = G + unit[j].T @ (other[:, None] * unit[j])
     G = (G + G.T) / 2
     c = unit.T @ (odd / 2 - plus + minus)
-    kappa = np.sum(upper * size) / 2 + np.sum(weight * psize) / 2
+    kappa = np.sum(upper * size) / 2 + np.sum(l00**2)
     mass = np.sum(np.abs(load)) + np.sum(upper / (2 * size) + upper * size / 2 + upper + 2 * inner + plus + minus)
-    mass += np.sum(weight / (2 * psize) * (dn * dn + dn) + weight * psize / 2 + 2 * weight)
+    mass += np.sum(l00**2 + 2 * np.abs(l00) * (np.abs(l10) + np.abs(l20)) + 3 * (own + other))
     charge = 0.0
     if q < d:
         own = G[-1, -1]
@@ -141,14 +144,14 @@ def constraint(unit, q, row, side, length, stray, v, m):
         mass += abs(own) + abs(charge) + np.sum(g * g) / room + np.sum(np.abs(c[-1] * g)) / room
         G, c = G[:-1, :-1] + np.outer(g, g) / room, c[:-1] + c[-1] * g / room
     value, more = over_sphere(G, c)
-    return max(0.0, value + charge + kappa + 8 * (L + len(pairs) + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
+    return max(0.0, value + charge + kappa + 8 * (L + 6 * len(i) + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
 
 
 def check(network, problem, name=None):
     X, y, c, loss, bias, penalty, beta, weights = read_problem(problem)
     w = weights if len(weights) else np.ones(len(X))
     proof = load(network).get("proof", {}) if name is None else load(name)
-    need(proof.get("format") == "convexnet-proof/1", "not a proof file of version 1")
+    need(proof.get("format") == "convexnet-proof/2", "not a proof file of version 1")
     says = proof["problem"]
     need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta], weights], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
     lines = proof["lines"]
@@ -156,7 +159,7 @@ def check(network, problem, name=None):
     pieces += [[proof["factor"], proof["top"]], lines["first"], lines["row"], lines["side"]]
     for m in proof["parts"]:
         pieces += [[m["output"], m["sign"]], m["w"], m["size"], m["plus"], m["minus"], m["inner"]]
-        pieces += [m["pairs"], m["pair"], m["pairSize"], [m["bias"]]]
+        pieces += [m["pairs"], m["root"], m["turn"], [m["bias"]]]
     text = "|".join(says[k] for k in ("sha256", "loss", "bias", "outputPenalty"))
     need(proof["sha256"] == digest(pieces, text), "the proof file was altered")
     W1, b1, W2, b2 = read_network(network, X.shape[1], c)

@@ -14,7 +14,7 @@ import type { Problem } from '../problem/problem.ts';
 /** Relative difference of objectives that other arithmetic may make; at an optimum a change of weights shows in the square of its size only. */
 const sameObjective = 1e-11;
 
-export const proofFormat = 'convexnet-proof/1';
+export const proofFormat = 'convexnet-proof/2';
 
 /** SHA-256 of bytes as hexadecimal text; comes from outside because the core knows neither Node nor the DOM. */
 export type Sha256 = (bytes: Uint8Array) => string;
@@ -56,10 +56,10 @@ const proofSchema = v.strictObject({
       plus: numbers,
       minus: numbers,
       inner: numbers,
-      /** i, j, side for each pair. */
+      /** i, j for each lifted pair; six numbers of its lower triangle, and its turn. */
       pairs: numbers,
-      pair: numbers,
-      pairSize: numbers,
+      root: numbers,
+      turn: numbers,
       bias: v.number(),
     }),
   ),
@@ -86,8 +86,8 @@ function contentOf(proof: Omit<Proof, 'sha256'>): Uint8Array {
       p.minus,
       p.inner,
       p.pairs,
-      p.pair,
-      p.pairSize,
+      p.root,
+      p.turn,
       [p.bias],
     ]),
   ];
@@ -148,9 +148,9 @@ export async function writeProof(
     plus: short(m.plus),
     minus: short(m.minus),
     inner: short(m.inner),
-    pairs: m.pairs.flatMap(({ i, j, side }) => [i, j, side]),
-    pair: short(m.pair),
-    pairSize: short(m.pairSize),
+    pairs: m.lifted.pairs.flatMap(({ i, j }) => [i, j]),
+    root: short(m.lifted.root),
+    turn: short(m.lifted.turn),
     bias: m.bias,
   }));
   const dual = Array.from(bound.V);
@@ -227,7 +227,7 @@ function proveParts(prepared: PreparedProblem, dual: ArrayLike<number>, parts: P
 }
 
 function multipliersOf(part: Proof['parts'][number]): MajorantMultipliers {
-  const { w, size, plus, minus, inner, pairs, pair, pairSize, bias } = part;
+  const { w, size, plus, minus, inner, pairs, root, turn, bias } = part;
   const list = (values: readonly number[]): Float64Array => Float64Array.from(values);
   return {
     w: list(w),
@@ -235,9 +235,11 @@ function multipliersOf(part: Proof['parts'][number]): MajorantMultipliers {
     plus: list(plus),
     minus: list(minus),
     inner: list(inner),
-    pairs: pair.map((_, k) => ({ i: pairs[3 * k], j: pairs[3 * k + 1], side: pairs[3 * k + 2] < 0 ? -1 : 1 })),
-    pair: list(pair),
-    pairSize: list(pairSize),
+    lifted: {
+      pairs: turn.map((_, k) => ({ i: pairs[2 * k], j: pairs[2 * k + 1] })),
+      root: list(root),
+      turn: list(turn),
+    },
     bias,
   };
 }
@@ -347,10 +349,10 @@ function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem): 
     (p) =>
       p.w.length === L * own.penalized &&
       [p.size, p.plus, p.minus, p.inner].every((list) => list.length === L) &&
-      p.pairs.length === 3 * p.pair.length &&
-      p.pairSize.length === p.pair.length &&
-      p.pair.every((_, k) => {
-        const [i, j] = [p.pairs[3 * k], p.pairs[3 * k + 1]];
+      p.pairs.length === 2 * p.turn.length &&
+      p.root.length === 6 * p.turn.length &&
+      p.turn.every((_, k) => {
+        const [i, j] = [p.pairs[2 * k], p.pairs[2 * k + 1]];
         return Number.isInteger(i) && Number.isInteger(j) && i >= 0 && j >= 0 && i < L && j < L && i !== j;
       }),
   );

@@ -110,7 +110,7 @@ describe('proof files', () => {
     refused(problem, { ...network, W1: { ...network.W1, cols: 5 } }, text, /takes 5 inputs, not 4/);
     refused(problem, network, text.slice(0, 900), /cut off/);
     refused(problem, network, '{"format": "convexnet-network/1"}', /not a proof file/);
-    refused(problem, network, text.replace('convexnet-proof/1', 'convexnet-proof/9'), /another version/);
+    refused(problem, network, text.replace('convexnet-proof/2', 'convexnet-proof/9'), /another version/);
     refused(problem, network, text.replace('"factor"', '"vector"'), /incomplete or damaged/);
   });
 

@@ -1,6 +1,8 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { AtomSystem } from './atomSystem.ts';
-import type { LinePair, UnitLines } from './lines.ts';
+import { LiftedPairs } from './liftedPairs.ts';
+import type { UnitLines } from './lines.ts';
+import type { AtomPoint, LinePair } from './pairs.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 import { LinearCone, type ScaledCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
 
@@ -9,9 +11,10 @@ type ConePoint = readonly Float64Array[];
 
 /**
  * One relaxed atom: tau times a convex combination of (u, U, a) with ||u|| = 1, U = uu' and a = |Xu| on unit lines, relaxed to
- *     [tau u'; u U] psd with tau = tr U,  a >= |Xu|,  a_i >= ||U x_i||,  a_i^2 <= tau x_i'U x_i,  (a_i - a_j)^2 <= tau d'U d for pairs
- * (with a free bias: the trace and the norm over penalised coordinates, and U_bb <= tau). All constraints are homogeneous cones: their primal points
- * are linear in the variables. Variables are one flat array: u (d), the lower triangle of U (d (d + 1) / 2, row by row), a (L).
+ *     [tau u'; u U] psd with tau = tr U,  a >= |Xu|,  a_i >= ||U x_i||,  a_i^2 <= tau x_i'U x_i
+ * (with a free bias: the trace and the norm over penalised coordinates, and U_bb <= tau), and for pairs of lines what `LiftedPairs` says. All constraints are
+ * homogeneous cones: their primal points are linear in the variables. Variables are one flat array: u (d), the lower triangle of U (d (d + 1) / 2, row by
+ * row), a (L), and a product A for each pair.
  */
 export class RelaxedAtom {
   /** Numbers for u and U, and all of them. */
@@ -25,15 +28,15 @@ export class RelaxedAtom {
   private readonly side: LinearCone;
   private readonly inner: SecondOrderCones;
   private readonly upper: SecondOrderCones;
-  private readonly coupled: SecondOrderCones;
   private readonly psd: SemidefiniteCone;
+  private readonly lifted: LiftedPairs;
+  private readonly squares: Float64Array;
   private readonly U: Float64Array;
   private readonly XU: Float64Array;
   private readonly R: Float64Array;
   private readonly d: number;
   private readonly L: number;
   private readonly q: number;
-  private readonly difference: Float64Array;
   private readonly newton: AtomSystem;
 
   constructor(
@@ -44,29 +47,26 @@ export class RelaxedAtom {
     readonly sign: 1 | -1,
     kernels: Kernels,
   ) {
-    const { rows: L, cols: d, data: x } = lines.unit;
+    const { rows: L, cols: d } = lines.unit;
     this.d = d;
     this.L = L;
     this.q = lines.penalized;
     this.shape = d + (d * (d + 1)) / 2;
-    this.size = this.shape + L;
+    this.size = this.shape + L + pairs.length;
+    this.lifted = new LiftedPairs(lines, pairs, this.shape, this.shape + L);
+    this.squares = new Float64Array(L);
     this.x = new Float64Array(this.size);
     this.side = new LinearCone(2 * L + (this.q < d ? 1 : 0));
     this.inner = new SecondOrderCones(L, 1 + this.q);
     this.upper = new SecondOrderCones(L, 3);
-    this.coupled = new SecondOrderCones(pairs.length, 3);
     this.psd = new SemidefiniteCone(d + 1);
-    this.cones = [this.side, this.inner, this.upper, this.coupled, this.psd];
+    this.cones = [this.side, this.inner, this.upper, this.psd, this.lifted.psd, this.lifted.sides];
     const like = (): ConePoint => this.cones.map(({ s }) => new Float64Array(s.length));
     [this.ds, this.dz, this.work] = [like(), like(), like()];
     this.U = new Float64Array(d * d);
     this.XU = new Float64Array(L * d);
     this.R = new Float64Array(L * d);
-    this.difference = new Float64Array(pairs.length * d);
-    pairs.forEach(({ i, j, side }, p) => {
-      for (let k = 0; k < d; k++) this.difference[p * d + k] = x[i * d + k] - side * x[j * d + k];
-    });
-    this.newton = new AtomSystem(lines, pairs, this.difference, kernels);
+    this.newton = new AtomSystem(lines, this.lifted, kernels);
   }
 
   get degree(): number {
@@ -85,8 +85,16 @@ export class RelaxedAtom {
     const { d, q, x } = this;
     x.fill(0);
     for (let k = 0, at = d; k < d; k++, at += k + 1) x[at] = k < q ? tau / q : tau / 2;
-    x.fill(tau * q ** -0.75, this.shape);
+    const halfWidth = tau * Math.min(q ** -0.75, 0.95 * Math.sqrt(2 / (Math.PI * q)));
+    x.fill(halfWidth, this.shape, this.shape + this.L);
     this.refresh();
+    this.lifted.start(x, this.XU, this.squares);
+    this.refresh();
+  }
+
+  /** Dual points mu s^-1 of all cones; of lifted pairs a hundred times that: their cones are thin, and from too small a start the way to feasible duals is long. */
+  centre(mu: number): void {
+    for (const cone of this.cones) cone.centre(cone === this.lifted.psd || cone === this.lifted.sides ? 100 * mu : mu);
   }
 
   /** Primal points of the cones from the variables. */
@@ -99,9 +107,9 @@ export class RelaxedAtom {
 
   /** out := the points of the cones at variables (or a direction) y. */
   apply(y: Float64Array, out: ConePoint): void {
-    const { d, L, q, U, XU, lines, pairs, difference, shape } = this;
+    const { d, L, q, U, XU, lines, shape } = this;
     const x = lines.unit.data;
-    const [side, inner, upper, coupled, psd] = out;
+    const [side, inner, upper, psd, pairs, pairSides] = out;
     for (let k = 0, at = d; k < d; k++) for (let l = 0; l <= k; l++, at++) U[k * d + l] = U[l * d + k] = y[at];
     const tau = this.trace(y);
     for (let i = 0; i < L; i++) {
@@ -121,19 +129,13 @@ export class RelaxedAtom {
       const g = i * (1 + q);
       inner[g] = a;
       for (let k = 0; k < q; k++) inner[g + 1 + k] = XU[at + k];
+      this.squares[i] = T;
       upper[3 * i] = tau + T;
       upper[3 * i + 1] = tau - T;
       upper[3 * i + 2] = 2 * a;
     }
     if (q < d) side[2 * L] = tau - U[d * d - 1];
-    for (let p = 0; p < pairs.length; p++) {
-      const { i, j, side: sign } = pairs[p];
-      let D = 0;
-      for (let k = 0; k < d; k++) D += difference[p * d + k] * (XU[i * d + k] - sign * XU[j * d + k]);
-      coupled[3 * p] = tau + D;
-      coupled[3 * p + 1] = tau - D;
-      coupled[3 * p + 2] = 2 * (y[shape + i] - y[shape + j]);
-    }
+    this.lifted.apply(y, XU, this.squares, tau, pairs, pairSides);
     const n = d + 1;
     psd[0] = tau;
     for (let k = 0; k < d; k++) {
@@ -144,9 +146,9 @@ export class RelaxedAtom {
 
   /** out += factor * A'c for points c of the cones: the adjoint of `apply`. */
   addAdjoint(c: ConePoint, factor: number, out: Float64Array): void {
-    const { d, L, q, R, U, lines, pairs, difference, shape } = this;
+    const { d, L, q, R, U, lines, shape } = this;
     const x = lines.unit.data;
-    const [side, inner, upper, coupled, psd] = c;
+    const [side, inner, upper, psd, pairs, pairSides] = c;
     const n = d + 1;
     let tau = psd[0];
     R.fill(0);
@@ -167,19 +169,7 @@ export class RelaxedAtom {
       tau += side[2 * L];
       bias = -side[2 * L];
     }
-    for (let p = 0; p < pairs.length; p++) {
-      const { i, j, side: sign } = pairs[p];
-      const D = coupled[3 * p] - coupled[3 * p + 1];
-      tau += coupled[3 * p] + coupled[3 * p + 1];
-      const e = 2 * factor * coupled[3 * p + 2];
-      out[shape + i] += e;
-      out[shape + j] -= e;
-      for (let k = 0; k < d; k++) {
-        const value = D * difference[p * d + k];
-        R[i * d + k] += value;
-        R[j * d + k] -= sign * value;
-      }
-    }
+    tau += this.lifted.adjoint(pairs, pairSides, factor, out, R);
     // gradient with respect to U as a full matrix
     for (let k = 0; k < d; k++) for (let l = 0; l < d; l++) U[k * d + l] = psd[(k + 1) * n + l + 1];
     for (let i = 0; i < L; i++) {
@@ -233,8 +223,8 @@ export class RelaxedAtom {
 
   /** Factors the Newton matrix at the present scaling; `curvature` is that of the loss in each row, for this output. */
   factor(curvature: Float64Array, shouldStop: () => boolean): boolean {
-    const { side, inner, upper, coupled, psd } = this;
-    return this.newton.factor({ side, inner, upper, coupled, psd }, curvature, shouldStop);
+    const { side, inner, upper, psd } = this;
+    return this.newton.factor({ side, inner, upper, psd }, curvature, shouldStop);
   }
 
   /** y := (Newton matrix)^-1 y. */
@@ -243,17 +233,17 @@ export class RelaxedAtom {
   }
 
   /** U (d x d) and a (L) of the atom divided by tau. */
-  normalised(): { readonly U: Float64Array; readonly a: Float64Array } {
-    const { d, shape, x } = this;
+  normalised(): AtomPoint {
+    const { d, L, shape, x } = this;
     const tau = this.trace(x);
     const U = new Float64Array(d * d);
     for (let k = 0, at = d; k < d; k++) for (let l = 0; l <= k; l++, at++) U[k * d + l] = U[l * d + k] = x[at] / tau;
-    return { U, a: x.slice(shape).map((value) => value / tau) };
+    return { U, a: x.slice(shape, shape + L).map((value) => value / tau) };
   }
 
   /** Multipliers for the bound from the dual points. */
   multipliers(): MajorantMultipliers {
-    const { L, q, lines, pairs } = this;
+    const { L, q, lines } = this;
     const z = this.side.z;
     const w = new Float64Array(L * q);
     for (let i = 0, at = 0; i < L; i++, at += 1 + q) {
@@ -262,12 +252,10 @@ export class RelaxedAtom {
     return {
       w,
       size: sizesOf(this.upper),
-      pairSize: sizesOf(this.coupled),
       plus: z.slice(0, L),
       minus: z.slice(L, 2 * L),
       inner: Float64Array.from({ length: L }, (_, i) => this.inner.z[i * (1 + q)]),
-      pairs,
-      pair: Float64Array.from(pairs, (_, p) => -2 * this.coupled.z[3 * p + 2]),
+      lifted: this.lifted.multipliers(),
       bias: q < lines.unit.cols ? z[2 * L] : 0,
     };
   }

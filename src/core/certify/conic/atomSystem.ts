@@ -1,5 +1,6 @@
 import type { Kernels, SymmetricSystem } from '../../base/kernels/kernels.ts';
-import type { LinePair, UnitLines } from './lines.ts';
+import { type LiftedPairs, pairMoments } from './liftedPairs.ts';
+import type { UnitLines } from './lines.ts';
 import type { LinearCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
 
 /** The cones of one relaxed atom, at their present scaling. */
@@ -7,13 +8,15 @@ export interface AtomCones {
   readonly side: LinearCone;
   readonly inner: SecondOrderCones;
   readonly upper: SecondOrderCones;
-  readonly coupled: SecondOrderCones;
   readonly psd: SemidefiniteCone;
 }
 
+/** Pairs whose rows are added to the shape together. */
+const chunk = 512;
+
 /**
- * The matrix A'W^-2 A + (curvature of the loss) of one atom: a is eliminated first (diagonal where a line is in no pair, dense among those that are), which leaves
- * the Schur complement in the entries of u and U.
+ * The matrix A'W^-2 A + (curvature of the loss) of one atom: the products A of lifted pairs are eliminated first, then a (diagonal where a line is in no pair, dense
+ * among those that are), which leaves the Schur complement in the entries of u and U.
  */
 export class AtomSystem {
   private readonly p: number;
@@ -22,36 +25,36 @@ export class AtomSystem {
   /** Lines that are in pairs, and the place of each line there (-1 for the others). */
   private readonly coupledLines: Int32Array;
   private readonly place: Int32Array;
-  /** Coefficients of x_i'U x_i and d'U d on the shape. */
+  /** Coefficients of x_i'U x_i on the shape. */
   private readonly squares: Float64Array;
-  private readonly pairSquares: Float64Array;
   private readonly turns: Float64Array;
   /** Rows of the matrix between a and the shape, in the end times the inverse factor of the a-block. */
   private readonly between: Float64Array;
   private readonly diagonal: Float64Array;
   private readonly coupledRows: Float64Array;
+  /** Rows of pairs on the shape, four for each. */
+  private readonly pairRows: Float64Array;
 
   constructor(
     private readonly lines: UnitLines,
-    private readonly pairs: readonly LinePair[],
-    difference: Float64Array,
+    private readonly lifted: LiftedPairs,
     kernels: Kernels,
   ) {
     const { rows: L, cols: d, data: x } = lines.unit;
     this.p = d + (d * (d + 1)) / 2;
     this.shape = kernels.createSymmetricSystem(this.p);
     const used = new Set<number>();
-    for (const { i, j } of pairs) used.add(i).add(j);
+    for (const { i, j } of lifted.pairs) used.add(i).add(j);
     this.coupledLines = Int32Array.from([...used].sort((a, b) => a - b));
     this.place = new Int32Array(L).fill(-1);
     this.coupledLines.forEach((line, k) => (this.place[line] = k));
     this.pairSystem = used.size > 0 ? kernels.createSymmetricSystem(used.size) : undefined;
     this.squares = squaresOf(x, L, d);
-    this.pairSquares = squaresOf(difference, pairs.length, d);
     this.turns = new Float64Array(L * this.p);
     this.between = new Float64Array(L * this.p);
     this.diagonal = new Float64Array(L);
     this.coupledRows = new Float64Array(used.size * this.p);
+    this.pairRows = new Float64Array(Math.min(chunk, lifted.pairs.length) * pairMoments * this.p);
   }
 
   dispose(): void {
@@ -60,13 +63,11 @@ export class AtomSystem {
   }
 
   factor(cones: AtomCones, curvature: Float64Array, shouldStop: () => boolean): boolean {
-    const { lines, pairs, p, between, diagonal, turns, coupledLines, place } = this;
+    const { lines, p, between, diagonal, turns } = this;
     const { rows: L, cols: d, data: x } = lines.unit;
     const q = lines.penalized;
-    const { side, inner, upper, coupled } = cones;
+    const { side, inner, upper } = cones;
     const load = lineCurvature(lines, curvature);
-    const coupling = this.pairSystem?.matrix;
-    this.pairSystem?.clear();
     between.fill(0);
     turns.fill(0);
     /** Coefficients of tau on the shape are 1 at the penalised diagonal entries of U. */
@@ -113,39 +114,61 @@ export class AtomSystem {
       diagonal[i] = own;
     }
     if (shouldStop()) return false;
-    const order = coupledLines.length;
-    const pairSquare = new Float64Array(pairs.length);
-    for (let m = 0; m < pairs.length; m++) {
-      const { i, j } = pairs[m];
-      const K = threeForm(coupled, m);
-      both += K.tt;
-      pairSquare[m] = K.TT;
-      diagonal[i] += K.aa;
-      diagonal[j] += K.aa;
-      const [a, b] = [place[i], place[j]];
-      coupling![Math.max(a, b) * order + Math.min(a, b)] -= K.aa;
-      for (let e = d; e < p; e++) {
-        const T = this.pairSquares[m * p + e];
-        const value = K.aT * T;
-        between[i * p + e] += value;
-        between[j * p + e] -= value;
-        cross[e] += K.tT * T;
-      }
-      for (const e of trace) {
-        between[i * p + e] += K.at;
-        between[j * p + e] -= K.at;
-      }
-    }
     this.shape.clear();
     this.addShapeTerms(cones, onU, inwards, cross, both, trace);
     this.shape.addProduct(true, L, 1, this.squares, square);
     this.shape.addProduct(true, L, 1, turns, turn);
     if (shouldStop()) return false;
-    if (pairs.length > 0) this.shape.addProduct(true, pairs.length, 1, this.pairSquares, pairSquare);
-    if (shouldStop() || !this.eliminate()) return false;
+    if (!this.addPairs(trace, shouldStop) || !this.eliminate()) return false;
     this.shape.addProduct(true, L, -1, between);
     if (shouldStop()) return false;
     return this.factorShape();
+  }
+
+  /** What pairs add to the a-block, to `between` and to the shape once their A are eliminated. False after a stop. */
+  private addPairs(trace: Int32Array, shouldStop: () => boolean): boolean {
+    const { lifted, place, p, between, shape, pairRows, squares, lines, pairSystem } = this;
+    if (pairSystem === undefined) return true;
+    const { cols: d, data: x } = lines.unit;
+    pairSystem.clear();
+    const { matrix, order } = pairSystem;
+    const cross = new Float64Array(p);
+    const tau = new Float64Array(p);
+    for (const e of trace) tau[e] = 1;
+    let filled = 0;
+    let stopped = false;
+    const add = (): void => {
+      stopped ||= shouldStop();
+      if (!stopped && filled > 0) {
+        shape.addProduct(true, filled * pairMoments, 1, pairRows.subarray(0, filled * pairMoments * p));
+      }
+      filled = 0;
+    };
+    lifted.reduce(({ i, j }, { halfWidths, between: c, root }) => {
+      const [a, b] = [place[i], place[j]];
+      matrix[a * (order + 1)] += halfWidths[0];
+      matrix[b * (order + 1)] += halfWidths[2];
+      matrix[Math.max(a, b) * order + Math.min(a, b)] += halfWidths[1];
+      // coefficients of x_i'U x_j on the shape
+      for (let k = 0, e = d; k < d; k++) {
+        const [xi, xj] = [x[i * d + k], x[j * d + k]];
+        for (let l = 0; l < k; l++, e++) cross[e] = xi * x[j * d + l] + xj * x[i * d + l];
+        cross[e++] = xi * xj;
+      }
+      const [ti, tj, row] = [i * p, j * p, filled * pairMoments * p];
+      for (let e = d; e < p; e++) {
+        const [t0, t1, t2, t3] = [cross[e], squares[ti + e], squares[tj + e], tau[e]];
+        between[ti + e] += c[0] * t0 + c[1] * t1 + c[2] * t2 + c[3] * t3;
+        between[tj + e] += c[4] * t0 + c[5] * t1 + c[6] * t2 + c[7] * t3;
+        pairRows[row + e] = root[0] * t0 + root[4] * t1 + root[8] * t2 + root[12] * t3;
+        pairRows[row + p + e] = root[5] * t1 + root[9] * t2 + root[13] * t3;
+        pairRows[row + 2 * p + e] = root[10] * t2 + root[14] * t3;
+        pairRows[row + 3 * p + e] = root[15] * t3;
+      }
+      if (++filled === chunk) add();
+    });
+    add();
+    return !stopped;
   }
 
   /** between := (inverse factor of the a-block) between, `diagonal` := square roots of its diagonal where it is diagonal. */
@@ -159,10 +182,9 @@ export class AtomSystem {
       for (let e = i * p; e < (i + 1) * p; e++) between[e] /= root;
     }
     if (pairSystem === undefined) return true;
-    const order = coupledLines.length;
-    const matrix = pairSystem.matrix;
+    const { matrix, order } = pairSystem;
     coupledLines.forEach((line, k) => {
-      matrix[k * order + k] += diagonal[line] * (1 + 1e-14);
+      matrix[k * order + k] = (matrix[k * order + k] + diagonal[line]) * (1 + 1e-14);
       coupledRows.set(between.subarray(line * p, (line + 1) * p), k * p);
     });
     if (!pairSystem.factor()) return false;
@@ -278,8 +300,10 @@ export class AtomSystem {
   }
 
   solve(y: Float64Array): void {
-    const { lines, p, between, diagonal, coupledLines, place, pairSystem } = this;
-    const L = lines.unit.rows;
+    const { lines, p, between, diagonal, coupledLines, place, pairSystem, lifted } = this;
+    const { rows: L, cols: d, data: x } = lines.unit;
+    const XU = new Float64Array(L * d);
+    if (pairSystem !== undefined) addShapeAdjoint(lines, XU, lifted.reduceRight(y, XU), y);
     const coupled = Float64Array.from(coupledLines, (line) => y[p + line]);
     pairSystem?.solveLower(coupled);
     for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
@@ -298,6 +322,37 @@ export class AtomSystem {
     coupledLines.forEach((line, k) => (coupled[k] = y[p + line]));
     pairSystem?.solveUpper(coupled);
     for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
+    if (pairSystem === undefined) return;
+    const U = new Float64Array(d * d);
+    for (let k = 0, e = d; k < d; k++) for (let l = 0; l <= k; l++, e++) U[k * d + l] = U[l * d + k] = top[e];
+    const squares = new Float64Array(L);
+    for (let i = 0; i < L; i++) {
+      for (let k = 0; k < d; k++) {
+        let s = 0;
+        for (let l = 0; l < d; l++) s += U[k * d + l] * x[i * d + l];
+        XU[i * d + k] = s;
+        squares[i] += s * x[i * d + k];
+      }
+    }
+    let tau = 0;
+    for (let k = 0; k < lines.penalized; k++) tau += U[k * (d + 1)];
+    lifted.solve(y, XU, squares, tau);
+  }
+}
+
+/** y += the gradient on the shape of sum R_i'U x_i + weight tau, for R (L x d). */
+function addShapeAdjoint({ unit, penalized }: UnitLines, R: Float64Array, weight: number, y: Float64Array): void {
+  const { rows: L, cols: d, data: x } = unit;
+  const G = new Float64Array(d * d);
+  for (let i = 0; i < L; i++) {
+    for (let k = 0; k < d; k++) {
+      const r = R[i * d + k];
+      if (r !== 0) for (let l = 0; l < d; l++) G[k * d + l] += r * x[i * d + l];
+    }
+  }
+  for (let k = 0; k < penalized; k++) G[k * (d + 1)] += weight;
+  for (let k = 0, e = d; k < d; k++) {
+    for (let l = 0; l <= k; l++, e++) y[e] += k === l ? G[k * d + k] : G[k * d + l] + G[l * d + k];
   }
 }
 

@@ -6,9 +6,9 @@ import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf } from '../../problem/problem.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
-import { choosePairs } from './cuts.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
+import { choosePairs } from './pairs.ts';
 import { type AtomShape, type RelaxedIterate, solveRelaxed } from './relaxedProgram.ts';
 
 export interface ConicOptions {
@@ -18,7 +18,7 @@ export interface ConicOptions {
   /** Relative gap to that objective at which there is no more to prove. */
   readonly tolerance: number;
   readonly kernels?: Kernels;
-  /** Called when the bound has risen. */
+  /** Called when the bound has risen; with the number of pairs of lines that were lifted. */
   readonly onBound?: (bound: number, pairs: number) => void;
 }
 
@@ -31,11 +31,11 @@ export interface ConicBound {
   readonly top: number;
   /** Least value of the relaxed program found: what this relaxation could prove at most. */
   readonly limit: number;
-  /** Newton steps, and how often pairs were added. */
+  /** Newton steps, how often pairs were added, and pairs over all outputs and signs. */
   readonly steps: number;
   readonly rounds: number;
   readonly pairs: number;
-  /** The relaxation cannot do better: no pair is violated. */
+  /** The relaxation cannot do better: no pair is violated, or more pairs do not help. */
   readonly exhausted: boolean;
 }
 
@@ -82,7 +82,7 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
 /**
  * A dual point made for a relaxation of the dual constraint, with the proof of its maximum: the relaxed program min l(f) + beta sum tau over relaxed atoms is
  * solved by an interior point, and of every iterate the dual point -gradient l(f) is bounded by `proveMajorant` with the multipliers of that iterate, which
- * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are added, as long as that helps
+ * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are lifted, as long as that helps
  * and there is time. Undefined when it was stopped before the first iterate.
  */
 export function conicBound(prepared: PreparedProblem, options: ConicOptions, control: Control): ConicBound | undefined {
@@ -112,40 +112,44 @@ class ConicSearch {
   }
 
   run(): void {
-    const { prepared, lines, options, control } = this;
-    const { datafit, beta, outputs, bias } = prepared;
-    const kernels = options.kernels ?? createReferenceKernels();
-    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
+    const { options, control } = this;
     const enough = options.objective * (1 - options.tolerance);
     for (; this.round < 12; this.round++) {
       const before = this.value;
-      let next: AtomShape[] | undefined;
-      let least = Infinity;
-      solveRelaxed(program, this.shapes, { objective: options.objective, kernels }, control, (iterate) => {
-        this.steps++;
-        least = Math.min(least, iterate.objective);
-        this.offer(iterate);
-        if (this.value >= enough) return false;
-        // what is left to gain in this round against what is left in all
-        const open = Math.min(least, options.objective) - this.value;
-        const solved = open <= Math.max(1e-9 * options.objective, 0.03 * (options.objective - this.value));
-        if (solved || iterate.iteration >= 30) {
-          if (least < options.objective * (1 - 0.1 * options.tolerance)) next = this.cut(iterate);
-          return false;
-        }
-        return true;
-      });
-      this.limit = Math.min(least, options.objective);
-      if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
+      const last = this.solve(enough);
       if (this.value >= enough || control.shouldStop()) return;
-      const added = next?.some(({ pairs }, k) => pairs.length > this.shapes[k].pairs.length);
       const helped = this.round === 0 || this.value - before > 0.005 * (options.objective - before);
-      if (next === undefined || added !== true || !helped) {
-        if (this.best !== undefined) this.best = { ...this.best, exhausted: true };
+      const next = last !== undefined && helped ? this.lift(last) : undefined;
+      if (next === undefined) {
+        if (this.best !== undefined) this.best = { ...this.best, exhausted: !control.shouldStop() };
         return;
       }
       this.shapes = next;
     }
+  }
+
+  /** Solves the relaxation as it is and offers every iterate; answers the last one when it is solved, or as far as it goes, and there is more to prove. */
+  private solve(enough: number): RelaxedIterate | undefined {
+    const { prepared, lines, options, control } = this;
+    const { datafit, beta, outputs, bias } = prepared;
+    const kernels = options.kernels ?? createReferenceKernels();
+    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
+    let least = Infinity;
+    let last: RelaxedIterate | undefined;
+    solveRelaxed(program, this.shapes, { objective: options.objective, kernels }, control, (iterate) => {
+      this.steps++;
+      least = Math.min(least, iterate.objective);
+      this.offer(iterate);
+      if (this.value >= enough) return false;
+      // what is left to gain in this round against what is left in all
+      const open = Math.min(least, options.objective) - this.value;
+      const solved = open <= Math.max(1e-9 * options.objective, 0.03 * (options.objective - this.value));
+      if (solved || iterate.iteration >= 30) last = iterate;
+      return last === undefined;
+    });
+    this.limit = Math.min(least, options.objective);
+    if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
+    return least < options.objective * (1 - 0.1 * options.tolerance) ? last : undefined;
   }
 
   /** What an iterate proves; kept when it is more than before. */
@@ -176,19 +180,24 @@ class ConicSearch {
     options.onBound?.(value, pairs);
   }
 
-  /** The atoms with the pairs that their points violate. */
-  private cut(iterate: RelaxedIterate): AtomShape[] {
+  /** The atoms with the pairs that their points violate; undefined when there are no new ones, or at a stop. */
+  private lift(iterate: RelaxedIterate): AtomShape[] | undefined {
     const { lines, prepared, shapes, control } = this;
-    const { outputs } = prepared;
+    const { outputs, X, datafit } = prepared;
     const V = new Float64Array(iterate.fit.length);
-    smoothed(prepared.datafit).dualPoint(iterate.fit, V);
+    smoothed(datafit).dualPoint(iterate.fit, V);
     const p = iterate.atoms[0].shape;
-    const limits = { perLine: 4, most: Math.max(800, Math.floor(4e8 / (p * p))), mostLines: 1500 };
-    return shapes.map((shape, k) => {
-      const v = Float64Array.from({ length: prepared.X.rows }, (_, i) => V[i * outputs + shape.output]);
-      const { even } = lineLoads(lines, v);
-      return { ...shape, pairs: choosePairs(iterate.atoms[k], lines, even, limits, () => control.shouldStop()) };
+    const limits = { perLine: 5, most: Math.max(2000, Math.floor(4e8 / (p * p))), mostLines: 1500 };
+    const stop = (): boolean => control.shouldStop();
+    const next = shapes.map((shape, k) => {
+      const atom = iterate.atoms[k];
+      if (!(atom.trace(atom.x) > 0)) return shape;
+      const v = Float64Array.from({ length: X.rows }, (_, i) => V[i * outputs + shape.output]);
+      const pairs = choosePairs(atom.normalised(), lines, lineLoads(lines, v).even, shape.pairs, limits, stop);
+      return { ...shape, pairs };
     });
+    const added = next.some(({ pairs }, k) => pairs.length > shapes[k].pairs.length);
+    return added && !control.shouldStop() ? next : undefined;
   }
 }
 

@@ -62,10 +62,3 @@ export function unitLines(X: DenseMatrix, penalizedCols: number): UnitLines {
   });
   return { unit: out, penalized: penalizedCols, first: firsts, line, side, length: norms, distance, centre, biasUnit };
 }
-
-/** Two lines whose half-widths are compared: | |x_i'u| - |x_j'u| | <= |d'u| for d = x_i - side * x_j. */
-export interface LinePair {
-  readonly i: number;
-  readonly j: number;
-  readonly side: 1 | -1;
-}

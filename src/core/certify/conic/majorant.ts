@@ -1,6 +1,7 @@
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
-import type { LinePair, UnitLines } from './lines.ts';
+import type { PairMultipliers } from './liftedPairs.ts';
+import type { UnitLines } from './lines.ts';
 
 /**
  * Multipliers that bound h(u) = v'(Xu)_+ over the unit ball, for one signed column v. All are free but for their signs: whatever they are, the bound
@@ -9,17 +10,14 @@ import type { LinePair, UnitLines } from './lines.ts';
 export interface MajorantMultipliers {
   /** L x (penalised inputs): the w_i, each of norm at most 1. */
   readonly w: Float64Array;
-  /** > 0, L: the size of |x'u| at which its bound by (x'u)^2 / (2 s) + s / 2 is tight; the same for |d'u| of each pair. */
+  /** > 0, L: the size of |x'u| at which its bound by (x'u)^2 / (2 s) + s / 2 is tight. */
   readonly size: Float64Array;
-  readonly pairSize: Float64Array;
   /** >= 0, L each: of |x'u| >= x'u and of |x'u| >= -x'u. */
   readonly plus: Float64Array;
   readonly minus: Float64Array;
   /** >= 0, L: of |x'u| >= w'u u'x with w = U x / ||U x||. */
   readonly inner: Float64Array;
-  /** Pairs of lines and a multiplier of either sign for each, of |x_i'u| - |x_j'u| <= |d'u|. */
-  readonly pairs: readonly LinePair[];
-  readonly pair: Float64Array;
+  readonly lifted: PairMultipliers;
   /** >= 0, of b^2 <= 1; only with a free bias. */
   readonly bias: number;
 }
@@ -60,13 +58,14 @@ const tiny = 1e-150;
 /**
  * A proven upper bound of max over ||u|| <= 1 of h(u) = v'(Xu)_+ (with a free bias: over ||w|| <= 1 and all b, for v that sums to zero). With a_i = |x_i'u| on unit
  * lines, h(u) = odd'Xu / 2 + even'a / 2. From
- *     even_i / 2 + plus_i + minus_i + inner_i = upper_i + sum_j pair_ij       (inner_i is raised until upper_i >= 0)
- * and a_i <= (x_i'u)^2 / (2 s_i) + s_i / 2 for any s_i > 0, the same for pairs, and a_i >= w_i'u u'x_i for ||w_i|| <= 1, h(u) <= u'G u + c'u + kappa for all unit u.
+ *     even_i / 2 + plus_i + minus_i + inner_i + (coefficients of a_i in the pairs) = upper_i       (inner_i is raised until upper_i >= 0)
+ * and a_i <= (x_i'u)^2 / (2 s_i) + s_i / 2 for any s_i > 0, a_i >= w_i'u u'x_i for ||w_i|| <= 1, and for pairs 0 <= |l'(1, a_i, a_j)|^2, where a_i^2 = (x_i'u)^2 and
+ * -a_i a_j <= -turn x_i'u u'x_j (a positive coefficient of a_i a_j is split over the squares instead), h(u) <= u'G u + c'u + kappa for all unit u.
  * The right-hand side is maximised over the sphere through one eigen-decomposition (trust-region problem). Rounding is added outward.
  */
 export function proveMajorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipliers): number {
   const { G, c, kappa, mass } = majorant(lines, loads, m);
-  const terms = lines.unit.rows + m.pairs.length + lines.unit.cols + 32;
+  const terms = lines.unit.rows + 6 * m.lifted.pairs.length + lines.unit.cols + 32;
   const top = overSphere(G, c, lines.penalized, m.bias);
   // the zero vector gives h = 0
   return Math.max(0, top.value + kappa + 8 * terms * epsilon * (mass + top.mass) + loads.stray);
@@ -114,10 +113,9 @@ export function majorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipli
   const upper = new Float64Array(L);
   let kappa = 0;
   let mass = loads.mass;
-  m.pairs.forEach(({ i, j }, p) => {
-    upper[i] -= m.pair[p];
-    upper[j] += m.pair[p];
-  });
+  const pairs = addPairs(m.lifted, unit, G.data, upper);
+  kappa += pairs.kappa;
+  mass += pairs.mass;
   const Ux = new Float64Array(d);
   const row = new Float64Array(d);
   for (let i = 0; i < L; i++) {
@@ -152,22 +150,6 @@ export function majorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipli
     }
     mass += curve + (upper[i] * s) / 2 + upper[i] + 2 * inner + plus + minus;
   }
-  m.pairs.forEach(({ i, j, side }, p) => {
-    const weight = Math.abs(m.pair[p]);
-    if (weight === 0) return;
-    for (let k = 0; k < d; k++) row[k] = x[i * d + k] - side * x[j * d + k];
-    let length = 0;
-    for (let k = 0; k < d; k++) length += row[k] * row[k];
-    const s = m.pairSize[p] > tiny ? m.pairSize[p] : tiny;
-    const curve = weight / (2 * s);
-    kappa += (weight * s) / 2;
-    for (let k = 0; k < d; k++) {
-      const dk = curve * row[k];
-      if (dk !== 0) for (let l = 0; l < d; l++) G.data[k * d + l] += dk * row[l];
-    }
-    // entries of d are off by an epsilon of 1, not of d
-    mass += curve * (length + Math.sqrt(length)) + (weight * s) / 2 + 2 * weight;
-  });
   for (let k = 0; k < d; k++) {
     for (let l = 0; l < k; l++) {
       const mean = (G.data[k * d + l] + G.data[l * d + k]) / 2;
@@ -176,6 +158,37 @@ export function majorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipli
     }
   }
   return { G, c, kappa, mass };
+}
+
+/** Adds |l'(1, a_i, a_j)|^2 of all pairs to G (d x d) and to the coefficients of a; answers what it adds to the constant, and the size of it all. */
+function addPairs(
+  { pairs, root, turn }: PairMultipliers,
+  { cols: d, data: x }: DenseMatrix,
+  G: Float64Array,
+  upper: Float64Array,
+): { readonly kappa: number; readonly mass: number } {
+  let kappa = 0;
+  let mass = 0;
+  pairs.forEach(({ i, j }, p) => {
+    const [l00, l10, l11, l20, l21, l22] = root.subarray(6 * p, 6 * p + 6);
+    let product = 2 * (l10 * l20 + l11 * l21);
+    const spread = Math.max(0, product) / 2;
+    product = Math.min(0, product);
+    const own = l10 * l10 + l11 * l11 + spread;
+    const other = l20 * l20 + l21 * l21 + l22 * l22 + spread;
+    const cross = product * (Math.max(-1, Math.min(1, turn[p])) || 0);
+    kappa += l00 * l00;
+    upper[i] += 2 * l00 * l10;
+    upper[j] += 2 * l00 * l20;
+    mass += l00 * l00 + 2 * Math.abs(l00) * (Math.abs(l10) + Math.abs(l20)) + 3 * (own + other);
+    for (let k = 0; k < d; k++) {
+      const [xi, xj] = [x[i * d + k], x[j * d + k]];
+      const first = own * xi + cross * xj;
+      const second = other * xj;
+      for (let l = 0; l < d; l++) G[k * d + l] += first * x[i * d + l] + second * x[j * d + l];
+    }
+  });
+  return { kappa, mass };
 }
 
 /** Upper bound of max u'G u + c'u over ||w|| = 1 (and b^2 <= 1 by its multiplier), and the size of what went into it. */

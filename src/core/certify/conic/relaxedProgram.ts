@@ -2,8 +2,9 @@ import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts'
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { RelaxedAtom } from './atom.ts';
-import type { LinePair, UnitLines } from './lines.ts';
+import type { UnitLines } from './lines.ts';
 import type { MajorantMultipliers } from './majorant.ts';
+import type { LinePair } from './pairs.ts';
 
 /** The program that a dual point is made for: min over fits and atoms of l(fit) + beta sum tau. */
 export interface RelaxedProblem {
@@ -15,7 +16,7 @@ export interface RelaxedProblem {
   readonly offset: boolean;
 }
 
-/** An output, a sign, and the pairs of lines that its atom is cut by. */
+/** An output, a sign, and the pairs of lines that are lifted in its atom. */
 export interface AtomShape {
   readonly output: number;
   readonly sign: 1 | -1;
@@ -92,7 +93,9 @@ class Iteration {
   ) {
     const { lines, datafit, outputs, beta } = problem;
     const n = datafit.rows;
-    this.atoms = shapes.map(({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels));
+    this.atoms = shapes.map(
+      ({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels),
+    );
     this.F = new Float64Array(n * outputs);
     this.G = new Float64Array(n * outputs);
     this.dF = new Float64Array(n * outputs);
@@ -103,7 +106,7 @@ class Iteration {
     const tau = options.objective / (2 * beta * this.atoms.length);
     for (const atom of this.atoms) atom.start(tau);
     this.degree = this.atoms.reduce((sum, atom) => sum + atom.degree, 0);
-    for (const atom of this.atoms) for (const cone of atom.cones) cone.centre(options.objective / this.degree);
+    for (const atom of this.atoms) atom.centre(options.objective / this.degree);
   }
 
   dispose(): void {

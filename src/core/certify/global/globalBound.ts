@@ -173,7 +173,7 @@ function byRelaxation(
 }
 
 function relaxationReason({ pairs, steps }: ConicBound, exact: boolean, gap: number): string {
-  const cuts = pairs > 0 ? ` with ${pairs} pair cuts` : '';
+  const cuts = pairs > 0 ? ` with ${pairs} lifted pairs of rows` : '';
   const how = `a conic relaxation${cuts} gave a dual point and, in ${steps} steps, multipliers that bound its constraint`;
   return exact
     ? `Proven globally optimal to a relative gap of ${gap.toExponential(1)}: ${how}.`

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { denseMatrix, withOnesColumn } from '../../../../src/core/base/linalg/matrix.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { bracketDualMaximum } from '../../../../src/core/certify/global/dualMaximum.ts';
-import { type LinePair, unitLines } from '../../../../src/core/certify/conic/lines.ts';
+import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
+import type { LinePair } from '../../../../src/core/certify/conic/pairs.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant } from '../../../../src/core/certify/conic/majorant.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 
@@ -34,17 +35,19 @@ function arbitrary(lines: ReturnType<typeof unitLines>, rng: ReturnType<typeof c
   for (let p = 0; p < L && L > 1; p++) {
     const i = Math.floor(rng.uniform() * L);
     const j = (i + 1 + Math.floor(rng.uniform() * (L - 1))) % L;
-    pairs.push({ i, j, side: rng.uniform() < 0.5 ? 1 : -1 });
+    pairs.push({ i: Math.min(i, j), j: Math.max(i, j) });
   }
   return {
     w: Float64Array.from({ length: L * lines.penalized }, () => rng.normal()),
     size: Float64Array.from({ length: L }, () => 10 ** rng.normal()),
-    pairSize: Float64Array.from(pairs, () => 10 ** rng.normal()),
     plus: some(L),
     minus: some(L),
     inner: some(L),
-    pairs,
-    pair: Float64Array.from(pairs, () => size * rng.normal()),
+    lifted: {
+      pairs,
+      root: Float64Array.from({ length: 6 * pairs.length }, () => Math.sqrt(size) * rng.normal()),
+      turn: Float64Array.from(pairs, () => 2 * rng.normal()),
+    },
     bias: lines.penalized < d ? 10 ** rng.normal() : 0,
   };
 }
@@ -97,12 +100,10 @@ describe('majorant of the dual constraint', () => {
     const m: MajorantMultipliers = {
       w: new Float64Array(3),
       size: Float64Array.of(1),
-      pairSize: new Float64Array(0),
       plus: new Float64Array(1),
       minus: new Float64Array(1),
       inner: new Float64Array(1),
-      pairs: [],
-      pair: new Float64Array(0),
+      lifted: { pairs: [], root: new Float64Array(0), turn: new Float64Array(0) },
       bias: 0,
     };
     // 2 (x'u)_+ has the maximum 2 * 5

@@ -7,11 +7,12 @@ import {
   SecondOrderCones,
   SemidefiniteCone,
 } from '../../../../src/core/certify/conic/scaledCones.ts';
+import { SemidefiniteTriples } from '../../../../src/core/certify/conic/semidefiniteTriples.ts';
 
 type Rng = ReturnType<typeof createRng>;
 
 /** A point inside each kind of cone. */
-const kinds: readonly { name: string; make: () => ScaledCone; inside: (rng: Rng, out: Float64Array) => void }[] = [
+const kinds: { name: string; make: () => ScaledCone; inside: (rng: Rng, out: Float64Array) => void }[] = [
   {
     name: 'half-lines',
     make: () => new LinearCone(5),
@@ -41,6 +42,22 @@ const kinds: readonly { name: string; make: () => ScaledCone; inside: (rng: Rng,
     },
   },
 ];
+
+kinds.push({
+  name: 'semidefinite matrices of order three',
+  make: () => new SemidefiniteTriples(2),
+  inside: (rng, out) => {
+    for (let at = 0; at < out.length; at += 9) {
+      const A = Float64Array.from({ length: 9 }, () => rng.normal());
+      for (let i = 0; i < 3; i++) {
+        for (let j = 0; j < 3; j++) {
+          out[at + 3 * i + j] = i === j ? 0.05 : 0;
+          for (let k = 0; k < 3; k++) out[at + 3 * i + j] += A[3 * i + k] * A[3 * j + k];
+        }
+      }
+    }
+  },
+});
 
 const close = (a: ArrayLike<number>, b: ArrayLike<number>, what: string): void => {
   for (let k = 0; k < a.length; k++) {

@@ -1,8 +1,19 @@
-import type { RelaxedAtom } from './atom.ts';
-import type { LinePair, UnitLines } from './lines.ts';
 import { everyRows } from '../../base/polling.ts';
+import type { UnitLines } from './lines.ts';
 
-export interface CutOptions {
+/** Two lines, i < j, whose half-widths are lifted together. */
+export interface LinePair {
+  readonly i: number;
+  readonly j: number;
+}
+
+/** A relaxed atom over tau: second moments U (d x d) and half-widths a (L). */
+export interface AtomPoint {
+  readonly U: Float64Array;
+  readonly a: Float64Array;
+}
+
+export interface PairLimits {
   /** New pairs for each line at most. */
   readonly perLine: number;
   /** Pairs kept and added, at most. */
@@ -12,21 +23,22 @@ export interface CutOptions {
 }
 
 /**
- * Pairs for the next round at an atom: those it has whose multiplier is not negligible, and for each line those that the point violates most,
- * | |t_i| - |t_j| | <= |d'u| relaxed to (a_i - a_j)^2 <= tau d'U d. `loads` says how much each line matters. O(L^2 d).
+ * `kept` and, for each line, the pairs that the point violates most: A_ij >= |x_i'U x_j| with [1 a_i a_j; a_i x_i'U x_i A_ij; a_j A_ij x_j'U x_j] psd is possible just when
+ *     |x_i'U x_j| <= a_i a_j + sqrt((x_i'U x_i - a_i^2) (x_j'U x_j - a_j^2)).
+ * `loads` says how much each line matters. O(L^2 d); what there is after a stop.
  */
 export function choosePairs(
-  atom: RelaxedAtom,
-  lines: UnitLines,
+  { U, a }: AtomPoint,
+  { unit }: UnitLines,
   loads: ArrayLike<number>,
-  { perLine, most, mostLines }: CutOptions,
+  kept: readonly LinePair[],
+  { perLine, most, mostLines }: PairLimits,
   shouldStop: () => boolean,
 ): LinePair[] {
-  const { rows: L, cols: d, data: x } = lines.unit;
-  const tau = atom.trace(atom.x);
-  const { U, a } = atom.normalised();
+  const { rows: L, cols: d, data: x } = unit;
   const XU = new Float64Array(L * d);
   const T = new Float64Array(L);
+  const slack = new Float64Array(L);
   for (let i = 0; i < L; i++) {
     for (let k = 0; k < d; k++) {
       let s = 0;
@@ -34,8 +46,8 @@ export function choosePairs(
       XU[i * d + k] = s;
       T[i] += x[i * d + k] * s;
     }
+    slack[i] = Math.sqrt(Math.max(0, T[i] - a[i] * a[i]));
   }
-  if (!(tau > 0)) return [...atom.pairs];
   const found: { readonly pair: LinePair; readonly gain: number }[] = [];
   const poll = everyRows(L * d);
   for (let i = 0; i < L; i++) {
@@ -45,32 +57,27 @@ export function choosePairs(
       if (j === i) continue;
       let cross = 0;
       for (let k = 0; k < d; k++) cross += XU[i * d + k] * x[j * d + k];
-      const side = cross >= 0 ? 1 : -1;
-      const excess = Math.abs(a[i] - a[j]) - Math.sqrt(Math.max(0, T[i] + T[j] - 2 * Math.abs(cross)));
+      const excess = Math.abs(cross) - a[i] * a[j] - slack[i] * slack[j];
       if (!(excess > 1e-7)) continue;
-      const gain = excess * Math.min(Math.abs(loads[i]), Math.abs(loads[j]));
+      const gain = (excess / Math.sqrt(T[i] * T[j])) * Math.min(Math.abs(loads[i]), Math.abs(loads[j]));
       if (near.length === perLine && gain <= near[perLine - 1].gain) continue;
-      near.push({ pair: i < j ? { i, j, side } : { i: j, j: i, side }, gain });
+      near.push({ pair: i < j ? { i, j } : { i: j, j: i }, gain });
       near.sort((p, q) => q.gain - p.gain);
       if (near.length > perLine) near.pop();
     }
     found.push(...near);
   }
   found.sort((p, q) => q.gain - p.gain);
-  const { pairs, pair } = atom.multipliers();
-  const largest = pair.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
-  const chosen = new Map<string, LinePair>();
+  const chosen = new Map<number, LinePair>();
   const used = new Set<number>();
   const add = (p: LinePair): void => {
-    const key = `${p.i} ${p.j} ${p.side}`;
+    const key = p.i * L + p.j;
     if (chosen.has(key) || chosen.size >= most) return;
     if (used.size + 2 > mostLines && !(used.has(p.i) && used.has(p.j))) return;
     used.add(p.i).add(p.j);
     chosen.set(key, p);
   };
-  pairs.forEach((p, k) => {
-    if (Math.abs(pair[k]) > 1e-5 * largest) add(p);
-  });
-  for (const { pair: p } of found) add(p);
+  kept.forEach(add);
+  for (const { pair } of found) add(pair);
   return [...chosen.values()];
 }
