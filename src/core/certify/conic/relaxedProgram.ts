@@ -93,9 +93,7 @@ class Iteration {
   ) {
     const { lines, datafit, outputs, beta } = problem;
     const n = datafit.rows;
-    this.atoms = shapes.map(
-      ({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels),
-    );
+    this.atoms = shapes.map(({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels));
     this.F = new Float64Array(n * outputs);
     this.G = new Float64Array(n * outputs);
     this.dF = new Float64Array(n * outputs);
