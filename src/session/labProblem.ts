@@ -13,7 +13,7 @@ export function problemReader(problem: Problem, file: string, sha256: string): L
   const fail = (message: string): never => {
     throw new DataError('settings', message, { file });
   };
-  // eslint-disable-next-line @typescript-eslint/require-await
+  // oxlint-disable-next-line typescript/require-await
   return async (settings, { testFraction, binary, features = [] }): Promise<LabRows> => {
     if (problem.y.cols !== 1) fail(`y needs one column here, not ${problem.y.cols}`);
     if (problem.weights !== undefined) fail('the pages of the Lab are for rows that count alike: leave weights out');

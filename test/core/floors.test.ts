@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../src/core/', import.meta.url));
-/** From the ground up, as in eslint.config.mjs; a folder of core that is not named here fails the test. */
+/** From the ground up, as in oxlint.config.mjs; a folder of core that is not named here fails the test. */
 const floors = ['base', 'data', 'problem', 'network', 'metrics', 'certify', 'engine', 'descent', 'theory', 'family'];
 
 interface Import {

@@ -442,7 +442,7 @@ describe('the file', () => {
     const source = {
       ...memorySource(''),
       name: 'gone.csv',
-      // eslint-disable-next-line @typescript-eslint/require-await
+      // oxlint-disable-next-line typescript/require-await
       async *read(): AsyncGenerator<Uint8Array> {
         throw new Error("ENOENT: no such file or directory, open 'gone.csv'");
       },

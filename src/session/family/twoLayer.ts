@@ -149,7 +149,7 @@ function descentOf(posed: Posed, solution: Solution, { deps }: StageContext, kin
   return {
     width: hidden.kind === 'gated' ? hidden.gates.rows : hidden.width,
     lowerBound: kind.lowerBound(solution),
-    // eslint-disable-next-line @typescript-eslint/require-await
+    // oxlint-disable-next-line typescript/require-await
     async train(rule, seeds, control: Control, onRun) {
       const { epochs, batchSize } = settings.compare;
       const each = (result: GradientResult): void => {

@@ -225,7 +225,7 @@ describe('files that cannot be a table', () => {
   it('a file that vanishes while it is read', async () => {
     const source = {
       ...memorySource('a,b\n1,2\n'),
-      // eslint-disable-next-line @typescript-eslint/require-await
+      // oxlint-disable-next-line typescript/require-await
       async *read() {
         yield new TextEncoder().encode('a,b\n1,2\n');
         throw new Error('ENOENT: no such file');

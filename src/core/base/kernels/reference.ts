@@ -287,7 +287,7 @@ function scaleInto(beta: number, C: Float64Array, from: number, to: number): voi
   else if (beta !== 1) for (let i = from; i < to; i++) C[i] *= beta;
 }
 
-/* eslint-disable max-params -- the parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other */
+/* oxlint-disable max-params -- the parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other */
 const gemm: Kernels['gemm'] = (transA, transB, m, n, k, alpha, A, B, beta, C) => {
   scaleInto(beta, C, 0, m * n);
   const [aRow, aCol] = transA ? [1, m] : [k, 1];

@@ -41,7 +41,7 @@ export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | un
   return new WasmKernels(context, relaxed);
 }
 
-/* eslint-disable max-params -- the parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other */
+/* oxlint-disable max-params -- the parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other */
 class WasmKernels implements Kernels {
   readonly name: Kernels['name'];
   readonly threads: number;

@@ -47,7 +47,7 @@ export function solveSpd(a: Float64Array, n: number, b: Float64Array): void {
  * out[(row + x) * stride + column + y] += sum_k P[x, k] Q[y, k] for P (p x depth) and Q (q x depth), both row-major; with `lower`, only
  * y <= x. In 4 x 4 register tiles. Parameters in the manner of BLAS: two panels, and where the product goes in a larger matrix.
  */
-// eslint-disable-next-line max-params -- as BLAS has them: two panels, and where the product goes
+// oxlint-disable-next-line max-params -- as BLAS has them: two panels, and where the product goes
 export function addOuterProducts(
   P: Float64Array,
   p: number,
