@@ -242,7 +242,7 @@ describe('what a column is', () => {
     assert.equal((await column('v', ['inf', '1.5', '2.5', '-Infinity'])).columns[0].notFinite, 2);
   });
 
-  it('quarters, months and dates as programs write them are days', async () => {
+  it('quarters, months and dates as programs write them are days', () => {
     const day = (iso: string): number => Date.parse(`${iso}T00:00:00Z`) / 86_400_000;
     const same: Readonly<Record<string, string>> = {
       '2000Q2': '2000-04-01',
