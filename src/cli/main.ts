@@ -4,6 +4,7 @@ import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
 import { labCommands, labTask } from './lab.ts';
+import { inspectCommand, lookTask } from './inspect.ts';
 import { inspectTask, mcpCommand } from './mcp.ts';
 import { predictCommand, predictTask } from './predict.ts';
 import { compareCommand } from './compare.ts';
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, Command>> = {
   solve: solveCommand,
   certify: certifyCommand,
   check: checkCommand,
+  inspect: inspectCommand,
   train: trainCommand,
   predict: predictCommand,
   report: reportCommand,
@@ -37,6 +39,7 @@ const tasks: Readonly<Record<string, Task>> = {
   train: trainTask,
   predict: predictTask,
   inspect: inspectTask,
+  look: lookTask,
   structure: structureTask,
   lab: labTask,
 };

@@ -54,7 +54,7 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
     );
   }
   const sentinel = sentinelOf(column);
-  if (sentinel !== undefined) out.push(`${name}: ${sentinel} looks like a mark of missing values (--na ${sentinel}).`);
+  if (sentinel !== undefined) out.push(`${name}: ${sentinel} looks like a mark of missing values (--na=${sentinel}).`);
   return out;
 }
 
