@@ -3,7 +3,7 @@ import { dateUnit } from '../core/data/dates.ts';
 import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
 import { TrainStopped } from '../session/context.ts';
-import { nodeFileSource } from '../session/platform.node.ts';
+import { nodeFileSource } from '../platform/node/nodeSession.ts';
 import { previewFile } from '../session/preview.ts';
 import type { ColumnSummary, DataPreview, PreviewColumn, ReadChoices } from '../shared/preview.ts';
 import { checkInput } from './inputs.ts';
