@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdtempSync,
   openSync,
   readlinkSync,
@@ -39,6 +40,7 @@ interface Owner {
 }
 
 const streams: Readonly<Record<string, 'stdout' | 'stderr'>> = {
+  '-': 'stdout',
   '/dev/stdout': 'stdout',
   '/dev/fd/1': 'stdout',
   '/proc/self/fd/1': 'stdout',
@@ -134,18 +136,25 @@ export class Outputs {
     this.lost = true;
     const reason = fileErrorWords(error);
     for (const place of [tmpdir(), process.cwd(), homedir()]) {
+      let folder: string | undefined;
       try {
-        const file = path.join(mkdtempSync(path.join(place, 'convexnet-')), name);
+        folder = mkdtempSync(path.join(place, 'convexnet-'));
+        // the name itself may be what could not be written
+        const file = path.join(folder, name.slice(-longestKept));
         writeFileSync(file, content);
         warn(`${what}: ${reason}; it was kept as ${file}`);
         return;
       } catch {
         // the next place
+        if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
       }
     }
     warn(`${what}: ${reason}`);
   }
 }
+
+/** Characters of a name under which an output is kept elsewhere: its end, which says what it is. */
+const longestKept = 60;
 
 function warn(message: string): void {
   process.stderr.write(`convexnet: ${plainText(message)}\n`);
@@ -197,6 +206,7 @@ function resolveTarget(option: string, file: string): Resolved {
   }
   const target = followed(option, file);
   if (stats !== undefined) writable(option, file, target);
+  else refuseImpossible(option, file, target);
   probe(option, file, path.dirname(target));
   return {
     target: {
@@ -216,6 +226,20 @@ function writable(option: string, file: string, target: string): void {
   } catch (error) {
     throw new UsageError(`${option} ${file}: ${fileErrorWords(error)}`);
   }
+}
+
+/** A name that no file can have is found before anything is computed. */
+function refuseImpossible(option: string, file: string, target: string): void {
+  try {
+    lstatSync(target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new UsageError(`${option} ${shortened(file)}: ${fileErrorWords(error)}`);
+  }
+}
+
+function shortened(file: string): string {
+  return file.length <= 2 * longestKept ? file : `${file.slice(0, longestKept)}...${file.slice(-longestKept)}`;
 }
 
 /** Where the links of a name lead, whether or not something is there. */

@@ -86,6 +86,7 @@ export const runStructure = v.looseObject({
   solution: v.looseObject({
     status: text,
     objective: number,
+    penalty: v.optional(number),
     dualBound: v.number(),
     relativeGap: v.number(),
     global: v.optional(v.looseObject({ lowerBound: v.number(), relativeGap: v.number() })),
@@ -295,7 +296,28 @@ function faultOf(value: unknown): RunFault | undefined {
     const [issue] = parsed.issues;
     return { field: v.getDotPath(issue) ?? '', reason: issue.message };
   }
-  return wrongSize(parsed.output) ?? wrongGap(parsed.output);
+  return wrongSize(parsed.output) ?? wrongNetwork(parsed.output) ?? wrongGap(parsed.output);
+}
+
+/** Largest number that is read from data. */
+const largestNumber = 1e60;
+
+/** What would make another network of the record than the one that was trained, with nothing missing. */
+function wrongNetwork({ resolved, scaling, neurons, deep, solution }: Structure): RunFault | undefined {
+  if (new Set(resolved.classes).size < resolved.classes.length)
+    return { field: 'resolved.classes', reason: 'has a class twice' };
+  const seen = new Set<string>();
+  for (const [k, { column, category, mean }] of scaling.inputs.entries()) {
+    const input = JSON.stringify([column, category]);
+    if (seen.has(input)) return { field: `scaling.inputs.${k}`, reason: 'is one of the inputs before it once more' };
+    seen.add(input);
+    if (!(Math.abs(mean) <= largestNumber)) return { field: `scaling.inputs.${k}.mean`, reason: 'is no mean of data' };
+  }
+  if (!(Math.abs(scaling.target.mean) <= largestNumber))
+    return { field: 'scaling.target.mean', reason: 'is no mean of data' };
+  if (deep === undefined && neurons.length === 0 && (solution.penalty ?? 0) > 0)
+    return { field: 'neurons', reason: `is empty, and the penalty is ${solution.penalty}` };
+  return undefined;
 }
 
 /** Every gap of a solution is that of the numbers it is shown with: a run that claims more than they say is not shown. */

@@ -67,6 +67,7 @@ describe('outputs that would destroy something', unix, () => {
     ['a folder that is not there', ['--out', 'gone/x.json'], /the folder .*gone does not exist/],
     ['links in a circle', ['--out', 'loop'], /circle/],
     ['an empty name', ['--out', ''], /a file name is needed/],
+    ['a name that is too long', ['--out', `${'x'.repeat(300)}.json`], /the name is too long/],
   ];
   for (const [what, options, message] of refused) {
     it(`${what}: refused before anything is read`, async () => {
@@ -118,6 +119,8 @@ describe('outputs that are written', unix, () => {
     assert.equal(status, 0, stderr);
     assert.ok(statSync(at('pipe')).isFIFO());
     const printed = await runProgram(['solve', at('p.json'), '--out', '/dev/stdout']);
+    const dashed = await runProgram(['solve', at('p.json'), '--out', '-']);
+    assert.equal((JSON.parse(dashed.stdout) as { status: string }).status, 'optimal', dashed.stderr);
     const plain = (text: string): unknown => ({ ...(JSON.parse(text) as object), seconds: 0, solveSeconds: 0 });
     assert.deepEqual(Object.keys(plain(printed.stdout) as object), Object.keys(plain(piped) as object));
     const nothing = await runProgram(['train', at('data.csv'), ...quick, '--out', '/dev/null', '--onnx', '/dev/null']);

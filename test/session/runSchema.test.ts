@@ -57,6 +57,22 @@ describe('a run record', () => {
     }
   });
 
+  it('of another network than the one that was trained is refused, though nothing is missing', () => {
+    const damaged: readonly [string, (run: RunRecord) => unknown][] = [
+      ['resolved.classes', ({ resolved }) => (resolved.classes as string[]).fill(resolved.classes[0])],
+      ['scaling.inputs.1', ({ scaling }) => ((scaling.inputs as unknown[])[1] = structuredClone(scaling.inputs[0]))],
+      ['scaling.inputs.0.mean', ({ scaling }) => ((scaling.inputs[0] as { mean: number }).mean = 1e200)],
+      ['scaling.target.mean', ({ scaling }) => ((scaling.target as { mean: number }).mean = -1e61)],
+      ['neurons', ({ neurons }) => ((neurons as unknown[]).length = 0)],
+    ];
+    for (const [field, damage] of damaged) {
+      const run = structuredClone(load('penguins'));
+      damage(run);
+      const read = runOfJson(JSON.parse(JSON.stringify(run)));
+      assert.equal('fault' in read && read.fault.field, field);
+    }
+  });
+
   it('leaves the store without the place of its file, and finite or not at all', () => {
     const run = structuredClone(load('xor_2d'));
     (run.dataset as { uri: string }).uri = 'file:///home/somebody/secret%20project/xor_2d.csv';
