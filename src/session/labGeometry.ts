@@ -56,15 +56,27 @@ export function labGeometry(
   say('Max-margin program', null);
   const margin = marginRecord(X, rows.y, settings.seed, control);
   const lambda = Float64Array.from(margin.lambda);
-  const place = (of: TouchingNeuron['of'], u: ArrayLike<number>, sign: number, share: number): PlacedNeuron => {
+  const place = (
+    of: TouchingNeuron['of'],
+    u: ArrayLike<number>,
+    sign: number,
+    share: number,
+    count: number,
+  ): PlacedNeuron => {
     const size = norm2(Float64Array.from(u)) || 1;
     const direction = Array.from(u, (value) => value / size);
     const point = rectified(X, direction);
     const constraint = Math.abs(dot(lambda, point));
-    return { neuron: { of, sign, share, direction: X.cols <= 3 ? direction : [], constraint }, point };
+    return { neuron: { of, sign, share, count, direction: X.cols <= 3 ? direction : [], constraint }, point };
   };
   const total = margin.neurons.reduce((s, { u }) => s + norm2(Float64Array.from(u)), 0);
-  const placed = margin.neurons.map(({ u, sign }) => place('optimal', u, sign, norm2(Float64Array.from(u)) / total));
+  const placed = merged(
+    margin.neurons.map(({ u, sign }) => ({
+      u: Float64Array.from(u),
+      sign,
+      share: norm2(Float64Array.from(u)) / total,
+    })),
+  ).map(({ u, sign, share, count }) => place('optimal', u, sign, share, count));
   let flow: FlowCertificateRecord | null = null;
   if (margin.value !== null && !control.shouldStop()) {
     say('Gradient flow', null, `Max-margin program: ${margin.status}`);
@@ -74,9 +86,10 @@ export function labGeometry(
     flow = record.certificate;
     const sizes = record.a.map((a, j) => Math.abs(a) * norm2(Float64Array.from(record.w[j])));
     const sum = sizes.reduce((s, size) => s + size, 0);
-    record.a.forEach((a, j) => {
-      if (sizes[j] > shownShare * sum) placed.push(place('flow', record.w[j], Math.sign(a), sizes[j] / sum));
-    });
+    const ends = record.a
+      .map((a, j) => ({ u: Float64Array.from(record.w[j]), sign: Math.sign(a), share: sizes[j] / sum }))
+      .filter(({ share }) => share > shownShare);
+    for (const { u, sign, share, count } of merged(ends)) placed.push(place('flow', u, sign, share, count));
   }
   // Pictures of hundreds of rows take their time; a stop does not wait for them.
   const pictures = !control.shouldStop();
@@ -94,6 +107,29 @@ export function labGeometry(
     ],
     cancelled: control.shouldStop(),
   };
+}
+
+interface SizedDirection {
+  readonly u: Float64Array;
+  readonly sign: number;
+  readonly share: number;
+}
+
+/** Cosine from which on two directions are one in a picture: 0.8 degrees. */
+const oneDirection = 1 - 1e-4;
+
+/** Neurons of one direction and sign are one: that of the largest share stands for all, with what they have together. */
+function merged(neurons: readonly SizedDirection[]): (SizedDirection & { readonly count: number })[] {
+  const out: (SizedDirection & { readonly count: number })[] = [];
+  for (const neuron of [...neurons].sort((a, b) => b.share - a.share)) {
+    const at = out.findIndex(
+      ({ u, sign }) =>
+        sign === neuron.sign && dot(u, neuron.u) >= oneDirection * (norm2(u) * norm2(neuron.u) || Infinity),
+    );
+    if (at < 0) out.push({ ...neuron, count: 1 });
+    else out[at] = { ...out[at], share: out[at].share + neuron.share, count: out[at].count + 1 };
+  }
+  return out;
 }
 
 function refuseManyDimensions(X: DenseMatrix, rows: LabRows, settings: LabSettings['geometry']): void {

@@ -129,6 +129,8 @@ export interface TouchingNeuron {
   readonly of: 'optimal' | 'flow';
   readonly sign: number;
   readonly share: number;
+  /** How many neurons of one direction and sign it stands for; records of earlier versions have them one by one. */
+  readonly count?: number;
   /** Input weights scaled to length 1; up to three inputs only. */
   readonly direction: readonly number[];
   /** |lambda'(X w/||w||)_+|: 1 on a supporting plane. */

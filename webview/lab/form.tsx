@@ -7,6 +7,8 @@ import { Button, Checkbox, Dropdown, TextField } from '../ui/controls.ts';
 import type { Field } from './fields.ts';
 import { dataFields, fieldText, fieldValue, pageFields, rateFields } from './fields.ts';
 import { useLab } from './labContext.ts';
+import { expectedSeconds, presetChanges, type PresetName, presetNames, presetOf } from './presets.ts';
+import { formatSeconds } from '../ui/format.ts';
 
 /** The settings of a page: defaults, what the host suggests, and what was changed, in that order. Changes that do not hold are dropped. */
 export function settingsOf<P extends LabPage>(
@@ -85,6 +87,65 @@ function FieldControl({
   );
 }
 
+interface PresetsProps<P extends LabPage> {
+  readonly page: P;
+  readonly settings: LabSettings[P];
+  readonly disabled: boolean;
+  readonly onTaken: () => void;
+}
+
+/** Sizes to choose from at once: a look, or what a judgement needs. */
+function Presets<P extends LabPage>({ page, settings, disabled, onTaken }: PresetsProps<P>): VNode {
+  const { forms, setForm } = useLab();
+  const now = presetOf(page, settings);
+  return (
+    <div class="row" role="group" aria-label="Sizes to choose from">
+      {(Object.keys(presetNames) as PresetName[]).map((name) => (
+        <Button
+          key={name}
+          id={`preset-${page}-${name}`}
+          pressed={now === name}
+          disabled={disabled}
+          onPress={() => {
+            onTaken();
+            setForm(page, { ...forms[page], ...presetChanges(page, name) });
+          }}
+        >
+          {presetNames[name]}
+        </Button>
+      ))}
+      <span class="muted">
+        {now === 'quick'
+          ? 'A look, on few rows.'
+          : now === 'careful'
+            ? 'Widths, starts and rows that a judgement needs.'
+            : now === 'default'
+              ? 'Between the two.'
+              : 'Sizes of your own.'}
+      </span>
+    </div>
+  );
+}
+
+/** How long it will take, as far as the last result tells. */
+function Expected<P extends LabPage>({
+  page,
+  settings,
+}: {
+  readonly page: P;
+  readonly settings: LabSettings[P];
+}): VNode {
+  const { state } = useLab();
+  const seconds = expectedSeconds(state.records[page], page, settings);
+  return (
+    <span class="muted lab-expected">
+      {seconds === null
+        ? 'How long it takes is known after a first complete run.'
+        : `About ${formatSeconds(Number(seconds.toPrecision(1)))}, judged by the last run.`}
+    </span>
+  );
+}
+
 /** The form of a page: fields with defaults, Run or Stop. */
 export function Form({ page }: { readonly page: LabPage }): VNode {
   const { state, forms, setForm, send } = useLab();
@@ -116,6 +177,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
     ));
   return (
     <section class="lab-form" aria-label="Settings">
+      <Presets page={page} settings={settings} disabled={busy} onTaken={() => setProblems({})} />
       <div class="lab-fields">{list(pageFields[page])}</div>
       {page === 'mlp' && (
         <details>
@@ -164,6 +226,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
             Defaults
           </Button>
         )}
+        {!busy && <Expected page={page} settings={settings} />}
         {busy && !mine && <span class="muted">Another page is running.</span>}
       </div>
     </section>

@@ -19,6 +19,7 @@ import { GeometryPage } from './pages/geometry.tsx';
 import { KernelPage } from './pages/kernel.tsx';
 import { MlpPage } from './pages/mlp.tsx';
 import { SweepPage } from './pages/sweep.tsx';
+import { type Moment, restSeconds } from './presets.ts';
 import { VerdictLine, Verdicts } from './verdicts.tsx';
 
 const pages: readonly { readonly id: LabPage; readonly title: string; readonly question: string }[] = [
@@ -135,14 +136,21 @@ export function LabApp({ host }: { readonly host: LabHost }): VNode {
 
 function Status(): VNode | null {
   const { state, send } = useLab();
-  if (state.running === null) return null;
+  const first = useRef<{ readonly of: LabPage | null; readonly moment: Moment | null }>({ of: null, moment: null });
   const { progress } = state;
+  const share = state.running === null ? null : (progress?.fraction ?? null);
+  const now = share === null ? null : { fraction: share, milliseconds: performance.now() };
+  if (first.current.of !== state.running) first.current = { of: state.running, moment: null };
+  if (first.current.moment === null && now !== null) first.current = { ...first.current, moment: now };
+  const rest = restSeconds(first.current.moment, now);
+  if (state.running === null) return null;
   const title = pages.find((page) => page.id === state.running)?.title ?? '';
   return (
     <div class="status-line">
       <ProgressRing label={`${title} is running`} />
       <span class="status-words">
         {title}: {typeset(progress?.message ?? 'starting')}
+        {rest !== null && ` · about ${formatSeconds(Number(rest.toPrecision(1)))} left`}
       </span>
       <Button look="icon" label="Stop" onPress={() => send({ type: 'stop' })}>
         <Icon name="stop" />

@@ -7,11 +7,11 @@ import { formatNumber, typeset } from '../ui/format.ts';
 import { Num } from '../ui/pieces.tsx';
 import { useLab } from './labContext.ts';
 
-const looks: Record<LabVerdict['verdict'], { readonly word: string; readonly icon: IconName; readonly name: string }> =
+const looks: Record<LabVerdict['verdict'], { readonly word: string; readonly icon: IconName; readonly look: string }> =
   {
-    agrees: { word: 'Agrees', icon: 'check', name: 'proven' },
-    disagrees: { word: 'Disagrees', icon: 'error', name: 'broken' },
-    'not tested': { word: 'Not settled', icon: 'info', name: 'bounded' },
+    agrees: { word: 'Agrees', icon: 'check', look: 'proven' },
+    disagrees: { word: 'Disagrees', icon: 'error', look: 'broken' },
+    'not tested': { word: 'Not settled', icon: 'info', look: 'bounded' },
   };
 
 function toleranceWords([low, high]: LabVerdict['tolerance']): string {
@@ -21,7 +21,7 @@ function toleranceWords([low, high]: LabVerdict['tolerance']): string {
   return `${formatNumber(low)} to ${formatNumber(high)}`;
 }
 
-const tooNarrow = { word: 'Too narrow to tell', icon: 'warning', name: 'stopped' } as const;
+const tooNarrow = { word: 'Too narrow to tell', icon: 'warning', look: 'stopped' } as const;
 
 /** A prediction whose assumptions can be met is not settled, and says how. */
 const lookOf = (verdict: LabVerdict): (typeof looks)[LabVerdict['verdict']] =>
@@ -34,7 +34,7 @@ export function VerdictLine({ record }: { readonly record: LabRecord }): VNode {
       {record.verdicts.map((verdict) => {
         const look = lookOf(verdict);
         return (
-          <li key={verdict.id} class={look.name}>
+          <li key={verdict.id} class={look.look}>
             <Icon name={look.icon} /> {look.word}: {verdict.title}
           </li>
         );
@@ -51,7 +51,7 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
       {record.verdicts.map((verdict) => {
         const look = lookOf(verdict);
         return (
-          <section class={`verdict ${look.name}`} key={verdict.id} aria-label={verdict.title} data-verdict={verdict.id}>
+          <section class={`verdict ${look.look}`} key={verdict.id} aria-label={verdict.title} data-verdict={verdict.id}>
             <span class="verdict-word">
               <Icon name={look.icon} /> {look.word}
             </span>

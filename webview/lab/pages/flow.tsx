@@ -4,7 +4,7 @@ import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import type { FlowRunRecord } from '../../../src/shared/labFlow.ts';
 import { Chart } from '../../charts/chart.tsx';
 import { Button, Dropdown } from '../../ui/controls.ts';
-import { formatInteger, formatNumber } from '../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber } from '../../ui/format.ts';
 import { type Column, PagedTable } from '../../ui/pagedTable.tsx';
 import { Facts, Num, Section } from '../../ui/pieces.tsx';
 import { settingsOf } from '../form.tsx';
@@ -167,7 +167,7 @@ export function FlowPage({ record }: { readonly record: Flow }): VNode {
 }
 
 const runColumns = (runs: readonly FlowRunRecord[]): readonly Column<FlowRunRecord>[] => [
-  { id: 'seed', title: 'Start', cell: (run) => startName(run).replace('start ', '') },
+  { id: 'seed', title: 'Start', cell: (run) => startName(run) },
   { id: 'verdict', title: 'End', cell: (run) => verdictWords[run.certificate.verdict] },
   {
     id: 'ended',
@@ -221,6 +221,46 @@ const runColumns = (runs: readonly FlowRunRecord[]): readonly Column<FlowRunReco
   },
 ];
 
+/** Runs for which a neuron is suggested, those that ended alike together. */
+function sharedEnds(runs: readonly FlowRunRecord[]): FlowRunRecord[][] {
+  const by = new Map<string, FlowRunRecord[]>();
+  for (const run of runs) {
+    if (!run.certificate.suggested) continue;
+    const { verdict } = run.certificate;
+    by.set(verdict, [...(by.get(verdict) ?? []), run]);
+  }
+  return [...by.values()];
+}
+
+/** One paragraph for what runs that ended alike share, then the neuron that is suggested to each; its figures are in the table. */
+function Suggestions({ runs }: { readonly runs: readonly FlowRunRecord[] }): VNode {
+  const by = new Map<string, string[]>();
+  for (const run of runs) {
+    const { sign, direction } = run.certificate.suggested!;
+    const numbers = direction.slice(0, 6).map((value) => formatNumber(value, 3));
+    const place = `(${numbers.join(', ')}${direction.length > 6 ? ', …' : ''})`;
+    const words = sign > 0 ? `a positive neuron in direction ${place}` : `a negative neuron in direction ${place}`;
+    by.set(words, [...(by.get(words) ?? []), startName(run)]);
+  }
+  const suggested = [...by];
+  return (
+    <>
+      <p>
+        {runs.length === 1
+          ? runs[0].certificate.sentence
+          : `${formatCount(runs.length, 'start')}: ${verdictWords[runs[0].certificate.verdict]}. A neuron in the suggested direction makes each of them better.`}
+      </p>
+      <ul>
+        {suggested.map(([words, starts]) => (
+          <li key={words}>
+            Suggested to {starts.join(', ')}: {words}.
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: boolean }): VNode {
   const { state, forms, send } = useLab();
   const { runs } = record.result;
@@ -235,20 +275,9 @@ function Runs({ record, suggests }: { readonly record: Flow; readonly suggests: 
       }
     >
       <PagedTable caption="Certificates" hideCaption rows={runs} rowKey={(_, i) => i} columns={runColumns(runs)} />
-      {runs.map(
-        (run) =>
-          run.certificate.suggested && (
-            <p key={`${run.seed}`}>
-              Start {run.seed}: {run.certificate.sentence} Suggested: a{' '}
-              {run.certificate.suggested.sign > 0 ? 'positive' : 'negative'} neuron in direction (
-              {run.certificate.suggested.direction
-                .slice(0, 6)
-                .map((value) => formatNumber(value, 3))
-                .join(', ')}
-              {run.certificate.suggested.direction.length > 6 ? ', …' : ''}).
-            </p>
-          ),
-      )}
+      {sharedEnds(runs).map((ends) => (
+        <Suggestions key={ends[0].certificate.verdict} runs={ends} />
+      ))}
       {suggests && (
         <div class="row">
           <Button

@@ -4,7 +4,7 @@ import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import type { CircleGeometry, OutputGeometry, TouchingNeuron } from '../../../src/shared/labFlow.ts';
 import { Chart } from '../../charts/chart.tsx';
 import type { ChartSpec, SeriesSpec } from '../../charts/spec.ts';
-import { formatNumber, formatPercent } from '../../ui/format.ts';
+import { formatInteger, formatNumber, formatPercent } from '../../ui/format.ts';
 import { PagedTable } from '../../ui/pagedTable.tsx';
 import { Num, Section } from '../../ui/pieces.tsx';
 import type { Scene } from '../scene/sceneModel.ts';
@@ -150,7 +150,7 @@ export function GeometryPage({ record }: { readonly record: Geometry }): VNode {
   return (
     <div class="grid">
       {scenes.map((scene) => (
-        <div class="card" key={`${scene.id} ${record.createdAt}`}>
+        <div class="card wide" key={`${scene.id} ${record.createdAt}`}>
           <SceneView scene={scene} />
         </div>
       ))}
@@ -175,6 +175,17 @@ export function GeometryPage({ record }: { readonly record: Geometry }): VNode {
               { id: 'of', title: 'Network', cell: (neuron) => networkNames[neuron.of] },
               { id: 'sign', title: 'Sign', cell: (neuron) => (neuron.sign > 0 ? '+' : '−') },
               { id: 'share', title: 'Share of norm', numeric: true, cell: (neuron) => formatPercent(neuron.share) },
+              ...(neurons.some(({ count = 1 }) => count > 1)
+                ? [
+                    {
+                      id: 'count',
+                      title: 'Neurons of it',
+                      hint: 'Neurons of one sign whose directions are less than a degree apart are one.',
+                      numeric: true,
+                      cell: (neuron: TouchingNeuron) => formatInteger(neuron.count ?? 1),
+                    },
+                  ]
+                : []),
               ...(neurons[0].direction.length > 0
                 ? [
                     {

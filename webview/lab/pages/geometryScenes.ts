@@ -1,13 +1,15 @@
 import type { GeometryResult, OutputGeometry, SphereGeometry, TouchingNeuron } from '../../../src/shared/labFlow.ts';
 import type { Tone } from '../../charts/spec.ts';
-import { formatNumber, formatPercent } from '../../ui/format.ts';
+import { formatCount, formatNumber, formatPercent } from '../../ui/format.ts';
 import type { Layer, Scene, Vector } from '../scene/sceneModel.ts';
 
 export const networkNames = { optimal: 'largest margin', flow: 'gradient flow' } as const;
 
 /** A neuron in words. */
 export function neuronWords(neuron: TouchingNeuron): string {
-  return `${neuron.sign > 0 ? 'positive' : 'negative'}, ${formatPercent(neuron.share)} of the norm, dual constraint ${formatNumber(neuron.constraint, 5)}`;
+  const many =
+    neuron.count !== undefined && neuron.count > 1 ? `, ${formatCount(neuron.count, 'neuron')} of this direction` : '';
+  return `${neuron.sign > 0 ? 'positive' : 'negative'}, ${formatPercent(neuron.share)} of the norm, dual constraint ${formatNumber(neuron.constraint, 5)}${many}`;
 }
 
 function neuronLayers(neurons: readonly TouchingNeuron[], place: (index: number) => Vector): Layer[] {

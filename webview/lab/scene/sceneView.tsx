@@ -206,7 +206,7 @@ function LayerList({
   );
 }
 
-const heightOf = (width: number): number => Math.round(Math.max(240, Math.min(560, 0.7 * width)));
+const heightOf = (width: number): number => Math.round(Math.max(240, Math.min(640, 0.7 * width)));
 
 /** Where the chosen mark is. */
 function placeOf(primitives: readonly Primitive[], chosen: Chosen): Place | null {
