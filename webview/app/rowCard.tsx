@@ -2,9 +2,10 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { Button, TextField } from '../ui/controls.ts';
-import { formatInteger, formatNumber, formatLine } from '../ui/format.ts';
+import { formatInteger, formatNumber, formatLine, formatPercent } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Facts, Num, Section } from '../ui/pieces.tsx';
+import { useContributions } from './contributions.ts';
 import { usePanel, useRows, useSelection } from './panelContext.ts';
 import { isClassification, predictedClass, targetText, trainRank } from './runData.ts';
 import { firing, neuronName, rowAtLine } from './views/neurons/neuronModel.ts';
@@ -96,10 +97,18 @@ function RowBody({ run, row }: RowProps): VNode {
   );
 }
 
-/** The neurons that are on for the row; choosing one selects it everywhere. */
+/** +1.25, −0.3 */
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${formatNumber(value, 3)}`;
+
+/** The neurons that are on for the row with what each adds; choosing one selects it everywhere. */
 function FiringNeurons({ run, row }: RowProps): VNode {
   const [neuron, selectNeuron] = useSelection('neuron');
-  const on = useMemo(() => firing(run, row), [run, row]);
+  const parts = useContributions(run, row);
+  const on = useMemo(() => {
+    const size = (id: number): number => Math.abs(parts?.adds.get(id)?.value ?? 0);
+    const found = firing(run, row);
+    return parts === null ? found : [...found].sort((a, b) => size(b.id) - size(a.id));
+  }, [run, row, parts]);
   return (
     <>
       <h3>
@@ -107,11 +116,19 @@ function FiringNeurons({ run, row }: RowProps): VNode {
           ? 'No neuron fires for this row'
           : `Neurons that fire: ${formatInteger(on.length)} of ${formatInteger(run.neurons.length)}`}
       </h3>
+      {parts !== null && (
+        <p class="muted">
+          What each adds to {parts.unit}, with its part of all that is added and taken away; without them it would be{' '}
+          <Num value={parts.base} />.
+        </p>
+      )}
       <ul class="chips">
         {on.slice(0, 60).map((item) => (
           <li key={item.id}>
             <button type="button" class="chip" aria-pressed={neuron === item.id} onClick={() => selectNeuron(item.id)}>
-              {item.sign > 0 ? '+' : '−'} {neuronName(item)}
+              {parts === null ? (item.sign > 0 ? '+' : '−') : signed(parts.adds.get(item.id)?.value ?? 0)}{' '}
+              {neuronName(item)}
+              {parts !== null && <span class="muted"> {formatPercent(parts.adds.get(item.id)?.share ?? 0, 2)}</span>}
             </button>
           </li>
         ))}

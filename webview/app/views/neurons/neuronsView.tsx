@@ -13,6 +13,7 @@ import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
+import { type Contributions, useContributions } from '../../contributions.ts';
 import { RowCard } from '../../rowCard.tsx';
 import { betaMaxWords, outputName, targetText } from '../../runData.ts';
 import type { WeightUnits } from './neuronModel.ts';
@@ -124,6 +125,21 @@ function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
 /** In which of the optimal networks a neuron is, for a narrow column. */
 const inOptima = { every: 'every', 'not every': 'some', unknown: 'unknown' } as const;
 
+/** What each neuron adds for the row that is chosen. */
+function addsColumn(run: RunRecord, row: number, parts: Contributions): Column<NeuronRecord> {
+  return {
+    id: 'adds',
+    title: `Adds at line ${formatLine(run.rows.line[row])}`,
+    hint: `What the neuron adds to ${parts.unit} for the row that is chosen; nothing where it is off.`,
+    numeric: true,
+    cell: (neuron: NeuronRecord) => {
+      const part = parts.adds.get(neuron.id);
+      return part === undefined ? '–' : <Num value={part.value} digits={3} />;
+    },
+    sortBy: (neuron: NeuronRecord) => parts.adds.get(neuron.id)?.value ?? 0,
+  };
+}
+
 interface TableProps {
   readonly run: RunRecord;
   readonly neurons: readonly NeuronRecord[];
@@ -134,6 +150,8 @@ interface TableProps {
 function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
   const n = run.rows.line.length;
   const { optimalSet } = run.solution;
+  const [row] = useSelection('row');
+  const parts = useContributions(run, row !== null && row >= 0 && row < n ? row : null);
   const columns: Column<NeuronRecord>[] = [
     {
       id: 'name',
@@ -190,6 +208,7 @@ function NeuronTable({ run, neurons, selected, onSelect }: TableProps): VNode {
       cell: (neuron) => `${formatInteger(neuron.onCount)} (${formatPercent(n > 0 ? neuron.onCount / n : null, 2)})`,
       sortBy: (neuron) => neuron.onCount,
     },
+    ...(parts === null || row === null ? [] : [addsColumn(run, row, parts)]),
     ...(optimalSet?.scope !== 'proven'
       ? []
       : [
