@@ -5,7 +5,7 @@ import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { burst, scaled } from './burst.ts';
+import { annealedSteps, burst, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, looseGoals } from './looseGap.ts';
@@ -66,6 +66,8 @@ const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
 const looseSearches = [48, 192];
+/** Gaps asked for above this are rough: the first of these searches will do, and a shorter burst. */
+const roughAccuracy = 3e-4;
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
 const fewestClimbs = 64;
 const mostClimbs = 1024;
@@ -145,6 +147,10 @@ class Generation {
     };
   }
 
+  private get rough(): boolean {
+    return (this.options.accuracy ?? 0) > roughAccuracy;
+  }
+
   private slide(tolerance: number, steps: number): void {
     const before = this.iterations;
     const result = this.newton.run(tolerance, steps, this.control, (objective, active, step) =>
@@ -164,10 +170,12 @@ class Generation {
     const seeds = this.drawn(width);
     const offset = newton.offset.slice();
     const before = newton.value;
-    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, control, (objective, steps) => {
+    const onStep = (objective: number, steps: number): void => {
       if (objective < before)
         this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
-    });
+    };
+    const most = this.rough ? annealedSteps.rough : annealedSteps.full;
+    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, most, control, onStep);
     this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
@@ -230,7 +238,9 @@ class Generation {
     const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / (96 * X.rows * X.cols))));
     const accuracy = options.accuracy ?? 0;
     const loose = accuracy > looseAccuracy;
-    const efforts = loose ? looseSearches : [...firstSearches.filter((starts) => starts < last), last];
+    const efforts = loose
+      ? looseSearches.slice(0, this.rough ? 1 : undefined)
+      : [...firstSearches.filter((starts) => starts < last), last];
     const tight = Math.min(tightest, options.tolerance);
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
@@ -260,8 +270,8 @@ class Generation {
       this.ratio = (found[0]?.value ?? 0) / beta;
       const before = newton.value;
       if (this.insert(found, least) > 0) {
-        const rough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
-        this.slide(rough, rough > goal ? roughSteps : settledSteps);
+        const enough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
+        this.slide(enough, enough > goal ? roughSteps : settledSteps);
         idle = before - newton.value <= noGain * Math.abs(before) ? idle + 1 : 0;
         recent.push(before - newton.value);
         if (recent.length > crawl.rounds) recent.shift();

@@ -8,8 +8,8 @@ import { anneal, minimizeSmooth } from './descentSteps.ts';
 /** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
 const smallGain = 1e-3;
 const maxSteps = 100;
-/** Steps of the annealed part, and multiplications that bound it; its first step relative to the size of the parameters. */
-const annealedSteps = 600;
+/** Steps of the annealed part at most, and multiplications that bound it; its first step relative to the size of the parameters. */
+export const annealedSteps = { full: 600, rough: 150 } as const;
 const fewestAnnealed = 20;
 const annealedWork = 4e9;
 const firstStep = 0.2;
@@ -31,6 +31,7 @@ export function burst(
   problem: LocalProblem,
   start: readonly NeuronSeed[],
   offset: Float64Array,
+  mostAnnealed: number,
   control: Control,
   onStep?: (objective: number, steps: number) => void,
 ): BurstResult {
@@ -52,7 +53,7 @@ export function burst(
     const shouldStop = (): boolean => control.shouldStop();
     steps = minimizeSmooth(evaluate, theta, { maxSteps, smallGain, shouldStop }, onStep);
     const work = 4 * problem.X.rows * d * m;
-    const annealed = Math.max(fewestAnnealed, Math.min(annealedSteps, Math.round(annealedWork / work)));
+    const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, Math.round(annealedWork / work)));
     const before = steps;
     steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
       onStep?.(value, before + step),
