@@ -10,6 +10,7 @@ import { type Figures, Tally } from './tally.ts';
 /** Inputs of each kind in the full form (minutes to an hour, by the machine). */
 const full = {
   tables: 20_000,
+  damagedTables: 10_000,
   networks: 40_000,
   files: 5_000,
   messages: 60_000,

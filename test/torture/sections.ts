@@ -26,6 +26,7 @@ import { nodeFiles } from '../../src/platform/node/nodeFiles.ts';
 import { readRun, runFile, RunFileError } from '../../src/store/runFiles.ts';
 import { SharedStops } from '../../src/shared/stopFlag.ts';
 import { RunFolder } from '../../src/store/runFolder.ts';
+import { assertCounted, damagedText, tableTexts } from '../support/damagedTable.ts';
 import { memorySource } from '../support/memorySource.ts';
 import { testSession } from '../support/sessionHarness.ts';
 import { extremeTraining, tableText } from './inputs.ts';
@@ -48,6 +49,16 @@ export function tables(count: number, seed: number): Promise<Figures> {
     const content = rng.uniform() < 0.6 ? tableText(rng) : mutated(rng, pick(rng, bytes));
     const table = await readTable(memorySource(content), { headRows: 2000, maxRows: pick(rng, [0, 10]) }, uncontrolled);
     JSON.stringify(inspectTable(table, content.length));
+  });
+}
+
+/** Tables as people have them, their characters, cells and lines damaged: every row is read or counted, or the file is refused. */
+export function damagedTables(count: number, seed: number): Promise<Figures> {
+  const texts = tableTexts();
+  return new Tally('damagedTables', count, { milliseconds: 2000 }).each(seed, async (rng) => {
+    const text = damagedText(rng, texts);
+    const source = memorySource(Buffer.from(text, 'latin1'), { chunk: 1 + rng.integer(500) });
+    assertCounted(await readTable(source, {}, uncontrolled), text);
   });
 }
 

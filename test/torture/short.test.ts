@@ -6,6 +6,7 @@ import * as inputSections from './sections.ts';
 /** The short form of `npm run torture`: the same inputs, fewer of them. */
 const counts = {
   tables: 400,
+  damagedTables: 100,
   networks: 3000,
   files: 200,
   messages: 3000,
