@@ -11,10 +11,13 @@ import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
 import { RunTree } from './host/runs/runTree.ts';
 import { inBrowser } from './platform/where.ts';
+import { proxy } from 'comlink';
+import { LessonPanels } from './host/lesson/lessonPanels.ts';
+import { remoteFile, sourceSpec } from './host/train/remoteFile.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
 import { createTree, registerEditor } from './host/ui.ts';
-import { labType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
+import { labType, lessonType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
@@ -47,6 +50,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const studies = inBrowser
     ? null
     : new (await import('./host/study/studyPanels.ts')).StudyPanels(context, worker.fsPath, log);
+  const lessons = new LessonPanels(context, explorer, (uri) =>
+    files
+      .call((api) => api.readLesson(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))))
+      .then(valueOf),
+  );
   const previews = new PreviewPanels(context, explorer, platform, runFolder);
   const comparisons = new Comparisons(store, (ids, format) =>
     files.call((api) => api.compare(ids, format)).then(valueOf),
@@ -69,9 +77,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
     ...(studies === null ? [] : [vscode.window.registerWebviewPanelSerializer(studyType, studies)]),
+    vscode.window.registerWebviewPanelSerializer(lessonType, lessons),
     registerEditor(runEditorType, new RunEditor(context.extensionUri, openRunFile, log)),
     vscode.window.registerWebviewPanelSerializer(previewType, previews),
     ...registerTools(explorer, (ids) => files.call((api) => api.compare(ids, 'json')).then(valueOf)),
-    ...registerCommands(explorer, { labs, studies, previews, openRunFile, comparisons }, context),
+    ...registerCommands(explorer, { labs, lessons, studies, previews, openRunFile, comparisons }, context),
   );
 }

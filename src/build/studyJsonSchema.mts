@@ -23,25 +23,23 @@ function loosened(schema: JsonSchema): JsonSchema {
   return { ...rest, properties: Object.fromEntries(inner) as JsonSchema['properties'], additionalProperties: false };
 }
 
-/** The JSON schema of study files, with the names and bounds of all settings. */
-export function studyJsonSchema(): JsonSchema {
-  // checks that JSON schema has no words for are the program's alone
-  const of = (schema: Parameters<typeof toJsonSchema>[0]): JsonSchema => toJsonSchema(schema, { errorMode: 'ignore' });
-  const study = of(studySchema) as ObjectSchema;
-  const training = of(trainSettingsSchema) as ObjectSchema;
-  const range: JsonSchema = { $ref: '#/$defs/range' };
-  const oneOrMany = (value: JsonSchema): JsonSchema => ({ anyOf: [value, { type: 'array', items: value }, range] });
-  const number: JsonSchema = { type: 'number', exclusiveMinimum: 0 };
-  const betaOf = (value: JsonSchema): JsonSchema => ({
-    anyOf: [
-      { const: 'auto' },
-      ...['relative', 'absolute'].map((kind): JsonSchema => {
-        return { type: 'object', properties: { [kind]: value }, required: [kind], additionalProperties: false };
-      }),
-      loosened(training.properties.beta),
-    ],
-  });
-  const settings: JsonSchema = {
+/** Checks that JSON schema has no words for are the program's alone. */
+const of = (schema: Parameters<typeof toJsonSchema>[0]): JsonSchema => toJsonSchema(schema, { errorMode: 'ignore' });
+const training = of(trainSettingsSchema) as ObjectSchema;
+const number: JsonSchema = { type: 'number', exclusiveMinimum: 0 };
+const betaOf = (value: JsonSchema): JsonSchema => ({
+  anyOf: [
+    { const: 'auto' },
+    ...['relative', 'absolute'].map((kind): JsonSchema => {
+      return { type: 'object', properties: { [kind]: value }, required: [kind], additionalProperties: false };
+    }),
+    loosened(training.properties.beta),
+  ],
+});
+
+/** Some training settings by name, nested or dotted. */
+export function settingsJsonSchema(): JsonSchema {
+  return {
     type: 'object',
     properties: {
       ...Object.fromEntries(flat(training)),
@@ -50,6 +48,13 @@ export function studyJsonSchema(): JsonSchema {
     },
     additionalProperties: false,
   };
+}
+
+/** The JSON schema of study files, with the names and bounds of all settings. */
+export function studyJsonSchema(): JsonSchema {
+  const study = of(studySchema) as ObjectSchema;
+  const range: JsonSchema = { $ref: '#/$defs/range' };
+  const oneOrMany = (value: JsonSchema): JsonSchema => ({ anyOf: [value, { type: 'array', items: value }, range] });
   const varied = flat(training).map(([name, schema]) => [name, { anyOf: [{ type: 'array', items: schema }, range] }]);
   const vary: JsonSchema = {
     type: 'object',
@@ -72,6 +77,6 @@ export function studyJsonSchema(): JsonSchema {
       settings: settingsRef,
       vary,
     },
-    $defs: { settings, range: of(rangeSchema) },
+    $defs: { settings: settingsJsonSchema(), range: of(rangeSchema) },
   };
 }

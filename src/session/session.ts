@@ -9,6 +9,10 @@ import { problemFile } from '../core/problem/exportProblem.ts';
 import type { Problem } from '../core/problem/problem.ts';
 import { ProblemError } from '../core/base/problemError.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
+import type { TypedVerdict } from '../shared/lesson.ts';
+import { boundOverFamily } from '../shared/verdict.ts';
+import { NetworkError } from '../core/network/formats/networkError.ts';
+import { judgeTyped } from './lesson/typedNetwork.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { modelTraits } from '../shared/models.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
@@ -80,6 +84,8 @@ export interface Session {
    * the run's `certifySeconds` where it is not at hand. @throws {DataError} where there is none
    */
   exportProof(run: RunRecord | null, control: Control): Promise<string>;
+  /** A network that somebody typed on the problem of a ReLU run of this file. @throws {DataError} saying what is wrong with it */
+  judgeTyped(run: RunRecord, text: string, control: Control): Promise<TypedVerdict>;
   /** The ReLU network of a gated run of this file (null: the last one). Raises `TrainStopped` when stopped. */
   decompose(run: RunRecord | null, control: Control): Promise<Decomposition>;
 }
@@ -207,6 +213,23 @@ class FileSession implements Session {
       );
     } catch (error) {
       if (error instanceof ProofError) throw new DataError('settings', error.message, { file: this.source.name });
+      throw error;
+    }
+  }
+
+  async judgeTyped(run: RunRecord, text: string, control: Control): Promise<TypedVerdict> {
+    const data = await this.dataOf(run, 'no network can be compared with it', control);
+    const problem = { ...trainingProblem(data, run.settings), beta: run.resolved.beta };
+    const { kernels } = this.deps;
+    try {
+      return judgeTyped(
+        problem,
+        text,
+        { proven: boundOverFamily(run), trained: run.solution.objective, kernels },
+        control,
+      );
+    } catch (error) {
+      if (error instanceof NetworkError) throw new DataError('settings', error.message);
       throw error;
     }
   }

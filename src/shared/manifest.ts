@@ -33,6 +33,7 @@ export const commandIds = {
   turnIntoRelu: 'convexNet.turnIntoRelu',
   openLab: 'convexNet.openLab',
   openStudy: 'convexNet.openStudy',
+  openLesson: 'convexNet.openLesson',
   previewData: 'convexNet.previewData',
   openSamples: 'convexNet.openSamples',
   openSettings: 'convexNet.openSettings',
@@ -51,6 +52,7 @@ export const runEditorType = 'convexNet.run';
 /** How names of run files end. */
 export const runFileEnd = '.convexrun.json';
 export const studyType = 'convexNet.study';
+export const lessonType = 'convexNet.lesson';
 export const previewType = 'convexNet.preview';
 export const walkthrough = 'convexNet.gettingStarted';
 

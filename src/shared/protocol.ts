@@ -22,6 +22,8 @@ export interface PanelSnapshot {
   readonly stale: boolean;
   /** Runs of the same file, newest first, to switch between and to compare. */
   readonly history: readonly { readonly id: string; readonly label: string }[];
+  /** A view to go to. */
+  readonly openView?: string;
 }
 
 export interface PanelProgress {

@@ -15,3 +15,10 @@ export const sampleNames = [
   'winequality_white.csv',
   'xor_2d.csv',
 ] as const;
+
+/** The lessons in media/samples/lessons: folder, title and data set of each. */
+export const lessonNames = [
+  { folder: 'neurons', title: 'How many neurons does XOR need?', data: 'xor_2d.csv' },
+  { folder: 'beat-the-bound', title: 'Beat the bound', data: 'xor_2d.csv' },
+  { folder: 'sparsity', title: 'What a neuron has to earn', data: 'co2_1d.csv' },
+] as const;

@@ -4,6 +4,7 @@ import type { Decomposition } from '../session/decompose.ts';
 import type { NewPredictions } from '../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../session/session.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
+import type { Lesson, TypedVerdict } from '../shared/lesson.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
 import type { StopMark } from '../shared/stopFlag.ts';
@@ -53,6 +54,10 @@ export interface WorkerApi {
   ): Promise<Outcome<NewPredictions>>;
   /** The ReLU network of a gated run by cone decomposition: what it costs, and its files. */
   decompose(task: StopMark, id: string): Promise<Outcome<DecomposedRun>>;
+  /** A network that somebody typed, on the problem of a run. */
+  judgeTyped(task: StopMark, id: string, text: string): Promise<Outcome<TypedVerdict>>;
+  /** Reads a lesson. */
+  readLesson(file: SourceSpec, remote: RemoteFile | null): Promise<Outcome<Lesson>>;
   /** Looks at the data: `part` (a comlink proxy) gets the first rows at once, then the share that is read. */
   preview(
     task: StopMark,

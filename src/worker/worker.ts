@@ -7,6 +7,7 @@ import { type Control, uncontrolled } from '../core/base/control.ts';
 import { writeComparison, writeReport } from '../../webview/report/report.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { LabRefusal } from '../session/labRefusal.ts';
+import { readLesson } from '../session/lesson/readLesson.ts';
 import { predictOn } from '../session/predictOn.ts';
 import { previewFile } from '../session/preview.ts';
 import { readChoicesSchema } from '../shared/preview.ts';
@@ -264,6 +265,18 @@ const api: WorkerApi = {
       const { neurons, gatedNeurons, objective, gatedObjective, fitDifference } = decomposition;
       const facts = { neurons, gatedNeurons, objective, gatedObjective, fitDifference };
       return { ...facts, files: { onnx: file('onnx'), json: file('json'), pytorch: file('pytorch') } };
+    }),
+
+  judgeTyped: (task, id, text) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      return (await opened()).judgeTyped(run, text, control(task));
+    }),
+
+  readLesson: ({ name, path }, remote) =>
+    outcome(async () => {
+      const text = path === null ? new TextDecoder().decode(await remote!.read()) : await platform.files.read(path);
+      return readLesson(text, name);
     }),
 
   export: (id, what, formulas) =>

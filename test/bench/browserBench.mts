@@ -65,7 +65,7 @@ async function there(settings: TrainSettings): Promise<Solved> {
 }
 
 const bundled = await build({
-  stdin: { contents: pageCode, resolveDir: process.cwd(), loader: 'ts' },
+  stdin: { contents: pageCode, resolveDir: import.meta.dirname, loader: 'ts' },
   bundle: true,
   write: false,
   format: 'iife',

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import { languageModelTools } from '../../src/build/languageModelTools.mts';
 import * as manifest from '../../src/shared/manifest.ts';
+import { lessonFile } from '../../src/shared/lesson.ts';
 import { sampleNames } from '../../src/shared/samples.ts';
 import { fieldOf, flatSettings, withField } from '../../src/shared/settingKinds.ts';
 import { defaultSettings, trainingTable } from '../../src/shared/settings.ts';
@@ -110,7 +111,7 @@ describe('package.json', () => {
     const ofPages = `activeWebviewPanelId == '${manifest.comparisonType}'`;
     const onFiles = ['explorer/context', 'editor/title', 'editor/title/context']
       .flatMap((menu) => contributes.menus[menu])
-      .filter(({ when }) => when !== ofPages);
+      .filter(({ when }) => when !== ofPages && when !== `resourceFilename == '${lessonFile}'`);
     for (const { when } of onFiles) assert.match(when!, /resourceExtname =~ \/\\\.\(csv\|tsv\|tab\|[a-z|]+\)\$\/i/);
     for (const { when } of contributes.menus['view/item/context'])
       assert.match(when!, /view == convexNet\.runs && viewItem == \w+/);

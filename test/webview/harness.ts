@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import * as v from 'valibot';
+import { type FromLesson, fromLessonSchema, type ToLesson } from '../../src/shared/lesson.ts';
 import { ensureChromium } from '../../src/build/ensure.mjs';
 import { panelPolicy } from '../../src/shared/csp.ts';
 import { type FromLab, fromLabSchema, type ToLab } from '../../src/shared/lab.ts';
@@ -106,6 +107,11 @@ export function startLabs(): Promise<Pages<OpenLab>> {
 /** The built Study page; one for all tests of a file. */
 export function startStudies(): Promise<Pages<OpenStudy>> {
   return startPages('lab', 'Study', (open) => open(fromStudySchema), 'study');
+}
+
+/** The page of lessons. */
+export function startLessons(): Promise<Pages<OpenPage<FromLesson, ToLesson>>> {
+  return startPages('lab', 'Lesson', (open) => open(fromLessonSchema), 'lesson');
 }
 
 /** The built data preview. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Lesson, ToLesson } from '../../src/shared/lesson.ts';
+import { defaultSettings } from '../../src/shared/settings.ts';
 import type { Cell } from '../../src/study/axes.ts';
 import type { StudyProgress, ToStudy } from '../../src/study/page.ts';
 import { firstChoice, studyFigures } from '../../webview/study/figure.ts';
 import { axe } from './axe.ts';
-import { type OpenStudy, type Pages, startStudies, until } from './harness.ts';
+import { type OpenStudy, type Pages, startLessons, startStudies, until } from './harness.ts';
 
 type Table = Extract<ToStudy, { type: 'study' }>;
 
@@ -187,5 +189,71 @@ describe('Study page', () => {
     await until('a run is asked for', () => Promise.resolve(study.sent.some(({ type }) => type === 'openRun')));
     assert.deepEqual(study.faults, []);
     await study.close();
+  });
+});
+
+describe('Lesson page', () => {
+  const lesson: Lesson = {
+    title: 'XOR <b>bold</b>',
+    about: '<img src=x onerror=alert(1)>',
+    data: '../xor_2d.csv',
+    steps: [
+      { kind: 'guess', text: 'How many <i>neurons</i>?', quantity: 'neurons' },
+      { kind: 'solve', settings: defaultSettings },
+      { kind: 'look', text: 'See', view: 'neurons' },
+      { kind: 'choose', text: 'Why?', choices: ['luck', '<u>proof</u>'], correct: 2, because: 'so' },
+      { kind: 'beat', text: 'Try' },
+    ],
+  };
+  const shown = (more: Partial<ToLesson> = {}): ToLesson => ({
+    type: 'lesson',
+    uri: 'file:///lessons/lesson.convex.yaml',
+    lesson,
+    error: null,
+    runs: {},
+    typed: {},
+    working: null,
+    ...more,
+  });
+  const run = {
+    headline: 'Proven optimal: no network does better.',
+    quantities: { neurons: 4, objective: 40, 'lower-bound': 39, 'beta-max': 2, inputs: 2, score: null },
+    columns: 'w1 w2 b a',
+  };
+
+  it('asks, trains, checks answers, and takes words for words', async () => {
+    const pages = await startLessons();
+    const { page, post, sent, faults, kept } = await pages.open({ theme: 'light' });
+    await post(shown());
+    assert.equal(await page.locator('h1 b, main i, header img, main u').count(), 0);
+    await page.getByLabel('Your guess').fill('3');
+    await page.getByRole('button', { name: 'Train' }).click();
+    await post(shown({ runs: { 1: run } }));
+    await page.getByText('Not quite: it is 4').waitFor();
+    await page.getByLabel('Your guess').fill('4');
+    await page.getByText('Right: it is 4').waitFor();
+    await page.getByLabel('luck').click();
+    await page.getByText('Not this one').waitFor();
+    await page.getByLabel('proof').click();
+    await page.getByText('Right. so').waitFor();
+    await page.getByRole('button', { name: 'Show it' }).click();
+    await page.locator('textarea').fill('1 1 0 1');
+    await page.getByRole('button', { name: 'Certify it' }).click();
+    const verdict = { neurons: 1, objective: 52, merged: 52, lowerBound: 39, excess: 1 / 3, trained: 40 };
+    await post(shown({ runs: { 1: run }, typed: { 4: { verdict } } }));
+    await page.getByText('at most 33.3 % above the best of all').waitFor();
+    assert.deepEqual(sent, [
+      { type: 'ready' },
+      { type: 'solve', step: 1 },
+      { type: 'look', step: 2 },
+      { type: 'certify', step: 4, text: '1 1 0 1' },
+    ]);
+    const state = (await kept()) as { uri: string; answers: Record<string, string> };
+    assert.deepEqual([state.uri, state.answers], [shown().uri, { 0: '4', 3: '2', 4: '1 1 0 1' }]);
+    assert.deepEqual(await axe({ page }), []);
+    await post(shown({ lesson: null, error: { message: 'there is no setting "modell"', line: 4, column: 2 } }));
+    await page.getByText('Line 4, column 2: there is no setting').waitFor();
+    assert.deepEqual(faults, []);
+    await pages.close();
   });
 });

@@ -24,11 +24,6 @@ export function App({ host }: { readonly host: Host }): VNode {
   const [spoken, setSpoken] = useState('');
   const asked = useRef({ of: '', rows: new Set<number>(), requestId: 0 });
 
-  useEffect(() => {
-    host.listen(dispatch);
-    host.send({ type: 'ready' });
-  }, [host]);
-
   const remember = useCallback(
     (change: Partial<ViewState>) =>
       setKept((before) => {
@@ -38,6 +33,14 @@ export function App({ host }: { readonly host: Host }): VNode {
       }),
     [host],
   );
+  useEffect(() => {
+    host.listen((message) => {
+      dispatch(message);
+      if (message.type === 'snapshot' && message.openView !== undefined) remember({ view: message.openView });
+    });
+    host.send({ type: 'ready' });
+  }, [host]);
+
   const choose = useCallback(
     (name: string, value: ChoiceValue) =>
       setKept((before) => {

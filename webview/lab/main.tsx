@@ -5,9 +5,21 @@ import '../study/study.css';
 import { render } from 'preact';
 import { StudyApp } from '../study/studyApp.tsx';
 import { connectStudy } from '../study/studyHost.ts';
+import '../lesson/lesson.css';
+import { LessonApp } from '../lesson/lessonApp.tsx';
+import { connectLesson } from '../lesson/lessonHost.ts';
 import { LabApp } from './labApp.tsx';
 import { connectLab } from './labHost.ts';
 
-/** One bundle for both pages, which share most of their code. */
+/** One bundle for these pages, which share most of their code. */
 const root = document.getElementById('app') ?? document.body;
-render(root.dataset.page === 'study' ? <StudyApp host={connectStudy()} /> : <LabApp host={connectLab()} />, root);
+switch (root.dataset.page) {
+  case 'study':
+    render(<StudyApp host={connectStudy()} />, root);
+    break;
+  case 'lesson':
+    render(<LessonApp host={connectLesson()} />, root);
+    break;
+  default:
+    render(<LabApp host={connectLab()} />, root);
+}

@@ -3,6 +3,7 @@ import { type CommandId, commandIds, extensionId } from '../../shared/manifest.t
 import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import type { LabPanels } from '../lab/labPanels.ts';
+import type { LessonPanels } from '../lesson/lessonPanels.ts';
 import type { PreviewPanels } from '../preview/previewPanels.ts';
 import { activeTable, pickFile } from '../pickFile.ts';
 import type { StudyPanels } from '../study/studyPanels.ts';
@@ -14,6 +15,7 @@ import { betaCommands, trainingCommands } from './training.ts';
 /** The pages that are not about one run. */
 export interface Pages extends RunTools {
   readonly labs: LabPanels;
+  readonly lessons: LessonPanels;
   /** Null where there are no processes. */
   readonly studies: StudyPanels | null;
   readonly previews: PreviewPanels;
@@ -48,10 +50,11 @@ export function registerCommands(
 /** Commands that open something of the editor. */
 function placeCommands(
   explorer: Explorer,
-  { labs, studies, previews }: Pages,
+  { labs, lessons, studies, previews }: Pages,
 ): Handlers<
   | typeof commandIds.openLab
   | typeof commandIds.openStudy
+  | typeof commandIds.openLesson
   | typeof commandIds.previewData
   | typeof commandIds.openSettings
   | typeof commandIds.showLog
@@ -62,6 +65,7 @@ function placeCommands(
         throw new Error(vscode.l10n.t('Studies run as processes of their own, which a browser does not have.'));
       return uri instanceof vscode.Uri ? studies.open(uri) : studies.ask();
     },
+    [commandIds.openLesson]: (uri) => (uri instanceof vscode.Uri ? lessons.open(uri) : lessons.ask()),
     [commandIds.openLab]: async (uri) => {
       const file =
         uri instanceof vscode.Uri

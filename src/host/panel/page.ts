@@ -6,6 +6,7 @@ const pages = {
   webview: { bundle: 'webview', title: 'Convex Network' },
   lab: { bundle: 'lab', title: 'Convex Network Lab' },
   study: { bundle: 'lab', title: 'Convex Network Study' },
+  lesson: { bundle: 'lab', title: 'Convex Network Lesson' },
   preview: { bundle: 'preview', title: 'Data Preview' },
 } as const;
 

@@ -8,7 +8,7 @@ export interface PageSpec<From extends { readonly type: string }, To> {
   readonly bundle: PageName;
   readonly title: string;
   /** What the log calls it. */
-  readonly kind: 'Panel' | 'Lab' | 'Run' | 'Preview';
+  readonly kind: 'Panel' | 'Lab' | 'Run' | 'Preview' | 'Lesson';
   readonly extensionUri: vscode.Uri;
   readonly log: vscode.LogOutputChannel;
   /** Every message of the page but `ready`. */
@@ -62,7 +62,7 @@ export class PageChannel<From extends { readonly type: string }, To> {
   sendSnapshot(): void {
     this.sending ??= setTimeout(() => {
       this.sending = null;
-      this.post(this.spec.snapshot());
+      if (this.ready && this.panel.visible) this.post(this.spec.snapshot());
     }, 0);
   }
 

@@ -10,6 +10,7 @@ export type PanelActions = (message: Exclude<FromPanel, { type: 'ready' }>, pane
 /** The panel of one data file. It owns nothing but the page: what it shows is the data set's state, sent as a whole. */
 export class ResultsPanel {
   private readonly page: PageChannel<FromPanel, ToPanel>;
+  private wanted: string | undefined;
 
   constructor(
     panel: vscode.WebviewPanel,
@@ -66,6 +67,12 @@ export class ResultsPanel {
     return this.page.panel.viewColumn;
   }
 
+  /** Goes to one of its views. */
+  openView(view: string): void {
+    this.wanted = view;
+    this.page.sendSnapshot();
+  }
+
   post(message: ToPanel): void {
     this.page.post(message);
   }
@@ -75,8 +82,10 @@ export class ResultsPanel {
   }
 
   private snapshot(): PanelSnapshot {
-    const { dataset } = this;
+    const { dataset, wanted } = this;
+    this.wanted = undefined;
     return {
+      ...(wanted === undefined ? {} : { openView: wanted }),
       type: 'snapshot',
       state: dataset.state,
       run: dataset.run?.record ?? null,

@@ -1,6 +1,7 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
 import type { HostPlatform } from '../../platform/platform.ts';
+import type { TypedVerdict } from '../../shared/lesson.ts';
 import type { StopMark } from '../../shared/stopFlag.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
@@ -156,6 +157,11 @@ export class Dataset {
     const remote = file.scheme === 'file' ? null : proxy(remoteFile(file));
     const task = this.client.task((api, number) => api.predict(number, id, sourceSpec(file), remote, formulas));
     return { done: task.done.then(valueOf), stop: () => task.stop() };
+  }
+
+  /** A network that somebody typed, on the problem of the run `id`. */
+  judgeTyped(id: string, text: string): Promise<TypedVerdict> {
+    return this.client.task((api, task) => api.judgeTyped(task, id, text)).done.then(valueOf);
   }
 
   /** The open gated run as a ReLU network; it can be stopped. */
