@@ -296,7 +296,7 @@ export function diskFull(count: number, seed: number): Promise<Figures> {
     const place = index % 2 === 0 ? out : '/proc/self/out.json';
     const limit = index % 2 === 0 ? `trap '' XFSZ; ulimit -f ${1 + rng.integer(8)};` : '';
     const args = ['train', path.join(root, 'media/samples/xor_2d.csv'), '--out', place, '--time-limit', '1', '--certify-seconds', '0']; // prettier-ignore
-    const child = spawn('bash', ['-c', `${limit} exec "$@"`, 'bash', process.execPath, program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] }); // prettier-ignore
+    const child = spawn('bash', ['-c', `${limit} exec "$@"`, 'bash', process.execPath, program, ...args], { cwd: folder, env: { ...process.env, TMPDIR: folder, HOME: folder }, stdio: ['ignore', 'ignore', 'pipe'] }); // prettier-ignore
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
     const code = await ended(child);
@@ -304,6 +304,7 @@ export function diskFull(count: number, seed: number): Promise<Figures> {
     if (code === null || code === 1 || said.includes('    at '))
       throw new Error(`ended with ${code}: ${said.slice(0, 300)}`);
     if (!readFileSync(out).equals(old)) throw new Error('the file that was there is gone or changed');
+    // nor where it would have been kept instead
     const left = readdirSync(folder);
     if (left.length > 1) throw new Error(`left behind: ${left.join(', ')}`);
     rmSync(folder, { recursive: true, force: true });
