@@ -3,6 +3,7 @@ import { plainText } from '../core/data/plainText.ts';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
+import { explainCommand, explainTask } from './explain.ts';
 import { labCommands, labTask } from './lab.ts';
 import { inspectCommand, lookTask } from './inspect.ts';
 import { inspectTask, mcpCommand } from './mcp.ts';
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   inspect: inspectCommand,
   train: trainCommand,
   predict: predictCommand,
+  explain: explainCommand,
   report: reportCommand,
   compare: compareCommand,
   structure: structureCommand,
@@ -38,6 +40,7 @@ const tasks: Readonly<Record<string, Task>> = {
   certify: certifyTask,
   train: trainTask,
   predict: predictTask,
+  explain: explainTask,
   inspect: inspectTask,
   look: lookTask,
   structure: structureTask,

@@ -1,10 +1,11 @@
 import { DataError } from '../core/data/dataError.ts';
-import { formulasAmong } from '../core/data/formulaCells.ts';
+import { type FormulaCells, formulasAmong } from '../core/data/formulaCells.ts';
 import { plainCopy } from '../core/data/plainText.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
 import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
+import { predictAllRows } from '../session/predictAll.ts';
 import { createSession, type Session, TrainStopped } from '../session/session.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -24,6 +25,8 @@ interface TrainInput {
   readonly file: string;
   readonly settings: TrainSettings;
   readonly threads: number | undefined;
+  /** Predictions of all rows of the file are wanted, with such cells. */
+  readonly predictions?: FormulaCells;
   /** The training problem is wanted as well. */
   readonly problem: boolean;
   /** So is a proof file. */
@@ -36,6 +39,7 @@ interface TrainOutput {
   /** Null when it was stopped before there was a solution. */
   readonly run: RunRecord | null;
   readonly problem?: string;
+  readonly predictions?: string;
   readonly decomposition?: Decomposition;
   readonly proof?: string;
   /** Why there is none although one was asked for. */
@@ -44,7 +48,7 @@ interface TrainOutput {
 
 /** The part that runs in the worker: data file and settings in, run record out. */
 export async function trainTask(
-  { file, settings, threads, problem, decompose, certificate }: TrainInput,
+  { file, settings, threads, predictions, problem, decompose, certificate }: TrainInput,
   control: Control,
 ): Promise<TrainOutput> {
   let last: SolverProgress = {
@@ -56,7 +60,8 @@ export async function trainTask(
     phase: '',
   };
   const kernels = createPooledKernels({ threads });
-  const session = createSession(await nodeFileSource(file), nodeSessionDeps({ threads, kernels }));
+  const source = await nodeFileSource(file);
+  const session = createSession(source, nodeSessionDeps({ threads, kernels }));
   try {
     const run = await session.train(
       settings,
@@ -74,6 +79,12 @@ export async function trainTask(
       throw new UsageError(`the numbers of this training cannot be kept, so nothing is written: ${faultText(fault)}`);
     return {
       run,
+      // after a stop the network is final, and there is time for this
+      ...(predictions === undefined
+        ? {}
+        : {
+            predictions: (await predictAllRows(run, source, predictions, { ...control, shouldStop: () => false }))?.csv,
+          }),
       ...(problem ? { problem: await session.exportProblem() } : {}),
       ...(certificate ? await proofOf(session, run, control) : {}),
       ...(decompose ? { decomposition: await session.decompose(run, control) } : {}),
@@ -118,9 +129,8 @@ const options = {
   'keep-formulas': { type: 'boolean' },
 } as const;
 
-/** Options that write the network or its predictions, and what they write. */
+/** Options that write the network, and what they write. */
 const exportOptions = [
-  ['predictions', 'predictions'],
   ['onnx', 'onnx'],
   ['network', 'json'],
   ['pytorch', 'pytorch'],
@@ -149,7 +159,8 @@ Reads, encodes, splits and standardises the data, solves the convex program of t
 regularisation path, trains the same network by gradient descent, prints a summary, and writes the run.
 
   --out FILE               write the run record (JSON), as the editor shows it
-  --predictions FILE       write predictions (CSV): line, split, target, prediction, for classes outputs and probabilities
+  --predictions FILE       write predictions (CSV) of every row of the file, in its order: line, split (train, test, unused),
+                           target, prediction, for classes outputs and probabilities; or why there is none
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
   --python FILE            write a Python module (numpy) that predicts from raw columns
   --problem FILE           write the training problem, for convexnet solve
@@ -198,7 +209,9 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     const embed = values['embed-certificate'] === true;
     if (embed && values.onnx === undefined && values.network === undefined)
       throw new UsageError('--embed-certificate puts the proof into a network file: it needs --onnx or --network');
+    const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
     const input: TrainInput = {
+      ...(values.predictions === undefined ? {} : { predictions: formulas }),
       file: positionals[0],
       settings: settingsOf(values),
       threads: countOption('threads', values.threads),
@@ -212,7 +225,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       throw new UsageError(
         '--embed-certificate cannot put the proof of whitened inputs into ONNX; it can into --network',
       );
-    const { run, problem, decomposition, proof, noProof } = (await runShown(
+    const { run, problem, predictions, decomposition, proof, noProof } = (await runShown(
       { task: 'train', input },
       values.progress,
     )) as TrainOutput;
@@ -220,12 +233,12 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       process.stderr.write('convexnet train: stopped before there was a solution\n');
       return exitStatus.stopped;
     }
-    const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
     if (values.out !== undefined) await outputs.write('--out', exportRun(run, 'run'));
     for (const [option, what] of exportOptions) {
       if (values[option] !== undefined)
         await outputs.write(`--${option}`, exportRun(run, what, formulas, embed ? proof : undefined));
     }
+    if (predictions !== undefined) await outputs.write('--predictions', predictions);
     if (problem !== undefined) await outputs.write('--problem', problem);
     if (proof !== undefined && values.certificate !== undefined) await outputs.write('--certificate', proof);
     if (format !== undefined && decomposition !== undefined)

@@ -2,7 +2,13 @@ import { scalingWords } from '../core/data/scaling.ts';
 import type { MetricRow, RunRecord } from '../shared/run.ts';
 import { classWeightWords, splitWords, stageNames, timeWords } from '../shared/runView.ts';
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
-import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../shared/usefulness.ts';
+import {
+  crossValidationSentence,
+  remarksOf,
+  scoreHeadline,
+  standingSentence,
+  thresholdSentence,
+} from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
 import { batchNormWords } from '../shared/batchNorm.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
@@ -84,10 +90,12 @@ function batchNormLines(run: RunRecord): string[] {
 function usefulnessLines(run: RunRecord): string[] {
   const { evaluation, crossValidation } = run;
   const headline = scoreHeadline(run);
+  const threshold = thresholdSentence(run.resolved);
   return [
     ...(headline === undefined ? [] : [`result: ${headline}`]),
     ...(evaluation === undefined ? [] : [`  ${standingSentence(evaluation)}`]),
     ...(crossValidation === undefined ? [] : [`  ${crossValidationSentence(crossValidation)}`]),
+    ...(threshold === undefined ? [] : [`  ${threshold}`]),
     ...remarksOf(run).map(({ text }) => `  beware: ${text}`),
   ];
 }

@@ -6,9 +6,11 @@ import type { DeepRecord, StructureRecord } from '../shared/depth.ts';
 import type {
   CompareRecord,
   CrossValidationRecord,
+  ImportanceRecord,
   PathRecord,
   SolveTimes,
   StageName,
+  ThresholdRecord,
   TracePoint,
 } from '../shared/run.ts';
 import type { TrainSettings } from '../shared/settings.ts';
@@ -62,6 +64,8 @@ export interface Draft extends Omit<Prepared, 'settings'> {
   readonly extras?: Partial<DeepRecord>;
   readonly structure?: StructureRecord;
   readonly compare?: CompareRecord;
+  readonly threshold?: ThresholdRecord;
+  readonly importance?: ImportanceRecord;
 }
 
 /** One with a network. */

@@ -52,6 +52,7 @@ export function exportRun(
           targetName: run.resolved.target,
           classes: run.resolved.classes,
           loss: run.resolved.loss,
+          threshold: run.resolved.threshold?.at,
         },
         formulas,
       ).csv;
@@ -73,11 +74,12 @@ export function exportRun(
 function lossParametersOf({
   resolved,
   settings,
-}: RunRecord): LossParameters & Pick<RunRecord['resolved'], 'classWeights'> {
-  const { loss, classWeights } = resolved;
+}: RunRecord): LossParameters & Pick<RunRecord['resolved'], 'classWeights' | 'threshold'> {
+  const { loss, classWeights, threshold } = resolved;
   return {
     ...(lossOf(loss).parameters.includes('delta') ? { delta: settings.delta } : {}),
     ...(classWeights === undefined ? {} : { classWeights }),
+    ...(threshold === undefined ? {} : { threshold }),
   };
 }
 
@@ -89,6 +91,7 @@ function pythonOfRun(run: RunRecord): string {
     scaling: run.scaling,
     target: run.resolved.target,
     classes: run.resolved.classes,
+    threshold: run.resolved.threshold?.at,
     title: run.label,
     reading: {
       decimal: run.dataset.decimal,
@@ -141,6 +144,7 @@ export function exportNetwork(
         loss: run.resolved.loss,
         delta: run.settings.delta,
         rowWeights: classWeightWords(run.resolved),
+        threshold: run.resolved.threshold?.at,
         bias: run.settings.bias,
         outputPenalty: run.resolved.outputPenalty,
         beta: run.resolved.beta,
@@ -151,7 +155,7 @@ export function exportNetwork(
 }
 
 function onnxOptions(run: RunRecord, title: string): OnnxOptions {
-  const { classes, outputs, target } = run.resolved;
+  const { classes, outputs, target, threshold } = run.resolved;
   const weights = classWeightWords(run.resolved);
   return {
     inputs: run.scaling.inputs.map(({ name }) => name),
@@ -159,7 +163,7 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
       classes.length === 0
         ? [target]
         : outputs === 1
-          ? [`${target}: ${classes[1]} above 0, else ${classes[0]}`]
+          ? [`${target}: ${classes[1]} above ${threshold?.at ?? 0}, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
       `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}${weights === undefined ? '' : ` (${plainText(weights)})`}, beta = ${run.resolved.beta}. Inputs in original units, in the order of the metadata entry "inputs"; ` +

@@ -5,7 +5,15 @@ import { columnNamed } from '../core/data/columnNames.ts';
 import type { DialectOptions } from '../core/data/layout.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
-import { cellLabel, type Column, type ColumnType, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
+import {
+  cellCode,
+  cellLabel,
+  type Column,
+  type ColumnType,
+  hasValue,
+  isNumericCell,
+  type Table,
+} from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
@@ -85,10 +93,10 @@ export async function predictOn(
   };
 }
 
-type Columns = ReadonlyMap<string, Column>;
+export type Columns = ReadonlyMap<string, Column>;
 
 /** Every column that the network needs is there and holds what it needs. */
-function checkColumns(run: RunRecord, table: Table, needed: readonly string[], columns: Columns): void {
+export function checkColumns(run: RunRecord, table: Table, needed: readonly string[], columns: Columns): void {
   const missing = needed.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     const names = missing.slice(0, 8).map((name) => `"${name}"`);
@@ -109,7 +117,7 @@ function unfilledColumns({ scaling }: RunRecord, columns: Columns): Column[] {
 }
 
 /** Rows that get a prediction, and the lines of those with a gap that the run does not fill. */
-function splitRows(
+export function splitRows(
   run: RunRecord,
   table: Table,
   columns: Columns,
@@ -124,9 +132,16 @@ function splitRows(
   return { rows, gapLines };
 }
 
-/** The rows as the network takes them (rows x inputs), with means, scales, categories, fills and whitening of the run. */
-function encodedRows(run: RunRecord, columns: Columns, rows: readonly number[]): DenseMatrix {
-  const { inputs, whitening } = run.scaling;
+/** The rows as the network takes them (rows x inputs). */
+export function encodedRows(run: RunRecord, columns: Columns, rows: readonly number[]): DenseMatrix {
+  const { whitening } = run.scaling;
+  const X = scaledRows(run, columns, rows);
+  return whitening === undefined ? X : whitened(X, whitening);
+}
+
+/** The same before whitening: with means, scales, categories and fills of the run. */
+export function scaledRows(run: RunRecord, columns: Columns, rows: readonly number[]): DenseMatrix {
+  const { inputs } = run.scaling;
   const knownLabel = labelsOf(run);
   const d = inputs.length;
   const X = denseMatrix(rows.length, d);
@@ -141,20 +156,24 @@ function encodedRows(run: RunRecord, columns: Columns, rows: readonly number[]):
       X.data[i * d + k] = (value - mean) / scale;
     });
   });
-  return whitening === undefined ? X : whitened(X, whitening);
+  return X;
+}
+
+/** Outputs of the network on encoded inputs, encoded targets. */
+export function encodedFit(run: RunRecord, X: DenseMatrix): DenseMatrix {
+  return run.deep === undefined ? networkFit(networkOfRun(run), X) : deepNetworkFit(deepNetworkOfRun(run, run.deep), X);
 }
 
 /** Outputs of the network (rows x outputs), in the units of the target for numbers. */
-function fitOf(run: RunRecord, X: DenseMatrix): DenseMatrix {
-  const fit =
-    run.deep === undefined ? networkFit(networkOfRun(run), X) : deepNetworkFit(deepNetworkOfRun(run, run.deep), X);
+export function fitOf(run: RunRecord, X: DenseMatrix): DenseMatrix {
+  const fit = encodedFit(run, X);
   const { mean, scale } = run.scaling.target;
   if (run.resolved.classes.length === 0)
     for (let k = 0; k < fit.data.length; k++) fit.data[k] = fit.data[k] * scale + mean;
   return fit;
 }
 
-function checkFinite(run: RunRecord, table: Table, rows: readonly number[], fit: DenseMatrix): void {
+export function checkFinite(run: RunRecord, table: Table, rows: readonly number[], fit: DenseMatrix): void {
   const far = fit.data.findIndex((value) => !Number.isFinite(value));
   if (far < 0) return;
   const line = table.lines[rows[Math.floor(far / run.resolved.outputs)]];
@@ -162,6 +181,12 @@ function checkFinite(run: RunRecord, table: Table, rows: readonly number[], fit:
     file: table.file,
     line,
   });
+}
+
+/** Why a row that is not among those of `splitRows` has no prediction. */
+export function whyNot(run: RunRecord, columns: Columns, row: number): string {
+  const gap = unfilledColumns(run, columns).find((column) => !hasValue(column, row))!;
+  return `"${gap.name}" is ${gap.codes?.[row] === cellCode.notFinite ? 'infinite' : 'missing'}`;
 }
 
 interface Predicted {
@@ -177,8 +202,7 @@ function predictionText(
   { table, columns, rows, fit }: Predicted,
   formulas: FormulaCells,
 ): Pick<NewPredictions, 'csv' | 'neutralized'> {
-  const { classes, outputs, target, loss } = run.resolved;
-  const unfilled = unfilledColumns(run, columns);
+  const { classes, outputs, target, loss, threshold } = run.resolved;
   const outputAt = new Map(rows.map((row, i) => [row, i]));
   const truth = columns.get(target);
   return newPredictionsCsv(
@@ -189,12 +213,10 @@ function predictionText(
       classes,
       outputs,
       loss,
+      threshold: threshold?.at,
       output: (row) => {
         const i = outputAt.get(row);
-        if (i === undefined) {
-          const gap = unfilled.find((column) => !hasValue(column, row))!;
-          return `"${gap.name}" is missing`;
-        }
+        if (i === undefined) return whyNot(run, columns, row);
         return fit.data.subarray(i * outputs, (i + 1) * outputs);
       },
     },
@@ -206,7 +228,7 @@ function predictionText(
  * Reads the file as the training data were read: header, decimal mark, markers, types and order of day and month of the run, and its delimiter and
  * quotation marks unless others find the columns. What `given` says of the file goes first.
  */
-async function readAsRun(
+export async function readAsRun(
   run: RunRecord,
   source: FileSource,
   given: ReadAs,
@@ -262,7 +284,7 @@ const spoken = (delimiter: string): string =>
   ({ ',': 'a comma', ';': 'a semicolon', '\t': 'a tab', '|': 'a bar', ' ': 'a space' })[delimiter] ?? `"${delimiter}"`;
 
 /** Columns by the names that the run has for them. */
-function columnsOf(table: Table, names: readonly string[]): Map<string, Column> {
+export function columnsOf(table: Table, names: readonly string[]): Map<string, Column> {
   const out = new Map<string, Column>();
   for (const name of names) {
     const column = columnNamed(table.columns, (own) => own.name, name);

@@ -11,6 +11,7 @@ export function predictionsFrom(
   data: PreparedData,
   loss: LossName,
   settings: Pick<TrainSettings, 'classWeights'>,
+  threshold?: number,
 ): Predictions {
   const { mean, scale } = data.scaling.target;
   return {
@@ -20,5 +21,6 @@ export function predictionsFrom(
     classes: data.classes.length,
     loss,
     classWeights: classWeightsOf(data, settings),
+    threshold,
   };
 }

@@ -9,6 +9,7 @@ import type {
   OptimalSetRecord,
   ResolvedSettings,
   RunRecord,
+  ShapeRecord,
   SolutionSummary,
   StageName,
 } from '../shared/run.ts';
@@ -25,8 +26,9 @@ import { classWeightsOf } from './trainingProblem.ts';
 export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
   const { data, problem, settings, described, outcome, path, crossValidation, compare, structure } = draft;
   const { solution } = outcome;
-  const { neurons, gates, outputOffset, batchNorm, shape, landscape, deep } = described;
-  const predictions = predictionsFrom(described.fit, data, problem.loss, settings);
+  const { neurons, gates, outputOffset, batchNorm, landscape, deep } = described;
+  const shape = described.shape && withThreshold(described.shape, draft.threshold?.at);
+  const predictions = predictionsFrom(described.fit, data, problem.loss, settings, draft.threshold?.at);
   const evaluation = evaluationOf(predictions, draft.baselines, data);
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
@@ -59,6 +61,7 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     ...(crossValidation === undefined ? {} : { crossValidation }),
     ...(path === undefined ? {} : { path }),
     ...(compare === undefined ? {} : { compare }),
+    ...(draft.importance === undefined ? {} : { importance: draft.importance }),
     ...(shape === undefined ? {} : { shape }),
     ...(landscape === undefined ? {} : { landscape }),
     ...(deep === undefined ? {} : { deep: { ...deep, ...draft.extras } as DeepRecord }),
@@ -69,6 +72,12 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     revision: draft.revision,
   };
   return { ...record, label: labelOf(record) };
+}
+
+/** Decision regions of the threshold that was chosen. */
+function withThreshold(shape: ShapeRecord, threshold: number | undefined): ShapeRecord {
+  if (shape.kind !== 'surface' || shape.logits === undefined || threshold === undefined) return shape;
+  return { ...shape, threshold, value: shape.logits.map((logit) => (logit > threshold ? 1 : 0)) };
 }
 
 /** The share of the best that a network may lose while its targets move. */
@@ -92,17 +101,26 @@ function targetMoves({ outcome: { solution }, described, data, problem }: Solved
 const noteOrder = [
   'cross-validation',
   'solve',
+  'threshold',
   'proof',
   'path',
   'structure',
   'extras',
   'compare',
   'refine',
+  'importance',
   'path-proof',
   'file',
 ] as const;
 
-function resolvedSettings({ data, problem, settings, betaMax, betaMaxUpper }: SolvedDraft): ResolvedSettings {
+function resolvedSettings({
+  data,
+  problem,
+  settings,
+  threshold,
+  betaMax,
+  betaMaxUpper,
+}: SolvedDraft): ResolvedSettings {
   const classWeights = classWeightsOf(data, settings);
   return {
     target: data.target,
@@ -111,6 +129,7 @@ function resolvedSettings({ data, problem, settings, betaMax, betaMaxUpper }: So
     outputPenalty: problem.outputPenalty,
     classes: data.classes,
     ...(classWeights === undefined ? {} : { classWeights }),
+    ...(threshold === undefined ? {} : { threshold }),
     beta: problem.beta,
     betaMax,
     ...(betaMaxUpper === undefined ? {} : { betaMaxUpper }),

@@ -99,6 +99,7 @@ function predictionsOf({ rows, resolved }: RunRecord): Parameters<typeof rowErro
     outputs: resolved.outputs,
     classes: resolved.classes.length,
     loss: resolved.loss,
+    threshold: resolved.threshold?.at,
   };
 }
 

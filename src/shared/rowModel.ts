@@ -115,10 +115,10 @@ export function rowOutput(run: RowRun, values: readonly number[]): RowOutput {
 
 /**
  * Two classes by one output: how far the decision boundary is, in deviations of the inputs, along the steepest way while the same neurons are on
- * (|output| over the norm of its slopes per deviation); undefined where the output does not change, or of other networks.
+ * (|output - threshold| over the norm of its slopes per deviation); undefined where the output does not change, or of other networks.
  */
 export function boundaryDistance(run: RowRun, { outputs, slopes }: RowOutput): number | undefined {
   if (run.resolved.classes.length !== 2 || outputs.length !== 1) return undefined;
   const steepness = Math.hypot(...slopes[0].map((slope, k) => slope * run.scaling.inputs[k].scale));
-  return steepness > 0 ? Math.abs(outputs[0]) / steepness : undefined;
+  return steepness > 0 ? Math.abs(outputs[0] - (run.resolved.threshold?.at ?? 0)) / steepness : undefined;
 }

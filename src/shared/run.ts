@@ -2,6 +2,7 @@ import type { RowFormat } from '../core/data/rowSplitter.ts';
 import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
+import type { ChosenThreshold, ThresholdRule } from '../core/metrics/threshold.ts';
 import type { ProofMethod, SolveStatus } from '../core/base/control.ts';
 import type { BetaSetting, OptimizerName, SelectionRule, Task, TrainSettings } from './settings.ts';
 
@@ -38,6 +39,8 @@ export interface RunRecord {
   /** Left out where there are fewer than two test rows, or no simple model. */
   readonly evaluation?: EvaluationRecord;
   readonly compare?: CompareRecord;
+  /** Which columns the network needs; not in records of earlier versions. */
+  readonly importance?: ImportanceRecord;
   /** Function drawn over one or two original features. */
   readonly shape?: ShapeRecord;
   /** The dual constraint over all directions, when there are two or three effective inputs (the bias counts as one). */
@@ -61,7 +64,17 @@ export interface RunRecord {
 
 /** What can be missing of a run. */
 export type StageName =
-  'cross-validation' | 'solve' | 'proof' | 'path' | 'structure' | 'extras' | 'compare' | 'refine' | 'path-proof';
+  | 'cross-validation'
+  | 'solve'
+  | 'threshold'
+  | 'proof'
+  | 'path'
+  | 'structure'
+  | 'extras'
+  | 'compare'
+  | 'refine'
+  | 'importance'
+  | 'path-proof';
 
 export interface DatasetSummary {
   /** Where the file lies, which the store of runs goes by; in a run that was exported the name alone, as a relative reference. */
@@ -105,6 +118,11 @@ export interface ResolvedSettings {
   readonly classes: readonly string[];
   /** How often a row of each class counts in the loss, in the errors that beta is chosen by and in `evaluation`; left out: once. */
   readonly classWeights?: readonly number[];
+  /**
+   * Where the one output of two classes parts them, chosen on rows that folds held out; left out: at zero. `score` in the measure of the rule on those
+   * rows, `usual` that of zero. Scores of the network, predictions and pictures use it; simple models, descent and points of the path part at zero.
+   */
+  readonly threshold?: ThresholdRecord;
   readonly beta: number;
   /** From here on the zero network is optimal; found by search where activation patterns are searched for. */
   readonly betaMax: number;
@@ -115,6 +133,11 @@ export interface ResolvedSettings {
   /** Encoded features, without the bias column. */
   readonly inputs: number;
   readonly outputs: number;
+}
+
+export interface ThresholdRecord extends ChosenThreshold {
+  readonly rule: Exclude<ThresholdRule, 'usual'>;
+  readonly folds: number;
 }
 
 /** How much is proven about the network over ALL networks of its family. */
@@ -338,6 +361,34 @@ export interface EvaluationRecord {
   readonly standardError: number;
 }
 
+/** Permutation importance of the columns and partial dependence on them, in original units. */
+export interface ImportanceRecord {
+  readonly measure: CrossValidationRecord['measure'];
+  /** Rows count by the weights of their classes. */
+  readonly classWeighted?: boolean;
+  /** The rows that were looked at: 1 test, 0 train; and how many (a seeded sample where there are many). */
+  readonly split: 0 | 1;
+  readonly rows: number;
+  /** Shuffles of each column. */
+  readonly repeats: number;
+  /** Most important first. */
+  readonly features: readonly FeatureImportance[];
+  /** False: a stop or the time limit left columns out. */
+  readonly complete: boolean;
+}
+
+export interface FeatureImportance {
+  readonly column: string;
+  /** What the mean error gains when the column is shuffled, and its standard deviation over shuffles; 0 for a column that is not looked at. */
+  readonly mean: number;
+  readonly deviation: number;
+  /**
+   * Partial dependence: the mean over the rows when the column is `at` in all of them (numbers, days of dates, or categories) of the prediction, or of the
+   * probability of each class (of two classes the second; outputs where there are no probabilities).
+   */
+  readonly effect?: { readonly at: readonly (number | string)[]; readonly value: readonly (readonly number[])[] };
+}
+
 export interface PathRecord {
   readonly betaMax: number;
   readonly measure: string;
@@ -401,6 +452,8 @@ export type ShapeRecord =
       readonly classes: readonly string[];
       /** Classes: the outputs behind `value`, cell by cell, to six digits; not in records of earlier runs, nor for many classes. */
       readonly logits?: readonly number[];
+      /** Of the one output of two classes, where it is not zero. */
+      readonly threshold?: number;
       readonly points: {
         readonly x: readonly number[];
         readonly y: readonly number[];

@@ -59,6 +59,7 @@ export const runStructure = v.looseObject({
     loss: v.picklist(lossNames),
     classes: v.array(text),
     classWeights: v.optional(v.array(scale)),
+    threshold: v.optional(v.looseObject({ at: number, score: number, usual: number, rule: text, folds: number })),
     beta: number,
     betaMax: number,
     trainRows: count(1, 2 ** 31),
@@ -117,6 +118,19 @@ export const runStructure = v.looseObject({
     targetIntervals: v.optional(v.looseObject({ share: number, lower: numbers, upper: numbers })),
   }),
   metrics: v.array(v.looseObject({ model: text, measure: text })),
+  importance: v.optional(
+    v.looseObject({
+      rows: number,
+      features: v.array(
+        v.looseObject({
+          column: text,
+          mean: number,
+          deviation: number,
+          effect: v.optional(v.looseObject({ at: v.array(v.union([number, text])), value: matrix })),
+        }),
+      ),
+    }),
+  ),
   deep: v.optional(
     v.variant(
       'kind',

@@ -47,7 +47,7 @@ export function isClassification(run: Pick<RunRecord, 'resolved'>): boolean {
 
 /** Predicted class of a row, by the rule of the scores. */
 export function predictedClass(run: Pick<RunRecord, 'rows' | 'resolved'>, row: number): number {
-  return classOfOutputs(run.rows.prediction, row, run.resolved.outputs);
+  return classOfOutputs(run.rows.prediction, row, run.resolved.outputs, run.resolved.threshold?.at);
 }
 
 /** What the network consists of, and what its activation patterns belong to. */
@@ -106,11 +106,13 @@ export const stageNames: Readonly<Record<StageName, string>> = {
   solve: 'the solve itself',
   proof: 'the proof over all networks',
   'cross-validation': 'the cross-validation of beta',
+  threshold: 'the threshold between the classes',
   path: 'the path over beta',
   structure: 'the structure of the data',
   extras: 'the networks to compare with',
   compare: 'the comparison with gradient descent',
   refine: 'the patterns of gradient descent',
+  importance: 'the importance of the columns',
   'path-proof': 'the proof of the path',
 };
 

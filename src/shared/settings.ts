@@ -2,6 +2,7 @@ import { splitWays } from '../core/data/splitColumn.ts';
 import { columnTypes } from '../core/data/table.ts';
 import type { Task } from '../core/data/infer.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
+import { thresholdRules } from '../core/metrics/threshold.ts';
 import { lossNames } from '../core/problem/datafits/losses.ts';
 import { penaltyNames } from '../core/problem/penalties/penalties.ts';
 import { biasModes, defaultGateCount, modelNames } from '../core/problem/problem.ts';
@@ -203,6 +204,17 @@ export const trainingTable = {
     },
     true,
   ),
+  /** Where the one output of two classes parts them. */
+  threshold: choice(thresholdRules, {
+    fallback: 'usual',
+    optional: true,
+    option: {
+      name: 'threshold',
+      part: 'network',
+      argument: 'RULE',
+      help: 'two classes: where they part; usual: at a probability of one half; else where the rows that folds hold out score best (f1: of the rarer class)',
+    },
+  }),
   /** The command line has --beta and --beta-rel. */
   beta: group({
     kind: choice(betaKinds, { fallback: 'auto' }),

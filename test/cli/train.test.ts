@@ -99,7 +99,9 @@ describe('convexnet train', () => {
     assert.equal(decodeOnnx(readFileSync(at('m.onnx'))).input.columns, 2);
     assert.equal((JSON.parse(readFileSync(at('n.json'), 'utf8')) as { W1: unknown[] }).W1.length, run.neurons.length);
     assert.match(readFileSync(at('m.py'), 'utf8'), /^# xor_2d\.csv: target/m);
-    assert.equal(readFileSync(at('p.csv'), 'utf8').trim().split('\n').length, 61);
+    const predicted = readFileSync(at('p.csv'), 'utf8').trim().split('\n');
+    assert.equal(predicted.length, 161, 'every row of the file');
+    assert.equal(predicted.filter((line) => line.includes(',unused,')).length, 100);
     const solved = await runProgram(['solve', at('problem.json')]);
     assert.equal(solved.status, 0);
     const again = (JSON.parse(solved.stdout) as { objective: number }).objective;

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { createRng } from '../../src/core/base/rng.ts';
 import { networkObjective } from '../../src/core/network/evaluate.ts';
 import { prepare } from '../../src/core/problem/prepare.ts';
+import { predictOn } from '../../src/session/predictOn.ts';
 import { exportRun } from '../../src/session/exportRun.ts';
 import { networkOfRun } from '../../src/session/runNetwork.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
@@ -11,6 +12,7 @@ import { describeRun } from '../../src/cli/trainReport.ts';
 import { trainCommandLine } from '../../src/shared/commandLine.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
 import { memorySource } from '../support/memorySource.ts';
+import { confusion } from '../../webview/app/views/overview/fitModel.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 
 /** 90 rows, one in six of the class "rare", which lies at one side with overlap. */
@@ -79,5 +81,42 @@ describe('class weights', () => {
       (await train({ classWeights: { by: 'given', given: { rare: 1 } } }, equal)).run.resolved.classWeights,
       undefined,
     );
+  });
+});
+
+describe('a threshold chosen on folds', () => {
+  it('is the one that separate runs on the folds would choose, and everything that says a class uses it', async () => {
+    const folds = { folds: 3, rule: 'smallest' } as const;
+    const { run } = await train({ threshold: 'balanced-accuracy', crossValidation: folds });
+    const { run: plain } = await train({});
+    const { at, score, usual } = run.resolved.threshold!;
+    assert.ok(score > usual + 0.05, `${score} ${usual}`);
+    assert.deepEqual(run.rows.prediction, plain.rows.prediction);
+    const classOf = (row: number): number => (run.rows.prediction[row] > at ? 1 : 0);
+    const held = run.rows.line.map((_, row) => row).filter((row) => run.rows.split[row] === 1);
+    const right = held.filter((row) => classOf(row) === run.rows.target[row]).length;
+    assert.equal(run.metrics.find(({ measure }) => measure === 'accuracy')!.test, right / held.length);
+    assert.ok(held.some((row) => classOf(row) !== (run.rows.prediction[row] > 0 ? 1 : 0)));
+    assert.equal(confusion(run, 1).correct, right);
+    const written = (exportRun(run, 'predictions') as string).trimEnd().split('\n').slice(1);
+    written.forEach((line, row) => assert.equal(line.split(',')[3], run.resolved.classes[classOf(row)]));
+    assert.match(
+      exportRun(run, 'python') as string,
+      new RegExp(`THRESHOLD = ${String(at).slice(0, 6).replace('.', '\\.')}`),
+    );
+    assert.match(describeRun(run, false), /usual from a probability above .* on the rows that 3 folds held out/);
+    const predicted = (await predictOn(run, memorySource(text, { name: 'kinds.csv' }), running))!;
+    const again = predicted.csv.trimEnd().split('\n').slice(1);
+    run.rows.line.forEach((line, row) =>
+      assert.equal(again[line - 2].split(',')[2], run.resolved.classes[classOf(row)]),
+    );
+    const shape = run.shape?.kind === 'surface' ? run.shape : undefined;
+    shape!.value.forEach((value, cell) => assert.equal(value, shape!.logits![cell] > at ? 1 : 0));
+  });
+
+  it('is said not to be there for softmax and for numbers', async () => {
+    const softmax = await train({ threshold: 'f1', loss: 'softmax' });
+    assert.match(softmax.run.notes.join(), /No threshold was chosen: the softmax loss has an output for each class/);
+    assert.match((await train({ threshold: 'f1', target: 'a' })).run.notes.join(), /there are not two classes/);
   });
 });

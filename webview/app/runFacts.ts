@@ -5,6 +5,7 @@ import { networkNameOf } from '../../src/shared/networkName.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { classWeightWords, splitWords } from '../../src/shared/runView.ts';
+import { thresholdSentence } from '../../src/shared/usefulness.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../src/shared/verdict.ts';
 import {
   exactNumber,
@@ -115,11 +116,13 @@ export function settingFacts(run: RunRecord): RunFact[] {
   const { settings, resolved, solution } = run;
   const asked = (value: string, given: string): string => (given === 'auto' ? `${value} (chosen)` : value);
   const weights = classWeightWords(resolved);
+  const threshold = thresholdSentence(resolved);
   const share = resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null;
   return [
     { name: 'Model', value: modelNames[networkNameOf(settings)], hint: batchNormWords(run) },
     { name: 'Task', value: asked(text(resolved.task), settings.task) },
     { name: 'Loss', value: asked(text(resolved.loss), settings.loss) },
+    ...(threshold === undefined ? [] : [{ name: text('Threshold'), value: threshold }]),
     ...(weights === undefined ? [] : [{ name: 'Class weights', value: weights }]),
     {
       name: 'Beta',

@@ -1,3 +1,4 @@
+import { effectChart, importanceRows, importanceWords } from '../app/views/predictions/importanceModel.ts';
 import { plainText } from '../../src/core/data/plainText.ts';
 import { batchNormWords } from '../../src/shared/batchNorm.ts';
 import { trainCommandLine } from '../../src/shared/commandLine.ts';
@@ -56,6 +57,7 @@ export function runReport(run: RunRecord): ReportDocument {
       ...scoreBlocks(run),
       ...fitBlocks(run),
       ...networkBlocks(run),
+      ...importanceBlocks(run),
       ...pathBlocks(run),
       ...compareBlocks(run),
       ...dataBlocks(run),
@@ -217,6 +219,22 @@ function layerTable(run: RunRecord, deep: LinearRecord): TextTable {
     ),
     numeric: [...(several ? [false] : []), true, true, false, true],
   };
+}
+
+function importanceBlocks(run: RunRecord): Block[] {
+  const { importance } = run;
+  if (importance === undefined || importance.features.length === 0) return [];
+  const curves = importance.features.flatMap((feature) => effectChart(run, feature) ?? []).slice(0, 2);
+  return [
+    heading('Columns'),
+    ...limited({
+      caption: importanceWords(importance),
+      header: ['Column', 'Gain of the error', 'Deviation'],
+      rows: importanceRows(importance),
+      numeric: [false, true, true],
+    }),
+    ...curves.map(chart),
+  ];
 }
 
 function pathBlocks(run: RunRecord): Block[] {

@@ -13,6 +13,8 @@ import { rowFormat, rowsAsTexts, type RowSink } from './rowSplitter.ts';
 import { type Column, columnNames, type Table } from './table.ts';
 
 const linesListed = 20;
+/** Rows with a wrong number of cells whose lines are kept. */
+const raggedKept = 100_000;
 /** Up to this share of rows with a wrong number of cells, or one in a small file, are left out; more are an error. */
 const raggedShare = 0.01;
 const smallFile = 20;
@@ -302,7 +304,7 @@ export class TableBuilder implements RowSink {
     // A delimiter at the very end of a row opens no further cell.
     if (cells.length !== width && !(cells.length === width + 1 && cells[width].trim() === '')) {
       this.raggedCount++;
-      if (this.ragged.length < linesListed) this.ragged.push({ line, cells: cells.length });
+      if (this.ragged.length < raggedKept) this.ragged.push({ line, cells: cells.length });
       return true;
     }
     const at = this.place(line);

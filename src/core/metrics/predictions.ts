@@ -16,6 +16,8 @@ export interface PredictionTable {
   readonly classes: readonly string[];
   /** It says how outputs become probabilities. */
   readonly loss: LossName;
+  /** Of one output of two classes; left out: zero. */
+  readonly threshold?: number | undefined;
 }
 
 /** Names of the columns behind the prediction of a class: raw outputs, then probabilities where the loss gives them. */
@@ -27,14 +29,14 @@ function classColumns({ classes, outputs, loss }: Pick<PredictionTable, 'classes
 
 /** Prediction, raw outputs and probabilities of a row. */
 function predictedCells(
-  { classes, outputs, loss }: Pick<PredictionTable, 'classes' | 'outputs' | 'loss'>,
+  { classes, outputs, loss, threshold }: Pick<PredictionTable, 'classes' | 'outputs' | 'loss' | 'threshold'>,
   prediction: ArrayLike<number>,
   row: number,
 ): (string | number)[] {
   const values = Array.from({ length: outputs }, (_, o) => prediction[row * outputs + o]);
   if (classes.length === 0) return [values[0]];
   const probabilities = classes.flatMap((_, k) => probabilityOfClass({ prediction, outputs, loss }, row, k) ?? []);
-  return [classes[predictedClass(prediction, row, outputs)], ...values, ...probabilities];
+  return [classes[predictedClass(prediction, row, outputs, threshold)], ...values, ...probabilities];
 }
 
 /** CSV with one line per used row: line in the data file, split, target, prediction; for classes raw outputs and probabilities as well. */
@@ -51,8 +53,10 @@ export function predictionsCsv(table: PredictionTable, formulas: FormulaCells): 
 
 export interface NewPredictionTable extends Pick<
   PredictionTable,
-  'lines' | 'targetName' | 'classes' | 'outputs' | 'loss'
+  'lines' | 'targetName' | 'classes' | 'outputs' | 'loss' | 'threshold'
 > {
+  /** What became of a row in training; left out: nothing is said of it. */
+  readonly part?: (row: number) => string;
   /** The target of a row as it stands in the file; left out when the file has none. */
   readonly target?: (row: number) => string;
   /** Outputs of a row (original units for regression), or why there is no prediction. */
@@ -60,20 +64,26 @@ export interface NewPredictionTable extends Pick<
 }
 
 /**
- * CSV with one line per row of another file, in its order: line, the target when it is there, prediction; for classes raw outputs and probabilities as
+ * CSV with one line per row of a file, in its order: line, its part in training when that is told, the target when it is there, prediction; for classes raw outputs and probabilities as
  * well. Where a row has no prediction, a last column says why.
  */
 export function newPredictionsCsv(table: NewPredictionTable, formulas: FormulaCells): CsvText {
-  const { targetName, target } = table;
+  const { targetName, target, part } = table;
   const columns = classColumns(table);
   const values = Array.from(table.lines, (_, row) => table.output(row));
   const reasons = values.some((value) => typeof value === 'string');
   const rows = Array.from(table.lines, (line, row) => {
     const value = values[row];
-    const before = [line, ...(target === undefined ? [] : [target(row)])];
+    const before = [line, ...(part === undefined ? [] : [part(row)]), ...(target === undefined ? [] : [target(row)])];
     if (typeof value === 'string') return [...before, '', ...columns.map(() => ''), value];
     return [...before, ...predictedCells(table, value, 0), ...(reasons ? [''] : [])];
   });
-  const fields = ['line', ...(target === undefined ? [] : [targetName]), `predicted ${targetName}`, ...columns];
+  const fields = [
+    'line',
+    ...(part === undefined ? [] : ['split']),
+    ...(target === undefined ? [] : [targetName]),
+    `predicted ${targetName}`,
+    ...columns,
+  ];
   return csvText([[...fields, ...(reasons ? ['no prediction because'] : [])], ...rows], formulas);
 }

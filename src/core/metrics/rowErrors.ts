@@ -25,7 +25,7 @@ export function rowErrors(predictions: Predictions, rows: ArrayLike<number>): Fl
 }
 
 function plainErrors(predictions: Predictions, rows: ArrayLike<number>): Float64Array {
-  const { target, prediction, outputs } = predictions;
+  const { target, prediction, outputs, threshold } = predictions;
   const measure = errorMeasureOf(predictions);
   return Float64Array.from(rows, (row) => {
     switch (measure) {
@@ -34,7 +34,7 @@ function plainErrors(predictions: Predictions, rows: ArrayLike<number>): Float64
       case 'log loss':
         return logLossOfRow(predictions, row, target[row])!;
       case 'misclassification':
-        return predictedClass(prediction, row, outputs) === target[row] ? 0 : 1;
+        return predictedClass(prediction, row, outputs, threshold) === target[row] ? 0 : 1;
     }
   });
 }

@@ -20,6 +20,8 @@ export interface Predictions {
   readonly loss: LossName;
   /** How often a row of each class counts in `rowErrors`; left out: once. Scores count every row once. */
   readonly classWeights?: readonly number[] | undefined;
+  /** Of the one output of two classes (`predictedClass`); left out: zero. */
+  readonly threshold?: number | undefined;
 }
 
 /** The measure that paths and comparisons show. */
@@ -70,7 +72,7 @@ export function logLossOfRow({ prediction, outputs, loss }: Predictions, row: nu
 }
 
 function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[] {
-  const { target, prediction, outputs, classes } = predictions;
+  const { target, prediction, outputs, classes, threshold } = predictions;
   const n = rows.length;
   const count = new Float64Array(classes);
   const hit = new Float64Array(classes);
@@ -81,7 +83,7 @@ function classScores(predictions: Predictions, rows: ArrayLike<number>): Score[]
     const row = rows[k];
     const label = target[row];
     count[label]++;
-    if (predictedClass(prediction, row, outputs) === label) {
+    if (predictedClass(prediction, row, outputs, threshold) === label) {
       hit[label]++;
       hits++;
     }

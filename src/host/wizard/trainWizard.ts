@@ -4,6 +4,7 @@ import { commandIds } from '../../shared/manifest.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
 import type { Dataset } from '../train/dataset.ts';
 import { createList, type ListItem, setTitle } from '../ui.ts';
+import { type EvaluationChoice, evaluationSteps } from './evaluationSteps.ts';
 import { type LossChoice, lossSteps } from './lossSteps.ts';
 import { type ModelChoice, modelSteps, modelTitle } from './modelSteps.ts';
 import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
@@ -13,7 +14,7 @@ type ColumnItem = ListItem & { readonly column: Column };
 /** A column, or the way to the options. */
 type TargetItem = ListItem & { readonly column?: Column; readonly opensPreview?: boolean };
 
-export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice;
+export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice & EvaluationChoice;
 
 const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
   regression: { label: vscode.l10n.t('Regression'), detail: vscode.l10n.t('Predict a number.') },
@@ -40,6 +41,9 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const { model, m1, depth, batchNorm } = defaults;
   const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
   const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
+  const evaluation: { value: EvaluationChoice } = {
+    value: { split: defaults.split, classWeights: defaults.classWeights, threshold: defaults.threshold },
+  };
   let withOptions = false;
 
   const askTarget: Step = async (place) => {
@@ -94,18 +98,27 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
     features = picked.map((item) => item.column.name);
   };
 
+  const judging = (): readonly Step[] =>
+    evaluationSteps(
+      evaluation,
+      task ?? 'regression',
+      inspection.columns.map(({ name }) => name).filter((name) => name !== target?.name),
+    );
+
   try {
     await runSteps(title, () => [
       askTarget,
       ...(target?.taskUnclear === true ? [askTask] : []),
       askFeatures,
-      ...(withOptions ? [...modelSteps(choice, loss.value.loss), ...lossSteps(loss, task ?? 'regression')] : []),
+      ...(withOptions
+        ? [...modelSteps(choice, loss.value.loss), ...lossSteps(loss, task ?? 'regression'), ...judging()]
+        : []),
     ]);
   } catch (error) {
     if (error instanceof Cancelled) return undefined;
     throw error;
   }
-  return { target: target!.name, task: task ?? 'auto', features, ...choice.value, ...loss.value };
+  return { target: target!.name, task: task ?? 'auto', features, ...choice.value, ...loss.value, ...evaluation.value };
 }
 
 /** What the list of targets offers besides columns. */

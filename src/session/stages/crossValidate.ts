@@ -4,8 +4,9 @@ import { DataError } from '../../core/data/dataError.ts';
 import { ReadStopped } from '../../core/data/reader.ts';
 import { foldsOf } from '../../core/data/folds.ts';
 import { prepareData, type PreparedData } from '../../core/data/prepareData.ts';
-import { type CrossValidation, crossValidate, type Fold } from '../../core/family/crossValidation.ts';
+import { type CrossValidation, crossValidate, type Fold, type FoldFit } from '../../core/family/crossValidation.ts';
 import { errorMeasureOf, rowErrors } from '../../core/metrics/rowErrors.ts';
+import type { DenseMatrix } from '../../core/base/linalg/matrix.ts';
 import type { Problem } from '../../core/problem/problem.ts';
 import type { CrossValidationRecord } from '../../shared/run.ts';
 import { chosenPoint } from '../../shared/usefulness.ts';
@@ -139,12 +140,23 @@ function foldsOfRows({ trainRows, order }: PreparedData, count: number, seed: nu
   return folds;
 }
 
-function foldsOfDraft(
+/** A fold with the outputs on the rows that it holds out. */
+export interface HeldFold extends Fold<unknown> {
+  /** Rows of the data that are held out. */
+  readonly rows: Int32Array;
+  solve(
+    beta: number,
+    warm: unknown,
+  ): Promise<(FoldFit<unknown> & { /** On all rows, encoded targets. */ readonly fit: DenseMatrix }) | undefined>;
+}
+
+/** The parts of the training rows, each with its own preparation of the data. */
+export function foldsOfDraft(
   draft: Draft,
   count: number,
   { deps, listener, control }: StageContext,
-  watch: FoldWatch,
-): Fold<unknown>[] {
+  watch = new FoldWatch(),
+): HeldFold[] {
   const { data, settings, loaded } = draft;
   const rows = data.trainRows;
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
@@ -154,7 +166,7 @@ function foldsOfDraft(
   const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
   const options = { ...solveOptions(draft, deps), timeLimitSeconds, certifySeconds: 0, warm: undefined };
   const fixed = { ...settings, target: data.target, task: data.task };
-  return Array.from({ length: used }, (_, k): Fold<unknown> => {
+  return Array.from({ length: used }, (_, k): HeldFold => {
     // 2 leaves the test rows out of both sides
     const assignment = new Uint8Array(data.split.length).fill(2);
     rows.forEach((row, i) => (assignment[row] = fold[i] === k ? 1 : 0));
@@ -167,6 +179,7 @@ function foldsOfDraft(
     return {
       share,
       heldOut: part.testRows.length,
+      rows: part.testRows,
       async solve(beta, warm) {
         const relative = Number((beta / share / draft.betaMax).toPrecision(2));
         const message = `Cross-validation: fold ${k + 1} of ${used} at ${relative} of beta max`;
@@ -183,6 +196,7 @@ function foldsOfDraft(
         return {
           error: errors.reduce((sum, value) => sum + value, 0) / errors.length,
           active: outcome.active,
+          fit,
           warm: outcome.solution.warm,
         };
       },

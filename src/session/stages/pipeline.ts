@@ -6,14 +6,25 @@ import { assembleRun } from '../record.ts';
 import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
 import { extrasStage } from './extras.ts';
+import { importanceStage } from './importance.ts';
 import { pathStage } from './path.ts';
 import { pathProofStage } from './pathProof.ts';
 import { refineStage } from './refine.ts';
 import { solveStage } from './solve.ts';
 import { structureStage } from './structure.ts';
+import { thresholdStage } from './threshold.ts';
 
 /** What follows the solve, in this order, whatever the family. */
-const stages: readonly Stage[] = [pathStage, structureStage, extrasStage, compareStage, refineStage, pathProofStage];
+const stages: readonly Stage[] = [
+  thresholdStage,
+  pathStage,
+  structureStage,
+  extrasStage,
+  compareStage,
+  refineStage,
+  importanceStage,
+  pathProofStage,
+];
 
 /** How a run ended: its last record, and what of it serves the next beta. */
 export interface Finished {

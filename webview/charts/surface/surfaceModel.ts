@@ -76,7 +76,8 @@ function contours(
     return out;
   }
   if (outputs === 1) {
-    zeroLine(columns, rows, (i) => logits[i], out);
+    const { threshold = 0 } = shape;
+    zeroLine(columns, rows, (i) => logits[i] - threshold, out);
     return out;
   }
   // Where a class is as large as the largest of the others.
@@ -151,8 +152,8 @@ export function classAt(
   };
   if (outputs === 1) {
     const z = output(0);
-    const index = z > 0 ? 1 : 0;
-    return { index, probability: certainty === null ? null : 1 / (1 + Math.exp(-Math.abs(z))) };
+    const index = z > (shape.threshold ?? 0) ? 1 : 0;
+    return { index, probability: certainty === null ? null : 1 / (1 + Math.exp(index === 1 ? -z : z)) };
   }
   let index = 0;
   let top = -Infinity;

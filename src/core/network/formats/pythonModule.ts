@@ -11,6 +11,8 @@ export interface PythonModuleOptions {
   readonly scaling: Scaling;
   readonly target: string;
   readonly classes: readonly string[];
+  /** Of the one output of two classes; left out: zero. */
+  readonly threshold?: number | undefined;
   readonly title: string;
   /** How cells of the training data were written. */
   readonly reading: {
@@ -56,7 +58,7 @@ function layerLines(network: TwoLayerNetwork | DeepNetwork): string {
  * and `predict(frame)` runs the network on them.
  */
 export function pythonModule(options: PythonModuleOptions): string {
-  const { network, scaling, target, classes, title, reading } = options;
+  const { network, scaling, target, classes, threshold = 0, title, reading } = options;
   const { inputs, whitening } = scaling;
   const rows = inputs.map(({ column, category, other, date, fill, mean, scale }) => {
     const kind = category !== undefined ? 'category' : date === true ? 'date' : 'number';
@@ -77,7 +79,7 @@ import numpy as np
 
 TARGET = ${python.text(target)}
 CLASSES = [${classes.map(python.text).join(', ')}]
-# Each input: column, kind, category that is 1, category that is 0 where there are two, value of a gap, mean, scale.
+${classes.length === 2 ? `# The second class where the one output is above.\nTHRESHOLD = ${python.number(threshold)}\n` : 'THRESHOLD = 0.0\n'}# Each input: column, kind, category that is 1, category that is 0 where there are two, value of a gap, mean, scale.
 INPUTS = [
 ${rows.join('\n')}
 ]

@@ -323,7 +323,7 @@ def encode(frame):
 
 
 def outputs(frame):
-    """Rows x outputs: the target in its own units; one logit (above 0: the second class); or one output per class."""
+    """Rows x outputs: the target in its own units; one logit (above THRESHOLD: the second class); or one output per class."""
     z = encode(frame)
     for at, (W, b) in enumerate(LAYERS):
         following = z @ W + b
@@ -341,6 +341,6 @@ def predict(frame):
     if not CLASSES:
         return raw[:, 0]
     known = ~np.isnan(raw).any(axis=1)
-    best = raw[:, 0] > 0 if raw.shape[1] == 1 else np.argmax(np.where(np.isnan(raw), -np.inf, raw), axis=1)
+    best = raw[:, 0] > THRESHOLD if raw.shape[1] == 1 else np.argmax(np.where(np.isnan(raw), -np.inf, raw), axis=1)
     return [CLASSES[int(k)] if there else None for k, there in zip(best, known)]
 `.trimStart();

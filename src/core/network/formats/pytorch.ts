@@ -17,6 +17,8 @@ export interface PytorchOptions extends LossParameters {
   readonly loss: LossName;
   /** How often rows count in the loss, in words, where not all count once. */
   readonly rowWeights?: string | undefined;
+  /** Of the one output of two classes; left out: zero. */
+  readonly threshold?: number | undefined;
   readonly bias: BiasMode;
   readonly outputPenalty: OutputPenalty;
   /** Penalty of the training objective, and the number of training rows: for the conversion to `weight_decay`. */
@@ -93,10 +95,10 @@ CLASSES = [${classes.map(pythonText).join(', ')}]
 }
 
 /** What the outputs mean. */
-export function outputText(outputs: number, classes: readonly string[]): string {
+export function outputText(outputs: number, classes: readonly string[], threshold = 0): string {
   if (classes.length === 0) return 'the target in its own units';
   return outputs === 1
-    ? `one logit: ${pythonText(classes[1])} where it is above 0, else ${pythonText(classes[0])}`
+    ? `one logit: ${pythonText(classes[1])} where it is above ${threshold}, else ${pythonText(classes[0])}`
     : 'one output per class, in the order of CLASSES';
 }
 
@@ -131,7 +133,7 @@ export function pytorchSnippet(options: PytorchOptions): string {
   return `${pythonHead([options.title, '', ...frozenLines(scaling), ...objectiveLines(options)], scaling, classes)}
 
 class TwoLayerNetwork(torch.nn.Module):
-    """Rows x ${d} inputs in original units -> rows x ${c}: ${outputText(c, classes)}."""
+    """Rows x ${d} inputs in original units -> rows x ${c}: ${outputText(c, classes, options.threshold)}."""
 
     def __init__(self):
         super().__init__()

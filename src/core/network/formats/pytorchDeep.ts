@@ -14,7 +14,7 @@ import {
   weightDecay,
 } from './pytorch.ts';
 
-export interface DeepPytorchOptions extends LossParameters, Pick<PytorchOptions, 'rowWeights'> {
+export interface DeepPytorchOptions extends LossParameters, Pick<PytorchOptions, 'rowWeights' | 'threshold'> {
   /** Network on encoded inputs. */
   readonly network: DeepNetwork;
   readonly scaling: Scaling;
@@ -31,7 +31,7 @@ export function deepPytorch(options: DeepPytorchOptions): string {
   const { network, scaling, classes, title } = options;
   const head = pythonHead([title, '', ...objectiveLines(options)], scaling, classes);
   const whiten = scaling.whitening !== undefined;
-  const shape = `Rows x ${network.inputs} inputs in original units -> rows x ${network.outputs}: ${outputText(network.outputs, classes)}.`;
+  const shape = `Rows x ${network.inputs} inputs in original units -> rows x ${network.outputs}: ${outputText(network.outputs, classes, options.threshold)}.`;
   const encode = `        z = (x - self.mean) / self.scale${whiten ? ' @ self.whiten' : ''}`;
   const decoded = (outputs: string): string =>
     `        return ${python.number(scaling.target.mean)} + ${python.number(scaling.target.scale)} * (${outputs})`;

@@ -90,7 +90,8 @@ export function hasProbabilities(run: RunRecord): boolean {
 /** The threshold that predictions of two classes use, on the score of `label`; several classes have none. */
 export function usedThreshold(run: RunRecord): number | undefined {
   if (run.resolved.classes.length !== 2 || run.resolved.outputs !== 1) return undefined;
-  return hasProbabilities(run) ? 0.5 : 0;
+  const at = run.resolved.threshold?.at ?? 0;
+  return hasProbabilities(run) ? 1 / (1 + Math.exp(-at)) : at;
 }
 
 /** The last point of a curve whose threshold is not below the given one. */

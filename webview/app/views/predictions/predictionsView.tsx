@@ -15,6 +15,7 @@ import {
   precisionRecallChart,
   rocChart,
 } from './predictionsModel.ts';
+import { Importance } from './importance.tsx';
 import { WhatIf } from './whatIf.tsx';
 
 export const predictionsView: ViewDefinition = {
@@ -28,6 +29,9 @@ function Predictions({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
       {isClassification(run) ? <ClassPictures run={run} /> : <Actual run={run} />}
+      {run.importance !== undefined && run.importance.features.length > 0 && (
+        <Importance run={run} importance={run.importance} />
+      )}
       {run.deep === undefined && <WhatIf key={run.id} run={run} />}
     </>
   );

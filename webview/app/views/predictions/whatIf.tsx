@@ -102,7 +102,7 @@ function Field(props: {
 function Outcome(props: { readonly run: RunRecord; readonly found: RowOutput; readonly row: number | null }): VNode {
   const { run, found, row } = props;
   const classes = isClassification(run);
-  const label = classes ? predictedClass(found.outputs, 0, found.outputs.length) : 0;
+  const label = classes ? predictedClass(found.outputs, 0, found.outputs.length, run.resolved.threshold?.at) : 0;
   const distance = boundaryDistance(run, found);
   /** The output whose parts are listed. */
   const output = found.outputs.length === 1 ? 0 : label;

@@ -1,0 +1,145 @@
+import * as vscode from 'vscode';
+import { type SplitWay, splitWays } from '../../core/data/splitColumn.ts';
+import { thresholdRules } from '../../core/metrics/threshold.ts';
+import type { Task, TrainSettings } from '../../shared/settings.ts';
+import { pickOne, type Step } from './multiStep.ts';
+
+/** How the network is judged, and what counts in its loss. */
+export type EvaluationChoice = Pick<TrainSettings, 'split' | 'classWeights' | 'threshold'>;
+
+interface Words {
+  readonly label: string;
+  readonly detail: string;
+}
+
+function splitWords(): Record<SplitWay, Words> {
+  return {
+    random: {
+      label: vscode.l10n.t('Drawn at random'),
+      detail: vscode.l10n.t('A share of the rows, seeded; classes in proportion.'),
+    },
+    column: {
+      label: vscode.l10n.t('A column says it'),
+      detail: vscode.l10n.t('Its cells are words such as train and test.'),
+    },
+    time: {
+      label: vscode.l10n.t('The last by a time'),
+      detail: vscode.l10n.t('Train on what was before, test on what came after.'),
+    },
+    groups: {
+      label: vscode.l10n.t('Whole groups'),
+      detail: vscode.l10n.t('Rows with the same value of a column stay together.'),
+    },
+  };
+}
+
+function weightWords(): Record<'equal' | 'balanced', Words> {
+  return {
+    equal: { label: vscode.l10n.t('All rows alike'), detail: vscode.l10n.t('Every row counts once in the loss.') },
+    balanced: {
+      label: vscode.l10n.t('All classes alike'),
+      detail: vscode.l10n.t('Rows of a rare class count more often, so that all classes weigh the same.'),
+    },
+  };
+}
+
+function thresholdWords(): Record<(typeof thresholdRules)[number], Words> {
+  return {
+    usual: {
+      label: vscode.l10n.t('At one half'),
+      detail: vscode.l10n.t('The class whose probability is above one half.'),
+    },
+    accuracy: {
+      label: vscode.l10n.t('Where most rows are right'),
+      detail: vscode.l10n.t('On the rows that folds hold out.'),
+    },
+    'balanced-accuracy': {
+      label: vscode.l10n.t('Where both classes are found best'),
+      detail: vscode.l10n.t('Balanced accuracy, on the rows that folds hold out.'),
+    },
+    f1: {
+      label: vscode.l10n.t('Where the rarer class is found best'),
+      detail: vscode.l10n.t('Its F1 score, on the rows that folds hold out.'),
+    },
+  };
+}
+
+/** A list of named choices, at the one that holds now. */
+async function choose<T extends string>(
+  place: Parameters<Step>[0],
+  question: string,
+  words: Readonly<Record<T, Words>>,
+  names: readonly T[],
+  now: T,
+): Promise<T> {
+  const items = names.map((name) => ({
+    ...words[name],
+    name,
+    description: name === now ? vscode.l10n.t('now') : '',
+  }));
+  const { name } = await pickOne(
+    place,
+    question,
+    items,
+    items.find((item) => item.name === now),
+  );
+  return name;
+}
+
+/** The steps that ask how test rows come about and, for classes, how rows count and where two classes part. */
+export function evaluationSteps(
+  choice: { value: EvaluationChoice },
+  task: Task,
+  columns: readonly string[],
+): readonly Step[] {
+  const askSplit: Step = async (place) => {
+    const now = choice.value.split?.by ?? 'random';
+    const by = await choose(
+      place,
+      vscode.l10n.t('Which rows are held out for the test?'),
+      splitWords(),
+      splitWays,
+      now,
+    );
+    const column = by === choice.value.split?.by ? choice.value.split.column : '';
+    choice.value = { ...choice.value, split: { by, column } };
+  };
+  const askColumn: Step = async (place) => {
+    const { split } = choice.value;
+    const items = columns.map((label) => ({ label }));
+    const picked = await pickOne(
+      place,
+      vscode.l10n.t('Which column says it?'),
+      items,
+      items.find(({ label }) => label === split!.column) ?? items[0],
+    );
+    choice.value = { ...choice.value, split: { by: split!.by, column: picked.label } };
+  };
+  const askWeights: Step = async (place) => {
+    const now = choice.value.classWeights?.by === 'balanced' ? 'balanced' : 'equal';
+    const by = await choose(
+      place,
+      vscode.l10n.t('How do rows count in the loss?'),
+      weightWords(),
+      ['equal', 'balanced'],
+      now,
+    );
+    choice.value = { ...choice.value, classWeights: { by } };
+  };
+  const askThreshold: Step = async (place) => {
+    const threshold = await choose(
+      place,
+      vscode.l10n.t('Where do the two classes part?'),
+      thresholdWords(),
+      thresholdRules,
+      choice.value.threshold ?? 'usual',
+    );
+    choice.value = { ...choice.value, threshold };
+  };
+  return [
+    askSplit,
+    ...((choice.value.split?.by ?? 'random') === 'random' ? [] : [askColumn]),
+    ...(task === 'regression' ? [] : [askWeights]),
+    ...(task === 'binary' ? [askThreshold] : []),
+  ];
+}
