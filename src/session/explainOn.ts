@@ -42,7 +42,7 @@ export async function explainOn(
     throw new DataError('settings', 'what each neuron adds is told of two-layer networks');
   let read: Awaited<ReturnType<typeof readAsRun>>;
   try {
-    read = await readAsRun(run, source, control);
+    read = await readAsRun(run, source, {}, control);
   } catch (error) {
     if (error instanceof ReadStopped) return null;
     throw error;
