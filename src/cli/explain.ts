@@ -2,13 +2,14 @@ import { DataError } from '../core/data/dataError.ts';
 import { plainText } from '../core/data/plainText.ts';
 import type { Control } from '../core/base/control.ts';
 import { type Explanation, explainOn } from '../session/explainOn.ts';
-import { nodeFileSource } from '../session/platform.node.ts';
+import { nodeFiles } from '../platform/node/nodeFiles.ts';
+import { nodeFileSource } from '../platform/node/nodeSession.ts';
 import { meanWords } from '../shared/usefulness.ts';
 import { readRun, RunFileError } from '../store/runFiles.ts';
-import { runInBackground } from './background.ts';
 import { checkInput } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
+import { runShown } from './progressLine.ts';
 import { number, plural, table } from './reportText.ts';
 import { type Command, exitStatus, UsageError } from './usage.ts';
 
@@ -21,14 +22,18 @@ interface ExplainInput {
 /** The part that runs in the worker. */
 export async function explainTask({ run, data, lines }: ExplainInput, control: Control): Promise<Explanation | null> {
   try {
-    return await explainOn(await readRun(run), await nodeFileSource(data), lines, control);
+    return await explainOn(await readRun(run, nodeFiles), await nodeFileSource(data), lines, control);
   } catch (error) {
     if (error instanceof DataError || error instanceof RunFileError) throw new UsageError(error.message);
     throw error;
   }
 }
 
-const options = { out: { type: 'string' }, line: { type: 'string', multiple: true } } as const;
+const options = {
+  out: { type: 'string' },
+  line: { type: 'string', multiple: true },
+  progress: { type: 'boolean' },
+} as const;
 
 /** Importance of the columns, then the parts of each row that was asked for. */
 function explanationText({ importance, rows }: Explanation): string {
@@ -68,6 +73,7 @@ every column: what the mean error gains when the column is shuffled (0: the netw
 
   --line N                 two-layer networks: what each neuron adds to the prediction of the row at line N; may be repeated
   --out FILE               write importance, partial dependence and parts as JSON
+  --progress               show progress on stderr even when it is not a terminal
 
 Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
 `,
@@ -83,7 +89,7 @@ Exit status: 0 done, 2 bad input, 3 stopped, 1 internal error.
     for (const file of positionals) checkInput(file);
     const [run, data] = positionals;
     const input: ExplainInput = { run, data, lines };
-    const found = (await runInBackground({ task: 'explain', input })) as Explanation | null;
+    const found = (await runShown({ task: 'explain', input }, values.progress)) as Explanation | null;
     if (found === null) {
       process.stderr.write('convexnet explain: stopped\n');
       return exitStatus.stopped;
