@@ -135,7 +135,10 @@ function otherWays(now: ModelChoice): TargetItem[] {
     {
       icon: 'gear',
       label: vscode.l10n.t('Options …'),
-      detail: vscode.l10n.t('Choose the model, its size, the loss, the test rows and what counts as well. Now: {0}.', modelTitle(now)),
+      detail: vscode.l10n.t(
+        'Choose the model, its size, the loss, the test rows and what counts as well. Now: {0}.',
+        modelTitle(now),
+      ),
       alwaysShow: true,
     },
   ];
