@@ -95,7 +95,7 @@ export function expectedSeconds<P extends LabPage>(
   page: P,
   settings: LabSettings[P],
 ): number | null {
-  if (record === undefined || record.status !== 'complete' || record.seconds <= 0) return null;
+  if (record?.status !== 'complete' || record.seconds <= 0) return null;
   const inputs = record.data.features.length;
   const held = 'testFraction' in settings ? Number(settings.testFraction) : 0;
   const limit = settings.maxRows === 0 ? record.data.rowsInFile : Math.min(settings.maxRows, record.data.rowsInFile);
