@@ -219,7 +219,7 @@ describe('convexnet train', () => {
     ['a missing file', '', ['train', at('none.csv')], /none\.csv: (there is no such file|the file cannot be read)/],
     ['an empty file', 'empty.csv', [], /empty\.csv: the file is empty/],
     ['a ragged file', 'ragged.csv', [], /ragged\.csv, line 3: 3 cells where the header has 2/],
-    ['a bad cell', 'cell.csv', [], /cell\.csv, line 32, column 1 \("x"\): "oops" is not a number/],
+    ['a bad cell', 'cell.csv', [], /cell\.csv, line 32, column 1 \("x"\): "oops30" is not a number/],
     ['an unknown target', 'good.csv', ['--target', 'z'], /good\.csv: there is no column "z"/],
     ['a wrong choice', 'good.csv', ['--model', 'cnn'], /--model: /],
     ['a wrong number', 'good.csv', ['--beta-rel', 'x'], /--beta-rel needs a number, not "x"/],
@@ -240,7 +240,7 @@ describe('convexnet train', () => {
   const contents: Record<string, string> = {
     'empty.csv': '',
     'ragged.csv': 'x,y\n1,2\n1,2,3\n',
-    'cell.csv': `x,y\n${Array.from({ length: 60 }, (_, i) => `${i >= 30 && i < 36 ? 'oops' : i * 0.5},${i * 0.25}`).join('\n')}\n`,
+    'cell.csv': `x,y\n${Array.from({ length: 60 }, (_, i) => `${i >= 30 && i < 36 ? `oops${i}` : i * 0.5},${i * 0.25}`).join('\n')}\n`,
     'good.csv': `x,y\n${Array.from({ length: 20 }, (_, i) => `${i * 0.5},${i * 0.25}`).join('\n')}\n`,
   };
   for (const [what, name, args, pattern] of bad) {
