@@ -21,7 +21,7 @@ export class YamlError extends Error {
 export interface YamlFile<T> {
   readonly value: T;
   /** A complaint about a part of the file, with the place of that part or of the nearest one around it. */
-  complaint(message: string, path: Path): YamlError;
+  readonly complaint: (message: string, path: Path) => YamlError;
 }
 
 /**

@@ -31,7 +31,7 @@ export interface OpenPage<From, To> {
   /** What it keeps across reloads. */
   readonly kept: () => Promise<unknown>;
   /** Resolves when the page has taken the message and drawn. */
-  post(message: To): Promise<void>;
+  readonly post: (message: To) => Promise<void>;
   setTheme(name: ThemeName): Promise<void>;
   tab(title: string): Promise<void>;
   shot(name: string): Promise<void>;

@@ -23,7 +23,7 @@ describe('presets of the Lab', () => {
         const settings = { ...defaultLabSettings[page], ...presetChanges(page, name) };
         assert.ok(v.is(labSettingsSchemas[page], settings), `${page} ${name}`);
         assert.equal(presetOf(page, settings), name);
-        assert.equal(presetOf(page, { ...settings, maxRows: 7 } as never), null);
+        assert.equal(presetOf(page, { ...settings, maxRows: 7 }), null);
       }
     }
   });

@@ -13,7 +13,7 @@ import { connectLab } from './labHost.ts';
 
 /** One bundle for these pages, which share most of their code. */
 const root = document.getElementById('app') ?? document.body;
-switch (root.dataset.page) {
+switch (root.dataset.page ?? 'lab') {
   case 'study':
     render(<StudyApp host={connectStudy()} />, root);
     break;

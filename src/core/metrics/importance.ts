@@ -6,9 +6,9 @@ export interface JudgedModel {
   /** n x d */
   readonly X: DenseMatrix;
   /** Outputs of any rows x d; undefined when given up. */
-  predict(X: DenseMatrix): DenseMatrix | undefined;
+  readonly predict: (X: DenseMatrix) => DenseMatrix | undefined;
   /** Error of outputs on the rows of X; smaller is better. */
-  error(fit: DenseMatrix): number;
+  readonly error: (fit: DenseMatrix) => number;
 }
 
 /** What the error gains when a column is shuffled. */
