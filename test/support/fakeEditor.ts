@@ -171,7 +171,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
     TabInputWebview: class {},
     TabInputText: class {},
     TabInputCustom: class {},
-    l10n: { t: (text: string, ...args: unknown[]) => text.replace(/\{(\d)\}/g, (_, k: string) => String(args[Number(k)])) }, // prettier-ignore
+    l10n: { bundle: undefined, t: (text: string, ...args: unknown[]) => text.replace(/\{(\d)\}/g, (_, k: string) => String(args[Number(k)])) }, // prettier-ignore
     commands: {
       registerCommand: (id: string, handler: (...args: unknown[]) => unknown) => {
         commands.set(id, handler);
@@ -219,7 +219,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
     lm: { registerTool: () => new Disposable(() => undefined) },
     LanguageModelToolResult: class {},
     LanguageModelTextPart: class {},
-    env: { clipboard: { writeText: () => Promise.resolve() } },
+    env: { language: 'en', clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
       asRelativePath: (uri: Uri) => uri.path,
