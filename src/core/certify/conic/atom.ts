@@ -88,13 +88,8 @@ export class RelaxedAtom {
     const halfWidth = tau * Math.min(q ** -0.75, 0.95 * Math.sqrt(2 / (Math.PI * q)));
     x.fill(halfWidth, this.shape, this.shape + this.L);
     this.refresh();
-    this.lifted.start(x, this.XU, this.squares);
+    this.lifted.start(x, this.XU, this.squares, tau);
     this.refresh();
-  }
-
-  /** Dual points mu s^-1 of all cones; of lifted pairs a hundred times that: their cones are thin, and from too small a start the way to feasible duals is long. */
-  centre(mu: number): void {
-    for (const cone of this.cones) cone.centre(cone === this.lifted.psd || cone === this.lifted.sides ? 100 * mu : mu);
   }
 
   /** Primal points of the cones from the variables. */

@@ -187,7 +187,9 @@ class ConicSearch {
     const V = new Float64Array(iterate.fit.length);
     smoothed(datafit).dualPoint(iterate.fit, V);
     const p = iterate.atoms[0].shape;
-    const limits = { perLine: 5, most: Math.max(2000, Math.floor(4e8 / (p * p))), mostLines: 1500 };
+    // four rows of the shape for each pair: some gigaflops a step
+    const most = Math.min(8000, Math.max(300, Math.floor(6e9 / (4 * p * p))));
+    const limits = { perLine: 5, most, mostLines: 1500 };
     const stop = (): boolean => control.shouldStop();
     const next = shapes.map((shape, k) => {
       const atom = iterate.atoms[k];

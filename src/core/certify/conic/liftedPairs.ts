@@ -191,16 +191,15 @@ export class LiftedPairs {
     }
   }
 
-  /**
-   * A inside the cones at u = 0 and moments T of a Gaussian direction: what its half-widths have as second moments, (2 / pi) (sqrt(1 - c^2) + c asin c) times the
-   * roots of the squares for correlation c. Half-widths are to be below their means, sqrt(2 / pi) times those roots.
-   */
-  start(y: Float64Array, XU: Float64Array, squares: ArrayLike<number>): void {
+  /** A in the middle of where the cones let it be, given half-widths whose squares are below tau times the squares. */
+  start(y: Float64Array, XU: Float64Array, squares: ArrayLike<number>, tau: number): void {
     const T = this.products(XU);
+    const { at, halfWidths } = this;
     this.pairs.forEach(({ i, j }, p) => {
-      const root = Math.sqrt(squares[i] * squares[j]);
-      const c = Math.min(1, Math.abs(T[p]) / root);
-      y[this.at + p] = (2 / Math.PI) * root * (Math.sqrt(1 - c * c) + c * Math.asin(c));
+      const [a, b] = [y[halfWidths + i], y[halfWidths + j]];
+      const root = Math.sqrt((squares[i] - (a * a) / tau) * (squares[j] - (b * b) / tau));
+      const low = Math.max(Math.abs(T[p]), (a * b) / tau - root);
+      y[at + p] = (low + (a * b) / tau + root) / 2;
     });
   }
 

@@ -104,7 +104,7 @@ class Iteration {
     const tau = options.objective / (2 * beta * this.atoms.length);
     for (const atom of this.atoms) atom.start(tau);
     this.degree = this.atoms.reduce((sum, atom) => sum + atom.degree, 0);
-    for (const atom of this.atoms) atom.centre(options.objective / this.degree);
+    for (const atom of this.atoms) for (const cone of atom.cones) cone.centre(options.objective / this.degree);
   }
 
   dispose(): void {
