@@ -53,7 +53,7 @@ describe('conic bound over all networks', () => {
           if (value >= networkObjective * (1 - 1e-5)) closed++;
         },
       ),
-      { seed: 21, numRuns: 15 },
+      { seed: 21, numRuns: 20 },
     );
     assert.ok(closed >= 1, `${closed} of ${total}`);
   });
