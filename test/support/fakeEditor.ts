@@ -114,7 +114,7 @@ function closedInput(): object {
 }
 
 /** Starts the extension. */
-export function startExtension({ program, storage, settings = {}, saveAs }: Options): FakeEditor {
+export async function startExtension({ program, storage, settings = {}, saveAs }: Options): Promise<FakeEditor> {
   const pages: (FakePage & { panel: unknown })[] = [];
   const said: string[] = [];
   const executed: string[] = [];
@@ -260,12 +260,18 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
   load._load = function (request, ...rest) {
     return request === 'vscode' ? strict(vscode, 'vscode') : original.call(this, request, ...rest);
   };
-  try {
-    const require = Module.createRequire(fileURLToPath(import.meta.url));
-    delete require.cache[program];
-    (require(program) as { activate(context: unknown): void }).activate(context);
-  } finally {
+  // the extension loads parts of itself when they are first needed
+  const close = (): void => {
+    context.subscriptions.forEach((subscription) => subscription.dispose());
     load._load = original;
+  };
+  const require = Module.createRequire(fileURLToPath(import.meta.url));
+  delete require.cache[program];
+  try {
+    await (require(program) as { activate(context: unknown): Promise<void> }).activate(context);
+  } catch (error) {
+    close();
+    throw error;
   }
   return {
     pages,
@@ -277,7 +283,7 @@ export function startExtension({ program, storage, settings = {}, saveAs }: Opti
       return all();
     },
     uri: (file) => Uri.file(file),
-    close: () => context.subscriptions.forEach((subscription) => subscription.dispose()),
+    close,
   };
 }
 

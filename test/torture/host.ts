@@ -61,7 +61,7 @@ export async function hostMessages(count: number, seed: number): Promise<Figures
   copyFileSync(path.join(root, 'media/samples/xor_2d.csv'), data);
   const before = readFileSync(data);
   const answers = createRng(seed).fork('answers');
-  const editor = startExtension({
+  const editor = await startExtension({
     program,
     storage: path.join(folder, 'storage'),
     settings: { certifySeconds: 0.2, timeLimitSeconds: 1, 'path.points': 2, 'compare.enabled': false },
