@@ -40,7 +40,9 @@ export function permutationImportance(
     }
     const shuffled = predict(withInputs(X, inputs, (row, k) => X.data[order[row] * X.cols + k]));
     if (shuffled === undefined) return undefined;
-    gains.push(error(shuffled) - before);
+    const gain = error(shuffled) - before;
+    // sums in another order differ by this much
+    gains.push(Math.abs(gain) <= X.rows * 2 ** -52 * Math.abs(before) ? 0 : gain);
   }
   const mean = gains.reduce((sum, gain) => sum + gain / repeats, 0);
   const squares = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0);
