@@ -63,6 +63,8 @@ export function spannedDatafit(datafit: Datafit, S: Float64Array, offset: ArrayL
   const V = new Float64Array(n * c);
   const H = new Float64Array(n * c * c);
   const half = new Float64Array(K * c);
+  const w = datafit.factorCols;
+  const L = new Float64Array(n * c * w);
   const expand = (G: Float64Array): Float64Array => {
     for (let i = 0; i < n; i++) {
       for (let o = 0; o < c; o++) {
@@ -127,8 +129,19 @@ export function spannedDatafit(datafit: Datafit, S: Float64Array, offset: ArrayL
         }
       }
     },
-    factorCols: K,
-    hessianFactor: missing,
+    factorCols: w,
+    hessianFactor(G, out) {
+      datafit.hessianFactor(expand(G), L);
+      for (let i = 0; i < n; i++) {
+        for (let k = 0; k < K; k++) {
+          for (let q = 0; q < w; q++) {
+            let s = 0;
+            for (let o = 0; o < c; o++) s += S[k * c + o] * L[(i * c + o) * w + q];
+            out[(i * K + k) * w + q] = s;
+          }
+        }
+      }
+    },
     lossOfRows: missing,
     dualValue: missing,
     dualBelow: missing,
