@@ -19,7 +19,7 @@ export function activeTable(): vscode.Uri | undefined {
     input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom
       ? input.uri
       : vscode.window.activeTextEditor?.document.uri;
-  return uri && isTable(uri) ? uri : undefined;
+  return uri && (uri.scheme === 'untitled' || isTable(uri)) ? uri : undefined;
 }
 
 type FileItem = ListItem & { readonly uri: vscode.Uri | null };

@@ -7,6 +7,7 @@ const settleMs = 300;
 
 /** Marks a data set as stale when its file is no longer what its run was trained on: changed, or gone. */
 export function watchForChanges(dataset: Dataset, platform: HostPlatform): vscode.Disposable {
+  if (dataset.uri.scheme === 'untitled') return new vscode.Disposable(() => undefined); // there is no file
   const folder = vscode.Uri.joinPath(dataset.uri, '..');
   const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(folder, dataset.name));
   let timer: NodeJS.Timeout | undefined;

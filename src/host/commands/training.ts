@@ -11,6 +11,7 @@ import { pickSample } from '../samples.ts';
 import { TaskFailure } from '../train/taskFailure.ts';
 import { readTrainingSettings } from '../trainingSettings.ts';
 import { pickFrom } from '../ui.ts';
+import { sourceToRead } from '../unsavedText.ts';
 import { type ModelChoice, modelChoiceSchema, modelSteps } from '../wizard/modelSteps.ts';
 import { Cancelled, runSteps } from '../wizard/multiStep.ts';
 import { askChoices } from '../wizard/trainWizard.ts';
@@ -123,8 +124,10 @@ async function train(explorer: Explorer, from: unknown): Promise<RunSummary | un
       : typeof place === 'string'
         ? vscode.Uri.parse(place, true)
         : await pickFile(vscode.l10n.t('Train Convex Network'));
-  if (!file) return undefined;
+  const source = file && (given?.settings === undefined ? await sourceToRead(file) : 'file');
+  if (!file || !source) return undefined;
   const dataset = explorer.dataset(file);
+  dataset.readFrom(source);
   const defaults = readTrainingSettings(file, explorer.log);
   const inUse = dataset.use();
   try {

@@ -13,7 +13,7 @@ import type { RunSummary } from '../../shared/runSummary.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
 import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError, TrainListener } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
-import { remoteFile, sourceSpec } from './remoteFile.ts';
+import { editorText, remoteFile, sourceSpec } from './remoteFile.ts';
 import { TaskFailure, valueOf } from './taskFailure.ts';
 import { WorkerClient } from './workerClient.ts';
 
@@ -57,6 +57,8 @@ export class Dataset {
   stale = false;
   /** The run that is shown could not be written to the folder of runs, and why; the worker holds it until the next one. */
   unsaved: string | null = null;
+  /** Whether rows come from the editor's text instead of the file on disk. */
+  private fromText: boolean;
   /** What was asked for last, whether it worked or not. */
   asked: TrainSettings | null = null;
 
@@ -66,12 +68,25 @@ export class Dataset {
     private readonly store: RunStore,
     log: vscode.LogOutputChannel,
   ) {
+    this.fromText = uri.scheme === 'untitled';
     this.client = new WorkerClient(
       platform.program,
       store.folder,
-      (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
+      (api) =>
+        this.fromText
+          ? api.open({ ...sourceSpec(uri), path: null }, proxy(editorText(uri)))
+          : api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
       log,
     );
+  }
+
+  /** From now on rows come from the text of the editor that has the file open, or from the file. */
+  readFrom(source: 'text' | 'file'): void {
+    const fromText = source === 'text' || this.uri.scheme === 'untitled';
+    if (fromText === this.fromText) return;
+    this.fromText = fromText;
+    // what a worker has read is of the other source
+    this.client.end();
   }
 
   get name(): string {

@@ -24,3 +24,25 @@ export function remoteFile(uri: vscode.Uri): RemoteFile {
     },
   };
 }
+
+/** The text of an open editor as it stands, as a file: what was not saved, or has no file. */
+export function editorText(uri: vscode.Uri): RemoteFile {
+  const bytes = (): Uint8Array | null => {
+    const text = openDocument(uri)?.getText();
+    return text === undefined ? null : new TextEncoder().encode(text);
+  };
+  return {
+    read: () => {
+      const now = bytes();
+      return now === null ? Promise.reject(new Error(`${fileName(uri)} is not open any more.`)) : Promise.resolve(now);
+    },
+    stat: () => {
+      const now = bytes();
+      return Promise.resolve(now === null ? null : { size: now.length, mtime: openDocument(uri)!.version });
+    },
+  };
+}
+
+export function openDocument(uri: vscode.Uri): vscode.TextDocument | undefined {
+  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
+}

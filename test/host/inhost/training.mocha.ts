@@ -103,6 +103,29 @@ describe('training in a worker', () => {
     assert.equal(rows[1].cells.join(','), lines[run.rows.line[1] - 1]);
   });
 
+  it('reads the text of an editor that was not saved, and of one without a file', async () => {
+    const dataset = bench.sample('iris.csv');
+    const document = await vscode.workspace.openTextDocument(dataset.uri);
+    const whole = document.getText();
+    const change = async (text: string): Promise<void> => {
+      const edit = new vscode.WorkspaceEdit();
+      edit.replace(dataset.uri, new vscode.Range(0, 0, document.lineCount, 0), text);
+      assert.ok(await vscode.workspace.applyEdit(edit));
+    };
+    const rows = async (of: typeof dataset): Promise<number | undefined> => {
+      await of.train(quick({ target: 'target' }));
+      return of.run?.record.dataset.rowsUsed;
+    };
+    await change(whole.split('\n').slice(0, 131).join('\n'));
+    assert.equal(await rows(dataset), 150, 'the file as it was saved');
+    dataset.readFrom('text');
+    assert.equal(await rows(dataset), 130, 'the text as it stands');
+    await change(whole);
+    assert.equal(await rows(dataset), 150, 'the text again');
+    const untitled = await vscode.workspace.openTextDocument({ content: whole.split('\n').slice(0, 121).join('\n') });
+    assert.equal(await rows(bench.dataset(untitled.uri)), 120, 'no file');
+  });
+
   it('exports the run in every format', async () => {
     const dataset = bench.sample('iris.csv');
     const summary = await dataset.train(quick({ target: 'target' }));
