@@ -90,17 +90,17 @@ export class SolveWatch {
       report: (progress) => {
         const { iteration, objective, dualBound, active, phase, proving, method, fraction } = progress;
         const seconds = before + progress.seconds;
-        if (proving !== true) this.proofBegan = null;
-        else this.proofBegan ??= seconds;
+        // while patterns are listed there is no objective yet; a proof may list them, too
+        const known = Number.isFinite(objective);
+        if (proving === true) this.proofBegan ??= seconds;
+        else if (known) this.proofBegan = null;
         const point = {
           ...{ seconds, iteration, objective, dualBound, active },
           ...(method === undefined ? {} : { method }),
         };
-        // while patterns are listed there is no objective yet
-        const known = Number.isFinite(objective);
         if (known) this.trace.push(point);
         listener.progress({
-          stage: proving === true ? 'certifying' : 'solving',
+          stage: this.proofBegan === null ? 'solving' : 'certifying',
           fraction: fraction ?? null,
           message: phase,
           ...(known ? { point } : {}),
