@@ -364,8 +364,8 @@ describe('a run that was cut off', () => {
       shouldStop: () => stop,
       now: clock,
     });
-    assert.deepEqual(heard.records[0].missing, ['path', 'structure', 'compare']);
-    assert.deepEqual(cut.missing, ['path', 'structure', 'compare']);
+    assert.deepEqual(heard.records[0].missing, ['path', 'structure', 'compare', 'importance']);
+    assert.deepEqual(cut.missing, ['path', 'structure', 'compare', 'importance']);
     const stored = JSON.parse(JSON.stringify(cut)) as RunRecord;
     const whole = await testSession(sampleSource('xor_2d.csv')).complete(stored, listen(), running);
     assert.equal(whole.id, cut.id);
