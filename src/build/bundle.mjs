@@ -21,7 +21,7 @@ const node = {
   keepNames: true,
   external: ['vscode'],
   // the bundles of the editor run in a browser as well: nothing of Node outside src/platform/node and the command line
-  alias: { fflate: 'fflate/browser' },
+  alias: { fflate: 'fflate/browser', yaml: path.join(root, 'node_modules/yaml/browser/index.js') },
   logLevel: 'warning',
   outdir: 'dist',
 };
