@@ -15,7 +15,10 @@ describe('data files', () => {
 
   it('fails with the place in the file', async () => {
     const numbers = Array.from({ length: 30 }, (_, i) => `${i % 7},${i % 5},${i}\n`).join('');
-    writeFileSync(bench.file('bad.csv'), `a,b,y\n${numbers}${Array.from({ length: 10 }, (_, i) => `1,2,oops${i}\n`).join('')}`);
+    writeFileSync(
+      bench.file('bad.csv'),
+      `a,b,y\n${numbers}${Array.from({ length: 10 }, (_, i) => `1,2,oops${i}\n`).join('')}`,
+    );
     const dataset = bench.dataset(vscode.Uri.file(bench.file('bad.csv')));
     const error: unknown = await dataset.train(quick({ target: 'y', task: 'regression' })).then(
       () => null,
