@@ -222,6 +222,7 @@ export async function startExtension({ program, storage, settings = {}, saveAs }
     env: { language: 'en', clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
+      textDocuments: [],
       asRelativePath: (uri: Uri) => uri.path,
       getConfiguration: () => ({ get: (key: string, otherwise?: unknown) => settings[key] ?? otherwise }),
       onDidChangeConfiguration: nothing,
