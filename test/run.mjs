@@ -150,7 +150,8 @@ async function runAll(tasks) {
     };
     start();
   });
-  for (const name of secondRuns.filter((name) => !failed.includes(name))) console.log(`passed only when run a second time: ${name}`);
+  for (const name of secondRuns.filter((name) => !failed.includes(name)))
+    console.log(`passed only when run a second time: ${name}`);
   for (const name of failed) console.log(`FAILED: ${name}`);
   return failed.length === 0;
 }
