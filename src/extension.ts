@@ -11,9 +11,8 @@ import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
 import { RunTree } from './host/runs/runTree.ts';
 import { inBrowser } from './platform/where.ts';
-import { proxy } from 'comlink';
 import { LessonPanels } from './host/lesson/lessonPanels.ts';
-import { remoteFile, sourceSpec } from './host/train/remoteFile.ts';
+import { reachable } from './host/train/remoteFile.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
 import { createTree, registerEditor } from './host/ui.ts';
@@ -51,9 +50,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     ? null
     : new (await import('./host/study/studyPanels.ts')).StudyPanels(context, worker.fsPath, log);
   const lessons = new LessonPanels(context, explorer, (uri) =>
-    files
-      .call((api) => api.readLesson(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))))
-      .then(valueOf),
+    files.call((api) => api.readLesson(...reachable(uri))).then(valueOf),
   );
   const previews = new PreviewPanels(context, explorer, platform, runFolder);
   const comparisons = new Comparisons(store, (ids, format) =>

@@ -65,7 +65,7 @@ function placeCommands(
         throw new Error(vscode.l10n.t('Studies run as processes of their own, which a browser does not have.'));
       return uri instanceof vscode.Uri ? studies.open(uri) : studies.ask();
     },
-    [commandIds.openLesson]: (uri) => (uri instanceof vscode.Uri ? lessons.open(uri) : lessons.ask()),
+    [commandIds.openLesson]: async (uri) => (uri instanceof vscode.Uri ? lessons.open(uri) : lessons.ask()),
     [commandIds.openLab]: async (uri) => {
       const file =
         uri instanceof vscode.Uri

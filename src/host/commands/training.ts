@@ -127,7 +127,7 @@ async function train(explorer: Explorer, from: unknown): Promise<RunSummary | un
   const source = file && (given?.settings === undefined ? await sourceToRead(file) : 'file');
   if (!file || !source) return undefined;
   const dataset = explorer.dataset(file);
-  dataset.readFrom(source);
+  await dataset.readFrom(source);
   const defaults = readTrainingSettings(file, explorer.log);
   const inUse = dataset.use();
   try {

@@ -17,7 +17,7 @@ import { showError } from '../errors.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
 import { saveBeside, savePicture, saveTable } from '../saveFile.ts';
-import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
+import { reachable, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
 import { copyText } from '../ui.ts';
@@ -50,12 +50,7 @@ export class LabPanel {
     private readonly tools: LabTools,
   ) {
     const { platform, runFolder, store, extensionUri, log } = tools;
-    this.client = new WorkerClient(
-      platform.program,
-      runFolder,
-      (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
-      log,
-    );
+    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachable(uri)), log);
     this.page = new PageChannel<FromLab, ToLab>(panel, {
       bundle: 'lab',
       kind: 'Lab',

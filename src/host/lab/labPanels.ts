@@ -1,53 +1,34 @@
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import type { HostPlatform } from '../../platform/platform.ts';
 import { labType } from '../../shared/manifest.ts';
-import { addressOf } from '../address.ts';
 import type { Explorer } from '../explorer.ts';
-import { pageRoots } from '../panel/page.ts';
-import { openPanel } from '../ui.ts';
+import { PagesByFile } from '../panel/pagesByFile.ts';
 import { LabPanel } from './labPanel.ts';
 import { LabStore } from './labStore.ts';
 
 /** The Labs of this window, one per data file. */
-export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
-  private readonly panels = new Map<string, LabPanel>();
+export class LabPanels extends PagesByFile<LabPanel> {
   private readonly store: LabStore;
 
   constructor(
-    private readonly context: vscode.ExtensionContext,
+    context: vscode.ExtensionContext,
     private readonly explorer: Explorer,
     private readonly platform: HostPlatform,
     private readonly runFolder: string,
     labFolder: string,
     private readonly log: vscode.LogOutputChannel,
   ) {
+    super(labType, context, vscode.ViewColumn.Beside);
     this.store = new LabStore(labFolder, platform.files);
   }
 
-  open(uri: vscode.Uri): LabPanel {
-    const existing = this.panels.get(uri.toString());
-    if (existing) {
-      existing.reveal();
-      return existing;
-    }
-    const panel = openPanel(labType, { viewColumn: vscode.ViewColumn.Beside }, pageRoots(this.context.extensionUri));
-    return this.adopt(panel, uri);
+  open(uri: vscode.Uri): void {
+    this.show(uri);
   }
 
-  /** A Lab that was open when the window closed: its page says which file it is about. */
-  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    const saved = v.safeParse(v.looseObject({ uri: v.pipe(v.string(), v.minLength(1)) }), state);
-    const uri = saved.success ? addressOf(saved.output.uri) : undefined;
-    if (uri === undefined || this.panels.has(uri.toString())) panel.dispose();
-    else this.adopt(panel, uri);
-    return Promise.resolve();
-  }
-
-  private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
-    const key = uri.toString();
+  protected override make(panel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
     const { platform, runFolder, store, log } = this;
-    const panel = new LabPanel(webviewPanel, uri, {
+    return new LabPanel(panel, uri, {
       platform,
       runFolder,
       store,
@@ -58,8 +39,5 @@ export class LabPanels implements vscode.WebviewPanelSerializer<unknown> {
         return target === undefined ? {} : { target };
       },
     });
-    this.panels.set(key, panel);
-    panel.onDidDispose(() => this.panels.delete(key));
-    return panel;
   }
 }

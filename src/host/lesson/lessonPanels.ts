@@ -1,24 +1,22 @@
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { lessonFile, type Lesson } from '../../shared/lesson.ts';
 import { lessonType } from '../../shared/manifest.ts';
 import { lessonNames } from '../../shared/samples.ts';
-import { addressOf } from '../address.ts';
 import type { Explorer } from '../explorer.ts';
-import { pageRoots } from '../panel/page.ts';
+import { PagesByFile } from '../panel/pagesByFile.ts';
 import { copySample } from '../samples.ts';
-import { openPanel, pickFrom, type ListItem } from '../ui.ts';
+import { pickFrom, type ListItem } from '../ui.ts';
 import { LessonPanel } from './lessonPanel.ts';
 
 /** The lessons of this window, one page per file. */
-export class LessonPanels implements vscode.WebviewPanelSerializer<unknown> {
-  private readonly panels = new Map<string, LessonPanel>();
-
+export class LessonPanels extends PagesByFile<LessonPanel> {
   constructor(
-    private readonly context: vscode.ExtensionContext,
+    context: vscode.ExtensionContext,
     private readonly explorer: Explorer,
     private readonly read: (uri: vscode.Uri) => Promise<Lesson>,
-  ) {}
+  ) {
+    super(lessonType, context);
+  }
 
   /** Asks for a lesson: those of the workspace, and those that come with the extension, of which a copy is made. */
   async ask(): Promise<void> {
@@ -40,31 +38,15 @@ export class LessonPanels implements vscode.WebviewPanelSerializer<unknown> {
       })),
     ];
     const picked = await pickFrom(items, { title: vscode.l10n.t('Open Lesson'), placeholder: '' });
-    if (picked !== undefined) await this.open(await picked.uri());
+    if (picked !== undefined) this.open(await picked.uri());
   }
 
-  async open(uri: vscode.Uri): Promise<void> {
-    const existing = this.panels.get(uri.toString());
-    if (existing) return existing.reveal();
-    this.adopt(
-      openPanel(lessonType, { viewColumn: vscode.ViewColumn.Active }, pageRoots(this.context.extensionUri)),
-      uri,
-    );
+  open(uri: vscode.Uri): void {
+    this.show(uri);
   }
 
-  /** A lesson that was open when the window closed: its page says which file it is. */
-  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    const saved = v.safeParse(v.looseObject({ uri: v.pipe(v.string(), v.minLength(1)) }), state);
-    const uri = saved.success ? addressOf(saved.output.uri) : undefined;
-    if (uri === undefined || this.panels.has(uri.toString())) panel.dispose();
-    else this.adopt(panel, uri);
-    return Promise.resolve();
-  }
-
-  private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): void {
+  protected override make(panel: vscode.WebviewPanel, uri: vscode.Uri): LessonPanel {
     const { explorer, read } = this;
-    const panel = new LessonPanel(webviewPanel, uri, { explorer, read, extensionUri: this.context.extensionUri });
-    this.panels.set(uri.toString(), panel);
-    panel.onDidDispose(() => this.panels.delete(uri.toString()));
+    return new LessonPanel(panel, uri, { explorer, read, extensionUri: this.context.extensionUri });
   }
 }

@@ -14,7 +14,7 @@ import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
-import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
+import { reachable, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
 import { readTrainingSettings } from '../trainingSettings.ts';
@@ -43,12 +43,7 @@ export class PreviewPanel {
   ) {
     const { platform, runFolder, extensionUri } = tools;
     const { log } = tools.explorer;
-    this.client = new WorkerClient(
-      platform.program,
-      runFolder,
-      (api) => api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
-      log,
-    );
+    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachable(uri)), log);
     const { dialect, columnTypes } = readTrainingSettings(uri, log);
     this.read = {
       ...(dialect === undefined ? {} : { dialect }),

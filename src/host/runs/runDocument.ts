@@ -1,4 +1,3 @@
-import { proxy } from 'comlink';
 import * as vscode from 'vscode';
 import type { HostPlatform } from '../../platform/platform.ts';
 import { fileName } from '../address.ts';
@@ -12,7 +11,7 @@ import type { ExportKind, PanelRun } from '../../worker/api.ts';
 import { showError } from '../errors.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { type Exporting, exportRunTo, savePicture, saveTable } from '../saveFile.ts';
-import { remoteFile, sourceSpec } from '../train/remoteFile.ts';
+import { reachable } from '../train/remoteFile.ts';
 import { valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
 import { copyText, notify } from '../ui.ts';
@@ -45,8 +44,7 @@ export class RunDocument implements vscode.CustomDocument, Exporting {
   }
 
   async load(): Promise<PanelRun> {
-    const remote = this.uri.scheme === 'file' ? null : proxy(remoteFile(this.uri));
-    const run = await this.client.call((api) => api.loadFile(sourceSpec(this.uri), remote)).then(valueOf);
+    const run = await this.client.call((api) => api.loadFile(...reachable(this.uri))).then(valueOf);
     this.run = run;
     return run;
   }

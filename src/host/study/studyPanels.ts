@@ -1,24 +1,22 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { studyType } from '../../shared/manifest.ts';
-import { addressOf } from '../address.ts';
-import { pageRoots } from '../panel/page.ts';
-import { askWhichFile, notify, openPanel } from '../ui.ts';
+import { PagesByFile } from '../panel/pagesByFile.ts';
+import { askWhichFile, notify } from '../ui.ts';
 import { runProgram, type StudyProgram } from './studyProcess.ts';
 import { StudyPanel } from './studyPanel.ts';
 
 /** The Study pages of this window, one per folder. */
-export class StudyPanels implements vscode.WebviewPanelSerializer<unknown> {
-  private readonly panels = new Map<string, StudyPanel>();
+export class StudyPanels extends PagesByFile<StudyPanel> {
   private readonly program: StudyProgram;
 
   constructor(
-    private readonly context: vscode.ExtensionContext,
+    context: vscode.ExtensionContext,
     programFile: string,
     private readonly log: vscode.LogOutputChannel,
   ) {
+    super(studyType, context);
     this.program = { file: programFile };
   }
 
@@ -50,36 +48,12 @@ export class StudyPanels implements vscode.WebviewPanelSerializer<unknown> {
     this.show(vscode.Uri.file(folder));
   }
 
-  private show(uri: vscode.Uri): void {
-    const existing = this.panels.get(uri.toString());
-    if (existing) existing.reveal();
-    else
-      this.adopt(
-        openPanel(studyType, { viewColumn: vscode.ViewColumn.Active }, pageRoots(this.context.extensionUri)),
-        uri,
-      );
+  protected override isThere(uri: vscode.Uri): boolean {
+    return existsSync(path.join(uri.fsPath, 'plan.json'));
   }
 
-  /** A page that was open when the window closed says which study it is about. */
-  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    const saved = v.safeParse(v.looseObject({ uri: v.pipe(v.string(), v.minLength(1)) }), state);
-    const uri = saved.success ? addressOf(saved.output.uri) : undefined;
-    if (uri === undefined || this.panels.has(uri.toString()) || !existsSync(path.join(uri.fsPath, 'plan.json')))
-      panel.dispose();
-    else this.adopt(panel, uri);
-    return Promise.resolve();
-  }
-
-  private adopt(webviewPanel: vscode.WebviewPanel, uri: vscode.Uri): void {
+  protected override make(panel: vscode.WebviewPanel, uri: vscode.Uri): StudyPanel {
     const { program, log } = this;
-    let panel: StudyPanel;
-    try {
-      panel = new StudyPanel(webviewPanel, uri, { program, log, extensionUri: this.context.extensionUri });
-    } catch (error) {
-      webviewPanel.dispose();
-      throw error;
-    }
-    this.panels.set(uri.toString(), panel);
-    panel.onDidDispose(() => this.panels.delete(uri.toString()));
+    return new StudyPanel(panel, uri, { program, log, extensionUri: this.context.extensionUri });
   }
 }

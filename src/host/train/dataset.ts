@@ -13,7 +13,7 @@ import type { RunSummary } from '../../shared/runSummary.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
 import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError, TrainListener } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
-import { editorText, remoteFile, sourceSpec } from './remoteFile.ts';
+import { reachable, reachableText, sourceSpec } from './remoteFile.ts';
 import { TaskFailure, valueOf } from './taskFailure.ts';
 import { WorkerClient } from './workerClient.ts';
 
@@ -72,18 +72,17 @@ export class Dataset {
     this.client = new WorkerClient(
       platform.program,
       store.folder,
-      (api) =>
-        this.fromText
-          ? api.open({ ...sourceSpec(uri), path: null }, proxy(editorText(uri)))
-          : api.open(sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))),
+      (api) => api.open(...(this.fromText ? reachableText(uri) : reachable(uri))),
       log,
     );
   }
 
-  /** From now on rows come from the text of the editor that has the file open, or from the file. */
-  readFrom(source: 'text' | 'file'): void {
+  /** From now on rows come from the text of the editor that has the file open, or from the file; what runs is stopped and kept first. */
+  async readFrom(source: 'text' | 'file'): Promise<void> {
     const fromText = source === 'text' || this.uri.scheme === 'untitled';
     if (fromText === this.fromText) return;
+    this.job?.stop();
+    await this.job?.ended;
     this.fromText = fromText;
     // what a worker has read is of the other source
     this.client.end();
@@ -169,8 +168,7 @@ export class Dataset {
     formulas: FormulaCells = 'neutralize',
   ): { readonly done: Promise<NewPredictions>; stop(): void } {
     const { id } = this.openRun().summary;
-    const remote = file.scheme === 'file' ? null : proxy(remoteFile(file));
-    const task = this.client.task((api, number) => api.predict(number, id, sourceSpec(file), remote, formulas));
+    const task = this.client.task((api, number) => api.predict(number, id, ...reachable(file), formulas));
     return { done: task.done.then(valueOf), stop: () => task.stop() };
   }
 

@@ -1,3 +1,4 @@
+import { proxy } from 'comlink';
 import * as vscode from 'vscode';
 import { fileName } from '../address.ts';
 import type { RemoteFile, SourceSpec } from '../../worker/api.ts';
@@ -10,8 +11,18 @@ export function sourceSpec(uri: vscode.Uri): SourceSpec {
   };
 }
 
+/** A file as calls of a worker take it: with its bytes from here where the worker cannot reach it itself. */
+export function reachable(uri: vscode.Uri): [SourceSpec, RemoteFile | null] {
+  return [sourceSpec(uri), uri.scheme === 'file' ? null : proxy(remoteFile(uri))];
+}
+
+/** The text of an open editor as it stands, in place of its file. */
+export function reachableText(uri: vscode.Uri): [SourceSpec, RemoteFile] {
+  return [{ ...sourceSpec(uri), path: null }, proxy(editorText(uri))];
+}
+
 /** A file that a worker cannot reach itself (virtual workspaces), through the editor's file system. */
-export function remoteFile(uri: vscode.Uri): RemoteFile {
+function remoteFile(uri: vscode.Uri): RemoteFile {
   return {
     read: async () => vscode.workspace.fs.readFile(uri),
     stat: async () => {
@@ -25,8 +36,8 @@ export function remoteFile(uri: vscode.Uri): RemoteFile {
   };
 }
 
-/** The text of an open editor as it stands, as a file: what was not saved, or has no file. */
-export function editorText(uri: vscode.Uri): RemoteFile {
+/** What was not saved, or has no file, as a file. */
+function editorText(uri: vscode.Uri): RemoteFile {
   const bytes = (): Uint8Array | null => {
     const text = openDocument(uri)?.getText();
     return text === undefined ? null : new TextEncoder().encode(text);

@@ -104,6 +104,8 @@ describe('training in a worker', () => {
   });
 
   it('reads the text of an editor that was not saved, and of one without a file', async () => {
+    // some editors save by themselves
+    await vscode.workspace.getConfiguration('files').update('autoSave', 'off', vscode.ConfigurationTarget.Global);
     const dataset = bench.sample('iris.csv');
     const document = await vscode.workspace.openTextDocument(dataset.uri);
     const whole = document.getText();
@@ -118,7 +120,7 @@ describe('training in a worker', () => {
     };
     await change(whole.split('\n').slice(0, 131).join('\n'));
     assert.equal(await rows(dataset), 150, 'the file as it was saved');
-    dataset.readFrom('text');
+    await dataset.readFrom('text');
     assert.equal(await rows(dataset), 130, 'the text as it stands');
     await change(whole);
     assert.equal(await rows(dataset), 150, 'the text again');
