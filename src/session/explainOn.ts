@@ -1,5 +1,4 @@
 import { DataError } from '../core/data/dataError.ts';
-import { ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { cellLabel, hasValue } from '../core/data/table.ts';
 import type { Control } from '../core/base/control.ts';
@@ -7,7 +6,7 @@ import { rowOf } from '../core/base/linalg/matrix.ts';
 import { rowOutput } from '../shared/rowModel.ts';
 import type { ImportanceRecord, RunRecord } from '../shared/run.ts';
 import { importanceOf } from './importance.ts';
-import { checkColumns, columnsOf, encodedFit, readAsRun, scaledRows, splitRows } from './predictOn.ts';
+import { encodedFit, readAsRun, rowsOf, scaledRows, unlessStopped } from './predictOn.ts';
 
 /** What adds up to the outputs of one row. */
 export interface RowParts {
@@ -40,18 +39,10 @@ export async function explainOn(
 ): Promise<Explanation | null> {
   if (lines.length > 0 && run.deep !== undefined)
     throw new DataError('settings', 'what each neuron adds is told of two-layer networks');
-  let read: Awaited<ReturnType<typeof readAsRun>>;
-  try {
-    read = await readAsRun(run, source, {}, control);
-  } catch (error) {
-    if (error instanceof ReadStopped) return null;
-    throw error;
-  }
+  const read = await unlessStopped(readAsRun(run, source, {}, control));
+  if (read === null) return null;
   const { table, contradictions } = read;
-  const needed = [...new Set(run.scaling.inputs.map(({ column }) => column))];
-  const columns = columnsOf(table, [...needed, run.resolved.target]);
-  checkColumns(run, table, needed, columns);
-  const { rows } = splitRows(run, table, columns);
+  const { columns, rows } = rowsOf(run, table);
   const parts = lines.map((line): RowParts => {
     const row = rows.find((at) => table.lines[at] === line);
     if (row === undefined) {

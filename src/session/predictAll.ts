@@ -1,12 +1,12 @@
 import type { FormulaCells } from '../core/data/formulaCells.ts';
-import { readTable, ReadStopped } from '../core/data/reader.ts';
+import { readTable } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
-import { cellLabel, type Table } from '../core/data/table.ts';
+import { cellLabel } from '../core/data/table.ts';
 import type { CsvText } from '../core/data/csv.ts';
 import type { Control } from '../core/base/control.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
 import type { RunRecord } from '../shared/run.ts';
-import { checkColumns, checkFinite, columnsOf, encodedRows, fitOf, splitRows, whyNot } from './predictOn.ts';
+import { checkFinite, encodedRows, fitOf, rowsOf, unlessStopped, whyNot } from './predictOn.ts';
 
 /**
  * CSV with one line per row of the file that a run was trained on, in its order: line, part (train, test, unused), target, prediction, for classes raw outputs and
@@ -20,18 +20,10 @@ export async function predictAllRows(
   control: Control,
 ): Promise<CsvText | null> {
   const { dialect, columnTypes } = run.settings;
-  let table: Table;
-  try {
-    table = await readTable(source, { dialect, columnTypes, maxRows: 0 }, control);
-  } catch (error) {
-    if (error instanceof ReadStopped) return null;
-    throw error;
-  }
+  const table = await unlessStopped(readTable(source, { dialect, columnTypes, maxRows: 0 }, control));
+  if (table === null) return null;
   const { classes, outputs, target, loss, threshold } = run.resolved;
-  const needed = [...new Set(run.scaling.inputs.map(({ column }) => column))];
-  const columns = columnsOf(table, [...needed, target]);
-  checkColumns(run, table, needed, columns);
-  const { rows } = splitRows(run, table, columns);
+  const { columns, rows } = rowsOf(run, table);
   const fit = fitOf(run, encodedRows(run, columns, rows));
   checkFinite(run, table, rows, fit);
   if (control.shouldStop()) return null;

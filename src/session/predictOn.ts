@@ -62,18 +62,10 @@ export async function predictOn(
   formulas: FormulaCells = 'neutralize',
   given: ReadAs = {},
 ): Promise<NewPredictions | null> {
-  let read: { readonly table: Table; readonly contradictions: readonly string[] };
-  try {
-    read = await readAsRun(run, source, given, control);
-  } catch (error) {
-    if (error instanceof ReadStopped) return null;
-    throw error;
-  }
+  const read = await unlessStopped(readAsRun(run, source, given, control));
+  if (read === null) return null;
   const { table, contradictions } = read;
-  const needed = [...new Set(run.scaling.inputs.map(({ column }) => column))];
-  const columns = columnsOf(table, [...needed, run.resolved.target]);
-  checkColumns(run, table, needed, columns);
-  const { rows, gapLines } = splitRows(run, table, columns);
+  const { needed, columns, rows, gapLines } = rowsOf(run, table);
   const X = encodedRows(run, columns, rows);
   if (control.shouldStop()) return null;
   const fit = fitOf(run, X);
@@ -93,10 +85,39 @@ export async function predictOn(
   };
 }
 
+/** Null in place of a reading that was stopped. */
+export async function unlessStopped<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ReadStopped) return null;
+    throw error;
+  }
+}
+
 export type Columns = ReadonlyMap<string, Column>;
 
+/** What the network of a run takes of a table. */
+export interface NetworkRows {
+  /** Names of the columns that it needs. */
+  readonly needed: readonly string[];
+  /** These and the target, where it is there. */
+  readonly columns: Columns;
+  /** Rows that get a prediction, and the lines of those with a gap that the run does not fill. */
+  readonly rows: readonly number[];
+  readonly gapLines: readonly number[];
+}
+
+/** @throws {DataError} where a column is missing, or holds text where the network needs numbers or dates */
+export function rowsOf(run: RunRecord, table: Table): NetworkRows {
+  const needed = [...new Set(run.scaling.inputs.map(({ column }) => column))];
+  const columns = columnsOf(table, [...needed, run.resolved.target]);
+  checkColumns(run, table, needed, columns);
+  return { needed, columns, ...splitRows(run, table, columns) };
+}
+
 /** Every column that the network needs is there and holds what it needs. */
-export function checkColumns(run: RunRecord, table: Table, needed: readonly string[], columns: Columns): void {
+function checkColumns(run: RunRecord, table: Table, needed: readonly string[], columns: Columns): void {
   const missing = needed.filter((name) => !columns.has(name));
   if (missing.length > 0) {
     const names = missing.slice(0, 8).map((name) => `"${name}"`);
@@ -116,12 +137,7 @@ function unfilledColumns({ scaling }: RunRecord, columns: Columns): Column[] {
   return scaling.inputs.filter(({ fill }) => fill === undefined).map(({ column }) => columns.get(column)!);
 }
 
-/** Rows that get a prediction, and the lines of those with a gap that the run does not fill. */
-export function splitRows(
-  run: RunRecord,
-  table: Table,
-  columns: Columns,
-): { readonly rows: readonly number[]; readonly gapLines: readonly number[] } {
+function splitRows(run: RunRecord, table: Table, columns: Columns): Pick<NetworkRows, 'rows' | 'gapLines'> {
   const unfilled = unfilledColumns(run, columns);
   const rows: number[] = [];
   const gapLines: number[] = [];
@@ -183,7 +199,7 @@ export function checkFinite(run: RunRecord, table: Table, rows: readonly number[
   });
 }
 
-/** Why a row that is not among those of `splitRows` has no prediction. */
+/** Why a row that is not among those of `rowsOf` has no prediction. */
 export function whyNot(run: RunRecord, columns: Columns, row: number): string {
   const gap = unfilledColumns(run, columns).find((column) => !hasValue(column, row))!;
   return `"${gap.name}" is ${gap.codes?.[row] === cellCode.notFinite ? 'infinite' : 'missing'}`;
