@@ -2,6 +2,7 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import { AtomSystem } from './atomSystem.ts';
 import { LiftedPairs } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
+import { momentMatrix, momentsAlong } from './moments.ts';
 import type { AtomPoint, LinePair } from './pairs.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 import { LinearCone, type ScaledCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
@@ -105,26 +106,20 @@ export class RelaxedAtom {
     const { d, L, q, U, XU, lines, shape } = this;
     const x = lines.unit.data;
     const [side, inner, upper, psd, pairs, pairSides] = out;
-    for (let k = 0, at = d; k < d; k++) for (let l = 0; l <= k; l++, at++) U[k * d + l] = U[l * d + k] = y[at];
+    momentMatrix(y, d, U);
+    momentsAlong(lines.unit, U, XU, this.squares);
     const tau = this.trace(y);
     for (let i = 0; i < L; i++) {
       const at = i * d;
       const a = y[shape + i];
+      const T = this.squares[i];
       let t = 0;
-      let T = 0;
-      for (let k = 0; k < d; k++) {
-        let s = 0;
-        for (let l = 0, row = k * d; l < d; l++) s += U[row + l] * x[at + l];
-        XU[at + k] = s;
-        t += x[at + k] * y[k];
-        T += x[at + k] * s;
-      }
+      for (let k = 0; k < d; k++) t += x[at + k] * y[k];
       side[i] = a - t;
       side[L + i] = a + t;
       const g = i * (1 + q);
       inner[g] = a;
       for (let k = 0; k < q; k++) inner[g + 1 + k] = XU[at + k];
-      this.squares[i] = T;
       upper[3 * i] = tau + T;
       upper[3 * i + 1] = tau - T;
       upper[3 * i + 2] = 2 * a;
@@ -231,9 +226,10 @@ export class RelaxedAtom {
   normalised(): AtomPoint {
     const { d, L, shape, x } = this;
     const tau = this.trace(x);
-    const U = new Float64Array(d * d);
-    for (let k = 0, at = d; k < d; k++) for (let l = 0; l <= k; l++, at++) U[k * d + l] = U[l * d + k] = x[at] / tau;
-    return { U, a: x.slice(shape, shape + L).map((value) => value / tau) };
+    return {
+      U: momentMatrix(x, d, new Float64Array(d * d), tau),
+      a: x.slice(shape, shape + L).map((value) => value / tau),
+    };
   }
 
   /** Multipliers for the bound from the dual points. */

@@ -1,6 +1,7 @@
 import type { Kernels, SymmetricSystem } from '../../base/kernels/kernels.ts';
 import { type LiftedPairs, pairMoments } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
+import { momentMatrix, momentsAlong } from './moments.ts';
 import type { LinearCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
 
 /** The cones of one relaxed atom, at their present scaling. */
@@ -301,7 +302,7 @@ export class AtomSystem {
 
   solve(y: Float64Array): void {
     const { lines, p, between, diagonal, coupledLines, place, pairSystem, lifted } = this;
-    const { rows: L, cols: d, data: x } = lines.unit;
+    const { rows: L, cols: d } = lines.unit;
     const XU = new Float64Array(L * d);
     if (pairSystem !== undefined) addShapeAdjoint(lines, XU, lifted.reduceRight(y, XU), y);
     const coupled = Float64Array.from(coupledLines, (line) => y[p + line]);
@@ -323,17 +324,9 @@ export class AtomSystem {
     pairSystem?.solveUpper(coupled);
     for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
     if (pairSystem === undefined) return;
-    const U = new Float64Array(d * d);
-    for (let k = 0, e = d; k < d; k++) for (let l = 0; l <= k; l++, e++) U[k * d + l] = U[l * d + k] = top[e];
+    const U = momentMatrix(top, d, new Float64Array(d * d));
     const squares = new Float64Array(L);
-    for (let i = 0; i < L; i++) {
-      for (let k = 0; k < d; k++) {
-        let s = 0;
-        for (let l = 0; l < d; l++) s += U[k * d + l] * x[i * d + l];
-        XU[i * d + k] = s;
-        squares[i] += s * x[i * d + k];
-      }
-    }
+    momentsAlong(lines.unit, U, XU, squares);
     let tau = 0;
     for (let k = 0; k < lines.penalized; k++) tau += U[k * (d + 1)];
     lifted.solve(y, XU, squares, tau);

@@ -1,5 +1,6 @@
 import { everyRows } from '../../base/polling.ts';
 import type { UnitLines } from './lines.ts';
+import { momentsAlong } from './moments.ts';
 
 /** Two lines, i < j, whose half-widths are lifted together. */
 export interface LinePair {
@@ -38,16 +39,8 @@ export function choosePairs(
   const { rows: L, cols: d, data: x } = unit;
   const XU = new Float64Array(L * d);
   const T = new Float64Array(L);
-  const slack = new Float64Array(L);
-  for (let i = 0; i < L; i++) {
-    for (let k = 0; k < d; k++) {
-      let s = 0;
-      for (let l = 0; l < d; l++) s += U[k * d + l] * x[i * d + l];
-      XU[i * d + k] = s;
-      T[i] += x[i * d + k] * s;
-    }
-    slack[i] = Math.sqrt(Math.max(0, T[i] - a[i] * a[i]));
-  }
+  momentsAlong(unit, U, XU, T);
+  const slack = T.map((square, i) => Math.sqrt(Math.max(0, square - a[i] * a[i])));
   const found: { readonly pair: LinePair; readonly gain: number }[] = [];
   const poll = everyRows(L * d);
   for (let i = 0; i < L; i++) {
