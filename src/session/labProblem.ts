@@ -1,7 +1,7 @@
 import { DataError } from '../core/data/dataError.ts';
 import { denseMatrix } from '../core/base/linalg/matrix.ts';
 import type { Problem } from '../core/problem/problem.ts';
-import { createRng, type Rng } from '../core/base/rng.ts';
+import { createRng, shuffle } from '../core/base/rng.ts';
 import type { LabReader, LabRows } from './labData.ts';
 import { pickRows } from './pickRows.ts';
 
@@ -66,13 +66,6 @@ export function problemReader(problem: Problem, file: string, sha256: string): L
       },
     };
   };
-}
-
-function shuffle(order: Int32Array, rng: Rng): void {
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = rng.integer(i + 1);
-    [order[i], order[j]] = [order[j], order[i]];
-  }
 }
 
 /** -1/+1 and the names of the two classes; without classes the numbers as they are. */

@@ -66,3 +66,11 @@ export function createRng(seed: number): Rng {
     fork: (label: string): Rng => createRng(hashLabel(label, seed)),
   };
 }
+
+/** Items in a random order, each order as likely (Fisher and Yates). */
+export function shuffle<T>(items: { readonly length: number; [at: number]: T }, rng: Pick<Rng, 'integer'>): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = rng.integer(i + 1);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}

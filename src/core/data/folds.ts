@@ -1,4 +1,4 @@
-import { createRng } from '../base/rng.ts';
+import { createRng, shuffle } from '../base/rng.ts';
 
 export interface FoldOptions {
   /** Number of folds, at least two; fewer where there are not enough rows, groups or rows of the commonest class. */
@@ -23,7 +23,7 @@ export function foldsOf(rows: number, { count, seed, classes, groups, ordered }:
   if (ordered === true) return folds.map((_, row) => Math.min(k - 1, Math.floor((row * k) / rows)));
   const rng = createRng(seed).fork('folds');
   const order = Array.from({ length: rows }, (_, row) => row);
-  shuffle(order, (bound) => rng.integer(bound));
+  shuffle(order, rng);
   // dealt out class by class, going on where the last class ended, so that totals are even as well
   if (classes !== undefined) order.sort((a, b) => classes[a] - classes[b]);
   order.forEach((row, i) => (folds[row] = i % k));
@@ -39,7 +39,7 @@ function foldsOfGroups(folds: Int32Array, groups: ArrayLike<number>, count: numb
     else rows.push(row);
   }
   const order = [...members.values()];
-  shuffle(order, (bound) => rng.integer(bound));
+  shuffle(order, rng);
   order.sort((a, b) => b.length - a.length);
   const size = new Float64Array(Math.max(1, Math.min(count, order.length)));
   for (const rows of order) {
@@ -48,11 +48,4 @@ function foldsOfGroups(folds: Int32Array, groups: ArrayLike<number>, count: numb
     for (const row of rows) folds[row] = fold;
   }
   return folds;
-}
-
-function shuffle<T>(items: T[], integer: (bound: number) => number): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = integer(i + 1);
-    [items[i], items[j]] = [items[j], items[i]];
-  }
 }

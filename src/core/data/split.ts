@@ -1,4 +1,4 @@
-import { createRng } from '../base/rng.ts';
+import { createRng, shuffle } from '../base/rng.ts';
 
 /**
  * Which rows are held out for testing: 1 test, 0 train. Seeded; with classes (`classOf` row to class id) the share is kept in
@@ -19,10 +19,7 @@ export function splitRows(
   // Fractions left over by rounding are carried to the next class, so that the total is right for many small classes too.
   let carry = 0;
   for (const group of groups) {
-    for (let i = group.length - 1; i > 0; i--) {
-      const j = rng.integer(i + 1);
-      [group[i], group[j]] = [group[j], group[i]];
-    }
+    shuffle(group, rng);
     const wanted = testFraction * group.length + carry;
     const take = Math.max(0, Math.min(Math.round(wanted), group.length - 1, train - 2));
     carry = Math.max(-0.5, Math.min(0.5, wanted - take));

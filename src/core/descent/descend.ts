@@ -1,5 +1,5 @@
 import type { Control } from '../base/control.ts';
-import type { Rng } from '../base/rng.ts';
+import { type Rng, shuffle } from '../base/rng.ts';
 import type { TrainableModel } from './model.ts';
 import { type Optimizer, type OptimizerState, type UpdateRule, createOptimizer } from './optimizer.ts';
 
@@ -245,12 +245,7 @@ class Descent {
     }
     this.done = epoch;
     if (epoch === this.options.epochs || this.diverged) return false;
-    for (let i = n - 1; i > 0; i--) {
-      const j = this.rng.integer(i + 1);
-      const t = order[i];
-      order[i] = order[j];
-      order[j] = t;
-    }
+    shuffle(order, this.rng);
     for (let at = 0; at < n && !this.cancelled; at += batch) this.batchStep(order, at, Math.min(batch, n - at));
     this.seconds += control.now() - from;
     return true;

@@ -1,5 +1,5 @@
 import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
-import type { Rng } from '../base/rng.ts';
+import { type Rng, shuffle } from '../base/rng.ts';
 
 /** A model, the rows that it is judged on, and which inputs belong to which column. */
 export interface JudgedModel {
@@ -34,10 +34,7 @@ export function permutationImportance(
   const gains: number[] = [];
   const order = Int32Array.from({ length: X.rows }, (_, i) => i);
   for (let round = 0; round < repeats; round++) {
-    for (let i = order.length - 1; i > 0; i--) {
-      const j = rng.integer(i + 1);
-      [order[i], order[j]] = [order[j], order[i]];
-    }
+    shuffle(order, rng);
     const shuffled = predict(withInputs(X, inputs, (row, k) => X.data[order[row] * X.cols + k]));
     if (shuffled === undefined) return undefined;
     const gain = error(shuffled) - before;
