@@ -26,7 +26,7 @@ export function timeTile(run: RunRecord): { readonly value: string; readonly wor
   if (times === undefined) {
     return {
       value: formatSeconds(solution.seconds),
-      words: solution.global === undefined ? 'to solve' : 'to solve and to prove',
+      words: solution.global === undefined ? 'to solve' : 'to solve, proof included',
     };
   }
   return {
@@ -34,6 +34,6 @@ export function timeTile(run: RunRecord): { readonly value: string; readonly wor
     words:
       times.proof === undefined
         ? `to find, ${formatSeconds(times.final)} to the last digit`
-        : `to find, ${formatSeconds(times.final)} to the last digit, ${formatSeconds(times.proof)} to prove`,
+        : `to find, ${formatSeconds(times.final)} to the last digit, ${formatSeconds(times.proof)} on the proof`,
   };
 }
