@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { DataError } from '../core/data/dataError.ts';
 import { plainCopy } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
-import type { Problem } from '../core/problem/problem.ts';
+import { biasOf, type Problem } from '../core/problem/problem.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import type { Control } from '../core/base/control.ts';
 import { createLab, createLabOn } from '../session/lab.ts';
@@ -45,7 +45,7 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
   const settings: Record<string, unknown> = { ...defaultLabSettings[page] };
   // the numbers of a problem file are taken as they are
   if (problem !== null) {
-    Object.assign(settings, { standardize: false, maxRows: 0, target: 'y', bias: problem.bias !== 'none' });
+    Object.assign(settings, { standardize: false, maxRows: 0, target: 'y', bias: biasOf(problem.bias).column });
   }
   for (const pair of pairs) {
     const at = pair.indexOf('=');

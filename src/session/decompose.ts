@@ -6,7 +6,7 @@ import { networkFit, networkObjective } from '../core/network/evaluate.ts';
 import { networkOfNeurons } from '../core/network/mapping.ts';
 import type { TwoLayerNetwork } from '../core/network/network.ts';
 import { prepare } from '../core/problem/prepare.ts';
-import type { Problem } from '../core/problem/problem.ts';
+import { biasOf, type Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/base/control.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
@@ -39,7 +39,7 @@ export function decomposeRun(run: RunRecord, data: PreparedData, control: Contro
   const problem: Problem = { ...trainingProblem(data, run.settings), beta: run.resolved.beta };
   const prepared = prepare(problem);
   const { bias, outputs, datafit, beta } = prepared;
-  const parts = decomposeGated(prepared.X, vectorsOf(gated, bias !== 'none'), control);
+  const parts = decomposeGated(prepared.X, vectorsOf(gated, biasOf(bias).column), control);
   if (control.shouldStop()) return null;
   if (parts === undefined) {
     throw new DataError(

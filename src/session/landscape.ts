@@ -3,7 +3,7 @@ import { encodedName } from '../core/data/scaling.ts';
 import { type DenseMatrix, norm2, rowOf } from '../core/base/linalg/matrix.ts';
 import { couplesOutputs } from '../core/problem/penalties/penalties.ts';
 import { prepare } from '../core/problem/prepare.ts';
-import type { Problem } from '../core/problem/problem.ts';
+import { biasOf, type Problem } from '../core/problem/problem.ts';
 import type { Solution } from '../core/engine/solution/solution.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { DualLandscape, NeuronRecord } from '../shared/run.ts';
@@ -51,8 +51,8 @@ export function landscapeOf(
   solution: Solution,
   neurons: readonly NeuronRecord[],
 ): DualLandscape | undefined {
-  if (modelTraits(problem.model).patterns !== 'free' || problem.bias === 'free') return undefined;
-  const hasBias = problem.bias === 'regularized';
+  if (modelTraits(problem.model).patterns !== 'free' || biasOf(problem.bias).free) return undefined;
+  const hasBias = biasOf(problem.bias).counted;
   const axes = [...data.scaling.inputs.map((_, k) => encodedName(data.scaling, k)), ...(hasBias ? ['bias'] : [])];
   if (axes.length !== 2 && axes.length !== 3) return undefined;
   const { X } = prepare(problem);

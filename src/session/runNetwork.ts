@@ -6,6 +6,7 @@ import { couplesOutputs } from '../core/problem/penalties/penalties.ts';
 import type { DeepRecord } from '../shared/depth.ts';
 import { modelTraits } from '../shared/models.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { biasOf } from '../core/problem/problem.ts';
 
 /** The network of a run, on encoded inputs and targets. */
 export function networkOfRun(run: RunRecord): TwoLayerNetwork {
@@ -58,7 +59,7 @@ export function networkOfRun(run: RunRecord): TwoLayerNetwork {
  */
 export function deepNetworkOfRun(run: RunRecord, deep: DeepRecord): DeepNetwork {
   const { inputs, outputs, outputPenalty } = run.resolved;
-  const withBias = run.settings.bias !== 'none';
+  const withBias = biasOf(run.settings.bias).column;
   const offset = new Float64Array(outputs);
   if (deep.kind === 'three-layer') {
     const branches = deep.branches.map(({ W1, w2, w3, output }) => {

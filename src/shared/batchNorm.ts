@@ -1,10 +1,11 @@
 import type { RunRecord } from './run.ts';
 import type { BatchNormRecord } from './depth.ts';
+import { biasOf } from '../core/problem/problem.ts';
 
 /** The network with batch normalisation that a run is about, and which penalty its program is exact for; undefined without. */
 export function batchNormWords({ settings }: Pick<RunRecord, 'settings'>): string | undefined {
   if (settings.batchNorm !== true) return undefined;
-  const shifted = settings.bias !== 'none';
+  const shifted = biasOf(settings.bias).column;
   const paid = {
     regularized: 'scale² + shift² + outgoing weight²',
     none: 'scale² + outgoing weight²',

@@ -7,6 +7,7 @@ import { runIdSchema } from './runSummary.ts';
 import { modelTraits } from './models.ts';
 import { sizeBounds } from './networkName.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
+import { biasOf } from '../core/problem/problem.ts';
 
 /**
  * What a run record has to be, whoever wrote it: every number finite, every table of the length that the sizes say. Checked before a run is
@@ -293,7 +294,7 @@ function wrongSize(run: Structure): RunFault | undefined {
       fault(`${at}.on`, on.length, 4 * Math.ceil(Math.ceil(n / 8) / 3));
     if (found !== undefined) return found;
   }
-  const effective = inputs + (settings.bias === 'none' ? 0 : 1);
+  const effective = inputs + (biasOf(settings.bias).column ? 1 : 0);
   if (deep?.kind === 'linear') return matrixFault('deep.map', deep.map, effective, outputs);
   for (const [k, { W1, w2, output }] of (deep?.branches ?? []).entries()) {
     const at = `deep.branches.${k}`;

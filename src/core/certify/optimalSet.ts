@@ -10,6 +10,7 @@ import { type Control, withDeadline } from '../base/control.ts';
 import type { ConvexNeuron } from '../network/mapping.ts';
 import { FitCone } from '../network/fitCone.ts';
 import { fitsOf } from '../network/prune.ts';
+import { biasOf } from '../problem/problem.ts';
 
 /** Whether every optimal network has a neuron in the direction of a given one, with its sign and output. */
 export type Presence = 'every' | 'not every' | 'unknown';
@@ -54,12 +55,12 @@ export function optimalSet(
 ): OptimalSet | undefined {
   const { datafit, outputs, outputPenalty, bias } = prepared;
   const among = (): OptimalSet | undefined => {
-    const essential = essentialNeurons(prepared.X, neurons, bias === 'free', () => control.shouldStop());
+    const essential = essentialNeurons(prepared.X, neurons, biasOf(bias).free, () => control.shouldStop());
     return essential && { presence: essential.map((is) => (is ? 'every' : 'not every')), scope: 'found' };
   };
   const unique = datafit.fitError !== undefined;
   const separate = !couplesOutputs(outputPenalty, outputs);
-  if (patterns === false || neurons.length === 0 || !unique || !separate || bias === 'free') return among();
+  if (patterns === false || neurons.length === 0 || !unique || !separate || biasOf(bias).free) return among();
   const limited = withDeadline(control, secondsForPatterns);
   const cells = patterns === true ? allCells(prepared.X, limited) : patterns;
   if (cells === undefined) return among();

@@ -12,6 +12,7 @@ import { createOffset, createPerOutput } from './layers/perOutput.ts';
 import { Sequence } from './layers/sequence.ts';
 import type { TrainableModel } from './model.ts';
 import { lossOnRows, rowsPerPass } from './onRows.ts';
+import { biasOf } from '../problem/problem.ts';
 
 /**
  * The two-layer network with batch normalisation in its hidden layer,
@@ -54,8 +55,7 @@ export function createBatchNormModel(
   const d = raw.cols;
   const X = centred(raw);
   const columns = Math.max(Math.floor(width), c);
-  const shifted = problem.bias !== 'none';
-  const free = problem.bias === 'free';
+  const { column: shifted, free } = biasOf(problem.bias);
   const block = rowsPerPass(columns);
   const normalised = createNormalizedDense({ X, columns, shifted, block, kernels });
   const outer = c === 1 ? createDense({ inputs: columns, outputs: 1, kernels }) : createPerOutput(columns, c);

@@ -5,6 +5,7 @@ import { networkFit } from '../network/evaluate.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import type { TwoLayerModel } from './twoLayer.ts';
+import { biasOf } from '../problem/problem.ts';
 
 /** The convex image of a trained two-layer network, and the balanced network it stands for. */
 export interface MergedNetwork {
@@ -219,7 +220,7 @@ function assemble(
   neurons: readonly Neuron[],
   offsets: Float64Array,
 ): TwoLayerNetwork {
-  const biased = problem.bias !== 'none';
+  const biased = biasOf(problem.bias).column;
   const d = model.inputs - (biased ? 1 : 0);
   const m = neurons.length;
   const W1 = denseMatrix(m, d);
@@ -242,7 +243,7 @@ function assemble(
 
 /** The inputs without the appended column of ones. */
 function plainInputs(problem: PreparedProblem): DenseMatrix {
-  if (problem.bias === 'none') return problem.X;
+  if (!biasOf(problem.bias).column) return problem.X;
   const { rows, cols, data } = problem.X;
   const out = denseMatrix(rows, cols - 1);
   for (let r = 0; r < rows; r++) out.data.set(data.subarray(r * cols, (r + 1) * cols - 1), r * (cols - 1));

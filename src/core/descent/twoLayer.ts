@@ -15,6 +15,7 @@ import { createOffset, createPerOutput } from './layers/perOutput.ts';
 import { Sequence } from './layers/sequence.ts';
 import type { TrainableModel } from './model.ts';
 import { lossOnRows, rowsPerPass } from './onRows.ts';
+import { biasOf } from '../problem/problem.ts';
 
 /**
  * How the hidden units are tied to the outputs, so that weight decay on them is the penalty the convex program is exact for
@@ -86,7 +87,7 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
       field: 'outputPenalty',
     });
   }
-  if (form === 'shared' && gates !== undefined && problem.bias === 'free') {
+  if (form === 'shared' && gates !== undefined && biasOf(problem.bias).free) {
     throw new ProblemError('nuclear penalties of gated networks need a regularized bias or none', { field: 'bias' });
   }
   const columnsPerGate = form === 'shared' ? Math.min(c, d) : c;
@@ -101,7 +102,7 @@ export function createTwoLayerModel(problem: PreparedProblem, hidden: HiddenLaye
     patterns === undefined ? createRelu(columns, block, kernels) : createGate(patterns, columnsPerGate),
     outerLayer(form, columns, c, kernels),
   ];
-  if (problem.bias === 'free') layers.push(createOffset(c));
+  if (biasOf(problem.bias).free) layers.push(createOffset(c));
   const network = new Sequence(layers, block, kernels);
   const { size } = network;
   const [outerStart, offsetStart] = [network.starts[2], network.starts[3]];

@@ -3,7 +3,7 @@ import { networkObjective } from '../network/evaluate.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import { type Frame, neuronBack } from '../problem/presolve.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
-import type { BiasMode, Problem } from '../problem/problem.ts';
+import { type BiasMode, biasOf, type Problem } from '../problem/problem.ts';
 import type { GlobalBound } from '../certify/global/bound.ts';
 import type { Solution } from './solution/solution.ts';
 
@@ -46,7 +46,7 @@ function groupBack(vector: Float64Array, d: number, bias: BiasMode, frame: Frame
 
 /** Gates as directions: the same rows are on. */
 function gatesBack(gates: DenseMatrix, bias: BiasMode, frame: Frame): DenseMatrix {
-  if (bias !== 'free') return gates;
+  if (!biasOf(bias).free) return gates;
   const out = denseMatrix(gates.rows, gates.cols, gates.data.slice());
   for (let p = 0; p < gates.rows; p++) directionBack(rowOf(out, p), frame);
   return out;
@@ -62,7 +62,7 @@ function globalBack(global: GlobalBound, { bias }: Problem, frame: Frame): Globa
   const { scale } = frame;
   const bracket = 'bracket' in global ? (global.bracket as { lower: number; upper: number }) : undefined;
   let direction = global.worstDirection;
-  if (direction !== undefined && bias === 'free') {
+  if (direction !== undefined && biasOf(bias).free) {
     direction = direction.slice();
     directionBack(direction, frame);
   }
@@ -95,7 +95,7 @@ function networkBack(network: TwoLayerNetwork, { X, bias }: Problem, frame: Fram
     b2,
   };
   const split = (rows: DenseMatrix, biases: ArrayLike<number> | undefined, j: number): Float64Array =>
-    bias === 'none' || rows.cols > d
+    !biasOf(bias).column || rows.cols > d
       ? rowOf(rows, j).slice()
       : Float64Array.of(...rowOf(rows, j), biases === undefined ? 0 : biases[j]);
   for (let j = 0; j < m; j++) {
@@ -103,16 +103,16 @@ function networkBack(network: TwoLayerNetwork, { X, bias }: Problem, frame: Fram
     neuronBack(frame, bias, u);
     for (let k = 0; k < d; k++) out.W1.data[j * d + k] = root * u[k];
     // (w'/s) sqrt s in the first layer, a' / sqrt s in the second: their product is that of w' / s and a'
-    if (bias !== 'none') out.b1[j] = root * u[d];
+    if (biasOf(bias).column) out.b1[j] = root * u[d];
   }
   if (gates === undefined) return out;
   const own = denseMatrix(m, d);
   const ownBias = new Float64Array(m);
   for (let j = 0; j < m; j++) {
     const g = split(gates, gateBias, j);
-    if (bias === 'free') directionBack(g, frame);
+    if (biasOf(bias).free) directionBack(g, frame);
     own.data.set(g.subarray(0, d), j * d);
-    if (bias !== 'none') ownBias[j] = g[d];
+    if (biasOf(bias).column) ownBias[j] = g[d];
   }
   return { ...out, gates: own, gateBias: ownBias };
 }

@@ -12,7 +12,7 @@ import {
 import { NetworkError } from '../network/formats/networkError.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import { prepare } from '../problem/prepare.ts';
-import { checkNames, type Problem } from '../problem/problem.ts';
+import { biasOf, checkNames, type Problem } from '../problem/problem.ts';
 import type { Control } from '../base/control.ts';
 import { solveThreeLayer } from '../engine/threeLayer/solveThreeLayer.ts';
 import { groupNorm, penalties, type SubNetwork, toSubVector } from '../network/threeLayer/subNetwork.ts';
@@ -61,7 +61,7 @@ export function certifyDeepNetwork(
     threeLayer: ({ branches }) => branches,
     linear: ({ chains }) => chains,
   });
-  if (problem.bias === 'none' && parts.some(({ b1 }) => b1.some((b) => b !== 0)))
+  if (!biasOf(problem.bias).column && parts.some(({ b1 }) => b1.some((b) => b !== 0)))
     throw new NetworkError('b1: there is a bias, but the problem says bias "none"');
   return byKind(network, {
     threeLayer: (given) => certifyThreeLayer(problem, given, seconds, control),
@@ -84,7 +84,7 @@ function certifyThreeLayer(
   };
   const prepared = prepare(problem);
   const branches = network.branches.map(({ W1, b1, w2, w3, output }): SubNetwork => ({
-    W1: problem.bias === 'none' ? W1 : joinBias(W1, b1),
+    W1: biasOf(problem.bias).column ? joinBias(W1, b1) : W1,
     w2,
     w3,
     output,

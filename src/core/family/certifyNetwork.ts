@@ -15,7 +15,7 @@ import type { TwoLayerNetwork } from '../network/network.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
 import { prepare } from '../problem/prepare.ts';
-import type { Problem } from '../problem/problem.ts';
+import { biasOf, type Problem } from '../problem/problem.ts';
 import { classifyRows } from '../problem/patterns/rowClasses.ts';
 import { mergeShared } from '../engine/sharedRelu/mergeShared.ts';
 import type { Kernels } from '../base/kernels/kernels.ts';
@@ -185,7 +185,7 @@ function notesOn(problem: Problem, network: TwoLayerNetwork, joint: boolean): st
       'The penalty treats outputs one by one: a neuron that feeds several outputs counts once for each of them.',
     );
   }
-  if (problem.bias === 'regularized' && b2.some((b) => b !== 0)) {
+  if (biasOf(problem.bias).counted && b2.some((b) => b !== 0)) {
     notes.push(
       'The bias counts as a weight: an output offset becomes a neuron without slope, and is paid for like one.',
     );
@@ -204,7 +204,7 @@ function intoFamily(problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork
   if (b2.length !== problem.outputs || (m > 0 && W2.cols !== problem.outputs)) {
     throw new NetworkError(`W2: the network has ${counted(b2.length, 'output')}, the problem ${problem.outputs}`);
   }
-  if (problem.bias === 'none') {
+  if (!biasOf(problem.bias).column) {
     const j = b1.findIndex((b) => b !== 0);
     if (j >= 0) {
       throw new NetworkError(
@@ -212,8 +212,8 @@ function intoFamily(problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork
       );
     }
   }
-  if (problem.bias === 'free' || b2.every((b) => b === 0)) return network;
-  if (problem.bias === 'none') {
+  if (biasOf(problem.bias).free || b2.every((b) => b === 0)) return network;
+  if (!biasOf(problem.bias).column) {
     throw new NetworkError('b2: the network has an output offset, but the problem says bias "none"');
   }
   // with a regularised bias a constant is a neuron without slope: (sqrt|c|)_+ * sign sqrt|c|, of penalty beta |c|
@@ -250,7 +250,7 @@ function balanceJoint(network: TwoLayerNetwork, problem: Problem): TwoLayerNetwo
   for (let j = 0; j < W1.rows; j++) {
     const w = W1.data.subarray(j * d, (j + 1) * d);
     const a = W2.data.subarray(j * c, (j + 1) * c);
-    const inner = Math.hypot(norm2(w), problem.bias === 'free' ? 0 : b1[j]);
+    const inner = Math.hypot(norm2(w), biasOf(problem.bias).free ? 0 : b1[j]);
     const outer = norm2(a);
     const scale = inner > 0 && outer > 0 ? Math.sqrt(outer / inner) : inner > 0 ? 0 : 1;
     for (let k = 0; k < d; k++) out.W1.data[j * d + k] = scale * w[k];
@@ -263,7 +263,7 @@ function balanceJoint(network: TwoLayerNetwork, problem: Problem): TwoLayerNetwo
 /** Replaces neurons of one closed cell by the singular pairs of their sum where these are in it: the fit stays, and the penalty does not rise. */
 function mergeBlocks(prepared: PreparedProblem, problem: Problem, network: TwoLayerNetwork): TwoLayerNetwork {
   const { X, penalizedCols, datafit, beta, bias } = prepared;
-  const local = { X, classes: classifyRows(X), penalizedCols, datafit, beta, offset: bias === 'free' };
+  const local = { X, classes: classifyRows(X), penalizedCols, datafit, beta, offset: biasOf(bias).free };
   const neurons = mergeShared(local, sharedOfNetwork(network, bias));
   const merged = networkOfShared(neurons, problem.X.cols, bias, network.b2);
   return networkPenalty(merged, 'nuclear', bias) <= networkPenalty(network, 'nuclear', bias) * (1 + 1e-12)
@@ -340,7 +340,7 @@ function suggest(
   const size = (low + top) / 2;
   const decrease = from - at(size);
   if (!(decrease > 0)) return undefined;
-  const withBias = problem.bias !== 'none';
+  const withBias = biasOf(problem.bias).column;
   const output = outer.reduce((best, value, o) => (Math.abs(value) > Math.abs(outer[best]) ? o : best), 0);
   return {
     direction: u.slice(0, problem.X.cols),

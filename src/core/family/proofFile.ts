@@ -9,7 +9,7 @@ import { networkObjective } from '../network/evaluate.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import { relativeGap } from '../problem/gap.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
-import type { Problem } from '../problem/problem.ts';
+import { biasOf, type Problem } from '../problem/problem.ts';
 
 /** Relative difference of objectives that other arithmetic may make; at an optimum a change of weights shows in the square of its size only. */
 const sameObjective = 1e-11;
@@ -205,8 +205,8 @@ function objectiveOf(problem: Problem, prepared: PreparedProblem, network: TwoLa
   if (b2.length !== problem.outputs || (W1.rows > 0 && W2.cols !== problem.outputs)) {
     refuse(`it has ${b2.length} outputs, not ${problem.outputs}`);
   }
-  if (problem.bias === 'none' && b1.some((b) => b !== 0)) refuse('its neurons have biases, the problem none');
-  if (problem.bias !== 'free' && b2.some((b) => b !== 0)) refuse('it has an output offset, which the problem has not');
+  if (!biasOf(problem.bias).column && b1.some((b) => b !== 0)) refuse('its neurons have biases, the problem none');
+  if (!biasOf(problem.bias).free && b2.some((b) => b !== 0)) refuse('it has an output offset, which the problem has not');
   return networkObjective(network, problem.X, prepared.datafit, problem.beta, problem.outputPenalty, problem.bias);
 }
 

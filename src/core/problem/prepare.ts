@@ -1,7 +1,8 @@
-import { type DenseMatrix, norm2, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import { effectiveInputs } from './effectiveInputs.ts';
 import type { Datafit } from './datafits/datafit.ts';
 import { createDatafit, lossOf } from './datafits/losses.ts';
-import { type BiasMode, checkNames, type OutputPenalty, type Problem } from './problem.ts';
+import { type BiasMode, biasOf, checkNames, type OutputPenalty, type Problem } from './problem.ts';
 import { ProblemError } from '../base/problemError.ts';
 import { range, smallestBetaShare } from '../base/range.ts';
 
@@ -139,13 +140,12 @@ export function prepare(problem: Problem): PreparedProblem {
   if (!(tolerance > 0 && tolerance < 1)) {
     throw new ProblemError(`must lie between 0 and 1, not ${String(tolerance)}`, { field: 'tolerance' });
   }
-  const withBias = problem.bias !== 'none';
-  const effective = withBias ? withOnesColumn(X) : X;
+  const effective = effectiveInputs(X, problem.bias);
   const datafit = createDatafit(problem.loss, y, outputs, problem);
   checkBeta(beta, effective, datafit, outputs);
   return {
     X: effective,
-    penalizedCols: problem.bias === 'free' ? X.cols : effective.cols,
+    penalizedCols: biasOf(problem.bias).free ? X.cols : effective.cols,
     targets: y,
     datafit,
     beta,

@@ -1,6 +1,6 @@
 import { type DenseMatrix, denseMatrix, dot, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
 import { effectiveGates } from './effectiveGates.ts';
-import type { Arrangements, Problem } from './problem.ts';
+import { type Arrangements, biasOf, type Problem } from './problem.ts';
 
 /**
  * Units in which a problem is solved, and the way back. With x the inputs of a row, x' = (x - centre) / scale are those that are solved on:
@@ -38,7 +38,7 @@ const movedGates = new WeakMap<Arrangements, { readonly X: DenseMatrix; readonly
 /** The problem in the units in which it is solved; its checks (`prepare`) come before. */
 export function presolve(problem: Problem): Presolved {
   const same = { problem, frame: undefined };
-  for (const centred of problem.bias === 'free' ? [true, false] : [false]) {
+  for (const centred of biasOf(problem.bias).free ? [true, false] : [false]) {
     const { X, frame } = inputsOf(problem.X, problem.bias, centred);
     if (frame.scale === 1 && frame.centre === undefined) return same;
     const beta = problem.beta / frame.scale;
@@ -46,7 +46,7 @@ export function presolve(problem: Problem): Presolved {
     const arrangements = arrangementsIn(frame, problem, X);
     // a gate through a row may find it on the other side once the columns are shifted: then the scale alone has to do
     if (arrangements === undefined) continue;
-    const bias = problem.bias === 'regularized' ? 'none' : problem.bias;
+    const bias = biasOf(problem.bias).counted ? 'none' : problem.bias;
     return { problem: { ...problem, X, beta, bias, arrangements }, frame };
   }
   return same;
@@ -58,7 +58,7 @@ function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean): Inpu
   const kind = `${bias} ${centred}`;
   const known = kinds.get(kind);
   if (known !== undefined) return known;
-  const wide = bias === 'regularized' ? withOnesColumn(X) : X;
+  const wide = biasOf(bias).counted ? withOnesColumn(X) : X;
   const centre = centred ? columnMeans(X) : undefined;
   const off = (i: number): number => wide.data[i] - (centre === undefined ? 0 : centre[i % wide.cols]);
   let largest = 0;
@@ -98,11 +98,11 @@ function arrangementsIn(frame: Frame, problem: Problem, X: DenseMatrix): Arrange
   if (arrangements.kind !== 'given') return arrangements;
   const known = movedGates.get(arrangements);
   if (known?.X === X) return known.moved;
-  const given = effectiveGates(arrangements.gates, problem.X.cols, bias !== 'none');
+  const given = effectiveGates(arrangements.gates, problem.X.cols, biasOf(bias).column);
   const gates = denseMatrix(given.rows, given.cols, given.data.slice());
   const { centre, scale } = frame;
   const d = given.cols - 1;
-  if (bias === 'free') {
+  if (biasOf(bias).free) {
     for (let p = 0; p < gates.rows; p++) {
       const g = rowOf(gates, p);
       g[d] = (g[d] + (centre === undefined ? 0 : dot(centre, g))) / scale;
@@ -131,7 +131,7 @@ function samePatterns(A: DenseMatrix, gatesOfA: DenseMatrix, B: DenseMatrix, gat
 
 /** A neuron of the frame (effective inputs) in the units of the problem, in place: w = w' / s, and b = b' - m'w where the bias is free. */
 export function neuronBack({ scale, centre }: Frame, bias: Problem['bias'], u: Float64Array): void {
-  const slopes = bias === 'free' ? u.length - 1 : u.length;
+  const slopes = biasOf(bias).free ? u.length - 1 : u.length;
   for (let k = 0; k < slopes; k++) u[k] /= scale;
   if (centre !== undefined) for (let k = 0; k < slopes; k++) u[slopes] -= centre[k] * u[k];
 }

@@ -19,6 +19,7 @@ import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
 import type { Dataset } from '../train/dataset.ts';
 import { TaskFailure } from '../train/taskFailure.ts';
+import { biasOf } from '../../core/problem/problem.ts';
 
 /** What a lesson works with. */
 export interface LessonTools {
@@ -161,7 +162,7 @@ function figuresOf(run: RunRecord): Omit<LessonRun, 'headline'> {
   const { inputs, outputs } = run.resolved;
   const columns = [
     ...Array.from({ length: inputs }, (_, k) => `w${k + 1}`),
-    ...(run.settings.bias === 'none' ? [] : ['b']),
+    ...(biasOf(run.settings.bias).column ? ['b'] : []),
     ...Array.from({ length: outputs }, (_, k) => (outputs === 1 ? 'a' : `a${k + 1}`)),
   ].join(' ');
   return { quantities: Object.fromEntries(figures) as LessonRun['quantities'], columns };

@@ -1,5 +1,5 @@
 import { linearResiduals } from '../../core/certify/networkResiduals.ts';
-import { denseMatrix, type DenseMatrix, norm2, rowOf, toRows, withOnesColumn } from '../../core/base/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix, norm2, rowOf, toRows } from '../../core/base/linalg/matrix.ts';
 import { alignment } from '../../core/network/alignment.ts';
 import { trainChain } from '../../core/descent/chainModel.ts';
 import { gapNetworks, parallelObjective } from '../../core/theory/closedForm/gapNetworks.ts';
@@ -8,6 +8,7 @@ import { type LinearSolution, solveLinear } from '../../core/engine/linear/solve
 import { svd, type Svd, svdUnlessStopped } from '../../core/base/linalg/svd.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
+import { effectiveInputs } from '../../core/problem/effectiveInputs.ts';
 import { type Control, withDeadline } from '../../core/base/control.ts';
 import { betaGrid } from '../../core/engine/path.ts';
 import type { LayerRecord, LinearRecord } from '../../shared/depth.ts';
@@ -48,8 +49,6 @@ export const linear: Family = {
   extras: (posed, outcome, context) => extrasOf(posed, outcome as LinearOutcome, context),
 };
 
-const effective = (X: DenseMatrix, { bias }: Problem): DenseMatrix => (bias === 'none' ? X : withOnesColumn(X));
-
 function outcomeOf(
   { problem, data }: Posed,
   prepared: PreparedProblem,
@@ -58,7 +57,7 @@ function outcomeOf(
 ): LinearOutcome {
   const inputs = once(() => svdUnlessStopped(prepared.X, () => control.shouldStop()));
   const record = once(() => recordOf(problem, prepared, full, inputs, control));
-  const predict = (X: DenseMatrix): DenseMatrix => product(effective(X, problem), full.map);
+  const predict = (X: DenseMatrix): DenseMatrix => product(effectiveInputs(X, problem.bias), full.map);
   const values = svd(full.map).s;
   return {
     full,
@@ -69,7 +68,7 @@ function outcomeOf(
     predict,
     features: (X) =>
       full.networks.reduce<DenseMatrix | undefined>((all, { layers }) => {
-        const hidden = layers.slice(0, -1).reduce(product, effective(X, problem));
+        const hidden = layers.slice(0, -1).reduce(product, effectiveInputs(X, problem.bias));
         return all === undefined ? hidden : beside(all, hidden);
       }, undefined),
     describe: () => {

@@ -1,8 +1,9 @@
 import { complementarity } from '../../core/certify/networkResiduals.ts';
 import type { PreparedData } from '../../core/data/prepareData.ts';
-import { type DenseMatrix, dot, norm2, rowOf, toRows, withOnesColumn } from '../../core/base/linalg/matrix.ts';
+import { type DenseMatrix, dot, norm2, rowOf, toRows } from '../../core/base/linalg/matrix.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
+import { effectiveInputs } from '../../core/problem/effectiveInputs.ts';
 import type { Control } from '../../core/base/control.ts';
 import { descendThreeLayer } from '../../core/descent/threeLayerDescent.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../../core/engine/threeLayer/solveThreeLayer.ts';
@@ -66,8 +67,6 @@ function keptNetworks(warm: unknown): ThreeLayerWarm['harvest'] {
   return typeof warm === 'object' && warm !== null && 'harvest' in warm ? (warm as ThreeLayerWarm).harvest : [];
 }
 
-const effective = (X: DenseMatrix, { bias }: Problem): DenseMatrix => (bias === 'none' ? X : withOnesColumn(X));
-
 function outcomeOf(
   { problem, data }: Posed,
   prepared: PreparedProblem,
@@ -75,7 +74,8 @@ function outcomeOf(
   warm: ThreeLayerWarm | undefined,
 ): ThreeLayerOutcome {
   const { branches } = full;
-  const predict = (X: DenseMatrix): DenseMatrix => forward(effective(X, problem), branches, prepared.outputs);
+  const predict = (X: DenseMatrix): DenseMatrix =>
+    forward(effectiveInputs(X, problem.bias), branches, prepared.outputs);
   return {
     full,
     solution: numbersOf(prepared, full, warm),
@@ -84,7 +84,7 @@ function outcomeOf(
     // one feature per branch: each feeds an output of its own here
     features: (X) =>
       forward(
-        effective(X, problem),
+        effectiveInputs(X, problem.bias),
         branches.map((branch, output) => ({ ...branch, output })),
         branches.length,
       ),
@@ -147,7 +147,7 @@ function recordOf(
     tuples: s.tuples,
     harvested: s.harvestedTuples,
     prices: Array.from(s.prices),
-    branches: branchRecords(prepared, effective(data.X, problem), m1, s),
+    branches: branchRecords(prepared, effectiveInputs(data.X, problem.bias), m1, s),
     networkObjective: s.networkObjective,
     weightDecay: {
       value: prepared.datafit.value(s.fit.data) + prepared.beta * decay,
@@ -198,7 +198,7 @@ function descentOf(posed: Posed, { solution, active }: Outcome, { deps }: StageC
   const prepared = prepare(problem);
   const bound = boundOverFamily({ solution });
   const width = Math.max(2, active);
-  const X = effective(data.X, problem);
+  const X = effectiveInputs(data.X, problem.bias);
   return {
     width,
     lowerBound: bound === -Infinity ? null : bound,

@@ -5,7 +5,7 @@ import { certifyNetwork } from '../../core/family/certifyNetwork.ts';
 import { networkOfJson } from '../../core/network/formats/jsonNetwork.ts';
 import { NetworkError } from '../../core/network/formats/networkError.ts';
 import type { TwoLayerNetwork } from '../../core/network/network.ts';
-import type { Problem } from '../../core/problem/problem.ts';
+import { biasOf, type Problem } from '../../core/problem/problem.ts';
 import type { TypedVerdict } from '../../shared/lesson.ts';
 
 /** Most neurons that somebody may type. */
@@ -22,7 +22,7 @@ type Shape = Pick<Problem, 'bias' | 'outputs'> & { readonly inputs: number };
  */
 export function networkOfTyped(text: string, { bias, outputs, inputs }: Shape): TwoLayerNetwork {
   if (/^\s*[[{]/.test(text)) return networkOfJson(text, { inputs });
-  const hasBias = bias !== 'none';
+  const hasBias = biasOf(bias).column;
   const length = inputs + (hasBias ? 1 : 0) + outputs;
   const lines = text.split('\n').flatMap((line, k) => (line.trim() === '' ? [] : [{ line, number: k + 1 }]));
   if (lines.length > mostNeurons) throw new NetworkError(`at most ${mostNeurons} neurons can be typed`);

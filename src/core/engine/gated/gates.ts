@@ -5,7 +5,7 @@ import { enumerateCells } from '../../problem/patterns/enumerate.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { effectiveGates } from '../../problem/effectiveGates.ts';
-import { defaultGateCount, type Problem } from '../../problem/problem.ts';
+import { biasOf, defaultGateCount, type Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import { type Control, uncontrolled } from '../../base/control.ts';
@@ -56,7 +56,7 @@ export function gatesOf(
           column: (i % gates.cols) + 1,
         });
       }
-      const gateSet = distinct(effectiveGates(gates, problem.X.cols, prepared.bias !== 'none'));
+      const gateSet = distinct(effectiveGates(gates, problem.X.cols, biasOf(prepared.bias).column));
       return { gateSet, scope: 'given-gates', complete: !stop() };
     }
     case 'sampled':

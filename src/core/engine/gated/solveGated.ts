@@ -4,7 +4,7 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { networkObjectiveUnless } from '../../network/evaluate.ts';
 import { relativeGap } from '../../problem/gap.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
@@ -29,7 +29,7 @@ export function solveGated(
   options: SolveOptions,
   control: Control,
 ): Solution {
-  if (prepared.bias === 'free') {
+  if (biasOf(prepared.bias).free) {
     throw new ProblemError(
       'a free bias makes every gated unit free on its rows, so that the program has no penalty left to balance; use "regularized" or "none"',
       { field: 'bias' },
@@ -132,7 +132,7 @@ function solutionOf(
     gateSet.gates,
     prepared.outputs,
     prepared.outputPenalty,
-    prepared.bias !== 'none',
+    biasOf(prepared.bias).column,
   );
   const warm: GatedWarmStart = {
     kind: 'gated',

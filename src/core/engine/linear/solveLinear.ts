@@ -2,7 +2,7 @@ import { relativeGap } from '../../problem/gap.ts';
 import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/dual/bound.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
@@ -82,7 +82,7 @@ function refuseLinear(problem: Problem, prepared: PreparedProblem, layers: numbe
   if (!Number.isInteger(layers) || layers < 2 || layers > 64) {
     throw new ProblemError(`a linear network has 2 to 64 layers, not ${layers}`, { field: 'depth' });
   }
-  if (bias === 'free') {
+  if (biasOf(bias).free) {
     throw new ProblemError('linear networks know the biases "none" and "regularized"', { field: 'bias' });
   }
   if (outputs > 1 && outputPenalty === 'frobenius') {

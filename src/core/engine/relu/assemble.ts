@@ -5,7 +5,7 @@ import { type ConvexNeuron, mergeCollinear, networkOfNeurons } from '../../netwo
 import type { TwoLayerNetwork } from '../../network/network.ts';
 import { pruneNeurons } from '../../network/prune.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import type { Group } from '../solution/solution.ts';
 import type { Solved, SolvedNeuron } from './reluProgram.ts';
@@ -41,7 +41,7 @@ export function assemble(
   const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
   const d = X.cols;
   const offset = solved.offset.slice();
-  const free = bias === 'free';
+  const { free } = biasOf(bias);
   // what a search leaves behind at the size of rounding, the bias included, is no neuron; on given gates every vector is kept
   const least = gateSet === undefined ? dust * solved.neurons.reduce((sum, { u }) => sum + norm2(u), 0) : 0;
   const counts = ({ u }: { readonly u: Float64Array }): boolean =>

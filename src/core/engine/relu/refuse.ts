@@ -1,5 +1,5 @@
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import { ProblemError } from '../../base/problemError.ts';
 
 /** What no engine for ReLU networks solves. @throws {ProblemError} with the reason */
@@ -23,7 +23,7 @@ export function refuseRelu(problem: Problem, prepared: PreparedProblem): void {
       { field: 'arrangements' },
     );
   }
-  if (prepared.bias !== 'free' || prepared.datafit.coercive) return;
+  if (!biasOf(prepared.bias).free || prepared.datafit.coercive) return;
   const { targets, outputs } = prepared;
   const classes = prepared.datafit.targets === 'classes' ? outputs : 2;
   for (let o = 0; o < targets.cols; o++) {

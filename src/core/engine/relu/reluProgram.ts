@@ -12,6 +12,7 @@ import { solveAdaptive } from './adaptive.ts';
 import { CellFactory, type ConeCell } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { biasOf } from '../../problem/problem.ts';
 
 /** A group of the program: the vector, and a direction whose pattern is its cell. */
 export interface SolvedNeuron {
@@ -95,7 +96,7 @@ export class ReluProgram {
       penalizedCols,
       datafit: part.datafit,
       beta,
-      offset: bias === 'free',
+      offset: biasOf(bias).free,
       kernels: this.kernels,
     };
   }

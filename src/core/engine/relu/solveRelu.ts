@@ -9,7 +9,7 @@ import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import { gatesOf } from '../gated/gates.ts';
 import { limitedControl, statusOf } from '../solution/ending.ts';
@@ -115,7 +115,7 @@ class ReluSolve {
     const { problem, prepared, program, warm, chosen, cells } = this;
     if (chosen !== undefined) {
       this.take(program.onGates(chosen, cells === undefined ? warm : program.insideCells(program.overAll(warm, 1))));
-    } else if (problem.bias !== 'free' && this.zeroTop.upper <= prepared.beta) {
+    } else if (!biasOf(problem.bias).free && this.zeroTop.upper <= prepared.beta) {
       // no direction can be worth inserting: a search would climb for minutes on large data and find none
       this.take(this.solved);
     } else {
@@ -289,7 +289,7 @@ function crudeBound(prepared: PreparedProblem, { objective, dual }: ReluCertific
     }
   }
   // a free bias is not bounded by the norm: only v = 0 remains
-  const constraint = bias === 'free' ? Infinity : (Math.max(...bounds) * (1 + 1e-14 * X.rows)) / beta;
+  const constraint = biasOf(bias).free ? Infinity : (Math.max(...bounds) * (1 + 1e-14 * X.rows)) / beta;
   return dualBoundAt(datafit, dual, constraint, objective);
 }
 

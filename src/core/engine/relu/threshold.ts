@@ -3,6 +3,7 @@ import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
 import type { Threshold } from '../solution/threshold.ts';
+import { biasOf } from '../../problem/problem.ts';
 
 /** M at the zero network over all patterns: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */
 export function betaMaxOverAll(
@@ -13,10 +14,10 @@ export function betaMaxOverAll(
 ): Threshold {
   const n = X.rows;
   const fit = new Float64Array(n * outputs);
-  if (bias === 'free') fitConstant(datafit, fit);
+  if (biasOf(bias).free) fitConstant(datafit, fit);
   const V = new Float64Array(n * outputs);
   datafit.dualPoint(fit, V);
-  if (bias === 'free') balanceDual(datafit, fit, V);
+  if (biasOf(bias).free) balanceDual(datafit, fit, V);
   let value = atLeast;
   let upper = atLeast;
   const v = new Float64Array(n);

@@ -10,7 +10,7 @@ import { networkObjective } from '../../network/evaluate.ts';
 import { networkOfShared, type SharedNeuron } from '../../network/mapping.ts';
 import { essentialFits, type OptimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import { limitedControl, statusOf } from '../solution/ending.ts';
 import { insertTolerance, proveInRounds, type Provable } from '../solution/proofRounds.ts';
@@ -80,7 +80,7 @@ class SharedSolve {
       penalizedCols,
       datafit,
       beta,
-      offset: bias === 'free',
+      offset: biasOf(bias).free,
       kernels: options.kernels,
     };
     this.zeroTop = warmStart(options.warm, prepared)?.betaMax ?? betaMaxOf(prepared, 0, 0, this.limited);
@@ -89,7 +89,7 @@ class SharedSolve {
 
   search(): void {
     const { problem, prepared, options, solved } = this;
-    if (prepared.bias !== 'free' && this.zeroTop.upper <= prepared.beta) this.take(solved);
+    if (!biasOf(prepared.bias).free && this.zeroTop.upper <= prepared.beta) this.take(solved);
     else {
       const seed = problem.arrangements.kind === 'adaptive' ? problem.arrangements.seed : 1;
       this.take(this.generate(warmStart(options.warm, prepared), seed));
@@ -242,7 +242,7 @@ function assemble(prepared: PreparedProblem, solved: Solved, control: Control) {
   const shouldStop = (): boolean => (asked ||= control.shouldStop());
   const { X, penalizedCols, datafit, beta, bias, tolerance } = prepared;
   const offset = solved.offset.slice();
-  const free = bias === 'free';
+  const { free } = biasOf(bias);
   const kept = solved.stopped
     ? solved.neurons
     : pruneShared(X, penalizedCols, solved.neurons, offset, free, shouldStop);
@@ -274,7 +274,7 @@ function replaceable(
   neurons: readonly SharedNeuron[],
   control: Control,
 ): OptimalSet | undefined {
-  const free = bias === 'free' ? constantFits(X.rows, outputs) : [];
+  const free = biasOf(bias).free ? constantFits(X.rows, outputs) : [];
   const essential = essentialFits(sharedFits(X, neurons), free, () => control.shouldStop());
   return essential && { presence: essential.map((is) => (is ? 'every' : 'not every')), scope: 'found' };
 }
@@ -287,7 +287,7 @@ function crudeBound(
   let bound = 0;
   for (let i = 0; i < X.rows; i++) bound += norm2(rowOf(X, i)) * norm2(dual.subarray(i * outputs, (i + 1) * outputs));
   // a free bias is not bounded by the norm: only V = 0 remains
-  const constraint = bias === 'free' ? Infinity : (bound * (1 + 1e-14 * X.rows)) / beta;
+  const constraint = biasOf(bias).free ? Infinity : (bound * (1 + 1e-14 * X.rows)) / beta;
   return dualBoundAt(datafit, dual, constraint, objective);
 }
 
@@ -295,10 +295,10 @@ function crudeBound(
 function betaMaxOf(prepared: PreparedProblem, seconds: number, atLeast: number, control: Control): Threshold {
   const { X, penalizedCols, datafit, outputs, bias } = prepared;
   const fit = new Float64Array(X.rows * outputs);
-  if (bias === 'free') fitConstant(datafit, fit);
+  if (biasOf(bias).free) fitConstant(datafit, fit);
   const V: DenseMatrix = denseMatrix(X.rows, outputs);
   datafit.dualPoint(fit, V.data);
-  if (bias === 'free') balanceDual(datafit, fit, V.data);
+  if (biasOf(bias).free) balanceDual(datafit, fit, V.data);
   const { lower, upper } = bracketVectorMaximum(X, V, penalizedCols, { seconds, goal: atLeast }, control);
   return { value: Math.max(atLeast, lower), upper: Math.max(atLeast, upper) };
 }

@@ -1,5 +1,5 @@
 import { formatBytes, KernelMemoryError } from '../../base/kernels/kernels.ts';
-import type { ModelName, Problem } from '../../problem/problem.ts';
+import { biasOf, type ModelName, type Problem } from '../../problem/problem.ts';
 import { lossOf } from '../../problem/datafits/losses.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
@@ -70,7 +70,7 @@ function sizeOf({ X, bias, outputs, arrangements, hidden, model, loss, outputPen
   const m1 = hidden?.m1 ?? 2;
   const c = Math.max(1, outputs || 1);
   const coupled = !lossOf(loss).separable || couplesOutputs(outputPenalty, c) ? c : 1;
-  return { rows: X.rows, cols: X.cols + (bias === 'none' ? 0 : 1), outputs: c, gates, m1, coupled };
+  return { rows: X.rows, cols: X.cols + (biasOf(bias).column ? 1 : 0), outputs: c, gates, m1, coupled };
 }
 
 /** Inputs as given, with a bias column, and again inside the kernels; vectors over rows, the loss curvature among them. */

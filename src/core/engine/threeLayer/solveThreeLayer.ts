@@ -4,7 +4,7 @@ import type { GlobalBound } from '../../certify/global/bound.ts';
 import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { type Frame, presolve } from '../../problem/presolve.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
@@ -221,7 +221,7 @@ function checkSetting({ datafit, bias, outputs, outputPenalty }: PreparedProblem
   }
   if (!datafit.smooth)
     throw new ProblemError(`three-layer networks need a smooth loss, not ${datafit.name}`, { field: 'loss' });
-  if (bias === 'free') {
+  if (biasOf(bias).free) {
     throw new ProblemError('three-layer networks know the biases "none" and "regularized"', { field: 'bias' });
   }
   if (couplesOutputs(outputPenalty, outputs)) {

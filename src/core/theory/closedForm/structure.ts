@@ -5,7 +5,7 @@ import { scalarPath } from '../../engine/linear/scalarPath.ts';
 import { numericalRank, svd } from '../../base/linalg/svd.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../base/problemError.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import { noSpline, regularizedFit, type SplineReport, splineReports } from '../spline/report.ts';
 import { batchNormForm, batchNormLimit, batchNormNetwork, type BatchNormNetwork } from './batchNorm.ts';
@@ -141,7 +141,7 @@ export function rankOneReport(
   const { X: effective, beta, targets, datafit } = prepare(problem);
   const { outputs, X: plain } = problem;
   if (outputs > 1 || !datafit.smooth || !datafit.separable) return undefined;
-  const tried = problem.bias === 'free' ? [plain] : [effective, plain];
+  const tried = biasOf(problem.bias).free ? [plain] : [effective, plain];
   for (const X of tried) {
     const networks = rankOneDepths(problem).map((depth) => deepRankOne(X, targets, datafit, beta, depth, seed));
     const built = networks.filter((network) => network !== undefined);
