@@ -206,7 +206,8 @@ function objectiveOf(problem: Problem, prepared: PreparedProblem, network: TwoLa
     refuse(`it has ${b2.length} outputs, not ${problem.outputs}`);
   }
   if (!biasOf(problem.bias).column && b1.some((b) => b !== 0)) refuse('its neurons have biases, the problem none');
-  if (!biasOf(problem.bias).free && b2.some((b) => b !== 0)) refuse('it has an output offset, which the problem has not');
+  if (!biasOf(problem.bias).free && b2.some((b) => b !== 0))
+    refuse('it has an output offset, which the problem has not');
   return networkObjective(network, problem.X, prepared.datafit, problem.beta, problem.outputPenalty, problem.bias);
 }
 
