@@ -1,16 +1,19 @@
 import type { RunRecord } from './run.ts';
 import type { BatchNormRecord } from './depth.ts';
+import { namedEntry } from '../core/base/registry.ts';
 import { biasOf } from '../core/problem/problem.ts';
+
+const penalised = {
+  regularized: 'scale² + shift² + outgoing weight²',
+  none: 'scale² + outgoing weight²',
+  free: 'scale² + outgoing weight², the shift free',
+} as const;
 
 /** The network with batch normalisation that a run is about, and which penalty its program is exact for; undefined without. */
 export function batchNormWords({ settings }: Pick<RunRecord, 'settings'>): string | undefined {
   if (settings.batchNorm !== true) return undefined;
   const shifted = biasOf(settings.bias).column;
-  const paid = {
-    regularized: 'scale² + shift² + outgoing weight²',
-    none: 'scale² + outgoing weight²',
-    free: 'scale² + outgoing weight², the shift free',
-  }[settings.bias];
+  const paid = namedEntry(penalised, settings.bias, 'bias');
   return (
     `Every hidden neuron is (scale · (w·x − mean) / deviation${shifted ? ' + shift' : ''})₊, mean and deviation of w·x over the training rows. ` +
     `The program is exact for the penalty beta/2 · Σ (${paid}); the weights w cost nothing, because normalisation undoes their length.`

@@ -1,25 +1,23 @@
 import { namedEntry } from '../core/base/registry.ts';
-import type { ModelName, OutputPenalty } from '../core/problem/problem.ts';
+import { type ModelStructure } from '../core/problem/models.ts';
+import { type ModelName, modelOf, type OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord } from './depth.ts';
 import type { RunRecord } from './run.ts';
 
 /** What is known of a model without its mathematics: what its parts are called, what can be asked of it, what its records hold. */
-export interface ModelTraits {
+export interface ModelTraits extends ModelStructure {
   /** What the network consists of. */
   readonly part: { readonly one: string; readonly many: string };
-  /** What its activation patterns belong to, and what one that a search brought in is called. */
-  readonly gate: 'gate' | 'tuple';
+  /** What a pattern that a search brought in is called. */
   readonly pattern: 'pattern' | 'tuple';
-  /** Activation patterns: it has none; its neurons have gates of their own, which define it; they may be fixed beforehand or searched for. */
-  readonly patterns: 'none' | 'own' | 'free';
   /** What its records have in `deep`. */
   readonly deep: DeepRecord['kind'] | null;
-  /** The size that it has besides its data. */
-  readonly size: 'm1' | 'depth' | null;
   /** What a person can choose between when it has several outputs. */
   readonly penalties: readonly OutputPenalty[];
   /** The penalty on network weights that the program is exact for, in one sentence; `inner` stands for the squared inner weights of a neuron. */
   readonly penaltyWords: Readonly<Record<OutputPenalty, (inner: string) => string>>;
+  /** Gradient descent is trained beside it. */
+  readonly descent: boolean;
   /** Its penalty is, for one output, weight decay. */
   readonly weightDecay: boolean;
   /** The proof over all of its networks can be written as a file. */
@@ -39,12 +37,10 @@ const neuron = { one: 'neuron', many: 'neurons' } as const;
 
 const models = {
   'gated-relu': {
+    ...modelOf('gated-relu'),
     part: neuron,
-    gate: 'gate',
     pattern: 'pattern',
-    patterns: 'own',
     deep: null,
-    size: null,
     penalties: ['per-output', 'nuclear', 'frobenius'],
     penaltyWords: {
       'per-output': ownNeurons,
@@ -52,19 +48,19 @@ const models = {
         'Neurons feed all outputs; the program has the nuclear norm of the weights of each gate. Exact for plain weight decay of gated networks, beta/2 · Σ (‖w‖² + ‖a‖₂²).',
       frobenius: sharedBlocks,
     },
+    descent: true,
     weightDecay: true,
     proofFile: false,
     family: () => 'all two-layer gated ReLU networks, whatever their gates',
   },
   relu: {
+    ...modelOf('relu'),
     part: neuron,
-    gate: 'gate',
     pattern: 'pattern',
-    patterns: 'free',
     deep: null,
-    size: null,
     penalties: ['per-output', 'nuclear'],
     penaltyWords: { 'per-output': ownNeurons, nuclear: sharedNeurons, frobenius: sharedBlocks },
+    descent: true,
     weightDecay: true,
     proofFile: true,
     family: ({ settings }) =>
@@ -73,12 +69,10 @@ const models = {
         : 'all two-layer ReLU networks of any width',
   },
   linear: {
+    ...modelOf('linear'),
     part: { one: 'direction', many: 'directions' },
-    gate: 'gate',
     pattern: 'pattern',
-    patterns: 'none',
     deep: 'linear',
-    size: 'depth',
     penalties: [],
     penaltyWords: {
       'per-output': (inner) =>
@@ -86,18 +80,17 @@ const models = {
       nuclear: () => 'The program has the nuclear norm of the map. Exact for plain weight decay of two layers.',
       frobenius: sharedBlocks,
     },
+    descent: false,
     weightDecay: true,
     proofFile: false,
     family: ({ settings, deep }) =>
       `all linear networks of ${settings.depth} layers${deep?.kind === 'linear' && deep.layers.length > 1 ? ', one per output' : ''}`,
   },
   'three-layer': {
+    ...modelOf('three-layer'),
     part: { one: 'branch', many: 'branches' },
-    gate: 'tuple',
     pattern: 'tuple',
-    patterns: 'free',
     deep: 'three-layer',
-    size: 'm1',
     penalties: [],
     penaltyWords: {
       'per-output': () =>
@@ -105,6 +98,7 @@ const models = {
       nuclear: sharedNeurons,
       frobenius: sharedBlocks,
     },
+    descent: true,
     weightDecay: false,
     proofFile: false,
     family: ({ settings }) =>

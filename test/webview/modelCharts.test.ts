@@ -340,7 +340,7 @@ describe('surface', () => {
       points: { x: [], y: [], target: [], split: [] },
       hinges: [],
     } as const;
-    const model = surfaceModel(shape, 'logistic');
+    const model = surfaceModel(shape, 'each');
     assert.ok(model.borders.length > 100);
     for (let i = 0; i < model.borders.length; i += 2) {
       const [a, b] = [model.borders[i] / 10 - 1, model.borders[i + 1] / 10 - 1];
@@ -351,7 +351,7 @@ describe('surface', () => {
     assert.ok(Math.abs(middle.probability! - 1 / (1 + Math.exp(-0.5))) < 1e-12);
     assert.equal(classAt(surfaceModel(shape), 10, 10).probability, null, 'a loss without probabilities');
     // the same two classes by a pair of outputs
-    const two = surfaceModel({ ...shape, logits: circle.flatMap((z) => [0, z]) }, 'softmax');
+    const two = surfaceModel({ ...shape, logits: circle.flatMap((z) => [0, z]) }, 'together');
     assert.equal(two.borders.length, 2 * model.borders.length);
     assert.ok(Math.abs(classAt(two, 10, 10).probability! - 1 / (1 + Math.exp(-0.5))) < 1e-12);
   });

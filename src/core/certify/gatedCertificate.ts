@@ -5,8 +5,7 @@ import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
 import { createSmallSvd } from '../base/linalg/jacobiSvd.ts';
-import { penaltyNames } from '../problem/penalties/penalties.ts';
-import { unknownName } from '../base/registry.ts';
+import { namedEntry } from '../base/registry.ts';
 
 /** A block of the gated program to be judged: gate index and its d x c matrix, row-major. */
 export interface GateBlock {
@@ -248,18 +247,15 @@ interface BlockNorms {
 }
 
 function blockNorms(kind: OutputPenalty, d: number, c: number): BlockNorms {
-  switch (kind) {
-    case 'per-output':
-      return groupNorms(d, c, c);
-    case 'frobenius':
-      return groupNorms(d, c, 1);
-    case 'nuclear':
-      // with one output it is the Euclidean norm
-      return c > 1 ? nuclearNorms(d, c) : groupNorms(d, c, 1);
-    default:
-      return unknownName('outputPenalty', kind, penaltyNames);
-  }
+  return namedEntry(norms, kind, 'outputPenalty')(d, c);
 }
+
+const norms: Readonly<Record<OutputPenalty, (d: number, c: number) => BlockNorms>> = {
+  'per-output': (d, c) => groupNorms(d, c, c),
+  frobenius: (d, c) => groupNorms(d, c, 1),
+  // with one output it is the Euclidean norm
+  nuclear: (d, c) => (c > 1 ? nuclearNorms(d, c) : groupNorms(d, c, 1)),
+};
 
 /** Euclidean norms of the columns (groups = c) or of the whole d x c block (groups = 1). */
 function groupNorms(d: number, c: number, groups: number): BlockNorms {

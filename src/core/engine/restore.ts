@@ -12,10 +12,9 @@ import type { Solution } from './solution/solution.ts';
  * dual points are the same in both; the objective of the network is computed anew, on the inputs as given.
  */
 export function restore(solution: Solution, problem: Problem, prepared: PreparedProblem, frame: Frame): Solution {
-  const { bias } = problem;
+  const { bias, outputPenalty } = problem;
   const { scale } = frame;
   const network = networkBack(solution.network, problem, frame);
-  const kind = problem.model === 'relu' && problem.outputPenalty !== 'per-output' ? 'nuclear' : problem.outputPenalty;
   return {
     ...solution,
     ...(solution.global === undefined ? {} : { global: globalBack(solution.global, problem, frame) }),
@@ -25,7 +24,7 @@ export function restore(solution: Solution, problem: Problem, prepared: Prepared
       vector: groupBack(group.vector, solution.gates.cols, bias, frame),
     })),
     network,
-    networkObjective: networkObjective(network, problem.X, prepared.datafit, prepared.beta, kind, bias),
+    networkObjective: networkObjective(network, problem.X, prepared.datafit, prepared.beta, outputPenalty, bias),
     penalty: solution.penalty / scale,
     betaMax: solution.betaMax * scale,
     ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper * scale }),

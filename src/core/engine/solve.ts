@@ -1,4 +1,6 @@
-import type { Problem } from '../problem/problem.ts';
+import type { ModelName, Problem } from '../problem/problem.ts';
+import { couplesOutputs } from '../problem/penalties/penalties.ts';
+import { namedEntry } from '../base/registry.ts';
 import { presolve } from '../problem/presolve.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
 import { ProblemError } from '../base/problemError.ts';
@@ -28,18 +30,24 @@ export function solve(problem: Problem, options: SolveOptions = {}, control: Con
 }
 
 function solveInFrame(problem: Problem, prepared: PreparedProblem, options: SolveOptions, control: Control): Solution {
-  switch (problem.model) {
-    case 'gated-relu':
-      return withinKernelMemory(() => solveGated(problem, prepared, options, control));
-    case 'relu':
-      refuseRelu(problem, prepared);
-      return withinKernelMemory(() =>
-        prepared.outputs > 1 && prepared.outputPenalty === 'nuclear'
-          ? solveShared(problem, prepared, options, control)
-          : solveRelu(problem, prepared, options, control),
-      );
-    case 'linear':
-    case 'three-layer':
-      throw new ProblemError(`the model "${problem.model}" has no two-layer network`, { field: 'model' });
-  }
+  const engine = namedEntry(engines, problem.model, 'model');
+  if (engine === null)
+    throw new ProblemError(`the model "${problem.model}" has no two-layer network`, { field: 'model' });
+  return withinKernelMemory(() => engine(problem, prepared, options, control));
 }
+
+type Engine = (problem: Problem, prepared: PreparedProblem, options: SolveOptions, control: Control) => Solution;
+
+const reluEngine: Engine = (problem, prepared, options, control) => {
+  refuseRelu(problem, prepared);
+  const engine = couplesOutputs(prepared.outputPenalty, prepared.outputs) ? solveShared : solveRelu;
+  return engine(problem, prepared, options, control);
+};
+
+/** Engines of two-layer networks; null: the model has none. */
+const engines: Readonly<Record<ModelName, Engine | null>> = {
+  'gated-relu': solveGated,
+  relu: reluEngine,
+  linear: null,
+  'three-layer': null,
+};

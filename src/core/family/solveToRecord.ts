@@ -1,7 +1,8 @@
 import { toRows } from '../base/linalg/matrix.ts';
 import { type LinearSolution, solveLinear } from '../engine/linear/solveLinear.ts';
 import { prepare } from '../problem/prepare.ts';
-import type { Problem } from '../problem/problem.ts';
+import type { ModelName, Problem } from '../problem/problem.ts';
+import { namedEntry } from '../base/registry.ts';
 import { resultFormat, resultRecord, checkedResult, globalRecord, columnsOf } from './resultFile.ts';
 import { solveThreeLayer, type ThreeLayerSolution } from '../engine/threeLayer/solveThreeLayer.ts';
 import type { Control, SolveStatus } from '../base/control.ts';
@@ -9,27 +10,41 @@ import { refuseTooLarge } from '../engine/solution/memoryBudget.ts';
 import type { Solution, SolveOptions } from '../engine/solution/solution.ts';
 import { solve } from '../engine/solve.ts';
 
+interface Solved {
+  readonly status: SolveStatus;
+  readonly record: Record<string, unknown>;
+  /** Of two-layer networks. */
+  readonly solution?: Solution;
+}
+
+type Solver = (problem: Problem, options: SolveOptions, control: Control) => Solved;
+
 /**
  * Solves a problem of any model and writes its result file (`convexnet-result/1`).
  * @throws {ProblemError} when the problem itself is wrong or too large
  */
-export function solveToRecord(
-  problem: Problem,
-  options: SolveOptions,
-  control: Control,
-): { readonly status: SolveStatus; readonly record: Record<string, unknown>; readonly solution?: Solution } {
+export function solveToRecord(problem: Problem, options: SolveOptions, control: Control): Solved {
   refuseTooLarge(problem, options.memoryBytes);
-  if (problem.model === 'linear') {
-    const solution = solveLinear(problem, prepare(problem), control);
-    return { status: solution.status, record: linearRecord(solution) };
-  }
-  if (problem.model === 'three-layer') {
-    const solution = solveThreeLayer(problem, prepare(problem), options, control);
-    return { status: solution.status, record: threeLayerRecord(solution) };
-  }
+  return namedEntry(solvers, problem.model, 'model')(problem, options, control);
+}
+
+const twoLayer: Solver = (problem, options, control) => {
   const solution = solve(problem, options, control);
   return { status: solution.status, record: resultRecord(solution), solution };
-}
+};
+
+const solvers: Readonly<Record<ModelName, Solver>> = {
+  'gated-relu': twoLayer,
+  relu: twoLayer,
+  linear: (problem, _, control) => {
+    const solution = solveLinear(problem, prepare(problem), control);
+    return { status: solution.status, record: linearRecord(solution) };
+  },
+  'three-layer': (problem, options, control) => {
+    const solution = solveThreeLayer(problem, prepare(problem), options, control);
+    return { status: solution.status, record: threeLayerRecord(solution) };
+  },
+};
 
 /** Result of a linear network: `network.layers` W_1 .. W_L, or `networks` when there is one per output. */
 function linearRecord(s: LinearSolution): Record<string, unknown> {

@@ -1,12 +1,11 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { type LossName, lossOf } from './datafits/losses.ts';
 import { type OutputPenalty, penaltyOf } from './penalties/penalties.ts';
-import { namedEntry, namesOf, unknownName } from '../base/registry.ts';
+import { type ModelName, modelOf } from './models.ts';
+import { namedEntry, namesOf } from '../base/registry.ts';
 
-export type { LossName, OutputPenalty };
-
-export const modelNames = ['gated-relu', 'relu', 'linear', 'three-layer'] as const;
-export type ModelName = (typeof modelNames)[number];
+export { modelNames, modelOf } from './models.ts';
+export type { LossName, ModelName, OutputPenalty };
 
 /** What a bias mode does with the hidden biases. */
 export interface BiasTraits {
@@ -44,7 +43,7 @@ export function checkNames({ loss, outputPenalty, bias, model }: Problem): void 
   lossOf(loss);
   penaltyOf(outputPenalty);
   biasOf(bias);
-  if (!modelNames.includes(model)) unknownName('model', model, modelNames);
+  modelOf(model);
 }
 
 /** Gates that are drawn when nobody says how many. */

@@ -5,7 +5,7 @@ import { matrixFromJson, parseNumericCsv } from './numericTable.ts';
 import { lossNames, lossOf } from './datafits/losses.ts';
 import { penaltyNames } from './penalties/penalties.ts';
 import { prepare } from './prepare.ts';
-import { type Arrangements, biasModes, modelNames, type Problem } from './problem.ts';
+import { type Arrangements, biasModes, modelNames, modelOf, type Problem } from './problem.ts';
 import { ProblemError } from '../base/problemError.ts';
 
 export const problemFormat = 'convexnet-problem/1';
@@ -94,8 +94,7 @@ function parse(text: string, file: string, readRelated: ReadRelated): Problem {
     ...(record.weights === undefined ? {} : { weights: matrix('weights', true).data }),
     beta: fields.beta,
     arrangements: arrangementsOf(record, fields.arrangements, matrix),
-    // weight decay of a linear network is the nuclear norm; ReLU programs group by output unless told otherwise
-    outputPenalty: fields.outputPenalty ?? (fields.model === 'linear' ? 'nuclear' : 'per-output'),
+    outputPenalty: fields.outputPenalty ?? modelOf(fields.model).usualPenalty,
     bias: fields.bias,
     hidden: fields.hidden,
     depth: fields.depth,

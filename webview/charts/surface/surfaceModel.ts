@@ -5,7 +5,7 @@ import type { Range } from '../spec.ts';
 export type SurfaceShape = Extract<ShapeRecord, { kind: 'surface' }>;
 
 /** How sure a class is, from the outputs at a place; only losses that model probabilities have one. */
-export type Certainty = 'softmax' | 'logistic' | null;
+export type Certainty = 'together' | 'each' | null;
 
 /** Decision regions (class index per cell) or a fitted value over a grid, with the data and the hinges of the neurons. */
 export interface SurfaceModel {
@@ -165,7 +165,7 @@ export function classAt(
     if (z > top) [top, index] = [z, k];
   }
   if (certainty === null) return { index, probability: null };
-  if (certainty === 'logistic') return { index, probability: 1 / (1 + Math.exp(-top)) };
+  if (certainty === 'each') return { index, probability: 1 / (1 + Math.exp(-top)) };
   for (const z of all) sum += Math.exp(z - top);
   return { index, probability: 1 / sum };
 }

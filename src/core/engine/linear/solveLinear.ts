@@ -3,7 +3,7 @@ import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/d
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
-import { couplesOutputs } from '../../problem/penalties/penalties.ts';
+import { couplesOutputs, penaltyOf } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import { alignment, type LayerAlignment } from '../../network/alignment.ts';
@@ -85,7 +85,7 @@ function refuseLinear(problem: Problem, prepared: PreparedProblem, layers: numbe
   if (biasOf(bias).free) {
     throw new ProblemError('linear networks know the biases "none" and "regularized"', { field: 'bias' });
   }
-  if (outputs > 1 && outputPenalty === 'frobenius') {
+  if (outputs > 1 && penaltyOf(outputPenalty).gatedOnly) {
     throw new ProblemError(
       'linear networks with several outputs are "nuclear" (one network) or "per-output" (one network each)',
       { field: 'outputPenalty' },

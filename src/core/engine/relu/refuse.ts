@@ -1,5 +1,6 @@
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
+import { couplesOutputs, penaltyOf } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
 
 /** What no engine for ReLU networks solves. @throws {ProblemError} with the reason */
@@ -10,13 +11,13 @@ export function refuseRelu(problem: Problem, prepared: PreparedProblem): void {
       { field: 'loss' },
     );
   }
-  if (prepared.outputs > 1 && prepared.outputPenalty === 'frobenius') {
+  if (prepared.outputs > 1 && penaltyOf(prepared.outputPenalty).gatedOnly) {
     throw new ProblemError(
       'Frobenius blocks exist for gated networks only: a ReLU neuron is its own unit, so that its penalty is plain weight decay; take "nuclear" for that, or "per-output"',
       { field: 'outputPenalty' },
     );
   }
-  if (prepared.outputs > 1 && prepared.outputPenalty === 'nuclear' && problem.arrangements.kind !== 'adaptive') {
+  if (couplesOutputs(prepared.outputPenalty, prepared.outputs) && problem.arrangements.kind !== 'adaptive') {
     throw new ProblemError(
       'with plain weight decay ("nuclear") and several outputs the program on given activation patterns is copositive, which no method solves in reasonable time; ' +
         'take "adaptive", which generates neurons and proves a bound over all patterns, or the per-output penalty',

@@ -1,5 +1,5 @@
 import { formatBytes, KernelMemoryError } from '../../base/kernels/kernels.ts';
-import { biasOf, type ModelName, type Problem } from '../../problem/problem.ts';
+import { biasOf, type ModelName, modelOf, type Problem } from '../../problem/problem.ts';
 import { lossOf } from '../../problem/datafits/losses.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { ProblemError } from '../../base/problemError.ts';
@@ -34,7 +34,7 @@ export function refuseTooLarge(problem: Problem, memoryBytes = defaultMemoryByte
   const { rows: n, gates: P } = size;
   const rows = largest(n, (k) => bytesOf({ ...size, rows: k }) <= memoryBytes);
   const gates = largest(P, (k) => bytesOf({ ...size, gates: k }) <= memoryBytes);
-  const gate = problem.model === 'three-layer' ? 'tuple' : 'gate';
+  const { gate } = modelOf(problem.model);
   const counted = (k: number, what: string): string => `${k} ${what}${k === 1 ? '' : 's'}`;
   const what = `${counted(n, 'row')}${P > 0 ? ` and ${counted(P, gate)}` : ''}`;
   const fits = [
@@ -60,7 +60,7 @@ export function withinKernelMemory<T>(solve: () => T): T {
 function sizeOf({ X, bias, outputs, arrangements, hidden, model, loss, outputPenalty }: Problem): Size {
   // patterns of `all` and `adaptive` are found on the way, a linear network has none
   const gates =
-    model === 'linear'
+    modelOf(model).patterns === 'none'
       ? 0
       : arrangements.kind === 'given'
         ? arrangements.gates.rows

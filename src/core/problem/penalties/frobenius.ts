@@ -5,6 +5,7 @@ import { vectorGroups } from './vectorGroups.ts';
 export const frobenius: Penalty = {
   name: 'frobenius',
   joint: true,
+  gatedOnly: true,
   decay: {
     same: false,
     note: 'The units behind one gate share a single outer weight (Frobenius blocks), so plain weight decay is not this penalty.',

@@ -126,6 +126,7 @@ function createProxDerivative(svd: SmallSvd, d: number, c: number): BlockPenalty
 export const nuclear: Penalty = {
   name: 'nuclear',
   joint: true,
+  gatedOnly: false,
   decay: { same: true, note: null },
   block: (features, outputs) =>
     outputs > 1 ? singularValues(features, outputs) : vectorGroups('nuclear', features, outputs, 1),

@@ -24,6 +24,8 @@ export interface Penalty {
   readonly name: string;
   /** Couples the outputs: neurons feed several of them, and the program does not decouple whatever the loss. */
   readonly joint: boolean;
+  /** With several outputs it stands for units with gates of their own, and for no network of plain neurons. */
+  readonly gatedOnly: boolean;
   /** How it stands to the weight decay of other frameworks with several outputs: the same objective or not, and what has to be known about it. */
   readonly decay: { readonly same: boolean; readonly note: string | null };
   /** The norm of d x c blocks. */

@@ -5,6 +5,7 @@ import { vectorGroups } from './vectorGroups.ts';
 export const perOutput: Penalty = {
   name: 'per-output',
   joint: false,
+  gatedOnly: false,
   decay: { same: true, note: 'Each hidden unit feeds one output only; keep its other outer weights at 0.' },
   block: (features, outputs) => vectorGroups('per-output', features, outputs, outputs),
 };

@@ -1,6 +1,6 @@
 import { solveLinear } from '../../engine/linear/solveLinear.ts';
 import { prepare } from '../../problem/prepare.ts';
-import type { Problem } from '../../problem/problem.ts';
+import { modelOf, type Problem } from '../../problem/problem.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
 import { solve } from '../../engine/solve.ts';
 import { type ClosedFormReport, detectClosedForms } from './detect.ts';
@@ -18,7 +18,7 @@ export function relativeDifference(a: number, b: number): number {
 }
 
 function optimum(problem: Problem, seconds: number, control: Control): { status: SolveStatus; objective: number } {
-  return problem.model === 'linear'
+  return modelOf(problem.model).patterns === 'none'
     ? solveLinear(problem, prepare(problem), control)
     : solve(problem, { timeLimitSeconds: seconds, certifySeconds: 0 }, control);
 }

@@ -3,7 +3,7 @@ import { numericalRank, type Svd, svdUnlessStopped } from '../../base/linalg/svd
 import { createDatafit, lossOf } from '../../problem/datafits/losses.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
-import { biasOf, type Problem } from '../../problem/problem.ts';
+import { biasOf, modelOf, type Problem } from '../../problem/problem.ts';
 import { noSpline, splineReports } from '../spline/report.ts';
 import type { Control } from '../../base/control.ts';
 import { batchNormForm } from './batchNorm.ts';
@@ -351,7 +351,7 @@ function linearReport(
   decomposition: Svd,
 ): ClosedFormReport {
   const { s } = decomposition;
-  const depth = problem.model === 'linear' ? (problem.depth ?? 2) : 2;
+  const depth = modelOf(problem.model).size === 'depth' ? (problem.depth ?? 2) : 2;
   const base = {
     id: 'linear' as const,
     title: `Linear network of ${depth} layers on whitened data: a threshold on every singular value`,
@@ -369,7 +369,8 @@ function linearReport(
         : `${found} The map then takes an iterative solve.`,
     );
   }
-  const onePerOutput = outputs > 1 && problem.model === 'linear' && !couplesOutputs(problem.outputPenalty, outputs);
+  const linear = modelOf(problem.model).patterns === 'none';
+  const onePerOutput = outputs > 1 && linear && !couplesOutputs(problem.outputPenalty, outputs);
   const form = linearForm(decomposition, targets, beta, depth, onePerOutput);
   if (form === undefined) return no('The singular values of the inputs differ.');
   const kept = form.rank === 1 ? 'one is left' : `${form.rank} are left`;

@@ -1,6 +1,8 @@
 import { text } from '../../../../src/shared/texts.ts';
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { penaltyOf } from '../../../../src/core/problem/penalties/penalties.ts';
+import { modelTraits } from '../../../../src/shared/models.ts';
 import { sharesNeurons } from '../../../../src/shared/outputs.ts';
 import type { CompareRecord, GradientRun, RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
@@ -20,7 +22,7 @@ export const compareView: ViewDefinition = {
   id: 'gradient-descent',
   title: 'Gradient descent',
   question: 'What does gradient descent make of the same data, network size and penalty?',
-  available: (run) => run.settings.model !== 'linear',
+  available: (run) => modelTraits(run.settings.model).descent,
   View: Compare,
 };
 
@@ -70,7 +72,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
       <Section
         title="Gradient descent against the convex solution"
         wide
-        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty${sharesNeurons(run) && run.settings.model === 'relu' ? ' (plain weight decay, every neuron feeding all outputs)' : ''}, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${progressWords(compare, state.phase === 'training')}`}
+        hint={`Networks of ${formatCount(compare.width, partNames(run).one, partNames(run).many)}, the same loss and the same penalty${sharesNeurons(run) && penaltyOf(run.resolved.outputPenalty).decay.same ? ' (plain weight decay, every neuron feeding all outputs)' : ''}, started at random.${run.settings.batchNorm === true ? ' Every step normalises the hidden layer by mean and deviation of its pre-activations over all training rows, and trains inner weights, scales, shifts and outgoing weights.' : ''}${progressWords(compare, state.phase === 'training')}`}
       >
         <ul class="findings">
           {words.map((sentence) => (
@@ -106,7 +108,7 @@ function Comparison({ run, compare }: { readonly run: RunRecord; readonly compar
           Time of the convex solution: {timeWords(run)}
           {compare.lowerBound === null
             ? '. No lower bound over all networks is proven for this run.'
-            : `. No network ${run.settings.model === 'gated-relu' && run.solution.scope !== 'all-arrangements' ? 'on the same gates ' : ''}can be below ${formatNumber(compare.lowerBound, 7)}, the proven lower bound.`}
+            : `. No network ${modelTraits(run.settings.model).patterns === 'own' && run.solution.scope !== 'all-arrangements' ? 'on the same gates ' : ''}can be below ${formatNumber(compare.lowerBound, 7)}, the proven lower bound.`}
         </p>
       </Section>
       <Section title="Where each run ends" wide>

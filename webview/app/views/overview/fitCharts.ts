@@ -1,3 +1,4 @@
+import { lossOf } from '../../../../src/core/problem/datafits/losses.ts';
 import type { RunRecord, ShapeRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, SeriesSpec, Tone } from '../../../charts/spec.ts';
 import type { Certainty } from '../../../charts/surface/surfaceModel.ts';
@@ -5,17 +6,11 @@ import { formatCount, formatLine, formatNumber } from '../../../ui/format.ts';
 import { isClassification, outputName } from '../../runData.ts';
 import { curveAt, residuals } from './fitModel.ts';
 
-/** Losses that model a probability of each class; the others order classes only. */
+/** How outputs are probabilities of classes, for losses that model some; the others order classes only. */
 export function certaintyOf({ resolved }: Pick<RunRecord, 'resolved'>): Certainty {
-  switch (resolved.loss) {
-    case 'logistic':
-    case 'softmax':
-      return resolved.loss;
-    case 'squared':
-    case 'huber':
-    case 'hinge':
-      return null;
-  }
+  const { logLoss, targets } = lossOf(resolved.loss);
+  if (logLoss === undefined) return null;
+  return targets === 'classes' ? 'together' : 'each';
 }
 
 /** Fitted function of one feature over the data, with its kinks. */

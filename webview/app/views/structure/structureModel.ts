@@ -1,13 +1,17 @@
+import { lossOf } from '../../../../src/core/problem/datafits/losses.ts';
 import type { CollapseRecord, SplineRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { ChartSpec, SeriesSpec } from '../../../charts/spec.ts';
 import { formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import { curveAt } from '../overview/fitModel.ts';
 
+/** Whether the output of a spline is the log-odds of a class. */
+export const saysLogOdds = (loss: SplineRecord['loss']): boolean => lossOf(loss).targets === 'signs';
+
 /** Names the spline of one output. */
 export function splineTitle({ feature, output, loss }: SplineRecord): string {
   if (output === null) return `A spline in ${feature}`;
-  return loss === 'logistic'
+  return saysLogOdds(loss)
     ? `A spline in ${feature}: log-odds of ${output}`
     : `A spline in ${feature}: class ${output}`;
 }
@@ -15,7 +19,7 @@ export function splineTitle({ feature, output, loss }: SplineRecord): string {
 /** What the fit of a class is; undefined for a number. */
 export function splineHint({ output, loss }: SplineRecord): string | undefined {
   if (output === null) return undefined;
-  return loss === 'logistic'
+  return saysLogOdds(loss)
     ? `Above zero the network says ${output}, below it another class. The rows are drawn above the curve when they are ${output}, and below it when not.`
     : `Squared loss on the target +1 for ${output} and −1 for every other class.`;
 }
@@ -25,7 +29,7 @@ export function limitWords({ interpolation, loss }: SplineRecord): string {
   if (interpolation === null) {
     return 'Where all rows of one value are of one class, more extreme log-odds always fit better, so as beta → 0 the fit tends to no finite function.';
   }
-  return loss === 'logistic'
+  return saysLogOdds(loss)
     ? 'The least norm of a function through the log-odds of the rows at every value, which beta → 0 tends to.'
     : 'The least norm of a function through all points, which beta → 0 tends to: the linear spline through the data.';
 }
@@ -33,7 +37,7 @@ export function limitWords({ interpolation, loss }: SplineRecord): string {
 /** How the interpolation limit treats rows that differ at one value. */
 export function repeatedWords({ interpolation, loss }: SplineRecord): string {
   if (interpolation === null) return '';
-  return loss === 'logistic'
+  return saysLogOdds(loss)
     ? ': the interpolation limit takes the log-odds of their classes'
     : ': no function goes through those, so the interpolation limit takes their mean';
 }
@@ -48,7 +52,7 @@ function rowHeights({ free, regularized, points }: SplineRecord): readonly numbe
 /** The two fits of one feature over the data: bias free, and bias inside the norm. */
 export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
   const { regularized } = spline;
-  const classes = spline.loss === 'logistic';
+  const classes = saysLogOdds(spline.loss);
   const series: SeriesSpec[] = [
     {
       id: 'rows',
@@ -114,7 +118,7 @@ export function splineChart(run: RunRecord, spline: SplineRecord): ChartSpec {
 
 function axisOf(run: RunRecord, { output, loss }: SplineRecord): string {
   if (output === null) return run.resolved.target;
-  return loss === 'logistic' ? `log-odds of ${output}` : `output for ${output}`;
+  return saysLogOdds(loss) ? `log-odds of ${output}` : `output for ${output}`;
 }
 
 /** The dual functions of the position of a kink; they touch the lines +-1 where the optimum bends. */

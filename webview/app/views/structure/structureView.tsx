@@ -20,6 +20,7 @@ import {
   dualChart,
   limitWords,
   repeatedWords,
+  saysLogOdds,
   splineChart,
   splineHint,
   splineTitle,
@@ -221,7 +222,7 @@ function Spline({ run, spline, several, tools }: SplineProps): VNode {
     {
       name: 'Sum of |slope changes|',
       value: <Num value={totalChange(spline)} />,
-      hint: `Of the free-bias fit, ${spline.loss === 'logistic' ? 'log-odds per unit of the feature' : 'in original units'}.`,
+      hint: `Of the free-bias fit, ${saysLogOdds(spline.loss) ? 'log-odds per unit of the feature' : 'in original units'}.`,
     },
     {
       name: 'Interpolation limit',
