@@ -8,7 +8,7 @@ import { networkRecord } from '../core/family/resultFile.ts';
 import type { Control } from '../core/base/control.ts';
 import { plainLines } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
-import { proofOf } from './proof.ts';
+import { instanceOf, proofOf } from './proof.ts';
 import { readInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
@@ -23,6 +23,8 @@ interface CertifyInput {
   readonly solve: boolean;
   /** A proof file is wanted as well. */
   readonly certificate: boolean;
+  /** The instance that the proof is stuck at is wanted as well. */
+  readonly instance: boolean;
 }
 
 interface CertifyOutput {
@@ -30,6 +32,7 @@ interface CertifyOutput {
   readonly text: string;
   readonly summary: string;
   readonly proof?: string;
+  readonly instance?: string;
 }
 
 /** Default time for the proof. */
@@ -42,6 +45,7 @@ export async function certifyTask(input: CertifyInput, control: Control): Promis
   const problem = parseProblemFile(text, input.problem, relatedReader(input.problem, input.related));
   let certificate: NetworkCertificate;
   let proof: string | undefined;
+  let instance: string | undefined;
   try {
     const bytes = readInput(input.network);
     const deep = deepNetworkOfJson(new TextDecoder().decode(bytes));
@@ -58,6 +62,7 @@ export async function certifyTask(input: CertifyInput, control: Control): Promis
       certificate = certifyNetwork(problem, network, { seconds, solve, kernels }, control);
       const { conic } = certificate;
       if (input.certificate) proof = await proofOf(problem, network, { conic, seconds, kernels }, control);
+      if (input.instance) instance = await instanceOf(problem, network, { conic, seconds, kernels }, control);
     } finally {
       kernels.dispose();
     }
@@ -66,7 +71,8 @@ export async function certifyTask(input: CertifyInput, control: Control): Promis
     throw error;
   }
   const record = certificateRecord(certificate, control.now() - started);
-  return { stopped: certificate.stopped, text: `${JSON.stringify(record)}\n`, summary: summaryOf(certificate), proof };
+  const summary = summaryOf(certificate);
+  return { stopped: certificate.stopped, text: `${JSON.stringify(record)}\n`, summary, proof, instance };
 }
 
 /** The certificate as written: plain JSON, dual constraints over beta. */
@@ -164,6 +170,7 @@ JSON that train --network writes for such a run. Writes JSON to stdout unless --
   --time-limit SECONDS  time for the proof (default ${defaultSeconds})
   --allow-paths         read files that the problem names outside its own folder, too
   --certificate FILE    write a proof file for the network as given, for convexnet check
+  --instance FILE       write the conic program that the proof is stuck at, for other solvers (CBF)
   --no-solve            use the network's own dual point only, do not train for a better one
   --progress            show progress on stderr even when it is not a terminal
 
@@ -176,12 +183,16 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
       'time-limit': { type: 'string' },
       'no-solve': { type: 'boolean' },
       certificate: { type: 'string' },
+      instance: { type: 'string' },
       progress: { type: 'boolean' },
     });
     if (positionals.length !== 2) {
       throw new UsageError('a problem file and a network file are needed', { showHelp: true });
     }
-    const outputs = new Outputs({ '--out': values.out, '--certificate': values.certificate }, positionals);
+    const outputs = new Outputs(
+      { '--out': values.out, '--certificate': values.certificate, '--instance': values.instance },
+      positionals,
+    );
     const input: CertifyInput = {
       problem: positionals[0],
       network: positionals[1],
@@ -189,14 +200,17 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C (the bound proven so far i
       seconds: numberOption('time-limit', values['time-limit']) ?? defaultSeconds,
       solve: values['no-solve'] !== true,
       certificate: values.certificate !== undefined,
+      instance: values.instance !== undefined,
     };
-    const { stopped, text, summary, proof } = (await runShown(
+    const { stopped, text, summary, proof, instance } = (await runShown(
       { task: 'certify', input },
       values.progress,
     )) as CertifyOutput;
     await outputs.result('--out', 'certificate.json', text);
     if (proof !== undefined) await outputs.write('--certificate', proof);
     else if (values.certificate !== undefined) throw new UsageError('--certificate is for two-layer ReLU networks');
+    if (instance !== undefined) await outputs.write('--instance', instance);
+    else if (values.instance !== undefined) throw new UsageError('--instance is for two-layer ReLU networks');
     if (values.out !== undefined || process.stderr.isTTY) process.stderr.write(`${plainLines(summary)}\n`);
     return outputs.status(stopped ? exitStatus.stopped : exitStatus.ok);
   },

@@ -18,7 +18,9 @@ import {
   type LabRecord,
   labRequestSchema,
   labSettingsSchemas,
+  labTables,
 } from '../shared/lab.ts';
+import { type Setting, valueOfText } from '../shared/settingKinds.ts';
 import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
@@ -42,6 +44,7 @@ interface LabOutput {
 
 /** NAME=VALUE pairs on top of the defaults of a page, checked like the forms of the editor. */
 function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | null): unknown {
+  const table: Readonly<Record<string, Setting<unknown>>> = labTables[page];
   const settings: Record<string, unknown> = { ...defaultLabSettings[page] };
   // the numbers of a problem file are taken as they are
   if (problem !== null) {
@@ -50,18 +53,10 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const [name, text] = [pair.slice(0, at), pair.slice(at + 1)];
-    if (at < 1 || !(name in settings)) {
-      throw new UsageError(
-        `--set needs NAME=VALUE with NAME one of ${Object.keys(settings).join(', ')}, not "${pair}"`,
-      );
+    if (at < 1 || !Object.hasOwn(table, name)) {
+      throw new UsageError(`--set needs NAME=VALUE with NAME one of ${Object.keys(table).join(', ')}, not "${pair}"`);
     }
-    const now = settings[name];
-    if (Array.isArray(now)) {
-      const parts = text.split(',').filter((part) => part.trim() !== '');
-      settings[name] = typeof now[0] === 'number' ? parts.map(Number) : parts;
-    } else if (typeof now === 'number') settings[name] = Number(text);
-    else if (typeof now === 'boolean') settings[name] = text === 'true' ? true : text === 'false' ? false : text;
-    else settings[name] = text;
+    settings[name] = valueOfText(table[name].type, text);
   }
   const checked = v.safeParse(labSettingsSchemas[page], settings);
   if (!checked.success) {

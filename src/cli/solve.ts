@@ -5,7 +5,7 @@ import { solveToRecord } from '../core/family/solveToRecord.ts';
 import { modelTraits } from '../shared/models.ts';
 import { defaultSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../platform/node/kernelPool.ts';
-import { proofOf } from './proof.ts';
+import { instanceOf, proofOf } from './proof.ts';
 import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
@@ -23,12 +23,15 @@ interface SolveInput {
   readonly certifySeconds: number;
   /** A proof file is wanted as well. */
   readonly certificate: boolean;
+  /** The instance that the proof is stuck at is wanted as well. */
+  readonly instance: boolean;
 }
 
 interface SolveOutput {
   readonly status: SolveStatus;
   readonly text: string;
   readonly proof?: string;
+  readonly instance?: string;
 }
 
 /** Default time for the proof over all networks. */
@@ -36,7 +39,7 @@ const defaultCertifySeconds = defaultSettings.certifySeconds;
 
 /** The part that runs in the worker: file in, result text out. */
 export async function solveTask(
-  { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds, certificate }: SolveInput,
+  { file, related, threads, timeLimitSeconds, memoryBytes, certifySeconds, certificate, instance }: SolveInput,
   control: Control,
 ): Promise<SolveOutput> {
   const problem = parseProblemFile(readTextInput(file), file, relatedReader(file, related));
@@ -55,15 +58,17 @@ export async function solveTask(
       control,
     );
     const text = `${JSON.stringify(record)}\n`;
-    if (!certificate) return { status, text };
+    if (!certificate && !instance) return { status, text };
     if (!modelTraits(problem.model).proofFile || solution === undefined) {
-      throw new UsageError('--certificate is for two-layer ReLU networks (model "relu")');
+      throw new UsageError('--certificate and --instance are for two-layer ReLU networks (model "relu")');
     }
     const { network, global } = solution;
+    const options = { conic: global?.conic, seconds: certifySeconds, kernels };
     return {
       status,
       text,
-      proof: await proofOf(problem, network, { conic: global?.conic, seconds: certifySeconds, kernels }, control),
+      ...(certificate ? { proof: await proofOf(problem, network, options, control) } : {}),
+      ...(instance ? { instance: await instanceOf(problem, network, options, control) } : {}),
     };
   } finally {
     kernels.dispose();
@@ -83,6 +88,7 @@ Solves the problem and writes the result as JSON, to stdout unless --out names a
   --memory GIB          memory the solve may take (default ${defaultMemoryBytes / 2 ** 30}); a larger problem is refused at once
   --certify-seconds S   ReLU models: time for the proof over all networks (default ${defaultCertifySeconds}, 0 skips it)
   --certificate FILE    ReLU models: write a proof file, for convexnet check
+  --instance FILE       ReLU models: write the conic program that the proof is stuck at, for other solvers (CBF)
   --progress            show progress on stderr even when it is not a terminal
 
 Exit status: 0 solved to tolerance, 2 bad input, 3 stopped before tolerance (the result is still written,
@@ -97,6 +103,7 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       memory: { type: 'string' },
       'certify-seconds': { type: 'string' },
       certificate: { type: 'string' },
+      instance: { type: 'string' },
       progress: { type: 'boolean' },
     });
     if (positionals.length !== 1) {
@@ -104,7 +111,10 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
         showHelp: true,
       });
     }
-    const outputs = new Outputs({ '--out': values.out, '--certificate': values.certificate }, positionals);
+    const outputs = new Outputs(
+      { '--out': values.out, '--certificate': values.certificate, '--instance': values.instance },
+      positionals,
+    );
     const input: SolveInput = {
       file: positionals[0],
       related: { allowPaths: values['allow-paths'] === true, outputs: outputs.identities },
@@ -113,10 +123,15 @@ with its gap), 1 internal error. Ctrl-C stops and writes the best point.
       memoryBytes: memoryOption(values.memory),
       certifySeconds: numberOption('certify-seconds', values['certify-seconds']) ?? defaultCertifySeconds,
       certificate: values.certificate !== undefined,
+      instance: values.instance !== undefined,
     };
-    const { status, text, proof } = (await runShown({ task: 'solve', input }, values.progress)) as SolveOutput;
+    const { status, text, proof, instance } = (await runShown(
+      { task: 'solve', input },
+      values.progress,
+    )) as SolveOutput;
     await outputs.result('--out', 'result.json', text);
     if (proof !== undefined) await outputs.write('--certificate', proof);
+    if (instance !== undefined) await outputs.write('--instance', instance);
     return outputs.status(status === 'optimal' ? exitStatus.ok : exitStatus.stopped);
   },
 };

@@ -120,6 +120,7 @@ function valueWords(type: Kind, fallback: unknown, spelled: boolean): string {
       return fallback === undefined ? '' : ` (default ${fallback as number})`;
     case 'flag':
       return fallback === undefined ? '' : ` (default: ${fallback === true ? 'yes' : 'no'})`;
+    case 'counts':
     case 'delimiter':
     case 'text':
     case 'texts':
@@ -182,6 +183,8 @@ function givenValue(values: OptionValues, name: string, { type, option }: Settin
       return given === undefined ? undefined : (option?.spellings?.[String(given)] ?? given);
     case 'choices':
       return given === undefined ? undefined : parts(String(given));
+    case 'counts':
+      return given === undefined ? undefined : parts(String(given)).map((part) => numberOf(name, part));
     case 'texts': {
       if (!Array.isArray(given)) return undefined;
       const texts = given.map(String);
@@ -190,7 +193,7 @@ function givenValue(values: OptionValues, name: string, { type, option }: Settin
     }
     case 'choice-by-name':
     case 'positive-by-name':
-      throw new Error(`--${name}: settings by name have no option of this form`);
+      throw new Error(`--${name}: settings of kind ${type.kind} have no option of this form`);
   }
 }
 

@@ -37,7 +37,8 @@ function wordsOf({ type, option }: Setting<unknown>, value: unknown): string[] {
       return [`--${name}=${spelled?.[0] ?? String(value)}`];
     }
     case 'choices':
-      return [`--${name}=${(value as readonly string[]).join(',')}`];
+    case 'counts':
+      return [`--${name}=${(value as readonly (string | number)[]).join(',')}`];
     case 'texts': {
       const texts = value as readonly string[];
       return whole === true ? texts.map((text) => `--${name}=${text}`) : [`--${name}=${texts.join(',')}`];

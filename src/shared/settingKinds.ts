@@ -5,8 +5,10 @@ export type Kind =
   | { readonly kind: 'positive'; readonly most: number }
   | { readonly kind: 'flag' }
   | { readonly kind: 'choice'; readonly values: readonly string[] }
-  /** Some of the values. */
-  | { readonly kind: 'choices'; readonly values: readonly string[] }
+  /** Some of the values, at least so many. */
+  | { readonly kind: 'choices'; readonly values: readonly string[]; readonly least: 0 | 1 }
+  /** One to `longest` whole numbers. */
+  | { readonly kind: 'counts'; readonly least: number; readonly most: number; readonly longest: number }
   /** One character that can stand between cells. */
   | { readonly kind: 'delimiter' }
   | { readonly kind: 'text'; readonly least: number; readonly most: number }
@@ -116,11 +118,21 @@ export function choice<const V extends string, const M extends More<NoInfer<V>>>
   return setting<V, M>({ kind: 'choice', values }, more);
 }
 
-export function choices<const V extends string, const M extends More<readonly NoInfer<V>[]>>(
-  values: readonly V[],
+export function choices<
+  const V extends string,
+  const M extends More<readonly NoInfer<V>[]> & { readonly least?: 0 | 1 },
+>(values: readonly V[], more: M): Setting<readonly V[], Optional<M>> {
+  return setting<readonly V[], M>({ kind: 'choices', values, least: more.least ?? 0 }, more);
+}
+
+/** Up to `longest` whole numbers. */
+export function counts<const M extends More<readonly number[]>>(
+  least: number,
+  most: number,
+  longest: number,
   more: M,
-): Setting<readonly V[], Optional<M>> {
-  return setting<readonly V[], M>({ kind: 'choices', values }, more);
+): Setting<readonly number[], Optional<M>> {
+  return setting<readonly number[], M>({ kind: 'counts', least, most, longest }, more);
 }
 
 export function delimiter<const M extends More<string>>(more: M): Setting<string, Optional<M>> {
@@ -211,11 +223,41 @@ export function boundsOf({ type }: Setting<number>): { readonly least?: number; 
     case 'flag':
     case 'choice':
     case 'choices':
+    case 'counts':
     case 'delimiter':
     case 'text':
     case 'texts':
     case 'choice-by-name':
     case 'positive-by-name':
       throw new Error(`settings of kind ${type.kind} have no bounds`);
+  }
+}
+
+/** What a text stands for as a value of a kind, commas between the parts of lists; not yet checked, NaN where it is no number. */
+export function valueOfText(type: Kind, given: string): unknown {
+  const parts = given
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  switch (type.kind) {
+    case 'count':
+    case 'range':
+    case 'positive':
+      return given.trim() === '' ? NaN : Number(given);
+    case 'counts':
+      return parts.map(Number);
+    case 'choices':
+    case 'texts':
+      return parts;
+    case 'flag':
+      return given === 'true' ? true : given === 'false' ? false : given;
+    case 'choice':
+    case 'text':
+      return given.trim();
+    case 'delimiter':
+      return given;
+    case 'choice-by-name':
+    case 'positive-by-name':
+      throw new Error(`settings of kind ${type.kind} have no text`);
   }
 }

@@ -21,6 +21,7 @@ function valuesOf(type: Kind, key: string): Readonly<Record<string, unknown>> {
       };
     case 'choices':
       return { type: 'array', items: { type: 'string', enum: type.values }, uniqueItems: true };
+    case 'counts':
     case 'delimiter':
     case 'text':
     case 'texts':

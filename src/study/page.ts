@@ -39,5 +39,9 @@ export type ToStudy =
       readonly rows: readonly (readonly Cell[])[];
       /** Tasks have records that can be opened. */
       readonly keepsRuns: boolean;
+      /** Null before anybody looked. */
+      readonly progress: StudyProgress | null;
+      readonly error: string | null;
     }
+  /** Between two snapshots. */
   | { readonly type: 'progress'; readonly progress: StudyProgress; readonly error: string | null };

@@ -17,6 +17,30 @@ after(() => {
 const checker = path.resolve(import.meta.dirname, '../../media/check_proof.py');
 const named = (name: string): string => path.join(folder, name);
 
+/** The instance has, at a lifted unit neuron, the value v'(Xu)_+ of the dual point in the proof file. */
+function assertInstance(X: readonly (readonly number[])[]): void {
+  const text = readFileSync(named('instance.cbf'), 'utf8');
+  const [, sign, column] = /v = (-?1) times column (\d+) of 1 of a dual point/.exec(text)!;
+  assert.equal(column, '1');
+  const { dual } = JSON.parse(readFileSync(named('proof.json'), 'utf8')) as { readonly dual: readonly number[] };
+  const d = Number(/PSDCON\n1\n(\d+)/.exec(text)![1]) - 1;
+  const rows = X.map((row) => (row.length < d ? [...row, 1] : row));
+  const raw = Array.from({ length: d }, (_, k) => Math.cos(3 * k + 1));
+  const u = raw.map((t) => t / Math.hypot(...raw));
+  const along = (row: readonly number[]): number => row.reduce((s, t, k) => s + t * u[k], 0);
+  const value = rows.reduce((s, row, i) => s + Number(sign) * dual[i] * Math.max(0, along(row)), 0);
+  // rows in general position: every row is a line of its own, in order
+  const lifted = [
+    ...u,
+    ...u.flatMap((t, k) => u.slice(0, k + 1).map((s) => t * s)),
+    ...rows.map((row) => Math.abs(along(row)) / Math.hypot(...row)),
+  ];
+  const [count, ...lines] = text.split('OBJACOORD\n')[1].split('\n\n')[0].split('\n');
+  assert.equal(Number(count), lines.length);
+  const found = lines.map((line) => line.split(' ').map(Number)).reduce((s, [k, c]) => s + c * lifted[k], 0);
+  assert.ok(Math.abs(found - value) <= 1e-9 * (1 + Math.abs(value)), `${found} and ${value}`);
+}
+
 test('a proof file of solve and one of certify are accepted; altered or for another problem they are not', async () => {
   const { X, y } = randomProblem(11, { n: 24, d: 4, outputs: 1 }, { model: 'relu' });
   const problem = {
@@ -36,8 +60,11 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
     named('net.json'),
     '--certificate',
     named('proof.json'),
+    '--instance',
+    named('instance.cbf'),
   ]);
   assert.equal(solved.status, 0, solved.stderr);
+  assertInstance(problem.X);
   const accepted = await runProgram(['check', named('net.json'), named('problem.json'), named('proof.json')]);
   assert.equal(accepted.status, 0, accepted.stderr);
   assert.match(accepted.stdout, /^accepted: objective \d.*no network of the family is below \d/);
@@ -53,8 +80,11 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
     named('certificate.json'),
     '--certificate',
     named('proof2.json'),
+    '--instance',
+    named('instance2.cbf'),
   ]);
   assert.equal(certified.status, 0, certified.stderr);
+  assert.match(readFileSync(named('instance2.cbf'), 'utf8'), /^# maximum of h\(u\)[^]*\nVER\n1\n[^]*\nPSDCON\n1\n/);
   const again = await runProgram(['check', named('net.json'), named('problem.json'), named('proof2.json')]);
   assert.equal(again.status, 0, again.stderr);
 

@@ -26,6 +26,8 @@ function samplesOf({ type, fallback, option }: Setting<unknown>): readonly (read
       });
     case 'choices':
       return [[type.values.slice(1).join(', '), type.values.slice(1)]];
+    case 'counts':
+      return [[`${type.least}, ${type.most}`, [type.least, type.most]]];
     case 'delimiter':
       return [...Object.entries(option?.spellings ?? {}), [';', ';'] as const];
     case 'text':

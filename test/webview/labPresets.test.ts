@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
-import { defaultLabSettings, labPages, type LabRecordOf, labSettingsSchemas } from '../../src/shared/lab.ts';
+import { defaultLabSettings, labPages, type LabRecordOf, labSettingsSchemas, labTables } from '../../src/shared/lab.ts';
+import type { Setting } from '../../src/shared/settingKinds.ts';
+import { dataFields, pageFields, rateFields } from '../../webview/lab/fields.ts';
 import { expectedSeconds, presetChanges, presetOf, restSeconds } from '../../webview/lab/presets.ts';
 
 /** A complete result of the sweep with these settings, of 10 s, on 35 rows of 4 inputs (as far as the duration looks at it). */
@@ -24,6 +26,21 @@ describe('presets of the Lab', () => {
         assert.ok(v.is(labSettingsSchemas[page], settings), `${page} ${name}`);
         assert.equal(presetOf(page, settings), name);
         assert.equal(presetOf(page, { ...settings, maxRows: 7 }), null);
+      }
+    }
+  });
+
+  it('every setting of a page has a field in its form, and every field is one of a setting', () => {
+    for (const page of labPages) {
+      const rates = page === 'mlp' ? rateFields : [];
+      const fields = [...pageFields[page], ...rates, ...dataFields];
+      const keys = (list: readonly string[]): string[] => [...list].sort();
+      assert.deepEqual(keys(fields.map(({ key }) => key)), keys(Object.keys(labTables[page])), page);
+      for (const { key, choices } of fields) {
+        const { type } = (labTables[page] as Readonly<Record<string, Setting<unknown>>>)[key];
+        if (type.kind === 'choice' || type.kind === 'choices')
+          assert.deepEqual(keys(choices!.map(({ value }) => value)), keys(type.values), key);
+        else assert.equal(choices, undefined, key);
       }
     }
   });

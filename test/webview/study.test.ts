@@ -54,7 +54,10 @@ function someTable(): Table {
             key,
           ]);
         }
-  return { type: 'study', uri: 'file:///studies/curves.study', name: 'curves', own, columns, rows, keepsRuns: true };
+  return {
+    ...{ type: 'study', uri: 'file:///studies/curves.study', name: 'curves', own, columns, rows, keepsRuns: true },
+    ...{ progress: null, error: null },
+  };
 }
 
 const progress = (more: Partial<StudyProgress> = {}): ToStudy => ({

@@ -1,29 +1,23 @@
 import type { LabPage } from '../../src/shared/lab.ts';
 import { ruleNames } from '../../src/shared/labMlp.ts';
 
-/** A field of a page's form. */
-export type Field = { readonly key: string; readonly label: string; readonly hint: string } & (
-  | { readonly kind: 'integer' | 'number' | 'text' }
-  /** Numbers or names with commas between them. */
-  | { readonly kind: 'numbers' | 'names' }
-  | { readonly kind: 'check' }
-  /** One of the choices, or any number of them. */
-  | {
-      readonly kind: 'choice' | 'several';
-      readonly choices: readonly { readonly value: string; readonly label: string }[];
-    }
-);
+/** A field of a page's form; what it takes is in `labTables`. */
+export interface Field {
+  readonly key: string;
+  readonly label: string;
+  readonly hint: string;
+  /** What the values of a choice are called. */
+  readonly choices?: readonly { readonly value: string; readonly label: string }[];
+}
 
 const width: Field = {
   key: 'widths',
-  kind: 'numbers',
   label: 'Widths',
   hint: 'Neurons per hidden layer, with commas.',
 };
-const seeds: Field = { key: 'seeds', kind: 'integer', label: 'Starts', hint: 'Random starts per width.' };
+const seeds: Field = { key: 'seeds', label: 'Starts', hint: 'Random starts per width.' };
 const activation: Field = {
   key: 'activation',
-  kind: 'choice',
   label: 'Activation',
   hint: '',
   choices: [
@@ -31,10 +25,9 @@ const activation: Field = {
     { value: 'erf', label: 'erf (smooth)' },
   ],
 };
-const layers: Field = { key: 'hiddenLayers', kind: 'integer', label: 'Hidden layers', hint: '1 to 6.' };
+const layers: Field = { key: 'hiddenLayers', label: 'Hidden layers', hint: '1 to 6.' };
 const parametrization: Field = {
   key: 'parametrization',
-  kind: 'choice',
   label: 'Parametrisation',
   hint: 'NTK: scales stay in the forward pass, as the theory has it. Standard: they are in the size of the start weights.',
   choices: [
@@ -44,36 +37,31 @@ const parametrization: Field = {
 };
 const learningRate = (key: string, label: string): Field => ({
   key,
-  kind: 'number',
   label,
   hint: 'For the mean loss; 0: chosen by short trial runs.',
 });
-const steps: Field = { key: 'steps', kind: 'integer', label: 'Steps', hint: 'Steps of gradient descent.' };
+const steps: Field = { key: 'steps', label: 'Steps', hint: 'Steps of gradient descent.' };
 const rate: Field = {
   key: 'rate',
-  kind: 'number',
   label: 'Step size',
   hint: 'As a share of the edge of stability 2 / λmax.',
 };
 const test: Field = {
   key: 'testFraction',
-  kind: 'number',
   label: 'Held out',
   hint: 'Share of the rows kept for testing.',
 };
 const flowSteps: Field = {
   key: 'steps',
-  kind: 'integer',
   label: 'Steps',
   hint: 'At most this many steps of the flow.',
 };
 const scale: Field = {
   key: 'initScale',
-  kind: 'number',
   label: 'Start size',
   hint: 'Size of the weights at the start.',
 };
-const neurons: Field = { key: 'neurons', kind: 'integer', label: 'Neurons', hint: 'Neurons of the network.' };
+const neurons: Field = { key: 'neurons', label: 'Neurons', hint: 'Neurons of the network.' };
 
 /** What one changes often; the rest is in `dataFields`. */
 export const pageFields: Record<LabPage, readonly Field[]> = {
@@ -88,7 +76,6 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     parametrization,
     {
       key: 'start',
-      kind: 'choice',
       label: 'Start',
       hint: 'Outputs at the start: random, or zero.',
       choices: [
@@ -99,24 +86,22 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     },
     {
       key: 'noise',
-      kind: 'number',
       label: 'Label noise',
       hint: 'Share of labels replaced in the noisy runs; 0: none.',
     },
-    { key: 'rateSteps', kind: 'integer', label: 'Steps per grid cell', hint: 'For the grid of step sizes.' },
+    { key: 'rateSteps', label: 'Steps per grid cell', hint: 'For the grid of step sizes.' },
     test,
   ],
   contrast: [
-    { key: 'width', kind: 'integer', label: 'Width', hint: 'Neurons of the wide network (even).' },
+    { key: 'width', label: 'Width', hint: 'Neurons of the wide network (even).' },
     steps,
     rate,
-    { key: 'beta', kind: 'number', label: 'β / β max', hint: 'Regularisation of the convex program.' },
+    { key: 'beta', label: 'β / β max', hint: 'Regularisation of the convex program.' },
     test,
   ],
   mlp: [
     {
       key: 'rules',
-      kind: 'several',
       label: 'Update rules',
       hint: 'Each trains every width from every start.',
       choices: Object.entries(ruleNames).map(([value, label]) => ({ value, label })),
@@ -126,13 +111,11 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     seeds,
     {
       key: 'epochs',
-      kind: 'integer',
       label: 'Epochs',
       hint: 'Passes over the rows; a step of the flow counts as one.',
     },
     {
       key: 'batchSize',
-      kind: 'integer',
       label: 'Batch size',
       hint: 'Rows per step; 0: all. Gradient flow always takes all.',
     },
@@ -140,7 +123,6 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
     parametrization,
     {
       key: 'loss',
-      kind: 'choice',
       label: 'Loss',
       hint: 'The logistic loss needs two classes.',
       choices: [
@@ -152,7 +134,7 @@ export const pageFields: Record<LabPage, readonly Field[]> = {
   ],
   flow: [neurons, seeds, scale, flowSteps],
   geometry: [
-    { key: 'features', kind: 'names', label: 'Features', hint: 'Two or three feature columns; empty: all.' },
+    { key: 'features', label: 'Features', hint: 'Two or three feature columns; empty: all.' },
     neurons,
     scale,
     flowSteps,
@@ -166,24 +148,22 @@ export const rateFields: readonly Field[] = [
   learningRate('adamRate', 'Adam'),
   {
     key: 'flowRate',
-    kind: 'number',
     label: 'Largest step of gradient flow',
     hint: 'In units of the loss; 0: 0.1.',
   },
 ];
 
 export const dataFields: readonly Field[] = [
-  { key: 'target', kind: 'text', label: 'Target', hint: 'Column to predict; empty: found by itself.' },
+  { key: 'target', label: 'Target', hint: 'Column to predict; empty: found by itself.' },
   {
     key: 'positive',
-    kind: 'text',
     label: 'Class against the rest',
     hint: 'Value of the target that becomes +1; empty: the target has two.',
   },
-  { key: 'maxRows', kind: 'integer', label: 'Rows', hint: 'A seeded sample of at most this many; 0: all.' },
-  { key: 'seed', kind: 'integer', label: 'Seed', hint: 'For the sample, the split and the starts.' },
-  { key: 'standardize', kind: 'check', label: 'Standardise', hint: '' },
-  { key: 'bias', kind: 'check', label: 'Biases', hint: '' },
+  { key: 'maxRows', label: 'Rows', hint: 'A seeded sample of at most this many; 0: all.' },
+  { key: 'seed', label: 'Seed', hint: 'For the sample, the split and the starts.' },
+  { key: 'standardize', label: 'Standardise', hint: '' },
+  { key: 'bias', label: 'Biases', hint: '' },
 ];
 
 /** What a field shows for a value. */
@@ -193,26 +173,4 @@ export function fieldText(value: unknown): string {
     : typeof value === 'string' || typeof value === 'number'
       ? String(value)
       : '';
-}
-
-/** The value that a text stands for, not yet checked; NaN where it is no number. */
-export function fieldValue(field: Field, text: string): unknown {
-  const parts = text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  switch (field.kind) {
-    case 'integer':
-    case 'number':
-      return text.trim() === '' ? NaN : Number(text);
-    case 'numbers':
-      return parts.map(Number);
-    case 'names':
-      return parts;
-    case 'text':
-    case 'choice':
-    case 'several':
-    case 'check':
-      return text.trim();
-  }
 }

@@ -2,10 +2,11 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import * as v from 'valibot';
 import type { LabPage, LabSettings } from '../../src/shared/lab.ts';
-import { defaultLabSettings, labSettingsSchemas } from '../../src/shared/lab.ts';
+import { defaultLabSettings, labSettingsSchemas, labTables } from '../../src/shared/lab.ts';
 import { Button, Checkbox, Dropdown, TextField } from '../ui/controls.ts';
 import type { Field } from './fields.ts';
-import { dataFields, fieldText, fieldValue, pageFields, rateFields } from './fields.ts';
+import { dataFields, fieldText, pageFields, rateFields } from './fields.ts';
+import { type Kind, type SettingTable, isGroup, valueOfText } from '../../src/shared/settingKinds.ts';
 import { useLab } from './labContext.ts';
 import { expectedSeconds, presetChanges, type PresetName, presetNames, presetOf } from './presets.ts';
 import { formatSeconds } from '../ui/format.ts';
@@ -26,36 +27,54 @@ export function settingsOf<P extends LabPage>(
   return settings as unknown as LabSettings[P];
 }
 
+/** Kinds whose values are texts of some length. */
+const longKinds: readonly Kind['kind'][] = ['counts', 'text', 'texts'];
+
+function kindOf(page: LabPage, key: string): Kind {
+  const table: SettingTable = labTables[page];
+  const entry = table[key];
+  if (isGroup(entry)) throw new Error(`${key} is a group of settings`);
+  return entry.type;
+}
+
+/** What can be chosen, in the words of the field. */
+function choicesOf({ choices }: Field, values: readonly string[]): NonNullable<Field['choices']> {
+  return choices ?? values.map((value) => ({ value, label: value }));
+}
+
 /** The control that fits the kind of a field. */
 function FieldControl({
   field,
+  type,
   value,
   disabled,
   onChange,
 }: {
   readonly field: Field;
+  readonly type: Kind;
   readonly value: unknown;
   readonly disabled: boolean;
   readonly onChange: (value: unknown) => void;
 }): VNode {
-  if (field.kind === 'check') {
+  if (type.kind === 'flag') {
     return <Checkbox label={field.label} checked={value === true} onToggle={(on) => onChange(on)} />;
   }
-  if (field.kind === 'several') {
+  if (type.kind === 'choices') {
+    const all = choicesOf(field, type.values);
     const chosen = Array.isArray(value) ? (value as readonly string[]) : [];
     return (
       <span class="field" role="group" aria-label={field.label}>
         <span class="field-label" aria-hidden="true">
           {field.label}
         </span>
-        {field.choices.map((choice) => (
+        {all.map((choice) => (
           <Checkbox
             key={choice.value}
             label={choice.label}
             checked={chosen.includes(choice.value)}
             onToggle={(on) =>
               onChange(
-                field.choices
+                all
                   .map((other) => other.value)
                   .filter((other) => (other === choice.value ? on : chosen.includes(other))),
               )
@@ -65,12 +84,12 @@ function FieldControl({
       </span>
     );
   }
-  if (field.kind === 'choice') {
+  if (type.kind === 'choice') {
     return (
       <Dropdown
         label={field.label}
         value={String(value)}
-        choices={field.choices}
+        choices={choicesOf(field, type.values)}
         disabled={disabled}
         onSelect={(chosen) => onChange(chosen)}
       />
@@ -80,9 +99,9 @@ function FieldControl({
     <TextField
       label={field.label}
       value={fieldText(value)}
-      size={field.kind === 'numbers' || field.kind === 'text' || field.kind === 'names' ? 18 : 7}
+      size={longKinds.includes(type.kind) ? 18 : 7}
       disabled={disabled}
-      onCommit={(text) => onChange(fieldValue(field, text))}
+      onCommit={(text) => onChange(valueOfText(type, text))}
     />
   );
 }
@@ -169,6 +188,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
       <span class="lab-field" key={field.key} title={field.hint}>
         <FieldControl
           field={field}
+          type={kindOf(page, field.key)}
           value={(settings as unknown as Record<string, unknown>)[field.key]}
           disabled={busy}
           onChange={(value) => change(field, value)}

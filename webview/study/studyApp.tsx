@@ -22,10 +22,8 @@ export function StudyApp({ host }: { readonly host: StudyHost }): VNode {
   useEffect(() => {
     host.listen((message) => {
       if (message.type === 'study') setTable(message);
-      else {
-        setProgress(message.progress);
-        setError(message.error);
-      }
+      setProgress(message.progress);
+      setError(message.error);
     });
     host.send({ type: 'ready' });
   }, [host]);

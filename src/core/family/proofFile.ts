@@ -131,14 +131,7 @@ export async function writeProof(
   sha256: (bytes: Uint8Array) => string | Promise<string>,
   control: Control,
 ): Promise<string> {
-  const prepared = prepare(problem);
-  const reason = whyNotConic(prepared);
-  if (reason !== undefined) throw new ProofError(`no proof file can be made: ${reason}`);
-  const objective = objectiveOf(problem, prepared, network);
-  const { seconds, kernels } = options;
-  const bound =
-    options.conic ?? conicBound(prepared, { seconds, objective, tolerance: 0.1 * problem.tolerance, kernels }, control);
-  if (bound === undefined) throw new ProofError('no proof file can be made: stopped before there was a bound');
+  const { prepared, objective, bound } = conicPoint(problem, network, options, control);
   const lines = unitLines(prepared.X, prepared.penalizedCols);
   const parts = bound.parts.map(({ output, sign, multipliers: m }) => ({
     output,
@@ -181,6 +174,26 @@ export async function writeProof(
     parts,
   };
   return `${JSON.stringify({ ...proof, sha256: await sha256(contentOf(proof)) })}\n`;
+}
+
+/**
+ * The dual point of a proof over all two-layer ReLU networks, with the objective of the network as given.
+ * @throws {ProofError} when the relaxation does not apply to the problem, or was stopped before it had a bound
+ */
+export function conicPoint(
+  problem: Problem,
+  network: TwoLayerNetwork,
+  { conic, seconds, kernels }: ProofOptions,
+  control: Control,
+): { readonly prepared: PreparedProblem; readonly objective: number; readonly bound: ConicBound } {
+  const prepared = prepare(problem);
+  const reason = whyNotConic(prepared);
+  if (reason !== undefined) throw new ProofError(`no proof file can be made: ${reason}`);
+  const objective = objectiveOf(problem, prepared, network);
+  const bound =
+    conic ?? conicBound(prepared, { seconds, objective, tolerance: 0.1 * problem.tolerance, kernels }, control);
+  if (bound === undefined) throw new ProofError('no proof file can be made: stopped before there was a bound');
+  return { prepared, objective, bound };
 }
 
 /** Nine digits: whatever the multipliers are, the bound is recomputed from them. */

@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { StudyFolder, tasksOfPlan } from '../../store/study/studyFolder.ts';
 import { runEditorType } from '../../shared/manifest.ts';
-import { type FromStudy, fromStudySchema, type ToStudy } from '../../study/page.ts';
+import { type FromStudy, fromStudySchema, type StudyProgress, type ToStudy } from '../../study/page.ts';
 import { taskColumnsOf } from '../../study/plan.ts';
 import { tableOf } from '../../study/table.ts';
 import { showError } from '../errors.ts';
-import { pageHtml, pageRoots } from '../panel/page.ts';
+import { PageChannel } from '../panel/pageChannel.ts';
 import { savePicture, saveTable } from '../saveFile.ts';
-import { setTitle } from '../ui.ts';
 import { runProgram, startProgram, type StudyProgram } from './studyProcess.ts';
 
 /** Between two looks at the folder while the page is visible; the table is sent again when more tasks have ended. */
 const lookMs = 2_000;
+
+type StudySnapshot = Extract<ToStudy, { readonly type: 'study' }>;
 
 export interface StudyPanelDeps {
   readonly extensionUri: vscode.Uri;
@@ -24,38 +24,49 @@ export interface StudyPanelDeps {
 
 /** The page of one study folder: shows its table as it grows, starts, stops and resumes it, and opens runs of its tasks. */
 export class StudyPanel {
+  private readonly page: PageChannel<FromStudy, ToStudy>;
   private readonly folder: StudyFolder;
   private readonly plan: ReturnType<StudyFolder['plan']>;
   private readonly tasks: ReturnType<typeof tasksOfPlan>;
-  private readonly subscriptions: vscode.Disposable[] = [];
-  private readonly gone = new vscode.EventEmitter<void>();
-  readonly onDidDispose = this.gone.event;
-  private ready = false;
-  private sent = -1;
+  /** What has ended, as the page shows it. */
+  private table: Pick<StudySnapshot, 'columns' | 'rows'> = { columns: [], rows: [] };
+  private progress: StudyProgress | null = null;
   private started = false;
   private error: string | null = null;
   private looking = false;
 
   /** @throws {StudyFolderError} where the folder is none of a study */
   constructor(
-    private readonly panel: vscode.WebviewPanel,
+    panel: vscode.WebviewPanel,
     readonly uri: vscode.Uri,
     private readonly deps: StudyPanelDeps,
   ) {
     this.folder = new StudyFolder(uri.fsPath);
     this.plan = this.folder.plan();
     this.tasks = tasksOfPlan(this.plan);
-    setTitle(panel, vscode.l10n.t('Study: {0}', this.name));
-    panel.iconPath = vscode.Uri.joinPath(deps.extensionUri, 'media', 'network.svg');
-    panel.webview.options = { enableScripts: true, localResourceRoots: pageRoots(deps.extensionUri) };
-    const timer = setInterval(() => void this.look(false), lookMs);
-    this.subscriptions.push(
-      new vscode.Disposable(() => clearInterval(timer)),
-      panel.webview.onDidReceiveMessage((message: unknown) => this.receive(message)),
-      panel.onDidChangeViewState(() => void this.look(true)),
-      panel.onDidDispose(() => this.dispose()),
-    );
-    panel.webview.html = pageHtml(panel.webview, deps.extensionUri, 'study');
+    const { extensionUri, log } = deps;
+    this.page = new PageChannel<FromStudy, ToStudy>(panel, {
+      bundle: 'study',
+      kind: 'Study',
+      title: vscode.l10n.t('Study: {0}', this.name),
+      extensionUri,
+      log,
+      messages: fromStudySchema,
+      restored: Promise.resolve().then(() => this.look()),
+      snapshot: () => this.snapshot(),
+      answer: (message) => this.answer(message).catch((error: unknown) => void showError(error, null, log)),
+    });
+    const timer = setInterval(() => {
+      if (panel.visible) void this.look();
+    }, lookMs);
+    this.page.onDidDispose(() => clearInterval(timer));
+    this.page.onDidChangeViewState(() => {
+      if (panel.visible) void this.look();
+    });
+  }
+
+  get onDidDispose(): vscode.Event<void> {
+    return this.page.onDidDispose;
   }
 
   get name(): string {
@@ -63,7 +74,12 @@ export class StudyPanel {
   }
 
   reveal(): void {
-    this.panel.reveal(undefined, false);
+    this.page.panel.reveal(undefined, false);
+  }
+
+  /** Takes what the page sends. */
+  receive(raw: unknown): void {
+    this.page.receive(raw);
   }
 
   /** Goes on with the study, in a process that outlives this window. */
@@ -75,7 +91,7 @@ export class StudyPanel {
     this.error = null;
     const args = ['study', 'resume', this.uri.fsPath, '--engine', engine];
     startProgram(this.deps.program, args, this.logFile, (status) => void this.ended(status));
-    void this.look(false);
+    void this.look();
   }
 
   private get logFile(): string {
@@ -91,26 +107,11 @@ export class StudyPanel {
       this.deps.log.error(words.slice(-4000));
       this.error = vscode.l10n.t('The study ended early: {0}', last);
     }
-    await this.look(true);
+    await this.look();
   }
 
-  /** Takes any value: what is not a message of the protocol is logged and dropped. */
-  receive(raw: unknown): void {
-    const parsed = v.safeParse(fromStudySchema, raw);
-    if (!parsed.success) {
-      const issue = parsed.issues[0];
-      this.deps.log.warn(`Study message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
-      return;
-    }
-    void this.answer(parsed.output).catch((error: unknown) => showError(error, null, this.deps.log));
-  }
-
-  private async answer(message: FromStudy): Promise<void> {
+  private async answer(message: Exclude<FromStudy, { readonly type: 'ready' }>): Promise<void> {
     switch (message.type) {
-      case 'ready':
-        this.ready = true;
-        await this.look(true);
-        return;
       case 'openRun':
         await vscode.commands.executeCommand(
           'vscode.openWith',
@@ -124,7 +125,7 @@ export class StudyPanel {
       case 'stop': {
         const { status, words } = await runProgram(this.deps.program, ['study', 'stop', this.uri.fsPath]);
         if (status !== 0) throw new Error(words);
-        await this.look(false);
+        await this.look();
         return;
       }
       case 'saveFile':
@@ -139,46 +140,37 @@ export class StudyPanel {
     }
   }
 
-  /** Looks at names in the folder; reads what has ended since, and sends the table when it has grown. */
-  private async look(anew: boolean): Promise<void> {
-    if (!this.ready || !this.panel.visible || (this.looking && !anew)) return;
+  /** Looks at names in the folder, and reads what has ended since; the table is sent again when it has grown. Does not reject. */
+  private async look(): Promise<void> {
+    if (this.looking) return;
     this.looking = true;
+    const before = this.table.rows.length;
+    let counted = { tasks: this.tasks.length, done: 0, running: 0, failed: 0 };
     try {
-      const status = this.folder.status(this.tasks);
-      if (anew || status.done !== this.sent) {
-        const { columns, rows } = tableOf(this.plan.study, await this.folder.rows(this.tasks));
-        this.sent = rows.length;
-        const { study } = this.plan;
-        const own = taskColumnsOf(study);
-        const { name } = this;
-        this.post({
-          type: 'study',
-          uri: this.uri.toString(),
-          name,
-          own,
-          columns,
-          rows,
-          keepsRuns: study.keepRuns ?? true,
-        });
-      }
-      this.post({ type: 'progress', progress: { ...status, started: this.started }, error: this.error });
+      counted = this.folder.status(this.tasks);
+      if (counted.done !== before) this.table = tableOf(this.plan.study, await this.folder.rows(this.tasks));
     } catch (error) {
       this.error = error instanceof Error ? error.message : String(error);
-      const nothing = { tasks: this.tasks.length, done: 0, running: 0, failed: 0, started: this.started };
-      this.post({ type: 'progress', progress: nothing, error: this.error });
     } finally {
       this.looking = false;
     }
+    this.progress = { ...counted, started: this.started };
+    // the first look belongs to the first snapshot, which comes by itself
+    if (this.table.rows.length !== before) this.page.sendSnapshot();
+    else this.page.post({ type: 'progress', progress: this.progress, error: this.error });
   }
 
-  private post(message: ToStudy): void {
-    if (this.ready && this.panel.visible) void this.panel.webview.postMessage(message);
-  }
-
-  private dispose(): void {
-    this.ready = false;
-    for (const subscription of this.subscriptions) subscription.dispose();
-    this.gone.fire();
-    this.gone.dispose();
+  private snapshot(): StudySnapshot {
+    const { study } = this.plan;
+    return {
+      type: 'study',
+      uri: this.uri.toString(),
+      name: this.name,
+      own: taskColumnsOf(study),
+      ...this.table,
+      keepsRuns: study.keepRuns ?? true,
+      progress: this.progress,
+      error: this.error,
+    };
   }
 }
