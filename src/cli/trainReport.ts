@@ -4,12 +4,14 @@ import { classWeightWords, splitWords, stageNames, timeWords } from '../shared/r
 import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import {
   crossValidationSentence,
+  meanWords,
   remarksOf,
   scoreHeadline,
   standingSentence,
   thresholdSentence,
 } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
+import { bestModel, modelComparisonSentence } from '../shared/modelComparison.ts';
 import { batchNormWords } from '../shared/batchNorm.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';
 import { number, plural, table } from './reportText.ts';
@@ -100,6 +102,30 @@ function usefulnessLines(run: RunRecord): string[] {
   ];
 }
 
+/** Other models by the same cross-validation; the one that would be chosen has a mark. */
+function modelLines({ models }: RunRecord): string[] {
+  if (models === undefined || models.models.length === 0) return [];
+  const chosen = bestModel(models);
+  const sentence = modelComparisonSentence(models);
+  return [
+    '',
+    `models by ${models.folds}-fold cross-validation on the training rows, ${meanWords(models)}`,
+    ...table([
+      ['', 'mean', 'deviation', 'beta/max', 'neurons', 'proven gap'],
+      ...models.models.map(({ network, point, betaMax, trained }, k) => [
+        `${k === chosen ? '* ' : '  '}${network}`,
+        ...(point === undefined
+          ? ['-', '-', '-']
+          : [number(point.mean, 4), number(point.standardError, 2), number(point.beta / betaMax!, 2)]),
+        trained === undefined ? '-' : String(trained.active),
+        trained?.gap === undefined ? '-' : `${number(trained.gap, 2)}${trained.over === 'gates' ? ' (its gates)' : ''}`,
+      ]),
+    ]),
+    ...models.models.flatMap(({ network, refused }) => (refused === undefined ? [] : [`  ${network}: ${refused}`])),
+    ...(sentence === undefined ? [] : [`  ${sentence}`]),
+  ];
+}
+
 /** Columns and classes that are listed one by one. */
 const mostListed = 30;
 
@@ -157,6 +183,7 @@ export function describeRun(run: RunRecord, targetInferred: boolean): string {
       ]),
     );
   }
+  lines.push(...modelLines(run));
   if (run.structure !== undefined) {
     const structure = structureLines(run.structure);
     if (structure.length > 0) lines.push('', ...structure);

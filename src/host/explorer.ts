@@ -73,6 +73,11 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     return this.watched(dataset, () => dataset.resolve(beta, final));
   }
 
+  /** Other models beside the open run. */
+  compareModels(dataset: Dataset): Promise<RunSummary | undefined> {
+    return this.watched(dataset, () => dataset.compareModels());
+  }
+
   /** Shows a run from disk in the panel of its file. */
   async openRun(id: string): Promise<RunSummary | undefined> {
     const summary = this.store.get(id);
@@ -304,6 +309,9 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         return;
       case 'complete':
         await this.watched(dataset, () => dataset.complete());
+        return;
+      case 'compareModels':
+        if (dataset.run) await this.compareModels(dataset);
         return;
       case 'revealRow': {
         const line = dataset.run?.record.rows.line[message.index];

@@ -13,6 +13,7 @@ import type {
   ThresholdRecord,
   TracePoint,
 } from '../shared/run.ts';
+import type { ModelComparisonRecord } from '../shared/modelComparison.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import type { StageContext } from './context.ts';
 import type { Baseline } from './baselines.ts';
@@ -39,6 +40,7 @@ export interface Prepared {
   readonly baselines: readonly Baseline[];
   readonly path?: PathRecord;
   readonly crossValidation?: CrossValidationRecord;
+  readonly models?: ModelComparisonRecord;
   /** What the next solve may start from. */
   readonly warm?: unknown;
 }

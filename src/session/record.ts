@@ -61,6 +61,7 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     ...(crossValidation === undefined ? {} : { crossValidation }),
     ...(path === undefined ? {} : { path }),
     ...(compare === undefined ? {} : { compare }),
+    ...(draft.models === undefined ? {} : { models: draft.models }),
     ...(draft.importance === undefined ? {} : { importance: draft.importance }),
     ...(shape === undefined ? {} : { shape }),
     ...(landscape === undefined ? {} : { landscape }),
@@ -109,6 +110,7 @@ const noteOrder = [
   'compare',
   'refine',
   'importance',
+  'models',
   'path-proof',
   'file',
 ] as const;

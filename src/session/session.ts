@@ -13,7 +13,9 @@ import type { TypedVerdict } from '../shared/lesson.ts';
 import { boundOverFamily } from '../shared/verdict.ts';
 import { NetworkError } from '../core/network/formats/networkError.ts';
 import { judgeTyped } from './lesson/typedNetwork.ts';
+import type { ModelComparisonRecord } from '../shared/modelComparison.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import { partCount } from '../shared/runView.ts';
 import { modelTraits } from '../shared/models.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { baselinesOf } from './baselines.ts';
@@ -24,6 +26,7 @@ import { inspectTable, type Inspection } from './inspection.ts';
 import { fileChange, loadTable } from './read.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { runStages } from './stages/pipeline.ts';
+import { compareModels } from './stages/models.ts';
 import { closer } from './stages/solve.ts';
 import { classWeightsOf, findBetaMax, trainingProblem } from './trainingProblem.ts';
 
@@ -72,6 +75,11 @@ export interface Session {
    * complete path taken over.
    */
   complete(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord>;
+  /**
+   * Judges other models beside a run of this file by the same cross-validation of beta, under its id. A stop keeps the models that are done, with a note.
+   * @throws {DataError} where the file has changed since
+   */
+  compareModels(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord>;
   /** Original cells of rows of a run of this file (the last one when left out). */
   rows(indices: readonly number[], run?: RunRecord): Promise<OriginalRows>;
   /**
@@ -134,12 +142,33 @@ class FileSession implements Session {
   async complete(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord> {
     const settings: TrainSettings = { ...run.settings, beta: { kind: 'absolute', value: run.resolved.beta } };
     const trained = await this.trainedFor(settings, run, listener, control);
-    if (trained.loaded.sha256 !== run.dataset.sha256) {
-      throw new DataError('unreadable', 'the file has changed since the run, so what is missing of it cannot be run', {
-        file: this.source.name,
-      });
-    }
+    this.checkUnchanged(trained.loaded, run, 'what is missing of it cannot be run');
     return await this.finish(trained, { settings: run.settings, beta: run.resolved.beta, of: run }, listener, control);
+  }
+
+  async compareModels(run: RunRecord, listener: SessionListener, control: Control): Promise<RunRecord> {
+    const trained = await this.trainedFor(run.settings, run, listener, control);
+    this.checkUnchanged(trained.loaded, run, 'no other models can be compared with it');
+    const { beta } = run.resolved;
+    const withModels = (models: ModelComparisonRecord, notes: readonly string[] = []): RunRecord => {
+      const missing = (run.missing ?? []).filter((stage) => stage !== 'models' || !models.complete);
+      const { missing: before, ...rest } = run;
+      this.run = {
+        ...rest,
+        models,
+        notes: [...run.notes, ...notes],
+        ...(missing.length === 0 ? {} : { missing }),
+        revision: (run.revision ?? 0) + 1 + models.models.length,
+      };
+      return this.run;
+    };
+    const own = { ...run, beta, active: partCount(run) };
+    const base = { ...trained, problem: { ...trained.problem, beta }, preview: false };
+    const { record, notes } = await this.namingAsync(() =>
+      compareModels(base, own, { deps: this.deps, listener, control }, (models) => listener.record(withModels(models))),
+    );
+    this.trained = { ...trained, models: record };
+    return withModels(record, notes);
   }
 
   async problem(
@@ -250,12 +279,15 @@ class FileSession implements Session {
   /** The data of a run as it was trained on them. */
   private async dataOf(run: RunRecord, otherwise: string, control: Control): Promise<PreparedData> {
     const loaded = await this.load(run.settings, () => undefined, control);
-    if (loaded.sha256 !== run.dataset.sha256) {
-      throw new DataError('unreadable', `the file has changed since the run, so ${otherwise}`, {
-        file: this.source.name,
-      });
-    }
+    this.checkUnchanged(loaded, run, otherwise);
     return prepareData(loaded.table, run.settings);
+  }
+
+  private checkUnchanged({ sha256 }: LoadedTable, { dataset }: RunRecord, otherwise: string): void {
+    if (sha256 === dataset.sha256) return;
+    throw new DataError('unreadable', `the file has changed since the run, so ${otherwise}`, {
+      file: this.source.name,
+    });
   }
 
   /** The table in memory, read again when the file or the way to read it has changed. */
@@ -312,6 +344,7 @@ class FileSession implements Session {
       betaMaxUpper: closer(betaMaxUpper, trained.betaMaxUpper),
       ...(from.path === undefined ? {} : { path: from.path }),
       ...(from.crossValidation === undefined ? {} : { crossValidation: from.crossValidation }),
+      ...(from.models === undefined ? {} : { models: from.models }),
     };
     return this.trained;
   }
@@ -365,8 +398,8 @@ class FileSession implements Session {
         return change === null ? solved : { ...solved, notes: { ...solved.notes, file: [change] } };
       }),
     );
-    const { betaMax, betaMaxUpper, path, crossValidation, warm } = ended;
-    this.trained = { ...trained, betaMax, betaMaxUpper, path, crossValidation, warm };
+    const { betaMax, betaMaxUpper, path, crossValidation, models, warm } = ended;
+    this.trained = { ...trained, betaMax, betaMaxUpper, path, crossValidation, models, warm };
     this.proved = { run, conic: ended.outcome.solution.global?.conic };
     return run;
   }

@@ -13,6 +13,7 @@ export const commandIds = {
   doubleBeta: 'convexNet.doubleBeta',
   pickBetaFromPath: 'convexNet.pickBetaFromPath',
   switchModel: 'convexNet.switchModel',
+  compareModels: 'convexNet.compareModels',
   setGates: 'convexNet.setGates',
   setSeed: 'convexNet.setSeed',
   openRun: 'convexNet.openRun',

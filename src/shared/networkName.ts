@@ -22,6 +22,15 @@ const networks = {
   'three-layer': { model: 'three-layer', batchNorm: false },
 } as const satisfies Record<ModelName | 'relu-batch-norm', Network>;
 
+/** What each is called. */
+export const networkNames: Readonly<Record<NetworkName, string>> = {
+  relu: 'two-layer ReLU',
+  'relu-batch-norm': 'two-layer ReLU, batch normalisation',
+  'gated-relu': 'two-layer gated ReLU',
+  'three-layer': 'parallel three-layer ReLU',
+  linear: 'deep linear',
+};
+
 /** The network that settings ask for. */
 export function networkNameOf({ model, batchNorm }: Pick<TrainSettings, 'model' | 'batchNorm'>): NetworkName {
   const normalised = (name: NetworkName): boolean => networks[name].model === model && networks[name].batchNorm;

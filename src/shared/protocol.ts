@@ -64,6 +64,8 @@ export const fromPanelSchema = v.variant('type', [
   v.object({ type: v.literal('trainAgain') }),
   /** Runs the stages that are missing of the shown run. */
   v.object({ type: v.literal('complete') }),
+  /** Judges other models beside the shown run by the same cross-validation. */
+  v.object({ type: v.literal('compareModels') }),
   /** Train again so as to mend what a remark says (usefulness.ts). */
   v.object({ type: v.literal('remedy'), remedy: v.picklist(remedies) }),
   v.object({ type: v.literal('revealRow'), index: rowIndex }),

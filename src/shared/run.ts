@@ -2,6 +2,7 @@ import type { RowFormat } from '../core/data/rowSplitter.ts';
 import type { Scaling } from '../core/data/scaling.ts';
 import type { LossName, OutputPenalty } from '../core/problem/problem.ts';
 import type { DeepRecord, StructureRecord } from './depth.ts';
+import type { ModelComparisonRecord } from './modelComparison.ts';
 import type { ChosenThreshold, ThresholdRule } from '../core/metrics/threshold.ts';
 import type { ProofMethod, SolveStatus } from '../core/base/control.ts';
 import type { BetaSetting, OptimizerName, SelectionRule, Task, TrainSettings } from './settings.ts';
@@ -39,6 +40,8 @@ export interface RunRecord {
   /** Left out where there are fewer than two test rows, or no simple model. */
   readonly evaluation?: EvaluationRecord;
   readonly compare?: CompareRecord;
+  /** Other models by the same cross-validation, where that was asked for. */
+  readonly models?: ModelComparisonRecord;
   /** Which columns the network needs; not in records of earlier versions. */
   readonly importance?: ImportanceRecord;
   /** Function drawn over one or two original features. */
@@ -74,6 +77,7 @@ export type StageName =
   | 'compare'
   | 'refine'
   | 'importance'
+  | 'models'
   | 'path-proof';
 
 export interface DatasetSummary {
@@ -504,6 +508,7 @@ export interface TrainProgress {
     | 'path'
     | 'structure'
     | 'compare'
+    | 'models'
     | 'path-proof'
     | 'saving';
   /** 0..1 within the stage when known. */

@@ -5,7 +5,7 @@ import { gapMatches } from '../core/problem/gap.ts';
 import type { RunRecord } from './run.ts';
 import { runIdSchema } from './runSummary.ts';
 import { modelTraits } from './models.ts';
-import { sizeBounds } from './networkName.ts';
+import { type NetworkName, networkNames, sizeBounds } from './networkName.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 import { biasOf } from '../core/problem/problem.ts';
 
@@ -119,6 +119,29 @@ export const runStructure = v.looseObject({
     targetIntervals: v.optional(v.looseObject({ share: number, lower: numbers, upper: numbers })),
   }),
   metrics: v.array(v.looseObject({ model: text, measure: text })),
+  models: v.optional(
+    v.looseObject({
+      measure: text,
+      folds: number,
+      complete: v.boolean(),
+      models: v.array(
+        v.looseObject({
+          network: v.picklist(Object.keys(networkNames) as NetworkName[]),
+          depth: v.optional(number),
+          refused: v.optional(text),
+          point: v.optional(v.looseObject({ beta: number, mean: number, standardError: number, active: number })),
+          betaMax: v.optional(number),
+          trained: v.optional(
+            v.looseObject({
+              active: number,
+              gap: v.optional(number),
+              over: v.optional(v.picklist(['family', 'gates'])),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
   importance: v.optional(
     v.looseObject({
       rows: number,

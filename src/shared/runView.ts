@@ -113,6 +113,7 @@ export const stageNames: Readonly<Record<StageName, string>> = {
   compare: 'the comparison with gradient descent',
   refine: 'the patterns of gradient descent',
   importance: 'the importance of the columns',
+  models: 'the comparison of models',
   'path-proof': 'the proof of the path',
 };
 

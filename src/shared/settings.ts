@@ -402,6 +402,16 @@ export const trainingTable = {
     },
     true,
   ),
+  /** Other models by the same cross-validation of beta. */
+  compareModels: flag({
+    fallback: false,
+    optional: true,
+    option: {
+      name: 'compare-models',
+      part: 'effort',
+      help: 'judge ReLU, gated, batch-normalised and linear networks by the same cross-validation of beta, in one table',
+    },
+  }),
   compare: group({
     enabled: flag({
       fallback: true,

@@ -73,6 +73,14 @@ export function boundOverFamily({
   );
 }
 
+/** Relative gap that is proven over the whole family of networks; undefined where nothing is. */
+export function gapOverFamily(run: {
+  readonly solution: Parameters<typeof boundOverFamily>[0]['solution'] & Pick<SolutionSummary, 'objective'>;
+}): number | undefined {
+  const bound = boundOverFamily(run);
+  return bound === -Infinity ? undefined : Math.max(0, run.solution.objective - bound) / scaleOf(run);
+}
+
 /** What the numbers of a run say, before it is put into words. */
 interface Facts {
   readonly run: Claimed;
@@ -90,7 +98,7 @@ interface Facts {
 }
 
 function factsOf(run: Claimed, format: VerdictFormat): Facts {
-  const { objective, global } = run.solution;
+  const { global } = run.solution;
   const bound = boundOverFamily(run);
   const found = global !== undefined && foundBetter(global);
   return {
@@ -100,13 +108,13 @@ function factsOf(run: Claimed, format: VerdictFormat): Facts {
     searched: searchesPatterns(run),
     stopped: stopWords(run),
     bound,
-    gap: bound === -Infinity ? Infinity : Math.max(0, objective - bound) / scaleOf(run),
+    gap: gapOverFamily(run) ?? Infinity,
     found,
     improvement: found ? improvementWords(run, global.searchEstimate) : '',
   };
 }
 
-const scaleOf = ({ solution }: Claimed): number => Math.max(Math.abs(solution.objective), 1e-300);
+const scaleOf = ({ solution }: { readonly solution: Pick<SolutionSummary, 'objective'> }): number => Math.max(Math.abs(solution.objective), 1e-300);
 
 /**
  * The claim that the numbers of the run support, and no more.

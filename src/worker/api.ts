@@ -32,6 +32,8 @@ export interface WorkerApi {
   ): Promise<Outcome<RunSummary>>;
   /** Runs what is missing of a run on disk, under its id. */
   complete(task: StopMark, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
+  /** Judges other models beside a run on disk by the same cross-validation. */
+  compareModels(task: StopMark, id: string, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /** Reads a run from disk. */
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Reads a run from a file of its own anywhere, and keeps it for `export`. */

@@ -207,6 +207,13 @@ const api: WorkerApi = {
       return report(task, listener, true, (events, control) => current.complete(run, events, control));
     }).then(summarized),
 
+  compareModels: (task, id, listener) =>
+    outcome(async () => {
+      const { run } = await fullRun(id);
+      const current = await opened();
+      return report(task, listener, true, (events, control) => current.compareModels(run, events, control));
+    }).then(summarized),
+
   lab: (task, request, onProgress) =>
     outcome(async () => {
       if (!labTask) throw new Error('No data file was opened.');

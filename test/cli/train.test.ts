@@ -40,6 +40,22 @@ describe('convexnet train', () => {
     assert.match(refused.stderr, /need squared loss/);
   });
 
+  it('compares models by the same cross-validation where that is asked for', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `${Math.sin(7 * i)},${Math.max(0, Math.sin(7 * i))}`);
+    const { status, stdout } = await runProgram([
+      ...['train', file('kink.csv', ['a,y', ...rows].join('\n')), '--compare-models', '--folds', '3', '--no-path'],
+      ...['--no-compare', '--gates', '20', '--time-limit', '300', '--out', at('kink.json')],
+    ]);
+    assert.equal(status, 0);
+    assert.match(stdout, /models by 3-fold cross-validation on the training rows, mean squared error\n/);
+    assert.match(stdout, /\n +linear +\S+ +\S+ +\S+ +1 +\S+\n/);
+    assert.match(stdout, /Smallest mean squared error of 3-fold cross-validation: two-layer /);
+    assert.deepEqual(
+      readRun('kink.json').models!.models.map(({ network }) => network),
+      ['relu', 'gated-relu', 'relu-batch-norm', 'linear'],
+    );
+  });
+
   it('trains with everything, prints a summary and writes the run and all exports', async () => {
     const { status, stdout, stderr } = await runProgram([
       'train',

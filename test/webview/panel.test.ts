@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { glossary } from '../../src/shared/glossary.ts';
 import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
+import type { ModelComparisonRecord } from '../../src/shared/modelComparison.ts';
 import type { SaveFile, SaveTable } from '../../src/shared/savedFiles.ts';
 import { axe } from './axe.ts';
 import { fixtures } from './fixtures.ts';
@@ -387,6 +388,45 @@ describe('messages', () => {
     await panel.show(recorded('diabetes'));
     await panel.page.getByText('diabetes.csv').first().waitFor();
     assert.equal(await outputs.count(), 0);
+  });
+
+  it('of other models: compared on request, and one of them taken', async () => {
+    panel = await panels.open();
+    const run = recorded('diabetes');
+    await panel.show(run);
+    await panel.tab('Sparsity');
+    await panel.page.getByRole('button', { name: 'Compare models' }).click();
+    await said({ type: 'compareModels' });
+    const point = (mean: number) => ({ beta: 0.5, mean, standardError: 0.1, folds: [mean, mean], active: 3 });
+    const models: ModelComparisonRecord = {
+      measure: 'squared error',
+      rule: 'smallest',
+      folds: 2,
+      seconds: 1,
+      complete: true,
+      models: [
+        { network: 'relu', point: point(2), points: 3, end: 'smallest', betaMax: 10, trained: { active: 4 } },
+        {
+          network: 'gated-relu',
+          point: point(1.95),
+          points: 3,
+          end: 'cut short',
+          betaMax: 10,
+          trained: { active: 5, gap: 1e-7, over: 'gates' },
+        },
+        { network: 'relu-batch-norm', refused: 'it does not go with these data' },
+        { network: 'linear', depth: 2, point: point(3), points: 3, end: 'risen', betaMax: 10 },
+      ],
+    };
+    await panel.show({ ...run, models });
+    assert.equal(await panel.page.getByRole('button', { name: 'Compare models' }).count(), 0);
+    const rows = await panel.page.getByRole('region', { name: 'Models compared' }).locator('tbody tr').allInnerTexts();
+    const words = rows.map((row) => row.replace(/\s+/g, ' '));
+    assert.match(words[0], /^two-layer ReLU 2 0\.1 5 % 4 – level with the best/);
+    assert.match(words[1], /^two-layer gated ReLU 1\.95 0\.1 5 % 5 1e-7 \(its gates\) would be chosen/);
+    assert.match(words[2], /– it does not go with these data$/);
+    await panel.page.getByRole('button', { name: 'Train deep linear, 2' }).click();
+    await said({ type: 'setModel', model: 'linear', depth: 2 });
   });
 
   it('of beta: dragging re-solves live, letting go is final, once', async () => {

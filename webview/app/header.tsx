@@ -24,6 +24,7 @@ const stageWords: Record<TrainProgress['stage'], string> = {
   path: 'Following the path over beta',
   structure: 'Looking at the structure of the data',
   compare: 'Training the same network by gradient descent',
+  models: 'Comparing models by cross-validation',
   'path-proof': 'Proving the path over beta',
   saving: 'Saving the run',
 };

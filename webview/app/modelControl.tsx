@@ -2,19 +2,23 @@ import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { OutputPenalty } from '../../src/core/problem/problem.ts';
 import { outputPenaltiesOf, outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
+import { text } from '../../src/shared/texts.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import {
   depthAllowed,
   type NetworkName,
   networkNameOf,
+  networkNames,
   networkSettings,
   sizeBounds,
 } from '../../src/shared/networkName.ts';
 import { Button, Dropdown, TextField } from '../ui/controls.ts';
 import { usePanel } from './panelContext.ts';
-import { modelNames } from './runData.ts';
 
-const modelChoices = (Object.keys(modelNames) as NetworkName[]).map((value) => ({ value, label: modelNames[value] }));
+const modelChoices = (Object.keys(networkNames) as NetworkName[]).map((value) => ({
+  value,
+  label: text(networkNames[value]),
+}));
 
 interface Size {
   readonly field: 'm1' | 'depth';

@@ -1,6 +1,5 @@
 import type { RunRecord } from '../../src/shared/run.ts';
 import { partCount, partNames } from '../../src/shared/runView.ts';
-import type { NetworkName } from '../../src/shared/networkName.ts';
 import {
   betaMaxIsProven,
   describeVerdict,
@@ -25,14 +24,6 @@ export {
 } from '../../src/shared/runView.ts';
 
 /** What several pages say of a run, with numbers as the panel writes them. */
-
-export const modelNames: Record<NetworkName, string> = {
-  relu: 'two-layer ReLU',
-  'relu-batch-norm': 'two-layer ReLU, batch normalisation',
-  'gated-relu': 'two-layer gated ReLU',
-  'three-layer': 'parallel three-layer ReLU',
-  linear: 'deep linear',
-};
 
 /** How many parts the network has, in words. */
 export function activeWords(run: RunRecord): string {

@@ -1,7 +1,7 @@
 import { text } from '../../src/shared/texts.ts';
 import { scalingWords } from '../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../src/shared/batchNorm.ts';
-import { networkNameOf } from '../../src/shared/networkName.ts';
+import { networkNameOf, networkNames } from '../../src/shared/networkName.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { classWeightWords, splitWords } from '../../src/shared/runView.ts';
@@ -16,7 +16,7 @@ import {
   formatNumber,
   formatPercent,
 } from '../ui/format.ts';
-import { betaMaxWords, modelNames, partNames } from './runData.ts';
+import { betaMaxWords, partNames } from './runData.ts';
 import { timeWords } from './times.ts';
 
 /** Something that is said of a run, in text: pages and reports show the same. */
@@ -119,7 +119,7 @@ export function settingFacts(run: RunRecord): RunFact[] {
   const threshold = thresholdSentence(resolved);
   const share = resolved.betaMax > 0 ? resolved.beta / resolved.betaMax : null;
   return [
-    { name: 'Model', value: modelNames[networkNameOf(settings)], hint: batchNormWords(run) },
+    { name: 'Model', value: networkNames[networkNameOf(settings)], hint: batchNormWords(run) },
     { name: 'Task', value: asked(text(resolved.task), settings.task) },
     { name: 'Loss', value: asked(text(resolved.loss), settings.loss) },
     ...(threshold === undefined ? [] : [{ name: text('Threshold'), value: threshold }]),

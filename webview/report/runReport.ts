@@ -5,6 +5,7 @@ import { trainCommandLine } from '../../src/shared/commandLine.ts';
 import type { LinearRecord, ThreeLayerRecord } from '../../src/shared/depth.ts';
 import { optimalSetWords, presenceWords } from '../../src/shared/optimalSet.ts';
 import type { NeuronRecord, RunRecord } from '../../src/shared/run.ts';
+import { modelComparisonSentence } from '../../src/shared/modelComparison.ts';
 import { stageNames } from '../../src/shared/runView.ts';
 import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../../src/shared/usefulness.ts';
 import { batchNormCheck, boundOverFamily, networkCheck } from '../../src/shared/verdict.ts';
@@ -22,6 +23,7 @@ import { compareWords, curvesChart, optimizerNames } from '../app/views/compare/
 import { byShare as neuronsByShare, effectWords, neuronName } from '../app/views/neurons/neuronModel.ts';
 import { certaintyOf, curveChart, residualChart } from '../app/views/overview/fitCharts.ts';
 import { crossValidationChart } from '../app/views/sparsity/crossValidationModel.ts';
+import { modelTable } from '../app/views/sparsity/modelComparisonModel.ts';
 import { activeChart, errorChart } from '../app/views/sparsity/sparsityModel.ts';
 import { branchName, byShare as branchesByShare, onCount } from '../app/views/subNetworks/subNetworksModel.ts';
 import { chartPicture } from '../charts/exportFile.ts';
@@ -59,6 +61,7 @@ export function runReport(run: RunRecord): ReportDocument {
       ...networkBlocks(run),
       ...importanceBlocks(run),
       ...pathBlocks(run),
+      ...modelBlocks(run),
       ...compareBlocks(run),
       ...dataBlocks(run),
       heading('Settings and engine'),
@@ -245,6 +248,16 @@ function pathBlocks(run: RunRecord): Block[] {
     heading('Along beta'),
     ...(crossValidation === undefined ? [] : [chart(crossValidationChart(run, crossValidation))]),
     ...(path === undefined || points.length === 0 ? [] : [chart(activeChart(run, path)), chart(errorChart(run, path))]),
+  ];
+}
+
+function modelBlocks({ models }: RunRecord): Block[] {
+  if (models === undefined || models.models.length === 0) return [];
+  const sentence = modelComparisonSentence(models);
+  return [
+    heading('Other models'),
+    ...(sentence === undefined ? [] : [text(sentence)]),
+    { kind: 'table', table: modelTable(models) },
   ];
 }
 

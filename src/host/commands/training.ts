@@ -27,6 +27,7 @@ export function trainingCommands(
   | typeof commandIds.stop
   | typeof commandIds.openSamples
   | typeof commandIds.switchModel
+  | typeof commandIds.compareModels
   | typeof commandIds.setGates
   | typeof commandIds.setSeed
 > {
@@ -46,6 +47,11 @@ export function trainingCommands(
       return (
         choice && explorer.train(dataset, v.parse(trainSettingsSchema, { ...settings, batchNorm: false, ...choice }))
       );
+    },
+    [commandIds.compareModels]: async () => {
+      const dataset = withRun(explorer);
+      explorer.showPanel(dataset).openView('sparsity');
+      return explorer.compareModels(dataset);
     },
     [commandIds.setGates]: (gates) =>
       changeSetting(

@@ -130,6 +130,12 @@ export class Dataset {
     return this.begin(false, (api, task, listener) => api.complete(task, id, listener));
   }
 
+  /** Judges other models beside the open run by the same cross-validation. */
+  compareModels(): Promise<RunSummary | undefined> {
+    const { id } = this.openRun().summary;
+    return this.begin(false, (api, task, listener) => api.compareModels(task, id, listener));
+  }
+
   /** Ends the task that runs; the best point reached is kept with its gap. */
   stop(): void {
     this.job?.stop();

@@ -20,13 +20,13 @@ import { trainingProblem } from '../trainingProblem.ts';
 import { atBeta, solveOptions } from './solve.ts';
 
 /** Share of the time limit that choosing beta may take, so that the network at it, its proof and the rest have theirs. */
-const shareOfLimit = 1 / 5;
+export const shareOfLimit = 1 / 5;
 /** Relative gap to which folds are solved: errors on rows held out vary between folds by far more than what is left then. */
 const foldTolerance = 1e-2;
 /** A fold's solve at one beta may take so many times its even part of the time; the network reached then is judged as it is. */
 const patience = 0.25;
 /** Fewer rows than this say nothing about rows held out. */
-const leastRows = 10;
+export const leastRows = 10;
 /** The path is not followed below this share of betaMax. */
 const floor = 1e-5;
 
@@ -64,12 +64,25 @@ export async function crossValidateStage(
   }
 }
 
-async function choose(
-  draft: Draft,
+async function choose(draft: Draft, context: StageContext, show: (draft: Draft) => void): Promise<Draft> {
+  const { control } = context;
+  const { record, notes } = await crossCurve(draft, context, (soFar) => show(chosenBy(soFar, draft)));
+  const chosen = record.best < 0 ? draft : chosenBy(record, draft);
+  const done = `${record.points.length} ${record.points.length === 1 ? 'point' : 'points'}`;
+  const cut = record.end === 'cut short' ? [cutShort('Cross-validation', control, done)] : [];
+  return { ...chosen, notes: { ...draft.notes, 'cross-validation': [...cut, ...notes] } };
+}
+
+/**
+ * The cross-validated error along beta of the model of a draft, within its share of the time limit; `onPoint` is given the curve as it grows. Without
+ * points `best` is -1. `notes` say which networks of the folds were judged early.
+ */
+export async function crossCurve(
+  draft: Folded,
   { deps, listener, control }: StageContext,
-  show: (draft: Draft) => void,
-): Promise<Draft> {
-  const { settings, betaMax } = draft;
+  onPoint?: (soFar: CrossValidationRecord) => void,
+): Promise<{ readonly record: CrossValidationRecord; readonly notes: readonly string[] }> {
+  const { settings, betaMax, data, problem } = draft;
   const { folds: count, rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const begin = control.now();
   const limited = withDeadline(control, settings.timeLimitSeconds * shareOfLimit);
@@ -78,23 +91,25 @@ async function choose(
   const watch = new FoldWatch();
   const folds = foldsOfDraft(draft, count, { deps, listener, control: limited }, watch);
   const points = settings.path.points < 2 ? defaultSettings.path.points : settings.path.points;
+  const recordOf = (found: CrossValidation): CrossValidationRecord => ({
+    measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),
+    ...(problem.weights === undefined ? {} : { classWeighted: true }),
+    rule,
+    folds: folds.length,
+    points: found.points,
+    best: found.best,
+    oneStandardError: found.oneStandardError,
+    end: found.end,
+    seconds: control.now() - begin,
+  });
   const found = await crossValidate(
     folds,
     { betaMax, points, smallest: settings.path.smallest, floor, rule },
     limited,
-    (soFar) => show(chosenBy(soFar, draft, folds.length, control.now() - begin)),
+    onPoint && ((soFar) => onPoint(recordOf(soFar))),
   );
-  const chosen = chosenBy(found, draft, folds.length, control.now() - begin);
-  const done = `${found.points.length} ${found.points.length === 1 ? 'point' : 'points'}`;
-  const notes = [
-    ...(found.end === 'cut short' ? [cutShort('Cross-validation', control, done)] : []),
-    ...(watch.unfinished === 0
-      ? []
-      : [
-          `${watch.unfinished} of the ${watch.solves} networks of the folds were judged as far as they had come in their time.`,
-        ]),
-  ];
-  return { ...chosen, notes: { ...draft.notes, 'cross-validation': notes } };
+  const early = `${watch.unfinished} of the ${watch.solves} networks of the folds were judged as far as they had come in their time.`;
+  return { record: recordOf(found), notes: watch.unfinished === 0 ? [] : [early] };
 }
 
 /** How the solves of the folds went. */
@@ -105,24 +120,11 @@ class FoldWatch {
 }
 
 /** The draft at the beta that the curve so far says. */
-function chosenBy(found: CrossValidation, draft: Draft, folds: number, seconds: number): Draft {
-  if (found.best < 0) return draft;
-  const { data, problem, settings } = draft;
-  const { rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
-  const crossValidation: CrossValidationRecord = {
-    measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),
-    ...(problem.weights === undefined ? {} : { classWeighted: true }),
-    rule,
-    folds,
-    points: found.points,
-    best: found.best,
-    oneStandardError: found.oneStandardError,
-    end: found.end,
-    seconds,
-  };
+function chosenBy(crossValidation: CrossValidationRecord, draft: Draft): Draft {
+  const { problem } = draft;
   // cut short while the error still fell, the curve says only that beta is at most its last point
   const { beta } = chosenPoint(crossValidation);
-  const unsettled = found.end === 'cut short' && found.best === found.points.length - 1;
+  const unsettled = crossValidation.end === 'cut short' && crossValidation.best === crossValidation.points.length - 1;
   return { ...draft, crossValidation, problem: atBeta(problem, unsettled ? Math.min(beta, problem.beta) : beta) };
 }
 
@@ -150,9 +152,12 @@ export interface HeldFold extends Fold<unknown> {
   ): Promise<(FoldFit<unknown> & { /** On all rows, encoded targets. */ readonly fit: DenseMatrix }) | undefined>;
 }
 
+/** What folds are made of. */
+export type Folded = Pick<Draft, 'data' | 'settings' | 'loaded' | 'problem' | 'betaMax' | 'preview'>;
+
 /** The parts of the training rows, each with its own preparation of the data. */
 export function foldsOfDraft(
-  draft: Draft,
+  draft: Folded,
   count: number,
   { deps, listener, control }: StageContext,
   watch = new FoldWatch(),
@@ -164,7 +169,7 @@ export function foldsOfDraft(
   const used = Math.max(...fold) + 1;
   const family = familyOf(draft.problem.model);
   const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
-  const options = { ...solveOptions(draft, deps), timeLimitSeconds, certifySeconds: 0, warm: undefined };
+  const options = { ...solveOptions({ ...draft, warm: undefined }, deps), timeLimitSeconds, certifySeconds: 0 };
   const fixed = { ...settings, target: data.target, task: data.task };
   return Array.from({ length: used }, (_, k): HeldFold => {
     // 2 leaves the test rows out of both sides

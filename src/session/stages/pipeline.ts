@@ -7,6 +7,7 @@ import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
 import { extrasStage } from './extras.ts';
 import { importanceStage } from './importance.ts';
+import { modelsStage } from './models.ts';
 import { pathStage } from './path.ts';
 import { pathProofStage } from './pathProof.ts';
 import { refineStage } from './refine.ts';
@@ -23,6 +24,7 @@ const stages: readonly Stage[] = [
   compareStage,
   refineStage,
   importanceStage,
+  modelsStage,
   pathProofStage,
 ];
 

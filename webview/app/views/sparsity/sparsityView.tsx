@@ -10,6 +10,7 @@ import { usePanel } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
 import { activeWords, betaMaxWords, partNames } from '../../runData.ts';
 import { CrossValidation } from './crossValidation.tsx';
+import { ModelComparison } from './modelComparison.tsx';
 import { activeChart, errorChart, normChart, pointAt, provenChart, sortedNorms } from './sparsityModel.ts';
 
 export const sparsityView: ViewDefinition = {
@@ -25,6 +26,7 @@ function Sparsity({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
       {run.crossValidation && <CrossValidation run={run} record={run.crossValidation} />}
+      <ModelComparison run={run} />
       <Section title={`Active ${partNames(run).many}`} wide>
         <Facts
           facts={[
