@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, 
 import path from 'node:path';
 import type { ReadRelated } from '../core/problem/problemFile.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
+import type { TrainSettings } from '../shared/settings.ts';
 import { UsageError } from './usage.ts';
 
 /** A file as the system knows it, whatever its names. */
@@ -49,6 +50,23 @@ export function readTextInput(file: string): string {
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${fileErrorWords(error)}`);
   }
+}
+
+/**
+ * Settings of training on `file` whose file of test rows, checked by `check`, is named from the folder of the data as the session wants it.
+ */
+export function besideData(
+  file: string,
+  settings: TrainSettings,
+  check: (file: string) => string = (named) => {
+    checkInput(named);
+    return path.resolve(named);
+  },
+): TrainSettings {
+  const { testFile = '' } = settings;
+  if (testFile === '') return settings;
+  const relative = path.relative(path.dirname(path.resolve(file)), check(testFile));
+  return { ...settings, testFile: relative.replaceAll(path.sep, '/') };
 }
 
 /** Refuses a file that cannot be read, before anything is computed. */

@@ -9,7 +9,7 @@ import type { Control } from '../core/base/control.ts';
 import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
-import { checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
+import { besideData, checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { type OptionValues, settingOptions, settingsOf } from './trainOptions.ts';
@@ -150,7 +150,7 @@ Exit status: 0 done, 2 bad input, 3 stopped by Ctrl-C, 1 internal error.
     const input: StructureInput = {
       file,
       related: { allowPaths: allowPaths === true, outputs: outputs.identities },
-      settings: problem ? null : settingsOf(given),
+      settings: problem ? null : besideData(file, settingsOf(given)),
     };
     const { stopped, text } = (await runShown({ task: 'structure', input }, progress)) as StructureOutput;
     if (text !== '') await outputs.result('--out', 'structure.json', text);

@@ -12,7 +12,7 @@ import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../platform/node/kernelPool.ts';
-import { checkInput } from './inputs.ts';
+import { besideData, checkInput } from './inputs.ts';
 import { countOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { runShown } from './progressLine.ts';
@@ -206,6 +206,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       positionals,
     );
     checkInput(positionals[0]);
+    const settings = besideData(positionals[0], settingsOf(values));
     const embed = values['embed-certificate'] === true;
     if (embed && values.onnx === undefined && values.network === undefined)
       throw new UsageError('--embed-certificate puts the proof into a network file: it needs --onnx or --network');
@@ -213,7 +214,7 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     const input: TrainInput = {
       ...(values.predictions === undefined ? {} : { predictions: formulas }),
       file: positionals[0],
-      settings: settingsOf(values),
+      settings,
       threads: countOption('threads', values.threads),
       problem: values.problem !== undefined,
       decompose: relu !== undefined,

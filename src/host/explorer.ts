@@ -6,7 +6,8 @@ import type { FromPanel } from '../shared/protocol.ts';
 import { runIdSchema, type RunSummary } from '../shared/runSummary.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { remedied } from '../shared/remedy.ts';
-import { addressOf } from './address.ts';
+import { isOfTestFile } from '../shared/runView.ts';
+import { addressOf, besideOf, fileName } from './address.ts';
 import { showError } from './errors.ts';
 import { pageRoots } from './panel/page.ts';
 import { ResultsPanel } from './panel/resultsPanel.ts';
@@ -314,8 +315,12 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         if (dataset.run) await this.compareModels(dataset);
         return;
       case 'revealRow': {
-        const line = dataset.run?.record.rows.line[message.index];
-        if (line !== undefined) await revealLine(dataset.uri, line);
+        const record = dataset.run?.record;
+        const line = record?.rows.line[message.index];
+        if (record === undefined || line === undefined) return;
+        const { testFile } = record.settings;
+        const ofTest = testFile !== undefined && isOfTestFile(record, message.index);
+        await revealLine(ofTest ? besideOf(dataset.uri, testFile) : dataset.uri, line);
         return;
       }
       case 'requestRows': {
@@ -353,7 +358,12 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
         this.log.show();
         return;
       case 'openError':
-        if (dataset.error?.line !== undefined) await revealLine(dataset.uri, dataset.error.line, dataset.error.column);
+        if (dataset.error?.line !== undefined) {
+          const { file, line, column } = dataset.error;
+          const second = besideOf(dataset.uri, dataset.asked?.testFile ?? '');
+          const ofTest = dataset.asked?.testFile !== undefined && file === fileName(second);
+          await revealLine(ofTest ? second : dataset.uri, line, column);
+        }
         return;
     }
   }

@@ -1,4 +1,5 @@
 import type { Kernels } from '../core/base/kernels/kernels.ts';
+import type { FileSource } from '../core/data/source.ts';
 import type { Control } from '../core/base/control.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 
@@ -8,6 +9,8 @@ export interface SessionDeps {
   createHash(): { update(bytes: Uint8Array): void; digest(): string | Promise<string> };
   /** Lets messages and timers through between stages. */
   pause(): Promise<void>;
+  /** A file that is named from the folder of another one. Left out: only the one file can be reached. */
+  openBeside?(uri: string, name: string): Promise<FileSource>;
   /** Wall clock for `createdAt` and the id. */
   date(): Date;
   /** Threads the solver may use; 1 when left out. */

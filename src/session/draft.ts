@@ -10,6 +10,7 @@ import type {
   PathRecord,
   SolveTimes,
   StageName,
+  TestFileSummary,
   ThresholdRecord,
   TracePoint,
 } from '../shared/run.ts';
@@ -25,6 +26,12 @@ export interface LoadedTable {
   readonly table: Table;
   readonly stamp: FileStamp | null;
   readonly sha256: string;
+  /** The second file, whose rows are behind those of the first in the table. */
+  readonly test?: {
+    readonly source: FileSource;
+    readonly stamp: FileStamp | null;
+    readonly facts: TestFileSummary;
+  };
 }
 
 /** A training problem with all that does not depend on beta; it stays from a run to the next one with another beta. */

@@ -6,7 +6,8 @@ import { rowOf } from '../core/base/linalg/matrix.ts';
 import { rowOutput } from '../shared/rowModel.ts';
 import type { ImportanceRecord, RunRecord } from '../shared/run.ts';
 import { importanceOf } from './importance.ts';
-import { encodedFit, readAsRun, rowsOf, scaledRows, unlessStopped } from './predictOn.ts';
+import { encodedFit, rowsOf, scaledRows, unlessStopped } from './predictOn.ts';
+import { readAsRun } from './readLike.ts';
 
 /** What adds up to the outputs of one row. */
 export interface RowParts {

@@ -17,16 +17,11 @@ import type { ModelName } from '../core/problem/problem.ts';
 import type { RunRecord } from '../shared/run.ts';
 import { faultText, runFault } from '../shared/runSchema.ts';
 import type { Decomposition } from './decompose.ts';
-import { classWeightWords } from '../shared/runView.ts';
+import { classWeightWords, withoutPlace } from '../shared/runView.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
 export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'python';
-
-/** A run as it leaves the store: of its data file the name only, since where that lies says who trained it and nothing to others. */
-function withoutPlace(run: RunRecord): RunRecord {
-  return { ...run, dataset: { ...run.dataset, uri: encodeURIComponent(run.dataset.name) } };
-}
 
 /** The contents of an exported file; ONNX and JSON files of two-layer networks carry the proof file that is given. @throws {DataError} for a run that could not be read again */
 export function exportRun(

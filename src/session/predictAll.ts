@@ -6,6 +6,7 @@ import type { CsvText } from '../core/data/csv.ts';
 import type { Control } from '../core/base/control.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { isOfTestFile } from '../shared/runView.ts';
 import { checkFinite, encodedRows, fitOf, rowsOf, unlessStopped, whyNot } from './predictOn.ts';
 
 /**
@@ -28,7 +29,9 @@ export async function predictAllRows(
   checkFinite(run, table, rows, fit);
   if (control.shouldStop()) return null;
   const fitAt = new Map(rows.map((row, i) => [row, i]));
-  const usedAt = new Map(run.rows.line.map((line, row) => [line, row]));
+  // rows of a second file are none of this one
+  const own = [...run.rows.line.keys()].filter((row) => !isOfTestFile(run, row));
+  const usedAt = new Map(own.map((row) => [run.rows.line[row], row]));
   // rows with a wrong number of cells are in no column of the table
   const all = [
     ...Array.from(table.lines, (line, row) => ({ line, row })),

@@ -1,15 +1,12 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
-import type { DecimalMark } from '../core/data/cells.ts';
 import { columnNamed } from '../core/data/columnNames.ts';
-import type { DialectOptions } from '../core/data/layout.ts';
-import { readTable, ReadStopped } from '../core/data/reader.ts';
+import { ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import {
   cellCode,
   cellLabel,
   type Column,
-  type ColumnType,
   hasValue,
   isNumericCell,
   type Table,
@@ -21,6 +18,7 @@ import { deepNetworkFit } from '../core/network/deepNetwork.ts';
 import { networkFit } from '../core/network/evaluate.ts';
 import type { Control } from '../core/base/control.ts';
 import type { RunRecord } from '../shared/run.ts';
+import { readAsRun, type ReadAs } from './readLike.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** Predictions of a run's network on the rows of another file. */
@@ -38,13 +36,6 @@ export interface NewPredictions {
   readonly unknown: readonly { readonly column: string; readonly count: number }[];
   /** Where the file is written otherwise than the training data, and what the reader made of it. */
   readonly warnings: readonly string[];
-}
-
-/** How the other file is read where it is not as the training data were. */
-export interface ReadAs {
-  readonly dialect?: DialectOptions;
-  /** By column name. */
-  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
 }
 
 const linesListed = 20;
@@ -239,65 +230,6 @@ function predictionText(
     formulas,
   );
 }
-
-/**
- * Reads the file as the training data were read: header, decimal mark, markers, types and order of day and month of the run, and its delimiter and
- * quotation marks unless others find the columns. What `given` says of the file goes first.
- */
-export async function readAsRun(
-  run: RunRecord,
-  source: FileSource,
-  given: ReadAs,
-  control: Control,
-): Promise<{ table: Table; contradictions: string[] }> {
-  const { header, decimal, delimiter, format, markers = [] } = run.dataset;
-  const categories = new Set(run.scaling.inputs.map(({ category }) => category));
-  const na = [...(run.settings.dialect?.na ?? []), ...markers.filter((text) => !categories.has(text))];
-  const mark: DecimalMark = given.dialect?.decimal ?? (decimal === ',' ? ',' : '.');
-  const base: DialectOptions = { header, ...(na.length === 0 ? {} : { na }), ...given.dialect };
-  // a look at the head says how the file is written, by itself
-  const look = await readTable(source, { headRows: 200, dialect: { ...given.dialect, header: base.header } }, control);
-  const found = look.dialect.delimiter;
-  const same = found === delimiter;
-  const contradictions: string[] = [];
-  if (!same && given.dialect?.delimiter === undefined)
-    contradictions.push(`The delimiter is ${spoken(found)}; the training data had ${spoken(delimiter)}.`);
-  const columnTypes = typesOf(run, look);
-  const table = await readTable(
-    source,
-    {
-      dialect: {
-        ...(same && format?.quote !== undefined ? { quote: format.quote } : {}),
-        ...base,
-        delimiter: found,
-        decimal: mark,
-      },
-      columnTypes: { ...columnTypes, ...given.columnTypes },
-    },
-    control,
-  );
-  if (look.dialect.decimal !== mark) {
-    contradictions.push(
-      `By itself this file looks as if the decimal mark were "${look.dialect.decimal}"; it was read with "${mark}", as the training data were (--decimal reads it otherwise).`,
-    );
-  }
-  return { table, contradictions };
-}
-
-/** What the columns of the file are by the run. */
-function typesOf(run: RunRecord, { columns }: Table): Record<string, ColumnType> {
-  const out: Record<string, ColumnType> = { ...run.settings.columnTypes };
-  for (const { column, category, date, dayFirst } of run.scaling.inputs) {
-    const own = columnNamed(columns, ({ name }) => name, column)?.name ?? column;
-    if (date === true) out[own] ??= dayFirst === undefined ? 'date' : dayFirst ? 'date-day-first' : 'date-month-first';
-    else if (category === undefined) out[own] ??= 'number';
-    else if (/^0\d+$/.test(category)) out[own] ??= 'classes';
-  }
-  return out;
-}
-
-const spoken = (delimiter: string): string =>
-  ({ ',': 'a comma', ';': 'a semicolon', '\t': 'a tab', '|': 'a bar', ' ': 'a space' })[delimiter] ?? `"${delimiter}"`;
 
 /** Columns by the names that the run has for them. */
 export function columnsOf(table: Table, names: readonly string[]): Map<string, Column> {

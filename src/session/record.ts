@@ -158,9 +158,9 @@ function labelOf(run: Omit<RunRecord, 'label'>): string {
   );
 }
 
-function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft): DatasetSummary {
+function datasetSummary({ source, loaded: { sha256, table, test }, data }: SolvedDraft): DatasetSummary {
   const markers = [...new Set(table.columns.flatMap((column) => column.markers ?? []))];
-  const outside = table.rowsInFile - table.ragged.count - table.rows;
+  const outside = table.rowsInFile - table.ragged.count - (table.test?.from ?? table.rows);
   return {
     uri: source.uri,
     name: source.name,
@@ -178,6 +178,7 @@ function datasetSummary({ source, loaded: { sha256, table }, data }: SolvedDraft
       ...(outside > 0 ? [{ reason: 'not in the seeded sample of rows', count: outside, lines: [] }] : []),
       ...data.dropped,
     ],
+    ...(test === undefined ? {} : { test: test.facts }),
     columns: data.columns,
     warnings: data.warnings,
   };

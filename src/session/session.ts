@@ -1,3 +1,4 @@
+import { columnNamed } from '../core/data/columnNames.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { prepareData, type PreparedData } from '../core/data/prepareData.ts';
 import { readTable, ReadStopped } from '../core/data/reader.ts';
@@ -15,7 +16,7 @@ import { NetworkError } from '../core/network/formats/networkError.ts';
 import { judgeTyped } from './lesson/typedNetwork.ts';
 import type { ModelComparisonRecord } from '../shared/modelComparison.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
-import { partCount } from '../shared/runView.ts';
+import { isOfTestFile, partCount, placeInFiles } from '../shared/runView.ts';
 import { modelTraits } from '../shared/models.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import { baselinesOf } from './baselines.ts';
@@ -23,7 +24,7 @@ import { type SessionDeps, type SessionListener, TrainStopped } from './context.
 import { type Decomposition, decomposeRun } from './decompose.ts';
 import type { Draft, LoadedTable, Prepared } from './draft.ts';
 import { inspectTable, type Inspection } from './inspection.ts';
-import { fileChange, loadTable } from './read.ts';
+import { fileChange, loadTable, openTest } from './read.ts';
 import { type OriginalRows, readLines } from './rows.ts';
 import { runStages } from './stages/pipeline.ts';
 import { compareModels } from './stages/models.ts';
@@ -113,7 +114,8 @@ class FileSession implements Session {
   run: RunRecord | null = null;
   private loaded: LoadedTable | null = null;
   private trained: Prepared | null = null;
-  private readonly cells = new Map<number, readonly string[]>();
+  /** By place (`placeInFiles`). */
+  private readonly cells = new Map<string, readonly string[]>();
   private cellsOf = '';
   /** What the proof of the last solve left behind for a proof file. */
   private proved: { readonly run: RunRecord; readonly conic: ConicBound | undefined } | undefined;
@@ -152,12 +154,11 @@ class FileSession implements Session {
     const { beta } = run.resolved;
     const withModels = (models: ModelComparisonRecord, notes: readonly string[] = []): RunRecord => {
       const missing = (run.missing ?? []).filter((stage) => stage !== 'models' || !models.complete);
-      const { missing: before, ...rest } = run;
       this.run = {
-        ...rest,
+        ...run,
         models,
         notes: [...run.notes, ...notes],
-        ...(missing.length === 0 ? {} : { missing }),
+        missing: missing.length === 0 ? undefined : missing,
         revision: (run.revision ?? 0) + 1 + models.models.length,
       };
       return this.run;
@@ -201,14 +202,24 @@ class FileSession implements Session {
     if (unknown !== undefined) throw new DataError('settings', `the run has no row ${unknown}`);
     if (lines.length === 0) return { header, rows: [] };
     const stamp = await this.source.stat();
-    const key = `${stamp?.size}:${stamp?.mtime}:${run.dataset.delimiter}:${run.dataset.encoding}`;
+    const { test, delimiter, encoding } = run.dataset;
+    const key = `${stamp?.size}:${stamp?.mtime}:${delimiter}:${encoding}:${test?.sha256 ?? ''}`;
     if (key !== this.cellsOf || this.cells.size > cachedRows) this.cells.clear();
     this.cellsOf = key;
-    const missing = lines.filter((line) => !this.cells.has(line));
-    if (missing.length > 0) {
-      for (const [line, cells] of await readLines(this.source, run.dataset, missing)) this.cells.set(line, cells);
+    const keys = indices.map((index) => placeInFiles(run, index));
+    const wanted = (ofTest: boolean): number[] =>
+      lines.filter((_, i) => !this.cells.has(keys[i]) && isOfTestFile(run, indices[i]) === ofTest);
+    const [own, second] = [wanted(false), wanted(true)];
+    if (own.length > 0) {
+      for (const [line, cells] of await readLines(this.source, run.dataset, own)) this.cells.set(`${line}`, cells);
     }
-    return { header, rows: indices.map((index, i) => ({ index, line: lines[i], cells: this.cells.get(lines[i])! })) };
+    if (second.length > 0 && test !== undefined) {
+      const at = header.map((name) => columnNamed([...test.columns.keys()], (k) => test.columns[k], name));
+      const source = await openTest(this.source, run.settings.testFile ?? '', this.deps);
+      for (const [line, cells] of await readLines(source, test, second))
+        this.cells.set(`test:${line}`, at.map((k) => (k === undefined ? '' : (cells[k] ?? ''))));
+    }
+    return { header, rows: indices.map((index, i) => ({ index, line: lines[i], cells: this.cells.get(keys[i])! })) };
   }
 
   async exportProblem(run: RunRecord | null = this.run): Promise<string> {
@@ -283,10 +294,11 @@ class FileSession implements Session {
     return prepareData(loaded.table, run.settings);
   }
 
-  private checkUnchanged({ sha256 }: LoadedTable, { dataset }: RunRecord, otherwise: string): void {
-    if (sha256 === dataset.sha256) return;
+  private checkUnchanged({ sha256, test }: LoadedTable, { dataset }: RunRecord, otherwise: string): void {
+    const same = sha256 === dataset.sha256;
+    if (same && test?.facts.sha256 === dataset.test?.sha256) return;
     throw new DataError('unreadable', `the file has changed since the run, so ${otherwise}`, {
-      file: this.source.name,
+      file: same ? dataset.test?.name : this.source.name,
     });
   }
 
@@ -394,8 +406,12 @@ class FileSession implements Session {
     const { run, draft: ended } = await this.namingAsync(() =>
       runStages(draft, context, async (solved) => {
         if (preview) return solved;
-        const change = await fileChange(this.source, trained.loaded.stamp);
-        return change === null ? solved : { ...solved, notes: { ...solved.notes, file: [change] } };
+        const { stamp, test } = trained.loaded;
+        const changes = [
+          await fileChange(this.source, stamp),
+          test === undefined ? null : await fileChange(test.source, test.stamp),
+        ].filter((change) => change !== null);
+        return changes.length === 0 ? solved : { ...solved, notes: { ...solved.notes, file: changes } };
       }),
     );
     const { betaMax, betaMaxUpper, path, crossValidation, models, warm } = ended;

@@ -1,5 +1,6 @@
 import { errorMeasureOf, pairedDifference, rowErrors, type ErrorMeasure } from '../core/metrics/rowErrors.ts';
 import type { NeuronRecord, RunRecord } from './run.ts';
+import { placeInFiles } from './runView.ts';
 import { fieldOf, flatSettings } from './settingKinds.ts';
 import { trainingTable } from './settings.ts';
 
@@ -60,9 +61,10 @@ export interface PairedScore {
  */
 export function pairedScore(run: RunRecord, baseline: RunRecord): PairedScore | undefined {
   if (run.dataset.sha256 !== baseline.dataset.sha256) return undefined;
-  const at = new Map(baseline.rows.line.map((line, row) => [line, row]));
-  const pairs = run.rows.line.flatMap((line, row): [number, number][] => {
-    const other = at.get(line);
+  if (run.dataset.test?.sha256 !== baseline.dataset.test?.sha256) return undefined;
+  const at = new Map(baseline.rows.line.map((_, row) => [placeInFiles(baseline, row), row]));
+  const pairs = run.rows.line.flatMap((_, row): [number, number][] => {
+    const other = at.get(placeInFiles(run, row));
     const held = other !== undefined && run.rows.split[row] === 1 && baseline.rows.split[other] === 1;
     return held ? [[row, other]] : [];
   });

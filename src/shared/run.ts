@@ -99,8 +99,18 @@ export interface DatasetSummary {
   readonly rowsTotal: number;
   readonly rowsUsed: number;
   readonly dropped: readonly { readonly reason: string; readonly count: number; readonly lines: readonly number[] }[];
+  /** The second file that the test rows come from; their lines are of that file. */
+  readonly test?: TestFileSummary;
   readonly columns: readonly ColumnSummary[];
   readonly warnings: readonly string[];
+}
+
+export interface TestFileSummary extends Pick<
+  DatasetSummary,
+  'name' | 'bytes' | 'sha256' | 'encoding' | 'delimiter' | 'format'
+> {
+  /** Names of its columns, in order. */
+  readonly columns: readonly string[];
 }
 
 export interface ColumnSummary {

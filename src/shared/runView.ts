@@ -123,6 +123,26 @@ export function asLeft(run: RunRecord): RunRecord {
   return { ...run, solution: { ...run.solution, proving: false } };
 }
 
+/** A run as it leaves the store: of its data files the names only, since where they lie says who trained it and nothing to others. */
+export function withoutPlace(run: RunRecord): RunRecord {
+  const { test, name } = run.dataset;
+  return {
+    ...run,
+    dataset: { ...run.dataset, uri: encodeURIComponent(name) },
+    ...(test === undefined ? {} : { settings: { ...run.settings, testFile: test.name } }),
+  };
+}
+
+/** Whether a row comes from the second file, of test rows. */
+export function isOfTestFile({ dataset, rows }: Pick<RunRecord, 'dataset' | 'rows'>, row: number): boolean {
+  return dataset.test !== undefined && rows.split[row] === 1;
+}
+
+/** What tells a row from all others of its files. */
+export function placeInFiles(run: Pick<RunRecord, 'dataset' | 'rows'>, row: number): string {
+  return `${isOfTestFile(run, row) ? 'test:' : ''}${run.rows.line[row]}`;
+}
+
 /** Name of an output: the class it stands for, or the target. */
 export function outputName(run: Pick<RunRecord, 'resolved'>, output: number): string {
   if (output < 0) return 'all outputs';
@@ -146,8 +166,9 @@ export function searchesBeta({ settings }: Pick<RunRecord, 'settings'>): boolean
 }
 
 /** How the test rows came about: "drawn with seed 1, classes in proportion". */
-export function splitWords({ settings, resolved }: Pick<RunRecord, 'settings' | 'resolved'>): string {
+export function splitWords({ settings, resolved, dataset }: Pick<RunRecord, 'settings' | 'resolved' | 'dataset'>): string {
   const { seed, fold, split } = settings;
+  if (dataset.test !== undefined) return `the rows of ${dataset.test.name}`;
   if (fold !== undefined) return `part ${fold.index + 1} of ${fold.count}, drawn with seed ${seed}`;
   if (resolved.testRows === 0) return 'none held out';
   switch (split?.by ?? 'random') {

@@ -323,6 +323,17 @@ export const trainingTable = {
     },
     true,
   ),
+  /** Instead: the rows of a second file, named from the folder of the first. */
+  testFile: text(0, 10_000, {
+    optional: true,
+    perFile: true,
+    option: {
+      name: 'test',
+      part: 'data',
+      argument: 'FILE',
+      help: 'test on the rows of this file instead; columns are matched by name',
+    },
+  }),
   /** Use at most this many rows (a seeded sample); 0: all. */
   maxRows: count(0, 1_000_000_000, {
     fallback: 10_000,

@@ -27,7 +27,7 @@ export type Remedy = TrainingRemedy | 'baseline';
 
 /** The score and what it is compared with: "Explains 53 % of the variance on 88 held-out rows; ridge regression: 52 %." */
 export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): string | undefined {
-  const { metrics, evaluation, resolved } = run;
+  const { dataset, metrics, evaluation, resolved } = run;
   const measure = isClassification(run) ? 'accuracy' : 'R²';
   const held = resolved.testRows > 0;
   const value = (model: string | undefined): number | undefined => {
@@ -37,7 +37,9 @@ export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictForm
   const own = value('convex network');
   if (own === undefined) return undefined;
   const rows = held
-    ? `${format.count(resolved.testRows, 'held-out row')}`
+    ? dataset.test === undefined
+      ? format.count(resolved.testRows, 'held-out row')
+      : `${format.count(resolved.testRows, 'row')} of ${dataset.test.name}`
     : `the ${format.count(resolved.trainRows, 'training row')} (none were held out)`;
   const what = (share: number): string =>
     isClassification(run)

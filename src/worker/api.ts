@@ -107,6 +107,9 @@ export interface SourceSpec {
 export interface RemoteFile {
   read(): Promise<Uint8Array>;
   stat(): Promise<FileStamp | null>;
+  /** Another file, named from the folder of this one. */
+  readBeside(name: string): Promise<Uint8Array>;
+  statBeside(name: string): Promise<FileStamp | null>;
 }
 
 /** A comlink proxy: the worker calls it while it trains. */
@@ -137,6 +140,8 @@ export interface TaskError {
   readonly message: string;
   readonly line?: number;
   readonly column?: number;
+  /** Name of the file that it is about. */
+  readonly file?: string;
   /** A person stopped it before there was anything to show. */
   readonly stopped?: boolean;
   /** What would make a Lab task possible. */

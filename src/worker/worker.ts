@@ -24,7 +24,7 @@ import type { WorkerPlatform } from '../platform/platform.ts';
 import type { ModelFile, Outcome, PanelRun, TaskError, TrainListener, WorkerApi } from './api.ts';
 import { panelRecord } from './panelRecord.ts';
 import { createLabTask } from './labTask.ts';
-import { openSource } from './source.ts';
+import { besideOf, openSource } from './source.ts';
 
 /** A panel cannot show more progress than this, and every report costs the host a message. */
 const progressEveryMs = 50;
@@ -65,7 +65,7 @@ function summarized({ value, error }: Outcome<Reported>): Outcome<RunSummary> {
 function taskError(error: unknown): TaskError {
   if (error instanceof TrainStopped) return { message: error.message, stopped: true };
   if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy, others: error.others };
-  if (error instanceof DataError) return { message: error.message, line: error.line, column: error.column };
+  if (error instanceof DataError) return { message: error.message, line: error.line, column: error.column, file: error.file };
   if (error instanceof RunFileError) return { message: error.message };
   if (error instanceof v.ValiError) return { message: `Settings: ${error.message}` };
   return { message: fileErrorWords(error), ...(error instanceof Error ? { stack: error.stack } : {}) };
@@ -152,7 +152,11 @@ const api: WorkerApi = {
     const file = openSource(source, remote, platform);
     dataFile = file;
     labTask = createLabTask(file, (kernels) => platform.sessionDeps(kernels), control);
-    session = file.then((file) => createSession(file, platform.sessionDeps((kernels ??= platform.createKernels()))));
+    session = file.then((file) => {
+      const deps = platform.sessionDeps((kernels ??= platform.createKernels()));
+      const openBeside = besideOf(remote, platform) ?? deps.openBeside;
+      return createSession(file, { ...deps, ...(openBeside === undefined ? {} : { openBeside }) });
+    });
     session.catch(() => undefined); // whoever asks for it next is told
   },
 

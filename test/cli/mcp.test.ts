@@ -143,6 +143,7 @@ describe('convexnet mcp', () => {
       ['convexnet_train', { file: 'iris.csv', options: { gates: 'many' } }, /--gates needs a number/],
       ['convexnet_train', { file: 'iris.csv', target: 'color' }, /color/],
       ['convexnet_inspect_data', { file: '../secret.csv' }, /not below the folder/],
+      ['convexnet_train', { file: 'iris.csv', options: { test: '../secret.csv' } }, /not below the folder/],
       ['convexnet_inspect_data', { file: path.join(folder, 'secret.csv') }, /not below the folder/],
       ['convexnet_inspect_data', { file: 'link.csv' }, /not below the folder/],
       ['convexnet_inspect_data', { file: 'gone.csv' }, /cannot read/],

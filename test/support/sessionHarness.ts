@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Control } from '../../src/core/base/control.ts';
-import { createSession, type Session, type SessionListener } from '../../src/session/session.ts';
+import { createSession, type Session, type SessionDeps, type SessionListener } from '../../src/session/session.ts';
 import type { RunRecord, TrainProgress } from '../../src/shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 import type { FileSource } from '../../src/core/data/source.ts';
@@ -8,7 +8,7 @@ import type { FileSource } from '../../src/core/data/source.ts';
 export const clock = (): number => performance.now() / 1000;
 export const running: Control = { shouldStop: () => false, now: clock };
 
-export function testSession(source: FileSource): Session {
+export function testSession(source: FileSource, more: Partial<SessionDeps> = {}): Session {
   return createSession(source, {
     createHash: () => {
       const hash = createHash('sha256');
@@ -16,6 +16,7 @@ export function testSession(source: FileSource): Session {
     },
     pause: () => Promise.resolve(),
     date: () => new Date(Date.UTC(2024, 1, 3, 4, 5, 6)),
+    ...more,
   });
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../../src/shared/compareRuns.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { boundOverFamily } from '../../src/shared/verdict.ts';
+import { placeInFiles } from '../../src/shared/runView.ts';
 import { activeWords, isClassification, outputName, panelVerdict } from '../app/runData.ts';
 import { scoreText } from '../app/runTables.ts';
 import { timeWords } from '../app/times.ts';
@@ -241,9 +242,10 @@ function fitBlocks(runs: readonly RunRecord[]): Block[] {
 /** Rows that two runs of one file have, by line: row of the run, row of the baseline. */
 function commonRows(run: RunRecord, baseline: RunRecord): readonly (readonly [number, number])[] {
   if (run.dataset.sha256 !== baseline.dataset.sha256) return [];
-  const at = new Map(baseline.rows.line.map((line, row) => [line, row]));
-  return run.rows.line.flatMap((line, row) => {
-    const other = at.get(line);
+  if (run.dataset.test?.sha256 !== baseline.dataset.test?.sha256) return [];
+  const at = new Map(baseline.rows.line.map((_, row) => [placeInFiles(baseline, row), row]));
+  return run.rows.line.flatMap((_, row) => {
+    const other = at.get(placeInFiles(run, row));
     return other === undefined ? [] : [[row, other] as const];
   });
 }

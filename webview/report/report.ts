@@ -1,4 +1,5 @@
 import type { RunRecord } from '../../src/shared/run.ts';
+import { withoutPlace } from '../../src/shared/runView.ts';
 import { comparisonReport } from './comparison.ts';
 import { type ReportDocument, reportHtml, reportMarkdown } from './document.ts';
 import { runReport } from './runReport.ts';
@@ -9,12 +10,12 @@ export type ReportFormat = (typeof reportFormats)[number];
 
 /** The report of a run: one HTML page without scripts, or Markdown without pictures. */
 export function writeReport(run: RunRecord, format: ReportFormat): string {
-  return written(runReport(run), format);
+  return written(runReport(withoutPlace(run)), format);
 }
 
 /** The same of runs beside each other; the first is the baseline. */
 export function writeComparison(runs: readonly RunRecord[], format: ReportFormat): string {
-  return written(comparisonReport(runs), format);
+  return written(comparisonReport(runs.map(withoutPlace)), format);
 }
 
 function written(report: ReportDocument, format: ReportFormat): string {

@@ -11,7 +11,7 @@ import { comparisonDigest, runDigest } from '../../shared/runDigest.ts';
 import { nodeFiles } from '../../platform/node/nodeFiles.ts';
 import { readRun, RunFileError } from '../../store/runFiles.ts';
 import { type BackgroundJob, runInBackground } from '../background.ts';
-import { checkInput } from '../inputs.ts';
+import { besideData, checkInput } from '../inputs.ts';
 import { optionDescriptions, type OptionValues, settingOptions, settingsOf } from '../trainOptions.ts';
 import { UsageError } from '../usage.ts';
 import type { CallContext, Tool, ToolResult } from './protocol.ts';
@@ -149,9 +149,10 @@ export function toolset(workspace: Workspace, background: typeof runInBackground
       inputs.train,
       async ({ file: name, target, options = {} }, context) => {
         const settings = settingsOf(optionsOf({ ...options, ...(target === undefined ? {} : { target }) }));
+        const data = allowed(workspace, name);
         const input = {
-          file: allowed(workspace, name),
-          settings,
+          file: data,
+          settings: besideData(data, settings, (test) => allowed(workspace, test)),
           problem: false,
           certificate: false,
           decompose: false,

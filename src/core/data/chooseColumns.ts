@@ -4,7 +4,7 @@ import { classLimit, inferTarget, type ColumnProfile, type Task } from './infer.
 import { namedColumns, oneColumn } from './columnNames.ts';
 import { plainText } from './plainText.ts';
 import type { PrepareOptions } from './prepareData.ts';
-import { cellCode, cellLabel, type Table } from './table.ts';
+import { cellCode, cellLabel, placeOfRow, type Table } from './table.ts';
 
 export interface Feature {
   readonly profile: ColumnProfile;
@@ -50,7 +50,7 @@ export function chooseTask(table: Table, target: ColumnProfile, wanted: Task | '
     throw new DataError(
       'not-a-number',
       `"${cellLabel(column, row) ?? ''}" is not a number, and regression needs a numeric target (${column.texts} such cells)`,
-      { ...place, line: table.lines[row] },
+      { ...place, ...placeOfRow(table, row) },
     );
   }
   if (target.distinct > classLimit) {
@@ -76,7 +76,7 @@ function badCell(table: Table, profile: ColumnProfile): DataError {
     'not-a-number',
     `"${text.slice(0, 60)}" is not ${profile.date ? 'a date (YYYY-MM-DD) in a column of dates' : 'a number in a column of numbers'} (${count} such ${count === 1 ? 'cell' : 'cells'} in ` +
       `${table.rows} rows); correct it, leave it empty, or leave the column out (--exclude)`,
-    { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
+    { ...placeOfRow(table, row), column: column.index + 1, columnName: column.name },
   );
 }
 
@@ -92,7 +92,7 @@ function badCells(table: Table, profiles: readonly ColumnProfile[]): DataError {
   return new DataError(
     'not-a-number',
     `${error.text}; the same in ${also.join(', ')}${others.length > 8 ? `, and ${others.length - 8} more columns` : ''}`,
-    { file: table.file, line: error.line, column: error.column, columnName: error.columnName },
+    { file: error.file, line: error.line, column: error.column, columnName: error.columnName },
   );
 }
 

@@ -17,7 +17,9 @@ export class Drops {
     this.reasons.set(reason, { count, lines: lines.slice(0, linesListed) });
   }
 
-  row(reason: string, row: number): void {
+  row(why: string, row: number): void {
+    const { test } = this.table;
+    const reason = test !== undefined && row >= test.from ? `${test.file}: ${why}` : why;
     let entry = this.reasons.get(reason);
     if (entry === undefined) this.reasons.set(reason, (entry = { count: 0, lines: [] }));
     entry.count++;

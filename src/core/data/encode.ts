@@ -5,7 +5,7 @@ import { DataError } from './dataError.ts';
 import { dateOfDays, dateUnit } from './dates.ts';
 import { categoryLimit, type ColumnProfile } from './infer.ts';
 import { meanAndScale, type InputScaling } from './scaling.ts';
-import { cellLabel, hasValue, type Column, type Table } from './table.ts';
+import { cellLabel, hasValue, placeOfRow, type Column, type Table } from './table.ts';
 
 export function checkSize(table: Table, column: Column, rows: readonly number[], scaled: boolean): void {
   for (const row of rows) {
@@ -13,7 +13,7 @@ export function checkSize(table: Table, column: Column, rows: readonly number[],
       throw new DataError(
         'too-large',
         `${column.numbers[row]} is too large to compute with (limit ${range.largest}; ${scaled ? 'rescale' : 'standardise, or rescale'} the column)`,
-        { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
+        { ...placeOfRow(table, row), column: column.index + 1, columnName: column.name },
       );
     }
   }
@@ -67,8 +67,7 @@ export class Encoder {
       const far = values.findIndex((value) => Math.abs(value - mean) / scale > range.largest);
       if (far >= 0) {
         throw new DataError('too-large', `${values[far]} is too far from the training rows to compute with`, {
-          file: table.file,
-          line: table.lines[rows[far]],
+          ...placeOfRow(table, rows[far]),
           column: column.index + 1,
           columnName: column.name,
         });

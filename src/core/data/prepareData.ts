@@ -20,7 +20,8 @@ import { leakageWarnings } from './leakage.ts';
 import { ReadStopped } from './reader.ts';
 import { meanAndScale, type Scaling } from './scaling.ts';
 import { splitRows } from './split.ts';
-import type { ColumnType, Table } from './table.ts';
+import { checkTestColumns } from './testRows.ts';
+import { type ColumnType, placeOfRow, type Table } from './table.ts';
 import { whitenInputs } from './whitenInputs.ts';
 
 export interface PrepareOptions {
@@ -100,7 +101,13 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   const features = chooseFeatures(table, profiles, target, withoutSplit(options, splitColumn), warnings);
   const numericTarget = chooseTask(table, target, options.task) === 'regression';
   const drops = new Drops(table);
-  if (table.ragged.count > 0) drops.add('wrong number of cells', table.ragged.count, table.ragged.lines);
+  for (const [ragged, of] of [
+    [table.ragged, ''],
+    [table.test?.ragged, `${table.test?.file}: `],
+  ] as const) {
+    if (ragged !== undefined && ragged.count > 0) drops.add(`${of}wrong number of cells`, ragged.count, ragged.lines);
+  }
+  checkTestColumns(table, target, features);
   const gapOf = firstGaps(table, features);
   const missing = options.missing === 'auto' ? chooseMissing(table, target, gapOf, warnings) : options.missing;
   const rows = usableRows(table, target, features, missing === 'drop' ? gapOf : undefined, drops);
@@ -117,9 +124,11 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
     });
   }
   const byColumn = splitColumn && splitByColumn(table, rows, splitColumn, options);
+  const fromFile = options.assignment === undefined ? testSplit(table, rows, options) : undefined;
   const drawn = options.assignment !== undefined || options.fold !== undefined || byColumn === undefined;
-  const split = drawn ? splitOf(rows.length, y, classes.length, options) : byColumn.split;
+  const split = fromFile ?? (drawn ? splitOf(rows.length, y, classes.length, options) : byColumn.split);
   const [trainRows, testRows] = [indicesWhere(split, 0), indicesWhere(split, 1)];
+  if (fromFile !== undefined) checkClasses(table, rows, y, classes, trainRows);
   reportSingletons(y, classes, warnings);
   reportTarget(target, classes.length, testRows.length, options, warnings);
 
@@ -195,6 +204,41 @@ function withoutSplit(options: PrepareOptions, splitColumn: ColumnSplit | undefi
   if (splitColumn === undefined || !isOnlySplit(splitColumn)) return options;
   const { name } = splitColumn.profile.column;
   return { ...options, columnTypes: { ...options.columnTypes, [name]: 'leave-out' } };
+}
+
+/**
+ * Rows of the second file are held out, the others train; undefined where there is none.
+ * @throws {DataError} where rows are to be held out in another way as well, or the file leaves none to test or train on
+ */
+function testSplit({ test, file }: Table, rows: readonly number[], options: PrepareOptions): Uint8Array | undefined {
+  if (test === undefined) return undefined;
+  if (options.fold !== undefined || (options.split !== undefined && options.split.by !== 'random'))
+    throw new DataError('settings', 'rows are held out by a file of their own (--test) or by a split, not by both', {
+      file,
+    });
+  const split = Uint8Array.from(rows, (row) => (row >= test.from ? 1 : 0));
+  const held = split.reduce((sum, side) => sum + side, 0);
+  const gaps = 'has a value in the target and every feature (missing: impute fills gaps)';
+  if (held === 0) throw new DataError('too-few-rows', `no row to test on ${gaps}`, { file: test.file });
+  if (rows.length - held < 2) throw new DataError('too-few-rows', 'at least two rows are needed to train on', { file });
+  return split;
+}
+
+/** @throws {DataError} where a row of the second file is of a class that no training row has */
+function checkClasses(
+  table: Table,
+  rows: readonly number[],
+  y: Float64Array,
+  classes: readonly string[],
+  trainRows: Int32Array,
+): void {
+  if (classes.length === 0) return;
+  const known = new Set(Array.from(trainRows, (row) => y[row]));
+  const unknown = y.findIndex((id) => !known.has(id));
+  if (unknown < 0) return;
+  throw new DataError('class-count', `no row to train on is of the class "${classes[y[unknown]]}"`, {
+    ...placeOfRow(table, rows[unknown]),
+  });
 }
 
 /** What becomes of each row; `classes` 0: the target is a number. */

@@ -2,7 +2,7 @@ import { oneColumn } from './columnNames.ts';
 import { DataError } from './dataError.ts';
 import { foldsOf } from './folds.ts';
 import type { ColumnProfile } from './infer.ts';
-import { cellLabel, type Column, hasValue, type Table } from './table.ts';
+import { cellLabel, type Column, hasValue, placeOfRow, type Table } from './table.ts';
 
 /** How the rows to hold out are found: drawn; named by a column; the last ones by a column; whole groups of a column, drawn. */
 export const splitWays = ['random', 'column', 'time', 'groups'] as const;
@@ -60,8 +60,7 @@ export function splitByColumn(
 ): { readonly split: Uint8Array; readonly order?: RowOrder } {
   const wrong = (row: number, message: string): DataError =>
     new DataError('settings', message, {
-      file: table.file,
-      line: table.lines[row],
+      ...placeOfRow(table, row),
       column: column.index + 1,
       columnName: column.name,
     });

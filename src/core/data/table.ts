@@ -1,6 +1,7 @@
 import type { Dialect } from './dialect.ts';
 import type { Encoding } from './encoding.ts';
 import type { RowFormat } from './rowSplitter.ts';
+import type { TestPart } from './testRows.ts';
 
 /** What `Column.codes` holds for a cell that is no text. */
 export const cellCode = { numeric: -1, missing: -2, notFinite: -3, overflow: -4 } as const;
@@ -84,6 +85,13 @@ export interface Table {
   /** False when only the head of the file was looked at. */
   readonly complete: boolean;
   readonly warnings: readonly string[];
+  /** Where its last rows come from a second file, to test on. */
+  readonly test?: TestPart;
+}
+
+/** File and line of a row. */
+export function placeOfRow({ file, lines, test }: Table, row: number): { readonly file: string; readonly line: number } {
+  return { file: test !== undefined && row >= test.from ? test.file : file, line: lines[row] };
 }
 
 /** The text of a cell as it goes into class names and categories. */

@@ -1,6 +1,7 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
-import { fileName } from '../address.ts';
+import type { FileStamp } from '../../core/data/source.ts';
+import { besideOf, fileName } from '../address.ts';
 import type { RemoteFile, SourceSpec } from '../../worker/api.ts';
 
 export function sourceSpec(uri: vscode.Uri): SourceSpec {
@@ -23,16 +24,23 @@ export function reachableText(uri: vscode.Uri): [SourceSpec, RemoteFile] {
 
 /** A file that a worker cannot reach itself (virtual workspaces), through the editor's file system. */
 function remoteFile(uri: vscode.Uri): RemoteFile {
+  return { read: async () => vscode.workspace.fs.readFile(uri), stat: () => stampOf(uri), ...besides(uri) };
+}
+
+async function stampOf(uri: vscode.Uri): Promise<FileStamp | null> {
+  try {
+    const { size, mtime } = await vscode.workspace.fs.stat(uri);
+    return { size, mtime };
+  } catch {
+    return null;
+  }
+}
+
+/** Files that are named from the folder of one. */
+function besides(uri: vscode.Uri): Pick<RemoteFile, 'readBeside' | 'statBeside'> {
   return {
-    read: async () => vscode.workspace.fs.readFile(uri),
-    stat: async () => {
-      try {
-        const { size, mtime } = await vscode.workspace.fs.stat(uri);
-        return { size, mtime };
-      } catch {
-        return null;
-      }
-    },
+    readBeside: async (name) => vscode.workspace.fs.readFile(besideOf(uri, name)),
+    statBeside: (name) => stampOf(besideOf(uri, name)),
   };
 }
 
@@ -51,6 +59,7 @@ function editorText(uri: vscode.Uri): RemoteFile {
       const now = bytes();
       return Promise.resolve(now === null ? null : { size: now.length, mtime: openDocument(uri)!.version });
     },
+    ...besides(uri),
   };
 }
 

@@ -2,17 +2,23 @@ import * as vscode from 'vscode';
 import { type SplitWay, splitWays } from '../../core/data/splitColumn.ts';
 import { thresholdRules } from '../../core/metrics/threshold.ts';
 import type { Task, TrainSettings } from '../../shared/settings.ts';
-import { pickOne, type Step } from './multiStep.ts';
+import { fileName, namedBeside } from '../address.ts';
+import { pickFile } from '../pickFile.ts';
+import { TaskFailure } from '../train/taskFailure.ts';
+import { Cancelled, pickOne, type Step } from './multiStep.ts';
 
 /** How the network is judged, and what counts in its loss. */
-export type EvaluationChoice = Pick<TrainSettings, 'split' | 'classWeights' | 'threshold'>;
+export type EvaluationChoice = Pick<TrainSettings, 'split' | 'testFile' | 'classWeights' | 'threshold'>;
+
+/** Ways to hold rows out, and a second file. */
+const testWays = [...splitWays, 'file'] as const;
 
 interface Words {
   readonly label: string;
   readonly detail: string;
 }
 
-function splitWords(): Record<SplitWay, Words> {
+function splitWords(): Record<SplitWay | 'file', Words> {
   return {
     random: {
       label: vscode.l10n.t('Drawn at random'),
@@ -29,6 +35,10 @@ function splitWords(): Record<SplitWay, Words> {
     groups: {
       label: vscode.l10n.t('Whole groups'),
       detail: vscode.l10n.t('Rows with the same value of a column stay together.'),
+    },
+    file: {
+      label: vscode.l10n.t('A second file'),
+      detail: vscode.l10n.t('All rows of this one train; columns are matched by name.'),
     },
   };
 }
@@ -86,23 +96,41 @@ async function choose<T extends string>(
   return name;
 }
 
+/** The file with the test rows, as it is named from the folder of the data. */
+async function askTestFile(data: vscode.Uri): Promise<string> {
+  const picked = await pickFile(vscode.l10n.t('The file with the test rows'));
+  if (picked === undefined) throw new Cancelled();
+  const name = namedBeside(data, picked);
+  if (name === undefined) {
+    throw new TaskFailure({
+      message: vscode.l10n.t('{0} lies on another file system than the data.', fileName(picked)),
+    });
+  }
+  return name;
+}
+
 /** The steps that ask how test rows come about and, for classes, how rows count and where two classes part. */
 export function evaluationSteps(
   choice: { value: EvaluationChoice },
   task: Task,
   columns: readonly string[],
+  data: vscode.Uri,
 ): readonly Step[] {
   const askSplit: Step = async (place) => {
-    const now = choice.value.split?.by ?? 'random';
+    const now = (choice.value.testFile ?? '') === '' ? (choice.value.split?.by ?? 'random') : 'file';
     const by = await choose(
       place,
       vscode.l10n.t('Which rows are held out for the test?'),
       splitWords(),
-      splitWays,
+      testWays,
       now,
     );
+    if (by === 'file') {
+      choice.value = { ...choice.value, split: undefined, testFile: await askTestFile(data) };
+      return;
+    }
     const column = by === choice.value.split?.by ? choice.value.split.column : '';
-    choice.value = { ...choice.value, split: { by, column } };
+    choice.value = { ...choice.value, testFile: undefined, split: { by, column } };
   };
   const askColumn: Step = async (place) => {
     const { split } = choice.value;

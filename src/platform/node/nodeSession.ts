@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
 import type { FileSource, FileStamp } from '../../core/data/source.ts';
 import type { SessionDeps } from '../../session/context.ts';
@@ -57,6 +57,7 @@ export function nodeSessionDeps(options: Pick<SessionDeps, 'threads' | 'kernels'
       return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
     },
     pause: () => new Promise((resolve) => setImmediate(resolve)),
+    openBeside: (uri, name) => nodeFileSource(path.resolve(path.dirname(fileURLToPath(uri)), name)),
     date: () => new Date(),
     ...options,
   };
