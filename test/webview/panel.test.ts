@@ -418,12 +418,14 @@ describe('messages', () => {
         { network: 'linear', depth: 2, point: point(3), points: 3, end: 'risen', betaMax: 10 },
       ],
     };
-    await panel.show({ ...run, models });
+    await panel.show({ ...run, models, revision: 99 });
+    const lines = panel.page.getByRole('region', { name: 'Models compared' }).locator('tbody tr');
+    await lines.first().waitFor();
     assert.equal(await panel.page.getByRole('button', { name: 'Compare models' }).count(), 0);
-    const rows = await panel.page.getByRole('region', { name: 'Models compared' }).locator('tbody tr').allInnerTexts();
+    const rows = await lines.allInnerTexts();
     const words = rows.map((row) => row.replace(/\s+/g, ' '));
     assert.match(words[0], /^two-layer ReLU 2 0\.1 5 % 4 – level with the best/);
-    assert.match(words[1], /^two-layer gated ReLU 1\.95 0\.1 5 % 5 1e-7 \(its gates\) would be chosen/);
+    assert.match(words[1], /^two-layer gated ReLU 1\.95 0\.1 5 % 5 10⁻⁷ \(its gates\) would be chosen/);
     assert.match(words[2], /– it does not go with these data$/);
     await panel.page.getByRole('button', { name: 'Train deep linear, 2' }).click();
     await said({ type: 'setModel', model: 'linear', depth: 2 });
