@@ -12,7 +12,20 @@ import ts from 'typescript';
 
 /** What the pages show: their own code, and the shared files that hold sentences. */
 const sharedTexts = [
-  ...['batchNorm', 'glossary', 'labMlp', 'lesson', 'modelComparison', 'models', 'networkName', 'optimalSet', 'outputs', 'remedy', 'rowModel', 'runView'],
+  ...[
+    'batchNorm',
+    'glossary',
+    'labMlp',
+    'lesson',
+    'modelComparison',
+    'models',
+    'networkName',
+    'optimalSet',
+    'outputs',
+    'remedy',
+    'rowModel',
+    'runView',
+  ],
   ...['threeLayerWords', 'usefulness', 'verdict'],
 ].map((name) => `src/shared/${name}.ts`);
 const isPage = (file) => /^webview\/(?!report\/).*\.tsx?$/.test(file) && !file.endsWith('.d.ts');

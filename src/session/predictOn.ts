@@ -3,14 +3,7 @@ import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { columnNamed } from '../core/data/columnNames.ts';
 import { ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
-import {
-  cellCode,
-  cellLabel,
-  type Column,
-  hasValue,
-  isNumericCell,
-  type Table,
-} from '../core/data/table.ts';
+import { cellCode, cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { newPredictionsCsv } from '../core/metrics/predictions.ts';
 import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';

@@ -71,7 +71,13 @@ export async function loadTable(
     ...{ delimiter: rows.dialect.delimiter, format, columns: rows.columns.map(({ name }) => name) },
   };
   const told = { ...rows, warnings: [...contradictions, ...sampled, ...rows.warnings] };
-  return { key, table: withTestRows(table, told), stamp, sha256, test: { source: second, stamp: testStamp, facts: test } };
+  return {
+    key,
+    table: withTestRows(table, told),
+    stamp,
+    sha256,
+    test: { source: second, stamp: testStamp, facts: test },
+  };
 }
 
 /** The file with the test rows. */

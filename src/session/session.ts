@@ -217,7 +217,10 @@ class FileSession implements Session {
       const at = header.map((name) => columnNamed([...test.columns.keys()], (k) => test.columns[k], name));
       const source = await openTest(this.source, run.settings.testFile ?? '', this.deps);
       for (const [line, cells] of await readLines(source, test, second))
-        this.cells.set(`test:${line}`, at.map((k) => (k === undefined ? '' : (cells[k] ?? ''))));
+        this.cells.set(
+          `test:${line}`,
+          at.map((k) => (k === undefined ? '' : (cells[k] ?? ''))),
+        );
     }
     return { header, rows: indices.map((index, i) => ({ index, line: lines[i], cells: this.cells.get(keys[i])! })) };
   }

@@ -166,7 +166,11 @@ export function searchesBeta({ settings }: Pick<RunRecord, 'settings'>): boolean
 }
 
 /** How the test rows came about: "drawn with seed 1, classes in proportion". */
-export function splitWords({ settings, resolved, dataset }: Pick<RunRecord, 'settings' | 'resolved' | 'dataset'>): string {
+export function splitWords({
+  settings,
+  resolved,
+  dataset,
+}: Pick<RunRecord, 'settings' | 'resolved' | 'dataset'>): string {
   const { seed, fold, split } = settings;
   if (dataset.test !== undefined) return `the rows of ${dataset.test.name}`;
   if (fold !== undefined) return `part ${fold.index + 1} of ${fold.count}, drawn with seed ${seed}`;

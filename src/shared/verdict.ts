@@ -114,7 +114,8 @@ function factsOf(run: Claimed, format: VerdictFormat): Facts {
   };
 }
 
-const scaleOf = ({ solution }: { readonly solution: Pick<SolutionSummary, 'objective'> }): number => Math.max(Math.abs(solution.objective), 1e-300);
+const scaleOf = ({ solution }: { readonly solution: Pick<SolutionSummary, 'objective'> }): number =>
+  Math.max(Math.abs(solution.objective), 1e-300);
 
 /**
  * The claim that the numbers of the run support, and no more.

@@ -36,7 +36,7 @@ function rowsKey(run: RunRecord | null): string {
   const { line } = run.rows;
   let hash = line.length;
   for (const value of line) hash = (Math.imul(hash, 31) + value) | 0;
-  return `${run.dataset.sha256}:${run.dataset.test?.sha256 ?? ""}:${hash}`;
+  return `${run.dataset.sha256}:${run.dataset.test?.sha256 ?? ''}:${hash}`;
 }
 
 /** Every snapshot brings a copy of the run; the same run keeps its identity, so that nothing is computed or drawn again. */

@@ -90,7 +90,10 @@ export interface Table {
 }
 
 /** File and line of a row. */
-export function placeOfRow({ file, lines, test }: Table, row: number): { readonly file: string; readonly line: number } {
+export function placeOfRow(
+  { file, lines, test }: Table,
+  row: number,
+): { readonly file: string; readonly line: number } {
   return { file: test !== undefined && row >= test.from ? test.file : file, line: lines[row] };
 }
 

@@ -118,13 +118,7 @@ export function evaluationSteps(
 ): readonly Step[] {
   const askSplit: Step = async (place) => {
     const now = (choice.value.testFile ?? '') === '' ? (choice.value.split?.by ?? 'random') : 'file';
-    const by = await choose(
-      place,
-      vscode.l10n.t('Which rows are held out for the test?'),
-      splitWords(),
-      testWays,
-      now,
-    );
+    const by = await choose(place, vscode.l10n.t('Which rows are held out for the test?'), splitWords(), testWays, now);
     if (by === 'file') {
       choice.value = { ...choice.value, split: undefined, testFile: await askTestFile(data) };
       return;

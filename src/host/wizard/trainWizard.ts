@@ -42,7 +42,12 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
   const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
   const evaluation: { value: EvaluationChoice } = {
-    value: { split: defaults.split, testFile: defaults.testFile, classWeights: defaults.classWeights, threshold: defaults.threshold },
+    value: {
+      split: defaults.split,
+      testFile: defaults.testFile,
+      classWeights: defaults.classWeights,
+      threshold: defaults.threshold,
+    },
   };
   let withOptions = false;
 

@@ -110,9 +110,7 @@ async function comparedModel(
   name: NetworkName,
   own: OwnModel | undefined,
   context: StageContext,
-): Promise<
-  { readonly model: ComparedModel; readonly folds?: number; readonly notes: readonly string[] } | undefined
-> {
+): Promise<{ readonly model: ComparedModel; readonly folds?: number; readonly notes: readonly string[] } | undefined> {
   const { deps, control } = context;
   const depth = base.settings.model === 'linear' ? base.settings.depth : 2;
   const named = { network: name, ...(name === 'linear' ? { depth } : {}) };

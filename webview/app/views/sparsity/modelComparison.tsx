@@ -45,7 +45,11 @@ export function ModelComparison({ run }: { readonly run: RunRecord }): VNode {
             <thead>
               <tr>
                 {table.header.slice(0, -1).map((title) => (
-                  <th key={title} scope="col" class={table.numeric[table.header.indexOf(title)] ? 'numeric' : undefined}>
+                  <th
+                    key={title}
+                    scope="col"
+                    class={table.numeric[table.header.indexOf(title)] ? 'numeric' : undefined}
+                  >
                     <Words text={title} />
                   </th>
                 ))}
