@@ -1,6 +1,7 @@
 import type { Control } from '../core/base/control.ts';
 import type { DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { createRng } from '../core/base/rng.ts';
+import { waveOfDays } from '../core/data/dates.ts';
 import type { Scaling } from '../core/data/scaling.ts';
 import { whitened } from '../core/data/whiten.ts';
 import { partialDependence, permutationImportance } from '../core/metrics/importance.ts';
@@ -120,14 +121,17 @@ function valuesOf(
       encoded: own.map(({ category, mean, scale }) => ((category === shown ? 1 : 0) - mean) / scale),
     }));
   }
-  const [k] = inputs;
+  const [k] = inputs; // of dates the days, before their waves
   const sorted = Float64Array.from({ length: X.rows }, (_, row) => X.data[row * X.cols + k]).sort();
   const picked = Array.from(
     { length: mostValues },
     (_, i) => sorted[Math.round((i * (sorted.length - 1)) / (mostValues - 1))],
   );
   return [...new Set(picked)].map((value) => ({
-    encoded: inputs.map(() => value),
     shown: value * own[0].scale + own[0].mean,
+    encoded: own.map(({ wave, mean, scale }) => {
+      if (wave === undefined) return value;
+      return (waveOfDays(value * own[0].scale + own[0].mean, wave) - mean) / scale;
+    }),
   }));
 }

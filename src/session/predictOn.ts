@@ -1,6 +1,7 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import { columnNamed } from '../core/data/columnNames.ts';
+import { waveOfDays } from '../core/data/dates.ts';
 import { ReadStopped } from '../core/data/reader.ts';
 import type { FileSource } from '../core/data/source.ts';
 import { cellCode, cellLabel, type Column, hasValue, isNumericCell, type Table } from '../core/data/table.ts';
@@ -145,13 +146,13 @@ export function scaledRows(run: RunRecord, columns: Columns, rows: readonly numb
   const knownLabel = labelsOf(run);
   const d = inputs.length;
   const X = denseMatrix(rows.length, d);
-  inputs.forEach(({ column: name, category, date, fill, mean, scale }, k) => {
+  inputs.forEach(({ column: name, category, date, wave, fill, mean, scale }, k) => {
     const column = columns.get(name)!;
     const numbers = date === true ? column.dates! : column.numbers;
     rows.forEach((row, i) => {
       let value: number;
       if (!hasValue(column, row)) value = fill!;
-      else if (category === undefined) value = numbers[row];
+      else if (category === undefined) value = wave === undefined ? numbers[row] : waveOfDays(numbers[row], wave);
       else value = knownLabel(column, row) === category ? 1 : 0;
       X.data[i * d + k] = (value - mean) / scale;
     });

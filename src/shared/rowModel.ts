@@ -1,4 +1,5 @@
 import { daysOfDate, parseNumber } from '../core/data/cells.ts';
+import { waveOfDays } from '../core/data/dates.ts';
 import type { InputScaling } from '../core/data/scaling.ts';
 import type { NeuronRecord, RunRecord } from './run.ts';
 
@@ -63,7 +64,8 @@ export function rowValues(
 function valueOf(input: InputScaling, text: string, decimal: '.' | ','): number {
   if (input.category !== undefined) return text === input.category ? 1 : 0;
   const number = parseNumber(text, decimal);
-  return Number.isNaN(number) && input.date === true ? daysOfDate(text) : number;
+  const value = Number.isNaN(number) && input.date === true ? daysOfDate(text) : number;
+  return input.wave === undefined ? value : waveOfDays(value, input.wave);
 }
 
 /** What a network says of one row, taken apart. */

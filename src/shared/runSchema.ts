@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { dateParts, waves } from '../core/data/dates.ts';
 import { lossNames } from '../core/problem/datafits/losses.ts';
 import { plainExcerpt } from '../core/data/plainText.ts';
 import { gapMatches } from '../core/problem/gap.ts';
@@ -79,6 +80,7 @@ export const runStructure = v.looseObject({
         other: v.optional(text),
         date: v.optional(v.boolean()),
         dayFirst: v.optional(v.boolean()),
+        wave: v.optional(v.looseObject({ part: v.picklist(dateParts), wave: v.picklist(waves) })),
         fill: v.optional(number),
       }),
     ),
@@ -345,8 +347,8 @@ function wrongNetwork({ resolved, scaling, neurons, deep, solution }: Structure)
   if (new Set(resolved.classes).size < resolved.classes.length)
     return { field: 'resolved.classes', reason: 'has a class twice' };
   const seen = new Set<string>();
-  for (const [k, { column, category, mean }] of scaling.inputs.entries()) {
-    const input = JSON.stringify([column, category]);
+  for (const [k, { column, category, wave, mean }] of scaling.inputs.entries()) {
+    const input = JSON.stringify([column, category, wave?.part, wave?.wave]);
     if (seen.has(input)) return { field: `scaling.inputs.${k}`, reason: 'is one of the inputs before it once more' };
     seen.add(input);
     if (!(Math.abs(mean) <= largestNumber)) return { field: `scaling.inputs.${k}.mean`, reason: 'is no mean of data' };

@@ -1,4 +1,5 @@
 import { splitWays } from '../core/data/splitColumn.ts';
+import { dateParts } from '../core/data/dates.ts';
 import { columnTypes } from '../core/data/table.ts';
 import type { Task } from '../core/data/infer.ts';
 import { defaultMemoryBytes } from '../core/engine/solution/memoryBudget.ts';
@@ -272,6 +273,17 @@ export const trainingTable = {
       part: 'network',
       argument: 'KIND',
       help: 'the penalty when the network has several outputs',
+    },
+  }),
+  /** What columns of dates say besides days. */
+  dateParts: choices(dateParts, {
+    fallback: [],
+    optional: true,
+    option: {
+      name: 'date-parts',
+      part: 'data',
+      argument: 'A,B',
+      help: 'what columns of dates say besides the number of days, each as sine and cosine',
     },
   }),
   /** What happens to rows with missing cells. */

@@ -3,6 +3,31 @@ import { cellCode, type Column } from './table.ts';
 /** What a column of dates becomes, in words. */
 export const dateUnit = 'days since 1970-01-01';
 
+/** What dates may say besides how many days they are: the place in the week, and in the year. */
+export const dateParts = ['weekday', 'season'] as const;
+export type DatePart = (typeof dateParts)[number];
+
+export const waves = ['sine', 'cosine'] as const;
+
+/** A place in a period as a wave over days: sine and cosine together say which place it is, and neighbours are close over the end of the period. */
+export interface DateWave {
+  readonly part: DatePart;
+  readonly wave: (typeof waves)[number];
+}
+
+/** Days of a period; the year is the mean one of the Gregorian calendar. */
+const periods: Readonly<Record<DatePart, number>> = { weekday: 7, season: 365.2425 };
+
+/** sin or cos of 2 pi days / period, days counted from 1970-01-01. */
+export function waveOfDays(days: number, { part, wave }: DateWave): number {
+  // whole periods are taken off first: they would cost digits of the angle
+  const angle = 2 * Math.PI * ((days / periods[part]) % 1);
+  return wave === 'sine' ? Math.sin(angle) : Math.cos(angle);
+}
+
+/** "sine of 2 pi days / 7" */
+export const waveWords = ({ part, wave }: DateWave): string => `${wave} of 2 pi days / ${periods[part]}`;
+
 /** The date that a number of days stands for, with its time (UTC, to the second) unless that is midnight. */
 export function dateOfDays(days: number): string {
   const text = new Date(Math.round(days * 86_400) * 1000).toISOString();

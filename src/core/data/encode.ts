@@ -2,7 +2,7 @@ import { range } from '../base/range.ts';
 import type { Feature } from './chooseColumns.ts';
 import { byCodePoint } from './chooseRows.ts';
 import { DataError } from './dataError.ts';
-import { dateOfDays, dateUnit } from './dates.ts';
+import { dateOfDays, type DatePart, dateUnit, waveOfDays, waves } from './dates.ts';
 import { categoryLimit, type ColumnProfile } from './infer.ts';
 import { meanAndScale, type InputScaling } from './scaling.ts';
 import { cellLabel, hasValue, placeOfRow, type Column, type Table } from './table.ts';
@@ -29,7 +29,11 @@ export class Encoder {
     private readonly table: Table,
     private readonly rows: readonly number[],
     private readonly trainRows: Int32Array,
-    private readonly options: { readonly missing: 'drop' | 'impute'; readonly standardize: boolean },
+    private readonly options: {
+      readonly missing: 'drop' | 'impute';
+      readonly standardize: boolean;
+      readonly dateParts: readonly DatePart[];
+    },
     private readonly warnings: string[],
   ) {}
 
@@ -74,19 +78,46 @@ export class Encoder {
       }
     }
     this.warnOutlier(column, values, mean, scale);
+    const days = date ? values.slice() : undefined;
+    const order = date && column.dayFirst !== undefined ? { dayFirst: column.dayFirst } : {};
     this.push(
       {
         name: date ? `${column.name} (${dateUnit})` : column.name,
         column: column.name,
         ...(date ? { date } : {}),
-        ...(date && column.dayFirst !== undefined ? { dayFirst: column.dayFirst } : {}),
+        ...order,
         ...(fill === undefined ? {} : { fill }),
         mean,
         scale,
       },
       values,
     );
+    if (days !== undefined) notes.push(...this.addWaves(column, days, order, fill));
     this.notes.set(column.name, { used: true, note: notes.join('; ') });
+  }
+
+  /** Weekday and season of dates, where they are asked for and not always the same; gives their names. */
+  private addWaves(
+    { name }: Column,
+    days: Float64Array,
+    order: Pick<InputScaling, 'dayFirst'>,
+    fill: number | undefined,
+  ): string[] {
+    return this.options.dateParts.filter((part) => {
+      const made = waves.map((wave) => {
+        const values = days.map((day) => waveOfDays(day, { part, wave }));
+        return { wave: { part, wave }, values, ...meanAndScale(values, this.trainRows) };
+      });
+      const used = made.filter(({ scale }) => scale >= range.smallest);
+      for (const { wave, values, mean, scale } of used) {
+        const filled = fill === undefined ? {} : { fill: waveOfDays(fill, wave) };
+        this.push(
+          { name: `${name} (${part}, ${wave.wave})`, column: name, date: true, ...order, wave, ...filled, mean, scale },
+          values,
+        );
+      }
+      return used.length > 0;
+    });
   }
 
   /** One cell can stretch the scale so far that the rest of the column says nothing. */

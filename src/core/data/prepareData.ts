@@ -4,7 +4,7 @@ import { range } from '../base/range.ts';
 import { chooseFeatures, chooseTarget, chooseTask } from './chooseColumns.ts';
 import { chooseMissing, Drops, firstGaps, readClasses, reportSingletons, usableRows } from './chooseRows.ts';
 import { DataError } from './dataError.ts';
-import { dateUnit } from './dates.ts';
+import { type DatePart, dateUnit } from './dates.ts';
 import { checkSize, Encoder } from './encode.ts';
 import { foldsOf } from './folds.ts';
 import {
@@ -35,6 +35,8 @@ export interface PrepareOptions {
   /** By column name: columns marked leave-out are no features. */
   readonly columnTypes?: Readonly<Record<string, ColumnType>>;
   readonly standardize: boolean;
+  /** What is made of columns of dates besides days. Left out: nothing. */
+  readonly dateParts?: readonly DatePart[];
   /** Whether the inputs are made uncorrelated on the training rows (few rows: the rows orthogonal). Left out: no. */
   readonly whiten?: boolean;
   /** Whether they are centred and whitened for a network with batch normalisation in its hidden layer. Left out: no. */
@@ -132,7 +134,7 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   reportSingletons(y, classes, warnings);
   reportTarget(target, classes.length, testRows.length, options, warnings);
 
-  const encoder = new Encoder(table, rows, trainRows, { missing, standardize: options.standardize }, warnings);
+  const encoder = new Encoder(table, rows, trainRows, { missing, standardize: options.standardize, dateParts: options.dateParts ?? [] }, warnings);
   for (const feature of features) {
     poll();
     encoder.add(feature);

@@ -1,3 +1,5 @@
+import type { DateWave } from './dates.ts';
+
 /** Mean and spread of the entries of `values` picked by `rows`, safe for values near the ends of the range of doubles. */
 export function meanAndScale(values: ArrayLike<number>, rows: ArrayLike<number>): { mean: number; scale: number } {
   let top = 0;
@@ -22,6 +24,8 @@ export interface InputScaling {
   readonly other?: string;
   /** The column holds dates; the value is days since 1970-01-01. */
   readonly date?: boolean;
+  /** Of dates: a wave over the days instead of the days. Not in records of earlier runs. */
+  readonly wave?: DateWave;
   /** Of dates whose day and month could be exchanged: which came first. Not in records of earlier runs. */
   readonly dayFirst?: boolean;
   /** Where gaps are filled: the value of a gap (median, or the indicator for the commonest category, of the training rows). Not in records of earlier runs. */

@@ -60,8 +60,9 @@ function layerLines(network: TwoLayerNetwork | DeepNetwork): string {
 export function pythonModule(options: PythonModuleOptions): string {
   const { network, scaling, target, classes, threshold = 0, title, reading } = options;
   const { inputs, whitening } = scaling;
-  const rows = inputs.map(({ column, category, other, date, fill, mean, scale }) => {
-    const kind = category !== undefined ? 'category' : date === true ? 'date' : 'number';
+  const rows = inputs.map(({ column, category, other, date, wave, fill, mean, scale }) => {
+    const days = wave === undefined ? 'date' : `${wave.part} ${wave.wave}`;
+    const kind = category !== undefined ? 'category' : date === true ? days : 'number';
     const filled = fill === undefined ? 'None' : python.number(fill);
     return `    (${python.text(column)}, "${kind}", ${optional(category)}, ${optional(other)}, ${filled}, ${python.number(mean)}, ${python.number(scale)}),`;
   });

@@ -305,6 +305,13 @@ def _labels(name, cells):
     return out
 
 
+def _wave(kind, days):
+    """Place in the week or in the year of days since 1970-01-01, as sine or cosine."""
+    part, wave = kind.split()
+    angle = 2 * math.pi * np.fmod(days / (7 if part == "weekday" else 365.2425), 1)
+    return np.sin(angle) if wave == "sine" else np.cos(angle)
+
+
 def encode(frame):
     """Rows x inputs, scaled as in training; NaN where a gap is not filled."""
     read, columns = {}, []
@@ -315,8 +322,10 @@ def encode(frame):
         gap = math.nan if fill is None else fill
         if kind == "category":
             values = np.array([gap if text is None else float(text == category) for text in read[name]])
-        else:
+        elif kind in ("number", "date"):
             values = np.where(np.isnan(read[name]), gap, read[name])
+        else:
+            values = np.where(np.isnan(read[name]), gap, _wave(kind, read[name]))
         columns.append((values - mean) / scale)
     z = np.stack(columns, axis=1) if columns else np.zeros((0, 0))
     return z if WHITEN is None else z @ WHITEN

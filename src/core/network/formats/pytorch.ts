@@ -1,5 +1,5 @@
-import { dateUnit } from '../../data/dates.ts';
-import type { Scaling } from '../../data/scaling.ts';
+import { dateUnit, waveWords } from '../../data/dates.ts';
+import type { InputScaling, Scaling } from '../../data/scaling.ts';
 import type { LossParameters } from '../../problem/datafits/datafit.ts';
 import { type LossName, lossOf } from '../../problem/datafits/losses.ts';
 import { type OutputPenalty, penaltyOf } from '../../problem/penalties/penalties.ts';
@@ -78,11 +78,14 @@ export function rowWeightLines({ rowWeights }: Pick<PytorchOptions, 'rowWeights'
 
 /** The head of a module: comments, the inputs in order, the classes. */
 export function pythonHead(lines: readonly string[], scaling: Scaling, classes: readonly string[]): string {
-  const inputs = scaling.inputs.map(({ column, category, date }) =>
-    category === undefined
-      ? `    (${pythonText(column)}, None),${date === true ? `  # ${dateUnit}` : ''}`
-      : `    (${pythonText(column)}, ${pythonText(category)}),`,
-  );
+  const unit = ({ date, wave }: InputScaling): string =>
+    wave !== undefined ? `  # ${waveWords(wave)}, ${dateUnit}` : date === true ? `  # ${dateUnit}` : '';
+  const inputs = scaling.inputs.map((input) => {
+    const { column, category } = input;
+    return category === undefined
+      ? `    (${pythonText(column)}, None),${unit(input)}`
+      : `    (${pythonText(column)}, ${pythonText(category)}),`;
+  });
   return `${[pythonCoding, ...lines.map(pythonComment)].join('\n')}
 import torch
 

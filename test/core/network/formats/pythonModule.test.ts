@@ -100,6 +100,12 @@ describe('exported Python module', () => {
       assert.ok(names.includes(column), `${column} is an input`);
   });
 
+  it('makes weekday and season of dates as training did, of gaps as well', async () => {
+    const csv = mixed.replace(/15 Apr 2020 13:30/, '');
+    const run = await agrees(csv, { target: 'y', missing: 'impute', dateParts: ['weekday', 'season'] });
+    assert.equal(run.scaling.inputs.filter(({ wave }) => wave !== undefined).length, 4);
+  });
+
   it('leaves rows with gaps unpredicted where training left them out', async () => {
     await agrees(mixed, { target: 'y', missing: 'drop' });
   });
