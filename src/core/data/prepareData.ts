@@ -134,7 +134,13 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   reportSingletons(y, classes, warnings);
   reportTarget(target, classes.length, testRows.length, options, warnings);
 
-  const encoder = new Encoder(table, rows, trainRows, { missing, standardize: options.standardize, dateParts: options.dateParts ?? [] }, warnings);
+  const encoder = new Encoder(
+    table,
+    rows,
+    trainRows,
+    { missing, standardize: options.standardize, dateParts: options.dateParts ?? [] },
+    warnings,
+  );
   for (const feature of features) {
     poll();
     encoder.add(feature);
