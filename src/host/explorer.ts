@@ -182,8 +182,9 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     const noticed = this.noticeWhenHidden(dataset, done);
     try {
       const summary = await done;
+      // that it could not be kept says that it was trained
       if (summary && dataset.unsaved !== null) void this.offerAnotherPlace(dataset, dataset.unsaved);
-      if (summary && (await noticed) && !this.panelVisible(dataset)) this.announce(dataset, summary);
+      else if (summary && (await noticed) && !this.panelVisible(dataset)) this.announce(dataset, summary);
       return summary;
     } catch (error) {
       void showError(error, dataset.uri, this.log);

@@ -42,13 +42,9 @@ export interface Exporting {
 export async function exportRunTo(dataset: Exporting, what: ExportKind): Promise<vscode.Uri | undefined> {
   const formulas = formulaSetting();
   const content = await dataset.export(what, formulas); // first, so that a run that cannot be exported asks for no name
-  const saved = await saveAs(dataset, what, content);
-  if (saved !== undefined && what === 'predictions' && formulas === 'neutralize') {
-    const { target, classes } = dataset.run!.record.resolved;
-    const changed = formulasAmong([target, ...classes]).length;
-    if (changed > 0) void notify.info(formulaRemark(changed));
-  }
-  return saved;
+  const { target, classes } = dataset.run!.record.resolved;
+  const changed = what === 'predictions' && formulas === 'neutralize' ? formulasAmong([target, ...classes]).length : 0;
+  return saveAs(dataset, what, content, '', changed > 0 ? formulaRemark(changed) : '');
 }
 
 /** Writes something of the kind of an export to a file that the person names; `part` goes into the suggested name. */
@@ -57,10 +53,11 @@ export function saveAs(
   what: ExportKind,
   content: Uint8Array,
   part = '',
+  remark = '',
 ): Promise<vscode.Uri | undefined> {
   const { suffix, filter, extension } = targets[what];
   const stem = dataset.name.replace(/\.[^.]*$/, '');
-  return save(dataset.uri, stem + part + suffix, { [filter]: [extension] }, content);
+  return save(dataset.uri, stem + part + suffix, { [filter]: [extension] }, content, remark);
 }
 
 /** Writes a picture that a page made to a file that the person names, beside the data file. */
@@ -74,15 +71,18 @@ export function savePicture(file: vscode.Uri, { name, content, encoding }: SaveF
 export async function saveTable(file: vscode.Uri, { name, header, rows }: SaveTable): Promise<vscode.Uri | undefined> {
   const { csvText } = await import('../core/data/csv.ts'); // not before a table is saved: it brings the parser of CSV along
   const { csv, neutralized } = csvText([header, ...rows], formulaSetting());
-  const saved = await saveBeside(file, name, new TextEncoder().encode(csv));
-  if (saved !== undefined && neutralized > 0) void notify.info(formulaRemark(neutralized));
-  return saved;
+  return saveBeside(file, name, new TextEncoder().encode(csv), neutralized > 0 ? formulaRemark(neutralized) : '');
 }
 
-/** Writes a file that the person names, beside another. */
-export function saveBeside(file: vscode.Uri, name: string, content: Uint8Array): Promise<vscode.Uri | undefined> {
+/** Writes a file that the person names, beside another; what there is to say of it comes with the notice that it is saved. */
+export function saveBeside(
+  file: vscode.Uri,
+  name: string,
+  content: Uint8Array,
+  remark = '',
+): Promise<vscode.Uri | undefined> {
   const extension = extensionOf(name).slice(1);
-  return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, content);
+  return save(file, name, extension ? { [extension.toUpperCase()]: [extension] } : {}, content, remark);
 }
 
 async function save(
@@ -90,6 +90,7 @@ async function save(
   name: string,
   filters: Record<string, string[]>,
   content: Uint8Array,
+  remark: string,
 ): Promise<vscode.Uri | undefined> {
   const folder = vscode.Uri.joinPath(beside, '..');
   const target = await askWhereToSave(vscode.Uri.joinPath(folder, name), filters);
@@ -97,7 +98,7 @@ async function save(
   await namingFile(target, vscode.l10n.t('cannot be saved'), vscode.workspace.fs.writeFile(target, content));
   const open = vscode.l10n.t('Open');
   void notify
-    .info(vscode.l10n.t('Saved {0}.', fileName(target)), open)
+    .info([vscode.l10n.t('Saved {0}.', fileName(target)), remark].join(' ').trim(), open)
     .then((picked) => (picked === open ? vscode.commands.executeCommand('vscode.open', target) : undefined));
   return target;
 }

@@ -3,20 +3,49 @@ import { fileName } from './address.ts';
 import { openDocument } from './train/remoteFile.ts';
 import { type ListItem, pickFrom } from './ui.ts';
 
-type Choice = ListItem & { readonly choice: 'save' | 'text' | 'file' };
+/** The text of the editor as it stands, or the file as it was saved. */
+export type TextOrFile = 'text' | 'file';
+/** What the rows are wanted for. */
+export type Purpose = 'train' | 'predict' | 'preview';
+
+type Choice = ListItem & { readonly choice: 'save' | TextOrFile };
+
+function wordsOf(purpose: Purpose): readonly [save: string, text: string, file: string] {
+  switch (purpose) {
+    case 'train':
+      return [
+        vscode.l10n.t('Save, then train'),
+        vscode.l10n.t('Train on the text as it stands'),
+        vscode.l10n.t('Train on the file as it was saved'),
+      ];
+    case 'predict':
+      return [
+        vscode.l10n.t('Save, then predict'),
+        vscode.l10n.t('Predict on the text as it stands'),
+        vscode.l10n.t('Predict on the file as it was saved'),
+      ];
+    case 'preview':
+      return [
+        vscode.l10n.t('Save, then look'),
+        vscode.l10n.t('Look at the text as it stands'),
+        vscode.l10n.t('Look at the file as it was saved'),
+      ];
+  }
+}
 
 /**
  * What is to be read of a file whose editor holds changes that are not saved: the person says. A document without a file is read as it stands. Undefined when the
  * person closes the question, or saving did not work.
  */
-export async function sourceToRead(uri: vscode.Uri): Promise<'text' | 'file' | undefined> {
+export async function sourceToRead(uri: vscode.Uri, purpose: Purpose): Promise<TextOrFile | undefined> {
   const document = openDocument(uri);
   if (uri.scheme === 'untitled') return 'text';
   if (document?.isDirty !== true) return 'file';
+  const [save, text, file] = wordsOf(purpose);
   const choices: readonly Choice[] = [
-    { label: vscode.l10n.t('Save, then train'), icon: 'save', choice: 'save' },
-    { label: vscode.l10n.t('Train on the text as it stands'), icon: 'edit', choice: 'text' },
-    { label: vscode.l10n.t('Train on the file as it was saved'), icon: 'file', choice: 'file' },
+    { label: save, icon: 'save', choice: 'save' },
+    { label: text, icon: 'edit', choice: 'text' },
+    { label: file, icon: 'file', choice: 'file' },
   ];
   const title = vscode.l10n.t('{0} has changes that are not saved', fileName(uri));
   const picked = await pickFrom(choices, { title });

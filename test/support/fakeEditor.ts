@@ -92,6 +92,10 @@ interface Options {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Where the person saves; undefined: they close the dialog. */
   readonly saveAs?: () => string | undefined;
+  /** Files whose editors hold text that is not saved. */
+  readonly unsaved?: Readonly<Record<string, string>>;
+  /** What the person picks of a list, by its labels; left out: they close it. */
+  readonly pick?: (labels: readonly string[]) => number | undefined;
 }
 
 const nothing = new EventEmitter().event;
@@ -114,7 +118,7 @@ function closedInput(): object {
 }
 
 /** Starts the extension. */
-export async function startExtension({ program, storage, settings = {}, saveAs }: Options): Promise<FakeEditor> {
+export async function startExtension({ program, storage, settings = {}, saveAs, unsaved = {}, pick }: Options): Promise<FakeEditor> {
   const pages: (FakePage & { panel: unknown })[] = [];
   const said: string[] = [];
   const executed: string[] = [];
@@ -203,7 +207,10 @@ export async function startExtension({ program, storage, settings = {}, saveAs }
       showInformationMessage: say,
       showWarningMessage: say,
       showErrorMessage: say,
-      showQuickPick: () => Promise.resolve(undefined),
+      showQuickPick: (items: readonly { readonly label: string }[]) => {
+        const at = pick?.(items.map(({ label }) => label));
+        return Promise.resolve(at === undefined ? undefined : items[at]);
+      },
       showInputBox: () => Promise.resolve(undefined),
       showOpenDialog: () => Promise.resolve(undefined),
       showSaveDialog: () => {
@@ -222,7 +229,12 @@ export async function startExtension({ program, storage, settings = {}, saveAs }
     env: { language: 'en', clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
-      textDocuments: [],
+      textDocuments: Object.entries(unsaved).map(([file, text]) => ({
+        uri: Uri.file(file),
+        isDirty: true,
+        version: 1,
+        getText: () => text,
+      })),
       asRelativePath: (uri: Uri) => uri.path,
       getConfiguration: () => ({ get: (key: string, otherwise?: unknown) => settings[key] ?? otherwise }),
       onDidChangeConfiguration: nothing,

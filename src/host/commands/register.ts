@@ -75,7 +75,7 @@ function placeCommands(
     },
     [commandIds.previewData]: async (uri) => {
       const file = uri instanceof vscode.Uri ? uri : (activeTable() ?? (await pickFile(vscode.l10n.t('Data Preview'))));
-      if (file) previews.open(file);
+      if (file) await previews.open(file);
     },
     [commandIds.openSettings]: async () => {
       await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extensionId}`);

@@ -118,6 +118,8 @@ const positiveNumber = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const trainArguments = v.object({
   uri: v.union([v.custom<vscode.Uri>((value) => value instanceof vscode.Uri), v.pipe(v.string(), v.minLength(1))]),
   settings: v.optional(v.partial(trainSettingsSchema)),
+  /** What is read where settings are given; else the person is asked. */
+  source: v.optional(v.picklist(['text', 'file'])),
 });
 
 /** `from`: a file (menus), `trainArguments`, or nothing (palette). */
@@ -130,7 +132,7 @@ async function train(explorer: Explorer, from: unknown): Promise<RunSummary | un
       : typeof place === 'string'
         ? vscode.Uri.parse(place, true)
         : await pickFile(vscode.l10n.t('Train Convex Network'));
-  const source = file && (given?.settings === undefined ? await sourceToRead(file) : 'file');
+  const source = file && (given?.settings === undefined ? await sourceToRead(file, 'train') : (given.source ?? 'file'));
   if (!file || !source) return undefined;
   const dataset = explorer.dataset(file);
   await dataset.readFrom(source);

@@ -27,6 +27,10 @@ export abstract class PagesByFile<P extends FilePage> implements vscode.WebviewP
     return true;
   }
 
+  protected isOpen(uri: vscode.Uri): boolean {
+    return this.pages.has(uri.toString());
+  }
+
   /** The page of a file, to the front. */
   protected show(uri: vscode.Uri): void {
     const existing = this.pages.get(uri.toString());

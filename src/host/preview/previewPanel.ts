@@ -14,12 +14,14 @@ import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
-import { reachable, sourceSpec } from '../train/remoteFile.ts';
+import type { TextOrFile } from '../unsavedText.ts';
+import { reachableAs, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
 import { readTrainingSettings } from '../trainingSettings.ts';
 
 export interface PreviewTools {
+  readonly source: TextOrFile;
   readonly platform: HostPlatform;
   readonly runFolder: string;
   readonly explorer: Explorer;
@@ -39,11 +41,11 @@ export class PreviewPanel {
   constructor(
     panel: vscode.WebviewPanel,
     readonly uri: vscode.Uri,
-    tools: PreviewTools,
+    private readonly tools: PreviewTools,
   ) {
-    const { platform, runFolder, extensionUri } = tools;
+    const { platform, runFolder, extensionUri, source } = tools;
     const { log } = tools.explorer;
-    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachable(uri)), log);
+    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachableAs(uri, source)), log);
     const { dialect, columnTypes } = readTrainingSettings(uri, log);
     this.read = {
       ...(dialect === undefined ? {} : { dialect }),
@@ -81,7 +83,11 @@ export class PreviewPanel {
         await this.look(message.choices);
         return;
       case 'train':
-        await vscode.commands.executeCommand(commandIds.train, { uri: this.uri, settings: message.choices });
+        await vscode.commands.executeCommand(commandIds.train, {
+          uri: this.uri,
+          settings: message.choices,
+          source: this.tools.source,
+        });
         return;
       case 'revealLine':
         await revealLine(this.uri, message.line);

@@ -129,6 +129,7 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
       case 'openRun':
       case 'trainAgain':
       case 'complete':
+      case 'compareModels':
       case 'revealRow':
       case 'openLab':
         return this.offerImport(document);

@@ -13,7 +13,8 @@ import type { RunSummary } from '../../shared/runSummary.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
 import type { DecomposedRun, ExportKind, Outcome, PanelRun, TaskError, TrainListener } from '../../worker/api.ts';
 import type { RunStore } from '../runs/runStore.ts';
-import { reachable, reachableText, sourceSpec } from './remoteFile.ts';
+import type { TextOrFile } from '../unsavedText.ts';
+import { reachableAs, sourceSpec } from './remoteFile.ts';
 import { TaskFailure, valueOf } from './taskFailure.ts';
 import { WorkerClient } from './workerClient.ts';
 
@@ -72,7 +73,7 @@ export class Dataset {
     this.client = new WorkerClient(
       platform.program,
       store.folder,
-      (api) => api.open(...(this.fromText ? reachableText(uri) : reachable(uri))),
+      (api) => api.open(...reachableAs(uri, this.fromText ? 'text' : 'file')),
       log,
     );
   }
@@ -168,13 +169,14 @@ export class Dataset {
     return this.client.call((api) => api.export(this.openRun().summary.id, what, formulas)).then(valueOf);
   }
 
-  /** The network of the open run on another file. */
+  /** The network of the open run on another file, or on the text of its editor. */
   predict(
     file: vscode.Uri,
     formulas: FormulaCells = 'neutralize',
+    source: TextOrFile = file.scheme === 'untitled' ? 'text' : 'file',
   ): { readonly done: Promise<NewPredictions>; stop(): void } {
     const { id } = this.openRun().summary;
-    const task = this.client.task((api, number) => api.predict(number, id, ...reachable(file), formulas));
+    const task = this.client.task((api, number) => api.predict(number, id, ...reachableAs(file, source), formulas));
     return { done: task.done.then(valueOf), stop: () => task.stop() };
   }
 

@@ -22,6 +22,10 @@ export function reachableText(uri: vscode.Uri): [SourceSpec, RemoteFile] {
   return [{ ...sourceSpec(uri), path: null }, proxy(editorText(uri))];
 }
 
+/** A file or the text of its editor, as it is to be read. */
+export const reachableAs = (uri: vscode.Uri, source: 'text' | 'file'): [SourceSpec, RemoteFile | null] =>
+  source === 'text' ? reachableText(uri) : reachable(uri);
+
 /** A file that a worker cannot reach itself (virtual workspaces), through the editor's file system. */
 function remoteFile(uri: vscode.Uri): RemoteFile {
   return { read: async () => vscode.workspace.fs.readFile(uri), stat: () => stampOf(uri), ...besides(uri) };

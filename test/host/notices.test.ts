@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { commandIds, previewType } from '../../src/shared/manifest.ts';
+import { type FakeEditor, startExtension } from '../support/fakeEditor.ts';
+import { root } from './harness/server.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-notices-'));
+const at = (name: string): string => path.join(folder, name);
+const table = (rows: number): string =>
+  ['a,b,y', ...Array.from({ length: rows }, (_, i) => `${Math.sin(i)},${Math.cos(3 * i)},${i % 2 ? '=yes' : 'no'}`)].join('\n');
+
+describe('notifications, and text that is not saved', () => {
+  let editor: FakeEditor;
+  let asked: (readonly string[])[] = [];
+  before(async () => {
+    writeFileSync(at('data.csv'), table(40));
+    writeFileSync(at('new.csv'), table(10).replaceAll(',', ';'));
+    editor = await startExtension({
+      program: path.join(root, 'dist/extension.js'),
+      storage: at('storage'),
+      settings: { certifySeconds: 0, timeLimitSeconds: 5, 'path.points': 0, 'compare.enabled': false },
+      saveAs: () => at('saved.csv'),
+      unsaved: { [at('new.csv')]: table(7).replaceAll(',', ';') },
+      pick: (labels) => {
+        asked.push(labels);
+        return labels.findIndex((label) => label.includes('as it stands'));
+      },
+    });
+    const settings = { target: 'y', gates: 10, model: 'gated-relu', beta: { kind: 'relative', value: 0.1 } };
+    await editor.execute(commandIds.train, { uri: String(editor.uri(at('data.csv'))), settings });
+  });
+  after(async () => {
+    editor.close();
+    await wait(100);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  /** What was said since, but for the log. */
+  const notices = (): string[] => {
+    const said = editor.said.filter((text) => !/^(trace|debug|info|warn|error): /.test(text));
+    editor.said.length = 0;
+    return said;
+  };
+
+  it('a training that worked and is in sight says nothing', () => assert.deepEqual(notices(), []));
+
+  it('a saved file is told of once, with what is to be said of it', async () => {
+    await editor.execute(commandIds.exportPredictions);
+    const said = notices();
+    assert.equal(said.length, 1, said.join('\n'));
+    assert.match(said[0], /^Saved saved\.csv\. .*apostrophe/);
+  });
+
+  it('predict asks which text it should take, and tells once of gaps, contradictions and the file', async () => {
+    asked = [];
+    await editor.execute(commandIds.predictOnFile, editor.uri(at('new.csv')));
+    assert.equal(asked.length, 1);
+    assert.match(asked[0].join('; '), /Save, then predict; .*Predict on the text as it stands; /);
+    assert.equal(readFileSync(at('saved.csv'), 'utf8').trim().split('\n').length, 8, 'the seven rows of the text');
+    const said = notices();
+    assert.equal(said.length, 1, said.join('\n'));
+    assert.match(said[0], /^Saved saved\.csv\. The delimiter is a semicolon; the training data had a comma\./);
+  });
+
+  it('a preview asks in the same way, and looks at that text', async () => {
+    asked = [];
+    await editor.execute(commandIds.previewData, editor.uri(at('new.csv')));
+    assert.match(asked[0].join('; '), /Look at the text as it stands/);
+    const page = editor.pages.find(({ type }) => type === previewType)!;
+    page.send({ type: 'ready' });
+    const rows = (): unknown => (page.posted.at(-1) as { data?: unknown } | undefined)?.data;
+    for (let k = 0; k < 200 && (rows() as { complete?: boolean } | null | undefined)?.complete !== true; k++) await wait(25);
+    assert.equal((rows() as { rowsInFile: number }).rowsInFile, 7);
+    assert.deepEqual(notices(), []);
+  });
+
+  it('a failure is told of once', async () => {
+    await editor.execute(commandIds.train, { uri: String(editor.uri(at('gone.csv'))), settings: { target: 'y' } });
+    const said = notices();
+    assert.equal(said.length, 1, said.join('\n'));
+    await editor.execute(commandIds.train, { uri: String(editor.uri(at('data.csv'))), settings: { target: 'z' } });
+    assert.equal(notices().length, 1);
+  });
+});
