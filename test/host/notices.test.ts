@@ -11,7 +11,10 @@ import { root } from './harness/server.ts';
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-notices-'));
 const at = (name: string): string => path.join(folder, name);
 const table = (rows: number): string =>
-  ['a,b,y', ...Array.from({ length: rows }, (_, i) => `${Math.sin(i)},${Math.cos(3 * i)},${i % 2 ? '=yes' : 'no'}`)].join('\n');
+  [
+    'a,b,y',
+    ...Array.from({ length: rows }, (_, i) => `${Math.sin(i)},${Math.cos(3 * i)},${i % 2 ? '=yes' : 'no'}`),
+  ].join('\n');
 
 describe('notifications, and text that is not saved', () => {
   let editor: FakeEditor;
@@ -72,7 +75,8 @@ describe('notifications, and text that is not saved', () => {
     const page = editor.pages.find(({ type }) => type === previewType)!;
     page.send({ type: 'ready' });
     const rows = (): unknown => (page.posted.at(-1) as { data?: unknown } | undefined)?.data;
-    for (let k = 0; k < 200 && (rows() as { complete?: boolean } | null | undefined)?.complete !== true; k++) await wait(25);
+    for (let k = 0; k < 200 && (rows() as { complete?: boolean } | null | undefined)?.complete !== true; k++)
+      await wait(25);
     assert.equal((rows() as { rowsInFile: number }).rowsInFile, 7);
     assert.deepEqual(notices(), []);
   });

@@ -118,7 +118,14 @@ function closedInput(): object {
 }
 
 /** Starts the extension. */
-export async function startExtension({ program, storage, settings = {}, saveAs, unsaved = {}, pick }: Options): Promise<FakeEditor> {
+export async function startExtension({
+  program,
+  storage,
+  settings = {},
+  saveAs,
+  unsaved = {},
+  pick,
+}: Options): Promise<FakeEditor> {
   const pages: (FakePage & { panel: unknown })[] = [];
   const said: string[] = [];
   const executed: string[] = [];

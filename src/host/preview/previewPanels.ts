@@ -31,6 +31,12 @@ export class PreviewPanels extends PagesByFile<PreviewPanel> {
   protected override make(panel: vscode.WebviewPanel, uri: vscode.Uri): PreviewPanel {
     const { platform, runFolder, explorer } = this;
     const source = this.sources.get(uri.toString()) ?? (uri.scheme === 'untitled' ? 'text' : 'file');
-    return new PreviewPanel(panel, uri, { source, platform, runFolder, explorer, extensionUri: this.context.extensionUri });
+    return new PreviewPanel(panel, uri, {
+      source,
+      platform,
+      runFolder,
+      explorer,
+      extensionUri: this.context.extensionUri,
+    });
   }
 }
