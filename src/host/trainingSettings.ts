@@ -12,9 +12,11 @@ import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 export function readTrainingSettings(resource: vscode.Uri, log: vscode.LogOutputChannel): TrainSettings {
   const configuration = vscode.workspace.getConfiguration(configurationSection, resource);
   let settings: TrainSettings = defaultSettings;
-  for (const [name, { perFile }] of flatSettings(trainingTable)) {
-    const value = perFile ? undefined : configuration.get<unknown>(name);
-    if (value === undefined) continue;
+  for (const [name, { perFile, option }] of flatSettings(trainingTable)) {
+    const given = perFile ? undefined : configuration.get<unknown>(name);
+    // null leaves it to what is found out
+    if (given === undefined || given === null) continue;
+    const value = typeof given === 'string' ? (option?.spellings?.[given] ?? given) : given;
     const parsed = v.safeParse(trainSettingsSchema, withField(settings, name, value));
     if (parsed.success) settings = parsed.output;
     else

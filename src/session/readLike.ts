@@ -25,6 +25,7 @@ interface Reading {
   readonly format?: RowFormat;
   /** Marks of missing values besides the usual ones. */
   readonly na: readonly string[];
+  readonly comment: string | undefined;
   /** What each column was taken for, by name. */
   readonly types: readonly (readonly [string, ColumnType])[];
   /** What a person said of columns. */
@@ -47,11 +48,12 @@ async function readLike(
   control: Control,
   options: Pick<ReadOptions, 'maxRows' | 'seed' | 'observer'> = {},
 ): Promise<LikeRead> {
-  const { header, decimal, delimiter, format, na } = reading;
+  const { header, decimal, delimiter, format, na, comment } = reading;
   const mark = given.dialect?.decimal ?? decimal;
-  const base: DialectOptions = { header, ...(na.length === 0 ? {} : { na }), ...given.dialect };
+  const noted = comment === undefined ? {} : { comment };
+  const base: DialectOptions = { header, ...(na.length === 0 ? {} : { na }), ...noted, ...given.dialect };
   // a look at the head says how the file is written, by itself
-  const look = await readTable(source, { headRows: 200, dialect: { ...given.dialect, header: base.header } }, control);
+  const look = await readTable(source, { headRows: 200, dialect: { ...noted, ...given.dialect, header: base.header } }, control);
   const found = look.dialect.delimiter;
   const same = found === delimiter;
   const contradictions: string[] = [];
@@ -101,8 +103,9 @@ export function readAsRun(run: RunRecord, source: FileSource, given: ReadAs, con
     if (category === undefined) return [[column, 'number']];
     return /^0\d+$/.test(category) ? [[column, 'classes']] : [];
   });
+  const comment = run.settings.dialect?.comment;
   const na = [...(run.settings.dialect?.na ?? []), ...markers.filter((text) => !categories.has(text))];
-  const reading = { header, decimal: decimalMark(decimal), delimiter, format, na, types };
+  const reading = { header, decimal: decimalMark(decimal), delimiter, format, na, comment, types };
   return readLike({ ...reading, given: run.settings.columnTypes }, source, given, control);
 }
 
@@ -123,7 +126,8 @@ export function readAsTable(
   const texts = new Set(table.columns.flatMap(({ codes, dictionary }) => (codes === null ? [] : dictionary)));
   const found = table.columns.flatMap(({ markers = [] }) => markers).filter((text) => !texts.has(text));
   const na = [...(dialect?.na ?? []), ...found];
-  const reading = { header, decimal: decimalMark(decimal), delimiter, format: table.format, na, types };
+  const { comment } = dialect ?? {};
+  const reading = { header, decimal: decimalMark(decimal), delimiter, format: table.format, na, comment, types };
   return readLike({ ...reading, given: columnTypes }, source, {}, control, { maxRows, seed, observer });
 }
 

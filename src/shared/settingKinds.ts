@@ -172,6 +172,12 @@ export function group<const R, const O extends boolean = false>(
   return { group: settings, optional };
 }
 
+/** What the values of a choice are called where people write them. */
+export function spelledValues(values: readonly string[], option: SettingOption | undefined): readonly string[] {
+  const names = Object.entries(option?.spellings ?? {});
+  return values.map((value) => names.find(([, meant]) => meant === value)?.[0] ?? value);
+}
+
 /** A table as the functions below walk it. */
 export interface SettingTable {
   readonly [name: string]: Setting<unknown> | SettingGroup<SettingTable>;

@@ -32,7 +32,7 @@ const betaKinds = ['auto', 'relative', 'absolute'] as const;
 const optimizers = ['sgd', 'momentum', 'adam'] as const;
 const selectionRules = ['smallest', 'one-standard-error'] as const;
 const weightWays = ['equal', 'balanced', 'given'] as const;
-const missingWays = ['auto', 'drop', 'impute'] as const;
+export const missingWays = ['auto', 'drop', 'impute'] as const;
 
 export type OptimizerName = (typeof optimizers)[number];
 /**
@@ -59,7 +59,6 @@ export const trainingTable = {
     {
       delimiter: delimiter({
         optional: true,
-        perFile: true,
         option: {
           name: 'delimiter',
           part: 'data',
@@ -79,7 +78,6 @@ export const trainingTable = {
       }),
       quote: choice(['"', "'", '\\"', ''], {
         optional: true,
-        perFile: true,
         option: {
           name: 'quote',
           part: 'data',
@@ -90,33 +88,33 @@ export const trainingTable = {
       }),
       decimal: choice(['.', ','], {
         optional: true,
-        perFile: true,
-        option: { name: 'decimal', part: 'data', argument: 'M', help: 'decimal mark, . or ,' },
+        option: {
+          name: 'decimal',
+          part: 'data',
+          argument: 'M',
+          help: 'decimal mark, . or ,',
+          spellings: { point: '.', comma: ',' },
+        },
       }),
       header: flag({
         optional: true,
-        perFile: true,
         option: { name: 'header', part: 'data', help: 'the first row holds the names of the columns, or does not' },
       }),
       /** Name of the encoding, as `utf-8`, `windows-1251`, `gbk`. */
       encoding: text(0, 40, {
         optional: true,
-        perFile: true,
         option: { name: 'encoding', part: 'data', argument: 'NAME', help: 'utf-8, windows-1251, gbk, ...' },
       }),
       skip: count(0, 10_000, {
         optional: true,
-        perFile: true,
         option: { name: 'skip', part: 'data', argument: 'N', help: 'lines at the top to pass over' },
       }),
       comment: text(1, 20, {
         optional: true,
-        perFile: true,
         option: { name: 'comment', part: 'data', argument: 'TEXT', help: 'lines that begin with it are passed over' },
       }),
       na: texts(100, 100, {
         optional: true,
-        perFile: true,
         option: {
           name: 'na',
           part: 'data',
@@ -128,7 +126,7 @@ export const trainingTable = {
     true,
   ),
   /** By column name, what the column is where that is not left to guessing. The command line has --type and --exclude. */
-  columnTypes: choiceByName(columnTypes, { optional: true, perFile: true }),
+  columnTypes: choiceByName(columnTypes, { optional: true }),
   /** Name of the target column; empty: inferred. */
   target: text(0, 10_000, {
     fallback: '',

@@ -1,9 +1,9 @@
 import { configurationSection } from './manifest.ts';
-import { flatSettings, type Kind, type Setting, type SettingTable } from './settingKinds.ts';
+import { flatSettings, type Kind, type Setting, type SettingTable, spelledValues } from './settingKinds.ts';
 import { editorTable, trainingTable } from './settings.ts';
 
 /** Values as JSON schema says them, with the keys of the sentences of choices in package.nls.json. */
-function valuesOf(type: Kind, key: string): Readonly<Record<string, unknown>> {
+function valuesOf({ type, option }: Setting<unknown>, key: string): Readonly<Record<string, unknown>> {
   switch (type.kind) {
     case 'count':
       return { type: 'integer', minimum: type.least, maximum: type.most };
@@ -13,22 +13,39 @@ function valuesOf(type: Kind, key: string): Readonly<Record<string, unknown>> {
       return { type: 'number', exclusiveMinimum: 0, maximum: type.most };
     case 'flag':
       return { type: 'boolean' };
-    case 'choice':
-      return {
-        type: 'string',
-        enum: type.values,
-        markdownEnumDescriptions: type.values.map((value) => `%config.${key}.${value}%`),
-      };
+    case 'choice': {
+      const names = spelledValues(type.values, option);
+      return { type: 'string', enum: names, markdownEnumDescriptions: names.map((name) => `%config.${key}.${name}%`) };
+    }
     case 'choices':
       return { type: 'array', items: { type: 'string', enum: type.values }, uniqueItems: true };
-    case 'counts':
     case 'delimiter':
+      return { type: 'string' };
     case 'text':
+      return { type: 'string', maxLength: type.most };
     case 'texts':
+      return { type: 'array', items: { type: 'string', maxLength: type.longest }, maxItems: type.most };
     case 'choice-by-name':
+      return { type: 'object', additionalProperties: { type: 'string', enum: type.values } };
+    case 'counts':
     case 'positive-by-name':
-      throw new Error(`the editor has no form for ${key}, a setting of kind ${type.kind}`);
+      return refused(type, key);
   }
+}
+
+function refused(type: Kind, key: string): never {
+  throw new Error(`the editor has no form for ${key}, a setting of kind ${type.kind}`);
+}
+
+/** What is left to be found out is `null`. */
+function optional(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { type, enum: names, markdownEnumDescriptions: words } = values;
+  return {
+    ...values,
+    type: [type, 'null'],
+    ...(Array.isArray(names) ? { enum: [...(names as string[]), null] } : {}),
+    ...(Array.isArray(words) ? { markdownEnumDescriptions: [...(words as string[]), '%config.foundOut%'] } : {}),
+  };
 }
 
 function propertiesOf(
@@ -37,10 +54,11 @@ function propertiesOf(
 ): [string, Readonly<Record<string, unknown>>][] {
   return flatSettings(table)
     .filter(([, { perFile }]: readonly [string, Setting<unknown>]) => !perFile)
-    .map(([key, { type, fallback }]) => [
-      `${configurationSection}.${key}`,
-      { ...valuesOf(type, key), default: fallback, scope, markdownDescription: `%config.${key}%` },
-    ]);
+    .map(([key, setting]) => {
+      const values = valuesOf(setting, key);
+      const form = setting.fallback === undefined ? { ...optional(values), default: null } : { ...values, default: setting.fallback };
+      return [`${configurationSection}.${key}`, { ...form, scope, markdownDescription: `%config.${key}%` }];
+    });
 }
 
 /** `contributes.configuration.properties` of package.json, which `npm run settings` writes. */

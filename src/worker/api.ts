@@ -18,7 +18,7 @@ import type { TrainSettings } from '../shared/settings.ts';
 export interface WorkerApi {
   /** `remote` (a comlink proxy) is there when the worker cannot reach the file itself. */
   open(source: SourceSpec, remote: RemoteFile | null): void;
-  inspect(task: StopMark): Promise<Outcome<Inspection>>;
+  inspect(task: StopMark, dialect?: TrainSettings['dialect']): Promise<Outcome<Inspection>>;
   train(task: StopMark, settings: TrainSettings, listener: TrainListener): Promise<Outcome<RunSummary>>;
   /**
    * The run `of` again with another beta, warm where possible; `settings` hold for a session that has nothing trained yet. Only a

@@ -161,7 +161,11 @@ const api: WorkerApi = {
     session.catch(() => undefined); // whoever asks for it next is told
   },
 
-  inspect: (task) => outcome(async () => (await opened()).inspect(undefined, control(task))),
+  inspect: (task, dialect) =>
+    outcome(async () => {
+      const checked = v.parse(trainSettingsSchema.entries.dialect, dialect);
+      return (await opened()).inspect(checked, control(task));
+    }),
 
   preview: (task, choices, part) =>
     outcome(async () => {

@@ -25,9 +25,16 @@ describe('notifications, and text that is not saved', () => {
     editor = await startExtension({
       program: path.join(root, 'dist/extension.js'),
       storage: at('storage'),
-      settings: { certifySeconds: 0, timeLimitSeconds: 5, 'path.points': 0, 'compare.enabled': false },
+      settings: {
+        certifySeconds: 0,
+        timeLimitSeconds: 5,
+        'path.points': 0,
+        'compare.enabled': false,
+        'dialect.comment': 'zz',
+      },
       saveAs: () => at('saved.csv'),
-      unsaved: { [at('new.csv')]: table(7).replaceAll(',', ';') },
+      // its last line is a comment by the setting, a row of data otherwise
+      unsaved: { [at('new.csv')]: `${table(7).replaceAll(',', ';')}\nzz;0;no\n` },
       pick: (labels) => {
         asked.push(labels);
         return labels.findIndex((label) => label.includes('as it stands'));

@@ -103,8 +103,8 @@ export class Dataset {
   }
 
   /** Looks at the head of the file. */
-  inspect(): Promise<Inspection> {
-    const task = this.client.task((api, number) => api.inspect(number));
+  inspect(dialect?: TrainSettings['dialect']): Promise<Inspection> {
+    const task = this.client.task((api, number) => api.inspect(number, dialect));
     this.looking = task;
     return task.done.then(valueOf).finally(() => {
       if (this.looking === task) this.looking = null;

@@ -30,7 +30,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const title = vscode.l10n.t('Train Convex Network: {0}', dataset.name);
   const inspection = await inspecting(
     title,
-    () => dataset.inspect(),
+    () => dataset.inspect(defaults.dialect),
     () => dataset.stopLooking(),
   );
   if (!inspection) return undefined;
@@ -43,6 +43,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
   const evaluation: { value: EvaluationChoice } = {
     value: {
+      missing: defaults.missing,
       split: defaults.split,
       testFile: defaults.testFile,
       classWeights: defaults.classWeights,
@@ -108,7 +109,7 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       evaluation,
       task ?? 'regression',
       inspection.columns.map(({ name }) => name).filter((name) => name !== target?.name),
-      dataset.uri,
+      { uri: dataset.uri, gaps: inspection.columns.some(({ missing }) => missing > 0) },
     );
 
   try {
