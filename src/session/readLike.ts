@@ -53,7 +53,11 @@ async function readLike(
   const noted = comment === undefined ? {} : { comment };
   const base: DialectOptions = { header, ...(na.length === 0 ? {} : { na }), ...noted, ...given.dialect };
   // a look at the head says how the file is written, by itself
-  const look = await readTable(source, { headRows: 200, dialect: { ...noted, ...given.dialect, header: base.header } }, control);
+  const look = await readTable(
+    source,
+    { headRows: 200, dialect: { ...noted, ...given.dialect, header: base.header } },
+    control,
+  );
   const found = look.dialect.delimiter;
   const same = found === delimiter;
   const contradictions: string[] = [];

@@ -56,7 +56,10 @@ function propertiesOf(
     .filter(([, { perFile }]: readonly [string, Setting<unknown>]) => !perFile)
     .map(([key, setting]) => {
       const values = valuesOf(setting, key);
-      const form = setting.fallback === undefined ? { ...optional(values), default: null } : { ...values, default: setting.fallback };
+      const form =
+        setting.fallback === undefined
+          ? { ...optional(values), default: null }
+          : { ...values, default: setting.fallback };
       return [`${configurationSection}.${key}`, { ...form, scope, markdownDescription: `%config.${key}%` }];
     });
 }
