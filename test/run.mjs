@@ -10,14 +10,16 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const asked = process.argv.slice(2);
 const wants = (part) => asked.length === 0 || asked.includes(part);
 
-/** The folders of a part, whether its tests drive a browser or an editor, and whether every file needs a process of its own. */
+/**
+ * The folders of a part, whether its tests drive a browser or an editor (and so need its servers), and whether every file needs a process of its own.
+ */
 const parts = {
   core: { folders: ['test/core', 'test/session'] },
   cli: { folders: ['test/cli'] },
   study: { folders: ['test/study'], alone: true },
   torture: { folders: ['test/torture'], alone: true },
   webview: { folders: ['test/webview'], browser: true },
-  host: { folders: ['test/host'], browser: true },
+  host: { folders: ['test/host'], browser: true, servers: true },
 };
 const unknown = asked.find((part) => part !== 'static' && !Object.hasOwn(parts, part));
 if (unknown !== undefined) throw new Error(`no part "${unknown}": static, ${Object.keys(parts).join(', ')}`);
@@ -35,19 +37,50 @@ function testFiles(folder) {
 /** Most files of a batch: few enough that both lanes have something to do at the end. */
 const batchSize = 8;
 
+/** Files of host tests that run once for every release of the editor: a task each, so that no lane has both to do at the end. */
+const perRelease = ['test/host/story.test.ts', 'test/host/inhost.test.ts'];
+const releases = process.env.CONVEXNET_RELEASES?.split(',') ?? ['newest', 'oldest'];
+
+/** What takes long begins first, roughly by the seconds that it takes; what is not named comes after. */
+const long = [
+  ...[
+    'test/host/story.test.ts',
+    'test/host/inhost.test.ts',
+    'test/webview/panel.test.ts',
+    'test/webview/deepPanel.test.ts',
+  ],
+  ...['test/host/browser.test.ts', 'test/host/restricted.test.ts', 'test/webview/lab.test.ts', 'npm run lint'],
+  ...[
+    'test/study/slurm.test.ts',
+    'test/study/run.test.ts',
+    'test/torture/short.test.ts',
+    'test/host/hostileNames.test.ts',
+  ],
+];
+function rankOf({ name }) {
+  const at = long.findIndex((file) => name.startsWith(file));
+  return at < 0 ? long.length : at;
+}
+
 /** Files of one folder in batches that run in one process each; files that drive a browser, or whose processes are killed, each in its own. */
 function tasksOf(part) {
-  const { folders, browser = false, alone = browser } = parts[part];
-  const task = (name, files) => ({
+  const { folders, browser = false, servers = false, alone = browser } = parts[part];
+  const task = (name, files, env = {}) => ({
     name,
     command: process.execPath,
     args: ['--import', 'tsx', ...(files.length === 1 ? files : ['test/several.mts', ...files])],
+    env,
     browser,
+    servers,
   });
+  const own = (file) =>
+    perRelease.includes(file.split(path.sep).join('/'))
+      ? releases.map((release) => task(`${file} (${release})`, [file], { CONVEXNET_RELEASES: release }))
+      : [task(file, [file])];
   return folders.flatMap((folder) => {
     const files = testFiles(folder);
     if (files.length === 0) throw new Error(`no tests in ${folder}`);
-    if (alone) return files.map((file) => task(file, [file]));
+    if (alone) return files.flatMap(own);
     const batches = Math.ceil(files.length / batchSize);
     return Array.from({ length: batches }, (_, k) => {
       const batch = files.slice(
@@ -71,11 +104,12 @@ const patience = 600_000;
 const running = new Set();
 
 /** Runs a task and prints what it said when it ends, so that tasks that run together do not talk at once. */
-function outcomeOf({ name, command, args, browser }) {
+function outcomeOf({ name, command, args, env = {}, browser }) {
   return new Promise((resolve) => {
     const started = Date.now();
     const child = spawn(command, args, {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: process.platform === 'win32',
     });
@@ -120,25 +154,27 @@ async function passes(task) {
 }
 
 /**
- * As many tasks at a time as there are cores, and one that drives a browser beside them, since it waits as well as computes; when nothing else is left, as many of
- * those as there are cores. All run, whatever fails: one go tells everything.
+ * One task more than there are cores, since those that drive a browser wait as well as compute: while there are both kinds, as many of either as there are
+ * cores at most. What needs the servers of the editor waits for them. All run, whatever fails: one go tells everything.
  */
-async function runAll(tasks) {
+async function runAll(tasks, servers) {
   const cores = Math.max(2, availableParallelism());
-  const queue = [...tasks];
+  const queue = [...tasks].sort((a, b) => rankOf(a) - rankOf(b));
   const busy = { computing: 0, browsing: 0 };
   const failed = [];
+  let installed = false;
   const take = () => {
+    if (busy.computing + busy.browsing > cores) return undefined;
     const computing = queue.findIndex(({ browser }) => !browser);
-    if (computing >= 0 && busy.computing < cores) return queue.splice(computing, 1)[0];
-    const browsing = queue.findIndex(({ browser }) => browser);
-    const free = computing < 0 ? Math.max(1, cores - busy.computing) : 1;
-    return browsing >= 0 && busy.browsing < free ? queue.splice(browsing, 1)[0] : undefined;
+    const browsing = queue.findIndex((task) => task.browser && (installed || !task.servers));
+    const mostBrowsing = computing < 0 ? cores + 1 : cores;
+    if (browsing >= 0 && busy.browsing < mostBrowsing) return queue.splice(browsing, 1)[0];
+    return computing >= 0 && busy.computing < cores ? queue.splice(computing, 1)[0] : undefined;
   };
   await new Promise((resolve) => {
     const start = () => {
       for (let task = take(); task !== undefined; task = take()) void run(task);
-      if (busy.computing + busy.browsing === 0) resolve();
+      if (busy.computing + busy.browsing === 0 && queue.length === 0) resolve();
     };
     const run = async (task) => {
       const kind = task.browser ? 'browsing' : 'computing';
@@ -149,6 +185,10 @@ async function runAll(tasks) {
       start();
     };
     start();
+    void servers.then(() => {
+      installed = true;
+      start();
+    });
   });
   for (const name of secondRuns.filter((name) => !failed.includes(name)))
     console.log(`passed only when run a second time: ${name}`);
@@ -174,10 +214,21 @@ if (wants('webview') || wants('host')) ensureChromium();
 const browserParts = Object.keys(parts).filter((part) => parts[part].browser === true && wants(part));
 const nodeParts = Object.keys(parts).filter((part) => parts[part].browser !== true && wants(part));
 const started = Date.now();
-const good = await runAll([
-  ...browserParts.flatMap(tasksOf),
-  ...(wants('static') ? [npm('typecheck'), npm('lint')] : []),
-  ...nodeParts.flatMap(tasksOf),
-]);
+/** The servers of the editor, installed beside the first tests; where that fails, the tests say so. */
+const servers = wants('host')
+  ? outcomeOf({
+      name: 'servers of the editor',
+      command: process.execPath,
+      args: ['--import', 'tsx', 'test/host/harness/install.ts', ...releases],
+    })
+  : Promise.resolve(true);
+const good = await runAll(
+  [
+    ...browserParts.flatMap(tasksOf),
+    ...(wants('static') ? [npm('typecheck'), npm('lint')] : []),
+    ...nodeParts.flatMap(tasksOf),
+  ],
+  servers,
+);
 console.log(`${good ? 'All passed' : 'FAILED'} after ${((Date.now() - started) / 1000).toFixed(0)} s.`);
 if (!good) stop();

@@ -20,7 +20,8 @@ function run(command, args) {
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
 ensureDependencies();
-run(process.execPath, ['src/build/bundle.mjs']);
+// while others use the bundles they must not be written anew
+if (!process.argv.includes('--built')) run(process.execPath, ['src/build/bundle.mjs']);
 
 const { name, version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const outAt = process.argv.indexOf('--out');

@@ -13,7 +13,7 @@ let failed = false;
 try {
   await runTests({
     extensionDevelopmentPath: root,
-    extensionTestsPath: await bundleTests(),
+    extensionTestsPath: await bundleTests('newest'),
     extensionTestsEnv: { CONVEXNET_RESULTS: results },
     launchArgs: [path.join(root, 'media/samples'), '--disable-extensions', '--disable-workspace-trust'],
     version: process.env.CONVEXNET_VSCODE ?? 'stable',

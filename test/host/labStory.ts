@@ -52,7 +52,7 @@ export async function labStory(workbench: Workbench): Promise<void> {
   await tab('Width sweep');
   await unfold();
   await fill('Class against the rest', 'setosa');
-  await fill('Steps', '20000');
+  await fill('Steps', '6000');
   await lab.locator('#run-sweep').click();
   await lab.locator('.lab-cells li').first().waitFor({ timeout: 120_000 });
   await lab.locator('#stop-sweep').click();

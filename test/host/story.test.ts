@@ -17,12 +17,12 @@ const pictures = path.join(root, 'test-results/screens');
 
 /** Real training, with fewer points of path and comparison than a person would want. */
 const settings = {
-  'convexNet.path.points': 5,
+  'convexNet.path.points': 4,
   'convexNet.compare.seeds': 1,
-  'convexNet.compare.epochs': 60,
+  'convexNet.compare.epochs': 20,
   // the same on every machine; how beta is chosen has tests of its own
   'convexNet.beta.kind': 'relative',
-  'convexNet.certifySeconds': 3,
+  'convexNet.certifySeconds': 1,
 };
 
 for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {

@@ -146,14 +146,28 @@ function constraint(given: Given, gates: Rows, V: Rows): number {
       continue;
     }
     const signs = on.map((is) => (is ? 1 : -1));
-    // plain weight decay: the best outgoing direction among many
-    const outer =
-      given.outputPenalty === 'nuclear'
-        ? Array.from({ length: 721 }, (_, k) => [Math.cos((k * Math.PI) / 360), Math.sin((k * Math.PI) / 360)])
-        : V[0].flatMap((_, o) => [1, -1].map((s) => V[0].map((__, k) => (k === o ? s : 0))));
-    for (const s of outer) {
-      const direction = X[0].map((_, k) => columns.reduce((sum, column, o) => sum + s[o] * column[k], 0));
-      top = Math.max(top, coneMaximum(given, X, signs, direction));
+    const along = (s: readonly number[]): number =>
+      coneMaximum(
+        given,
+        X,
+        signs,
+        X[0].map((_, k) => columns.reduce((sum, column, o) => sum + s[o] * column[k], 0)),
+      );
+    if (given.outputPenalty === 'nuclear') {
+      // plain weight decay: the best outgoing direction, from a grid and then ever closer around the best of it
+      let [best, step] = [0, Math.PI / 40];
+      const value = (t: number): number => along([Math.cos(t), Math.sin(t)]);
+      let most = value(0);
+      const look = (t: number): void => {
+        const there = value(t);
+        if (there > most) [most, best] = [there, t];
+      };
+      for (let k = 1; k < 80; k++) look(k * step);
+      for (; step > 1e-5; step /= 3) for (const k of [-2, -1, 1, 2]) look(best + (k * step) / 3);
+      top = Math.max(top, most);
+    } else {
+      const outer = V[0].flatMap((_, o) => [1, -1].map((s) => V[0].map((__, k) => (k === o ? s : 0))));
+      for (const s of outer) top = Math.max(top, along(s));
     }
   }
   return top;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { certifyGated } from '../../../src/core/certify/gatedCertificate.ts';
+import { createKernels } from '../../../src/core/base/kernels/createKernels.ts';
 import { createReferenceKernels } from '../../../src/core/base/kernels/reference.ts';
 import { denseMatrix, fromRows } from '../../../src/core/base/linalg/matrix.ts';
 import type { LossName, OutputPenalty, Problem } from '../../../src/core/problem/problem.ts';
@@ -192,10 +193,11 @@ test('at most 40 Newton steps to 1e-6 on diabetes and the breast cancer data', (
       tolerance: 1e-6,
       arrangements: { kind: 'sampled', count: 120, seed: 1 },
     };
-    const { betaMax } = solve({ ...base, beta: 1e9 });
+    const kernels = createKernels();
+    const { betaMax } = solve({ ...base, beta: 1e9 }, { kernels });
     for (const share of [0.1, 0.01]) {
       const problem = { ...base, beta: share * betaMax };
-      const solution = solve(problem);
+      const solution = solve(problem, { kernels });
       checkSolved(solution, problem);
       assert.ok(solution.iterations <= 40, `${name} at ${share}: ${solution.iterations} steps`);
     }

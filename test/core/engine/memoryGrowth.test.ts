@@ -8,16 +8,16 @@ import { randomProblem } from './problems.ts';
 const sampled = (count: number): Problem['arrangements'] => ({ kind: 'sampled', count, seed: 1 });
 
 const problems: Readonly<Record<string, Problem>> = {
-  'gated, sampled': randomProblem(1, { n: 300, d: 4 }, { arrangements: sampled(30), tolerance: 1e-6 }),
-  'ReLU, sampled': randomProblem(1, { n: 300, d: 1 }, { model: 'relu', arrangements: sampled(6), tolerance: 1e-5 }),
+  'gated, sampled': randomProblem(1, { n: 180, d: 4 }, { arrangements: sampled(30), tolerance: 1e-6 }),
+  'ReLU, sampled': randomProblem(1, { n: 180, d: 1 }, { model: 'relu', arrangements: sampled(6), tolerance: 1e-5 }),
   'ReLU, generated': randomProblem(
     1,
-    { n: 300, d: 1 },
+    { n: 180, d: 1 },
     { model: 'relu', arrangements: { kind: 'adaptive', seed: 1 }, tolerance: 1e-5 },
   ),
   'three layers': randomProblem(
     1,
-    { n: 300, d: 1 },
+    { n: 180, d: 1 },
     { model: 'three-layer', arrangements: sampled(5), bias: 'none', hidden: { m1: 2 }, tolerance: 1e-5 },
   ),
 };

@@ -40,7 +40,7 @@ describe('proof files', () => {
       it(`are accepted for ${loss} loss, bias ${bias}, and bound the objective`, async () => {
         const { problem, network, text } = await made(
           { loss, bias },
-          { n: 18, d: 4, outputs: loss === 'softmax' ? 3 : 2 },
+          { n: 12, d: 4, outputs: loss === 'softmax' ? 3 : 2 },
         );
         const check = checkProof(problem, network, text, sha256);
         assert.ok(check.lowerBound > 0 && check.lowerBound <= check.objective);

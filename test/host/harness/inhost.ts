@@ -7,8 +7,8 @@ import { bridgeExtension, root, type Release } from './server.ts';
 import { Workbench } from './workbench.ts';
 
 /** Bundles the tests that run inside the extension host; gives the entry file. */
-export async function bundleTests(): Promise<string> {
-  const folder = path.join(root, 'test-results/inhost');
+export async function bundleTests(release: Release): Promise<string> {
+  const folder = path.join(root, `test-results/inhost-${release}`);
   mkdirSync(folder, { recursive: true });
   const outfile = path.join(folder, 'index.js');
   await build({
@@ -27,7 +27,7 @@ export async function bundleTests(): Promise<string> {
 
 /** Runs the tests inside the extension host of a release of VS Code. */
 export async function runInHost(release: Release, patienceMs = 400_000): Promise<InHostResults> {
-  const entry = await bundleTests();
+  const entry = await bundleTests(release);
   const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-results-'));
   const file = path.join(folder, 'results.json');
   const workspace = path.join(root, 'media/samples');

@@ -19,6 +19,8 @@ const quietSettings = {
   'workbench.startupEditor': 'none',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.tips.enabled': false,
+  'workbench.reduceMotion': 'on', // nothing is drawn again and again while a test waits
+  'editor.cursorBlinking': 'solid',
   'workbench.enableExperiments': false,
   'workbench.welcomePage.walkthroughs.openOnInstall': false,
   'workbench.welcomePage.experimentalOnboarding': false,

@@ -224,7 +224,7 @@ describe('training in a worker', () => {
     delay.enable();
     const inspection = await dataset.inspect();
     const looked = performance.now() - before;
-    const summary = await dataset.train(quick({ target: 'y', timeLimitSeconds: 5, gates: 50 }));
+    const summary = await dataset.train(quick({ target: 'y', timeLimitSeconds: 2, gates: 50 }));
     delay.disable();
     const seconds = (performance.now() - before) / 1000;
     assert.equal(inspection.target, 'y');
@@ -236,20 +236,20 @@ describe('training in a worker', () => {
   }).timeout(150_000);
 });
 
-/** Rows with numbers that depend on one another, so that there is something to fit. */
+/** Rows with numbers that depend on one another, so that there is something to fit; the same rows again and again. */
 async function writeLarge(file: string, bytes: number): Promise<void> {
   const out = createWriteStream(file);
   out.write('a,b,c,d,e,f,y\n');
   let written = 0;
   let state = 12345;
   const next = (): number => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) / 2 ** 32;
+  let block = '';
+  for (let i = 0; i < 20_000; i++) {
+    const x = Array.from({ length: 6 }, next);
+    const y = Math.max(0, x[0] - x[1]) + x[2] * 0.5 + 0.01 * next();
+    block += `${x.map((value) => value.toFixed(6)).join(',')},${y.toFixed(6)}\n`;
+  }
   while (written < bytes) {
-    let block = '';
-    for (let i = 0; i < 4000; i++) {
-      const x = Array.from({ length: 6 }, next);
-      const y = Math.max(0, x[0] - x[1]) + x[2] * 0.5 + 0.01 * next();
-      block += `${x.map((value) => value.toFixed(6)).join(',')},${y.toFixed(6)}\n`;
-    }
     written += block.length;
     if (!out.write(block)) await new Promise((resolve) => out.once('drain', () => resolve(null)));
   }

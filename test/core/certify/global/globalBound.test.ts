@@ -139,12 +139,12 @@ describe('global lower bound', () => {
   });
 
   it('bounds by norms when there is no time, and says so', () => {
-    const problem = randomProblem(8, { n: 90, d: 40 }, { model: 'relu', beta: 20 });
+    const problem = randomProblem(8, { n: 40, d: 14 }, { model: 'relu', beta: 9 });
     const prepared = prepare(problem);
-    const fit = denseMatrix(90, 1);
+    const fit = denseMatrix(40, 1);
     const objective = prepared.datafit.value(fit.data);
     const bound = globalBound(prepared, dualPointOf(prepared, fit), objective, { seconds: 0 }, ticking());
-    const longer = globalBound(prepared, dualPointOf(prepared, fit), objective, { seconds: 6 }, ticking());
+    const longer = globalBound(prepared, dualPointOf(prepared, fit), objective, { seconds: 1 }, ticking());
     assert.ok(longer.lowerBound > bound.lowerBound);
     assert.equal(bound.proof, 'bound');
     assert.ok(bound.lowerBound > 0 && bound.lowerBound <= objective);

@@ -146,7 +146,7 @@ void test('several outputs are independent programs for separable losses', () =>
 
 void test('a stop at any moment returns a feasible network with an honest gap', () => {
   for (const gates of [undefined, gaussian(createRng(2), 12, 4)]) {
-    const fields = randomProblem(3, { n: 40, d: 4, beta: 0.05, ...(gates === undefined ? {} : { gates }) });
+    const fields = randomProblem(3, { n: 24, d: 4, beta: 0.05, ...(gates === undefined ? {} : { gates }) });
     let asked = 0;
     const clock = (): number => performance.now() / 1000;
     const optimum = solve(reluProblem(fields), {}, { shouldStop: () => ++asked < 0, now: clock }).objective;

@@ -21,7 +21,7 @@ function shared(fields: ProblemFields): Problem {
 }
 
 /** Three outputs that suit the loss. */
-function severalOutputs(seed: number, loss: LossName, bias: BiasMode, size = { n: 16, d: 2 }): ProblemFields {
+function severalOutputs(seed: number, loss: LossName, bias: BiasMode, size = { n: 12, d: 2 }): ProblemFields {
   const fields = randomProblem(seed, { ...size, loss, bias, beta: loss === 'squared' ? 0.4 : 0.3 });
   if (loss === 'softmax') return fields;
   const rng = createRng(seed + 100);

@@ -103,8 +103,8 @@ test('max-margin: closed-form values, margins and multipliers, proven over all n
 test('max-margin: gap below 1e-6, value and bound recomputed by other code, on random labelings', () => {
   for (const [n, d, seed] of [
     [20, 2, 1],
-    [40, 3, 2],
-    [40, 4, 3],
+    [24, 3, 2],
+    [24, 4, 3],
   ]) {
     const X = gaussian(n, d, seed);
     const y = Float64Array.from({ length: n }, (_, i) => (X.data[i * d] * X.data[i * d + 1] > 0 ? 1 : -1));
