@@ -1,6 +1,7 @@
 // Packages the extension into a VSIX and checks what is in it. Prints the sizes; the last line is the file.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ensureDependencies, root } from './ensure.mjs';
@@ -11,8 +12,8 @@ const fileBudget = 2_000_000;
 /** Bundles that are for a clone of the repository, not for the editor. */
 const notShipped = ['cli.js', 'bench.js'];
 
-function run(command, args) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
+function run(command, args, cwd = root) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
   return stdout;
 }
@@ -29,12 +30,19 @@ const file = path.resolve(root, outAt > 0 ? process.argv[outAt + 1] : `${name}-$
 mkdirSync(path.dirname(file), { recursive: true });
 rmSync(file, { force: true });
 const vsce = path.join(root, 'node_modules/@vscode/vsce/vsce');
-run(process.execPath, [
-  ...[vsce, 'package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links'],
-  ...['--out', file],
-]);
-
-const listed = run(process.execPath, [vsce, 'ls', '--no-dependencies']).split(/\r?\n/).filter(Boolean);
+// vsce looks at every file that there is, of which a clone with its dependencies has a hundred thousand: it gets a folder of those that may ship
+const stage = mkdtempSync(path.join(tmpdir(), 'convexnet-package-'));
+let listed;
+try {
+  const parts = ['package.json', 'l10n', 'README.md', 'LICENSE', 'dist', 'media', '.vscodeignore'];
+  const names = readdirSync(root).filter((entry) => /^package\.nls(\.[\w-]+)?\.json$/.test(entry));
+  for (const part of [...parts, ...names]) cpSync(path.join(root, part), path.join(stage, part), { recursive: true });
+  const flags = ['--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file];
+  run(process.execPath, [vsce, 'package', ...flags], stage);
+  listed = run(process.execPath, [vsce, 'ls', '--no-dependencies'], stage).split(/\r?\n/).filter(Boolean);
+} finally {
+  rmSync(stage, { recursive: true, force: true });
+}
 const bundles = readdirSync(path.join(root, 'dist')).filter((entry) => /\.(js|css)$/.test(entry));
 const missing = bundles.filter((entry) => !notShipped.includes(entry) && !listed.includes(`dist/${entry}`));
 if (missing.length > 0) throw new Error(`Not in the package (see .vscodeignore): ${missing.join(', ')}`);

@@ -312,7 +312,7 @@ function check(cell: Cell): void {
   const { beta } = problem;
   const reason = refusal(cell);
   const run = (): ReturnType<typeof solveToRecord> =>
-    solveToRecord(problem, { certifySeconds: 0.3, timeLimitSeconds: 20 }, uncontrolled);
+    solveToRecord(problem, { certifySeconds: 3, timeLimitSeconds: 20 }, uncontrolled);
   if (reason !== undefined) {
     assert.throws(run, (error) => error instanceof ProblemError && reason.test(error.message));
     return;
