@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { plainText } from '../core/data/plainText.ts';
+import { isFoldThread, serveFoldThread } from '../platform/node/foldThreads.ts';
 import { serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
@@ -77,6 +78,8 @@ async function run(args: readonly string[]): Promise<number> {
 
 if (isMainThread) {
   asProgram(() => run(process.argv.slice(2)));
+} else if (isFoldThread()) {
+  serveFoldThread();
 } else {
   serveBackground(tasks);
 }

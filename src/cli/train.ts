@@ -4,6 +4,7 @@ import { plainCopy } from '../core/data/plainText.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import { exportDecomposition, exportRun } from '../session/exportRun.ts';
+import { nodeFoldThreads } from '../platform/node/foldThreads.ts';
 import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { predictAllRows } from '../session/predictAll.ts';
 import { createSession, type Session, TrainStopped } from '../session/session.ts';
@@ -61,7 +62,7 @@ export async function trainTask(
   };
   const kernels = createPooledKernels({ threads });
   const source = await nodeFileSource(file);
-  const session = createSession(source, nodeSessionDeps({ threads, kernels }));
+  const session = createSession(source, nodeSessionDeps({ threads, kernels, folds: nodeFoldThreads(kernels.threads) }));
   try {
     const run = await session.train(
       settings,

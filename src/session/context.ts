@@ -2,6 +2,7 @@ import type { Kernels } from '../core/base/kernels/kernels.ts';
 import type { FileSource } from '../core/data/source.ts';
 import type { Control } from '../core/base/control.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
+import type { FoldThreads } from './foldThreads.ts';
 
 /** What the session needs from its platform. */
 export interface SessionDeps {
@@ -17,6 +18,8 @@ export interface SessionDeps {
   readonly threads?: number;
   /** Numeric kernels to run on; plain TypeScript when left out. */
   readonly kernels?: Kernels;
+  /** Where folds are solved beside each other; in this thread, one after the other, when left out. */
+  readonly folds?: FoldThreads;
 }
 
 export interface SessionListener {

@@ -18,6 +18,11 @@ async function start(): Promise<void> {
     asProgram(() => runCommand('study', studyCommand, process.argv.slice(3)));
     return;
   }
+  const { isFoldThread, serveFoldThread } = await import('../platform/node/foldThreads.ts');
+  if (isFoldThread()) {
+    serveFoldThread();
+    return;
+  }
   const { nodeWorker } = await import('../platform/node/nodeWorker.ts');
   (await import('./worker.ts')).serve(nodeWorker());
 }

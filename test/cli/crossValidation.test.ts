@@ -42,6 +42,12 @@ describe('cross-validation, computed again', () => {
     const lines = readFileSync(sample, 'utf8').trim().split('\n');
     const train = run.rows.line.filter((_, row) => run.rows.split[row] === 0);
     const folds = foldsOf(train.length, { count: 4, seed: run.settings.seed });
+    const again = await runProgram([
+      ...['train', sample, ...auto, '--time-limit', '300', '--threads', '2'],
+      ...['--out', at('threads.json')],
+    ]);
+    assert.equal(again.status, 0);
+    assert.deepEqual(readRun('threads.json').crossValidation!.points, curve.points);
     const point = Math.min(3, curve.points.length - 1);
     for (const fold of [0, 2]) {
       const [kept, held] = [train.filter((_, i) => folds[i] !== fold), train.filter((_, i) => folds[i] === fold)];
@@ -50,7 +56,7 @@ describe('cross-validation, computed again', () => {
       writeFileSync(at('held.csv'), table(held));
       const beta = (curve.points[point].beta * kept.length) / train.length;
       const solved = await runProgram([
-        ...['train', at('kept.csv'), ...quick, '--test-fraction', '0', '--beta', String(beta), '--no-path'],
+        ...['train', at('kept.csv'), ...quick, '--test-fraction', '0', '--beta', String(beta)],
         ...['--out', at('fold.json')],
       ]);
       assert.equal(solved.status, 0);

@@ -1,9 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import { type FoldThreads, serveFolds } from '../../src/session/foldThreads.ts';
+import { sharedControl, type SharedMark, SharedStops } from '../../src/shared/stopFlag.ts';
 import { remarksOf, scoreHeadline, standingOf } from '../../src/shared/usefulness.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
 import { memorySource, sampleSource } from '../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
+
+/** Threads that are none, but what goes to them and back is cloned as between threads. */
+function channelThreads(count: number): FoldThreads {
+  return {
+    count,
+    createStops: () => new SharedStops(),
+    start: () => {
+      const { port1, port2 } = new MessageChannel();
+      serveFolds(nodeEndpoint(port2), (mark) => sharedControl(mark as SharedMark));
+      const terminate = (): void => port1.close();
+      return { endpoint: nodeEndpoint(port1), onEnd: () => undefined, terminate };
+    },
+  };
+}
 
 const settings: TrainSettings = {
   ...quickSettings,
@@ -68,6 +87,25 @@ describe('beta by cross-validation', () => {
     const test = new Set(first.rows.line.filter((_, row) => first.rows.split[row] === 1));
     const other = await train(text.map((line, k) => (test.has(k + 1) ? line.replace(/[^,]*$/, '999') : line)));
     assert.deepEqual(other.crossValidation!.points, first.crossValidation!.points);
+  });
+
+  it('has the same curve where folds are solved on threads, and says which is solved in order', async () => {
+    const kernels = createKernels();
+    const quick: TrainSettings = { ...settings, target: 'target', crossValidation: { folds: 3, rule: 'smallest' } };
+    const train = async (folds?: FoldThreads) => {
+      const messages: string[] = [];
+      const heard = listen(({ stage, message }) => {
+        if (stage === 'cross-validation' && message.includes(' at ')) messages.push(message);
+      });
+      const run = await testSession(sampleSource('diabetes.csv'), { kernels, folds }).train(quick, heard, running);
+      return { points: run.crossValidation!.points, messages };
+    };
+    const [alone, onThreads] = [await train(), await train(channelThreads(2))];
+    assert.deepEqual(onThreads, alone);
+    assert.equal(alone.messages.length, 3 * alone.points.length);
+    alone.messages.forEach((message, k) =>
+      assert.match(message, new RegExp(`^Cross-validation: fold ${(k % 3) + 1} of 3`)),
+    );
   });
 
   it('keeps the curve when beta is changed by hand', async () => {

@@ -3,6 +3,7 @@ import { createKernels } from '../../core/base/kernels/createKernels.ts';
 import type { Kernels } from '../../core/base/kernels/kernels.ts';
 import { ProblemError } from '../../core/base/problemError.ts';
 import { DataError } from '../../core/data/dataError.ts';
+import { nodeFoldThreads } from '../../platform/node/foldThreads.ts';
 import { nodeFileSource, nodeSessionDeps } from '../../platform/node/nodeSession.ts';
 import { createSession, type Session } from '../../session/session.ts';
 import { fileErrorWords } from '../../core/base/fileErrors.ts';
@@ -127,7 +128,7 @@ export class TaskRunner {
     if (this.sessions.size >= sessionsKept) this.sessions.delete(this.sessions.keys().next().value!);
     const session = createSession(
       await nodeFileSource(file),
-      nodeSessionDeps({ threads: this.threads, kernels: this.kernels }),
+      nodeSessionDeps({ threads: this.threads, kernels: this.kernels, folds: nodeFoldThreads(this.threads) }),
     );
     this.sessions.set(file, session);
     return session;

@@ -1,6 +1,7 @@
 import { relativeGap } from '../problem/gap.ts';
 import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
 import { type PatternSet } from '../base/patterns.ts';
+import { everyRows } from '../base/polling.ts';
 import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
@@ -73,20 +74,28 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   const objective = loss + beta * penalty;
 
   const giveUp = claim.giveUp ?? (() => false);
-  const constraintOf = (T: Float64Array): Float64Array =>
-    Float64Array.from({ length: P }, (_, i) => norms.dual(T.subarray(i * d * c, (i + 1) * d * c)) / beta);
+  const poll = everyRows(d * c * c);
+  const constraintOf = (T: Float64Array): Float64Array | undefined => {
+    const out = new Float64Array(P);
+    for (let i = 0; i < P; i++) {
+      if (i % poll === 0 && giveUp()) return undefined;
+      out[i] = norms.dual(T.subarray(i * d * c, (i + 1) * d * c)) / beta;
+    }
+    return out;
+  };
 
   // Until a better one is judged the dual point is 0: feasible with every constraint at 0.
   let feasibleDual: Float64Array = new Float64Array(n * c);
   let gateConstraint: Float64Array = new Float64Array(P);
   let dualBound = Math.min(datafit.dualBelow(feasibleDual), objective);
   const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(rowOf(X, r)));
-  let products: Float64Array | undefined;
+  /** Those of the dual point judged first. */
+  let judged: { readonly T: Float64Array; readonly constraint: Float64Array } | undefined;
   const judge = (V: Float64Array): boolean => {
     const T = maskedProducts(X, patterns, V, c, giveUp);
-    if (T === undefined) return false;
-    products ??= T;
-    const constraint = constraintOf(T);
+    const constraint = T && constraintOf(T);
+    if (T === undefined || constraint === undefined) return false;
+    judged ??= { T, constraint };
     const top = largest(constraint);
     // sums of 32 rows are 12 additions deep, and a pattern adds one such sum per word
     const rounding = roundingOfProducts(rowNorms, V, c, patterns.wordsPerPattern + 12 + d * c + 8) / beta;
@@ -107,13 +116,15 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   }
   complete &&= judge(dual);
 
-  const T = products ?? new Float64Array(P * d * c);
+  const T = judged?.T ?? new Float64Array(P * d * c);
   const blockOf = new Map(blocks.map((block) => [block.gate, block.vector]));
   let stationarity = 0;
   let pairing = 0;
   for (let i = 0; i < P; i++) {
     const part = T.subarray(i * d * c, (i + 1) * d * c);
     const block = blockOf.get(i);
+    // a gate that is not used and may not be is as it should
+    if (block === undefined && (judged === undefined || judged.constraint[i] <= 1)) continue;
     stationarity = Math.max(stationarity, norms.stationarity(block, part, beta) / beta);
     if (block !== undefined) for (let k = 0; k < d * c; k++) pairing += block[k] * part[k];
   }
@@ -123,7 +134,8 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
     const zeroDual = new Float64Array(n * c);
     datafit.dualPoint(new Float64Array(n * c), zeroDual);
     const atZero = maskedProducts(X, patterns, zeroDual, c, giveUp);
-    if (atZero !== undefined) betaMax = largest(constraintOf(atZero)) * beta;
+    const constraint = atZero && constraintOf(atZero);
+    if (constraint !== undefined) betaMax = largest(constraint) * beta;
   }
   return {
     objective,

@@ -35,7 +35,7 @@ export const browserUnpacking: Unpacking = {
 };
 
 /** What a session needs, from a browser. */
-export function browserSessionDeps(kernels: SessionDeps['kernels']): SessionDeps {
+export function browserSessionDeps(options: Pick<SessionDeps, 'kernels' | 'folds'>): SessionDeps {
   return {
     // the browser hashes whole arrays only; pieces of a file are views of what was read anyway
     createHash: () => {
@@ -44,6 +44,6 @@ export function browserSessionDeps(kernels: SessionDeps['kernels']): SessionDeps
     },
     pause: () => new Promise((resolve) => setTimeout(resolve, 0)),
     date: () => new Date(),
-    kernels,
+    ...options,
   };
 }

@@ -1,11 +1,13 @@
 import { type Remote, wrap } from 'comlink';
+import type { Control } from '../../core/base/control.ts';
 import type { Kernels } from '../../core/base/kernels/kernels.ts';
 import { createKernels } from '../../core/base/kernels/createKernels.ts';
 import { type HelperSetup, serveTickets } from '../../core/base/kernels/tickets.ts';
-import { sharedControl } from '../../shared/stopFlag.ts';
+import { type FoldThreads, serveFolds } from '../../session/foldThreads.ts';
+import { sharedControl, SharedStops, type StopMark } from '../../shared/stopFlag.ts';
 import type { WorkerData } from '../../worker/api.ts';
 import type { WorkerFiles, WorkerPlatform } from '../platform.ts';
-import { addressControl } from './addressStops.ts';
+import { addressControl, AddressStops } from './addressStops.ts';
 import { browserSessionDeps, browserUnpacking } from './browserSession.ts';
 
 /** The first message to a worker: what it is. */
@@ -18,7 +20,8 @@ export type FirstMessage =
       readonly calls: MessagePort;
       readonly files: MessagePort;
     }
-  | { readonly kind: 'helper'; readonly setup: HelperSetup };
+  | { readonly kind: 'helper'; readonly setup: HelperSetup }
+  | { readonly kind: 'folds'; readonly calls: MessagePort };
 
 /** What of the global scope of a Web Worker is used; the types of pages do not have it. */
 interface WorkerScope {
@@ -29,12 +32,14 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const mostThreads = 4;
 
-/** Helpers need shared memory. One processor is left to the page. */
+/** One processor is left to the page. */
+const threadsHere = (): number => Math.max(1, Math.min(mostThreads, navigator.hardwareConcurrency - 1));
+
+/** Helpers need shared memory. */
 function pooledKernels(program: string): Kernels {
   if (typeof SharedArrayBuffer === 'undefined') return createKernels();
-  const threads = Math.max(1, Math.min(mostThreads, navigator.hardwareConcurrency - 1));
   return createKernels({
-    helpers: threads - 1,
+    helpers: threadsHere() - 1,
     startHelpers: (setups) => {
       const workers = setups.map((setup) => {
         const worker = new Worker(program);
@@ -46,13 +51,41 @@ function pooledKernels(program: string): Kernels {
   });
 }
 
-/** In a Web Worker: resolves when the host has said what this worker is for, and not at all in a helper. */
+/** Threads of folds, which need none. */
+function foldThreads(program: string): FoldThreads {
+  return {
+    count: threadsHere(),
+    createStops: () => (typeof SharedArrayBuffer === 'undefined' ? new AddressStops() : new SharedStops()),
+    start: () => {
+      const { port1, port2 } = new MessageChannel();
+      const worker = new Worker(program);
+      worker.postMessage({ kind: 'folds', calls: port2 } satisfies FirstMessage, [port2]);
+      return {
+        endpoint: port1,
+        onEnd: (told) => worker.addEventListener('error', ({ message }) => told(message)),
+        terminate: () => {
+          worker.terminate();
+          port1.close();
+        },
+      };
+    },
+  };
+}
+
+const controlOf = (mark: StopMark): Control =>
+  'flag' in mark ? sharedControl(mark) : addressControl(mark.address, (at) => scope.importScripts(at));
+
+/** In a Web Worker: resolves when the host has said what this worker is for, and not at all in a helper or a thread of folds. */
 export async function browserWorker(): Promise<WorkerPlatform> {
   const first = await new Promise<FirstMessage>((resolve) =>
     scope.addEventListener('message', ({ data }) => resolve(data), { once: true }),
   );
   if (first.kind === 'helper') {
     serveTickets(first.setup);
+    return new Promise(() => undefined);
+  }
+  if (first.kind === 'folds') {
+    serveFolds(first.calls, controlOf);
     return new Promise(() => undefined);
   }
   const files: Remote<WorkerFiles> = wrap<WorkerFiles>(first.files);
@@ -64,10 +97,9 @@ export async function browserWorker(): Promise<WorkerPlatform> {
       writeWhole: (file, content) => files.writeWhole(file, content),
     },
     unpacking: browserUnpacking,
-    sessionDeps: browserSessionDeps,
+    sessionDeps: (kernels) => browserSessionDeps({ kernels, folds: foldThreads(first.program) }),
     createKernels: () => pooledKernels(first.program),
     openFile: (_, uri) => Promise.reject(new Error(`${uri} cannot be read from a browser.`)),
-    control: (mark) =>
-      'flag' in mark ? sharedControl(mark) : addressControl(mark.address, (at) => scope.importScripts(at)),
+    control: controlOf,
   };
 }

@@ -50,7 +50,7 @@ export async function nodeFileSource(file: string, uri: string = pathToFileURL(f
 }
 
 /** What a session needs, from Node. */
-export function nodeSessionDeps(options: Pick<SessionDeps, 'threads' | 'kernels'> = {}): SessionDeps {
+export function nodeSessionDeps(options: Pick<SessionDeps, 'threads' | 'kernels' | 'folds'> = {}): SessionDeps {
   return {
     createHash: () => {
       const hash = createHash('sha256');

@@ -2,29 +2,16 @@ import { withDeadline } from '../../core/base/control.ts';
 import { ProblemError } from '../../core/base/problemError.ts';
 import { DataError } from '../../core/data/dataError.ts';
 import { ReadStopped } from '../../core/data/reader.ts';
-import { foldsOf } from '../../core/data/folds.ts';
-import { prepareData, type PreparedData } from '../../core/data/prepareData.ts';
-import { type CrossValidation, crossValidate, type Fold, type FoldFit } from '../../core/family/crossValidation.ts';
-import { errorMeasureOf, rowErrors } from '../../core/metrics/rowErrors.ts';
-import type { DenseMatrix } from '../../core/base/linalg/matrix.ts';
-import type { Problem } from '../../core/problem/problem.ts';
+import { type CrossValidation, crossValidate } from '../../core/family/crossValidation.ts';
+import { errorMeasureOf } from '../../core/metrics/rowErrors.ts';
 import type { CrossValidationRecord } from '../../shared/run.ts';
 import { chosenPoint } from '../../shared/usefulness.ts';
 import { defaultSettings } from '../../shared/settings.ts';
-import { cutShort, quiet, type StageContext } from '../context.ts';
+import { cutShort, type StageContext } from '../context.ts';
 import type { Draft } from '../draft.ts';
-import { familyOf } from '../family/registry.ts';
-import { searching } from '../family/searching.ts';
-import { predictionsFrom } from '../predictions.ts';
-import { trainingProblem } from '../trainingProblem.ts';
-import { atBeta, solveOptions } from './solve.ts';
+import { type Folded, FoldWatch, foldsOfDraft, shareOfLimit } from './folds.ts';
+import { atBeta } from './solve.ts';
 
-/** Share of the time limit that choosing beta may take, so that the network at it, its proof and the rest have theirs. */
-export const shareOfLimit = 1 / 5;
-/** Relative gap to which folds are solved: errors on rows held out vary between folds by far more than what is left then. */
-const foldTolerance = 1e-2;
-/** A fold's solve at one beta may take so many times its even part of the time; the network reached then is judged as it is. */
-const patience = 0.25;
 /** Fewer rows than this say nothing about rows held out. */
 export const leastRows = 10;
 /** The path is not followed below this share of betaMax. */
@@ -89,7 +76,7 @@ export async function crossCurve(
   listener.progress({ stage: 'cross-validation', fraction: 0, message: 'Cross-validation: preparing the folds' });
   await deps.pause();
   const watch = new FoldWatch();
-  const folds = foldsOfDraft(draft, count, { deps, listener, control: limited }, watch);
+  const { folds, dispose } = foldsOfDraft(draft, count, { deps, listener, control: limited }, watch);
   const points = settings.path.points < 2 ? defaultSettings.path.points : settings.path.points;
   const recordOf = (found: CrossValidation): CrossValidationRecord => ({
     measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),
@@ -107,16 +94,9 @@ export async function crossCurve(
     { betaMax, points, smallest: settings.path.smallest, floor, rule },
     limited,
     onPoint && ((soFar) => onPoint(recordOf(soFar))),
-  );
+  ).finally(dispose);
   const early = `${watch.unfinished} of the ${watch.solves} networks of the folds were judged as far as they had come in their time.`;
   return { record: recordOf(found), notes: watch.unfinished === 0 ? [] : [early] };
-}
-
-/** How the solves of the folds went. */
-class FoldWatch {
-  solves = 0;
-  /** Ended by their own time limit. */
-  unfinished = 0;
 }
 
 /** The draft at the beta that the curve so far says. */
@@ -126,90 +106,4 @@ function chosenBy(crossValidation: CrossValidationRecord, draft: Draft): Draft {
   const { beta } = chosenPoint(crossValidation);
   const unsettled = crossValidation.end === 'cut short' && crossValidation.best === crossValidation.points.length - 1;
   return { ...draft, crossValidation, problem: atBeta(problem, unsettled ? Math.min(beta, problem.beta) : beta) };
-}
-
-/** The fold of each training row: drawn, stratified; whole groups; or runs in time. */
-function foldsOfRows({ trainRows, order }: PreparedData, count: number, seed: number, classes?: number[]): Int32Array {
-  const { length } = trainRows;
-  if (order === undefined) return foldsOf(length, { count, seed, classes });
-  const of = Array.from(trainRows, (row) => order.of[row]);
-  if (order.by === 'groups') return foldsOf(length, { count, seed, groups: of });
-  const runs = foldsOf(length, { count, seed, ordered: true });
-  const folds = new Int32Array(length);
-  Array.from(of.keys())
-    .sort((a, b) => of[a] - of[b] || a - b)
-    .forEach((row, place) => (folds[row] = runs[place]));
-  return folds;
-}
-
-/** A fold with the outputs on the rows that it holds out. */
-export interface HeldFold extends Fold<unknown> {
-  /** Rows of the data that are held out. */
-  readonly rows: Int32Array;
-  solve(
-    beta: number,
-    warm: unknown,
-  ): Promise<(FoldFit<unknown> & { /** On all rows, encoded targets. */ readonly fit: DenseMatrix }) | undefined>;
-}
-
-/** What folds are made of. */
-export type Folded = Pick<Draft, 'data' | 'settings' | 'loaded' | 'problem' | 'betaMax' | 'preview'>;
-
-/** The parts of the training rows, each with its own preparation of the data. */
-export function foldsOfDraft(
-  draft: Folded,
-  count: number,
-  { deps, listener, control }: StageContext,
-  watch = new FoldWatch(),
-): HeldFold[] {
-  const { data, settings, loaded } = draft;
-  const rows = data.trainRows;
-  const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
-  const fold = foldsOfRows(data, count, settings.seed, classes);
-  const used = Math.max(...fold) + 1;
-  const family = familyOf(draft.problem.model);
-  const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
-  const options = { ...solveOptions({ ...draft, warm: undefined }, deps), timeLimitSeconds, certifySeconds: 0 };
-  const fixed = { ...settings, target: data.target, task: data.task };
-  return Array.from({ length: used }, (_, k): HeldFold => {
-    // 2 leaves the test rows out of both sides
-    const assignment = new Uint8Array(data.split.length).fill(2);
-    rows.forEach((row, i) => (assignment[row] = fold[i] === k ? 1 : 0));
-    const part = prepareData(loaded.table, { ...fixed, assignment }, control);
-    const problem = {
-      ...searching(trainingProblem(part, fixed)),
-      tolerance: Math.max(settings.tolerance, foldTolerance),
-    };
-    const share = weightOf(problem) / weightOf(draft.problem);
-    return {
-      share,
-      heldOut: part.testRows.length,
-      rows: part.testRows,
-      async solve(beta, warm) {
-        const relative = Number((beta / share / draft.betaMax).toPrecision(2));
-        const message = `Cross-validation: fold ${k + 1} of ${used} at ${relative} of beta max`;
-        listener.progress({ stage: 'cross-validation', fraction: null, message });
-        await deps.pause();
-        if (control.shouldStop()) return undefined;
-        const posed = { problem: atBeta(problem, beta), data: part, settings: fixed };
-        const outcome = family.solve(posed, { ...options, warm }, quiet(control));
-        const fit = control.shouldStop() ? undefined : outcome.predict(part.X, () => control.shouldStop());
-        if (fit === undefined) return undefined;
-        watch.solves++;
-        if (outcome.solution.status === 'time-limit') watch.unfinished++;
-        const errors = rowErrors(predictionsFrom(fit, part, problem.loss, fixed), part.testRows);
-        return {
-          error: errors.reduce((sum, value) => sum + value, 0) / errors.length,
-          active: outcome.active,
-          fit,
-          warm: outcome.solution.warm,
-        };
-      },
-    };
-  });
-}
-
-/** Rows, each as often as it counts. */
-function weightOf({ y, weights }: Problem): number {
-  return weights === undefined ? y.rows : weights.reduce((sum, weight) => sum + weight, 0);
 }

@@ -14,7 +14,8 @@ import { cutShort, quiet, type StageContext } from '../context.ts';
 import type { Stage } from '../draft.ts';
 import { familyOf } from '../family/registry.ts';
 import { findBetaMax, trainingProblem } from '../trainingProblem.ts';
-import { crossCurve, type Folded, leastRows, shareOfLimit } from './crossValidate.ts';
+import { crossCurve, leastRows } from './crossValidate.ts';
+import { type Folded, shareOfLimit } from './folds.ts';
 import { atBeta, solveOptions } from './solve.ts';
 
 /** What is compared, besides the model of the run where that is another one. */

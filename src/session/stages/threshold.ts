@@ -5,7 +5,7 @@ import { ReadStopped } from '../../core/data/reader.ts';
 import { chooseThreshold } from '../../core/metrics/threshold.ts';
 import { defaultSettings } from '../../shared/settings.ts';
 import type { SolvedDraft, Stage } from '../draft.ts';
-import { foldsOfDraft } from './crossValidate.ts';
+import { foldsOfDraft } from './folds.ts';
 
 /** Share of the time limit that it may take. */
 const shareOfLimit = 1 / 5;
@@ -31,11 +31,11 @@ export const thresholdStage: Stage = {
     const limited = withDeadline(context.control, settings.timeLimitSeconds * shareOfLimit);
     const { folds: count } = settings.crossValidation ?? defaultSettings.crossValidation!;
     try {
-      const folds = foldsOfDraft(draft, count, { ...context, control: limited });
+      const { folds, dispose } = foldsOfDraft(draft, count, { ...context, control: limited });
       const output: number[] = [];
       const second: boolean[] = [];
-      for (const fold of folds) {
-        const found = await fold.solve(problem.beta * fold.share, undefined);
+      const all = folds.map(async (fold) => ({ fold, found: await fold.solve(problem.beta * fold.share, undefined) }));
+      for (const { fold, found } of await Promise.all(all).finally(dispose)) {
         if (found === undefined)
           return without(
             `${context.control.shouldStop() ? 'Stop' : 'the time limit'} came before all folds were trained`,

@@ -3,6 +3,12 @@ import { largestEigen, symmetricEigen } from '../../base/linalg/symmetricEigen.t
 import type { HingeSum } from './hingeSum.ts';
 import { everyRows } from '../../base/polling.ts';
 
+/** Larger matrices are bounded by their traces. */
+const largestBound = 600;
+/** Squarings, after which the bound of the largest eigenvalue is off by a factor of at most r^(1/64), and what rounding may do to it, relative. */
+const squarings = 5;
+const powerRounding = 1e-9;
+
 /**
  * A proven upper bound of max h over the unit ball without any search, the best of:
  *   - ||linear|| + sum_i ||gain_i||;
@@ -39,7 +45,7 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   const { rows: n, cols: r, data } = m;
   let mass = 0;
   if (n === 0) return { mass, spread: 0 };
-  let exact = r <= largestEigen && n * r * r <= 2e8;
+  let exact = r <= largestBound && n * r * r <= 2e8;
   const C = denseMatrix(exact ? r : 0, exact ? r : 0);
   const poll = everyRows(r * r);
   for (let i = 0; i < n; i++) {
@@ -55,6 +61,31 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   }
   // the trace is the bound where an eigenvalue would cost too much
   if (!exact || shouldStop()) return { mass, spread: mass };
+  if (r > largestEigen) return { mass, spread: Math.min(mass, eigenvalueBound(C, shouldStop) ?? mass) };
   const values = symmetricEigen(C).values;
   return { mass, spread: Math.max(0, values[r - 1]) + 1e-12 * r * mass };
+}
+
+/** lambda_max(C) <= ||C^k||_F^(1/k) with k = 32, for a positive semidefinite matrix, which is lost; undefined when stopped. */
+function eigenvalueBound({ rows: r, data }: DenseMatrix, shouldStop: () => boolean): number | undefined {
+  const poll = everyRows(r * r);
+  let [power, next]: Float64Array[] = [data, new Float64Array(r * r)];
+  let logarithm = 0;
+  for (let k = 0; k <= squarings; k++) {
+    const size = length(power);
+    if (!(size > 0)) return 0;
+    logarithm += Math.log(size) / 2 ** k;
+    if (k === squarings) break;
+    for (let i = 0; i < r * r; i++) power[i] /= size;
+    next.fill(0);
+    for (let i = 0; i < r; i++) {
+      if (i % poll === 0 && shouldStop()) return undefined;
+      for (let l = 0; l < r; l++) {
+        const factor = power[i * r + l];
+        if (factor !== 0) for (let j = 0; j < r; j++) next[i * r + j] += factor * power[l * r + j];
+      }
+    }
+    [power, next] = [next, power];
+  }
+  return Math.exp(logarithm) * (1 + powerRounding);
 }

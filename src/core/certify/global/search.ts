@@ -1,10 +1,11 @@
-import type { Kernels } from '../../base/kernels/kernels.ts';
+import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { SphereAscent } from './ascent.ts';
 import { ascendTogether, interruptible } from './batchAscent.ts';
+import { GramAscent } from './gramAscent.ts';
 
 /** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
 export interface DualMaximizer {
@@ -61,7 +62,7 @@ export function maximizeDualConstraint(
   const found: DualMaximizer[] = [];
   const v = new Float64Array(X.rows);
   const search = kernels.createDirectionSearch(X);
-  const climber = createClimber(X, penalized, control);
+  const climber = createClimber(X, penalized, control, kernels);
   try {
     for (let output = 0; output < V.cols; output++) {
       for (let i = 0; i < X.rows; i++) v[i] = V.data[i * V.cols + output];
@@ -178,24 +179,50 @@ export interface Climber {
 }
 
 /** A climber for X (n x d); with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
-export function createClimber(X: DenseMatrix, penalizedCols: number, control: Control): Climber {
-  if (penalizedCols === X.cols) return new PlainClimber(X, control);
+export function createClimber(
+  X: DenseMatrix,
+  penalizedCols: number,
+  control: Control,
+  kernels: Kernels = createReferenceKernels(),
+): Climber {
+  if (penalizedCols === X.cols) return new PlainClimber(X, control, kernels);
   if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
   return new FreeBiasClimber(X, control);
 }
 
+/** Inner products of the rows are worth having up to so many rows, in all and over the number of columns: steps of an ascent then cost less by them. */
+const mostInner = { rows: 1500, overColumns: 2 } as const;
+
 class PlainClimber implements Climber {
-  private readonly ascent: SphereAscent;
+  private ascent: SphereAscent | GramAscent | undefined;
 
   constructor(
-    X: DenseMatrix,
+    private readonly X: DenseMatrix,
     private readonly control: Control,
-  ) {
-    this.ascent = new SphereAscent(X);
-  }
+    private readonly kernels: Kernels,
+  ) {}
 
   climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
-    return this.ascent.climb(v, undefined, start, sign, () => this.control.shouldStop());
+    const stop = (): boolean => this.control.shouldStop();
+    const ascent = (this.ascent ??= this.created(stop));
+    return ascent instanceof GramAscent
+      ? ascent.climb(v, start, sign, stop)
+      : ascent.climb(v, undefined, start, sign, stop);
+  }
+
+  private created(stop: () => boolean): SphereAscent | GramAscent {
+    const { X, kernels } = this;
+    const { rows: n, cols: d } = X;
+    if (n > mostInner.rows || n > mostInner.overColumns * d) return new SphereAscent(X);
+    const inner = new Float64Array(n * n);
+    try {
+      interruptible(kernels, stop, () => kernels.syrk(false, n, d, 1, X.data, 0, inner));
+    } catch (error) {
+      if (error instanceof KernelsInterrupted) return new SphereAscent(X);
+      throw error;
+    }
+    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) inner[j * n + i] = inner[i * n + j];
+    return new GramAscent(X, inner);
   }
 }
 

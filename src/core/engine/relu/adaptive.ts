@@ -17,6 +17,8 @@ export interface AdaptiveOptions {
   readonly tolerance: number;
   /** Relative gap of the program that is enough; a loose one ends before the largest search and the last Newton steps (default: to rounding). */
   readonly accuracy?: number;
+  /** The dual constraint at the zero network (with the best offset) is at least this, where it is known. */
+  readonly zeroTop?: number | undefined;
   /** Directions to try first (effective inputs), e.g. one found by a proof. */
   readonly suggestions?: readonly {
     readonly direction: Float64Array;
@@ -165,8 +167,9 @@ class Generation {
     const { newton, problem, control } = this;
     const width = burstWidth * Math.min(problem.datafit.outputs, burstOutputs);
     // where no direction is worth a neuron, the burst would only lead back to zero
-    const found = this.search(24, 1, 0);
-    if (control.shouldStop() || !(found[0]?.value > burstPays * problem.beta)) return;
+    const worth = burstPays * problem.beta;
+    const pays = (this.options.zeroTop ?? 0) > worth || this.search(24, 1, 0)[0]?.value > worth;
+    if (control.shouldStop() || !pays) return;
     const seeds = this.drawn(width);
     const offset = newton.offset.slice();
     const before = newton.value;

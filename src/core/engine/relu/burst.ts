@@ -11,7 +11,7 @@ const maxSteps = 100;
 /** Steps of the annealed part at most, and multiplications that bound it; its first step relative to the size of the parameters. */
 export const annealedSteps = { full: 600, rough: 150 } as const;
 const fewestAnnealed = 20;
-const annealedWork = 4e9;
+const annealedWork = 1.5e10;
 const firstStep = 0.2;
 /** Neurons smaller than this, relative to the mean, are what descent leaves of those that are not needed. */
 const negligible = 1e-3;
@@ -36,26 +36,19 @@ export function burst(
   onStep?: (objective: number, steps: number) => void,
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
-  const { d, m } = { d: problem.X.cols, m: start.length };
-  const objective = new DescentObjective(problem, start, kernels);
-  const theta = new Float64Array(m * (d + 1) + offset.length);
-  start.forEach(({ u, sign }, j) => {
-    const root = Math.sqrt(Math.max(normOf(u, problem.penalizedCols), Number.MIN_VALUE));
-    for (let k = 0; k < d; k++) theta[j * d + k] = u[k] / root;
-    theta[m * d + j] = sign * root;
-  });
-  theta.set(offset, m * (d + 1));
   const outer = kernels.interrupt;
   kernels.interrupt = () => control.shouldStop();
+  const shouldStop = (): boolean => control.shouldStop();
+  let stage = new BurstStage(problem, start, offset, kernels);
   let steps = 0;
+  const work = (): number => 4 * problem.X.rows * problem.X.cols * stage.size;
   try {
-    const evaluate = (x: Float64Array, g: Float64Array): number => objective.evaluate(x, g);
-    const shouldStop = (): boolean => control.shouldStop();
-    steps = minimizeSmooth(evaluate, theta, { maxSteps, smallGain, shouldStop }, onStep);
-    const work = 4 * problem.X.rows * d * m;
-    const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, Math.round(annealedWork / work)));
+    steps = minimizeSmooth(stage.evaluate, stage.theta, { maxSteps, smallGain, shouldStop }, onStep);
+    // where work bounds the steps, those that matter get them all
+    if (annealedWork < mostAnnealed * work()) stage = stage.without(negligible);
+    const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, Math.round(annealedWork / work())));
     const before = steps;
-    steps += anneal(evaluate, theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
+    steps += anneal(stage.evaluate, stage.theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
       onStep?.(value, before + step),
     );
   } catch (error) {
@@ -63,19 +56,66 @@ export function burst(
     if (!(error instanceof KernelsInterrupted)) throw error;
   } finally {
     kernels.interrupt = outer;
-    objective.dispose();
+    stage.dispose();
   }
-  const neurons = start.map(({ output }, j): NeuronSeed => {
-    const a = theta[m * d + j];
-    return { u: theta.slice(j * d, (j + 1) * d).map((w) => Math.abs(a) * w), sign: a < 0 ? -1 : 1, output };
-  });
-  const sizes = neurons.map(({ u }) => normOf(u, problem.penalizedCols));
-  const mean = sizes.reduce((s, size) => s + size, 0) / Math.max(1, m);
-  return {
-    neurons: neurons.filter((_, j) => sizes[j] > negligible * mean),
-    offset: theta.slice(m * (d + 1)),
-    steps,
-  };
+  return { ...stage.network(negligible), steps };
+}
+
+/** Neurons in the coordinates of descent, with the objective there. */
+class BurstStage {
+  /** (w, a, offset) */
+  readonly theta: Float64Array;
+  private readonly objective: DescentObjective;
+
+  constructor(
+    private readonly problem: LocalProblem,
+    private readonly start: readonly NeuronSeed[],
+    offset: Float64Array,
+    private readonly kernels: Kernels,
+  ) {
+    const d = problem.X.cols;
+    const m = start.length;
+    this.objective = new DescentObjective(problem, start, kernels);
+    this.theta = new Float64Array(m * (d + 1) + offset.length);
+    start.forEach(({ u, sign }, j) => {
+      const root = Math.sqrt(Math.max(normOf(u, problem.penalizedCols), Number.MIN_VALUE));
+      for (let k = 0; k < d; k++) this.theta[j * d + k] = u[k] / root;
+      this.theta[m * d + j] = sign * root;
+    });
+    this.theta.set(offset, m * (d + 1));
+  }
+
+  get size(): number {
+    return this.start.length;
+  }
+
+  readonly evaluate = (x: Float64Array, g: Float64Array): number => this.objective.evaluate(x, g);
+
+  /** Those that are larger than this share of the mean. */
+  network(share: number): { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array } {
+    const { theta, start, problem } = this;
+    const d = problem.X.cols;
+    const m = start.length;
+    const neurons = start.map(({ output }, j): NeuronSeed => {
+      const a = theta[m * d + j];
+      return { u: theta.slice(j * d, (j + 1) * d).map((w) => Math.abs(a) * w), sign: a < 0 ? -1 : 1, output };
+    });
+    const sizes = neurons.map(({ u }) => normOf(u, problem.penalizedCols));
+    const mean = sizes.reduce((s, size) => s + size, 0) / Math.max(1, m);
+    return { neurons: neurons.filter((_, j) => sizes[j] > share * mean), offset: theta.slice(m * (d + 1)) };
+  }
+
+  /** The stage that goes on with those; this one ends. */
+  without(share: number): BurstStage {
+    const { neurons, offset } = this.network(share);
+    if (neurons.length === this.size || neurons.length === 0) return this;
+    this.dispose();
+    return new BurstStage(this.problem, neurons, offset, this.kernels);
+  }
+
+  dispose(): void {
+    this.objective.dispose();
+  }
 }
 
 /** Gives balanced neurons along directions the common length that lowers the objective, by one step of its quadratic bound. */

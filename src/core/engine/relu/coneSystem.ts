@@ -1,6 +1,6 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
-import { PositiveSystem } from './positiveSystem.ts';
+import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /** One active group: its part of the matrix M below is F C C' F' with F = D X, feeding one output. */
 export interface ActiveBlock {

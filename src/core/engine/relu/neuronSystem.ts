@@ -1,6 +1,7 @@
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
+import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
-import { PositiveSystem } from './positiveSystem.ts';
+import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
 const leastDamping = 1e-14;
@@ -16,22 +17,15 @@ export function systemOfNeurons(
   const parts = placesOf(state);
   const stacked = parts.reduce((sum, { dim }) => sum + dim, 0);
   const size = stacked + (problem.offset ? c : 0);
-  const blocks = gramBlocks(state, H);
-  if (shouldStop()) return undefined;
   const system = new PositiveSystem(size, problem.kernels);
   system.clear();
-  const A = system.matrix;
-  for (let a = 0, from = 0; a < neurons.length; a++) {
-    for (let b = 0; b <= a; b++, from += d * d) {
-      const block = blocks.subarray(from, from + d * d);
-      if (a === b) {
-        mirrorUp(block, d);
-        addCurvature(state, neurons[a], block, damping);
-      }
-      place(block, neurons[a].sign * neurons[b].sign, parts[a], parts[b], d, { A, size });
-    }
+  if (featuresPay(state, size)) addFeatures(state, parts, damping, system);
+  else addBlocks(state, H, parts, damping, system);
+  if (shouldStop()) {
+    system.dispose();
+    return undefined;
   }
-  if (problem.offset) addOffset(state, H, parts, A, size, stacked);
+  const A = system.matrix;
   let trace = 0;
   for (let i = 0; i < size; i++) trace += A[i * size + i];
   const shift = leastDamping * (trace / size);
@@ -52,11 +46,29 @@ export function systemOfNeurons(
   };
 }
 
-/** Where a neuron stands in the system, and the directions that its coordinates there stand for: `dim` rows of d numbers; none for all d as they are. */
-interface Part {
-  readonly from: number;
-  readonly dim: number;
-  readonly basis: Float64Array | undefined;
+/** Adds the matrix to the lower triangle of `system` by blocks of d x d for all pairs of neurons, and the offset. */
+function addBlocks(
+  state: ActiveNeurons,
+  H: Float64Array,
+  parts: readonly Part[],
+  damping: number,
+  system: PositiveSystem,
+): void {
+  const { neurons, d, problem } = state;
+  const blocks = gramBlocks(state, H);
+  const size = system.order;
+  const A = system.matrix;
+  for (let a = 0, from = 0; a < neurons.length; a++) {
+    for (let b = 0; b <= a; b++, from += d * d) {
+      const block = blocks.subarray(from, from + d * d);
+      if (a === b) {
+        mirrorUp(block, d);
+        addCurvature(state, neurons[a], block, damping);
+      }
+      place(block, neurons[a].sign * neurons[b].sign, parts[a], parts[b], d, { A, size });
+    }
+  }
+  if (problem.offset) addOffset(state, H, parts, A, size, size - state.c);
 }
 
 function placesOf(state: ActiveNeurons): Part[] {

@@ -1,7 +1,7 @@
 import { KernelsInterrupted } from '../../base/kernels/kernels.ts';
 import { dot } from '../../base/linalg/matrix.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
-import { minimizeInBox } from './boxProgram.ts';
+import { minimizeInBox } from '../../base/systems/boxProgram.ts';
 import { slopesOf } from './kinks.ts';
 import { atZero, directionOf, type Kink } from './kinkSystem.ts';
 import { newtonSystem } from './newtonSystem.ts';

@@ -46,6 +46,8 @@ interface SearchOptions {
   }[];
   /** Part of the gap asked for that is enough. */
   readonly share?: number;
+  /** The dual constraint of some output at the zero network is at least this. */
+  readonly zeroTop?: number;
 }
 
 interface PartResult {
@@ -250,7 +252,7 @@ export class ReluProgram {
   overAll(
     warm: { readonly neurons: readonly SolvedNeuron[]; readonly offset: Float64Array } | undefined,
     seed: number,
-    { suggestions = [], share = 1 }: SearchOptions = {},
+    { suggestions = [], share = 1, zeroTop }: SearchOptions = {},
   ): Solved {
     let rounds = 0;
     const results = this.each((part, report) => {
@@ -263,6 +265,8 @@ export class ReluProgram {
           seed,
           tolerance: insertTolerance,
           accuracy: share * this.prepared.tolerance,
+          // it may be that of another output
+          zeroTop: this.parts.length === 1 ? zeroTop : undefined,
           suggestions: suggestions
             .filter(({ output }) => part.outputs.includes(output))
             .map((suggestion) => ({ ...suggestion, output: part.outputs.indexOf(suggestion.output) })),

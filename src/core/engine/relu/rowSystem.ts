@@ -3,14 +3,14 @@ import { dot } from '../../base/linalg/matrix.ts';
 import type { Complement } from '../../base/linalg/nullBasis.ts';
 import type { ActiveNeurons } from './activeNeurons.ts';
 import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
-import { PositiveSystem } from './positiveSystem.ts';
+import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /**
  * The Newton matrix of neurons when it is larger than the number n of rows, as K = B - R R' with B = W + Phi'Phi: W = beta / ||u|| on each neuron's coordinates
  * (with the damping on top), Phi the features L'D X with L L' the curvature of the loss row by row (`hessianFactor`: w columns, n w rows in all; for one output
  * w = 1 and L = sqrt(H)), R one column sqrt(beta / ||u||) u / ||u|| per neuron. B is inverted in the rows (Woodbury), M = I + Phi W^-1 Phi' = I + (XX') o (FF') - CC'
  * with one column of F per neuron and every entry of XX' standing for w x w, so that the number of features does not enter; C has a column, what it adds to the rows, for
- * every direction that a firmly held class forbids. R is a correction of rank m. Undefined when stopped.
+ * every direction that a firmly held class forbids. Neurons of which most directions are forbidden are left out of F and give a column with the other sign for each that is not. R is a correction of rank m. Undefined when stopped.
  */
 export function systemOfRows(
   state: ActiveNeurons,
@@ -83,25 +83,40 @@ class RowSystem implements NewtonSystem {
     if (along.dim < along.d) x.set(along.project(x));
   }
 
-  /** CC', lower triangle; undefined when nothing is forbidden. */
-  private forbiddenFits(): Float64Array | undefined {
+  /** Whether what a neuron may change is fewer directions than what it may not. */
+  private narrow(a: number): boolean {
+    const { dim, d } = this.allowed[a];
+    return 2 * dim < d;
+  }
+
+  /** out := out + sign times the sum of f f' over what the directions of these neurons add to the rows, lower triangle. */
+  private addDirections(
+    owners: readonly number[],
+    directionsOf: (along: Complement) => Float64Array,
+    sign: 1 | -1,
+    out: Float64Array,
+  ): void {
     const { state, allowed, size } = this;
     const { n, d } = state;
-    const count = allowed.reduce((sum, { dim }) => sum + d - dim, 0);
-    if (count === 0) return undefined;
+    const sets = owners.map((a) => directionsOf(allowed[a]));
+    const count = sets.reduce((sum, { length }) => sum + length / d, 0);
+    if (count === 0) return;
     const stacked = new Float64Array(count * d);
-    const owners: number[] = [];
-    allowed.forEach((along, a) => {
-      stacked.set(along.span(), owners.length * d);
-      for (let k = along.dim; k < d; k++) owners.push(a);
-    });
-    const products = new Float64Array(count * n);
-    state.withOperator((operator) => operator.products(stacked, count, products));
     const fits = new Float64Array(count * size);
-    owners.forEach((a, e) => fits.set(this.weighted(a, products.subarray(e * n, (e + 1) * n), 1), e * size));
-    const squares = new Float64Array(size * size);
-    state.withOperator((_, kernels) => kernels.syrk(true, size, count, 1, fits, 0, squares));
-    return squares;
+    const products = new Float64Array(count * n);
+    let at = 0;
+    for (const set of sets) {
+      stacked.set(set, at);
+      at += set.length;
+    }
+    state.withOperator((operator) => operator.products(stacked, count, products));
+    let e = 0;
+    sets.forEach((set, k) => {
+      for (const end = e + set.length / d; e < end; e++) {
+        fits.set(this.weighted(owners[k], products.subarray(e * n, (e + 1) * n), 1), e * size);
+      }
+    });
+    state.withOperator((_, kernels) => kernels.syrk(true, size, count, sign, fits, 1, out));
   }
 
   /** False when stopped. */
@@ -111,16 +126,28 @@ class RowSystem implements NewtonSystem {
     const m = neurons.length;
     const inner = state.innerProducts(shouldStop);
     if (inner === undefined) return false;
+    const all = neurons.map((_, a) => a);
+    const wide = all.filter((a) => !this.narrow(a));
     const pairs = new Float64Array(size * size);
-    state.withOperator((_, kernels) => kernels.syrk(true, size, m, 1, this.weights, 0, pairs));
-    const without = this.forbiddenFits();
+    const weights = this.weights.slice();
+    for (const a of all) if (this.narrow(a)) weights.fill(0, a * size, (a + 1) * size);
+    state.withOperator((_, kernels) => kernels.syrk(true, size, m, 1, weights, 0, pairs));
+    const rest = new Float64Array(size * size);
+    this.addDirections(wide, (along) => along.span(), -1, rest);
+    if (shouldStop()) return false;
+    this.addDirections(
+      all.filter((a) => this.narrow(a)),
+      (along) => along.basis(),
+      1,
+      rest,
+    );
     const { matrix } = M;
     for (let row = 0; row < size; row++) {
       const own = Math.floor(row / w) * n;
       for (let j = 0, at = row * size, end = at + row; at <= end; j++) {
         const product = inner[own + j];
         for (let q = 0; q < w && at <= end; q++, at++) {
-          matrix[at] = pairs[at] * product - (without === undefined ? 0 : without[at]);
+          matrix[at] = pairs[at] * product + rest[at];
         }
       }
       matrix[row * size + row] += 1;

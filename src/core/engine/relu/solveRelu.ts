@@ -1,26 +1,30 @@
 import { relativeGap } from '../../problem/gap.ts';
-import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
+import type { DualBound } from '../../certify/dual/bound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import type { ReluCertificate } from '../../certify/reluCertificate.ts';
 import { type CellList, enumerateCells, hyperplanesOf } from '../../problem/patterns/enumerate.ts';
 import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
-import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { denseMatrix } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
-import type { Control } from '../../base/control.ts';
+import { type Control, withDeadline } from '../../base/control.ts';
 import { gatesOf } from '../gated/gates.ts';
 import { limitedControl, statusOf } from '../solution/ending.ts';
 import { proveInRounds, type Provable } from '../solution/proofRounds.ts';
 import type { Solution, SolveOptions } from '../solution/solution.ts';
 import { closerThreshold, type Threshold } from '../solution/threshold.ts';
 import { assemble, type Assembled } from './assemble.ts';
+import { boundByNorms } from './normBound.ts';
 import { closerShares, looseAccuracy } from './looseGap.ts';
 import { ReluProgram, type Solved } from './reluProgram.ts';
-import { betaMaxOverAll } from './threshold.ts';
+import { betaMaxAtLeast, betaMaxOverAll } from './threshold.ts';
 import { listedCells, type ReluWarmStart, warmStart } from './warmStart.ts';
+
+/** Seconds for the norms that bound what a search was cut off from. */
+const normSeconds = { limit: 1, stop: 0.08 } as const;
 
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
@@ -62,7 +66,7 @@ class ReluSolve {
   private readonly cells: CellList | undefined;
   /** Undefined when neurons are generated. */
   private readonly chosen: Patterns | undefined;
-  private readonly zeroTop: Threshold;
+  private threshold: Threshold | undefined;
   private solved: Solved;
   private report!: Assembled;
   private secondsFinal = 0;
@@ -83,10 +87,18 @@ class ReluSolve {
         ? (listedCells(this.warm, problem.X, problem.bias) ?? enumerateCells(prepared.X, largestEnumeration, limited))
         : undefined;
     this.chosen = this.chooseGates();
-    this.zeroTop = this.searched
-      ? (this.warm?.betaMax ?? betaMaxOverAll(prepared, 0, 0, limited))
-      : { value: 0, upper: 0 };
     this.solved = zeroNetwork(prepared.outputs);
+  }
+
+  /** From which beta on the zero network is optimal, where patterns are searched for; asked for when there is a network already. */
+  private get zeroTop(): Threshold {
+    const { warm, prepared, options, limited, control, searched } = this;
+    if (!searched) return { value: 0, upper: 0 };
+    // a time limit that is over ends the search for neurons, not this
+    const until = limited.expired() ? control : limited;
+    const find = (): Threshold =>
+      betaMaxOverAll(prepared, { seconds: 0, atLeast: betaMaxAtLeast(prepared), kernels: options.kernels }, until);
+    return (this.threshold ??= warm?.betaMax ?? find());
   }
 
   /** Over all patterns by generating neurons. */
@@ -115,12 +127,15 @@ class ReluSolve {
     const { problem, prepared, program, warm, chosen, cells } = this;
     if (chosen !== undefined) {
       this.take(program.onGates(chosen, cells === undefined ? warm : program.insideCells(program.overAll(warm, 1))));
-    } else if (!biasOf(problem.bias).free && this.zeroTop.upper <= prepared.beta) {
-      // no direction can be worth inserting: a search would climb for minutes on large data and find none
-      this.take(this.solved);
     } else {
-      this.take(program.overAll(warm, this.seed));
-      if (prepared.tolerance > looseAccuracy) this.closeIn();
+      const top = warm?.betaMax?.value ?? betaMaxAtLeast(prepared);
+      if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroTop.upper <= prepared.beta) {
+        // no direction can be worth inserting: a search would climb for minutes on large data and find none
+        this.take(this.solved);
+      } else {
+        this.take(program.overAll(warm, this.seed, { zeroTop: top }));
+        if (prepared.tolerance > looseAccuracy) this.closeIn();
+      }
     }
     this.secondsFinal = this.control.now() - this.begin;
   }
@@ -167,6 +182,15 @@ class ReluSolve {
     };
   }
 
+  /** How long norms may be computed: hardly after a stop by the user, a moment after a time limit. */
+  private normControl(): Control {
+    const { control, limited } = this;
+    return withDeadline(
+      { ...control, shouldStop: () => false },
+      limited.expired() ? normSeconds.limit : normSeconds.stop,
+    );
+  }
+
   /** The bound of the program in scope, and whether a proof over all patterns says that it is met. */
   private programBound(proof: GlobalBoundDetails | undefined): { readonly bound: DualBound; readonly exact: boolean } {
     const { prepared, searched, problem, solved, chosen } = this;
@@ -181,7 +205,9 @@ class ReluSolve {
     return {
       exact,
       bound:
-        cut || all ? crudeBound(prepared, certificate) : { value: certificate.dualBound, point: certificate.boundDual },
+        cut || all
+          ? boundByNorms(prepared, certificate, this.normControl())
+          : { value: certificate.dualBound, point: certificate.boundDual },
     };
   }
 
@@ -192,9 +218,10 @@ class ReluSolve {
     const { certificate, neurons, gates, network, groups } = this.report;
     const { bound, exact } = this.programBound(proof);
     const gap = relativeGap(certificate.objective, bound.value);
-    const bracket = (time: number, atLeast: number): Threshold => betaMaxOverAll(prepared, time, atLeast, limited);
+    const bracket = (time: number, atLeast: number): Threshold =>
+      betaMaxOverAll(prepared, { seconds: time, atLeast, kernels: this.options.kernels }, limited);
     const betaMax = searched
-      ? closerThreshold(this.zeroTop, certificate.betaMax, seconds, bracket, limited)
+      ? closerThreshold(this.zeroTop, solved.stopped ? 0 : certificate.betaMax, seconds, bracket, limited)
       : { value: certificate.betaMax, upper: cells === undefined ? undefined : certificate.betaMax };
     const warm: ReluWarmStart = {
       kind: 'relu',
@@ -275,22 +302,6 @@ function signedOutput(outer: Float64Array): { readonly sign: 1 | -1; readonly ou
     outer.findIndex((x) => x !== 0),
   );
   return { output, sign: outer[output] < 0 ? -1 : 1 };
-}
-
-/** The bound over all networks that costs nothing: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||. */
-function crudeBound(prepared: PreparedProblem, { objective, dual }: ReluCertificate): DualBound {
-  const { X, datafit, beta, outputs, bias } = prepared;
-  const bounds = new Float64Array(2 * outputs);
-  for (let i = 0; i < X.rows; i++) {
-    const size = norm2(X.data.subarray(i * X.cols, (i + 1) * X.cols));
-    for (let o = 0; o < outputs; o++) {
-      const v = dual[i * outputs + o];
-      bounds[2 * o + (v > 0 ? 0 : 1)] += Math.abs(v) * size;
-    }
-  }
-  // a free bias is not bounded by the norm: only v = 0 remains
-  const constraint = biasOf(bias).free ? Infinity : (Math.max(...bounds) * (1 + 1e-14 * X.rows)) / beta;
-  return dualBoundAt(datafit, dual, constraint, objective);
 }
 
 /** With every cell priced exactly, the bound of the program is that of all networks. */

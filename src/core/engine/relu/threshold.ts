@@ -1,31 +1,114 @@
 import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
+import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { denseMatrix } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
 import type { Threshold } from '../solution/threshold.ts';
 import { biasOf } from '../../problem/problem.ts';
 
+/** Starts of the quick search, per output and sign, fewer on large data; with a free bias each costs many exact climbs. */
+const quickStarts = 24;
+const fewestStarts = 3;
+const startWork = 1e7;
+/** What ends this near to the largest, relative, is climbed to its exact top. */
+const nearTop = 0.05;
+
+/** How far a threshold is looked for. */
+export interface ThresholdOptions {
+  /** Time for lowering the upper bound; 0: a quick search, and norms. */
+  readonly seconds: number;
+  /** No value below this is wanted. */
+  readonly atLeast: number;
+  /** Where the matrix products are done; plain TypeScript when left out. */
+  readonly kernels?: Kernels | undefined;
+}
+
 /** M at the zero network over all patterns: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */
 export function betaMaxOverAll(
-  { X, penalizedCols, datafit, outputs, bias }: PreparedProblem,
-  seconds: number,
-  atLeast: number,
+  prepared: PreparedProblem,
+  { seconds, atLeast, kernels }: ThresholdOptions,
   control: Control,
 ): Threshold {
+  const { X, penalizedCols, outputs } = prepared;
   const n = X.rows;
-  const fit = new Float64Array(n * outputs);
-  if (biasOf(bias).free) fitConstant(datafit, fit);
-  const V = new Float64Array(n * outputs);
-  datafit.dualPoint(fit, V);
-  if (biasOf(bias).free) balanceDual(datafit, fit, V);
+  const V = dualAtZero(prepared);
+  const column = (o: number): Float64Array => Float64Array.from({ length: n }, (_, i) => V[i * outputs + o]);
   let value = atLeast;
   let upper = atLeast;
-  const v = new Float64Array(n);
+  if (!(seconds > 0)) value = Math.max(value, quickMaximum(prepared, V, column, kernels, control));
   for (let o = 0; o < outputs; o++) {
-    for (let i = 0; i < n; i++) v[i] = V[i * outputs + o];
-    const bracket = bracketDualMaximum(X, v, penalizedCols, { seconds: seconds / outputs, goal: value }, control);
+    const options = seconds > 0 ? { seconds: seconds / outputs, goal: value } : { seconds: 0, starts: 0 };
+    const bracket = bracketDualMaximum(X, column(o), penalizedCols, options, control);
     value = Math.max(value, bracket.lower);
     upper = Math.max(upper, bracket.upper);
   }
   return { value, upper };
+}
+
+/** The largest |v_k'(Xu)_+| that ascents on the kernels find, the best of them taken to their exact tops. */
+function quickMaximum(
+  { X, penalizedCols, outputs }: PreparedProblem,
+  V: Float64Array,
+  column: (output: number) => Float64Array,
+  kernels: Kernels | undefined,
+  control: Control,
+): number {
+  const many = Math.min(quickStarts, Math.floor(startWork / (X.rows * X.cols + 1)));
+  const starts = penalizedCols < X.cols ? fewestStarts : Math.max(fewestStarts, many);
+  const found = maximizeDualConstraint(
+    X,
+    denseMatrix(X.rows, outputs, V),
+    { starts, keep: 2 * outputs, climbs: 0, penalizedCols, kernels },
+    control,
+  );
+  let best = found.length > 0 ? found[0].value : 0;
+  const climber = createClimber(X, penalizedCols, control, kernels);
+  for (const { value, direction, sign, output } of found) {
+    if (value < (1 - nearTop) * best || control.shouldStop()) break;
+    best = Math.max(best, climber.climb(column(output), direction, sign)?.value ?? 0);
+  }
+  return best;
+}
+
+/** -gradient of the datafit at the best constant fit: 0 without a free bias. */
+function dualAtZero({ X, datafit, outputs, bias }: PreparedProblem): Float64Array {
+  const fit = new Float64Array(X.rows * outputs);
+  if (biasOf(bias).free) fitConstant(datafit, fit);
+  const V = new Float64Array(X.rows * outputs);
+  datafit.dualPoint(fit, V);
+  if (biasOf(bias).free) balanceDual(datafit, fit, V);
+  return V;
+}
+
+/**
+ * Largest |v_k'(Xu)_+| at the zero network over a direction for each output and sign, the slope of the rows that gain: a lower limit of betaMax at the cost of some
+ * passes over the data.
+ */
+export function betaMaxAtLeast(prepared: PreparedProblem): number {
+  const { X, penalizedCols, outputs } = prepared;
+  const { rows: n, cols: d, data } = X;
+  const V = dualAtZero(prepared);
+  const u = new Float64Array(d);
+  let best = 0;
+  for (let o = 0; o < outputs; o++) {
+    for (const sign of [1, -1] as const) {
+      u.fill(0);
+      for (let i = 0, at = 0; i < n; i++, at += d) {
+        const v = sign * V[i * outputs + o];
+        if (v > 0) for (let j = 0; j < d; j++) u[j] += v * data[at + j];
+      }
+      let value = 0;
+      for (let i = 0, at = 0; i < n; i++, at += d) {
+        let t = 0;
+        for (let j = 0; j < d; j++) t += data[at + j] * u[j];
+        if (t > 0) value += sign * V[i * outputs + o] * t;
+      }
+      let squares = 0;
+      for (let j = 0; j < penalizedCols; j++) squares += u[j] * u[j];
+      if (squares > 0) best = Math.max(best, value / Math.sqrt(squares));
+    }
+  }
+  return best;
 }

@@ -2,7 +2,7 @@ import { addOuterProducts } from '../../base/linalg/cholesky.ts';
 import { denseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import type { LocalProblem } from '../relu/activeNeurons.ts';
-import { PositiveSystem } from '../relu/positiveSystem.ts';
+import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 import type { FaceNeuron } from './face.ts';
 
 /** Lower triangle of the Newton matrix, size x size, and minus the gradient. */

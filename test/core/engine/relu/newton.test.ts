@@ -5,7 +5,7 @@ import { uncontrolled } from '../../../../src/core/base/control.ts';
 import { factorSpd, solveSpd } from '../../../../src/core/base/linalg/cholesky.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { ActiveNeurons, type LocalProblem, type NeuronSeed } from '../../../../src/core/engine/relu/activeNeurons.ts';
-import { minimizeInBox } from '../../../../src/core/engine/relu/boxProgram.ts';
+import { minimizeInBox } from '../../../../src/core/base/systems/boxProgram.ts';
 import { gradients } from '../../../../src/core/engine/relu/kinks.ts';
 import { NeuronNewton } from '../../../../src/core/engine/relu/neuronNewton.ts';
 import type { Kink } from '../../../../src/core/engine/relu/kinkSystem.ts';

@@ -1,5 +1,5 @@
-import { type Kernels, KernelsInterrupted, type SymmetricSystem } from '../../base/kernels/kernels.ts';
-import { addOuterProducts, factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
+import { type Kernels, KernelsInterrupted, type SymmetricSystem } from '../kernels/kernels.ts';
+import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
 
 /** Orders from which the kernels repay copying vectors in and out. */
 const largeOrder = 64;

@@ -1,7 +1,7 @@
-import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 import { PositiveSystem } from './positiveSystem.ts';
 
-/** Sweeps of coordinate descent before Newton steps. */
+/** Sweeps of coordinate descent before Newton steps, where nothing else is asked for. */
 const sweeps = 30;
 /** Sweeps in a row without a bound reached or left after which Newton steps are quicker. */
 const settledSweeps = 2;
@@ -11,6 +11,9 @@ const rounding = 1e-12;
 const ridge = 1e-13;
 
 export interface BoxOptions {
+  /** Sweeps of coordinate descent at most. */
+  readonly maxSweeps?: number;
+  /** Newton steps at most. */
   readonly maxSteps: number;
   readonly kernels?: Kernels | undefined;
   readonly shouldStop: () => boolean;
@@ -31,7 +34,7 @@ export function minimizeInBox(
   p: Float64Array,
   { low, high }: Box,
   k: Float64Array,
-  { maxSteps, kernels, shouldStop }: BoxOptions,
+  { maxSweeps = sweeps, maxSteps, kernels, shouldStop }: BoxOptions,
 ): Float64Array {
   const size = p.length;
   for (let c = 0; c < size; c++) k[c] = Math.min(high[c], Math.max(low[c], k[c]));
@@ -39,7 +42,7 @@ export function minimizeInBox(
   let scale = 0;
   for (let c = 0; c < size; c++) scale = Math.max(scale, Math.abs(p[c]), Math.abs(z[c]));
   let settled = 0;
-  for (let sweep = 0; sweep < sweeps && settled < settledSweeps && !shouldStop(); sweep++) {
+  for (let sweep = 0; sweep < maxSweeps && settled < settledSweeps && !shouldStop(); sweep++) {
     let moved = 0;
     let switched = false;
     for (let c = 0; c < size; c++) {
