@@ -60,9 +60,65 @@ export function plainNumber(text: string, codes: Uint8Array, from: number, to: n
     if ((codes[i] | 32) !== 101 || point !== 46) return NaN;
     return finiteOrNaN(Number(text.slice(from, to)));
   }
-  if (digits > 15) return whole || point !== 46 ? NaN : finiteOrNaN(Number(text.slice(from, to)));
+  if (digits > 15) {
+    if (whole || point !== 46) return NaN;
+    const long = digits > mostLongDigits ? NaN : longDecimal(codes, first, digits, fraction);
+    if (long !== long) return finiteOrNaN(Number(text.slice(from, to)));
+    return sign === 45 ? -long : long;
+  }
   const value = fraction === 0 ? mantissa : mantissa / powers[fraction];
   return sign === 45 ? -value : value;
+}
+
+/** Digits that `longDecimal` takes at most. */
+const mostLongDigits = 19;
+/** Splits a double into halves whose products are exact (Dekker 1971). */
+const splitter = 2 ** 27 + 1;
+const oneDouble = new Float64Array(1);
+const itsWords = new Uint32Array(oneDouble.buffer);
+/** Where the words of a double are: the one with the exponent. */
+const upper = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0;
+
+/**
+ * The double nearest to M / 10^fraction, M the integer of 16 to 19 digits from `first` on with one decimal mark among them; NaN where this cannot tell which
+ * that is. M is the exact sum of two doubles, and so is its quotient but for some 2^-100 of it (Dekker 1971): which double is nearest is known unless
+ * it lies that close to the middle of two.
+ */
+function longDecimal(codes: Uint8Array, first: number, digits: number, fraction: number): number {
+  let high = 0;
+  let low = 0;
+  let at = first;
+  for (let k = 0; k < digits; at++) {
+    const digit = codes[at] - 48;
+    if (digit < 0 || digit > 9) continue; // the decimal mark
+    if (k++ < digits - 9) high = high * 10 + digit;
+    else low = low * 10 + digit;
+  }
+  // then high * 10^9 = (high * 5^9) * 2^9 is a double
+  if (high >= 4294967296) return NaN;
+  const top = high * 1e9;
+  const sum = top + low;
+  const rest = low - (sum - top);
+  const power = powers[fraction];
+  const quotient = sum / power;
+  const product = quotient * power;
+  const a = splitter * quotient;
+  const aHigh = a - (a - quotient);
+  const aLow = quotient - aHigh;
+  const b = splitter * power;
+  const bHigh = b - (b - power);
+  const bLow = power - bHigh;
+  const error = aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow);
+  const correction = (sum - product - error + rest) / power;
+  const value = quotient + correction;
+  const off = Math.abs(correction - (value - quotient));
+  oneDouble[0] = value;
+  // below a power of two doubles lie twice as close
+  if (itsWords[1 - upper] === 0 && (itsWords[upper] & 0xfffff) === 0) return NaN;
+  itsWords[upper] &= 0x7ff00000;
+  itsWords[1 - upper] = 0;
+  const half = oneDouble[0] * 2 ** -53;
+  return off < half * (1 - 1e-9) ? value : NaN;
 }
 
 const finiteOrNaN = (value: number): number => (value - value === 0 ? value : NaN);

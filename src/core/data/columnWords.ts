@@ -62,8 +62,10 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
 function sentinelOf({ numbers }: Column): number | undefined {
   let [low, high] = [Infinity, -Infinity];
   const found = new Set<number>();
-  for (const value of numbers) {
-    if (Number.isNaN(value)) continue;
+  // by index: an iterator takes several times as long
+  for (let row = 0; row < numbers.length; row++) {
+    const value = numbers[row];
+    if (value !== value) continue;
     if ((value < -98 || value > 9998) && sentinelSet.has(value)) found.add(value);
     else {
       if (value < low) low = value;

@@ -148,6 +148,48 @@ export class SpanScanner {
     }
   }
 
+  /**
+   * Where the text has no quotation mark from `start` on: the position behind all its rows but the last `kept` (and what follows the last line end), so that
+   * each line up to there is a row; -1 where it has marks, or no more rows than that.
+   */
+  plainUpTo(start: number, kept: number): number {
+    const { text } = this;
+    if (this.nextQuote < start) this.nextQuote = this.quoteFrom(start);
+    if (this.nextQuote !== Infinity) return -1;
+    let end = text.length;
+    for (let k = 0; k <= kept; k++) {
+      end = text.lastIndexOf('\n', end - 1);
+      if (end < start) return -1;
+      // a line end at the very beginning has none before it
+      if (end === 0 && k < kept) return -1;
+    }
+    return end + 1;
+  }
+
+  /** Splits the line that begins at `start`, where there are no quotation marks, in one pass; answers the position of the line end. */
+  splitLine(start: number): number {
+    const { codes, row, delimiter } = this;
+    if (row.unescaped.size > 0) row.unescaped.clear();
+    let { starts, ends } = row;
+    let count = 0;
+    let from = start;
+    for (let i = start; ; i++) {
+      const code = codes[i];
+      if (code !== delimiter && code !== newline) continue;
+      starts[count] = from;
+      ends[count++] = i;
+      from = i + 1;
+      if (code === newline) {
+        row.count = count;
+        return i;
+      }
+      if (count === starts.length) {
+        row.grow();
+        ({ starts, ends } = row);
+      }
+    }
+  }
+
   private quoteFrom(at: number): number {
     const found = this.text.indexOf(this.quoteText, at);
     return found < 0 ? Infinity : found;

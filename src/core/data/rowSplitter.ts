@@ -122,6 +122,13 @@ export class RowSplitter {
     const quoted = new Uint8Array(rowsAsTexts + 1);
     let waiting = 0;
     let at = 0;
+    const { row: spans } = scanner;
+    for (const upTo = scanner.plainUpTo(0, rowsAsTexts); at < upTo; at++) {
+      at = scanner.splitLine(at);
+      const line = this.line++;
+      if (spans.count === 1 && spans.cell(0).trim() === '') continue;
+      if (!sink.spans(spans, line) && !sink.row(spans.cells(), line)) return -1;
+    }
     for (;;) {
       const end = scanner.rowEnd(at);
       if (end < 0) return waiting > 0 ? starts[0] : at;

@@ -99,4 +99,24 @@ describe('rows found by a scan of the text', () => {
       { seed: 4, numRuns: 3000 },
     );
   });
+
+  it('reads 16 to 20 digits to the last bit, next to the middle of two doubles as well', () => {
+    const mantissa = fc.bigInt({ min: 2n ** 52n, max: 2n ** 53n - 1n });
+    /** The middle between a double of 53 bits and the next one, and what lies just beside it, as decimals. */
+    const middle = fc.tuple(mantissa, fc.constantFrom(-1n, 0n, 1n)).map(([m, beside]) => {
+      const digits = String((2n * m + 1n) * 50n + beside);
+      return `${digits.slice(0, -2)}.${digits.slice(-2)}`;
+    });
+    const long = fc
+      .tuple(fc.stringMatching(/^[0-9]{16,20}$/), fc.nat(16), fc.constantFrom('', '-'))
+      .map(([digits, at, sign]) => `${sign}${digits.slice(0, at)}.${digits.slice(at)}`);
+    const shown = fc.double({ noNaN: true, noDefaultInfinity: true, min: 1e-6, max: 1e9 }).map(String);
+    fc.assert(
+      fc.property(fc.oneof(middle, long, shown), (text) => {
+        const value = plainNumber(text, new TextEncoder().encode(text), 0, text.length, 46);
+        assert.ok(Object.is(value, Number(text)), `${text}: ${value} ${Number(text)}`);
+      }),
+      { seed: 5, numRuns: 20_000 },
+    );
+  });
 });
