@@ -2,21 +2,29 @@ import * as vscode from 'vscode';
 import { registerTools } from './host/assistantTools.ts';
 import { registerCommands } from './host/commands/register.ts';
 import { Comparisons } from './host/comparison.ts';
-import { keepRuns } from './host/editorSettings.ts';
+import { formulaSetting, keepRuns } from './host/editorSettings.ts';
 import { Explorer } from './host/explorer.ts';
 import { LabPanels } from './host/lab/labPanels.ts';
 import { PreviewPanels } from './host/preview/previewPanels.ts';
 import { createLog, describe } from './host/log.ts';
 import { RunDocument, RunEditor } from './host/runs/runDocument.ts';
 import { RunStore } from './host/runs/runStore.ts';
-import { RunTree } from './host/runs/runTree.ts';
+import { FilteredRuns } from './host/runs/filteredRuns.ts';
 import { inBrowser } from './platform/where.ts';
 import { LessonPanels } from './host/lesson/lessonPanels.ts';
 import { reachable } from './host/train/remoteFile.ts';
 import { valueOf } from './host/train/taskFailure.ts';
 import { WorkerClient } from './host/train/workerClient.ts';
-import { createTree, registerEditor } from './host/ui.ts';
-import { labType, lessonType, panelType, previewType, runEditorType, runsView, studyType } from './shared/manifest.ts';
+import { registerEditor } from './host/ui.ts';
+import {
+  comparisonType,
+  labType,
+  lessonType,
+  panelType,
+  previewType,
+  runEditorType,
+  studyType,
+} from './shared/manifest.ts';
 
 /** Puts the parts together; everything that takes time happens when it is first needed. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
@@ -53,9 +61,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     files.call((api) => api.readLesson(...reachable(uri))).then(valueOf),
   );
   const previews = new PreviewPanels(context, explorer, platform, runFolder);
-  const comparisons = new Comparisons(store, (ids, format) =>
-    files.call((api) => api.compare(ids, format)).then(valueOf),
-  );
+  const comparisons = new Comparisons(context.extensionUri, explorer, {
+    compare: (ids, baseline) => files.call((api) => api.compare(ids, baseline)).then(valueOf),
+    write: (ids, baseline, format) =>
+      files.call((api) => api.writeComparison(ids, baseline, format, formulaSetting())).then(valueOf),
+  });
+  const tree = new FilteredRuns(store);
   const opened = store.open().catch((error: unknown) => log.error(`Runs cannot be read: ${describe(error)}`));
   const refresh = (): void => void store.open().catch((error: unknown) => log.error(describe(error)));
   context.subscriptions.push(
@@ -65,11 +76,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     files,
     store,
     explorer,
-    createTree(runsView, new RunTree(store)),
+    tree,
     vscode.window.registerWebviewPanelSerializer(panelType, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
         await opened;
         await explorer.deserializeWebviewPanel(panel, state);
+      },
+    }),
+    vscode.window.registerWebviewPanelSerializer(comparisonType, {
+      deserializeWebviewPanel: async (panel, state: unknown) => {
+        await opened;
+        await comparisons.deserializeWebviewPanel(panel, state);
       },
     }),
     vscode.window.registerWebviewPanelSerializer(labType, labs),
@@ -77,7 +94,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     vscode.window.registerWebviewPanelSerializer(lessonType, lessons),
     registerEditor(runEditorType, new RunEditor(context.extensionUri, openRunFile, log)),
     vscode.window.registerWebviewPanelSerializer(previewType, previews),
-    ...registerTools(explorer, (ids) => files.call((api) => api.compare(ids, 'json')).then(valueOf)),
-    ...registerCommands(explorer, { labs, lessons, studies, previews, openRunFile, comparisons }, context),
+    ...registerTools(explorer, (ids) => files.call((api) => api.compareDigest(ids)).then(valueOf)),
+    ...registerCommands(explorer, { labs, lessons, studies, previews, openRunFile, comparisons, tree }, context),
   );
 }

@@ -28,7 +28,7 @@ const sharedTexts = [
   ],
   ...['threeLayerWords', 'usefulness', 'verdict'],
 ].map((name) => `src/shared/${name}.ts`);
-const isPage = (file) => /^webview\/(?!report\/).*\.tsx?$/.test(file) && !file.endsWith('.d.ts');
+const isPage = (file) => /^webview\/.*\.tsx?$/.test(file) && !file.endsWith('.d.ts');
 const hasTexts = (file) => isPage(file) || sharedTexts.includes(file);
 
 /** Attributes and properties that hold no text, whatever stands in them. */
@@ -48,7 +48,7 @@ const capital = /^[\p{Lu}][\p{Ll}]/u;
 
 /** Names of keys, of colours of the system and of attributes, which look like words. */
 const notWords =
-  /^(Arrow(Left|Right|Up|Down)|Page(Up|Down)|Home|Escape|Canvas(Text)?|GrayText|Highlight(Text)?|LinkText|auto|pixelated|data-\S+)$|^<\S|[\w-]="|^(color-mix|min|max|calc)\(/;
+  /^[a-z]+ \{ [a-z-]+: |^(Arrow(Left|Right|Up|Down)|Page(Up|Down)|Home|Escape|Canvas(Text)?|GrayText|Highlight(Text)?|LinkText|auto|pixelated|system-ui, sans-serif|data-\S+)$|^<\S|[\w-]="|^(color-mix|min|max|calc)\(/;
 
 const nameOf = (node) =>
   node && (ts.isIdentifier(node) || ts.isStringLiteral(node)) ? node.text : (node?.getText() ?? '');

@@ -14,9 +14,10 @@ export const compareCommand: Command = {
   help: `convexnet compare BASELINE.json RUN.json ... --out FILE
 
 Puts 2 to 20 runs with the same target (as convexnet train --out writes them, or exported by the editor) beside each other; the first is the
-baseline. FILE.html is one page with pictures and without scripts, FILE.md is Markdown without pictures.
+baseline. FILE.html is one page with pictures and without scripts, FILE.md is Markdown without pictures, FILE.csv
+has the tables alone.
 
-  --out FILE               where to write it; the end of the name says how: .html or .md
+  --out FILE               where to write it; the end of the name says how: .html, .md or .csv
 
 Exit status: 0 done, 2 bad input, 1 internal error.
 `,

@@ -9,7 +9,7 @@ import { type Command, exitStatus, UsageError } from './usage.ts';
 /** How a report is written, by the end of its name. */
 export function formatOf(file: string): ReportFormat {
   const format = reportFormats.find((end) => file.toLowerCase().endsWith(`.${end}`));
-  if (format === undefined) throw new UsageError(`--out needs a name that ends in .html or .md, not "${file}"`);
+  if (format === undefined) throw new UsageError(`--out needs a name that ends in .html, .md or .csv, not "${file}"`);
   return format;
 }
 
@@ -19,9 +19,9 @@ export const reportCommand: Command = {
 
 Writes what a run (as convexnet train --out writes it, or exported by the editor) found: verdict and certificate, scores, pictures, the network,
 the path over beta, gradient descent, data and settings, and the command line that repeats it. FILE.html is one page without scripts that loads
-nothing and prints; FILE.md is Markdown, without the pictures.
+nothing and prints; FILE.md is Markdown, without the pictures; FILE.csv has the tables alone.
 
-  --out FILE               where to write it; the end of the name says how: .html or .md
+  --out FILE               where to write it; the end of the name says how: .html, .md or .csv
 
 Exit status: 0 done, 2 bad input, 1 internal error.
 `,

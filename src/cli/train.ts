@@ -3,7 +3,7 @@ import { type FormulaCells, formulasAmong } from '../core/data/formulaCells.ts';
 import { plainCopy } from '../core/data/plainText.ts';
 import type { Control, SolverProgress } from '../core/base/control.ts';
 import type { Decomposition } from '../session/decompose.ts';
-import { exportDecomposition, exportRun } from '../session/exportRun.ts';
+import { exportDecomposition, exportRun, type OnnxExport } from '../session/exportRun.ts';
 import { nodeFoldThreads } from '../platform/node/foldThreads.ts';
 import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { predictAllRows } from '../session/predictAll.ts';
@@ -120,6 +120,8 @@ const options = {
   out: { type: 'string' },
   predictions: { type: 'string' },
   onnx: { type: 'string' },
+  'onnx-input': { type: 'string' },
+  'onnx-type': { type: 'string' },
   network: { type: 'string' },
   pytorch: { type: 'string' },
   python: { type: 'string' },
@@ -132,11 +134,20 @@ const options = {
 
 /** Options that write the network, and what they write. */
 const exportOptions = [
-  ['onnx', 'onnx'],
   ['network', 'json'],
   ['pytorch', 'pytorch'],
   ['python', 'python'],
 ] as const;
+
+/** What --onnx writes, by --onnx-input and --onnx-type. */
+function onnxKind(input = 'encoded', type = 'float64'): OnnxExport {
+  if (input !== 'encoded' && input !== 'raw')
+    throw new UsageError(`--onnx-input is "encoded" or "raw", not "${input}"`);
+  if (type !== 'float64' && type !== 'float32')
+    throw new UsageError(`--onnx-type is "float64" or "float32", not "${type}"`);
+  const stem = input === 'raw' ? 'onnx-raw' : 'onnx';
+  return type === 'float32' ? `${stem}-float32` : stem;
+}
 
 function formatOf(file: string): 'onnx' | 'json' | 'pytorch' {
   if (file.endsWith('.onnx')) return 'onnx';
@@ -163,6 +174,9 @@ regularisation path, trains the same network by gradient descent, prints a summa
   --predictions FILE       write predictions (CSV) of every row of the file, in its order: line, split (train, test, unused),
                            target, prediction, for classes outputs and probabilities; or why there is none
   --onnx FILE              write the network as ONNX, --network FILE as JSON, --pytorch FILE as Python code
+  --onnx-input WHAT        encoded (default): one tensor of numbers in original units, an indicator for each category;
+                           raw: an input for each column of the file, categories as texts, gaps filled as in training
+  --onnx-type TYPE         float64 (default) or float32
   --python FILE            write a Python module (numpy) that predicts from raw columns
   --problem FILE           write the training problem, for convexnet solve
   --keep-formulas          in predictions, write texts that a spreadsheet would run as formulas as they are; otherwise
@@ -211,6 +225,11 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
     const embed = values['embed-certificate'] === true;
     if (embed && values.onnx === undefined && values.network === undefined)
       throw new UsageError('--embed-certificate puts the proof into a network file: it needs --onnx or --network');
+    const onnx = onnxKind(values['onnx-input'], values['onnx-type']);
+    if (values.onnx === undefined && (values['onnx-input'] ?? values['onnx-type']) !== undefined)
+      throw new UsageError('--onnx-input and --onnx-type say how --onnx writes: give --onnx FILE');
+    if (embed && values.onnx !== undefined && onnx !== 'onnx')
+      throw new UsageError('--embed-certificate puts the proof into ONNX with encoded inputs of type float64 only');
     const formulas = values['keep-formulas'] === true ? 'keep' : 'neutralize';
     const input: TrainInput = {
       ...(values.predictions === undefined ? {} : { predictions: formulas }),
@@ -236,7 +255,8 @@ its gap), 1 internal error. Ctrl-C stops and keeps the best point.
       return exitStatus.stopped;
     }
     if (values.out !== undefined) await outputs.write('--out', exportRun(run, 'run'));
-    for (const [option, what] of exportOptions) {
+    const exported = [['onnx', onnx] as const, ...exportOptions];
+    for (const [option, what] of exported) {
       if (values[option] !== undefined)
         await outputs.write(`--${option}`, exportRun(run, what, formulas, embed ? proof : undefined));
     }

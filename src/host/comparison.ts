@@ -1,44 +1,178 @@
+import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { comparisonType } from '../shared/manifest.ts';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
+import type { Comparison } from '../shared/compareRuns.ts';
+import {
+  type ChosenRuns,
+  chosenRunsSchema,
+  type ComparisonFormat,
+  type FromComparison,
+  fromComparisonSchema,
+  type ToComparison,
+} from '../shared/comparisonPage.ts';
+import { commandIds, comparisonType } from '../shared/manifest.ts';
 import { addressOf } from './address.ts';
-import type { RunStore } from './runs/runStore.ts';
-import { saveBeside } from './saveFile.ts';
-import { openPanel, setTitle } from './ui.ts';
+import { showError } from './errors.ts';
+import type { Explorer } from './explorer.ts';
+import { pageRoots } from './panel/page.ts';
+import { PageChannel } from './panel/pageChannel.ts';
+import { saveBeside, savePicture, saveTable } from './saveFile.ts';
+import { copyText, openPanel } from './ui.ts';
 
-/** Runs beside each other as a page: a report, which has no scripts. */
-export class Comparisons {
-  private shown: { readonly ids: readonly string[]; readonly beside: vscode.Uri } | null = null;
+/** What compares runs, elsewhere than on this thread; `baseline` is an index into `ids`. */
+export interface Comparer {
+  compare(ids: readonly string[], baseline: number): Promise<Comparison>;
+  write(ids: readonly string[], baseline: number, format: ComparisonFormat): Promise<string>;
+}
+
+/** The pages of runs beside each other; as many as are asked for. */
+export class Comparisons implements vscode.WebviewPanelSerializer<unknown> {
+  private active: ComparisonPanel | null = null;
 
   constructor(
-    private readonly store: RunStore,
-    /** Writes the comparison of runs; the first is the baseline. */
-    private readonly write: (ids: readonly string[], format: 'html' | 'md') => Promise<string>,
+    private readonly extensionUri: vscode.Uri,
+    private readonly explorer: Explorer,
+    private readonly comparer: Comparer,
   ) {}
 
-  /** @param ids the first is the baseline */
+  /** @param ids the first is the baseline, until another is chosen */
   async open(ids: readonly string[]): Promise<void> {
-    const html = await this.write(ids, 'html');
-    const [first] = ids.map((id) => this.store.get(id));
-    const beside = addressOf(first?.uri ?? '') ?? vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file('/');
-    const panel = openPanel(comparisonType, { viewColumn: vscode.ViewColumn.Active, preserveFocus: false }, []);
-    setTitle(panel, vscode.l10n.t('Compare {0} Runs', ids.length));
-    panel.webview.options = { enableScripts: false, localResourceRoots: [] };
-    panel.webview.html = html;
-    const own = { ids, beside };
-    this.shown = own;
-    panel.onDidChangeViewState(() => {
-      if (panel.active) this.shown = own;
-    });
-    panel.onDidDispose(() => {
-      if (this.shown === own) this.shown = null;
-    });
+    // what cannot be compared opens no page
+    const comparison = await this.comparer.compare(ids, 0);
+    const place = { viewColumn: vscode.ViewColumn.Active, preserveFocus: false };
+    const panel = openPanel(comparisonType, place, pageRoots(this.extensionUri));
+    this.adopt(panel, { version: 1, ids: [...ids], baseline: ids[0] }, comparison);
   }
 
-  /** Writes the comparison that is shown to a file. */
-  async export(format: 'html' | 'md'): Promise<vscode.Uri | undefined> {
-    if (this.shown === null) return undefined;
-    const { ids, beside } = this.shown;
-    const content = await this.write(ids, format);
-    return saveBeside(beside, `comparison.${format}`, new TextEncoder().encode(content));
+  /** A page that was open when the window closed, with those of its runs that are still there. */
+  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const kept = v.safeParse(chosenRunsSchema, state);
+    const ids = kept.success ? kept.output.ids.filter((id) => this.explorer.store.get(id) !== undefined) : [];
+    if (!kept.success || ids.length < 2) panel.dispose();
+    else {
+      const { baseline } = kept.output;
+      this.adopt(panel, { version: 1, ids, baseline: ids.includes(baseline) ? baseline : ids[0] }, null);
+    }
+    return Promise.resolve();
+  }
+
+  /** Writes the comparison that is in front to a file. */
+  async export(format: ComparisonFormat): Promise<vscode.Uri | undefined> {
+    return this.active?.export(format);
+  }
+
+  private adopt(panel: vscode.WebviewPanel, chosen: ChosenRuns, comparison: Comparison | null): void {
+    const page = new ComparisonPanel(panel, chosen, comparison, {
+      extensionUri: this.extensionUri,
+      explorer: this.explorer,
+      comparer: this.comparer,
+    });
+    this.active = page;
+    panel.onDidChangeViewState(() => {
+      if (panel.active) this.active = page;
+    });
+    panel.onDidDispose(() => {
+      if (this.active === page) this.active = null;
+    });
+  }
+}
+
+interface PanelTools {
+  readonly extensionUri: vscode.Uri;
+  readonly explorer: Explorer;
+  readonly comparer: Comparer;
+}
+
+/** One page of runs beside each other. */
+class ComparisonPanel {
+  private readonly page: PageChannel<FromComparison, ToComparison>;
+  private error: string | null = null;
+
+  constructor(
+    panel: vscode.WebviewPanel,
+    private chosen: ChosenRuns,
+    private comparison: Comparison | null,
+    private readonly tools: PanelTools,
+  ) {
+    const { extensionUri, explorer } = tools;
+    this.page = new PageChannel<FromComparison, ToComparison>(panel, {
+      bundle: 'comparison',
+      kind: 'Comparison',
+      title: vscode.l10n.t('Compare {0} Runs', chosen.ids.length),
+      extensionUri,
+      log: explorer.log,
+      messages: fromComparisonSchema,
+      snapshot: () => ({ type: 'comparison', chosen: this.chosen, comparison: this.comparison, error: this.error }),
+      answer: (message) => this.answer(message).catch((error: unknown) => void showError(error, null, explorer.log)),
+    });
+    let named = this.names();
+    const renamed = explorer.store.onDidChange(() => {
+      if (this.names() === named) return;
+      named = this.names();
+      void this.compare();
+    });
+    this.page.onDidDispose(() => {
+      renamed.dispose();
+    });
+    if (comparison === null) void this.compare();
+  }
+
+  async export(format: ComparisonFormat): Promise<vscode.Uri | undefined> {
+    const { ids } = this.chosen;
+    const content = await this.tools.comparer.write(ids, this.baseline, format);
+    return saveBeside(this.beside, `comparison.${format}`, new TextEncoder().encode(content));
+  }
+
+  private get baseline(): number {
+    return this.chosen.ids.indexOf(this.chosen.baseline);
+  }
+
+  /** Where its files are suggested to lie: beside the data of the baseline. */
+  private get beside(): vscode.Uri {
+    const run = this.tools.explorer.store.get(this.chosen.baseline);
+    return addressOf(run?.uri ?? '') ?? vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file('/');
+  }
+
+  private names(): string {
+    return this.chosen.ids.map((id) => this.tools.explorer.store.get(id)?.label ?? '').join('\n');
+  }
+
+  /** Compares anew; what was compared before stays in sight where that fails. */
+  private async compare(): Promise<void> {
+    const { ids, baseline } = this.chosen;
+    try {
+      const comparison = await this.tools.comparer.compare(ids, this.baseline);
+      if (this.chosen.baseline !== baseline) return; // another was chosen meanwhile
+      this.comparison = comparison;
+      this.error = null;
+    } catch (error) {
+      this.error = fileErrorWords(error);
+    }
+    this.page.sendSnapshot();
+  }
+
+  private async answer(message: Exclude<FromComparison, { readonly type: 'ready' }>): Promise<void> {
+    switch (message.type) {
+      case 'baseline':
+        if (!this.chosen.ids.includes(message.id)) return;
+        this.chosen = { ...this.chosen, baseline: message.id };
+        await this.compare();
+        return;
+      case 'openRun':
+        await this.tools.explorer.openRun(message.id);
+        return;
+      case 'export':
+        await vscode.commands.executeCommand(commandIds.exportComparison);
+        return;
+      case 'copy':
+        await copyText(message.text);
+        return;
+      case 'saveFile':
+        await savePicture(this.beside, message);
+        return;
+      case 'saveTable':
+        await saveTable(this.beside, message);
+        return;
+    }
   }
 }

@@ -92,9 +92,16 @@ export async function pickSeveral<T extends ListItem>(items: readonly T[], title
   return (picked ?? []).map(({ of }) => of);
 }
 
-/** The tree of a view, of which several entries can be chosen. */
-export function createTree<T>(view: string, treeDataProvider: vscode.TreeDataProvider<T>): vscode.Disposable {
-  return vscode.window.createTreeView(view, { treeDataProvider, canSelectMany: true, showCollapseAll: true });
+/** The tree of a view, of which several entries can be chosen, and a line above it (empty: none). */
+export function createTree<T>(
+  view: string,
+  treeDataProvider: vscode.TreeDataProvider<T>,
+): vscode.Disposable & { say(text: string): void } {
+  const tree = vscode.window.createTreeView(view, { treeDataProvider, canSelectMany: true, showCollapseAll: true });
+  return {
+    say: (text) => void (tree.message = text === '' ? undefined : label(text)),
+    dispose: () => tree.dispose() as unknown,
+  };
 }
 
 /** Opens files that match a custom editor. */

@@ -6,6 +6,8 @@ import { carriedInOnnx, proofEntry } from '../core/network/formats/carriedProof.
 import { deepInOriginalUnits, inOriginalUnits } from '../core/network/formats/originalUnits.ts';
 import { predictionsCsv } from '../core/metrics/predictions.ts';
 import { pythonModule } from '../core/network/formats/pythonModule.ts';
+import type { OnnxPrecision } from '../core/network/formats/onnxGraph.ts';
+import { rawOnnxModel } from '../core/network/formats/rawOnnx.ts';
 import { pytorchSnippet } from '../core/network/formats/pytorch.ts';
 import { deepPytorch } from '../core/network/formats/pytorchDeep.ts';
 import { toRows } from '../core/base/linalg/matrix.ts';
@@ -21,7 +23,16 @@ import { classWeightWords, withoutPlace } from '../shared/runView.ts';
 import { deepNetworkOfRun, networkOfRun } from './runNetwork.ts';
 
 /** What can be written from a run record alone. The training problem needs the data: `Session.exportProblem`. */
-export type RunExport = 'run' | 'predictions' | 'onnx' | 'json' | 'pytorch' | 'python';
+export type RunExport = 'run' | 'predictions' | OnnxExport | 'json' | 'pytorch' | 'python';
+
+/** ONNX by what it takes (encoded inputs in original units, or the columns of the file) and its numbers. */
+export const onnxExports = {
+  onnx: { input: 'encoded', precision: 'double' },
+  'onnx-float32': { input: 'encoded', precision: 'single' },
+  'onnx-raw': { input: 'raw', precision: 'double' },
+  'onnx-raw-float32': { input: 'raw', precision: 'single' },
+} as const;
+export type OnnxExport = keyof typeof onnxExports;
 
 /** The contents of an exported file; ONNX and JSON files of two-layer networks carry the proof file that is given. @throws {DataError} for a run that could not be read again */
 export function exportRun(
@@ -53,7 +64,11 @@ export function exportRun(
       ).csv;
     case 'python':
       return pythonOfRun(run);
+    case 'onnx-raw':
+    case 'onnx-raw-float32':
+      return rawOnnxOfRun(run, onnxExports[what].precision);
     case 'onnx':
+    case 'onnx-float32':
     case 'json':
     case 'pytorch':
       if (run.deep !== undefined) return exportDeep(run, deepNetworkOfRun(run, run.deep), what);
@@ -78,11 +93,36 @@ function lossParametersOf({
   };
 }
 
+const networkOf = (run: RunRecord): TwoLayerNetwork | DeepNetwork =>
+  run.deep === undefined ? networkOfRun(run) : deepNetworkOfRun(run, run.deep);
+
+/** Texts that were missing values in the data of a run besides the usual ones. */
+const markersOf = ({ settings, dataset }: RunRecord): string[] => [
+  ...(settings.dialect?.na ?? []),
+  ...(dataset.markers ?? []),
+];
+
+/** An ONNX graph that takes raw columns. */
+function rawOnnxOfRun(run: RunRecord, precision: OnnxPrecision): Uint8Array {
+  const { target, classes, threshold } = run.resolved;
+  return rawOnnxModel({
+    network: networkOf(run),
+    scaling: run.scaling,
+    target,
+    classes,
+    threshold: threshold?.at,
+    na: markersOf(run),
+    precision,
+    description: `${onnxDescription(run, run.label)} Inputs are columns of the file: numbers (NaN: a gap) and texts (empty: a gap), rows x 1 each.`,
+    producerVersion: run.version,
+  });
+}
+
 /** A module that takes raw columns. */
 function pythonOfRun(run: RunRecord): string {
   const types = Object.entries(run.settings.columnTypes ?? {});
   return pythonModule({
-    network: run.deep === undefined ? networkOfRun(run) : deepNetworkOfRun(run, run.deep),
+    network: networkOf(run),
     scaling: run.scaling,
     target: run.resolved.target,
     classes: run.resolved.classes,
@@ -90,7 +130,7 @@ function pythonOfRun(run: RunRecord): string {
     title: run.label,
     reading: {
       decimal: run.dataset.decimal,
-      na: [...(run.settings.dialect?.na ?? []), ...(run.dataset.markers ?? [])],
+      na: markersOf(run),
       dayFirst: Object.fromEntries([
         ...run.scaling.inputs.flatMap(({ column, dayFirst }) =>
           dayFirst === undefined ? [] : [[column, dayFirst] as const],
@@ -105,6 +145,9 @@ function pythonOfRun(run: RunRecord): string {
   });
 }
 
+/** Formats of the network on encoded inputs. */
+type NetworkFile = 'onnx' | 'onnx-float32' | 'json' | 'pytorch';
+
 /** A two-layer network on the encoded inputs of a run: its own, or one that was made from it. */
 export interface ExportedNetwork {
   readonly network: TwoLayerNetwork;
@@ -117,16 +160,14 @@ export interface ExportedNetwork {
 }
 
 /** The file of a network that belongs to a run. */
-export function exportNetwork(
-  run: RunRecord,
-  exported: ExportedNetwork,
-  what: 'onnx' | 'json' | 'pytorch',
-): string | Uint8Array {
+export function exportNetwork(run: RunRecord, exported: ExportedNetwork, what: NetworkFile): string | Uint8Array {
   const { network, title } = exported;
   switch (what) {
     case 'onnx':
+    case 'onnx-float32':
       return onnxModel(inOriginalUnits(network, run.scaling), {
         ...onnxOptions(run, title),
+        precision: onnxExports[what].precision,
         ...(exported.proof && { metadata: new Map([[proofEntry, carriedInOnnx(exported.proof, run.scaling)]]) }),
       });
     case 'json':
@@ -149,9 +190,13 @@ export function exportNetwork(
   }
 }
 
+function onnxDescription(run: RunRecord, title: string): string {
+  const weights = classWeightWords(run.resolved);
+  return `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}${weights === undefined ? '' : ` (${plainText(weights)})`}, beta = ${run.resolved.beta}.`;
+}
+
 function onnxOptions(run: RunRecord, title: string): OnnxOptions {
   const { classes, outputs, target, threshold } = run.resolved;
-  const weights = classWeightWords(run.resolved);
   return {
     inputs: run.scaling.inputs.map(({ name }) => name),
     outputs:
@@ -161,18 +206,22 @@ function onnxOptions(run: RunRecord, title: string): OnnxOptions {
           ? [`${target}: ${classes[1]} above ${threshold?.at ?? 0}, else ${classes[0]}`]
           : classes.map((name) => `${target} = ${name}`),
     description:
-      `${plainText(title)}. Trained on ${lossOf(run.resolved.loss).words.sum(run.settings)}${weights === undefined ? '' : ` (${plainText(weights)})`}, beta = ${run.resolved.beta}. Inputs in original units, in the order of the metadata entry "inputs"; ` +
+      `${onnxDescription(run, title)} Inputs in original units, in the order of the metadata entry "inputs"; ` +
       'an input "column = category" is 1 where the column has that category, else 0.',
     producerVersion: run.version,
   };
 }
 
 /** The file of a three-layer or linear network. */
-function exportDeep(run: RunRecord, network: DeepNetwork, what: 'onnx' | 'json' | 'pytorch'): string | Uint8Array {
+function exportDeep(run: RunRecord, network: DeepNetwork, what: NetworkFile): string | Uint8Array {
   const { classes, loss, beta, target, trainRows } = run.resolved;
   switch (what) {
     case 'onnx':
-      return onnxStack(layerStack(deepInOriginalUnits(network, run.scaling)), onnxOptions(run, run.label));
+    case 'onnx-float32':
+      return onnxStack(layerStack(deepInOriginalUnits(network, run.scaling)), {
+        ...onnxOptions(run, run.label),
+        precision: onnxExports[what].precision,
+      });
     case 'json':
       return JSON.stringify(
         {

@@ -1,6 +1,7 @@
 import { inferTarget, profileTable, type ColumnKind, type Task } from '../core/data/infer.ts';
 import { type Control, uncontrolled } from '../core/base/control.ts';
 import { DataError } from '../core/data/dataError.ts';
+import { byCodePoint } from '../core/data/chooseRows.ts';
 import { dateUnit } from '../core/data/dates.ts';
 import { ReadStopped } from '../core/data/reader.ts';
 import { cellLabel, type Table } from '../core/data/table.ts';
@@ -39,8 +40,24 @@ export interface InspectedColumn {
   readonly note: string;
   /** The task it would be as a target; null when it cannot be one. */
   readonly task: Task | null;
+  /** Its classes among the rows looked at, where it could be a target of at most 50; empty otherwise. */
+  readonly classes: readonly string[];
   /** Another task is also reasonable. */
   readonly taskUnclear: boolean;
+}
+
+/** Classes of a column that are listed. */
+const mostClasses = 50;
+
+/** The different labels of a column, as numbers in their order, otherwise by code points. */
+function labelsOf(table: Table, index: number): string[] {
+  const column = table.columns[index];
+  const labels = new Set<string>();
+  for (let row = 0; row < table.rows; row++) {
+    const label = cellLabel(column, row);
+    if (label !== null) labels.add(label);
+  }
+  return [...labels].sort(column.texts === 0 ? (a, b) => Number(a) - Number(b) : byCodePoint);
 }
 
 /**
@@ -66,6 +83,7 @@ export function inspectTable(table: Table, fileBytes: number, control: Control =
       if (label !== null) examples.add(label);
     }
     const { kind, distinct, missing, suggested, note, task, taskUnclear } = profile;
+    const isClasses = task !== null && (task !== 'regression' || taskUnclear) && distinct <= mostClasses;
     const bad =
       profile.bad === null
         ? ''
@@ -79,6 +97,7 @@ export function inspectTable(table: Table, fileBytes: number, control: Control =
       suggested,
       note: [note, profile.date ? `dates as ${dateUnit}` : '', bad].filter((text) => text !== '').join(', '),
       task,
+      classes: isClasses ? labelsOf(table, profile.column.index) : [],
       taskUnclear,
     };
   });

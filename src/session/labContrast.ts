@@ -17,12 +17,12 @@ import {
 } from '../core/theory/wide/budget.ts';
 import { kernelSpectrum } from '../core/theory/wide/spectrum.ts';
 import { tangentKernel } from '../core/theory/wide/tangentKernel.ts';
-import type { LabSettings, LabVerdict } from '../shared/lab.ts';
+import type { LabRemedy, LabSettings, LabVerdict } from '../shared/lab.ts';
 import type { ContrastResult } from '../shared/labContrast.ts';
 import { errorMeasure, type LabRows } from './labData.ts';
 import { LabRefusal } from './labRefusal.ts';
 import { findBetaMax } from './trainingProblem.ts';
-import { labShape, offeringWidths, refuseTooManyRows } from './labWide.ts';
+import { enoughWidth, labShape, offeringWidths, refuseTooManyRows } from './labWide.ts';
 
 /** A neuron that ends within this share of its start has not moved to speak of. */
 const movedFrom = 0.1;
@@ -116,7 +116,7 @@ export function labContrast(
     movedFrom,
     measure: rows.data.task === 'binary' ? 'error rate' : 'RMSE',
   };
-  return { result, verdicts: contrastVerdicts(result), cancelled: solution.status === 'cancelled' };
+  return { result, verdicts: contrastVerdicts(result, settings.rate), cancelled: solution.status === 'cancelled' };
 }
 
 function trainWide(
@@ -213,7 +213,27 @@ function trainWide(
   };
 }
 
-function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict[] {
+/** A run that moves far is no counterexample where it is narrow, or steps beyond the edge of stability. */
+function untestedContrast(
+  { wide }: ContrastResult,
+  rate: number,
+): { readonly words: string; readonly remedy: LabRemedy } | null {
+  if (wide.diverged || wide.relativeDisplacement <= lazyBelow) return null;
+  if (rate > 1)
+    return {
+      words: `Steps of ${rate} times the edge of stability are beyond it, and the prediction is about steps below.`,
+      remedy: { label: 'Use half of the edge', settings: { rate: 0.5 } },
+    };
+  if (wide.width >= enoughWidth) return null;
+  return {
+    words: `Width ${wide.width} is too small for the prediction, which is about the limit of large widths.`,
+    remedy: { label: `Try width ${enoughWidth}`, settings: { width: enoughWidth } },
+  };
+}
+
+function contrastVerdicts(result: ContrastResult, rate: number): LabVerdict[] {
+  const { wide, convex, measure } = result;
+  const open = untestedContrast(result, rate);
   const tests =
     wide.test === null || convex.test === null
       ? ''
@@ -225,10 +245,12 @@ function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict
       quantity: 'displacement of the wide network / size of its start',
       value: wide.diverged ? null : wide.relativeDisplacement,
       tolerance: [0, lazyBelow],
-      verdict: wide.diverged ? 'not tested' : wide.relativeDisplacement <= lazyBelow ? 'agrees' : 'disagrees',
+      verdict:
+        wide.diverged || open !== null ? 'not tested' : wide.relativeDisplacement <= lazyBelow ? 'agrees' : 'disagrees',
+      ...(open === null ? {} : { remedy: open.remedy }),
       sentence: wide.diverged
         ? 'Gradient descent diverged: take a smaller step size.'
-        : `The parameters moved by ${(100 * wide.relativeDisplacement).toFixed(1)} % of their start, ${wide.moved} of ${wide.neurons} neurons by ${100 * movedFrom} % or more of theirs; the convex optimum uses ${convex.moved} ` +
+        : `${open === null ? '' : `${open.words} `}The parameters moved by ${(100 * wide.relativeDisplacement).toFixed(1)} % of their start, ${wide.moved} of ${wide.neurons} neurons by ${100 * movedFrom} % or more of theirs; the convex optimum uses ${convex.moved} ` +
           `neurons. Sum of |output weight| times input norm: ${wide.norm.toPrecision(3)} wide, ${convex.norm.toPrecision(3)} convex.${tests}`,
     },
     {
@@ -237,7 +259,8 @@ function contrastVerdicts({ wide, convex, measure }: ContrastResult): LabVerdict
       quantity: 'relative duality gap',
       value: convex.relativeGap,
       tolerance: [null, 1e-6],
-      verdict: convex.relativeGap === null ? 'not tested' : convex.relativeGap <= 1e-6 ? 'agrees' : 'disagrees',
+      // a solve that ended early says nothing against convexity
+      verdict: convex.relativeGap !== null && convex.relativeGap <= 1e-6 ? 'agrees' : 'not tested',
       sentence:
         convex.relativeGap === null
           ? 'The solver was stopped before it had a bound.'

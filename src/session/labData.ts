@@ -51,6 +51,9 @@ export async function readLabRows(
   options: LabRowOptions,
   control: Control,
 ): Promise<LabRows> {
+  const { positive: plus, negative: minus } = settings;
+  if (minus !== '' && (plus === '' || plus === minus))
+    throw new DataError('settings', 'a class that becomes -1 needs another one that becomes +1', { file: source.name });
   let hash = deps.createHash();
   const table = await readTable(
     source,
@@ -67,6 +70,7 @@ export async function readLabRows(
     {
       target: settings.target,
       task: settings.positive === '' ? 'auto' : 'multiclass',
+      ...(minus === '' ? {} : { onlyClasses: [minus, plus] }),
       features: options.features ?? [],
       missing: 'drop',
       standardize: settings.standardize,

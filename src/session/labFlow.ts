@@ -206,15 +206,18 @@ function startsOf(
 
 /** Whether every run whose suggested neuron was put in ended below its value before, or its loss where it did not separate. */
 function insertionVerdict(runs: readonly FlowRunRecord[]): LabVerdict[] {
-  const inserted = runs.flatMap(({ before, loss, certificate: { primal } }) => {
+  const inserted = runs.flatMap(({ before, loss, certificate: { primal, verdict } }) => {
     const last = before.at(-1);
-    return last === undefined ? [] : [{ before: last, after: { value: primal, loss: loss.at(-1)! } }];
+    const settled = verdict === 'global' || verdict === 'kkt-not-global';
+    return last === undefined ? [] : [{ before: last, after: { value: primal, loss: loss.at(-1)! }, settled }];
   });
   if (inserted.length === 0) return [];
   const drops = inserted.map(({ before, after }) =>
     before.value === null ? 1 - after.loss / before.loss : after.value === null ? -1 : 1 - after.value / before.value,
   );
   const least = Math.min(...drops);
+  // a flow that has not come to rest may still fall below
+  const settled = inserted.every((one, i) => drops[i] > 0 || one.settled);
   const words = ({ value, loss }: FlowRunRecord['before'][number]): string =>
     value === null ? `not separated (loss ${loss.toPrecision(4)})` : value.toPrecision(6);
   return [
@@ -224,7 +227,7 @@ function insertionVerdict(runs: readonly FlowRunRecord[]): LabVerdict[] {
       quantity: 'least relative drop after insertion',
       value: least,
       tolerance: [0, null],
-      verdict: least > 0 ? 'agrees' : 'disagrees',
+      verdict: least > 0 ? 'agrees' : settled ? 'disagrees' : 'not tested',
       sentence: `${inserted.length} run${inserted.length === 1 ? '' : 's'} trained on with the suggested neuron: ${inserted
         .slice(0, 6)
         .map(({ before, after }) => `${words(before)} became ${words(after)}`)

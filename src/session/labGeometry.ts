@@ -97,11 +97,13 @@ export function labGeometry(
   const circle = pictures && X.cols === 2 ? circleGeometry(X, lambda, placed, [names[0], names[1]]) : null;
   const sphere = pictures && X.cols === 3 ? sphereGeometry(X, lambda, [names[0], names[1], names[2]]) : null;
   const neurons = placed.map(({ neuron }) => neuron);
+  // neurons of a program that is not solved need not touch the planes
+  const solved = margin.relativeGap !== null && margin.relativeGap <= touching;
   return {
     result: { margin, output, circle, sphere, neurons, flow },
     verdicts: [
-      planeVerdict(neurons),
-      supportVerdict(X, lambda, placed),
+      planeVerdict(neurons, solved),
+      supportVerdict(X, lambda, placed, solved),
       ...(flow === null ? [] : [flowVerdict(neurons, flow)]),
       marginVerdict(margin),
     ],
@@ -210,7 +212,7 @@ function sphereGeometry(X: DenseMatrix, lambda: Float64Array, axes: readonly [st
   return { columns, value: directions.map((u) => dot(lambda, rectified(X, u))), axes };
 }
 
-function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
+function planeVerdict(neurons: readonly TouchingNeuron[], solved: boolean): LabVerdict {
   const optimal = neurons.filter((neuron) => neuron.of === 'optimal');
   const worst = optimal.length === 0 ? null : Math.max(...optimal.map((neuron) => Math.abs(neuron.constraint - 1)));
   const agrees = worst !== null && worst <= touching;
@@ -224,7 +226,7 @@ function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
     quantity: 'largest distance of a neuron from the supporting plane',
     value: worst,
     tolerance: [0, touching],
-    verdict: worst === null ? 'not tested' : agrees ? 'agrees' : 'disagrees',
+    verdict: agrees ? 'agrees' : worst !== null && solved ? 'disagrees' : 'not tested',
     sentence:
       worst === null
         ? 'No separating network was found, so there are no neurons to look at.'
@@ -233,7 +235,12 @@ function planeVerdict(neurons: readonly TouchingNeuron[]): LabVerdict {
 }
 
 /** The planes support the set where no point is beyond them; looked at on a grid of directions, the program's bound is the proof. */
-function supportVerdict(X: DenseMatrix, lambda: Float64Array, placed: readonly PlacedNeuron[]): LabVerdict {
+function supportVerdict(
+  X: DenseMatrix,
+  lambda: Float64Array,
+  placed: readonly PlacedNeuron[],
+  solved: boolean,
+): LabVerdict {
   const { directions } = directionGrid(rowBasis(X, 3), X.cols);
   const points = [...directions.map((u) => rectified(X, u)), ...placed.map(({ point }) => point)];
   const largest = points.reduce((most, point) => Math.max(most, Math.abs(dot(lambda, point))), 0);
@@ -244,9 +251,9 @@ function supportVerdict(X: DenseMatrix, lambda: Float64Array, placed: readonly P
     quantity: 'largest dual constraint on a grid of directions',
     value: found ? largest : null,
     tolerance: [null, 1 + 1e-6],
-    verdict: !found ? 'not tested' : largest <= 1 + 1e-6 ? 'agrees' : 'disagrees',
+    verdict: found && largest <= 1 + 1e-6 ? 'agrees' : found && solved ? 'disagrees' : 'not tested',
     sentence: found
-      ? `On ${points.length} directions the dual constraint is at most ${largest.toPrecision(7)}: nothing of the set is beyond the planes at 1 and −1.`
+      ? `On ${points.length} directions the dual constraint is at most ${largest.toPrecision(7)}${largest <= 1 + 1e-6 ? ': nothing of the set is beyond the planes at 1 and −1' : ''}.`
       : 'No separating network was found, so there is no plane that neurons could touch.',
   };
 }

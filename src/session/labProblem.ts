@@ -17,6 +17,7 @@ export function problemReader(problem: Problem, file: string, sha256: string): L
   return async (settings, { testFraction, binary, features = [] }): Promise<LabRows> => {
     if (problem.y.cols !== 1) fail(`y needs one column here, not ${problem.y.cols}`);
     if (problem.weights !== undefined) fail('the pages of the Lab are for rows that count alike: leave weights out');
+    if (settings.negative !== '') fail('y has no names of classes: say positive=VALUE alone');
     if (settings.standardize)
       fail('the numbers of a problem file are taken as they are; standardize is for data files');
     const names = Array.from({ length: problem.X.cols }, (_, k) => `x${k + 1}`);

@@ -71,12 +71,18 @@ const lambdaTolerance: readonly [number, number] = [0.5, 1.5];
 const wideEnough = (ratio: number): boolean => ratio >= lambdaTolerance[0] && ratio <= lambdaTolerance[1];
 
 /** The theory is about widths that tend to infinity: below this one, a prediction that fails has not been tested. */
-const enoughWidth = 4096;
+export const enoughWidth = 4096;
 
-const wider = (widths: readonly number[]): LabRemedy => ({
-  label: `Try width ${enoughWidth}`,
-  settings: { widths: [...widths.filter((width) => width < enoughWidth).slice(-3), enoughWidth] },
+const wider = (widths: readonly number[], to = enoughWidth): LabRemedy => ({
+  label: `Try width ${to}`,
+  settings: { widths: [...widths.filter((width) => width < to).slice(-3), to] },
 });
+
+/** Why a prediction that fails has not been tested, and what would test it where that is known. */
+interface Untested {
+  readonly words: string;
+  readonly remedy?: LabRemedy;
+}
 
 /** Relative change of the kernel in training above which a network is not in the regime of the predictions. */
 const lazyDrift = 0.1;
@@ -97,35 +103,40 @@ function regimeOf({ cells }: SweepResult): {
   return { widest, atWidest: drift(widest), narrowest, atNarrowest: drift(narrowest) };
 }
 
-/** Why a claim that fails has not been tested by networks this narrow, and what would; null when it has been, or would be the same wider. */
+/** Why a claim that fails has not been tested by networks this narrow, and what would; null when it has been. */
 function tooNarrow(
   id: SweepResult['claims'][number]['id'],
-  value: number | null,
   regime: NonNullable<ReturnType<typeof regimeOf>>,
   widths: readonly number[],
-): { readonly words: string; readonly remedy: LabRemedy } | null {
+): Untested | null {
   const { widest, atWidest, narrowest, atNarrowest } = regime;
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const more = widest < enoughWidth ? enoughWidth : 4 * widest;
   switch (id) {
-    case 'generalization':
-      return null;
     case 'assumption':
-      if (value === null || widest >= enoughWidth) return null;
+      if (widest >= enoughWidth) return null;
       return {
         words: `Width ${widest} is too small for the prediction, which is about the limit of large widths.`,
         remedy: wider(widths),
       };
     case 'linear-rate':
     case 'nearest-interpolant':
-      if (widest >= enoughWidth || atWidest <= lazyDrift) return null;
+    // the bound is that of the linearised network, which a network is close to while its kernel hardly changes
+    case 'generalization':
+      if (atWidest > lazyDrift)
+        return {
+          words: `Width ${widest} is too small for the prediction: the kernel changed by ${percent(atWidest)} in training, and should hardly change (here: up to ${percent(lazyDrift)}).`,
+          remedy: wider(widths, more),
+        };
+      if (widest >= enoughWidth || id === 'generalization') return null;
       return {
-        words: `Width ${widest} is too small for the prediction: the kernel changed by ${percent(atWidest)} in training, and should hardly change (here: up to ${percent(lazyDrift)}).`,
+        words: `Width ${widest} is too small for the prediction, which is about the limit of large widths.`,
         remedy: wider(widths),
       };
     // Compare all widths, so the smallest has to be wide as well.
     case 'lazy':
     case 'rate-transfer':
-      if (atNarrowest <= lazyDrift) return null;
+      if (atNarrowest <= lazyDrift && widest >= enoughWidth) return null;
       return {
         words: `Width ${narrowest} is too small for the prediction, which compares widths at which the kernel hardly changes (here: up to ${percent(lazyDrift)}; there: ${percent(atNarrowest)}).`,
         remedy: { label: `Try widths 512 to ${enoughWidth}`, settings: { widths: [512, 1024, 2048, enoughWidth] } },
@@ -133,17 +144,43 @@ function tooNarrow(
   }
 }
 
-/** A claim of the sweep; one that fails on networks that it is not about has not been tested. */
+/**
+ * Why a claim that fails has not been tested: the theorem is about steps below the edge of stability, kernels that are positive definite at the
+ * start, and widths at which they stay what they were.
+ */
+function untested(
+  id: SweepResult['claims'][number]['id'],
+  { limit }: SweepResult,
+  regime: ReturnType<typeof regimeOf>,
+  settings: LabSettings['sweep'],
+): Untested | null {
+  if (settings.rate > 1)
+    return {
+      words: `Steps of ${settings.rate} times the edge of stability are beyond it, and the prediction is about steps below.`,
+      remedy: { label: 'Use half of the edge', settings: { rate: 0.5 } },
+    };
+  if (limit?.singular === true)
+    return { words: 'The infinite-width kernel is singular on these rows, and the prediction assumes that it is not.' };
+  return regime === null ? null : tooNarrow(id, regime, settings.widths);
+}
+
+/** A claim of the sweep; one that fails where the theorem assumes something else has not been tested. */
 function sweepVerdict(
   claim: SweepResult['claims'][number],
-  regime: ReturnType<typeof regimeOf>,
-  widths: readonly number[],
+  result: SweepResult,
+  settings: LabSettings['sweep'],
 ): LabVerdict {
   const { id, quantity, value, tolerance, verdict, sentence } = claim;
   const base = { id, title: claimTitles[id], quantity, value, tolerance };
-  const narrow = verdict === 'disagrees' && regime !== null ? tooNarrow(id, value, regime, widths) : null;
-  if (narrow === null) return { ...base, verdict, sentence };
-  return { ...base, verdict: 'not tested', sentence: `${narrow.words} Measured: ${sentence}`, remedy: narrow.remedy };
+  const open = verdict === 'disagrees' ? untested(id, result, regimeOf(result), settings) : null;
+  if (open === null) return { ...base, verdict, sentence };
+  const { words, remedy } = open;
+  return {
+    ...base,
+    verdict: 'not tested',
+    sentence: `${words} Measured: ${sentence}`,
+    ...(remedy === undefined ? {} : { remedy }),
+  };
 }
 
 function finiteWidthWords(width: number, ratio: number): string {
@@ -185,10 +222,9 @@ export function labKernel(
         value,
         tolerance: lambdaTolerance,
         verdict:
+          // rows whose kernel is singular are none that the theorem is about
           value === null
-            ? limit !== null && limit.numericallyZero > 0
-              ? 'disagrees'
-              : 'not tested'
+            ? 'not tested'
             : wideEnough(value)
               ? 'agrees'
               : widest < enoughWidth
@@ -267,6 +303,6 @@ export function labSweep(
   );
   return {
     result,
-    verdicts: result.claims.map((claim) => sweepVerdict(claim, regimeOf(result), settings.widths)),
+    verdicts: result.claims.map((claim) => sweepVerdict(claim, result, settings)),
   };
 }

@@ -1,6 +1,8 @@
 import { errorMeasureOf, pairedDifference, rowErrors, type ErrorMeasure } from '../core/metrics/rowErrors.ts';
+import type { FamilyFacts } from './models.ts';
 import type { NeuronRecord, RunRecord } from './run.ts';
-import { placeInFiles } from './runView.ts';
+import { partCount, placeInFiles } from './runView.ts';
+import type { Claimed } from './verdict.ts';
 import { fieldOf, flatSettings } from './settingKinds.ts';
 import { trainingTable } from './settings.ts';
 
@@ -170,4 +172,107 @@ function mainEffect({ outer }: NeuronRecord): string {
     if (Math.abs(value) > Math.abs(outer[main])) main = k;
   });
   return `${main}${outer[main] < 0 ? '-' : '+'}`;
+}
+
+/** As much of a run as a comparison shows: what it is called, was asked and gave, without its rows. */
+export type ComparedRun = Pick<
+  RunRecord,
+  'id' | 'label' | 'dataset' | 'settings' | 'resolved' | 'solution' | 'metrics' | 'path' | 'shape'
+> &
+  Claimed & {
+    /** Neurons, branches or directions. */
+    readonly parts: number;
+    readonly neurons: readonly Pick<NeuronRecord, 'id' | 'share'>[];
+  };
+
+/** Predictions of a run and the baseline on rows of one file, by the first output. */
+export interface CommonPredictions {
+  /** Rows that both have; of more than `mostDrawn` an even sample is listed. */
+  readonly rows: number;
+  readonly run: readonly number[];
+  readonly baseline: readonly number[];
+}
+
+/** A run beside the baseline; null where the two cannot be compared so. */
+export interface AgainstBaseline {
+  readonly paired: PairedScore | null;
+  readonly shared: readonly SharedNeuron[] | null;
+  readonly common: CommonPredictions | null;
+}
+
+/** Runs beside each other: plain data, from which pages and files are made. */
+export interface Comparison {
+  readonly runs: readonly ComparedRun[];
+  /** Index of the run that the others are measured by. */
+  readonly baseline: number;
+  readonly differing: readonly DifferingSetting[];
+  /** One per run; null for the baseline. */
+  readonly against: readonly (AgainstBaseline | null)[];
+}
+
+/** Points of a run in the picture of predictions. */
+export const mostDrawn = 2_000;
+
+/**
+ * Compares runs with the one at `baseline`.
+ * @throws {RangeError} where there is no such run
+ */
+export function compareRuns(runs: readonly RunRecord[], baseline = 0): Comparison {
+  const base = runs[baseline];
+  if (base === undefined) throw new RangeError(`There is no run ${baseline + 1} of ${runs.length}.`);
+  return {
+    runs: runs.map((run) => ({
+      id: run.id,
+      label: run.label,
+      dataset: run.dataset,
+      settings: run.settings,
+      resolved: run.resolved,
+      solution: run.solution,
+      metrics: run.metrics,
+      path: run.path,
+      shape: run.shape,
+      gates: { count: run.gates.count },
+      deep: run.deep && familyFacts(run.deep),
+      parts: partCount(run),
+      neurons: run.neurons.map(({ id, share }) => ({ id, share })),
+    })),
+    baseline,
+    differing: differingSettings(runs),
+    against: runs.map((run, i) =>
+      i === baseline
+        ? null
+        : {
+            paired: pairedScore(run, base) ?? null,
+            shared: sharedNeurons(run, base) ?? null,
+            common: commonPredictions(run, base) ?? null,
+          },
+    ),
+  };
+}
+
+function familyFacts(deep: NonNullable<RunRecord['deep']>): FamilyFacts {
+  return deep.kind === 'linear'
+    ? { kind: deep.kind, layers: deep.layers }
+    : { kind: deep.kind, harvested: deep.harvested };
+}
+
+function commonPredictions(run: RunRecord, baseline: RunRecord): CommonPredictions | undefined {
+  const { outputs } = baseline.resolved;
+  if (run.dataset.sha256 !== baseline.dataset.sha256 || run.resolved.outputs !== outputs) return undefined;
+  if (run.dataset.test?.sha256 !== baseline.dataset.test?.sha256) return undefined;
+  const at = new Map(baseline.rows.line.map((_, row) => [placeInFiles(baseline, row), row]));
+  const pairs = run.rows.line.flatMap((_, row): [number, number][] => {
+    const other = at.get(placeInFiles(run, row));
+    return other === undefined ? [] : [[row, other]];
+  });
+  if (pairs.length === 0) return undefined;
+  const drawn =
+    pairs.length <= mostDrawn
+      ? pairs
+      : Array.from({ length: mostDrawn }, (_, i) => pairs[Math.floor((i * pairs.length) / mostDrawn)]);
+  return {
+    rows: pairs.length,
+    run: drawn.map(([row]) => run.rows.prediction[row * outputs]),
+    baseline: drawn.map(([, row]) => baseline.rows.prediction[row * outputs]),
+  };
 }

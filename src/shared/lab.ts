@@ -99,6 +99,14 @@ export interface LabRemedy {
   readonly settings: Readonly<Record<string, number | string | boolean | readonly (number | string)[]>>;
 }
 
+/** A column that can be the target, with its classes where it is one of classes. */
+export interface LabColumn {
+  readonly name: string;
+  readonly classes: readonly string[];
+  /** It is taken where none is named. */
+  readonly inferred: boolean;
+}
+
 /** Host -> Lab. Snapshots are whole; progress may get lost. */
 export type ToLab =
   | {
@@ -108,6 +116,8 @@ export type ToLab =
       readonly name: string;
       /** Settings to start the forms with, e.g. the target of the open run. */
       readonly preset: Partial<LabDataSettings>;
+      /** Columns to choose from; empty until they are known. */
+      readonly columns: readonly LabColumn[];
       readonly records: { readonly [P in LabPage]?: LabRecordOf<P> };
       readonly running: LabPage | null;
       readonly progress: LabProgress | null;

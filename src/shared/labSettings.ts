@@ -14,6 +14,8 @@ const data = {
   target: text(0, 10_000, { fallback: '' }),
   /** The class that becomes +1, all others -1; empty: the target has two classes (or is a number, where that is allowed). */
   positive: text(0, 10_000, { fallback: '' }),
+  /** The class that becomes -1, rows of further classes being left out; empty: all that are not `positive`. */
+  negative: text(0, 10_000, { fallback: '' }),
   seed: count(0, 4_294_967_295, { fallback: 1 }),
   standardize: flag({ fallback: true }),
   /** Networks have biases. */

@@ -23,6 +23,8 @@ export const commandIds = {
   importRun: 'convexNet.importRun',
   compareRuns: 'convexNet.compareRuns',
   exportComparison: 'convexNet.exportComparison',
+  filterRuns: 'convexNet.filterRuns',
+  clearRunFilter: 'convexNet.clearRunFilter',
   exportRun: 'convexNet.exportRun',
   exportPredictions: 'convexNet.exportPredictions',
   exportModel: 'convexNet.exportModel',
@@ -65,6 +67,8 @@ export const contextKeys = {
   hasPath: 'convexNet.hasPath',
   /** The data set that is open is being trained on. */
   training: 'convexNet.training',
+  /** The tree of runs shows some of them only. */
+  runsFiltered: 'convexNet.runsFiltered',
 } as const;
 
 export const configurationSection = 'convexNet';

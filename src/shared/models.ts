@@ -4,6 +4,11 @@ import { type ModelName, modelOf, type OutputPenalty } from '../core/problem/pro
 import type { DeepRecord } from './depth.ts';
 import type { RunRecord } from './run.ts';
 
+/** What the words for a family are made from, besides the settings. */
+export type FamilyFacts =
+  | { readonly kind: 'linear'; readonly layers: readonly unknown[] }
+  | { readonly kind: 'three-layer'; readonly harvested?: number };
+
 /** What is known of a model without its mathematics: what its parts are called, what can be asked of it, what its records hold. */
 export interface ModelTraits extends ModelStructure {
   /** What the network consists of. */
@@ -23,7 +28,7 @@ export interface ModelTraits extends ModelStructure {
   /** The proof over all of its networks can be written as a file. */
   readonly proofFile: boolean;
   /** The networks that a proof is about. */
-  readonly family: (run: Pick<RunRecord, 'settings' | 'deep'>) => string;
+  readonly family: (run: Pick<RunRecord, 'settings'> & { readonly deep?: FamilyFacts }) => string;
 }
 
 const sharedBlocks = (): string =>

@@ -80,6 +80,7 @@ export const fromPanelSchema = v.variant('type', [
       'run',
       'predictions',
       'onnx',
+      'onnx-raw',
       'json',
       'pytorch',
       'python',

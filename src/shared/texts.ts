@@ -4,12 +4,14 @@
  */
 
 let bundle: Readonly<Record<string, string>> = {};
+let language = 'en';
 /** Forms of a word for one and for several, by its singular as it is shown. */
 let forms: ReadonlyMap<string, readonly [string, string]> = new Map();
 
 /** Takes the texts of a language (English text → its translation); to be called before anything is shown. */
-export function setTexts(texts: Readonly<Record<string, string>>): void {
+export function setTexts(texts: Readonly<Record<string, string>>, of = 'en'): void {
   bundle = texts;
+  language = of;
   forms = new Map(
     Object.entries(texts).flatMap(([english, translated]) => {
       const [one, ...more] = english.split('|');
@@ -19,6 +21,11 @@ export function setTexts(texts: Readonly<Record<string, string>>): void {
       return [[one, form] as const, [texts[one] ?? one, form] as const];
     }),
   );
+}
+
+/** The tag of the language that texts are in. */
+export function textsLanguage(): string {
+  return language;
 }
 
 /** A text with `values` for {0}, {1}, …. */

@@ -1,4 +1,4 @@
-import { type ModelTraits, modelTraits } from './models.ts';
+import { type FamilyFacts, type ModelTraits, modelTraits } from './models.ts';
 import { plural } from './plural.ts';
 import { text } from './texts.ts';
 import type { GlobalCertificate, RunRecord, SolutionSummary } from './run.ts';
@@ -10,8 +10,11 @@ import type { GlobalCertificate, RunRecord, SolutionSummary } from './run.ts';
  */
 export type Strength = 'proven' | 'bounded' | 'searched' | 'gates' | 'stopped' | 'broken';
 
-/** What a verdict is made from: everything but the name of the run, which ends in it. */
-type Claimed = Omit<RunRecord, 'label'>;
+/** What a verdict is made from. */
+export type Claimed = Pick<RunRecord, 'settings' | 'resolved' | 'solution' | 'preview'> & {
+  readonly gates: Pick<RunRecord['gates'], 'count'>;
+  readonly deep?: FamilyFacts;
+};
 
 export interface Verdict {
   readonly strength: Strength;

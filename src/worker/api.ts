@@ -2,7 +2,10 @@ import type { FileStamp } from '../core/data/source.ts';
 import type { FormulaCells } from '../core/data/formulaCells.ts';
 import type { Decomposition } from '../session/decompose.ts';
 import type { NewPredictions } from '../session/predictOn.ts';
+import type { OnnxExport } from '../session/exportRun.ts';
 import type { Inspection, OriginalRows } from '../session/session.ts';
+import type { Comparison } from '../shared/compareRuns.ts';
+import type { ComparisonFormat } from '../shared/comparisonPage.ts';
 import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab.ts';
 import type { Lesson, TypedVerdict } from '../shared/lesson.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
@@ -38,8 +41,17 @@ export interface WorkerApi {
   load(id: string): Promise<Outcome<PanelRun>>;
   /** Reads a run from a file of its own anywhere, and keeps it for `export`. */
   loadFile(file: SourceSpec, remote: RemoteFile | null): Promise<Outcome<PanelRun>>;
-  /** Runs from disk beside each other, the first as baseline: as a report, or as data for an assistant. */
-  compare(ids: readonly string[], format: 'html' | 'md' | 'json'): Promise<Outcome<string>>;
+  /** Runs from disk beside each other, measured by the one at `baseline`: for a page. */
+  compare(ids: readonly string[], baseline: number): Promise<Outcome<Comparison>>;
+  /** The same as a file. */
+  writeComparison(
+    ids: readonly string[],
+    baseline: number,
+    format: ComparisonFormat,
+    formulas: FormulaCells,
+  ): Promise<Outcome<string>>;
+  /** The same for an assistant, as JSON; the first is the baseline. */
+  compareDigest(ids: readonly string[]): Promise<Outcome<string>>;
   /** Puts the run of `loadFile` among the runs of this window, as one of the data file `uri`. */
   adopt(uri: string): Promise<Outcome<RunSummary>>;
   /** Original cells of rows of a run on disk (or the last trained one); indices are those of the panel's record. */
@@ -80,7 +92,7 @@ export type ModelFile = 'onnx' | 'json' | 'pytorch';
 export type ExportKind =
   | 'run'
   | 'predictions'
-  | 'onnx'
+  | OnnxExport
   | 'json'
   | 'pytorch'
   | 'python'

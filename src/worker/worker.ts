@@ -12,7 +12,7 @@ import { predictOn } from '../session/predictOn.ts';
 import { previewFile } from '../session/preview.ts';
 import { readChoicesSchema } from '../shared/preview.ts';
 import { createSession, TrainStopped, type Session, type SessionListener } from '../session/session.ts';
-import { comparisonRefusal } from '../shared/compareRuns.ts';
+import { compareRuns, comparisonRefusal } from '../shared/compareRuns.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { comparisonDigest } from '../shared/runDigest.ts';
 import { type RunSummary, summarizeRun } from '../shared/runSummary.ts';
@@ -148,6 +148,15 @@ async function report(
   }
 }
 
+/** Runs from disk that can be beside each other. */
+async function comparable(ids: readonly string[]): Promise<RunRecord[]> {
+  const runs: RunRecord[] = [];
+  for (const id of ids) runs.push(asLeft(await readRun(runFile(platform.data.folder, id), platform.files)));
+  const refusal = comparisonRefusal(runs);
+  if (refusal !== undefined) throw new RunFileError(refusal);
+  return runs;
+}
+
 const api: WorkerApi = {
   open(source, remote) {
     const file = openSource(source, remote, platform);
@@ -240,14 +249,10 @@ const api: WorkerApi = {
       return forPanel(asLeft(run));
     }),
 
-  compare: (ids, format) =>
-    outcome(async () => {
-      const runs: RunRecord[] = [];
-      for (const id of ids) runs.push(asLeft(await readRun(runFile(platform.data.folder, id), platform.files)));
-      const refusal = comparisonRefusal(runs);
-      if (refusal !== undefined) throw new RunFileError(refusal);
-      return format === 'json' ? JSON.stringify(comparisonDigest(runs)) : writeComparison(runs, format);
-    }),
+  compare: (ids, baseline) => outcome(async () => compareRuns(await comparable(ids), baseline)),
+  writeComparison: (ids, baseline, format, formulas) =>
+    outcome(async () => writeComparison(await comparable(ids), format, { baseline, formulas })),
+  compareDigest: (ids) => outcome(async () => JSON.stringify(comparisonDigest(await comparable(ids)))),
 
   adopt: (uri) =>
     outcome(async () => {
@@ -310,6 +315,9 @@ const api: WorkerApi = {
         case 'run':
         case 'predictions':
         case 'onnx':
+        case 'onnx-float32':
+        case 'onnx-raw':
+        case 'onnx-raw-float32':
         case 'json':
         case 'pytorch':
         case 'python':

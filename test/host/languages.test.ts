@@ -14,7 +14,7 @@ const pages = pageTexts(root);
 const placeholders = (words: string): string[] => (words.match(/\{\d+\}/g) ?? []).sort();
 /** What is the same in every language, as it is no sentence: names of formats and of the product, names in the log. */
 const names =
-  /^(ONNX|JSON|Python|PyTorch|HTML|Markdown|Convex Network( Lab| Lesson| Study)?|Data Preview|Lab|Lesson|Panel|Preview|Run|Study|TaskFailure|WorkerGone|Cancelled|max|convex-network)$/;
+  /^(ONNX|JSON|Python|PyTorch|HTML|Markdown|CSV|Compare Runs|Comparison|Convex Network( Lab| Lesson| Study)?|Data Preview|Lab|Lesson|Panel|Preview|Run|Study|TaskFailure|WorkerGone|Cancelled|max|convex-network)$/;
 
 describe('languages of the interface', () => {
   it('are German and simplified Chinese, in the bundles and the manifest', () => {

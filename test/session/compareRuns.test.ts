@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { comparisonRefusal, differingSettings, pairedScore, sharedNeurons } from '../../src/shared/compareRuns.ts';
+import {
+  compareRuns,
+  comparisonRefusal,
+  differingSettings,
+  pairedScore,
+  sharedNeurons,
+} from '../../src/shared/compareRuns.ts';
 import { comparisonDigest } from '../../src/shared/runDigest.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
@@ -74,6 +80,22 @@ describe('runs beside each other', () => {
     assert.equal(sharedNeurons(linear, run), undefined);
   });
 
+  it('are measured by the one that is chosen, and hold all that a page shows as plain data', async () => {
+    const runs = [await train({}), await train({ beta: { kind: 'relative', value: 0.6 } })];
+    const comparison = compareRuns(runs, 1);
+    assert.equal(comparison.against[1], null);
+    const { paired, shared, common } = comparison.against[0]!;
+    assert.deepEqual(paired, pairedScore(runs[0], runs[1]));
+    assert.deepEqual(shared, sharedNeurons(runs[0], runs[1]));
+    assert.deepEqual(
+      [common!.rows, common!.run, common!.baseline],
+      [runs[0].rows.line.length, runs[0].rows.prediction, runs[1].rows.prediction],
+    );
+    const crossed = JSON.parse(JSON.stringify(comparison)) as typeof comparison;
+    assert.deepEqual(crossed.against, comparison.against);
+    assert.throws(() => compareRuns(runs, 2), /no run 3 of 2/);
+  });
+
   it('are refused with the reason', async () => {
     const [one, two] = [await train({}), await train({ target: 'kind' })];
     assert.match(comparisonRefusal([one])!, /2 to 20/);
@@ -94,7 +116,10 @@ describe('runs beside each other', () => {
     ])
       assert.ok(html.includes(words), words);
     assert.ok((html.match(/<svg /g) ?? []).length >= 6);
-    assert.match(writeComparison(runs, 'md'), /\| gates \| 20 \| 31 \| 20 \|/);
+    assert.match(writeComparison(runs, 'md'), /\| gates \| 20 \| \*\*31\*\* \| 20 \|/);
+    const second = writeComparison(runs, 'html', { baseline: 1 });
+    assert.ok(second.includes('Run 2 (baseline)') && second.includes('Differences from Run 2 (baseline)'));
+    assert.match(writeComparison(runs, 'csv'), /\nSetting,Run 1 \(baseline\),Run 2,Run 3\n/);
     const { runs: told } = comparisonDigest(runs) as { runs: { objective: number }[] };
     assert.deepEqual(
       told.map(({ objective }) => objective),

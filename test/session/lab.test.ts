@@ -41,7 +41,7 @@ describe('Lab tasks', () => {
   it('kernel: names the lines that make it singular, and finds the limit', async () => {
     const twice = memorySource('x,z,t\n1,2,1.5\n2,-1,2\n1,2,1\n-3,0.5,0\n0.2,1,0.7\n');
     const record = await run(twice, 'kernel', { widths: [8, 32], seeds: 2, standardize: false });
-    assert.equal(record.verdicts[0].verdict, 'disagrees');
+    assert.equal(record.verdicts[0].verdict, 'not tested', 'the theorem assumes a kernel that is not singular');
     const [group] = record.result.dependentRows;
     assert.deepEqual(
       group.rows.map((row) => record.data.lines[row]),
@@ -350,6 +350,11 @@ describe('Lab tasks', () => {
       return true;
     });
     await assert.rejects(run(iris(), 'kernel', { positive: 'rose' }), /no class "rose"/);
+    const pair = { positive: 'setosa', negative: 'virginica' };
+    await assert.rejects(run(iris(), 'kernel', { ...pair, negative: 'rose' }), /no class "rose"; it has "setosa"/);
+    await assert.rejects(run(iris(), 'kernel', { ...pair, positive: '' }), /needs another one that becomes \+1/);
+    const { data: one } = await run(iris(), 'kernel', { ...pair, maxRows: 0, widths: [8], seeds: 1 });
+    assert.deepEqual([one.classes, one.lines.length], [['virginica', 'setosa'], 100]);
     await assert.rejects(run(sampleSource('diabetes.csv'), 'flow', { target: 'bmi' }), /needs two classes/);
     const remedy = async (work: Promise<unknown>): Promise<unknown> => {
       try {

@@ -1,5 +1,5 @@
 /**
- * Reads back ONNX files and runs the few operators that two-layer networks need. Knows the wire format and the ONNX field
+ * Reads back ONNX files and runs the few operators that exported networks need. Knows the wire format and the ONNX field
  * numbers on its own (onnx.proto3), so that the writer is checked against the specification rather than against itself.
  */
 type Field = { readonly number: number } & (
@@ -73,59 +73,112 @@ class Message {
   }
 }
 
-export interface Tensor {
+/** Numbers, truth values or texts: rows x columns, or more. */
+export interface Tensor<T = Float64Array> {
   readonly dims: readonly number[];
-  readonly data: Float64Array;
+  readonly data: T;
 }
+export type AnyTensor = Tensor<Float64Array | readonly string[]>;
+
+interface GraphEnd {
+  readonly name: string;
+  readonly type: number;
+  readonly columns: number;
+}
+
+type Attributes = Readonly<Record<string, number | readonly number[] | readonly string[]>>;
 
 export interface OnnxGraph {
   readonly irVersion: number;
   readonly opset: number;
+  /** Of ai.onnx.ml; 0 where it is not used. */
+  readonly mlOpset: number;
   readonly producer: string;
   readonly description: string;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly input: { readonly name: string; readonly type: number; readonly columns: number };
-  readonly output: { readonly name: string; readonly type: number; readonly columns: number };
+  readonly inputs: readonly GraphEnd[];
+  readonly outputs: readonly GraphEnd[];
+  /** The first of them. */
+  readonly input: GraphEnd;
+  readonly output: GraphEnd;
   readonly initializers: ReadonlyMap<string, Tensor & { readonly type: number }>;
-  readonly nodes: readonly { readonly operator: string; readonly inputs: readonly string[]; readonly output: string }[];
+  readonly texts: ReadonlyMap<string, Tensor<readonly string[]>>;
+  readonly nodes: readonly {
+    readonly operator: string;
+    readonly domain: string;
+    readonly inputs: readonly string[];
+    readonly output: string;
+    readonly attributes: Attributes;
+  }[];
 }
 
-function valueInfo(message: Message): OnnxGraph['input'] {
+function valueInfo(message: Message): GraphEnd {
   const [tensorType] = message.messages(2)[0].messages(1);
   const [, columns] = tensorType.messages(2)[0].messages(1);
   return { name: message.text(1), type: tensorType.int(1), columns: columns.int(1) };
 }
 
+/** Bytes of an element and how one is read, by its type. */
+const elements: Readonly<Record<number, readonly [number, (view: DataView, at: number) => number]>> = {
+  1: [4, (view, at) => view.getFloat32(at, true)],
+  7: [8, (view, at) => Number(view.getBigInt64(at, true))],
+  11: [8, (view, at) => view.getFloat64(at, true)],
+};
+
+function numbersOf(tensor: Message): Tensor & { readonly type: number } {
+  const type = tensor.int(2);
+  const [raw] = tensor.all(9);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const [size, read] = elements[type];
+  const data = Float64Array.from({ length: raw.byteLength / size }, (_, i) => read(view, size * i));
+  const dims = tensor.packed(1);
+  if (dims.reduce((a, b) => a * b, 1) !== data.length)
+    throw new Error(`${tensor.text(8)}: ${dims.join('x')} of ${data.length}`);
+  return { dims, data, type };
+}
+
+function attributesOf(node: Message): Attributes {
+  return Object.fromEntries(
+    node.messages(5).map((one) => {
+      const type = one.int(20);
+      if (type === 2) return [one.text(1), one.int(3)];
+      if (type === 7) return [one.text(1), one.packed(8)];
+      if (type === 8) return [one.text(1), one.all(9).map(text)];
+      throw new Error(`attribute of type ${type}`);
+    }),
+  );
+}
+
 export function decodeOnnx(bytes: Uint8Array): OnnxGraph {
   const model = new Message(bytes);
   const [graph] = model.messages(7);
-  const initializers = new Map(
-    graph.messages(5).map((tensor) => {
-      const type = tensor.int(2);
-      const [raw] = tensor.all(9);
-      const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-      const size = type === 11 ? 8 : 4;
-      const data = Float64Array.from({ length: raw.byteLength / size }, (_, i) =>
-        type === 11 ? view.getFloat64(8 * i, true) : view.getFloat32(4 * i, true),
-      );
-      const dims = tensor.packed(1);
-      if (dims.reduce((a, b) => a * b, 1) !== data.length)
-        throw new Error(`${tensor.text(8)}: ${dims.join('x')} of ${data.length}`);
-      return [tensor.text(8), { dims, data, type }];
-    }),
-  );
+  const isText = (tensor: Message): boolean => tensor.int(2) === 8;
+  const tensors = graph.messages(5);
+  const opsets = new Map(model.messages(8).map((set) => [set.text(1), set.int(2)]));
+  const inputs = graph.messages(11).map(valueInfo);
+  const outputs = graph.messages(12).map(valueInfo);
   return {
     irVersion: model.int(1),
-    opset: model.messages(8)[0].int(2),
+    opset: opsets.get('') ?? 0,
+    mlOpset: opsets.get('ai.onnx.ml') ?? 0,
     producer: `${model.text(2)} ${model.text(3)}`,
     description: model.text(6),
     metadata: Object.fromEntries(model.messages(14).map((entry) => [entry.text(1), entry.text(2)])),
-    input: valueInfo(graph.messages(11)[0]),
-    output: valueInfo(graph.messages(12)[0]),
-    initializers,
-    nodes: graph
-      .messages(1)
-      .map((node) => ({ operator: node.text(4), inputs: node.all(1).map(text), output: node.text(2) })),
+    inputs,
+    outputs,
+    input: inputs[0],
+    output: outputs[0],
+    initializers: new Map(tensors.filter((one) => !isText(one)).map((one) => [one.text(8), numbersOf(one)])),
+    texts: new Map(
+      tensors.filter(isText).map((one) => [one.text(8), { dims: one.packed(1), data: one.all(6).map(text) }]),
+    ),
+    nodes: graph.messages(1).map((node) => ({
+      operator: node.text(4),
+      domain: node.text(7),
+      inputs: node.all(1).map(text),
+      output: node.text(2),
+      attributes: attributesOf(node),
+    })),
   };
 }
 
@@ -139,43 +192,139 @@ function matMul(a: Tensor, b: Tensor): Tensor {
   return { dims: [n, m], data };
 }
 
-/** A (rows x columns) with a row vector, or a single number, spread over the rows. */
-function spread(a: Tensor, b: Tensor, combine: (x: number, y: number) => number): Tensor {
-  const columns = a.dims[1];
-  if (b.data.length !== 1 && b.data.length !== columns) throw new Error('shapes do not broadcast');
-  return { dims: a.dims, data: a.data.map((x, i) => combine(x, b.data[b.data.length === 1 ? 0 : i % columns])) };
+/** Element by element on rows x columns, each operand spread over the rows or columns of which it has one. */
+function spread(
+  operands: readonly AnyTensor[],
+  combine: (...values: (number | string)[]) => number | string,
+): AnyTensor {
+  const shapes = operands.map(({ dims }) => (dims.length === 1 ? [1, dims[0]] : dims));
+  const [rows, columns] = [0, 1].map((axis) => Math.max(...shapes.map((shape) => shape[axis])));
+  for (const shape of shapes)
+    if (shape.length !== 2 || ![1, rows].includes(shape[0]) || ![1, columns].includes(shape[1]))
+      throw new Error('shapes do not broadcast');
+  const out: (number | string)[] = [];
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++)
+      out.push(
+        combine(
+          ...operands.map(({ data }, k) => {
+            const [r, c] = shapes[k];
+            return data[(r === 1 ? 0 : i) * c + (c === 1 ? 0 : j)];
+          }),
+        ),
+      );
+  return {
+    dims: [rows, columns],
+    data: typeof out[0] === 'string' ? (out as string[]) : Float64Array.from(out as number[]),
+  };
+}
+
+/** Rows (axis 0) or columns (axis 1) of `data` by `index`; the dimensions of the index take the place of the axis. */
+function gather(data: AnyTensor, index: Tensor, axis: number): AnyTensor {
+  const [rows, columns] = data.dims.length === 1 ? [data.dims[0], 1] : data.dims;
+  const out: (number | string)[] = [];
+  if (axis === 0) for (const at of index.data) for (let j = 0; j < columns; j++) out.push(data.data[at * columns + j]);
+  else for (let i = 0; i < rows; i++) for (const at of index.data) out.push(data.data[i * columns + at]);
+  const dims = axis === 0 ? [...index.dims, ...data.dims.slice(1)] : [rows, ...index.dims];
+  return { dims, data: typeof out[0] === 'string' ? (out as string[]) : Float64Array.from(out as number[]) };
+}
+
+function concat(parts: readonly Tensor[]): Tensor {
+  const rows = parts[0].dims[0];
+  const data = Array.from({ length: rows }, (_, i) =>
+    parts.flatMap(({ dims, data: own }) => Array.from(own.slice(i * dims[1], (i + 1) * dims[1]))),
+  );
+  return { dims: [rows, parts.reduce((sum, { dims }) => sum + dims[1], 0)], data: Float64Array.from(data.flat()) };
+}
+
+function labelEncoder(keys: Tensor<readonly string[]>, attributes: Attributes): Tensor {
+  const values = attributes.values_int64s as readonly number[];
+  const places = new Map((attributes.keys_strings as readonly string[]).map((key, k) => [key, values[k]]));
+  return {
+    dims: keys.dims,
+    data: Float64Array.from(keys.data, (key) => places.get(key) ?? (attributes.default_int64 as number)),
+  };
+}
+
+function reshape({ data }: Tensor, to: Tensor): Tensor {
+  const known = to.data.filter((size) => size >= 0).reduce((a, b) => a * b, 1);
+  return { dims: Array.from(to.data, (size) => (size < 0 ? data.length / known : size)), data };
+}
+
+function argMax({ dims: [rows, columns], data }: Tensor): Tensor {
+  const best = Float64Array.from({ length: rows }, (_, i) => {
+    const row = Array.from(data.slice(i * columns, (i + 1) * columns));
+    return row.indexOf(Math.max(...row));
+  });
+  return { dims: [rows, 1], data: best };
 }
 
 /** Runs the graph on rows x columns inputs. Unknown operators and names are errors. */
 export function runOnnx(graph: OnnxGraph, rows: number, X: Float64Array): Tensor {
-  const values = new Map<string, Tensor>(graph.initializers);
-  values.set(graph.input.name, { dims: [rows, X.length / rows], data: X });
-  const get = (name: string): Tensor => {
+  const outputs = runOnnxOn(graph, new Map([[graph.input.name, { dims: [rows, X.length / rows], data: X }]]));
+  return outputs.get(graph.output.name) as Tensor;
+}
+
+/** Runs the graph on named inputs; in single precision where its numbers are. */
+export function runOnnxOn(graph: OnnxGraph, given: ReadonlyMap<string, AnyTensor>): Map<string, AnyTensor> {
+  const single = graph.output.type === 1;
+  const values = new Map<string, AnyTensor>([...graph.initializers, ...graph.texts, ...given]);
+  const get = (name: string): AnyTensor => {
     const value = values.get(name);
     if (value === undefined) throw new Error(`no value ${name}`);
     return value;
   };
-  for (const { operator, inputs, output } of graph.nodes) {
-    const [a, b, c] = inputs.map(get);
-    const result = ((): Tensor => {
+  type N = number;
+  for (const { operator, domain, inputs, output, attributes } of graph.nodes) {
+    const all = inputs.map(get);
+    const [a, b] = all as Tensor[];
+    const result = ((): AnyTensor => {
+      if (domain === 'ai.onnx.ml' && operator === 'LabelEncoder')
+        return labelEncoder(all[0] as Tensor<readonly string[]>, attributes);
+      if (domain !== '') throw new Error(`domain ${domain}`);
       switch (operator) {
         case 'MatMul':
           return matMul(a, b);
         case 'Add':
-          return spread(a, b, (x, y) => x + y);
+          return spread(all, (x, y) => (x as N) + (y as N));
+        case 'Sub':
+          return spread(all, (x, y) => (x as N) - (y as N));
+        case 'Mul':
+          return spread(all, (x, y) => (x as N) * (y as N));
+        case 'Div':
+          return spread(all, (x, y) => (x as N) / (y as N));
         case 'Relu':
           return { dims: a.dims, data: a.data.map((x) => Math.max(0, x)) };
         case 'Less':
-          return spread(a, b, (x, y) => Number(x < y));
+          return spread(all, (x, y) => Number(x < y));
+        case 'Greater':
+          return spread(all, (x, y) => Number(x > y));
+        case 'Equal':
+          return spread(all, (x, y) => Number(x === y));
+        case 'Or':
+          return spread(all, (x, y) => (x as N) | (y as N));
         case 'Not':
-          return { dims: a.dims, data: a.data.map((x) => 1 - x) };
+          return spread(all, (x) => 1 - (x as N));
+        case 'IsNaN':
+          return spread(all, (x) => Number(Number.isNaN(x)));
         case 'Where':
-          return { dims: a.dims, data: a.data.map((on, i) => (on ? b.data[i] : c.data[c.data.length === 1 ? 0 : i])) };
+          return spread(all, (on, x, y) => (on ? x : y));
+        case 'Concat':
+          return concat(all as Tensor[]);
+        case 'Gather':
+          return gather(all[0], b, attributes.axis as number);
+        case 'Reshape':
+          return reshape(a, b);
+        case 'ArgMax':
+          return argMax(a);
+        case 'Identity':
+          return a;
         default:
           throw new Error(`operator ${operator}`);
       }
     })();
-    values.set(output, result);
+    const rounded = single && result.data instanceof Float64Array ? result.data.map(Math.fround) : result.data;
+    values.set(output, { dims: result.dims, data: rounded });
   }
-  return get(graph.output.name);
+  return new Map(graph.outputs.map(({ name }) => [name, get(name)]));
 }

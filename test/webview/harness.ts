@@ -10,6 +10,7 @@ import { chromium } from 'playwright-core';
 import * as v from 'valibot';
 import { type FromLesson, fromLessonSchema, type ToLesson } from '../../src/shared/lesson.ts';
 import { ensureChromium } from '../../src/build/ensure.mjs';
+import { type FromComparison, fromComparisonSchema, type ToComparison } from '../../src/shared/comparisonPage.ts';
 import { panelPolicy } from '../../src/shared/csp.ts';
 import { type FromLab, fromLabSchema, type ToLab } from '../../src/shared/lab.ts';
 import type { FromPanel, PanelSnapshot, ToPanel } from '../../src/shared/protocol.ts';
@@ -112,6 +113,11 @@ export function startStudies(): Promise<Pages<OpenStudy>> {
 /** The page of lessons. */
 export function startLessons(): Promise<Pages<OpenPage<FromLesson, ToLesson>>> {
   return startPages('lab', 'Lesson', (open) => open(fromLessonSchema), 'lesson');
+}
+
+/** The page of runs beside each other. */
+export function startComparisons(): Promise<Pages<OpenPage<FromComparison, ToComparison>>> {
+  return startPages('lab', 'Compare Runs', (open) => open(fromComparisonSchema), 'comparison');
 }
 
 /** The built data preview. */

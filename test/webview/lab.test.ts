@@ -44,6 +44,7 @@ describe('Lab', () => {
     uri: 'file:///data/iris.csv',
     name: 'iris.csv',
     preset: {},
+    columns: [],
     records,
     running: null,
     progress: null,

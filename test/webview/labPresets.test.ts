@@ -33,7 +33,7 @@ describe('presets of the Lab', () => {
   it('every setting of a page has a field in its form, and every field is one of a setting', () => {
     for (const page of labPages) {
       const rates = page === 'mlp' ? rateFields : [];
-      const fields = [...pageFields[page], ...rates, ...dataFields];
+      const fields = [...pageFields[page], ...rates, ...dataFields([], defaultLabSettings[page])];
       const keys = (list: readonly string[]): string[] => [...list].sort();
       assert.deepEqual(keys(fields.map(({ key }) => key)), keys(Object.keys(labTables[page])), page);
       for (const { key, choices } of fields) {
@@ -43,6 +43,34 @@ describe('presets of the Lab', () => {
         else assert.equal(choices, undefined, key);
       }
     }
+  });
+
+  it('target and classes are chosen from those of the file, of more than two one against another', () => {
+    const columns = [
+      { name: 'kind', classes: ['a', 'b', 'c'], inferred: true },
+      { name: 'size', classes: [], inferred: false },
+      { name: 'side', classes: ['l', 'r'], inferred: false },
+    ];
+    const of = (settings: { target: string; positive: string; negative: string }): Record<string, unknown> =>
+      Object.fromEntries(
+        dataFields(columns, settings).map(({ key, choices }) => [key, choices?.map(({ value }) => value)]),
+      );
+    const inferred = of({ target: '', positive: 'b', negative: '' });
+    assert.deepEqual(inferred.target, ['', 'kind', 'size', 'side']);
+    assert.deepEqual(
+      [inferred.positive, inferred.negative],
+      [
+        ['', 'a', 'b', 'c'],
+        ['', 'a', 'c'],
+      ],
+    );
+    const two = of({ target: 'side', positive: '', negative: '' });
+    assert.deepEqual([two.positive, 'negative' in two], [['', 'l', 'r'], false]);
+    assert.equal(
+      of({ target: 'size', positive: '', negative: '' }).positive,
+      undefined,
+      'a number: its value is written',
+    );
   });
 
   it('what a run will take follows the last complete one: the same for the same, more for more, nothing where nothing is known', () => {

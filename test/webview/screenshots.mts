@@ -70,6 +70,10 @@ if (picks.length === 0 || picks.includes('lab')) {
       uri: 'file:///data/iris.csv',
       name: 'iris.csv',
       preset: {},
+      columns: [
+        { name: 'target', classes: ['setosa', 'versicolor', 'virginica'], inferred: true },
+        { name: 'petal_length_cm', classes: [], inferred: false },
+      ],
       records,
       running: null,
       progress: null,

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { compareRuns } from '../../src/shared/compareRuns.ts';
+import type { ToComparison } from '../../src/shared/comparisonPage.ts';
 import type { Lesson, ToLesson } from '../../src/shared/lesson.ts';
+import type { RunRecord } from '../../src/shared/run.ts';
 import { defaultSettings } from '../../src/shared/settings.ts';
 import type { Cell } from '../../src/study/axes.ts';
 import type { StudyProgress, ToStudy } from '../../src/study/page.ts';
 import { firstChoice, studyFigures } from '../../webview/study/figure.ts';
 import { axe } from './axe.ts';
-import { type OpenStudy, type Pages, startLessons, startStudies, until } from './harness.ts';
+import { type OpenStudy, type Pages, startComparisons, startLessons, startStudies, until } from './harness.ts';
 
 type Table = Extract<ToStudy, { type: 'study' }>;
 
@@ -192,6 +196,56 @@ describe('Study page', () => {
     await until('a run is asked for', () => Promise.resolve(study.sent.some(({ type }) => type === 'openRun')));
     assert.deepEqual(study.faults, []);
     await study.close();
+  });
+});
+
+describe('Compare page', () => {
+  const stored = JSON.parse(
+    readFileSync(new URL('../fixtures/runs/xor_2d.json', import.meta.url), 'utf8'),
+  ) as RunRecord;
+  const other: RunRecord = {
+    ...stored,
+    id: 'other',
+    label: '<b>other</b>',
+    settings: { ...stored.settings, gates: 31 },
+    neurons: stored.neurons.slice(1),
+  };
+  const chosen = (baseline: string) => ({ version: 1 as const, ids: [stored.id, 'other'], baseline });
+
+  it('shows every part, copies tables, changes and keeps the baseline, and exports', async () => {
+    const pages = await startComparisons();
+    const opened = await pages.open({ theme: 'light', language: 'de' });
+    const { page, post, sent, faults, kept } = opened;
+    const message = (baseline: 0 | 1): ToComparison => ({
+      type: 'comparison',
+      chosen: chosen(baseline === 0 ? stored.id : 'other'),
+      comparison: compareRuns([stored, other], baseline),
+      error: null,
+    });
+    await post(message(0));
+    const headings = await page.locator('main h2').allInnerTexts();
+    for (const words of ['Was sich unterscheidet', 'Ergebnisse', 'Die Anpassungen', 'Neuronen'])
+      assert.ok(headings.includes(words), `${words} among ${headings.join(', ')}`);
+    assert.equal(await page.locator('.compared-surfaces canvas').count(), 2);
+    assert.equal(await page.locator('main b').count(), 0, 'a name is text');
+    assert.match(await page.locator('td strong').first().innerText(), /31/);
+    await page.getByRole('button', { name: /^Kopieren: Einstellungen/ }).click();
+    await page.getByRole('menuitem', { name: 'Als LaTeX kopieren' }).click();
+    const copied = sent.find((one) => one.type === 'copy')!;
+    assert.match(copied.text, /\\begin\{tabular\}[^]*gates/);
+    await page.locator('vscode-dropdown').first().click();
+    await page.getByRole('option', { name: /^2: / }).click();
+    await page.getByRole('button', { name: 'Exportieren' }).click();
+    assert.deepEqual(sent.slice(-2), [{ type: 'baseline', id: 'other' }, { type: 'export' }]);
+    await post(message(1));
+    await page.getByText('Unterschiede zu Lauf 2 (Basis)').waitFor();
+    assert.deepEqual(await kept(), chosen('other'));
+    assert.deepEqual(await axe({ page }), []);
+    assert.deepEqual(faults, []);
+    await opened.shot('compare-runs');
+    await page.setViewportSize({ width: 420, height: 800 });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 420);
+    await pages.close();
   });
 });
 

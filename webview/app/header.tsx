@@ -36,6 +36,7 @@ const exports: readonly { readonly what: Extract<FromPanel, { type: 'export' }>[
   { what: 'predictions', label: 'Predictions (CSV)' },
   { what: 'json', label: 'Model (JSON)' },
   { what: 'onnx', label: 'Model (ONNX)' },
+  { what: 'onnx-raw', label: 'Model (ONNX, columns of the file)' },
   { what: 'python', label: 'Model (Python module, raw columns)' },
   { what: 'pytorch', label: 'Model (PyTorch code)' },
   { what: 'problem', label: 'Convex problem (JSON)' },

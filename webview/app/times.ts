@@ -9,9 +9,8 @@ export function networkSeconds(run: RunRecord): number | null {
 }
 
 /** "found in 1.1 s, proven in 10 s"; where the record has only the sum, that. */
-export function timeWords(run: RunRecord): string {
-  const { solution } = run;
-  const { times } = run.solution;
+export function timeWords({ solution }: Pick<RunRecord, 'solution'>): string {
+  const { times } = solution;
   if (times === undefined) {
     return `${formatSeconds(solution.seconds)} ${solution.global === undefined ? 'in all' : 'with its proof'}`;
   }

@@ -1,4 +1,4 @@
-import type { LabPage } from '../../src/shared/lab.ts';
+import type { LabColumn, LabDataSettings, LabPage } from '../../src/shared/lab.ts';
 import { ruleNames } from '../../src/shared/labMlp.ts';
 
 /** A field of a page's form; what it takes is in `labTables`. */
@@ -153,13 +153,57 @@ export const rateFields: readonly Field[] = [
   },
 ];
 
-export const dataFields: readonly Field[] = [
-  { key: 'target', label: 'Target', hint: 'Column to predict; empty: found by itself.' },
-  {
-    key: 'positive',
-    label: 'Class against the rest',
-    hint: 'Value of the target that becomes +1; empty: the target has two.',
-  },
+const targetField = { key: 'target', label: 'Target', hint: 'Column to predict; empty: found by itself.' };
+const positiveField = {
+  key: 'positive',
+  label: 'Class +1',
+  hint: 'Value of the target that becomes +1; empty: the target has two.',
+};
+const negativeField = {
+  key: 'negative',
+  label: 'Against',
+  hint: 'Value of the target that becomes −1, rows of further classes being left out; empty: all other classes.',
+};
+
+/** A choice with what an empty one means, and the value that stands there, whether or not it is known. */
+function choices(field: Field, empty: string, names: readonly string[], value: string): Field {
+  const all = value === '' || names.includes(value) ? names : [...names, value];
+  return {
+    ...field,
+    choices: [{ value: '', label: empty }, ...all.map((name) => ({ value: name, label: name }))],
+  };
+}
+
+/** Which rows and columns: chosen from the columns and classes of the file where they are known, written otherwise. */
+export function dataFields(
+  columns: readonly LabColumn[],
+  { target, positive, negative }: Pick<LabDataSettings, 'target' | 'positive' | 'negative'>,
+): readonly Field[] {
+  const inferred = columns.find((column) => column.inferred)?.name ?? '';
+  const names = columns.map(({ name }) => name);
+  const classes = columns.find(({ name }) => name === (target === '' ? inferred : target))?.classes ?? [];
+  return [
+    columns.length === 0
+      ? targetField
+      : choices(targetField, inferred === '' ? 'found by itself' : `found by itself: ${inferred}`, names, target),
+    ...(classes.length === 0
+      ? [positiveField, negativeField]
+      : [choices(positiveField, classes.length === 2 ? 'the second of the two' : 'choose one', classes, positive)]),
+    ...(classes.length > 2 || (classes.length > 0 && negative !== '')
+      ? [
+          choices(
+            negativeField,
+            'all others',
+            classes.filter((name) => name !== positive),
+            negative,
+          ),
+        ]
+      : []),
+    ...rowFields,
+  ];
+}
+
+const rowFields: readonly Field[] = [
   { key: 'maxRows', label: 'Rows', hint: 'A seeded sample of at most this many; 0: all.' },
   { key: 'seed', label: 'Seed', hint: 'For the sample, the split and the starts.' },
   { key: 'standardize', label: 'Standardise', hint: '' },

@@ -84,12 +84,12 @@ function FieldControl({
       </span>
     );
   }
-  if (type.kind === 'choice') {
+  if (type.kind === 'choice' || (type.kind === 'text' && field.choices !== undefined)) {
     return (
       <Dropdown
         label={field.label}
         value={String(value)}
-        choices={choicesOf(field, type.values)}
+        choices={choicesOf(field, type.kind === 'choice' ? type.values : [])}
         disabled={disabled}
         onSelect={(chosen) => onChange(chosen)}
       />
@@ -181,7 +181,9 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
       return;
     }
     setProblems(others);
-    setForm(page, { ...forms[page], [field.key]: value });
+    // classes are those of the target
+    const ofTarget = field.key === 'target' ? { positive: '', negative: '' } : {};
+    setForm(page, { ...forms[page], ...ofTarget, [field.key]: value });
   };
   const list = (fields: readonly Field[]): VNode[] =>
     fields.map((field) => (
@@ -207,7 +209,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
       )}
       <details class="lab-data">
         <summary>Rows and columns</summary>
-        <div class="lab-fields">{list(dataFields)}</div>
+        <div class="lab-fields">{list(dataFields(state.columns, settings))}</div>
       </details>
       {Object.entries(problems).map(([key, problem]) => (
         <p class="problem" role="alert" key={key}>

@@ -5,6 +5,9 @@ import '../study/study.css';
 import { render } from 'preact';
 import { StudyApp } from '../study/studyApp.tsx';
 import { connectStudy } from '../study/studyHost.ts';
+import '../comparison/comparison.css';
+import { ComparisonApp } from '../comparison/comparisonApp.tsx';
+import { connectComparison } from '../comparison/comparisonHost.ts';
 import '../lesson/lesson.css';
 import { LessonApp } from '../lesson/lessonApp.tsx';
 import { connectLesson } from '../lesson/lessonHost.ts';
@@ -19,6 +22,9 @@ switch (root.dataset.page ?? 'lab') {
     break;
   case 'lesson':
     render(<LessonApp host={connectLesson()} />, root);
+    break;
+  case 'comparison':
+    render(<ComparisonApp host={connectComparison()} />, root);
     break;
   default:
     render(<LabApp host={connectLab()} />, root);

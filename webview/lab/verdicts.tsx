@@ -21,11 +21,14 @@ function toleranceWords([low, high]: LabVerdict['tolerance']): string {
   return `${formatNumber(low)} to ${formatNumber(high)}`;
 }
 
-const tooNarrow = { word: 'Too narrow to tell', icon: 'warning', look: 'stopped' } as const;
+const tooNarrow = { word: 'Width too small', icon: 'warning', look: 'stopped' } as const;
+const notMet = { word: 'Conditions not met', icon: 'warning', look: 'stopped' } as const;
 
 /** A prediction whose assumptions can be met is not settled, and says how. */
-const lookOf = (verdict: LabVerdict): (typeof looks)[LabVerdict['verdict']] =>
-  verdict.verdict === 'not tested' && verdict.remedy !== undefined ? tooNarrow : looks[verdict.verdict];
+function lookOf({ verdict, remedy }: LabVerdict): (typeof looks)[LabVerdict['verdict']] {
+  if (verdict !== 'not tested' || remedy === undefined) return looks[verdict];
+  return 'widths' in remedy.settings || 'width' in remedy.settings ? tooNarrow : notMet;
+}
 
 /** All predictions in one line above the pictures; what each says is below them. */
 export function VerdictLine({ record }: { readonly record: LabRecord }): VNode {

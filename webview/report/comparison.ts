@@ -1,64 +1,74 @@
 import {
-  differingSettings,
+  type AgainstBaseline,
+  type ComparedRun,
+  type Comparison,
   type PairedScore,
-  pairedScore,
   sameDirection,
-  type SharedNeuron,
-  sharedNeurons,
 } from '../../src/shared/compareRuns.ts';
-import type { RunRecord } from '../../src/shared/run.ts';
-import { boundOverFamily } from '../../src/shared/verdict.ts';
-import { placeInFiles } from '../../src/shared/runView.ts';
-import { activeWords, isClassification, outputName, panelVerdict } from '../app/runData.ts';
+import type { MetricRow } from '../../src/shared/run.ts';
+import { partNames } from '../../src/shared/runView.ts';
+import { boundOverFamily, describeVerdict } from '../../src/shared/verdict.ts';
+import { isClassification, outputName, panelFormat } from '../app/runData.ts';
 import { scoreText } from '../app/runTables.ts';
 import { timeWords } from '../app/times.ts';
 import { neuronName } from '../app/views/neurons/neuronModel.ts';
 import { certaintyOf } from '../app/views/overview/fitCharts.ts';
-import { chartPicture } from '../charts/exportFile.ts';
 import type { ChartSpec, SeriesSpec, Tone } from '../charts/spec.ts';
-import { surfaceModel } from '../charts/surface/surfaceModel.ts';
-import { surfacePicture } from '../charts/surface/surfacePicture.ts';
-import { formatGap, formatInteger, formatNumber, formatPercent } from '../ui/format.ts';
+import { formatCount, formatGap, formatInteger, formatNumber, formatPercent } from '../ui/format.ts';
 import type { Block, ReportDocument } from './document.ts';
 
 /** Pictures that need one for every run stop at this many runs. */
 const mostPictures = 6;
-/** Lines of a table of neurons that two runs share. */
+/** Lines of a table of neurons that two runs share, or that one of them has alone. */
 const mostPairs = 30;
-/** A run as it is called beside others. */
-const nameOf = (at: number): string => (at === 0 ? 'Run 1 (baseline)' : `Run ${at + 1}`);
 const toneOf = (at: number): Tone => (at % 6) as Tone;
 const dashOf = (at: number): { readonly dash?: readonly number[] } => (at < 6 ? {} : { dash: [4, 3] });
 
 const heading = (text: string): Block => ({ kind: 'heading', text });
 const text = (words: string): Block => ({ kind: 'text', text: words });
-const chart = (spec: ChartSpec): Block => ({ kind: 'picture', picture: chartPicture(spec) });
+const chart = (spec: ChartSpec): Block => ({ kind: 'chart', chart: spec });
 
-/** Runs beside each other, the first of them as the baseline: what was asked differently, what came out, and by how much on the same rows. */
-export function comparisonReport(runs: readonly RunRecord[]): ReportDocument {
-  const [first] = runs;
+/** A run as it is called beside others. */
+export function nameOf({ baseline }: Pick<Comparison, 'baseline'>, at: number): string {
+  return at === baseline ? `Run ${at + 1} (baseline)` : `Run ${at + 1}`;
+}
+
+/** The runs that are measured by the baseline, with their places. */
+interface Measured {
+  readonly at: number;
+  readonly run: ComparedRun;
+  readonly against: AgainstBaseline;
+}
+
+function measured({ runs, against }: Comparison): Measured[] {
+  return runs.flatMap((run, at) => {
+    const found = against[at];
+    return found === null ? [] : [{ at, run, against: found }];
+  });
+}
+
+/** Runs beside each other, one of them as the baseline: what was asked differently, what came out, and by how much on the same rows. */
+export function comparisonReport(comparison: Comparison): ReportDocument {
+  const { runs } = comparison;
   return {
-    title: `${formatInteger(runs.length)} runs: ${first.resolved.target}`,
+    title: `${formatInteger(runs.length)} runs: ${runs[0].resolved.target}`,
     blocks: [
-      {
-        kind: 'list',
-        items: runs.map((run, i) => `${nameOf(i)}: ${run.label}`),
-      },
-      ...settingBlocks(runs),
-      ...resultBlocks(runs),
-      ...pairedBlocks(runs),
-      ...pathBlocks(runs),
-      ...fitBlocks(runs),
-      ...predictionBlocks(runs),
-      ...neuronBlocks(runs),
+      { kind: 'list', items: runs.map((run, i) => `${nameOf(comparison, i)}: ${run.label}`) },
+      ...settingBlocks(comparison),
+      ...resultBlocks(comparison),
+      ...pairedBlocks(comparison),
+      ...pathBlocks(comparison),
+      ...fitBlocks(comparison),
+      ...predictionBlocks(comparison),
+      ...neuronBlocks(comparison),
     ],
   };
 }
 
-function settingBlocks(runs: readonly RunRecord[]): Block[] {
-  const differing = differingSettings(runs);
+function settingBlocks(comparison: Comparison): Block[] {
+  const { runs, differing, baseline } = comparison;
   const shown = (value: unknown): string =>
-    value === undefined
+    value === undefined || value === null
       ? '–'
       : typeof value === 'number'
         ? formatNumber(value, 6)
@@ -72,58 +82,107 @@ function settingBlocks(runs: readonly RunRecord[]): Block[] {
       : {
           kind: 'table',
           table: {
-            caption: 'Settings that differ, by their names on the command line',
-            header: ['Setting', ...runs.map((_, i) => nameOf(i))],
+            caption: 'Settings that differ, by their names on the command line; bold: other than the baseline',
+            header: ['Setting', ...runs.map((_, i) => nameOf(comparison, i))],
             rows: differing.map(({ name, values }) => [name, ...values.map(shown)]),
+            marked: differing.map(({ values }) => [
+              false,
+              ...values.map((value) => JSON.stringify(value) !== JSON.stringify(values[baseline])),
+            ]),
             numeric: [false, ...runs.map(() => false)],
           },
         },
   ];
 }
 
-function resultBlocks(runs: readonly RunRecord[]): Block[] {
+/** A number of every run, how it is written, and how a difference of it is. */
+interface Figure {
+  readonly name: string;
+  readonly of: (run: ComparedRun) => number | null;
+  readonly written: (value: number | null) => string;
+}
+
+function figuresOf(runs: readonly ComparedRun[]): Figure[] {
   const measures = [...new Set(runs.flatMap(({ metrics }) => metrics.map(({ measure }) => measure)))];
-  const ours = (run: RunRecord, measure: string): RunRecord['metrics'][number] | undefined =>
+  const ours = (run: ComparedRun, measure: string): MetricRow | undefined =>
     run.metrics.find((row) => row.model === run.metrics[0].model && row.measure === measure);
-  const line = (name: string, of: (run: RunRecord) => string): string[] => [name, ...runs.map(of)];
+  const plain = (value: number | null): string => formatNumber(value, 5);
+  return [
+    { name: 'Objective', of: ({ solution }) => solution.objective, written: (value) => formatNumber(value, 8) },
+    {
+      name: 'Proven bound over all networks',
+      of: (run) => {
+        const bound = boundOverFamily(run);
+        return bound === -Infinity ? null : bound;
+      },
+      written: (value) => (value === null ? 'none' : formatNumber(value, 8)),
+    },
+    { name: 'Beta', of: ({ resolved }) => resolved.beta, written: plain },
+    {
+      name: 'Share of beta max',
+      of: ({ resolved: { beta, betaMax } }) => (betaMax > 0 ? beta / betaMax : null),
+      written: (value) => formatPercent(value),
+    },
+    { name: 'Active parts', of: ({ parts }) => parts, written: (value) => formatInteger(value ?? 0) },
+    ...measures.flatMap((measure): Figure[] => [
+      { name: `${measure}, train`, of: (run) => ours(run, measure)?.train ?? null, written: scoreText },
+      { name: `${measure}, test`, of: (run) => ours(run, measure)?.test ?? null, written: scoreText },
+    ]),
+  ];
+}
+
+function resultBlocks(comparison: Comparison): Block[] {
+  const { runs, baseline } = comparison;
+  const figures = figuresOf(runs);
+  const base = runs[baseline];
+  const others = runs.flatMap((run, at) => (at === baseline ? [] : [{ run, at }]));
+  const line = (name: string, of: (run: ComparedRun) => string): string[] => [name, ...runs.map(of)];
+  const differences = figures.flatMap(({ name, of, written }) => {
+    const from = of(base);
+    const cells = others.map(({ run }) => {
+      const value = of(run);
+      if (value === null || from === null) return '';
+      const difference = value - from;
+      return difference > 0 ? `+${written(difference)}` : written(difference);
+    });
+    return cells.every((cell) => cell === '') ? [] : [[name, ...cells]];
+  });
   return [
     heading('Results'),
     {
       kind: 'table',
       table: {
         caption: 'What came out',
-        header: ['', ...runs.map((_, i) => nameOf(i))],
+        header: ['', ...runs.map((_, i) => nameOf(comparison, i))],
         rows: [
-          line('Verdict', (run) => panelVerdict(run).word),
-          line('Network', activeWords),
-          line('Objective', (run) => formatNumber(run.solution.objective, 8)),
-          line('Proven bound over all networks', (run) => {
-            const bound = boundOverFamily(run);
-            return bound === -Infinity ? 'none' : formatNumber(bound, 8);
+          line('Verdict', (run) => describeVerdict(run, panelFormat).word),
+          line('Network', (run) => {
+            const { one, many } = partNames(run);
+            return formatCount(run.parts, `active ${one}`, `active ${many}`);
           }),
+          ...figures.map(({ name, of, written }) => line(name, (run) => written(of(run)))),
           line('Gap of the program', (run) => formatGap(run.solution.relativeGap)),
-          line('Beta', (run) => formatNumber(run.resolved.beta, 5)),
-          line('Share of beta max', ({ resolved: { beta, betaMax } }) =>
-            formatPercent(betaMax > 0 ? beta / betaMax : null),
-          ),
-          ...measures.flatMap((measure) => [
-            line(`${measure}, train`, (run) => scoreText(ours(run, measure)?.train ?? null)),
-            line(`${measure}, test`, (run) => scoreText(ours(run, measure)?.test ?? null)),
-          ]),
           line('Time', timeWords),
         ],
         numeric: [false, ...runs.map(() => true)],
+      },
+    },
+    {
+      kind: 'table',
+      table: {
+        caption: `Differences from ${nameOf(comparison, baseline)}`,
+        header: ['', ...others.map(({ at }) => nameOf(comparison, at))],
+        rows: differences,
+        numeric: [false, ...others.map(() => true)],
       },
     },
     text('Objectives compare only where loss, penalty, beta and data are the same.'),
   ];
 }
 
-function pairedBlocks(runs: readonly RunRecord[]): Block[] {
-  const [baseline, ...others] = runs;
-  const scores = others.map((run) => pairedScore(run, baseline));
-  const known = scores.filter((score): score is PairedScore => score !== undefined);
-  if (known.length === 0)
+function pairedBlocks(comparison: Comparison): Block[] {
+  const all = measured(comparison);
+  if (all.every(({ against }) => against.paired === null))
     return [text('No rows of the same file are held out of the baseline and another run, so errors cannot be paired.')];
   const words = ({ difference, standardError }: PairedScore): string =>
     Math.abs(difference) <= standardError ? 'level within chance' : difference < 0 ? 'better' : 'worse';
@@ -133,19 +192,17 @@ function pairedBlocks(runs: readonly RunRecord[]): Block[] {
       table: {
         caption: 'Errors on the rows held out of both, paired with the baseline (mean of differences ± standard error)',
         header: ['', 'Measure', 'Rows', 'Run', 'Baseline', 'Difference', ''],
-        rows: scores.flatMap((score, i) =>
-          score === undefined
-            ? [[nameOf(i + 1), 'other rows', '', '', '', '', '']]
+        rows: all.map(({ at, against: { paired } }) =>
+          paired === null
+            ? [nameOf(comparison, at), 'other rows', '', '', '', '', '']
             : [
-                [
-                  nameOf(i + 1),
-                  score.measure,
-                  formatInteger(score.rows),
-                  formatNumber(score.run),
-                  formatNumber(score.baseline),
-                  `${formatNumber(score.difference, 3)} ± ${formatNumber(score.standardError, 2)}`,
-                  words(score),
-                ],
+                nameOf(comparison, at),
+                paired.measure,
+                formatInteger(paired.rows),
+                formatNumber(paired.run),
+                formatNumber(paired.baseline),
+                `${formatNumber(paired.difference, 3)} ± ${formatNumber(paired.standardError, 2)}`,
+                words(paired),
               ],
         ),
         numeric: [false, false, true, true, true, true, false],
@@ -154,19 +211,20 @@ function pairedBlocks(runs: readonly RunRecord[]): Block[] {
   ];
 }
 
-function pathBlocks(runs: readonly RunRecord[]): Block[] {
+function pathBlocks(comparison: Comparison): Block[] {
+  const { runs } = comparison;
   const paths = runs.map(({ path }) => (path !== undefined && path.points.length > 0 ? path : undefined));
   const measures = new Set(paths.flatMap((path) => (path === undefined ? [] : [path.measure])));
   if (measures.size !== 1) return [];
   const [measure] = measures;
-  const lines = (value: (point: NonNullable<RunRecord['path']>['points'][number]) => number | null): SeriesSpec[] =>
+  const lines = (value: (point: NonNullable<ComparedRun['path']>['points'][number]) => number | null): SeriesSpec[] =>
     paths.flatMap((path, i): SeriesSpec[] => {
       const known = path?.points.filter((point) => value(point) !== null) ?? [];
       if (known.length === 0) return [];
       return [
         {
           id: `run-${i}`,
-          label: nameOf(i),
+          label: nameOf(comparison, i),
           kind: 'line-points',
           x: known.map(({ beta }) => beta / path!.betaMax),
           y: known.map((point) => value(point)!),
@@ -198,7 +256,8 @@ function pathBlocks(runs: readonly RunRecord[]): Block[] {
   ];
 }
 
-function fitBlocks(runs: readonly RunRecord[]): Block[] {
+function fitBlocks(comparison: Comparison): Block[] {
+  const { runs } = comparison;
   const curves = runs.flatMap((run, i) => (run.shape?.kind === 'curve' ? [{ run, i, shape: run.shape }] : []));
   const [first] = curves;
   const blocks: Block[] = [];
@@ -216,7 +275,7 @@ function fitBlocks(runs: readonly RunRecord[]): Block[] {
           { id: 'rows', label: 'rows', kind: 'points', x: points.x, y: points.y, tone: 'muted', hollow: true },
           ...curves.map(({ i, shape }): SeriesSpec => ({
             id: `fit-${i}`,
-            label: nameOf(i),
+            label: nameOf(comparison, i),
             kind: 'line',
             x: shape.x,
             y: shape.y[0],
@@ -229,46 +288,35 @@ function fitBlocks(runs: readonly RunRecord[]): Block[] {
     );
   }
   const surfaces = runs.flatMap((run, i) => (run.shape?.kind === 'surface' ? [{ run, i, shape: run.shape }] : []));
-  for (const { run, i, shape } of surfaces.slice(0, mostPictures)) {
+  if (surfaces.length > 0)
     blocks.push({
-      kind: 'picture',
-      picture: surfacePicture(surfaceModel(shape, certaintyOf(run)), { title: nameOf(i) }),
+      kind: 'surfaces',
+      surfaces: surfaces.slice(0, mostPictures).map(({ run, i, shape }) => ({
+        id: `fit-${i + 1}`,
+        title: nameOf(comparison, i),
+        shape,
+        certainty: certaintyOf(run),
+      })),
     });
-  }
   if (surfaces.length > mostPictures) blocks.push(text(`Pictures of the first ${mostPictures} runs only.`));
   return blocks.length === 0 ? [] : [heading('The fits'), ...blocks];
 }
 
-/** Rows that two runs of one file have, by line: row of the run, row of the baseline. */
-function commonRows(run: RunRecord, baseline: RunRecord): readonly (readonly [number, number])[] {
-  if (run.dataset.sha256 !== baseline.dataset.sha256) return [];
-  if (run.dataset.test?.sha256 !== baseline.dataset.test?.sha256) return [];
-  const at = new Map(baseline.rows.line.map((_, row) => [placeInFiles(baseline, row), row]));
-  return run.rows.line.flatMap((_, row) => {
-    const other = at.get(placeInFiles(run, row));
-    return other === undefined ? [] : [[row, other] as const];
-  });
-}
-
-function predictionBlocks(runs: readonly RunRecord[]): Block[] {
-  const [baseline, ...others] = runs;
-  const { outputs } = baseline.resolved;
-  const series = others.flatMap((run, i): SeriesSpec[] => {
-    const rows = run.resolved.outputs === outputs ? commonRows(run, baseline) : [];
-    if (rows.length === 0) return [];
-    return [
-      {
-        id: `run-${i + 1}`,
-        label: nameOf(i + 1),
-        kind: 'points',
-        x: rows.map(([, other]) => baseline.rows.prediction[other * outputs]),
-        y: rows.map(([row]) => run.rows.prediction[row * outputs]),
-        tone: toneOf(i + 1),
-        hollow: true,
-      },
-    ];
-  });
-  if (series.length === 0) return [];
+function predictionBlocks(comparison: Comparison): Block[] {
+  const baseline = comparison.runs[comparison.baseline];
+  const drawn = measured(comparison).flatMap(({ at, against: { common } }) =>
+    common === null ? [] : [{ at, common }],
+  );
+  if (drawn.length === 0) return [];
+  const series = drawn.map(({ at, common }): SeriesSpec => ({
+    id: `run-${at}`,
+    label: nameOf(comparison, at),
+    kind: 'points',
+    x: common.baseline,
+    y: common.run,
+    tone: toneOf(at),
+    hollow: true,
+  }));
   const what = isClassification(baseline)
     ? `output for ${outputName(baseline, 0)}`
     : `predicted ${baseline.resolved.target}`;
@@ -277,12 +325,16 @@ function predictionBlocks(runs: readonly RunRecord[]): Block[] {
     ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
     [Infinity, -Infinity],
   );
+  const rows = Math.max(...drawn.map(({ common }) => common.rows));
+  const most = Math.max(...drawn.map(({ common }) => common.run.length));
+  const sample =
+    rows > most ? ` An even sample of ${formatInteger(most)} of ${formatInteger(rows)} rows is drawn.` : '';
   return [
     heading('Predicted against predicted'),
     chart({
       id: 'compared-predictions',
       title: 'Predictions of the runs over those of the baseline',
-      summary: 'Rows of the same file, training and test; on the line both runs say the same.',
+      summary: `Rows of the same file, training and test; on the line both runs say the same.${sample}`,
       x: { label: `${what}, baseline` },
       y: { label: what },
       height: 360,
@@ -294,20 +346,10 @@ function predictionBlocks(runs: readonly RunRecord[]): Block[] {
   ];
 }
 
-function neuronBlocks(runs: readonly RunRecord[]): Block[] {
-  const [baseline, ...others] = runs;
-  const found = others.map((run) => sharedNeurons(run, baseline));
-  if (found.every((pairs) => pairs === undefined)) return [];
-  const pairLines = (pairs: readonly SharedNeuron[], run: RunRecord): string[][] =>
-    pairs
-      .slice(0, mostPairs)
-      .map((pair) => [
-        neuronName(run.neurons[pair.run]),
-        formatPercent(run.neurons[pair.run].share),
-        neuronName(baseline.neurons[pair.baseline]),
-        formatPercent(baseline.neurons[pair.baseline].share),
-        formatNumber(pair.cosine, 5),
-      ]);
+function neuronBlocks(comparison: Comparison): Block[] {
+  const baseline = comparison.runs[comparison.baseline];
+  const all = measured(comparison);
+  if (all.every(({ against }) => against.shared === null)) return [];
   return [
     heading('Neurons'),
     text(
@@ -318,37 +360,67 @@ function neuronBlocks(runs: readonly RunRecord[]): Block[] {
       table: {
         caption: 'Shared with the baseline',
         header: ['', 'Neurons', 'Shared', 'Only in the run', 'Only in the baseline'],
-        rows: others.map((run, i) => {
-          const pairs = found[i];
-          return pairs === undefined
-            ? [nameOf(i + 1), formatInteger(run.neurons.length), 'not comparable', '', '']
+        rows: all.map(({ at, run, against: { shared } }) =>
+          shared === null
+            ? [nameOf(comparison, at), formatInteger(run.neurons.length), 'not comparable', '', '']
             : [
-                nameOf(i + 1),
+                nameOf(comparison, at),
                 ...[
                   run.neurons.length,
-                  pairs.length,
-                  run.neurons.length - pairs.length,
-                  baseline.neurons.length - pairs.length,
+                  shared.length,
+                  run.neurons.length - shared.length,
+                  baseline.neurons.length - shared.length,
                 ].map(formatInteger),
-              ];
-        }),
+              ],
+        ),
         numeric: [false, true, true, true, true],
       },
     },
-    ...others.flatMap((run, i): Block[] => {
-      const pairs = found[i];
-      if (pairs === undefined || pairs.length === 0 || i >= mostPictures) return [];
-      return [
-        {
-          kind: 'table',
-          table: {
-            caption: `${nameOf(i + 1)} and the baseline, nearest directions first${pairs.length > mostPairs ? ` (${mostPairs} of ${pairs.length})` : ''}`,
-            header: [nameOf(i + 1), 'Share', 'Baseline', 'Share', 'Cosine'],
-            rows: pairLines(pairs, run),
-            numeric: [false, true, false, true, true],
-          },
-        },
-      ];
-    }),
+    ...all.slice(0, mostPictures).flatMap((one) => neuronTables(comparison, one)),
   ];
+}
+
+/** The neurons that a run shares with the baseline, and those that only one of the two has, the largest first. */
+function neuronTables(comparison: Comparison, { at, run, against: { shared } }: Measured): Block[] {
+  if (shared === null) return [];
+  const baseline = comparison.runs[comparison.baseline];
+  const name = nameOf(comparison, at);
+  const share = (neuron: ComparedRun['neurons'][number]): string => formatPercent(neuron.share);
+  const limit = (count: number): string => (count > mostPairs ? ` (${mostPairs} of ${count})` : '');
+  const alone = [
+    ...run.neurons.flatMap((neuron, i) => (shared.some((pair) => pair.run === i) ? [] : [{ where: name, neuron }])),
+    ...baseline.neurons.flatMap((neuron, i) =>
+      shared.some((pair) => pair.baseline === i) ? [] : [{ where: nameOf(comparison, comparison.baseline), neuron }],
+    ),
+  ].sort((a, b) => b.neuron.share - a.neuron.share);
+  const blocks: Block[] = [];
+  if (shared.length > 0)
+    blocks.push({
+      kind: 'table',
+      table: {
+        caption: `${name} and the baseline, nearest directions first${limit(shared.length)}`,
+        header: [name, 'Share', 'Baseline', 'Share', 'Cosine'],
+        rows: shared
+          .slice(0, mostPairs)
+          .map((pair) => [
+            neuronName(run.neurons[pair.run]),
+            share(run.neurons[pair.run]),
+            neuronName(baseline.neurons[pair.baseline]),
+            share(baseline.neurons[pair.baseline]),
+            formatNumber(pair.cosine, 5),
+          ]),
+        numeric: [false, true, false, true, true],
+      },
+    });
+  if (alone.length > 0)
+    blocks.push({
+      kind: 'table',
+      table: {
+        caption: `In one of ${name} and the baseline only, largest share first${limit(alone.length)}`,
+        header: ['Neuron', 'Share', 'Only in'],
+        rows: alone.slice(0, mostPairs).map(({ where, neuron }) => [neuronName(neuron), share(neuron), where]),
+        numeric: [false, true, false],
+      },
+    });
+  return blocks;
 }

@@ -7,6 +7,8 @@ export interface TextTable {
   readonly rows: readonly (readonly string[])[];
   /** Columns of numbers, which are set to the right. */
   readonly numeric: readonly boolean[];
+  /** Cells that are set off from the others, row by row. */
+  readonly marked?: readonly (readonly boolean[])[];
 }
 
 /** Text that Markdown shows as it is: no markup, no link, no HTML, whatever it holds. */
@@ -19,8 +21,9 @@ export function markdownText(text: string): string {
     .replace(/^(\s*\d+)([.)])/, '$1\\$2');
 }
 
-export function tableMarkdown({ header, rows, numeric }: TextTable): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(markdownText).join(' | ')} |`;
+export function tableMarkdown({ header, rows, numeric, marked }: TextTable): string {
+  const line = (cells: readonly string[], row = -1): string =>
+    `| ${cells.map((cell, k) => (marked?.[row]?.[k] === true && cell !== '' ? `**${markdownText(cell)}**` : markdownText(cell))).join(' | ')} |`;
   return [line(header), `| ${numeric.map((right) => (right ? '---:' : '---')).join(' | ')} |`, ...rows.map(line)]
     .join('\n')
     .concat('\n');
@@ -74,8 +77,9 @@ export function latexText(text: string): string {
 }
 
 /** A `tabular`, without packages. */
-export function tableLatex({ header, rows, numeric }: TextTable): string {
-  const line = (cells: readonly string[]): string => `  ${cells.map(latexText).join(' & ')} \\\\`;
+export function tableLatex({ header, rows, numeric, marked }: TextTable): string {
+  const line = (cells: readonly string[], row = -1): string =>
+    `  ${cells.map((cell, k) => (marked?.[row]?.[k] === true ? `\\textbf{${latexText(cell)}}` : latexText(cell))).join(' & ')} \\\\`;
   return [
     `\\begin{tabular}{${numeric.map((right) => (right ? 'r' : 'l')).join('')}}`,
     '  \\hline',

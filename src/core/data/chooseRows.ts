@@ -90,6 +90,38 @@ function whyEmpty(column: Column, row: number, prefix: string): string {
     : `${prefix}"${column.name}" is missing`;
 }
 
+/**
+ * The rows of some classes of the target.
+ * @throws {DataError} for a class that no row has
+ */
+export function rowsOfClasses(
+  table: Table,
+  { column }: ColumnProfile,
+  rows: readonly number[],
+  classes: readonly string[],
+  drops: Drops,
+): number[] {
+  const found = new Set(rows.map((row) => cellLabel(column, row)!));
+  const unknown = classes.find((name) => !found.has(name));
+  if (unknown !== undefined) {
+    const names = [...found].sort(byCodePoint);
+    const shown = names
+      .slice(0, 8)
+      .map((name) => `"${name}"`)
+      .join(', ');
+    throw new DataError(
+      'settings',
+      `the target "${column.name}" has no class "${unknown}"; it has ${shown}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`,
+      { file: table.file },
+    );
+  }
+  return rows.filter((row) => {
+    const kept = classes.includes(cellLabel(column, row)!);
+    if (!kept) drops.row('another class', row);
+    return kept;
+  });
+}
+
 export function readClasses(
   table: Table,
   target: ColumnProfile,

@@ -27,6 +27,9 @@ const amongNumbers = new Set([
   ...['?', '-', '--', '---', '\u2013', '\u2014', '.', '..', '...', '*'],
 ]);
 
+/** Texts that stand for "no value" in any column, in lower case. */
+export const markersAnywhere: readonly string[] = [...anywhere];
+
 const longest = Math.max(...[...anywhere, ...amongNumbers].map((text) => text.length));
 
 export type Marker = 'anywhere' | 'among-numbers';

@@ -2,7 +2,15 @@ import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
 import { type Control, uncontrolled } from '../base/control.ts';
 import { range } from '../base/range.ts';
 import { chooseFeatures, chooseTarget, chooseTask } from './chooseColumns.ts';
-import { chooseMissing, Drops, firstGaps, readClasses, reportSingletons, usableRows } from './chooseRows.ts';
+import {
+  chooseMissing,
+  Drops,
+  firstGaps,
+  readClasses,
+  reportSingletons,
+  rowsOfClasses,
+  usableRows,
+} from './chooseRows.ts';
 import { DataError } from './dataError.ts';
 import { type DatePart, dateUnit } from './dates.ts';
 import { checkSize, Encoder } from './encode.ts';
@@ -28,6 +36,8 @@ export interface PrepareOptions {
   /** Empty: inferred. */
   readonly target: string;
   readonly task: Task | 'auto';
+  /** Rows of other classes are left out; left out: none is. */
+  readonly onlyClasses?: readonly string[];
   /** Empty: inferred. */
   readonly features: readonly string[];
   /** auto: fill where leaving rows out would lose more than `lossShare` of them. */
@@ -112,7 +122,9 @@ export function prepareData(table: Table, options: PrepareOptions, control: Cont
   checkTestColumns(table, target, features);
   const gapOf = firstGaps(table, features);
   const missing = options.missing === 'auto' ? chooseMissing(table, target, gapOf, warnings) : options.missing;
-  const rows = usableRows(table, target, features, missing === 'drop' ? gapOf : undefined, drops);
+  const usable = usableRows(table, target, features, missing === 'drop' ? gapOf : undefined, drops);
+  const rows =
+    options.onlyClasses === undefined ? usable : rowsOfClasses(table, target, usable, options.onlyClasses, drops);
   checkRows(table, rows);
 
   const { y, classes } = numericTarget

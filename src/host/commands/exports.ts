@@ -59,7 +59,7 @@ export function exportCommands(
 
 async function pickModelFormat(): Promise<ExportKind | undefined> {
   const items: readonly (ListItem & { readonly what: ExportKind })[] = [
-    { label: 'ONNX', detail: vscode.l10n.t('Takes rows in original units.'), what: 'onnx' },
+    { label: 'ONNX', detail: vscode.l10n.t('Takes rows in original units, or the columns of the file.'), what: 'onnx' },
     { label: 'JSON', detail: vscode.l10n.t('Weights, scaling and column names.'), what: 'json' },
     { label: 'Python', detail: vscode.l10n.t('A module with numpy that predicts from raw columns.'), what: 'python' },
     { label: 'PyTorch', detail: vscode.l10n.t('A Python file that builds the network.'), what: 'pytorch' },
@@ -67,6 +67,21 @@ async function pickModelFormat(): Promise<ExportKind | undefined> {
   const picked = await pickFrom(items, {
     title: vscode.l10n.t('Export model'),
   });
+  return picked?.what === 'onnx' ? pickOnnx() : picked?.what;
+}
+
+async function pickOnnx(): Promise<ExportKind | undefined> {
+  const encoded = vscode.l10n.t('Encoded inputs');
+  const raw = vscode.l10n.t('Columns of the file');
+  const encodedWords = vscode.l10n.t('One tensor of numbers in original units, with an indicator for each category.');
+  const rawWords = vscode.l10n.t('An input for each column, categories as texts; gaps are filled as in training.');
+  const items: readonly (ListItem & { readonly what: ExportKind })[] = [
+    { label: encoded, description: 'float64', detail: encodedWords, what: 'onnx' },
+    { label: encoded, description: 'float32', detail: encodedWords, what: 'onnx-float32' },
+    { label: raw, description: 'float64', detail: rawWords, what: 'onnx-raw' },
+    { label: raw, description: 'float32', detail: rawWords, what: 'onnx-raw-float32' },
+  ];
+  const picked = await pickFrom(items, { title: vscode.l10n.t('What the ONNX model takes') });
   return picked?.what;
 }
 

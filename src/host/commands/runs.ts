@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import type { Comparisons } from '../comparison.ts';
 import type { Explorer } from '../explorer.ts';
+import type { FilteredRuns } from '../runs/filteredRuns.ts';
 import { importRun } from '../runs/importRun.ts';
 import type { RunDocument } from '../runs/runDocument.ts';
 import { nameLimit } from '../runs/runStore.ts';
@@ -14,15 +15,18 @@ import { type Handlers, idOf } from './handlers.ts';
 export interface RunTools {
   readonly openRunFile: (uri: vscode.Uri) => RunDocument;
   readonly comparisons: Comparisons;
+  readonly tree: FilteredRuns;
 }
 
 /** Commands about runs on disk: `run` is one of the tree (its node), its id, or left out, then it is picked. */
 export function runCommands(
   explorer: Explorer,
-  { openRunFile, comparisons }: RunTools,
+  { openRunFile, comparisons, tree }: RunTools,
 ): Handlers<
   | typeof commandIds.compareRuns
   | typeof commandIds.exportComparison
+  | typeof commandIds.filterRuns
+  | typeof commandIds.clearRunFilter
   | typeof commandIds.importRun
   | typeof commandIds.openRun
   | typeof commandIds.renameRun
@@ -63,11 +67,14 @@ export function runCommands(
         [
           { label: 'HTML', format: 'html' as const },
           { label: 'Markdown', format: 'md' as const },
+          { label: 'CSV', format: 'csv' as const },
         ],
         { title: vscode.l10n.t('Export Comparison') },
       );
       return format && comparisons.export(format.format);
     },
+    [commandIds.filterRuns]: (words) => tree.filter(words),
+    [commandIds.clearRunFilter]: () => Promise.resolve(tree.set('')),
     [commandIds.deleteRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
       if (id !== undefined) await deleteRun(explorer, id);

@@ -5,6 +5,7 @@ import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import {
   fromLabSchema,
   type FromLab,
+  type LabColumn,
   type LabDataSettings,
   type LabError,
   type LabPage,
@@ -43,6 +44,7 @@ export class LabPanel {
   private progress: LabProgress | null = null;
   private cells: string[] = [];
   private error: LabError | null = null;
+  private columns: readonly LabColumn[] = [];
 
   constructor(
     panel: vscode.WebviewPanel,
@@ -68,6 +70,20 @@ export class LabPanel {
       answer: (message) => this.answer(message).catch((error: unknown) => void showError(error, uri, log)),
     });
     this.onDidDispose(() => this.client.dispose());
+    void this.look();
+  }
+
+  /** Columns to choose from, by the first rows of the file; a file that cannot be read says so when a page is run. */
+  private async look(): Promise<void> {
+    try {
+      const { columns, target } = valueOf(await this.client.task((api, mark) => api.inspect(mark)).done);
+      this.columns = columns.flatMap(({ name, task, classes }) =>
+        task === null ? [] : [{ name, classes, inferred: name === target }],
+      );
+      this.page.sendSnapshot();
+    } catch (error) {
+      this.tools.log.warn(`Lab: ${fileErrorWords(error)}`);
+    }
   }
 
   get onDidDispose(): vscode.Event<void> {
@@ -171,6 +187,7 @@ export class LabPanel {
       uri: this.uri.toString(),
       name: this.name,
       preset: this.tools.preset(),
+      columns: this.columns,
       records: this.records,
       running: this.running?.page ?? null,
       progress: this.progress,

@@ -7,6 +7,7 @@ const pages = {
   lab: { bundle: 'lab', title: 'Convex Network Lab' },
   study: { bundle: 'lab', title: 'Convex Network Study' },
   lesson: { bundle: 'lab', title: 'Convex Network Lesson' },
+  comparison: { bundle: 'lab', title: 'Compare Runs' },
   preview: { bundle: 'preview', title: 'Data Preview' },
 } as const;
 

@@ -8,7 +8,7 @@ export interface PageSpec<From extends { readonly type: string }, To> {
   readonly bundle: PageName;
   readonly title: string;
   /** What the log calls it. */
-  readonly kind: 'Panel' | 'Lab' | 'Run' | 'Preview' | 'Lesson' | 'Study';
+  readonly kind: 'Panel' | 'Lab' | 'Run' | 'Preview' | 'Lesson' | 'Study' | 'Comparison';
   readonly extensionUri: vscode.Uri;
   readonly log: vscode.LogOutputChannel;
   /** Every message of the page but `ready`. */

@@ -40,15 +40,36 @@ export function timeText(createdAt: string): string {
 
 /** The tree of runs: data files, newest run first, with the runs of each, pinned ones on top. */
 export class RunTree implements vscode.TreeDataProvider<RunNode> {
-  readonly onDidChangeTreeData: vscode.Event<void>;
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.changed.event;
+  private words = '';
 
   constructor(private readonly store: RunStore) {
-    this.onDidChangeTreeData = store.onDidChange;
+    store.onDidChange(() => this.changed.fire());
+  }
+
+  get filter(): string {
+    return this.words;
+  }
+
+  /** Shows only runs that have all of these words, in any case. */
+  setFilter(words: string): void {
+    this.words = words.trim();
+    this.changed.fire();
+  }
+
+  /** The runs that the filter leaves, newest first. */
+  matching(): readonly ListedRun[] {
+    const wanted = this.words.toLocaleLowerCase().split(/\s+/);
+    return this.store.list().filter((run) => {
+      const text = searchText(run);
+      return wanted.every((word) => text.includes(word));
+    });
   }
 
   getChildren(node?: RunNode): RunNode[] {
     if (node?.kind === 'dataset') {
-      const runs = this.store.listFor(node.uri);
+      const runs = this.matching().filter(({ uri }) => uri === node.uri);
       return [...runs.filter((run) => run.pinned), ...runs.filter((run) => !run.pinned)].map((run) => ({
         kind: 'run',
         run,
@@ -56,7 +77,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
     }
     if (node) return [];
     const datasets = new Map<string, RunNode & { kind: 'dataset' }>();
-    for (const run of this.store.list()) {
+    for (const run of this.matching()) {
       const known = datasets.get(run.uri);
       datasets.set(run.uri, { kind: 'dataset', uri: run.uri, name: run.name, count: (known?.count ?? 0) + 1 });
     }
@@ -64,7 +85,8 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
       const same = [...datasets.values()].filter(({ name }) => name === node.name).length > 1;
       return same ? { ...node, place: placeOf(node.uri) } : node;
     });
-    return [...told, ...this.store.unreadable.map((run): RunNode => ({ kind: 'unreadable', run }))];
+    const unreadable = this.words === '' ? this.store.unreadable : [];
+    return [...told, ...unreadable.map((run): RunNode => ({ kind: 'unreadable', run }))];
   }
 
   getTreeItem(node: RunNode): vscode.TreeItem {
@@ -119,6 +141,11 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
         });
     }
   }
+}
+
+/** All words of a run that a filter looks at: those of its entry, and its file and target. */
+function searchText(run: ListedRun): string {
+  return [run.label, run.name, run.target, run.model, ...columnsOf(run)].join(' ').toLocaleLowerCase();
 }
 
 /** What differs between runs of one file, in the order in which one looks for it. */

@@ -131,6 +131,25 @@ describe('runs on disk', () => {
     await assert.rejects(full.rename('nowhere', 'x'), /no run nowhere/);
   });
 
+  it('are filtered by words of their entries', async () => {
+    const store = await reopened();
+    const tree = new RunTree(store);
+    let told = 0;
+    tree.onDidChangeTreeData(() => told++);
+    const shown = (words: string): string[] => {
+      tree.setFilter(words);
+      return tree
+        .getChildren()
+        .flatMap((node) => tree.getChildren(node).map((run) => (run.kind === 'run' ? run.run.id : '')));
+    };
+    await store.rename(ids[0], 'the Best of all');
+    assert.deepEqual(shown('IRIS best'), [ids[0]]);
+    assert.deepEqual(shown('no such word'), []);
+    assert.deepEqual(shown(' '), listed(store));
+    assert.ok(told >= 4);
+    await store.rename(ids[0], '');
+  });
+
   it('whose names are damaged are there all the same', async () => {
     const file = path.join(bench.runs, 'names.json');
     for (const damage of ['{"half', '[]', `{"${ids[0]}":{"name":7}}`]) {

@@ -9,7 +9,7 @@ export function byShare(run: RunRecord): readonly NeuronRecord[] {
   return [...run.neurons].sort((a, b) => b.share - a.share || a.id - b.id);
 }
 
-export function neuronName(neuron: NeuronRecord): string {
+export function neuronName(neuron: Pick<NeuronRecord, 'id'>): string {
   return `Neuron ${neuron.id + 1}`;
 }
 
