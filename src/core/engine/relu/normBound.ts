@@ -7,8 +7,9 @@ import type { ReluCertificate } from '../../certify/reluCertificate.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf } from '../../problem/problem.ts';
 
-/** Entries of data whose spread is looked at. */
+/** Entries of data, and columns, whose spread is looked at: it takes a decomposition of so many columns, which cannot be stopped. */
 const mostEntries = 1e6;
+const mostColumns = 100;
 
 /**
  * A bound over all networks by norms alone: |v'(Xu)_+| <= max over signs of sum_i (+-v_i)_+ ||x_i||, and where the control leaves time for it by the
@@ -40,7 +41,7 @@ function rowNormBound({ X, outputs }: PreparedProblem, dual: Float64Array): numb
 
 /** Infinity where the time or the size of the data forbids it. */
 function spreadBound({ X, penalizedCols, outputs }: PreparedProblem, dual: Float64Array, control: Control): number {
-  if (X.rows * X.cols > mostEntries) return Infinity;
+  if (X.rows * X.cols > mostEntries || X.cols > mostColumns) return Infinity;
   let top = 0;
   for (let o = 0; o < outputs; o++) {
     const v = Float64Array.from({ length: X.rows }, (_, i) => dual[i * outputs + o]);

@@ -24,7 +24,7 @@ import { betaMaxAtLeast, betaMaxOverAll } from './threshold.ts';
 import { listedCells, type ReluWarmStart, warmStart } from './warmStart.ts';
 
 /** Seconds for the norms that bound what a search was cut off from. */
-const normSeconds = { limit: 1, stop: 0.08 } as const;
+const normSeconds = { limit: 0.5, stop: 0.08 } as const;
 
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
@@ -92,12 +92,13 @@ class ReluSolve {
 
   /** From which beta on the zero network is optimal, where patterns are searched for; asked for when there is a network already. */
   private get zeroTop(): Threshold {
-    const { warm, prepared, options, limited, control, searched } = this;
+    const { warm, prepared, options, limited, searched } = this;
     if (!searched) return { value: 0, upper: 0 };
-    // a time limit that is over ends the search for neurons, not this
-    const until = limited.expired() ? control : limited;
-    const find = (): Threshold =>
-      betaMaxOverAll(prepared, { seconds: 0, atLeast: betaMaxAtLeast(prepared), kernels: options.kernels }, until);
+    const find = (): Threshold => {
+      // after a stop or the time limit: what a look at the data says
+      const atLeast = betaMaxAtLeast(prepared);
+      return betaMaxOverAll(prepared, { seconds: 0, atLeast, kernels: options.kernels }, limited);
+    };
     return (this.threshold ??= warm?.betaMax ?? find());
   }
 
