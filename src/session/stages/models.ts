@@ -113,8 +113,9 @@ async function comparedModel(
   context: StageContext,
 ): Promise<{ readonly model: ComparedModel; readonly folds?: number; readonly notes: readonly string[] } | undefined> {
   const { deps, control } = context;
-  const depth = base.settings.model === 'linear' ? base.settings.depth : 2;
-  const named = { network: name, ...(name === 'linear' ? { depth } : {}) };
+  const deep = (model: TrainSettings['model']): boolean => modelTraits(model).size === 'depth';
+  const depth = deep(base.settings.model) ? base.settings.depth : 2;
+  const named = { network: name, ...(deep(networkSettings(name).model) ? { depth } : {}) };
   try {
     const part = own === undefined ? variantOf(base, { ...networkSettings(name), depth }, context) : base;
     const { record: curve, notes } =
