@@ -8,3 +8,6 @@ export function hostTexts(root: string): {
   readonly texts: readonly string[];
   readonly bare: readonly { readonly text: string; readonly place: string }[];
 };
+
+/** Samples of every note and warning that core and session write into records, with their places. */
+export function recordSamples(root: string): Map<string, string>;

@@ -298,12 +298,79 @@ function filesBelow(root, folder) {
   );
 }
 
+/** Templates of the sentences of records, as src/shared/recordSentences.ts lists them. */
+function recordSentences(root) {
+  const file = 'src/shared/recordSentences.ts';
+  const out = [];
+  const visit = (node) => {
+    if (ts.isArrayLiteralExpression(node)) for (const one of node.elements) out.push(one.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(parse(file, readFileSync(path.join(root, file), 'utf8')));
+  return out.map((text) => [text, file]);
+}
+
+/** Files whose notes and warnings go into records. */
+const writesNotes =
+  /^src\/session\/(stages\/\w+|structureRecord)\.ts$|^src\/core\/data\/(columnWords|chooseRows|chooseColumns|prepareData|encode|whitenInputs|leakage|reader)\.ts$|^src\/core\/certify\/global\/globalBound\.ts$/;
+
+/** What an expression may say: literals as they are, choices by all of their branches, everything else as a number. */
+function samplesOf(node) {
+  const product = (parts) => parts.reduce((all, part) => all.flatMap((head) => part.map((tail) => head + tail)), ['']);
+  if (ts.isParenthesizedExpression(node)) return samplesOf(node.expression);
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return [node.text];
+  if (ts.isConditionalExpression(node)) return [...samplesOf(node.whenTrue), ...samplesOf(node.whenFalse)];
+  if (ts.isBinaryExpression(node) && node.operatorToken.getText() === '+')
+    return product([samplesOf(node.left), samplesOf(node.right)]);
+  if (ts.isTemplateExpression(node))
+    return product([
+      [node.head.text],
+      ...node.templateSpans.flatMap((span) => [samplesOf(span.expression), [span.literal.text]]),
+    ]);
+  return ['7'];
+}
+
+/** Samples of every note and warning that core and session write into records, with their places. */
+export function recordSamples(root) {
+  const out = new Map();
+  for (const file of [...filesBelow(root, 'src/session'), ...filesBelow(root, 'src/core')].filter((name) =>
+    writesNotes.test(name),
+  )) {
+    const source = parse(file, readFileSync(path.join(root, file), 'utf8'));
+    const said = (node, around = (words) => words) => {
+      for (const sample of samplesOf(node)) {
+        const place = `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+        if (/\p{L}{3,} /u.test(sample)) out.set(around(sample), place);
+      }
+    };
+    const visit = (node) => {
+      if (ts.isCallExpression(node)) {
+        const name = node.expression.getText();
+        if (/\b(warnings|notes|out)\.push$/.test(name)) node.arguments.forEach((one) => said(one));
+        if (name === 'cutShort') said(node.arguments[0], (what) => `${what} was cut short by Stop: 7.`);
+      }
+      if (ts.isReturnStatement(node) && node.expression) {
+        let at = node.parent;
+        while (at && !ts.isFunctionDeclaration(at)) at = at.parent;
+        if (/Reason$|^reasonFor$|Notes$/.test(at?.name?.text ?? '')) {
+          const { expression } = node;
+          if (ts.isArrayLiteralExpression(expression)) expression.elements.forEach((one) => said(one));
+          else said(expression);
+        }
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return out;
+}
+
 /** Words of records, which stay English there and are looked up where they are shown. */
 const recordWords = () => JSON.parse(readFileSync(new URL('recordWords.json', import.meta.url), 'utf8'));
 
 /** Every text of the pages, with the first place it stands in. */
 export function pageTexts(root) {
-  const out = new Map(recordWords().map((word) => [word, 'src/build/recordWords.json']));
+  const out = new Map([...recordWords().map((word) => [word, 'src/build/recordWords.json']), ...recordSentences(root)]);
   for (const file of [...filesBelow(root, 'webview'), ...sharedTexts].filter(hasTexts).sort())
     for (const { key, line } of textsOf(file, readFileSync(path.join(root, file), 'utf8')))
       if (!out.has(key)) out.set(key, `${file}:${line}`);

@@ -1,3 +1,4 @@
+import { inLanguage } from './inLanguage.ts';
 import * as vscode from 'vscode';
 import { commandIds } from '../shared/manifest.ts';
 import type { Dataset } from './train/dataset.ts';
@@ -29,7 +30,7 @@ export class StatusBar {
           summary.neurons === 1 ? vscode.l10n.t('1 neuron') : vscode.l10n.t('{0} neurons', summary.neurons),
           lowerFirst(vscode.l10n.t(summary.verdict.word)),
         ].join(', '),
-        tooltip: vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, summary.verdict.headline),
+        tooltip: vscode.l10n.t('{0}. {1} Click to set beta.', summary.label, inLanguage(summary.verdict.headline)),
         command: commandIds.setBeta,
       });
     } else this.item.set(null);

@@ -31,7 +31,12 @@ export function textsLanguage(): string {
 /** A text with `values` for {0}, {1}, …. */
 export function text(english: string, ...values: readonly unknown[]): string {
   const words = bundle[english] ?? english;
-  return values.length === 0 ? words : words.replace(/\{(\d+)\}/g, (_, i: string) => String(values[Number(i)]));
+  return values.length === 0 ? words : filled(words, values);
+}
+
+/** A template with `values` for {0}, {1}, …. */
+export function filled(words: string, values: readonly unknown[]): string {
+  return words.replace(/\{(\d+)\}/g, (_, i: string) => String(values[Number(i)]));
 }
 
 /** The same, in parts, for values that are elements of a page. */

@@ -1,3 +1,4 @@
+import { recorded } from './recorded.ts';
 import { type FamilyFacts, type ModelTraits, modelTraits } from './models.ts';
 import { plural } from './plural.ts';
 import { text } from './texts.ts';
@@ -267,7 +268,9 @@ function looseWords({ bound, gap, format }: Facts): string {
 
 /** What the proof rests on. */
 const proofWords = ({ solution }: Claimed): string =>
-  sentence(solution.global?.reason ?? 'All activation patterns are in the program.');
+  solution.global === undefined
+    ? 'All activation patterns are in the program.'
+    : recorded(sentence(solution.global.reason));
 
 const joined = (texts: readonly string[]): string => texts.filter((text) => text !== '').join(' ');
 

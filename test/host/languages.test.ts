@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { hostTexts, pageTexts, withTexts } from '../../src/build/texts.mjs';
+import { hostTexts, pageTexts, recordSamples, withTexts } from '../../src/build/texts.mjs';
+import { recorded, recordedBy } from '../../src/shared/recorded.ts';
 import { countWord, parts, setTexts, text } from '../../src/shared/texts.ts';
 import { root } from './harness/server.ts';
 
@@ -15,6 +16,10 @@ const placeholders = (words: string): string[] => (words.match(/\{\d+\}/g) ?? []
 /** What is the same in every language, as it is no sentence: names of formats and of the product, names in the log. */
 const names =
   /^(ONNX|JSON|Python|PyTorch|HTML|Markdown|CSV|Compare Runs|Comparison|Convex Network( Lab| Lesson| Study)?|Data Preview|Lab|Lesson|Panel|Preview|Run|Study|TaskFailure|WorkerGone|Cancelled|max|convex-network)$/;
+
+/** Branches that do not go together, words that stand in a variable, and a note that is joined from others. */
+const untranslated =
+  /^Class(es)? 7(, \.\.\.)? (has|have) one row only; (it is|they are) used|times; 7\.$|^The target "7" 7\.$/;
 
 describe('languages of the interface', () => {
   it('are German and simplified Chinese, in the bundles and the manifest', () => {
@@ -56,6 +61,38 @@ describe('languages of the interface', () => {
   it('the host shows no text that is not looked up', () => {
     const bare = host.bare.filter(({ text: words }) => !names.test(words)).map((b) => `${b.place}: ${b.text}`);
     assert.deepEqual(bare, []);
+  });
+
+  for (const language of bundles) {
+    it(`${language}: notes and warnings that core and session write into records, as they are put together`, () => {
+      const bundle = read(`l10n/bundle.l10n.${language}.json`);
+      const samples = recordSamples(root);
+      assert.ok(samples.size > 60, `${samples.size} found`);
+      const english = [...samples].filter(([words]) => recordedBy(words, bundle) === words);
+      assert.deepEqual(
+        english.filter(([words]) => !untranslated.test(words)).map(([words, place]) => `${place}: ${words}`),
+        [],
+      );
+    });
+  }
+
+  it('sentences of records keep numbers and what files say', () => {
+    const bundle = read('l10n/bundle.l10n.de.json');
+    assert.equal(
+      recordedBy('"another class" is left out: constant in the training rows.', bundle),
+      '„another class“ ist weggelassen: konstant in den Trainingszeilen.',
+    );
+    assert.equal(
+      recordedBy(
+        'The comparison was cut short by Stop: 3 of 9 runs. The target is the same in all training rows.',
+        bundle,
+      ),
+      'Der Vergleich wurde durch Anhalten abgebrochen: 3 von 9 Läufen. Die Zielgröße ist in allen Trainingszeilen dieselbe.',
+    );
+    assert.equal(
+      recorded('The target is the same in all training rows.'),
+      'The target is the same in all training rows.',
+    );
   });
 
   it('pages look up templates and mixed children as one text', () => {

@@ -212,8 +212,13 @@ describe('Compare page', () => {
   };
   const chosen = (baseline: string) => ({ version: 1 as const, ids: [stored.id, 'other'], baseline });
 
+  let pages: Awaited<ReturnType<typeof startComparisons>>;
+  before(async () => {
+    pages = await startComparisons();
+  });
+  after(() => pages.close());
+
   it('shows every part, copies tables, changes and keeps the baseline, and exports', async () => {
-    const pages = await startComparisons();
     const opened = await pages.open({ theme: 'light', language: 'de' });
     const { page, post, sent, faults, kept } = opened;
     const message = (baseline: 0 | 1): ToComparison => ({
@@ -245,7 +250,7 @@ describe('Compare page', () => {
     await opened.shot('compare-runs');
     await page.setViewportSize({ width: 420, height: 800 });
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 420);
-    await pages.close();
+    await opened.close();
   });
 });
 

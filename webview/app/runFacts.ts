@@ -1,3 +1,4 @@
+import { recorded } from '../../src/shared/recorded.ts';
 import { text } from '../../src/shared/texts.ts';
 import { scalingWords } from '../../src/core/data/scaling.ts';
 import { batchNormWords } from '../../src/shared/batchNorm.ts';
@@ -64,7 +65,7 @@ export function objectiveFacts(run: RunRecord): RunFact[] {
   ];
   const over = solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : null;
   if (solution.global && over !== null && Math.abs(over - solution.dualBound) > 1e-9 * Math.abs(over))
-    facts.push(numberFact('Lower bound over all networks', over, 7, solution.global.reason));
+    facts.push(numberFact('Lower bound over all networks', over, 7, recorded(solution.global.reason)));
   return facts;
 }
 

@@ -1,3 +1,4 @@
+import { inLanguage } from '../inLanguage.ts';
 import * as vscode from 'vscode';
 import { commandIds } from '../../shared/manifest.ts';
 import type { Strength } from '../../shared/verdict.ts';
@@ -117,7 +118,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode> {
           tooltip: [
             run.label,
             `${run.target} · ${run.model} · ${vscode.l10n.t(run.verdict.word)}`,
-            run.verdict.headline,
+            inLanguage(run.verdict.headline),
             vscode.l10n.t(
               'objective {0}, relative gap {1}',
               run.objective.toPrecision(8),

@@ -1,3 +1,4 @@
+import { recorded } from '../../../../src/shared/recorded.ts';
 import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { optimalSetWords } from '../../../../src/shared/optimalSet.ts';
@@ -291,7 +292,7 @@ function Certificate({ run }: { readonly run: RunRecord }): VNode {
             ]}
           />
           {gapPartsWords(run) !== '' && <p>{gapPartsWords(run)}</p>}
-          <p class="muted">{typeset(global.reason)}</p>
+          <p class="muted">{typeset(recorded(global.reason))}</p>
         </>
       )}
       {run.solution.optimalSet?.scope === 'proven' && (

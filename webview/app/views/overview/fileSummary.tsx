@@ -1,3 +1,4 @@
+import { recorded, recordedNote } from '../../../../src/shared/recorded.ts';
 import { text } from '../../../../src/shared/texts.ts';
 import type { VNode } from 'preact';
 import type { ColumnSummary, RunRecord } from '../../../../src/shared/run.ts';
@@ -24,7 +25,7 @@ export function DataSummary({ run }: { readonly run: RunRecord }): VNode {
           <ul>
             {dataset.dropped.map((drop) => (
               <li key={drop.reason}>
-                {formatCount(drop.count, 'row')}: {drop.reason}
+                {formatCount(drop.count, 'row')}: {recorded(drop.reason)}
                 {drop.lines.length > 0 &&
                   ` (${drop.lines.length > 1 ? 'lines' : 'line'} ${drop.lines
                     .slice(0, 8)
@@ -39,7 +40,7 @@ export function DataSummary({ run }: { readonly run: RunRecord }): VNode {
         <ul class="notes" aria-label="Warnings about the data">
           {dataset.warnings.map((warning) => (
             <li key={warning}>
-              <Icon name="warning" /> {warning}
+              <Icon name="warning" /> {recorded(warning)}
             </li>
           ))}
         </ul>
@@ -82,7 +83,7 @@ export function Columns({ run }: { readonly run: RunRecord }): VNode {
             cell: (column) => formatInteger(column.missing),
             sortBy: (column) => column.missing,
           },
-          { id: 'note', title: 'Encoding', cell: (column) => column.note },
+          { id: 'note', title: 'Encoding', cell: (column) => recordedNote(column.note) },
         ]}
       />
     </Section>

@@ -1,3 +1,4 @@
+import { recorded } from '../../../../src/shared/recorded.ts';
 import { text } from '../../../../src/shared/texts.ts';
 import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
@@ -120,7 +121,7 @@ function Notes({ run }: { readonly run: RunRecord }): VNode | null {
     <ul class="notes" aria-label="Notes on this run">
       {run.notes.map((note) => (
         <li key={note}>
-          <Icon name="info" /> <span>{typeset(note)}</span>
+          <Icon name="info" /> <span>{typeset(recorded(note))}</span>
         </li>
       ))}
     </ul>

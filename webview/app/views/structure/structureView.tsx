@@ -1,3 +1,4 @@
+import { recorded } from '../../../../src/shared/recorded.ts';
 import type { ComponentChildren, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { ClosedFormRecord, CollapseRecord, SplineRecord, StructureRecord } from '../../../../src/shared/depth.ts';
@@ -147,7 +148,7 @@ function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
         <ul class="notes" aria-label="Notes on the structure">
           {structure.notes.map((note) => (
             <li key={note}>
-              <Icon name="info" /> {typeset(note)}
+              <Icon name="info" /> {typeset(recorded(note))}
             </li>
           ))}
         </ul>

@@ -1,0 +1,8 @@
+import * as vscode from 'vscode';
+import { recordedBy } from '../shared/recorded.ts';
+
+/** A sentence of a record in the editor's language. */
+export function inLanguage(english: string): string {
+  const texts = vscode.l10n.bundle as Readonly<Record<string, string>> | undefined;
+  return texts === undefined ? english : recordedBy(english, texts);
+}

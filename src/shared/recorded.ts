@@ -1,0 +1,82 @@
+import { recordParts, recordSentences } from './recordSentences.ts';
+import { filled, text, textsLanguage } from './texts.ts';
+
+interface Template {
+  readonly english: string;
+  readonly form: RegExp;
+  /** Placeholders between quotation marks hold text of a file. */
+  readonly quoted: readonly boolean[];
+}
+
+/** Templates with the most letters first, so that a general one takes nothing from one that says more. */
+const templates = [...recordSentences, ...recordParts]
+  .map((english): Template => {
+    const pieces = english.split(/\{\d+\}/);
+    const escaped = pieces.map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    return {
+      english,
+      form: new RegExp(`^${escaped.join('(.+?)')}$`, 's'),
+      quoted: pieces.slice(1).map((piece, i) => piece.startsWith('"') && pieces[i].endsWith('"')),
+    };
+  })
+  .sort((a, b) => letters(b.english) - letters(a.english));
+
+function letters(english: string): number {
+  return english.replace(/\{\d+\}/g, '').length;
+}
+
+const known = new Map<string, string>();
+let knownIn = '';
+
+/**
+ * A sentence of a record in the editor's language; several are translated one by one, and one that no template fits stays as it is. What was put in stays,
+ * too: numbers and text of files; words of ours among it are translated.
+ */
+export function recorded(english: string): string {
+  if (textsLanguage() === 'en') return english;
+  if (knownIn !== textsLanguage()) {
+    known.clear();
+    knownIn = textsLanguage();
+  }
+  let words = known.get(english);
+  if (words === undefined) {
+    words = recordedIn(english, (template, values) => text(template, ...values));
+    if (known.size > 2_000) known.clear();
+    known.set(english, words);
+  }
+  return words;
+}
+
+/** The same with the texts of some language. */
+export function recordedBy(english: string, texts: Readonly<Record<string, string>>): string {
+  return recordedIn(english, (template, values) => filled(texts[template] ?? template, values));
+}
+
+type Say = (template: string, values: readonly string[]) => string;
+
+function recordedIn(english: string, say: Say): string {
+  return (
+    translated(english, say) ??
+    english
+      .split(/(?<=[.!?]) (?=[\p{Lu}"\d])/u)
+      .map((one) => translated(one, say) ?? one)
+      .join(' ')
+  );
+}
+
+function translated(english: string, say: Say): string | undefined {
+  for (const { english: template, form, quoted } of templates) {
+    const match = form.exec(english);
+    // what is put in is no end of one sentence and start of the next
+    if (match === null || match.slice(1).some((value) => /[.!?] [\p{Lu}"]/u.test(value))) continue;
+    const values = match.slice(1).map((value, i) => (quoted[i] ? value : (translated(value, say) ?? value)));
+    return say(template, values);
+  }
+  return undefined;
+}
+
+/** Notes on a column, which are joined by semicolons. */
+export function recordedNote(note: string): string {
+  const whole = recorded(note);
+  return whole === note ? note.split('; ').map(recorded).join('; ') : whole;
+}
