@@ -139,7 +139,7 @@ function numbersOf(tensor: Message): Tensor & { readonly type: number } {
 
 function attributesOf(node: Message): Attributes {
   return Object.fromEntries(
-    node.messages(5).map((one) => {
+    node.messages(5).map((one): [string, Attributes[string]] => {
       const type = one.int(20);
       if (type === 2) return [one.text(1), one.int(3)];
       if (type === 7) return [one.text(1), one.packed(8)];

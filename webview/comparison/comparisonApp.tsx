@@ -52,7 +52,7 @@ export function ComparisonApp({ host }: { readonly host: ComparisonHost }): VNod
             </div>
           )}
           {comparison === null ? (
-            shown?.error == null && <p class="muted">Loading …</p>
+            (shown === null || shown.error === null) && <p class="muted">Loading …</p>
           ) : (
             <Boundary name="The comparison" context="comparison" of={shown!.chosen.ids.join(' ')}>
               <Blocks comparison={comparison} host={host} />
