@@ -102,7 +102,8 @@ export function certifyNetwork(
   const objective = { given: objectiveOf(family), balanced: objectiveOf(balanced), merged: objectiveOf(merged) };
   const fit = networkFit(merged, problem.X);
   const V = dualPointOf(prepared, fit);
-  const candidates = neuronsOfNetwork(merged, problem.bias).map(({ u }) => u);
+  const neurons = neuronsOfNetwork(merged, problem.bias);
+  const candidates = neurons.map(({ u }) => u);
   const own = globalBound(
     prepared,
     V,
@@ -110,6 +111,7 @@ export function certifyNetwork(
     {
       seconds: options.solve === false ? left() : 0.4 * left(),
       candidates,
+      network: neurons,
       seed: options.seed,
       kernels: options.kernels,
     },

@@ -6,6 +6,7 @@ import { dualBoundAt } from '../certify/dual/bound.ts';
 import type { Control } from '../base/control.ts';
 import type { Kernels } from '../base/kernels/kernels.ts';
 import { networkObjective } from '../network/evaluate.ts';
+import { neuronsOfNetwork } from '../network/mapping.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import { relativeGap } from '../problem/gap.ts';
 import { prepare, type PreparedProblem } from '../problem/prepare.ts';
@@ -190,8 +191,9 @@ export function conicPoint(
   const reason = whyNotConic(prepared);
   if (reason !== undefined) throw new ProofError(`no proof file can be made: ${reason}`);
   const objective = objectiveOf(problem, prepared, network);
+  const options = { seconds, objective, tolerance: 0.1 * problem.tolerance, kernels };
   const bound =
-    conic ?? conicBound(prepared, { seconds, objective, tolerance: 0.1 * problem.tolerance, kernels }, control);
+    conic ?? conicBound(prepared, { ...options, network: neuronsOfNetwork(network, problem.bias) }, control);
   if (bound === undefined) throw new ProofError('no proof file can be made: stopped before there was a bound');
   return { prepared, objective, bound };
 }

@@ -2,10 +2,18 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import { AtomSystem } from './atomSystem.ts';
 import { LiftedPairs } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
+import type { NetworkAtom } from './networkAtom.ts';
 import { momentMatrix, momentsAlong } from './moments.ts';
 import type { AtomPoint, LinePair } from './pairs.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 import { LinearCone, type ScaledCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
+
+/** Variables and dual points of an atom at one iterate, and how many pairs it had. */
+export interface AtomSnapshot {
+  readonly x: Float64Array;
+  readonly z: readonly Float64Array[];
+  readonly pairs: number;
+}
 
 /** Points of the cones of one atom, or directions there: as in `RelaxedAtom.cones`. */
 type ConePoint = readonly Float64Array[];
@@ -81,16 +89,50 @@ export class RelaxedAtom {
     return tau;
   }
 
-  /** Variables strictly inside all cones: u = 0, U a multiple of the identity, a the same on all lines. */
-  start(tau: number): void {
-    const { d, q, x } = this;
+  /** Variables strictly inside all cones: those of a network (on the boundary) and tau times u = 0, U a multiple of the identity, a the same on all lines. */
+  start(tau: number, network?: NetworkAtom): void {
+    const { d, L, q, x, shape } = this;
     x.fill(0);
-    for (let k = 0, at = d; k < d; k++, at += k + 1) x[at] = k < q ? tau / q : tau / 2;
+    if (network !== undefined) {
+      x.set(network.u);
+      for (let k = 0, at = d; k < d; k++) for (let l = 0; l <= k; l++, at++) x[at] = network.U[k * d + l];
+      x.set(network.a, shape);
+    }
+    for (let k = 0, at = d; k < d; k++, at += k + 1) x[at] += k < q ? tau / q : tau / 2;
     const halfWidth = tau * Math.min(q ** -0.75, 0.95 * Math.sqrt(2 / (Math.PI * q)));
-    x.fill(halfWidth, this.shape, this.shape + this.L);
+    for (let i = 0; i < L; i++) x[shape + i] += halfWidth;
     this.refresh();
-    this.lifted.start(x, this.XU, this.squares, tau);
+    this.lifted.start(x, this.XU, this.squares, this.trace(x));
     this.refresh();
+  }
+
+  /** A copy of the variables and dual points, to go on from with more pairs. */
+  snapshot(): AtomSnapshot {
+    return { x: this.x.slice(), z: this.cones.map(({ z }) => z.slice()), pairs: this.pairs.length };
+  }
+
+  /**
+   * Goes on from an atom with fewer pairs, moved towards `start` as far as gives the new pairs some of the room that they have there; new pairs are central for mu.
+   * False when they would need too much.
+   */
+  resume({ x: kept, z, pairs }: AtomSnapshot, mu: number): boolean {
+    const { x, shape, L } = this;
+    const first = shape + L;
+    this.start(this.trace(kept));
+    const middle = x.slice();
+    const most = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
+    for (const share of [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]) {
+      for (let e = 0; e < first + pairs; e++) x[e] = (1 - share) * kept[e] + share * middle[e];
+      this.refresh();
+      const room = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
+      if (!room.every((value, p) => value > 0.02 * most[p])) continue;
+      this.refresh();
+      const [side, inner, upper, psd] = this.cones;
+      [side, inner, upper, psd].forEach((cone, m) => cone.z.set(z[m]));
+      this.lifted.resume(z[4], z[5], pairs, mu);
+      return true;
+    }
+    return false;
   }
 
   /** Primal points of the cones from the variables. */

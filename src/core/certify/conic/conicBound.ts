@@ -1,5 +1,6 @@
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -9,7 +10,7 @@ import { dualBoundAt } from '../dual/bound.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
 import { choosePairs } from './pairs.ts';
-import { type AtomShape, type RelaxedIterate, solveRelaxed } from './relaxedProgram.ts';
+import { type AtomShape, type RelaxedIterate, type RelaxedSnapshot, solveRelaxed } from './relaxedProgram.ts';
 
 export interface ConicOptions {
   readonly seconds: number;
@@ -17,6 +18,8 @@ export interface ConicOptions {
   readonly objective: number;
   /** Relative gap to that objective at which there is no more to prove. */
   readonly tolerance: number;
+  /** Neurons of that network, to start near it. */
+  readonly network?: readonly ConvexNeuron[];
   readonly kernels?: Kernels;
   /** Called when the bound has risen; with the number of pairs of lines that were lifted. */
   readonly onBound?: (bound: number, pairs: number) => void;
@@ -99,6 +102,7 @@ class ConicSearch {
   private round = 0;
   private limit = Infinity;
   private shapes: AtomShape[] = [];
+  private kept: RelaxedSnapshot | undefined;
 
   constructor(
     private readonly prepared: PreparedProblem,
@@ -136,11 +140,19 @@ class ConicSearch {
     const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
     let least = Infinity;
     let last: RelaxedIterate | undefined;
-    solveRelaxed(program, this.shapes, { objective: options.objective, kernels }, control, (iterate) => {
+    const { objective, network } = options;
+    const start = { objective, network, resume: this.kept, kernels };
+    let kept = false;
+    solveRelaxed(program, this.shapes, start, control, (iterate) => {
       this.steps++;
       least = Math.min(least, iterate.objective);
       this.offer(iterate);
       if (this.value >= enough) return false;
+      // the next round goes on from the last iterate that was still well inside of the cones
+      if (iterate.residual < 0.3 && (!kept || iterate.complementarity > 0.03 * objective)) {
+        this.kept = iterate.snapshot();
+        kept = true;
+      }
       // what is left to gain in this round against what is left in all
       const open = Math.min(least, options.objective) - this.value;
       const solved = open <= Math.max(1e-9 * options.objective, 0.03 * (options.objective - this.value));

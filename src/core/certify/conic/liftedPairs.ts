@@ -191,16 +191,34 @@ export class LiftedPairs {
     }
   }
 
-  /** A in the middle of where the cones let it be, given half-widths whose squares are below tau times the squares. */
-  start(y: Float64Array, XU: Float64Array, squares: ArrayLike<number>, tau: number): void {
+  /**
+   * A of the pairs from `first` on in the middle of where the cones let it be, given half-widths whose squares are below tau times the squares. Answers how much
+   * room it has on both sides together, for each of those pairs; negative where there is none.
+   */
+  start(y: Float64Array, XU: Float64Array, squares: ArrayLike<number>, tau: number, first = 0): Float64Array {
     const T = this.products(XU);
-    const { at, halfWidths } = this;
-    this.pairs.forEach(({ i, j }, p) => {
+    const { at, halfWidths, pairs } = this;
+    const room = new Float64Array(pairs.length - first);
+    for (let p = first; p < pairs.length; p++) {
+      const { i, j } = pairs[p];
       const [a, b] = [y[halfWidths + i], y[halfWidths + j]];
       const root = Math.sqrt((squares[i] - (a * a) / tau) * (squares[j] - (b * b) / tau));
       const low = Math.max(Math.abs(T[p]), (a * b) / tau - root);
-      y[at + p] = (low + (a * b) / tau + root) / 2;
-    });
+      const high = (a * b) / tau + root;
+      y[at + p] = (low + high) / 2;
+      room[p - first] = high - low;
+    }
+    return room;
+  }
+
+  /** Dual points of the first pairs as they were, of the others mu over the primal points. */
+  resume(psd: Float64Array, sides: Float64Array, first: number, mu: number): void {
+    const N = this.pairs.length;
+    this.psd.centre(mu);
+    this.sides.centre(mu);
+    this.psd.z.set(psd);
+    this.sides.z.set(sides.subarray(0, first));
+    this.sides.z.set(sides.subarray(first), N);
   }
 
   multipliers(): PairMultipliers {

@@ -1,7 +1,9 @@
 import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
-import { RelaxedAtom } from './atom.ts';
+import { type AtomSnapshot, RelaxedAtom } from './atom.ts';
+import { type NetworkAtom, networkAtom } from './networkAtom.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { UnitLines } from './lines.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 import type { LinePair } from './pairs.ts';
@@ -34,11 +36,32 @@ export interface RelaxedIterate {
   readonly fit: Float64Array;
   readonly multipliers: (atom: number) => MajorantMultipliers;
   readonly atoms: readonly RelaxedAtom[];
+  /** Sum of s'z over all cones. */
+  readonly complementarity: number;
+  readonly snapshot: () => RelaxedSnapshot;
+}
+
+/** A start from no network is given up where the loss of that is above this many objectives of the network at hand. */
+const farOff = 5;
+
+/** Share of a network's own size that is added to its point to have it inside of all cones. */
+const mixed = 0.3;
+
+/** A copy of an iterate. */
+export interface RelaxedSnapshot {
+  readonly atoms: readonly AtomSnapshot[];
+  readonly offset: Float64Array;
+  /** Complementarity: mean of s'z over the degree of the cones. */
+  readonly mu: number;
 }
 
 export interface RelaxedOptions {
   /** An objective to scale the start by: that of the network at hand. */
   readonly objective: number;
+  /** Its neurons, to start near where beta is so small that no network at all is far off. */
+  readonly network?: readonly ConvexNeuron[];
+  /** An iterate of the same program with fewer pairs, to go on from. */
+  readonly resume?: RelaxedSnapshot;
   readonly kernels: Kernels;
   readonly iterations?: number;
 }
@@ -91,7 +114,7 @@ class Iteration {
     options: RelaxedOptions,
     private readonly control: Control,
   ) {
-    const { lines, datafit, outputs, beta } = problem;
+    const { lines, datafit, outputs } = problem;
     const n = datafit.rows;
     this.atoms = shapes.map(({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels));
     this.F = new Float64Array(n * outputs);
@@ -101,14 +124,57 @@ class Iteration {
     this.H = new Float64Array(n * outputs * outputs);
     this.offset = new Float64Array(outputs);
     this.gradient = this.vector();
-    const tau = options.objective / (2 * beta * this.atoms.length);
-    for (const atom of this.atoms) atom.start(tau);
     this.degree = this.atoms.reduce((sum, atom) => sum + atom.degree, 0);
-    for (const atom of this.atoms) for (const cone of atom.cones) cone.centre(options.objective / this.degree);
+    this.start(options);
   }
 
   dispose(): void {
     for (const atom of this.atoms) atom.dispose();
+  }
+
+  private start({ objective, network, resume }: RelaxedOptions): void {
+    const { atoms, problem, degree, offset } = this;
+    if (resume !== undefined && atoms.every((atom, k) => atom.resume(resume.atoms[k], resume.mu))) {
+      offset.set(resume.offset);
+      return;
+    }
+    const { lines, datafit, beta } = problem;
+    const alone = datafit.value(new Float64Array(this.F.length));
+    const near = network !== undefined && alone > farOff * objective;
+    const points = atoms.map(({ output, sign }): NetworkAtom | undefined =>
+      near
+        ? networkAtom(
+            lines,
+            network.filter((n) => n.output === output && n.sign === sign),
+          )
+        : undefined,
+    );
+    const total = points.reduce((sum, point) => sum + (point?.tau ?? 0), 0);
+    const tau = total > 0 ? (mixed * total) / atoms.length : objective / (2 * beta * atoms.length);
+    for (const [k, atom] of atoms.entries()) atom.start(Math.max(tau, mixed * (points[k]?.tau ?? 0)), points[k]);
+    const most = objective / degree;
+    const mu = total > 0 ? Math.max(0.01 * most, Math.min(most, this.centralMu())) : most;
+    for (const atom of atoms) for (const cone of atom.cones) cone.centre(mu);
+  }
+
+  /** The mu at which central dual points come closest to what the gradient asks for. */
+  private centralMu(): number {
+    const { atoms, gradient } = this;
+    this.evaluate();
+    let along = 0;
+    let size = 0;
+    for (const [k, atom] of atoms.entries()) {
+      for (const cone of atom.cones) cone.centre(1);
+      const central = new Float64Array(atom.size);
+      atom.addAdjoint(
+        atom.cones.map(({ z }) => z),
+        1,
+        central,
+      );
+      along += dotOf(central, gradient.atoms[k]);
+      size += dotOf(central, central);
+    }
+    return along / size;
   }
 
   run(iterations: number, visit: (iterate: RelaxedIterate) => boolean): void {
@@ -128,6 +194,8 @@ class Iteration {
         fit: this.F,
         multipliers: (k) => atoms[k].multipliers(),
         atoms,
+        complementarity: product,
+        snapshot: () => ({ atoms: atoms.map((atom) => atom.snapshot()), offset: this.offset.slice(), mu }),
       });
       if (!proceed || stop()) return;
       if (!atoms.every((atom) => atom.rescale())) return;

@@ -4,6 +4,7 @@ import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { Control } from '../../base/control.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { canBoundConically, type ConicBound, conicBound, usablePoint } from '../conic/conicBound.ts';
 import type { GlobalBound, MethodBound, OnBound } from './bound.ts';
@@ -15,6 +16,8 @@ export interface GlobalBoundOptions {
   readonly seconds: number;
   /** Directions to start the search from, on effective inputs: the neurons of the network at hand. */
   readonly candidates?: readonly ArrayLike<number>[];
+  /** The network at hand as convex neurons, one output each: where the relaxation may start. */
+  readonly network?: readonly ConvexNeuron[];
   readonly seed?: number;
   readonly kernels?: Kernels;
   /** The caller goes on from a neuron that improves the network: once one is found, no more is proven. */
@@ -142,13 +145,13 @@ function byRelaxation(
   prepared: PreparedProblem,
   cones: GlobalBoundDetails,
   objective: number,
-  { seconds, kernels, onBound: told }: GlobalBoundOptions,
+  { seconds, network, kernels, onBound: told }: GlobalBoundOptions,
   tolerance: number,
   control: Control,
 ): GlobalBoundDetails | undefined {
   const started = control.now();
   const onBound = (bound: number): void => told?.(Math.max(0, bound), 'conic');
-  const conic = conicBound(prepared, { seconds, objective, tolerance, kernels, onBound }, control);
+  const conic = conicBound(prepared, { seconds, objective, tolerance, network, kernels, onBound }, control);
   if (conic === undefined) return undefined;
   const bound = dualBoundAt(prepared.datafit, conic.V, conic.top / prepared.beta, objective);
   const proven = Math.max(0, bound.value);

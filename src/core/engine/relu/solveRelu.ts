@@ -179,6 +179,7 @@ class ReluSolve {
       objective: certificate.objective,
       dual: certificate.dual,
       directions: neurons.map(({ u }) => u),
+      neurons,
       iterations: this.solved.iterations,
     };
   }

@@ -2,6 +2,7 @@ import { globalBound, type GlobalBoundDetails } from '../../certify/global/globa
 import { denseMatrix } from '../../base/linalg/matrix.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Control, ProofMethod } from '../../base/control.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 
 /** Relative violation of the dual constraint that still makes a direction worth inserting. */
@@ -16,6 +17,8 @@ export interface Provable {
   readonly dual: Float64Array;
   /** Its directions, on effective inputs. */
   readonly directions: readonly ArrayLike<number>[];
+  /** The same as convex neurons, where every neuron feeds one output. */
+  readonly neurons?: readonly ConvexNeuron[];
   readonly iterations: number;
 }
 
@@ -53,7 +56,7 @@ export function proveInRounds(
       ...(method === undefined ? {} : { method }),
     });
   for (let round = 0; ; round++) {
-    const { objective, dual, directions } = network;
+    const { objective, dual, directions, neurons } = network;
     onBound(proof?.lowerBound ?? 0);
     const last = round === mostRounds - 1;
     proof = globalBound(
@@ -63,6 +66,7 @@ export function proveInRounds(
       {
         seconds: Math.max(0, end - limited.now()),
         candidates: directions,
+        network: neurons,
         seed: 1,
         kernels,
         untilImproved: improve !== undefined && !last,
