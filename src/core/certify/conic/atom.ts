@@ -1,5 +1,5 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { AtomSystem } from './atomSystem.ts';
+import { type AtomCones, AtomSystem } from './atomSystem.ts';
 import { LiftedPairs } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
 import type { NetworkAtom } from './networkAtom.ts';
@@ -46,7 +46,7 @@ export class RelaxedAtom {
   private readonly d: number;
   private readonly L: number;
   private readonly q: number;
-  private readonly newton: AtomSystem;
+  readonly newton: AtomSystem;
 
   constructor(
     private readonly lines: UnitLines,
@@ -112,16 +112,16 @@ export class RelaxedAtom {
   }
 
   /**
-   * Goes on from an atom with fewer pairs, moved towards `start` as far as gives the new pairs some of the room that they have there; new pairs are central for mu.
+   * Goes on from an atom with fewer pairs, moved towards the start (of size `tau`, about `network`) as far as gives the new pairs some of the room that they have there; new pairs are central for mu.
    * False when they would need too much.
    */
-  resume({ x: kept, z, pairs }: AtomSnapshot, mu: number): boolean {
+  resume({ x: kept, z, pairs }: AtomSnapshot, mu: number, tau: number, network?: NetworkAtom): boolean {
     const { x, shape, L } = this;
     const first = shape + L;
-    this.start(this.trace(kept));
+    this.start(tau, network);
     const middle = x.slice();
     const most = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
-    for (const share of [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]) {
+    for (const share of [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]) {
       for (let e = 0; e < first + pairs; e++) x[e] = (1 - share) * kept[e] + share * middle[e];
       this.refresh();
       const room = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
@@ -255,8 +255,13 @@ export class RelaxedAtom {
 
   /** Factors the Newton matrix at the present scaling; `curvature` is that of the loss in each row, for this output. */
   factor(curvature: Float64Array, shouldStop: () => boolean): boolean {
+    return this.newton.factor(this.scaling, curvature, shouldStop);
+  }
+
+  /** The cones at their present scaling, for the Newton matrix. */
+  get scaling(): AtomCones {
     const { side, inner, upper, psd } = this;
-    return this.newton.factor({ side, inner, upper, psd }, curvature, shouldStop);
+    return { side, inner, upper, psd };
   }
 
   /** y := (Newton matrix)^-1 y. */

@@ -12,6 +12,18 @@ export interface AtomCones {
   readonly psd: SemidefiniteCone;
 }
 
+/** What is left of an atom's matrix once the products of pairs are eliminated: a-block (diagonal, and among lines that are in pairs), a x shape, shape. */
+export interface AtomParts {
+  /** Lower triangle, p x p. */
+  readonly shape: Float64Array;
+  /** L x p. */
+  readonly between: Float64Array;
+  readonly diagonal: Float64Array;
+  readonly coupledLines: Int32Array;
+  /** Lower triangle over coupled lines, in their order; comes on top of the diagonal. */
+  readonly pairs: Float64Array | undefined;
+}
+
 /** Pairs whose rows are added to the shape together. */
 const chunk = 512;
 
@@ -58,17 +70,36 @@ export class AtomSystem {
     this.pairRows = new Float64Array(Math.min(chunk, lifted.pairs.length) * pairMoments * this.p);
   }
 
+  /** Lines that are in pairs. */
+  get pairedLines(): Int32Array {
+    return this.coupledLines;
+  }
+
   dispose(): void {
     this.shape.dispose();
     this.pairSystem?.dispose();
   }
 
+  /** Assembles and factors; `curvature` is that of the loss in each row, for the output of the atom. False after a stop or when it cannot be factored. */
   factor(cones: AtomCones, curvature: Float64Array, shouldStop: () => boolean): boolean {
+    if (!this.assemble(cones, curvature, shouldStop) || !this.eliminate()) return false;
+    this.shape.addProduct(true, this.lines.unit.rows, -1, this.between);
+    if (shouldStop()) return false;
+    return this.factorShape();
+  }
+
+  /** The matrix with the products of pairs eliminated, for a factorisation together with other atoms; only after `assemble`. */
+  get parts(): AtomParts {
+    const { shape, between, diagonal, coupledLines, pairSystem } = this;
+    return { shape: shape.matrix, between, diagonal, coupledLines, pairs: pairSystem?.matrix };
+  }
+
+  assemble(cones: AtomCones, curvature: Float64Array | undefined, shouldStop: () => boolean): boolean {
     const { lines, p, between, diagonal, turns } = this;
     const { rows: L, cols: d, data: x } = lines.unit;
     const q = lines.penalized;
     const { side, inner, upper } = cones;
-    const load = lineCurvature(lines, curvature);
+    const load = curvature === undefined ? undefined : lineCurvature(lines, curvature);
     between.fill(0);
     turns.fill(0);
     /** Coefficients of tau on the shape are 1 at the penalised diagonal entries of U. */
@@ -84,9 +115,9 @@ export class AtomSystem {
       const row = i * p;
       const low = side.z[i] / side.s[i];
       const high = side.z[L + i] / side.s[L + i];
-      onU[i] = low + high + load.even[i];
+      onU[i] = low + high + (load?.even[i] ?? 0);
       let own = onU[i];
-      const t = high - low + load.odd[i];
+      const t = high - low + (load?.odd[i] ?? 0);
       for (let k = 0; k < d; k++) between[row + k] = t * x[at + k];
       // 2 (q_0 a - q_1'g)^2 - a^2 + ||g||^2, all over eta^2
       const h = i * (1 + q);
@@ -120,10 +151,7 @@ export class AtomSystem {
     this.shape.addProduct(true, L, 1, this.squares, square);
     this.shape.addProduct(true, L, 1, turns, turn);
     if (shouldStop()) return false;
-    if (!this.addPairs(trace, shouldStop) || !this.eliminate()) return false;
-    this.shape.addProduct(true, L, -1, between);
-    if (shouldStop()) return false;
-    return this.factorShape();
+    return this.addPairs(trace, shouldStop);
   }
 
   /** What pairs add to the a-block, to `between` and to the shape once their A are eliminated. False after a stop. */
@@ -195,19 +223,7 @@ export class AtomSystem {
   }
 
   private factorShape(): boolean {
-    const { p, shape } = this;
-    const copy = shape.matrix.slice();
-    let largest = 0;
-    for (let k = 0; k < p; k++) largest = Math.max(largest, copy[k * p + k]);
-    for (let shift = 0; shift < 1e-6; shift = shift === 0 ? 1e-14 : 100 * shift) {
-      const matrix = shape.matrix;
-      if (shift > 0) {
-        matrix.set(copy);
-        for (let k = 0; k < p; k++) matrix[k * p + k] += shift * (largest * 1e-6 + copy[k * p + k]);
-      }
-      if (shape.factor()) return true;
-    }
-    return false;
+    return factorShifted(this.shape);
   }
 
   /** Terms of the Schur complement that are no sums of squares over lines: of u, of ||U x||^2, of tau and of the psd cone. */
@@ -300,11 +316,32 @@ export class AtomSystem {
     }
   }
 
-  solve(y: Float64Array): void {
-    const { lines, p, between, diagonal, coupledLines, place, pairSystem, lifted } = this;
+  /** Takes the products of pairs on the right-hand side y over to the rest. */
+  reduceRight(y: Float64Array): void {
+    const { lines, lifted, pairSystem } = this;
+    if (pairSystem === undefined) return;
+    const R = new Float64Array(lines.unit.rows * lines.unit.cols);
+    addShapeAdjoint(lines, R, lifted.reduceRight(y, R), y);
+  }
+
+  /** The products of pairs once u, U and a in y are known. */
+  recoverPairs(y: Float64Array): void {
+    const { lines, lifted, pairSystem } = this;
+    if (pairSystem === undefined) return;
     const { rows: L, cols: d } = lines.unit;
+    const U = momentMatrix(y, d, new Float64Array(d * d));
     const XU = new Float64Array(L * d);
-    if (pairSystem !== undefined) addShapeAdjoint(lines, XU, lifted.reduceRight(y, XU), y);
+    const squares = new Float64Array(L);
+    momentsAlong(lines.unit, U, XU, squares);
+    let tau = 0;
+    for (let k = 0; k < lines.penalized; k++) tau += U[k * (d + 1)];
+    lifted.solve(y, XU, squares, tau);
+  }
+
+  solve(y: Float64Array): void {
+    const { lines, p, between, diagonal, coupledLines, place, pairSystem } = this;
+    const L = lines.unit.rows;
+    this.reduceRight(y);
     const coupled = Float64Array.from(coupledLines, (line) => y[p + line]);
     pairSystem?.solveLower(coupled);
     for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
@@ -323,14 +360,25 @@ export class AtomSystem {
     coupledLines.forEach((line, k) => (coupled[k] = y[p + line]));
     pairSystem?.solveUpper(coupled);
     for (let i = 0; i < L; i++) y[p + i] = place[i] >= 0 ? coupled[place[i]] : y[p + i] / diagonal[i];
-    if (pairSystem === undefined) return;
-    const U = momentMatrix(top, d, new Float64Array(d * d));
-    const squares = new Float64Array(L);
-    momentsAlong(lines.unit, U, XU, squares);
-    let tau = 0;
-    for (let k = 0; k < lines.penalized; k++) tau += U[k * (d + 1)];
-    lifted.solve(y, XU, squares, tau);
+    this.recoverPairs(y);
   }
+}
+
+/** Factors; where rounding has made the matrix indefinite, with a small multiple of its diagonal added. */
+export function factorShifted(system: SymmetricSystem): boolean {
+  const p = system.order;
+  const copy = system.matrix.slice();
+  let largest = 0;
+  for (let k = 0; k < p; k++) largest = Math.max(largest, copy[k * p + k]);
+  for (let shift = 0; shift < 1e-6; shift = shift === 0 ? 1e-14 : 100 * shift) {
+    const matrix = system.matrix;
+    if (shift > 0) {
+      matrix.set(copy);
+      for (let k = 0; k < p; k++) matrix[k * p + k] += shift * (largest * 1e-6 + copy[k * p + k]);
+    }
+    if (system.factor()) return true;
+  }
+  return false;
 }
 
 /** y += the gradient on the shape of sum R_i'U x_i + weight tau, for R (L x d). */

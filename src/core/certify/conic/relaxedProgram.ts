@@ -4,6 +4,7 @@ import type { Control } from '../../base/control.ts';
 import { type AtomSnapshot, RelaxedAtom } from './atom.ts';
 import { type NetworkAtom, networkAtom } from './networkAtom.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
+import { jointIsAffordable, JointSystem } from './jointSystem.ts';
 import type { UnitLines } from './lines.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 import type { LinePair } from './pairs.ts';
@@ -67,8 +68,9 @@ export interface RelaxedOptions {
 }
 
 /**
- * Primal-dual interior point with Nesterov-Todd scaling and Mehrotra's correction for the joint relaxation. Every atom's Newton matrix is factored on its own,
- * loss included; what joins the atoms (two signs of one output, the outputs of one row) is left to conjugate gradients. `visit` sees every iterate and ends the run
+ * Primal-dual interior point with Nesterov-Todd scaling and Mehrotra's correction for the joint relaxation. The Newton matrix is
+ * factored whole where it is small; else every atom's on its own, loss included, and what joins the atoms (two signs of one output, the outputs of one row) is left
+ * to conjugate gradients. `visit` sees every iterate and ends the run
  * by answering false. Ends as well when steps no longer get anywhere, or at a stop.
  */
 export function solveRelaxed(
@@ -107,6 +109,8 @@ class Iteration {
   private readonly offset: Float64Array;
   private readonly gradient: Vector;
   private readonly degree: number;
+  /** All atoms factored together, where that is not too much. */
+  private readonly joint: JointSystem | undefined;
 
   constructor(
     private readonly problem: RelaxedProblem,
@@ -124,23 +128,24 @@ class Iteration {
     this.H = new Float64Array(n * outputs * outputs);
     this.offset = new Float64Array(outputs);
     this.gradient = this.vector();
+    const paired = new Set(shapes.flatMap(({ pairs }) => pairs.flatMap(({ i, j }) => [i, j])));
+    if (jointIsAffordable(lines, this.atoms.length, paired.size)) {
+      const joined = this.atoms.map(({ newton, output, sign }) => ({ system: newton, output, sign }));
+      this.joint = new JointSystem(lines, joined, outputs, problem.offset, options.kernels);
+    }
     this.degree = this.atoms.reduce((sum, atom) => sum + atom.degree, 0);
     this.start(options);
   }
 
   dispose(): void {
+    this.joint?.dispose();
     for (const atom of this.atoms) atom.dispose();
   }
 
   private start({ objective, network, resume }: RelaxedOptions): void {
     const { atoms, problem, degree, offset } = this;
-    if (resume !== undefined && atoms.every((atom, k) => atom.resume(resume.atoms[k], resume.mu))) {
-      offset.set(resume.offset);
-      return;
-    }
     const { lines, datafit, beta } = problem;
-    const alone = datafit.value(new Float64Array(this.F.length));
-    const near = network !== undefined && alone > farOff * objective;
+    const near = network !== undefined && datafit.value(new Float64Array(this.F.length)) > farOff * objective;
     const points = atoms.map(({ output, sign }): NetworkAtom | undefined =>
       near
         ? networkAtom(
@@ -150,11 +155,26 @@ class Iteration {
         : undefined,
     );
     const total = points.reduce((sum, point) => sum + (point?.tau ?? 0), 0);
-    const tau = total > 0 ? (mixed * total) / atoms.length : objective / (2 * beta * atoms.length);
-    for (const [k, atom] of atoms.entries()) atom.start(Math.max(tau, mixed * (points[k]?.tau ?? 0)), points[k]);
+    const share = total > 0 ? (mixed * total) / atoms.length : objective / (2 * beta * atoms.length);
+    const sizes = points.map((point) => Math.max(share, mixed * (point?.tau ?? 0)));
+    if (resume !== undefined && this.resume(resume, points, total > 0 ? sizes : undefined)) return;
+    offset.fill(0);
+    for (const [k, atom] of atoms.entries()) atom.start(sizes[k], points[k]);
     const most = objective / degree;
     const mu = total > 0 ? Math.max(0.01 * most, Math.min(most, this.centralMu())) : most;
     for (const atom of atoms) for (const cone of atom.cones) cone.centre(mu);
+  }
+
+  private resume(
+    from: RelaxedSnapshot,
+    points: readonly (NetworkAtom | undefined)[],
+    sizes?: readonly number[],
+  ): boolean {
+    this.offset.set(from.offset);
+    return this.atoms.every((atom, k) => {
+      const kept = from.atoms[k];
+      return atom.resume(kept, from.mu, sizes?.[k] ?? atom.trace(kept.x), points[k]);
+    });
   }
 
   /** The mu at which central dual points come closest to what the gradient asks for. */
@@ -297,6 +317,14 @@ class Iteration {
 
   private factor(stop: () => boolean): boolean {
     const { datafit, outputs } = this.problem;
+    const { joint, atoms } = this;
+    if (joint !== undefined) {
+      return joint.factor(
+        atoms.map((atom) => atom.scaling),
+        this.H,
+        stop,
+      );
+    }
     const curvature = new Float64Array(datafit.rows);
     for (const atom of this.atoms) {
       for (let i = 0; i < curvature.length; i++)
@@ -369,6 +397,12 @@ class Iteration {
 
   private precondition(y: Vector, out: Vector): void {
     const { outputs, datafit } = this.problem;
+    if (this.joint !== undefined) {
+      for (const [k, part] of out.atoms.entries()) part.set(y.atoms[k]);
+      out.offset.set(y.offset);
+      this.joint.solve(out.atoms, out.offset);
+      return;
+    }
     for (const [k, atom] of this.atoms.entries()) {
       out.atoms[k].set(y.atoms[k]);
       atom.solve(out.atoms[k]);

@@ -8,6 +8,7 @@ import { lineLoads, proveMajorant } from '../../../../src/core/certify/conic/maj
 import { dualBoundAt } from '../../../../src/core/certify/dual/bound.ts';
 import { globalBound } from '../../../../src/core/certify/global/globalBound.ts';
 import { solve } from '../../../../src/core/engine/solve.ts';
+import { neuronsOfNetwork } from '../../../../src/core/network/mapping.ts';
 import { prepare, type PreparedProblem } from '../../../../src/core/problem/prepare.ts';
 import { biasModes, type LossName } from '../../../../src/core/problem/problem.ts';
 import { randomProblem } from '../../engine/problems.ts';
@@ -51,6 +52,25 @@ describe('conic bound over all networks', () => {
       }
     }
     assert.ok(closed >= 1, `${closed} of ${total}`);
+  });
+
+  it('starts near the network where beta is far below its maximum: as much is proven in fewer steps', () => {
+    const arrangements = { kind: 'adaptive', seed: 1 } as const;
+    const choice = { loss: 'softmax', model: 'relu', beta: 1e6, arrangements } as const;
+    const base = randomProblem(4, { n: 40, d: 3, outputs: 3 }, choice);
+    const { betaMax } = solve(base, { certifySeconds: 0 });
+    const problem = { ...base, beta: 0.002 * betaMax };
+    const prepared = prepare(problem);
+    const { network, networkObjective } = solve(problem, { certifySeconds: 0 });
+    const options = { seconds: 30, objective: networkObjective, tolerance: 0.01 };
+    const from = neuronsOfNetwork(network, problem.bias);
+    const near = conicBound(prepared, { ...options, network: from }, uncontrolled);
+    const far = conicBound(prepared, options, uncontrolled);
+    assert.ok(near !== undefined && far !== undefined);
+    const [value, other] = [checked(prepared, near), checked(prepared, far)];
+    assert.ok(value <= networkObjective * (1 + 1e-9));
+    assert.ok(value > 0.99 * other, `${value} against ${other}`);
+    assert.ok(near.steps < far.steps, `${near.steps} steps against ${far.steps}`);
   });
 
   it('bounds the hinge loss too, through a rounded corner', () => {
