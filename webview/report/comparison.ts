@@ -7,6 +7,7 @@ import {
 } from '../../src/shared/compareRuns.ts';
 import type { MetricRow } from '../../src/shared/run.ts';
 import { partNames } from '../../src/shared/runView.ts';
+import { text as said } from '../../src/shared/texts.ts';
 import { boundOverFamily, describeVerdict } from '../../src/shared/verdict.ts';
 import { isClassification, outputName, panelFormat } from '../app/runData.ts';
 import { scoreText } from '../app/runTables.ts';
@@ -125,8 +126,8 @@ function figuresOf(runs: readonly ComparedRun[]): Figure[] {
     },
     { name: 'Active parts', of: ({ parts }) => parts, written: (value) => formatInteger(value ?? 0) },
     ...measures.flatMap((measure): Figure[] => [
-      { name: `${measure}, train`, of: (run) => ours(run, measure)?.train ?? null, written: scoreText },
-      { name: `${measure}, test`, of: (run) => ours(run, measure)?.test ?? null, written: scoreText },
+      { name: `${said(measure)}, train`, of: (run) => ours(run, measure)?.train ?? null, written: scoreText },
+      { name: `${said(measure)}, test`, of: (run) => ours(run, measure)?.test ?? null, written: scoreText },
     ]),
   ];
 }
@@ -197,7 +198,7 @@ function pairedBlocks(comparison: Comparison): Block[] {
             ? [nameOf(comparison, at), 'other rows', '', '', '', '', '']
             : [
                 nameOf(comparison, at),
-                paired.measure,
+                said(paired.measure),
                 formatInteger(paired.rows),
                 formatNumber(paired.run),
                 formatNumber(paired.baseline),
@@ -216,7 +217,7 @@ function pathBlocks(comparison: Comparison): Block[] {
   const paths = runs.map(({ path }) => (path !== undefined && path.points.length > 0 ? path : undefined));
   const measures = new Set(paths.flatMap((path) => (path === undefined ? [] : [path.measure])));
   if (measures.size !== 1) return [];
-  const [measure] = measures;
+  const measure = said([...measures][0]);
   const lines = (value: (point: NonNullable<ComparedRun['path']>['points'][number]) => number | null): SeriesSpec[] =>
     paths.flatMap((path, i): SeriesSpec[] => {
       const known = path?.points.filter((point) => value(point) !== null) ?? [];
