@@ -44,6 +44,8 @@ describe('notifications, and text that is not saved', () => {
     await editor.execute(commandIds.train, { uri: String(editor.uri(at('data.csv'))), settings });
   });
   after(async () => {
+    // pages first: their workers end with them
+    for (const page of editor.pages) page.close();
     editor.close();
     await wait(100);
     rmSync(folder, { recursive: true, force: true });
