@@ -199,8 +199,8 @@ class ConicSearch {
     const V = new Float64Array(iterate.fit.length);
     smoothed(datafit).dualPoint(iterate.fit, V);
     const p = iterate.atoms[0].shape;
-    // four rows of the shape for each pair: about a gigaflop a step
-    const most = Math.min(8000, Math.max(150, Math.floor(1.5e9 / (4 * p * p))));
+    // four rows of the shape for each pair: about a gigaflop a step, and as much again in every further round
+    const most = Math.min(8000, (this.round + 1) * Math.max(150, Math.floor(1.5e9 / (4 * p * p))));
     const limits = { perLine: 5, most, mostLines: 1500 };
     const stop = (): boolean => control.shouldStop();
     const next = shapes.map((shape, k) => {
