@@ -41,15 +41,8 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
   const { model, m1, depth, batchNorm } = defaults;
   const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
   const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
-  const evaluation: { value: EvaluationChoice } = {
-    value: {
-      missing: defaults.missing,
-      split: defaults.split,
-      testFile: defaults.testFile,
-      classWeights: defaults.classWeights,
-      threshold: defaults.threshold,
-    },
-  };
+  const { missing, split, testFile, classWeights, threshold } = defaults;
+  const evaluation: { value: EvaluationChoice } = { value: { missing, split, testFile, classWeights, threshold } };
   let withOptions = false;
 
   const askTarget: Step = async (place) => {
