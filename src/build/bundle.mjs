@@ -27,10 +27,13 @@ const node = {
 };
 /** What ships and starts with the editor: names of functions in stack traces would cost 35 kB of the package, and time at activation. */
 const shippedNode = { ...node, keepNames: false };
-const webview = {
+/** The pages: modules, with what several of them need in files of its own (`page-….js`). */
+const pages = {
   bundle: true,
   platform: 'browser',
-  format: 'iife',
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'page-[hash]',
   target: 'es2022',
   minify: true,
   jsx: 'automatic',
@@ -47,9 +50,14 @@ const jobs = [
   { ...shippedNode, entryPoints: { kernelThread: 'src/platform/node/kernelThread.ts' } },
   { ...node, entryPoints: { cli: 'src/cli/main.ts' }, banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },
-  { ...webview, entryPoints: { webview: 'webview/app/main.tsx' } },
-  { ...webview, entryPoints: { lab: 'webview/lab/main.tsx' } },
-  { ...webview, entryPoints: { preview: 'webview/preview/main.tsx' } },
+  {
+    ...pages,
+    entryPoints: {
+      webview: 'webview/app/main.tsx',
+      lab: 'webview/lab/main.tsx',
+      preview: 'webview/preview/main.tsx',
+    },
+  },
 ].filter((job) => Object.values(job.entryPoints).every((file) => existsSync(file)));
 
 if (watch) {
@@ -57,9 +65,10 @@ if (watch) {
 } else {
   const results = await Promise.all(jobs.map((job) => build({ ...job, metafile: true })));
   // what an earlier layout left behind
-  const made = new Set(jobs.flatMap((job) => Object.keys(job.entryPoints)));
-  for (const file of readdirSync('dist'))
-    if (!made.has(file.split('.')[0])) rmSync(path.join('dist', file), { recursive: true });
+  const made = new Set(
+    results.flatMap(({ metafile }) => Object.keys(metafile.outputs).map((file) => path.basename(file))),
+  );
+  for (const file of readdirSync('dist')) if (!made.has(file)) rmSync(path.join('dist', file), { recursive: true });
   // what is in the bundles that ship, and the notices made from it
   const shipped = results.filter((_, i) => !notShipped.includes(Object.keys(jobs[i].entryPoints)[0]));
   const metafiles = shipped.map(({ metafile }) => metafile);

@@ -11,7 +11,7 @@ export interface SessionDeps {
   /** Lets messages and timers through between stages. */
   pause(): Promise<void>;
   /** A file that is named from the folder of another one. Left out: only the one file can be reached. */
-  openBeside?(uri: string, name: string): Promise<FileSource>;
+  readonly openBeside?: (uri: string, name: string) => Promise<FileSource>;
   /** Wall clock for `createdAt` and the id. */
   date(): Date;
   /** Threads the solver may use; 1 when left out. */

@@ -147,10 +147,12 @@ async function startPages<P>(
       response.end(`<!DOCTYPE html><html lang="${language ?? 'en'}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
 <link rel="stylesheet" href="/${name}.css"><title>${title}</title></head>
-<body><div id="app" data-page="${page}"></div><script type="application/json" id="texts">${texts.replace(/</g, '\\u003c')}</script><script nonce="${nonce}" src="/${name}.js"></script></body></html>`);
+<body><div id="app" data-page="${page}"></div><script type="application/json" id="texts">${texts.replace(/</g, '\\u003c')}</script><script type="module" nonce="${nonce}" src="/${name}.js"></script></body></html>`);
       return;
     }
-    const file = { [`/${name}.js`]: 'text/javascript', [`/${name}.css`]: 'text/css' }[url.pathname];
+    const file = /^\/page-\w+\.js$/.test(url.pathname)
+      ? 'text/javascript'
+      : { [`/${name}.js`]: 'text/javascript', [`/${name}.css`]: 'text/css' }[url.pathname];
     if (!file) {
       response.writeHead(url.pathname === '/favicon.ico' ? 204 : 404).end();
       return;

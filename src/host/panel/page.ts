@@ -23,7 +23,7 @@ function textsBlock(): string {
   return `<script type="application/json" id="texts">${JSON.stringify(texts).replace(/</g, '\\u003c')}</script>\n`;
 }
 
-/** A page: two files of the extension under the policy, and its texts; data comes by messages, never in the page. */
+/** A page: a module and a style sheet of the extension under the policy, and its texts; data comes by messages, never in the page. */
 export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page: PageName): string {
   const { bundle, title } = pages[page];
   const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
@@ -40,7 +40,7 @@ export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page
 </head>
 <body>
 <div id="app" data-page="${page}"></div>
-${textsBlock()}<script nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
+${textsBlock()}<script type="module" nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
 </body>
 </html>`;
 }

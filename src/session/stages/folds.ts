@@ -60,7 +60,7 @@ export function foldsOfDraft(
   count: number,
   { deps, listener, control }: StageContext,
   watch = new FoldWatch(),
-): { readonly folds: HeldFold[]; dispose(): void } {
+): { readonly folds: HeldFold[]; readonly dispose: () => void } {
   const { data, settings, loaded } = draft;
   const rows = data.trainRows;
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
