@@ -15,7 +15,7 @@ const wants = (part) => asked.length === 0 || asked.includes(part);
  */
 const parts = {
   core: { folders: ['test/core', 'test/session'] },
-  cli: { folders: ['test/cli'] },
+  cli: { folders: ['test/cli'], alone: true },
   study: { folders: ['test/study'], alone: true },
   torture: { folders: ['test/torture'], alone: true },
   webview: { folders: ['test/webview'], browser: true },
@@ -54,6 +54,9 @@ const long = [
   ],
   ...['test/host/browser.test.ts', 'test/host/restricted.test.ts', 'test/webview/lab.test.ts', 'npm run lint'],
   ...[
+    'test/cli/certify.test.ts',
+    'test/cli/train.test.ts',
+    'test/cli/trainOptions.test.ts',
     'test/study/slurm.test.ts',
     'test/study/run.test.ts',
     'test/torture/short.test.ts',
@@ -102,12 +105,12 @@ const npm = (script) => ({
   browser: false,
 });
 
-/** Milliseconds for one file of browser tests; several times what it takes. */
-const patience = 600_000;
+/** Milliseconds for one task; several times what any takes: what never ends is a failure. */
+const patience = 900_000;
 const running = new Set();
 
 /** Runs a task and prints what it said when it ends, so that tasks that run together do not talk at once. */
-function outcomeOf({ name, command, args, env = {}, browser }) {
+function outcomeOf({ name, command, args, env = {} }) {
   return new Promise((resolve) => {
     const started = Date.now();
     const child = spawn(command, args, {
@@ -117,7 +120,7 @@ function outcomeOf({ name, command, args, env = {}, browser }) {
       shell: process.platform === 'win32',
     });
     running.add(child);
-    const timer = browser ? setTimeout(() => child.kill('SIGKILL'), patience) : undefined;
+    const timer = setTimeout(() => child.kill('SIGKILL'), patience);
     const said = [];
     child.stdout.on('data', (chunk) => said.push(chunk));
     child.stderr.on('data', (chunk) => said.push(chunk));

@@ -135,9 +135,11 @@ export async function startExtension({
     said.push(text);
     return Promise.resolve(undefined);
   };
+  let closed = false;
   const openPage = (type: string): unknown => {
     const [received, viewState, gone] = [new EventEmitter(), new EventEmitter(), new EventEmitter()];
     const posted: { type?: string }[] = [];
+    let there = true;
     const panel = {
       title: '',
       visible: true,
@@ -146,7 +148,10 @@ export async function startExtension({
       reveal: () => undefined,
       onDidChangeViewState: viewState.event,
       onDidDispose: gone.event,
-      dispose: () => gone.fire(),
+      dispose: () => {
+        if (there) gone.fire();
+        there = false;
+      },
       webview: {
         html: '',
         options: {},
@@ -161,6 +166,8 @@ export async function startExtension({
       },
     };
     pages.push({ type, posted, send: (message) => received.fire(message), close: () => panel.dispose(), panel });
+    // what was asked for before the editor closed and opens after it
+    if (closed) setTimeout(() => panel.dispose());
     return panel;
   };
   const vscode = {
@@ -282,6 +289,8 @@ export async function startExtension({
   };
   // the extension loads parts of itself when they are first needed
   const close = (): void => {
+    closed = true;
+    for (const page of pages) page.close();
     context.subscriptions.forEach((subscription) => subscription.dispose());
     load._load = original;
   };
