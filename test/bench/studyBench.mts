@@ -52,7 +52,11 @@ async function timed(args: readonly string[], env: NodeJS.ProcessEnv, stopAfter?
   const begin = performance.now();
   const { child, done } = startProgram(args, env);
   let peak = NaN;
-  const looking = setInterval(() => (peak = Math.max(peakOf(child.pid!), Number.isNaN(peak) ? 0 : peak)), 50);
+  const looking = setInterval(() => {
+    const now = peakOf(child.pid!);
+    // a program that is ending has no figure any more
+    if (!Number.isNaN(now)) peak = now;
+  }, 50);
   const stopping = stopAfter === undefined ? undefined : setTimeout(() => child.kill('SIGINT'), 1000 * stopAfter);
   const { status, stderr } = await done;
   clearInterval(looking);

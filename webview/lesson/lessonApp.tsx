@@ -33,10 +33,12 @@ export function LessonApp({ host }: { readonly host: LessonHost }): VNode {
   return (
     <>
       <header class="header">
-        <h1>{lesson?.title ?? 'Lesson'}</h1>
-        {lesson?.about !== undefined && <p>{lesson.about}</p>}
+        <div class="header-row">
+          <h1>{lesson?.title ?? 'Lesson'}</h1>
+        </div>
+        {lesson?.about !== undefined && <p class="lesson-about">{lesson.about}</p>}
       </header>
-      <main>
+      <main class="lesson">
         {error !== null && (
           <div class="banner error" role="alert">
             <p class="message">
@@ -150,8 +152,8 @@ function Choose({ step, at, answer, onAnswer }: Of<'choose'>): VNode {
   const group = String(at);
   return (
     <>
-      <fieldset class="lesson-choices">
-        <legend>{step.text}</legend>
+      <p id={`question-${group}`}>{step.text}</p>
+      <div class="lesson-choices" role="radiogroup" aria-labelledby={`question-${group}`}>
         {step.choices.map((choice, k) => (
           <label key={k}>
             <input
@@ -163,7 +165,7 @@ function Choose({ step, at, answer, onAnswer }: Of<'choose'>): VNode {
             {choice}
           </label>
         ))}
-      </fieldset>
+      </div>
       {answer !== '' && (
         <Result good={right}>{right ? `Right. ${step.because ?? ''}` : 'Not this one. Try another.'}</Result>
       )}
