@@ -3,7 +3,7 @@ import { norm2, rowOf } from '../base/linalg/matrix.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import { relativeGap } from '../problem/gap.ts';
 import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
-import { balanceDual } from './dual/freeOffset.ts';
+import { balanceDual, fitConstant } from './dual/freeOffset.ts';
 
 /** A program over the cells of some gates, whatever its groups are. */
 export interface CellProgram {
@@ -70,6 +70,13 @@ export function dualPointOf(datafit: Datafit, fit: Float64Array, balanced: boole
   datafit.dualPoint(fit, dual);
   if (balanced) balanceDual(datafit, fit, dual);
   return dual;
+}
+
+/** The dual point of the zero network: of fit 0, or of the best constant fit where there is a `free` offset. */
+export function dualAtZero(datafit: Datafit, free: boolean): Float64Array {
+  const fit = new Float64Array(datafit.rows * datafit.outputs);
+  if (free) fitConstant(datafit, fit);
+  return dualPointOf(datafit, fit, free);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { type CellCertificate, type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
-import { type PlacedPoint, type Priced, rowNormsOf, signsOf } from './cells.ts';
-import { fitConstant } from './dual/freeOffset.ts';
+import { dualAtZero, type PlacedPoint, type Priced, rowNormsOf, signsOf } from './cells.ts';
 import { norm2, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 
@@ -42,9 +41,7 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
   const { X, datafit, offset } = claim;
   const free = offset !== undefined;
   const point = placed(claim);
-  const atZero = new Float64Array(point.fit.length);
-  if (free) fitConstant(datafit, atZero);
-  const prices = priceGates(claim, dualPointOf(datafit, point.fit, free), dualPointOf(datafit, atZero, free));
+  const prices = priceGates(claim, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
   return { ...concluded(claim, point, prices, X.rows + X.cols + 8), betaMax: prices.betaMax };
 }
 

@@ -103,30 +103,15 @@ export class SpanScanner {
     }
   }
 
-  /** Splits the row between `start` and `end` (which `rowEnd` gave); answers the number of line ends inside its cells. */
+  /** Splits the row between `start` and its line end at `end` (which `rowEnd` gave); answers the number of line ends inside its cells. */
   split(start: number, end: number, quoted: boolean): number {
+    if (!quoted) {
+      this.splitLine(start);
+      return 0;
+    }
     const { text, codes, row, delimiter } = this;
     row.count = 0;
     if (row.unescaped.size > 0) row.unescaped.clear();
-    let from = start;
-    if (!quoted) {
-      let { starts, ends } = row;
-      let count = 0;
-      for (let i = start; i < end; i++) {
-        if (codes[i] !== delimiter) continue;
-        starts[count] = from;
-        ends[count++] = i;
-        from = i + 1;
-        if (count === starts.length) {
-          row.grow();
-          ({ starts, ends } = row);
-        }
-      }
-      starts[count] = from;
-      ends[count++] = end;
-      row.count = count;
-      return 0;
-    }
     let lines = 0;
     for (let i = start; ;) {
       if (codes[i] === this.quote) {
@@ -139,7 +124,7 @@ export class SpanScanner {
         row.push(i + 1, close);
         i = close + 1;
       } else {
-        from = i;
+        const from = i;
         while (i < end && codes[i] !== delimiter) i++;
         row.push(from, i);
       }
@@ -166,7 +151,7 @@ export class SpanScanner {
     return end + 1;
   }
 
-  /** Splits the line that begins at `start`, where there are no quotation marks, in one pass; answers the position of the line end. */
+  /** Splits the line that begins at `start`, in which there are no quotation marks, in one pass; answers the position of the line end. */
   splitLine(start: number): number {
     const { codes, row, delimiter } = this;
     if (row.unescaped.size > 0) row.unescaped.clear();

@@ -19,7 +19,6 @@ export interface AtomParts {
   /** L x p. */
   readonly between: Float64Array;
   readonly diagonal: Float64Array;
-  readonly coupledLines: Int32Array;
   /** Lower triangle over coupled lines, in their order; comes on top of the diagonal. */
   readonly pairs: Float64Array | undefined;
 }
@@ -36,7 +35,7 @@ export class AtomSystem {
   private readonly shape: SymmetricSystem;
   private readonly pairSystem: SymmetricSystem | undefined;
   /** Lines that are in pairs, and the place of each line there (-1 for the others). */
-  private readonly coupledLines: Int32Array;
+  readonly coupledLines: Int32Array;
   private readonly place: Int32Array;
   /** Coefficients of x_i'U x_i on the shape. */
   private readonly squares: Float64Array;
@@ -70,11 +69,6 @@ export class AtomSystem {
     this.pairRows = new Float64Array(Math.min(chunk, lifted.pairs.length) * pairMoments * this.p);
   }
 
-  /** Lines that are in pairs. */
-  get pairedLines(): Int32Array {
-    return this.coupledLines;
-  }
-
   dispose(): void {
     this.shape.dispose();
     this.pairSystem?.dispose();
@@ -85,13 +79,13 @@ export class AtomSystem {
     if (!this.assemble(cones, curvature, shouldStop) || !this.eliminate()) return false;
     this.shape.addProduct(true, this.lines.unit.rows, -1, this.between);
     if (shouldStop()) return false;
-    return this.factorShape();
+    return factorShifted(this.shape);
   }
 
   /** The matrix with the products of pairs eliminated, for a factorisation together with other atoms; only after `assemble`. */
   get parts(): AtomParts {
-    const { shape, between, diagonal, coupledLines, pairSystem } = this;
-    return { shape: shape.matrix, between, diagonal, coupledLines, pairs: pairSystem?.matrix };
+    const { shape, between, diagonal, pairSystem } = this;
+    return { shape: shape.matrix, between, diagonal, pairs: pairSystem?.matrix };
   }
 
   assemble(cones: AtomCones, curvature: Float64Array | undefined, shouldStop: () => boolean): boolean {
@@ -220,10 +214,6 @@ export class AtomSystem {
     pairSystem.solveLower(coupledRows, p);
     coupledLines.forEach((line, k) => between.set(coupledRows.subarray(k * p, (k + 1) * p), line * p));
     return true;
-  }
-
-  private factorShape(): boolean {
-    return factorShifted(this.shape);
   }
 
   /** Terms of the Schur complement that are no sums of squares over lines: of u, of ||U x||^2, of tau and of the psd cone. */

@@ -53,7 +53,7 @@ export class JointSystem {
     this.p = d + (d * (d + 1)) / 2;
     this.order = K * this.p + (offset ? outputs : 0);
     const inPairs = new Uint8Array(L);
-    for (const { system } of atoms) for (const line of system.pairedLines) inPairs[line] = 1;
+    for (const { system } of atoms) for (const line of system.coupledLines) inPairs[line] = 1;
     this.lineOrder = Int32Array.from({ length: L }, (_, l) => l).sort((a, b) => inPairs[a] - inPairs[b] || a - b);
     this.position = new Int32Array(L);
     this.lineOrder.forEach((line, at) => (this.position[line] = at));
@@ -124,11 +124,12 @@ export class JointSystem {
         for (let e = 0; e < p; e++) between[row + e] += parts.between[line * p + e];
         this.addHalfWidths(line, k, line, k, parts.diagonal[line]);
       }
-      const m = parts.coupledLines.length;
+      const { coupledLines } = system;
+      const m = coupledLines.length;
       for (let a = 0; parts.pairs !== undefined && a < m; a++) {
         for (let b = 0; b <= a; b++) {
           const value = parts.pairs[a * m + b];
-          if (value !== 0) this.addHalfWidths(parts.coupledLines[a], k, parts.coupledLines[b], k, value);
+          if (value !== 0) this.addHalfWidths(coupledLines[a], k, coupledLines[b], k, value);
         }
       }
     }

@@ -66,14 +66,15 @@ function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: numb
   return { mass, spread: Math.max(0, values[r - 1]) + 1e-12 * r * mass };
 }
 
-/** lambda_max(C) <= ||C^k||_F^(1/k) with k = 32, for a positive semidefinite matrix, which is lost; undefined when stopped. */
+/** lambda_max(C) <= ||C^k||_F^(1/k) with k = 32, for a positive semidefinite matrix, which is lost; undefined when stopped or where numbers leave their range. */
 function eigenvalueBound({ rows: r, data }: DenseMatrix, shouldStop: () => boolean): number | undefined {
   const poll = everyRows(r * r);
   let [power, next]: Float64Array[] = [data, new Float64Array(r * r)];
   let logarithm = 0;
   for (let k = 0; k <= squarings; k++) {
     const size = length(power);
-    if (!(size > 0)) return 0;
+    // squares that overflow or vanish say nothing
+    if (!(size > 0 && size < Infinity)) return undefined;
     logarithm += Math.log(size) / 2 ** k;
     if (k === squarings) break;
     for (let i = 0; i < r * r; i++) power[i] /= size;

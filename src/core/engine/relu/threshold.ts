@@ -1,4 +1,4 @@
-import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
+import { dualAtZero } from '../../certify/cells.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
@@ -31,9 +31,9 @@ export function betaMaxOverAll(
   { seconds, atLeast, kernels }: ThresholdOptions,
   control: Control,
 ): Threshold {
-  const { X, penalizedCols, outputs } = prepared;
+  const { X, penalizedCols, datafit, outputs, bias } = prepared;
   const n = X.rows;
-  const V = dualAtZero(prepared);
+  const V = dualAtZero(datafit, biasOf(bias).free);
   const column = (o: number): Float64Array => Float64Array.from({ length: n }, (_, i) => V[i * outputs + o]);
   let value = atLeast;
   let upper = atLeast;
@@ -72,24 +72,13 @@ function quickMaximum(
   return best;
 }
 
-/** -gradient of the datafit at the best constant fit: 0 without a free bias. */
-function dualAtZero({ X, datafit, outputs, bias }: PreparedProblem): Float64Array {
-  const fit = new Float64Array(X.rows * outputs);
-  if (biasOf(bias).free) fitConstant(datafit, fit);
-  const V = new Float64Array(X.rows * outputs);
-  datafit.dualPoint(fit, V);
-  if (biasOf(bias).free) balanceDual(datafit, fit, V);
-  return V;
-}
-
 /**
  * Largest |v_k'(Xu)_+| at the zero network over a direction for each output and sign, the slope of the rows that gain: a lower limit of betaMax at the cost of some
  * passes over the data.
  */
-export function betaMaxAtLeast(prepared: PreparedProblem): number {
-  const { X, penalizedCols, outputs } = prepared;
+export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: PreparedProblem): number {
   const { rows: n, cols: d, data } = X;
-  const V = dualAtZero(prepared);
+  const V = dualAtZero(datafit, biasOf(bias).free);
   const u = new Float64Array(d);
   let best = 0;
   for (let o = 0; o < outputs; o++) {

@@ -1,11 +1,11 @@
 import { relativeGap } from '../../problem/gap.ts';
 import { dualBoundAt, type DualBound } from '../../certify/dual/bound.ts';
-import { balanceDual, fitConstant } from '../../certify/dual/freeOffset.ts';
+import { dualAtZero } from '../../certify/cells.ts';
 import { distinctGates, type GateSet } from '../../base/patterns.ts';
 import { certifyShared } from '../../certify/sharedCertificate.ts';
 import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { bracketVectorMaximum } from '../../certify/global/vectorMaximum.ts';
-import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { networkObjective } from '../../network/evaluate.ts';
 import { networkOfShared, type SharedNeuron } from '../../network/mapping.ts';
 import { essentialFits, type OptimalSet } from '../../certify/optimalSet.ts';
@@ -294,11 +294,7 @@ function crudeBound(
 /** M at the zero network: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */
 function betaMaxOf(prepared: PreparedProblem, seconds: number, atLeast: number, control: Control): Threshold {
   const { X, penalizedCols, datafit, outputs, bias } = prepared;
-  const fit = new Float64Array(X.rows * outputs);
-  if (biasOf(bias).free) fitConstant(datafit, fit);
-  const V: DenseMatrix = denseMatrix(X.rows, outputs);
-  datafit.dualPoint(fit, V.data);
-  if (biasOf(bias).free) balanceDual(datafit, fit, V.data);
+  const V = denseMatrix(X.rows, outputs, dualAtZero(datafit, biasOf(bias).free));
   const { lower, upper } = bracketVectorMaximum(X, V, penalizedCols, { seconds, goal: atLeast }, control);
   return { value: Math.max(atLeast, lower), upper: Math.max(atLeast, upper) };
 }
