@@ -1,12 +1,14 @@
 // `npm test`: everything, on a bare machine. `npm run test:core` and the like run one part.
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureChromium, ensureDependencies } from '../src/build/ensure.mjs';
+import { Unwaited } from './unwaited.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const windows = process.platform === 'win32';
 const asked = process.argv.slice(2);
 const wants = (part) => asked.length === 0 || asked.includes(part);
 
@@ -108,34 +110,61 @@ const npm = (script) => ({
 /** Milliseconds for one task; several times what any takes: what never ends is a failure. */
 const patience = 900_000;
 const running = new Set();
+/** Ends a task with all that it started. */
+const end = (child) => {
+  try {
+    if (windows) child.kill('SIGKILL');
+    else process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // gone already
+  }
+};
 
+/** Starts a task; where there is a shell that tells them, the processor times of it and all that it waited for are its last two lines. */
+const started = ({ command, args, env = {} }) => {
+  const options = { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] };
+  if (windows) return spawn(command, args, { ...options, shell: true });
+  return spawn('sh', ['-c', '"$@"; code=$?; times; exit $code', 'sh', command, ...args], {
+    ...options,
+    detached: true, // a group of its own, which `end` ends
+  });
+};
+
+/** What a task said, and the seconds of processor time of all that it waited for, if that is known. */
+function timed(text) {
+  const found = /\n?[\dms.]+ [\dms.]+\n(\d+)m([\d.]+)s (\d+)m([\d.]+)s\n$/.exec(text);
+  if (!found) return { text };
+  const [minutes, seconds, systemMinutes, systemSeconds] = found.slice(1).map(Number);
+  return { text: text.slice(0, found.index), waited: 60 * (minutes + systemMinutes) + seconds + systemSeconds };
+}
+
+const unwaited = new Unwaited();
+let processorSeconds = 0;
 /** Runs a task and prints what it said when it ends, so that tasks that run together do not talk at once. */
-function outcomeOf({ name, command, args, env = {} }) {
+function outcomeOf(task) {
   return new Promise((resolve) => {
-    const started = Date.now();
-    const child = spawn(command, args, {
-      cwd: root,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      shell: process.platform === 'win32',
-    });
+    const begun = Date.now();
+    const child = started(task);
     running.add(child);
-    const timer = setTimeout(() => child.kill('SIGKILL'), patience);
-    const said = [];
-    child.stdout.on('data', (chunk) => said.push(chunk));
-    child.stderr.on('data', (chunk) => said.push(chunk));
-    const end = (passed, why) => {
+    const timer = setTimeout(() => end(child), patience);
+    const said = { stdout: [], stderr: [] };
+    child.stdout.on('data', (chunk) => said.stdout.push(chunk));
+    child.stderr.on('data', (chunk) => said.stderr.push(chunk));
+    const done = (passed, why) => {
       clearTimeout(timer);
       running.delete(child);
-      const seconds = ((Date.now() - started) / 1000).toFixed(1);
-      const text = Buffer.concat(said).toString();
+      const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+      const { text, waited } = timed(Buffer.concat(said.stdout).toString());
+      const processor = waited === undefined ? undefined : waited + unwaited.secondsOf(child.pid);
+      processorSeconds += processor ?? 0;
+      const worked = processor === undefined ? '' : ` (processor ${processor.toFixed(1)} s)`;
       // what passed is one line; what failed is told whole
-      console.log(`${passed ? 'ok' : 'FAILED'}  ${name}  ${seconds} s${passed ? counted(text) : why}`);
-      if (!passed) console.log(text);
+      console.log(`${passed ? 'ok' : 'FAILED'}  ${task.name}  ${seconds} s${worked}${passed ? counted(text) : why}`);
+      if (!passed) console.log(text, Buffer.concat(said.stderr).toString());
       resolve(passed);
     };
-    child.on('error', (error) => end(false, `: ${error.message}`));
-    child.on('close', (code, signal) => end(code === 0, signal ? `: ended by ${signal}` : ''));
+    child.on('error', (error) => done(false, `: ${error.message}`));
+    child.on('close', (code, signal) => done(code === 0, signal ? `: ended by ${signal}` : ''));
   });
 }
 
@@ -159,41 +188,65 @@ async function passes(task) {
   return await outcomeOf(task);
 }
 
+/** Share of the processors that did nothing since the last time it was asked. */
+function idleShare() {
+  const now = { idle: 0, all: 0 };
+  for (const { times } of cpus()) {
+    now.idle += times.idle;
+    for (const milliseconds of Object.values(times)) now.all += milliseconds;
+  }
+  const share = lastTimes && now.all > lastTimes.all ? (now.idle - lastTimes.idle) / (now.all - lastTimes.all) : 0;
+  lastTimes = now;
+  return share;
+}
+let lastTimes;
+
+/** Milliseconds between looks at the processors: a task has begun to work by then. */
+const lookEvery = 2_000;
+/** A share of idle processors from which on another task begins. */
+const worthAnother = 0.15;
+
 /**
- * One task more than there are cores, since those that drive a browser wait as well as compute: while there are both kinds, as many of either as there are
- * cores at most. What needs the servers of the editor waits for them. All run, whatever fails: one go tells everything.
+ * One task more than there are cores, since tasks wait as well as compute: browsers and editors for each other, command lines for what they start. While
+ * processors are idle all the same another one begins, up to three more. The longest begin first; what needs the servers of the editor waits for them. All
+ * run, whatever fails: one go tells everything.
  */
 async function runAll(tasks, servers) {
   const cores = Math.max(2, availableParallelism());
   const queue = [...tasks].sort((a, b) => rankOf(a) - rankOf(b));
-  const busy = { computing: 0, browsing: 0 };
   const failed = [];
+  let busy = 0;
   let installed = false;
-  const take = () => {
-    if (busy.computing + busy.browsing > cores) return undefined;
-    const computing = queue.findIndex(({ browser }) => !browser);
-    const browsing = queue.findIndex((task) => task.browser && (installed || !task.servers));
-    const mostBrowsing = computing < 0 ? cores + 1 : cores;
-    if (browsing >= 0 && busy.browsing < mostBrowsing) return queue.splice(browsing, 1)[0];
-    return computing >= 0 && busy.computing < cores ? queue.splice(computing, 1)[0] : undefined;
+  const next = () => {
+    const at = queue.findIndex((task) => installed || !task.servers);
+    return at < 0 ? undefined : queue.splice(at, 1)[0];
   };
   await new Promise((resolve) => {
-    const start = () => {
-      for (let task = take(); task !== undefined; task = take()) void run(task);
-      if (busy.computing + busy.browsing === 0 && queue.length === 0) resolve();
+    const start = (most) => {
+      while (busy < most) {
+        const task = next();
+        if (task === undefined) break;
+        void run(task);
+      }
+      if (busy > 0 || queue.length > 0) return;
+      clearInterval(looking);
+      resolve();
     };
     const run = async (task) => {
-      const kind = task.browser ? 'browsing' : 'computing';
-      busy[kind]++;
+      busy++;
       const passed = await passes(task);
-      busy[kind]--;
+      busy--;
       if (!passed) failed.push(task.name);
-      start();
+      start(cores + 1);
     };
-    start();
+    const looking = setInterval(() => {
+      unwaited.look(new Set([...running].map(({ pid }) => pid)));
+      if (idleShare() >= worthAnother) start(Math.min(busy + 1, cores + 4));
+    }, lookEvery);
+    start(cores + 1);
     void servers.then(() => {
       installed = true;
-      start();
+      start(cores + 1);
     });
   });
   for (const name of secondRuns.filter((name) => !failed.includes(name)))
@@ -203,7 +256,7 @@ async function runAll(tasks, servers) {
 }
 
 function stop() {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) end(child);
   process.exit(1);
 }
 process.on('SIGINT', stop);
@@ -213,13 +266,13 @@ ensureDependencies();
 const built = spawnSync('npm', ['run', '--silent', 'build'], {
   cwd: root,
   stdio: 'inherit',
-  shell: process.platform === 'win32',
+  shell: windows,
 });
 if (built.status !== 0) process.exit(1);
 if (wants('webview') || wants('host')) ensureChromium();
 const browserParts = Object.keys(parts).filter((part) => parts[part].browser === true && wants(part));
 const nodeParts = Object.keys(parts).filter((part) => parts[part].browser !== true && wants(part));
-const started = Date.now();
+const begun = Date.now();
 /** The servers of the editor, installed beside the first tests; where that fails, the tests say so. */
 const servers = wants('host')
   ? outcomeOf({
@@ -236,5 +289,7 @@ const good = await runAll(
   ],
   servers,
 );
-console.log(`${good ? 'All passed' : 'FAILED'} after ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+console.log(
+  `${good ? 'All passed' : 'FAILED'} after ${((Date.now() - begun) / 1000).toFixed(0)} s (processor ${processorSeconds.toFixed(0)} s).`,
+);
 if (!good) stop();
