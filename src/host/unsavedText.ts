@@ -6,7 +6,7 @@ import { type ListItem, pickFrom } from './ui.ts';
 /** The text of the editor as it stands, or the file as it was saved. */
 export type TextOrFile = 'text' | 'file';
 /** What the rows are wanted for. */
-export type Purpose = 'train' | 'predict' | 'preview';
+export type Purpose = 'train' | 'predict' | 'preview' | 'lab';
 
 type Choice = ListItem & { readonly choice: 'save' | TextOrFile };
 
@@ -29,6 +29,12 @@ function wordsOf(purpose: Purpose): readonly [save: string, text: string, file: 
         vscode.l10n.t('Save, then look'),
         vscode.l10n.t('Look at the text as it stands'),
         vscode.l10n.t('Look at the file as it was saved'),
+      ];
+    case 'lab':
+      return [
+        vscode.l10n.t('Save, then open the Lab'),
+        vscode.l10n.t('Work with the text as it stands'),
+        vscode.l10n.t('Work with the file as it was saved'),
       ];
   }
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { ColumnKind, Task } from '../core/data/infer.ts';
+import type { MissingSetting } from './settings.ts';
 import { trainSettingsSchema } from './settingsSchema.ts';
 
 /** A look at a data file before training. All counts are of the rows that were looked at. */
@@ -61,7 +62,10 @@ export const readChoicesSchema = v.pick(trainSettingsSchema, ['dialect', 'column
 export type ReadChoices = v.InferOutput<typeof readChoicesSchema>;
 
 /** What training is asked for from the page. */
-const trainChoicesSchema = v.pick(trainSettingsSchema, ['dialect', 'columnTypes', 'target', 'task', 'features']);
+const trainChoicesSchema = v.object({
+  ...v.pick(trainSettingsSchema, ['dialect', 'columnTypes', 'target', 'task', 'features']).entries,
+  missing: v.optional(trainSettingsSchema.entries.missing),
+});
 export type TrainChoices = v.InferOutput<typeof trainChoicesSchema>;
 
 export interface ToPreview {
@@ -71,6 +75,8 @@ export interface ToPreview {
   readonly data: DataPreview | null;
   /** How the data that are shown were read. */
   readonly read: ReadChoices;
+  /** What the settings say of rows with gaps. */
+  readonly missing: MissingSetting;
   /** Share of the file that is read so far, while it is read. */
   readonly reading: number | null;
   readonly error: { readonly message: string; readonly line?: number } | null;

@@ -83,6 +83,21 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.chooseFromMenu('penguins.csv', 'Train Convex Network');
     });
 
+    step('the first step leads to how the file is read', async () => {
+      const input = await workbench.input('Train Convex Network: penguins.csv (1/2)');
+      await input.fill('How the file');
+      await workbench.quickInput.locator('.monaco-list-row.focused', { hasText: 'utf-8; delimiter: comma' }).waitFor();
+      await input.press('Enter');
+      await workbench.input('(1/3)');
+      const row = (hasText: string): Locator => workbench.quickInput.locator('.monaco-list-row', { hasText });
+      await row('Decimal mark').click();
+      await row('Found out: point').waitFor();
+      await row('comma').click();
+      await row('Decimal mark').filter({ hasText: 'chosen' }).waitFor();
+      await workbench.page.keyboard.press('Escape');
+      await workbench.chooseFromMenu('penguins.csv', 'Train Convex Network');
+    });
+
     step('two steps, prefilled, with a way back', async () => {
       const input = await workbench.input('Train Convex Network: penguins.csv (1/2)');
       await workbench.quickInput.locator('.monaco-list-row.focused', { hasText: 'target' }).waitFor();

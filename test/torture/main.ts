@@ -38,12 +38,15 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       only: { type: 'string' },
       minutes: { type: 'string' },
+      count: { type: 'string' },
     },
   });
   const share = Number(values.share ?? 1);
   const seed = Number(values.seed ?? 1);
+  const given = values.count === undefined ? undefined : Number(values.count);
   if (!(share > 0 && share <= 1) || !Number.isSafeInteger(seed))
     throw new RangeError('--share from 0 to 1, --seed a whole number');
+  if (given !== undefined && !(Number.isSafeInteger(given) && given > 0)) throw new RangeError('--count from 1');
   Tally.minutes = Number(values.minutes ?? Infinity);
   if (!(Tally.minutes > 0)) throw new RangeError('--minutes above 0, for each kind of input');
   setFlagsFromString('--expose-gc');
@@ -55,7 +58,7 @@ async function main(): Promise<void> {
   const faults: string[] = [];
   for (const name of Object.keys(full) as Section[]) {
     if (values.only !== undefined && !values.only.split(',').includes(name)) continue;
-    const figures = await sections[name](Math.max(1, Math.round(full[name] * share)), seed);
+    const figures = await sections[name](given ?? Math.max(1, Math.round(full[name] * share)), seed);
     console.log(row(figures));
     faults.push(...figures.faults);
     if ((figures.slope ?? 0) > 2000)

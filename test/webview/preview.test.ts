@@ -46,6 +46,7 @@ describe('data preview', () => {
       name: 'sales.csv',
       data,
       read: {},
+      missing: 'auto',
       reading: null,
       error: null,
       ...more,
@@ -93,10 +94,11 @@ describe('data preview', () => {
     await page.getByText('How the file is read').click();
     await page.getByLabel('Decimal mark').selectOption(',');
     assert.deepEqual(sent.at(-1), { type: 'read', choices: { dialect: { decimal: ',' } } });
+    await page.getByLabel('Rows with gaps').selectOption('impute');
     await page.getByRole('button', { name: 'Train with these choices' }).click();
     assert.deepEqual(sent.at(-1), {
       type: 'train',
-      choices: { target: 'size', task: 'auto', features: ['when', 'code', 'price'] },
+      choices: { target: 'size', task: 'auto', features: ['when', 'code', 'price'], missing: 'impute' },
     });
     await page.getByRole('button', { name: 'Show line 82' }).click();
     assert.deepEqual(sent.at(-1), { type: 'revealLine', line: 82 });
@@ -115,6 +117,7 @@ describe('data preview', () => {
       name: 'sales.csv',
       data: null,
       read: {},
+      missing: 'auto',
       reading: null,
       error: { message: 'sales.csv, line 7: a quotation mark opens here', line: 7 },
     });

@@ -1,4 +1,5 @@
 import type { DataPreview, PreviewColumn, ReadChoices, TrainChoices } from '../../src/shared/preview.ts';
+import type { MissingSetting } from '../../src/shared/settings.ts';
 import type { Task } from '../../src/core/data/infer.ts';
 
 export type ColumnTypeName = NonNullable<ReadChoices['columnTypes']>[string];
@@ -9,9 +10,11 @@ export interface Roles {
   readonly target: string | null;
   readonly task: Task | null;
   readonly chosen: Readonly<Record<string, boolean>>;
+  /** What becomes of rows with gaps. */
+  readonly missing: MissingSetting | null;
 }
 
-export const noRoles: Roles = { target: null, task: null, chosen: {} };
+export const noRoles: Roles = { target: null, task: null, chosen: {}, missing: null };
 
 /** The column that is predicted. */
 export function targetOf(data: DataPreview, { target }: Roles): PreviewColumn | undefined {
@@ -47,6 +50,7 @@ export function trainChoices(data: DataPreview, read: ReadChoices, roles: Roles)
     ...read,
     target: target?.name ?? data.target,
     task: roles.task ?? 'auto',
+    ...(roles.missing === null ? {} : { missing: roles.missing }),
     features:
       changed && data.columnsInFile === data.columns.length
         ? data.columns.filter((column) => roleOf(column, target, roles) === 'feature').map(({ name }) => name)

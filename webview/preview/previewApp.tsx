@@ -71,7 +71,13 @@ export function PreviewApp({ host }: { readonly host: PreviewHost }): VNode {
             </div>
           </div>
         )}
-        <ReadForm data={data} read={read} onChange={look} />
+        <ReadForm
+          data={data}
+          read={read}
+          missing={roles.missing ?? state.missing}
+          onChange={look}
+          onMissing={(missing) => setRoles((now) => ({ ...now, missing }))}
+        />
         {data !== null && (
           <Boundary
             name="Columns"

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import type { MissingSetting } from '../../src/shared/settings.ts';
 import type { DataPreview, ReadChoices } from '../../src/shared/preview.ts';
 
 type Dialect = NonNullable<ReadChoices['dialect']>;
@@ -11,6 +12,12 @@ const delimiterWords: Readonly<Record<string, string>> = {
   ' ': 'white space',
 };
 export const delimiterWord = (delimiter: string): string => delimiterWords[delimiter] ?? `"${delimiter}"`;
+
+const missingWords: Readonly<Record<MissingSetting, string>> = {
+  auto: 'left out, or filled where that loses too much',
+  drop: 'left out',
+  impute: 'filled',
+};
 
 type ChoiceKey = 'delimiter' | 'decimal' | 'quote' | 'header';
 /** Values with their words. */
@@ -66,9 +73,11 @@ function textField(label: string, value: string, hint: string, take: (text: stri
 export function ReadForm(props: {
   readonly data: DataPreview | null;
   readonly read: ReadChoices;
+  readonly missing: MissingSetting;
   readonly onChange: (read: ReadChoices) => void;
+  readonly onMissing: (missing: MissingSetting) => void;
 }): VNode {
-  const { data, read, onChange } = props;
+  const { data, read, missing, onChange, onMissing } = props;
   const dialect: Dialect = read.dialect ?? {};
   const change = <K extends keyof Dialect>(key: K, value: Dialect[K] | undefined): void => {
     const rest = Object.fromEntries(Object.entries(dialect).filter(([name]) => name !== key)) as Dialect;
@@ -137,6 +146,16 @@ export function ReadForm(props: {
                   .slice(0, 100),
           ),
         )}
+        <label class="read-field">
+          <span>Rows with gaps</span>
+          <select value={missing} onChange={({ currentTarget: { value } }) => onMissing(value as MissingSetting)}>
+            {Object.entries(missingWords).map(([way, words]) => (
+              <option key={way} value={way}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
       </div>
     </details>
   );

@@ -71,7 +71,7 @@ function placeCommands(
         uri instanceof vscode.Uri
           ? uri
           : (activeTable() ?? explorer.current?.uri ?? (await pickFile(vscode.l10n.t('Open Lab'))));
-      if (file) labs.open(file);
+      if (file) await labs.open(file);
     },
     [commandIds.previewData]: async (uri) => {
       const file = uri instanceof vscode.Uri ? uri : (activeTable() ?? (await pickFile(vscode.l10n.t('Data Preview'))));

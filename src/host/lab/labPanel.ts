@@ -18,14 +18,16 @@ import { showError } from '../errors.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { revealLine } from '../revealLine.ts';
 import { saveBeside, savePicture, saveTable } from '../saveFile.ts';
-import { reachable, sourceSpec } from '../train/remoteFile.ts';
+import { reachableAs, sourceSpec } from '../train/remoteFile.ts';
 import { TaskFailure, valueOf } from '../train/taskFailure.ts';
 import { WorkerClient } from '../train/workerClient.ts';
 import { copyText } from '../ui.ts';
+import type { TextOrFile } from '../unsavedText.ts';
 import type { LabRecords, LabStore } from './labStore.ts';
 
 /** What a Lab works with. */
 export interface LabTools {
+  readonly source: TextOrFile;
   readonly platform: HostPlatform;
   readonly runFolder: string;
   readonly store: LabStore;
@@ -51,8 +53,8 @@ export class LabPanel {
     readonly uri: vscode.Uri,
     private readonly tools: LabTools,
   ) {
-    const { platform, runFolder, store, extensionUri, log } = tools;
-    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachable(uri)), log);
+    const { platform, runFolder, source, store, extensionUri, log } = tools;
+    this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachableAs(uri, source)), log);
     this.page = new PageChannel<FromLab, ToLab>(panel, {
       bundle: 'lab',
       kind: 'Lab',

@@ -2,12 +2,12 @@ import * as vscode from 'vscode';
 import type { HostPlatform } from '../../platform/platform.ts';
 import { labType } from '../../shared/manifest.ts';
 import type { Explorer } from '../explorer.ts';
-import { PagesByFile } from '../panel/pagesByFile.ts';
+import { DataPages } from '../panel/dataPages.ts';
 import { LabPanel } from './labPanel.ts';
 import { LabStore } from './labStore.ts';
 
 /** The Labs of this window, one per data file. */
-export class LabPanels extends PagesByFile<LabPanel> {
+export class LabPanels extends DataPages<LabPanel> {
   private readonly store: LabStore;
 
   constructor(
@@ -18,17 +18,14 @@ export class LabPanels extends PagesByFile<LabPanel> {
     labFolder: string,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    super(labType, context, vscode.ViewColumn.Beside);
+    super('lab', labType, context, vscode.ViewColumn.Beside);
     this.store = new LabStore(labFolder, platform.files);
-  }
-
-  open(uri: vscode.Uri): void {
-    this.show(uri);
   }
 
   protected override make(panel: vscode.WebviewPanel, uri: vscode.Uri): LabPanel {
     const { platform, runFolder, store, log } = this;
     return new LabPanel(panel, uri, {
+      source: this.sourceOf(uri),
       platform,
       runFolder,
       store,

@@ -10,6 +10,7 @@ import {
   type ReadChoices,
   type ToPreview,
 } from '../../shared/preview.ts';
+import type { MissingSetting } from '../../shared/settings.ts';
 import { showError } from '../errors.ts';
 import type { Explorer } from '../explorer.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
@@ -35,6 +36,7 @@ export class PreviewPanel {
   private running: { stop(): void } | null = null;
   private data: DataPreview | null = null;
   private read: ReadChoices;
+  private readonly missing: MissingSetting;
   private reading: number | null = 0;
   private error: ToPreview['error'] = null;
 
@@ -46,7 +48,8 @@ export class PreviewPanel {
     const { platform, runFolder, extensionUri, source } = tools;
     const { log } = tools.explorer;
     this.client = new WorkerClient(platform.program, runFolder, (api) => api.open(...reachableAs(uri, source)), log);
-    const { dialect, columnTypes } = readTrainingSettings(uri, log);
+    const { dialect, columnTypes, missing } = readTrainingSettings(uri, log);
+    this.missing = missing;
     this.read = {
       ...(dialect === undefined ? {} : { dialect }),
       ...(columnTypes === undefined ? {} : { columnTypes }),
@@ -132,7 +135,7 @@ export class PreviewPanel {
   }
 
   private snapshot(): ToPreview {
-    const { data, read, reading, error, name } = this;
-    return { type: 'preview', uri: this.uri.toString(), name, data, read, reading, error };
+    const { data, read, missing, reading, error, name } = this;
+    return { type: 'preview', uri: this.uri.toString(), name, data, read, missing, reading, error };
   }
 }

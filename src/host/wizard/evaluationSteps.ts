@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
 import { type SplitWay, splitWays } from '../../core/data/splitColumn.ts';
 import { thresholdRules } from '../../core/metrics/threshold.ts';
-import { type MissingSetting, missingWays, type Task, type TrainSettings } from '../../shared/settings.ts';
+import type { Task, TrainSettings } from '../../shared/settings.ts';
 import { fileName, namedBeside } from '../address.ts';
 import { pickFile } from '../pickFile.ts';
 import { TaskFailure } from '../train/taskFailure.ts';
 import { Cancelled, pickOne, type Step } from './multiStep.ts';
 
 /** How the network is judged, and what counts in its loss. */
-export type EvaluationChoice = Pick<TrainSettings, 'split' | 'testFile' | 'missing' | 'classWeights' | 'threshold'>;
+export type EvaluationChoice = Pick<TrainSettings, 'split' | 'testFile' | 'classWeights' | 'threshold'>;
 
 /** Ways to hold rows out, and a second file. */
 const testWays = [...splitWays, 'file'] as const;
@@ -39,20 +39,6 @@ function splitWords(): Record<SplitWay | 'file', Words> {
     file: {
       label: vscode.l10n.t('A second file'),
       detail: vscode.l10n.t('All rows of this one train; columns are matched by name.'),
-    },
-  };
-}
-
-function gapWords(): Record<MissingSetting, Words> {
-  return {
-    auto: {
-      label: vscode.l10n.t('Left out, or filled where that loses too much'),
-      detail: vscode.l10n.t('Filled where more than 5 % of the rows would go.'),
-    },
-    drop: { label: vscode.l10n.t('Left out'), detail: vscode.l10n.t('Rows with a gap in a column that is used.') },
-    impute: {
-      label: vscode.l10n.t('Filled'),
-      detail: vscode.l10n.t('With the median, or the commonest category, of the training rows.'),
     },
   };
 }
@@ -128,7 +114,7 @@ export function evaluationSteps(
   choice: { value: EvaluationChoice },
   task: Task,
   columns: readonly string[],
-  { uri: data, gaps }: { readonly uri: vscode.Uri; readonly gaps: boolean },
+  data: vscode.Uri,
 ): readonly Step[] {
   const askSplit: Step = async (place) => {
     const now = (choice.value.testFile ?? '') === '' ? (choice.value.split?.by ?? 'random') : 'file';
@@ -150,12 +136,6 @@ export function evaluationSteps(
       items.find(({ label }) => label === split!.column) ?? items[0],
     );
     choice.value = { ...choice.value, split: { by: split!.by, column: picked.label } };
-  };
-  const askGaps: Step = async (place) => {
-    const { missing: now } = choice.value;
-    const question = vscode.l10n.t('What becomes of rows with gaps?');
-    const missing = await choose(place, question, gapWords(), missingWays, now);
-    choice.value = { ...choice.value, missing };
   };
   const askWeights: Step = async (place) => {
     const now = choice.value.classWeights?.by === 'balanced' ? 'balanced' : 'equal';
@@ -179,7 +159,6 @@ export function evaluationSteps(
     choice.value = { ...choice.value, threshold };
   };
   return [
-    ...(gaps ? [askGaps] : []),
     askSplit,
     ...((choice.value.split?.by ?? 'random') === 'random' ? [] : [askColumn]),
     ...(task === 'regression' ? [] : [askWeights]),

@@ -13,7 +13,11 @@ export interface Place {
   readonly title: string;
   readonly step: number;
   readonly of: number;
+  /** A question inside a step: its back button leads to that step. */
+  readonly inside?: boolean;
 }
+
+class Inside extends Error {}
 
 /** 'again': the step changed what steps there are and wants to be asked once more. */
 export type Step = (place: Place) => Promise<'again' | undefined | void>;
@@ -29,6 +33,7 @@ export async function runSteps(title: string, steps: () => readonly Step[]): Pro
       const answer = await current[at]({ title, step: at + 1, of: current.length });
       if (answer !== 'again') at++;
     } catch (error) {
+      if (error instanceof Inside) continue;
       if (!(error instanceof Back)) throw error;
       at = Math.max(0, at - 1);
     }
@@ -86,7 +91,8 @@ function settle<R>(place: Place, input: Input, chosen: () => R | undefined): Pro
     input.step = place.step;
     input.totalSteps = place.of;
     input.ignoreFocusOut = true; // a page that had the focus may take it back for a moment
-    input.buttons = place.step > 1 ? [vscode.QuickInputButtons.Back] : [];
+    const inside = place.inside === true;
+    input.buttons = place.step > 1 || inside ? [vscode.QuickInputButtons.Back] : [];
     input.onDidAccept(() => {
       const value = chosen();
       if (value === undefined) return;
@@ -94,7 +100,7 @@ function settle<R>(place: Place, input: Input, chosen: () => R | undefined): Pro
       input.dispose();
     });
     input.onDidTriggerButton(() => {
-      reject(new Back());
+      reject(inside ? new Inside() : new Back());
       input.dispose();
     });
     input.onDidHide(() => {

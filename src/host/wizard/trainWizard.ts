@@ -7,14 +7,19 @@ import { createList, type ListItem, setTitle } from '../ui.ts';
 import { type EvaluationChoice, evaluationSteps } from './evaluationSteps.ts';
 import { type LossChoice, lossSteps } from './lossSteps.ts';
 import { type ModelChoice, modelSteps, modelTitle } from './modelSteps.ts';
-import { Cancelled, pickMany, pickOne, runSteps, type Step } from './multiStep.ts';
+import { Cancelled, pickMany, pickOne, type Place, runSteps, type Step } from './multiStep.ts';
+import { type LookedAt, type ReadingChoice, readingInWords, readingStep } from './readingSteps.ts';
 
 type Column = Inspection['columns'][number];
 type ColumnItem = ListItem & { readonly column: Column };
-/** A column, or the way to the options. */
-type TargetItem = ListItem & { readonly column?: Column; readonly opensPreview?: boolean };
+/** A column, or another way to go on. */
+type TargetItem = ListItem & { readonly column?: Column; readonly opens?: 'preview' | 'reading' | 'options' };
 
-export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> & ModelChoice & LossChoice & EvaluationChoice;
+export type Choices = Pick<TrainSettings, 'target' | 'task' | 'features'> &
+  ReadingChoice &
+  ModelChoice &
+  LossChoice &
+  EvaluationChoice;
 
 const taskNames: Record<Task, { readonly label: string; readonly detail: string }> = {
   regression: { label: vscode.l10n.t('Regression'), detail: vscode.l10n.t('Predict a number.') },
@@ -28,73 +33,68 @@ const taskNames: Record<Task, { readonly label: string; readonly detail: string 
  */
 export async function askChoices(dataset: Dataset, defaults: TrainSettings): Promise<Choices | undefined> {
   const title = vscode.l10n.t('Train Convex Network: {0}', dataset.name);
-  const inspection = await inspecting(
-    title,
-    () => dataset.inspect(defaults.dialect),
-    () => dataset.stopLooking(),
-  );
-  if (!inspection) return undefined;
+  const look = (dialect: TrainSettings['dialect']): Promise<Inspection | undefined> =>
+    inspecting(
+      title,
+      () => dataset.inspect(dialect),
+      () => dataset.stopLooking(),
+    );
+  const first = await look(defaults.dialect);
+  if (!first) return undefined;
 
-  let target = inspection.columns.find((column) => column.name === inspection.target);
+  let inspection = first;
+  const suggestedTarget = (): Column | undefined =>
+    inspection.columns.find((column) => column.name === inspection.target);
+  let target = suggestedTarget();
+  const reading: { value: ReadingChoice } = { value: { dialect: defaults.dialect, missing: defaults.missing } };
+  const file: LookedAt = {
+    get value() {
+      return inspection;
+    },
+    async again(dialect) {
+      const seen = await look(dialect);
+      if (!seen) throw new Cancelled();
+      inspection = seen;
+      target = suggestedTarget();
+    },
+  };
   let task: Task | undefined;
   let features: readonly string[] = [];
   const { model, m1, depth, batchNorm } = defaults;
   const choice: { value: ModelChoice } = { value: { model, m1, depth, batchNorm } };
   const loss: { value: LossChoice } = { value: { loss: defaults.loss, delta: defaults.delta } };
-  const { missing, split, testFile, classWeights, threshold } = defaults;
-  const evaluation: { value: EvaluationChoice } = { value: { missing, split, testFile, classWeights, threshold } };
+  const { split, testFile, classWeights, threshold } = defaults;
+  const evaluation: { value: EvaluationChoice } = { value: { split, testFile, classWeights, threshold } };
+  let withReading = false;
   let withOptions = false;
 
   const askTarget: Step = async (place) => {
-    const items = inspection.columns
-      .filter((column) => column.task !== null)
-      .map((column) => columnItem(column, column.name === inspection.target ? vscode.l10n.t('suggested') : ''));
-    const suggested = items.find((item) => item.column === target);
-    const options = withOptions ? [] : otherWays(choice.value);
-    const picked = await pickOne<TargetItem>(
-      place,
-      vscode.l10n.t('Which column should be predicted?'),
-      [...items, ...options],
-      suggested,
+    const ways = otherWays(choice.value, inspection).filter(
+      ({ opens }) => !(withReading && opens === 'reading') && !(withOptions && opens === 'options'),
     );
-    if (picked.opensPreview === true) {
-      void vscode.commands.executeCommand(commandIds.previewData, dataset.uri);
-      throw new Cancelled();
+    const picked = await pickTarget(place, inspection, target, ways);
+    switch (picked.opens) {
+      case 'preview':
+        void vscode.commands.executeCommand(commandIds.previewData, dataset.uri);
+        throw new Cancelled();
+      case 'reading':
+        // the step before this one
+        withReading = true;
+        return 'again';
+      case 'options':
+        withOptions = true;
+        return 'again';
+      case undefined:
+        target = picked.column;
+        task = target?.task ?? undefined;
+        return undefined;
     }
-    if (picked.column === undefined) {
-      withOptions = true;
-      return 'again';
-    }
-    target = picked.column;
-    task = target.task ?? undefined;
-    return undefined;
   };
   const askTask: Step = async (place) => {
-    const kinds: Task[] = target!.distinct === 2 ? ['binary', 'regression'] : ['regression', 'multiclass'];
-    const items = kinds.map((kind) => ({
-      ...taskNames[kind],
-      task: kind,
-      description: kind === target!.task ? vscode.l10n.t('suggested') : '',
-    }));
-    const picked = await pickOne(
-      place,
-      vscode.l10n.t('"{0}" has {1} different numbers. What is it?', target!.name, target!.distinct),
-      items,
-      items.find((item) => item.task === task) ?? items[0],
-    );
-    task = picked.task;
+    task = await pickTask(place, target!, task);
   };
   const askFeatures: Step = async (place) => {
-    const items = inspection.columns
-      .filter((column) => column.name !== target!.name && column.kind !== 'constant')
-      .map((column) => columnItem(column, ''));
-    const picked = await pickMany(
-      place,
-      vscode.l10n.t('Which columns may be used to predict it? (Space to change, Enter to go on)'),
-      items,
-      items.filter((item) => item.column.suggested || item.column.name === inspection.target),
-    );
-    features = picked.map((item) => item.column.name);
+    features = await pickFeatures(place, inspection, target!);
   };
 
   const judging = (): readonly Step[] =>
@@ -102,11 +102,12 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
       evaluation,
       task ?? 'regression',
       inspection.columns.map(({ name }) => name).filter((name) => name !== target?.name),
-      { uri: dataset.uri, gaps: inspection.columns.some(({ missing }) => missing > 0) },
+      dataset.uri,
     );
 
   try {
     await runSteps(title, () => [
+      ...(withReading ? [readingStep(reading, file)] : []),
       askTarget,
       ...(target?.taskUnclear === true ? [askTask] : []),
       askFeatures,
@@ -118,19 +119,76 @@ export async function askChoices(dataset: Dataset, defaults: TrainSettings): Pro
     if (error instanceof Cancelled) return undefined;
     throw error;
   }
-  return { target: target!.name, task: task ?? 'auto', features, ...choice.value, ...loss.value, ...evaluation.value };
+  return {
+    target: target!.name,
+    task: task ?? 'auto',
+    features,
+    ...reading.value,
+    ...choice.value,
+    ...loss.value,
+    ...evaluation.value,
+  };
+}
+
+function pickTarget(
+  place: Place,
+  { columns, target: inferred }: Inspection,
+  now: Column | undefined,
+  ways: readonly TargetItem[],
+): Promise<TargetItem> {
+  const items = columns
+    .filter((column) => column.task !== null)
+    .map((column) => columnItem(column, column.name === inferred ? vscode.l10n.t('suggested') : ''));
+  const suggested = items.find((item) => item.column === now);
+  return pickOne<TargetItem>(place, vscode.l10n.t('Which column should be predicted?'), [...items, ...ways], suggested);
+}
+
+async function pickTask(place: Place, target: Column, now: Task | undefined): Promise<Task> {
+  const kinds: Task[] = target.distinct === 2 ? ['binary', 'regression'] : ['regression', 'multiclass'];
+  const items = kinds.map((kind) => ({
+    ...taskNames[kind],
+    task: kind,
+    description: kind === target.task ? vscode.l10n.t('suggested') : '',
+  }));
+  const picked = await pickOne(
+    place,
+    vscode.l10n.t('"{0}" has {1} different numbers. What is it?', target.name, target.distinct),
+    items,
+    items.find((item) => item.task === now) ?? items[0],
+  );
+  return picked.task;
+}
+
+async function pickFeatures(place: Place, inspection: Inspection, target: Column): Promise<string[]> {
+  const items = inspection.columns
+    .filter((column) => column.name !== target.name && column.kind !== 'constant')
+    .map((column) => columnItem(column, ''));
+  const picked = await pickMany(
+    place,
+    vscode.l10n.t('Which columns may be used to predict it? (Space to change, Enter to go on)'),
+    items,
+    items.filter((item) => item.column.suggested || item.column.name === inspection.target),
+  );
+  return picked.map((item) => item.column.name);
 }
 
 /** What the list of targets offers besides columns. */
-function otherWays(now: ModelChoice): TargetItem[] {
+function otherWays(now: ModelChoice, inspection: Inspection): TargetItem[] {
   return [
     { label: '', separator: true },
+    {
+      icon: 'file-code',
+      label: vscode.l10n.t('How the file is read …'),
+      detail: readingInWords(inspection),
+      alwaysShow: true,
+      opens: 'reading',
+    },
     {
       icon: 'table',
       label: vscode.l10n.t('Data Preview …'),
       detail: vscode.l10n.t('Look at every column first: types, gaps, distributions, and how the file is read.'),
       alwaysShow: true,
-      opensPreview: true,
+      opens: 'preview',
     },
     {
       icon: 'gear',
@@ -140,6 +198,7 @@ function otherWays(now: ModelChoice): TargetItem[] {
         modelTitle(now),
       ),
       alwaysShow: true,
+      opens: 'options',
     },
   ];
 }
