@@ -27,7 +27,7 @@ function isInstalled() {
 /** `npm ci`, unless everything is there already. */
 export function ensureDependencies() {
   if (isInstalled()) return;
-  console.log('Installing the development dependencies: about 360 MB on disk, a minute or a few ...');
+  console.log('Installing the development dependencies: about 460 MB on disk, a minute or a few ...');
   if (!run('npm', ['ci', '--no-audit', '--no-fund'])) throw new Error('npm ci failed');
 }
 

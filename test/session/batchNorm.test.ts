@@ -12,7 +12,7 @@ import type { RunRecord } from '../../src/shared/run.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
 import { describeVerdict } from '../../src/shared/verdict.ts';
 import { memorySource } from '../support/memorySource.ts';
-import { decodeOnnx, runOnnx } from '../support/onnxDecoder.ts';
+import { runOnnx } from '../support/onnxRuntime.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 
 /** Correlated inputs of different sizes, far from zero. */
@@ -86,10 +86,10 @@ describe('a run with batch normalisation', () => {
   const predicts = (found: ArrayLike<number>, tolerance = 1e-8): void =>
     run.rows.prediction.forEach((wanted, i) => close(found[i], wanted, tolerance));
 
-  it('predicts the same from every file', () => {
+  it('predicts the same from every file', async () => {
     const X = denseMatrix(40, 3, Float64Array.from(raw().flat()));
     predicts(networkFit(inOriginalUnits(networkOfRun(run), run.scaling), X).data);
-    predicts(runOnnx(decodeOnnx(exportRun(run, 'onnx') as Uint8Array), 40, X.data).data);
+    predicts((await runOnnx(exportRun(run, 'onnx') as Uint8Array, 40, X.data)).data);
     const json = JSON.parse(exportRun(run, 'json') as string) as { originalUnits: Record<'W1' | 'W2', number[][]> } & {
       originalUnits: Record<'b1' | 'b2', number[]>;
     };

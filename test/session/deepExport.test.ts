@@ -5,7 +5,8 @@ import { predictOn } from '../../src/session/predictOn.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
 import { memorySource } from '../support/memorySource.ts';
-import { decodeOnnx, runOnnx } from '../support/onnxDecoder.ts';
+import { decodeOnnx } from '../support/onnxDecoder.ts';
+import { runOnnx } from '../support/onnxRuntime.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 
 const base: TrainSettings = {
@@ -137,12 +138,12 @@ for (const [what, change] of Object.entries(cases)) {
       );
     };
 
-    it('ONNX runs to the predictions of the run', () => {
-      const graph = decodeOnnx(exportRun(run, 'onnx') as Uint8Array);
+    it('ONNX runs to the predictions of the run', async () => {
+      const file = exportRun(run, 'onnx') as Uint8Array;
       const x = inputs();
-      const result = runOnnx(graph, x.length, Float64Array.from(x.flat()));
+      const result = await runOnnx(file, x.length, Float64Array.from(x.flat()));
       const c = run.resolved.outputs;
-      assert.equal(graph.output.columns, c);
+      assert.equal(decodeOnnx(file).output.columns, c);
       assert.deepEqual(result.dims, [x.length, c]);
       agree(x.map((_, i) => Array.from(result.data.subarray(i * c, (i + 1) * c))));
     });

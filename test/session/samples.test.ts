@@ -7,7 +7,7 @@ import { decodeBits } from '../../src/shared/bits.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { naiveRows } from '../core/data/naiveCsv.ts';
 import { samplesFolder, sampleSource } from '../support/memorySource.ts';
-import { decodeOnnx, runOnnx } from '../support/onnxDecoder.ts';
+import { runOnnx } from '../support/onnxRuntime.ts';
 import { recompute } from '../support/recompute.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 
@@ -53,7 +53,6 @@ describe('shipped samples', () => {
       );
 
       // The exported model, on the original cells.
-      const graph = decodeOnnx(exportRun(run, 'onnx') as Uint8Array);
       const X = Float64Array.from(
         cells.flatMap((row) =>
           run.scaling.inputs.map(({ column, category }) => {
@@ -62,7 +61,7 @@ describe('shipped samples', () => {
           }),
         ),
       );
-      const exported = runOnnx(graph, cells.length, X).data;
+      const exported = (await runOnnx(exportRun(run, 'onnx') as Uint8Array, cells.length, X)).data;
       exported.forEach((value, i) => {
         const expected = run.rows.prediction[i];
         assert.ok(Math.abs(value - expected) <= 1e-9 * (1 + Math.abs(expected)), `ONNX row ${i}: ${value} ${expected}`);

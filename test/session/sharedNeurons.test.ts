@@ -5,7 +5,7 @@ import { exportRun } from '../../src/session/exportRun.ts';
 import { networkOfRun } from '../../src/session/runNetwork.ts';
 import { outputPenaltyWords, sharesNeurons } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { decodeOnnx, runOnnx } from '../support/onnxDecoder.ts';
+import { runOnnx } from '../support/onnxRuntime.ts';
 import { sampleSource } from '../support/memorySource.ts';
 import { recompute } from '../support/recompute.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
@@ -72,7 +72,7 @@ describe('classes with plain weight decay', () => {
         );
       predicts(outputs.flat(), 1e-9);
       const raw = Float64Array.from(cells.flatMap((row) => row.slice(0, 4).map(Number)));
-      predicts(runOnnx(decodeOnnx(exportRun(run, 'onnx') as Uint8Array), cells.length, raw).data, 1e-3);
+      predicts((await runOnnx(exportRun(run, 'onnx') as Uint8Array, cells.length, raw)).data, 1e-3);
       const json = readNetwork(new TextEncoder().encode(exportRun(run, 'json') as string), 'model.json');
       assert.deepEqual(Array.from(json.W2.data), Array.from(networkOfRun(run).W2.data));
       const python = exportRun(run, 'pytorch') as string;

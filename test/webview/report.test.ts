@@ -9,6 +9,9 @@ import type { RunRecord } from '../../src/shared/run.ts';
 import { panelVerdict } from '../../webview/app/runData.ts';
 import { writeReport } from '../../webview/report/report.ts';
 import { latexText, markdownText, tableLatex, tableMarkdown } from '../../webview/ui/tableText.ts';
+import { everyFamilyAndTask, smallFile } from '../support/everyFamily.ts';
+import { memorySource } from '../support/memorySource.ts';
+import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 import { fixtures } from './fixtures.ts';
 import { launchBrowser } from './harness.ts';
 
@@ -62,6 +65,27 @@ describe('report of a run', () => {
       await page.close();
     });
   }
+
+  it('of every family and task opens with its verdict, pictures and scores', async () => {
+    const page = await browser.newPage({ viewport: { width: 420, height: 800 } });
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    for (const [what, change] of Object.entries(everyFamilyAndTask)) {
+      const run = await testSession(memorySource(smallFile)).train({ ...quickSettings, ...change }, listen(), running);
+      const file = path.join(folder, 'family.html');
+      writeFileSync(file, writeReport(run, 'html'));
+      await page.goto(pathToFileURL(file).href);
+      const words = (await page.locator('main').innerText()).replace(/\s+/g, ' ');
+      assert.ok(words.includes(panelVerdict(run).headline.replace(/\s+/g, ' ').slice(0, 40)), what);
+      assert.doesNotMatch(words, /NaN|undefined|\[object/, what);
+      assert.ok((await page.locator('table').count()) >= 2, what);
+      // numbers have their residuals as a picture, classes their confusion as a table
+      if (run.resolved.classes.length === 0) assert.ok((await page.locator('figure svg').count()) > 0, what);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 420, what);
+    }
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
 
   it('writes every fixture of the panel both ways', () => {
     for (const run of Object.values(fixtures).map((made) => made())) {

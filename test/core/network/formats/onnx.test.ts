@@ -8,7 +8,8 @@ import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
 import { networkFit } from '../../../../src/core/network/evaluate.ts';
 import type { TwoLayerNetwork } from '../../../../src/core/network/network.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
-import { decodeFields, decodeOnnx, runOnnx } from '../../../support/onnxDecoder.ts';
+import { decodeFields, decodeOnnx } from '../../../support/onnxDecoder.ts';
+import { runOnnx } from '../../../support/onnxRuntime.ts';
 
 function randomNetwork(seed: number, d: number, m: number, c: number, gated: boolean): TwoLayerNetwork {
   const rng = createRng(seed);
@@ -70,9 +71,10 @@ describe('ONNX models', () => {
       [7, 3, 4],
       [2, 0, 2],
     ]) {
-      it(`${gated ? 'gated ' : ''}${d} inputs, ${m} neurons, ${c} outputs: the decoded graph gives the network's outputs`, () => {
+      it(`${gated ? 'gated ' : ''}${d} inputs, ${m} neurons, ${c} outputs: the file gives the network's outputs`, async () => {
         const network = randomNetwork(d + m, d, m, c, gated);
-        const graph = decodeOnnx(onnxModel(network, options));
+        const file = onnxModel(network, options);
+        const graph = decodeOnnx(file);
         const rng = createRng(9);
         const X = denseMatrix(
           40,
@@ -80,7 +82,7 @@ describe('ONNX models', () => {
           Float64Array.from({ length: 40 * d }, () => 3 * rng.normal()),
         );
         const expected = networkFit(network, X).data;
-        const found = runOnnx(graph, 40, X.data);
+        const found = await runOnnx(file, 40, X.data);
         assert.deepEqual(found.dims, [40, c]);
         found.data.forEach((value, i) =>
           assert.ok(Math.abs(value - expected[i]) <= 1e-12 * (1 + Math.abs(expected[i]))),
@@ -94,7 +96,7 @@ describe('ONNX models', () => {
     }
   }
 
-  it('switches a gate on exactly at its boundary, and off on the other side', () => {
+  it('switches a gate on exactly at its boundary, and off on the other side', async () => {
     const network: TwoLayerNetwork = {
       W1: denseMatrix(1, 1, Float64Array.of(0)),
       b1: Float64Array.of(5),
@@ -103,8 +105,8 @@ describe('ONNX models', () => {
       gates: denseMatrix(1, 1, Float64Array.of(2)),
       gateBias: Float64Array.of(-6),
     };
-    const graph = decodeOnnx(onnxModel(network, options));
-    assert.deepEqual(Array.from(runOnnx(graph, 3, Float64Array.of(2.999, 3, 3.001)).data), [0, 5, 5]);
+    const { data } = await runOnnx(onnxModel(network, options), 3, Float64Array.of(2.999, 3, 3.001));
+    assert.deepEqual(Array.from(data), [0, 5, 5]);
   });
 
   it('says what goes in and out', () => {
@@ -117,14 +119,15 @@ describe('ONNX models', () => {
     assert.equal(graph.input.type, 11);
   });
 
-  it('also in single precision', () => {
+  it('also in single precision', async () => {
     const network = randomNetwork(3, 2, 4, 1, true);
-    const graph = decodeOnnx(onnxModel(network, { ...options, precision: 'single' }));
+    const file = onnxModel(network, { ...options, precision: 'single' });
+    const graph = decodeOnnx(file);
     assert.equal(graph.input.type, 1);
     assert.ok([...graph.initializers.values()].every(({ type }) => type === 1));
     const X = denseMatrix(2, 2, Float64Array.of(1, 2, -1, 0.5));
     const expected = networkFit(network, X).data;
-    runOnnx(graph, 2, X.data).data.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 1e-5));
+    (await runOnnx(file, 2, X.data)).data.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 1e-5));
   });
 });
 

@@ -9,51 +9,73 @@ import { exportRun } from '../../../../src/session/exportRun.ts';
 import { predictOn } from '../../../../src/session/predictOn.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import type { TrainSettings } from '../../../../src/shared/settings.ts';
+import { everyFamilyAndTask, smallFile } from '../../../support/everyFamily.ts';
 import { memorySource } from '../../../support/memorySource.ts';
 import { listen, quickSettings, running, testSession } from '../../../support/sessionHarness.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-python-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Reads a CSV as texts, runs the module on them, and writes line, prediction and outputs as JSON. */
+/** For each case: reads a CSV as texts, runs the module on them, and writes prediction and outputs as JSON. */
 const driver = `
 import csv, importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("exported", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-with open(sys.argv[2], encoding="utf-8", newline="") as file:
-    rows = list(csv.DictReader(file, delimiter=sys.argv[3]))
-frame = {name: [row[name] for row in rows] for name in rows[0]}
-raw = module.outputs(frame)
-json.dump({
-    "predicted": [p if p is None or isinstance(p, str) else None if p != p else float(p) for p in module.predict(frame)],
-    "raw": [[None if value != value else value for value in row] for row in raw.tolist()],
-}, sys.stdout)
+
+def run(module_file, data, delimiter):
+    spec = importlib.util.spec_from_file_location("exported", module_file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with open(data, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=delimiter))
+    frame = {name: [row[name] for row in rows] for name in rows[0]}
+    raw = module.outputs(frame)
+    return {
+        "predicted": [p if p is None or isinstance(p, str) else None if p != p else float(p) for p in module.predict(frame)],
+        "raw": [[None if value != value else value for value in row] for row in raw.tolist()],
+    }
+
+json.dump([run(*case) for case in json.loads(sys.argv[1])], sys.stdout)
 `;
 writeFileSync(path.join(folder, 'driver.py'), driver);
 let files = 0;
 
-function inPython(run: RunRecord, csv: string, delimiter: string): { predicted: unknown[]; raw: (number | null)[][] } {
-  const module = path.join(folder, `module${files}.py`);
-  const data = path.join(folder, `data${files++}.csv`);
-  writeFileSync(module, exportRun(run, 'python'));
-  writeFileSync(data, csv);
-  const python = ensurePython({ numpy: true });
-  const args = ['-B', path.join(folder, 'driver.py'), module, data, delimiter];
-  const { status, stdout, stderr } = spawnSync(python, args, {
+interface Case {
+  readonly csv: string;
+  readonly change: Partial<TrainSettings>;
+  readonly delimiter?: string;
+}
+interface Answer {
+  readonly predicted: readonly unknown[];
+  readonly raw: readonly (readonly (number | null)[])[];
+}
+
+/** Trains on files, and compares what the modules say of their raw cells with the predictions that `predict` writes; one Python for all. */
+async function agree(cases: readonly Case[]): Promise<RunRecord[]> {
+  const runs: RunRecord[] = [];
+  const given = [];
+  for (const { csv, change, delimiter = ',' } of cases) {
+    const run = await testSession(memorySource(csv)).train({ ...quickSettings, ...change }, listen(), running);
+    const module = path.join(folder, `module${files}.py`);
+    const data = path.join(folder, `data${files++}.csv`);
+    writeFileSync(module, exportRun(run, 'python'));
+    writeFileSync(data, csv);
+    runs.push(run);
+    given.push([module, data, delimiter]);
+  }
+  const args = ['-B', path.join(folder, 'driver.py'), JSON.stringify(given)];
+  const { status, stdout, stderr } = spawnSync(ensurePython({ numpy: true }), args, {
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
   });
   assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as ReturnType<typeof inPython>;
+  const answers = JSON.parse(stdout) as Answer[];
+  assert.equal(answers.length, cases.length);
+  for (const [i, { csv }] of cases.entries()) await agrees(runs[i], csv, answers[i]);
+  return runs;
 }
 
-/** Trains on a file, and compares what the module says of its raw cells with the predictions that `predict` writes. */
-async function agrees(csv: string, change: Partial<TrainSettings>, delimiter = ','): Promise<RunRecord> {
-  const run = await testSession(memorySource(csv)).train({ ...quickSettings, ...change }, listen(), running);
+async function agrees(run: RunRecord, csv: string, { predicted, raw }: Answer): Promise<void> {
   const table = (await predictOn(run, memorySource(csv), running, 'keep'))!.csv.trim().split(/\r?\n/);
   const [header, ...lines] = table.map((line) => line.split(','));
-  const { predicted, raw } = inPython(run, csv, delimiter);
   assert.equal(predicted.length, lines.length);
   const at = header.findIndex((name) => name.startsWith('predict'));
   const classes = run.resolved.classes.length > 0;
@@ -74,7 +96,6 @@ async function agrees(csv: string, change: Partial<TrainSettings>, delimiter = '
     const own = run.rows.prediction[row * run.resolved.outputs];
     assert.ok(Math.abs(python - own) <= 1e-8 * (1 + Math.abs(own)), `line ${fileLine}: ${python}, ${own}`);
   });
-  return run;
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun'];
@@ -94,7 +115,8 @@ const mixed = [
 
 describe('exported Python module', () => {
   it('reads units, currencies, dates, categories and gaps of raw cells as training did', async () => {
-    const run = await agrees(mixed, { target: 'y', missing: 'impute', columnTypes: { size: 'classes' } });
+    const change = { target: 'y', missing: 'impute', columnTypes: { size: 'classes' } } as const;
+    const [run] = await agree([{ csv: mixed, change }]);
     const names = run.scaling.inputs.map(({ column }) => column);
     for (const column of ['weight', 'price', 'share', 'when', 'kind', 'side', 'size'])
       assert.ok(names.includes(column), `${column} is an input`);
@@ -102,12 +124,13 @@ describe('exported Python module', () => {
 
   it('makes weekday and season of dates as training did, of gaps as well', async () => {
     const csv = mixed.replace(/15 Apr 2020 13:30/, '');
-    const run = await agrees(csv, { target: 'y', missing: 'impute', dateParts: ['weekday', 'season'] });
+    const change = { target: 'y', missing: 'impute', dateParts: ['weekday', 'season'] } as const;
+    const [run] = await agree([{ csv, change }]);
     assert.equal(run.scaling.inputs.filter(({ wave }) => wave !== undefined).length, 4);
   });
 
   it('leaves rows with gaps unpredicted where training left them out', async () => {
-    await agrees(mixed, { target: 'y', missing: 'drop' });
+    await agree([{ csv: mixed, change: { target: 'y', missing: 'drop' } }]);
   });
 
   it('takes decimal commas, day before month, markers of its own', async () => {
@@ -119,25 +142,12 @@ describe('exported Python module', () => {
       ),
     ].join('\n');
     const dialect = { delimiter: ';', decimal: ',', na: ['-7'] } as const;
-    await agrees(csv, { target: 't', dialect, missing: 'impute', features: ['a', 'b'] }, ';');
+    const change = { target: 't', dialect, missing: 'impute', features: ['a', 'b'] } as const;
+    await agree([{ csv, change, delimiter: ';' }]);
   });
 
   it('runs every family and task', async () => {
-    const rows = Array.from({ length: 24 }, (_, i) => {
-      const [a, b] = [Math.sin(2 * i), Math.cos(3 * i)];
-      return `${a.toFixed(4)},${b.toFixed(4)},${['p', 'q', 'r'][i % 3]},${a > b ? 'yes' : 'no'},${(a * b).toFixed(4)}`;
-    });
-    const csv = ['a,b,three,two,y', ...rows].join('\n');
-    const families: Partial<TrainSettings>[] = [
-      { model: 'relu', arrangements: 'sampled', gates: 10 },
-      { model: 'gated-relu', gates: 10, bias: 'none' },
-      { model: 'three-layer', m1: 1, arrangements: 'sampled', gates: 8 },
-      { model: 'linear', depth: 2, whiten: true },
-    ];
-    for (const family of families) {
-      for (const target of ['y', 'two', 'three'])
-        await agrees(csv, { ...family, target, features: ['a', 'b'], beta: { kind: 'relative', value: 0.2 } });
-    }
+    await agree(Object.values(everyFamilyAndTask).map((change) => ({ csv: smallFile, change })));
   });
 
   it('says which cell it cannot read, and which column is missing', async () => {
