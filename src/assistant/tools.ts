@@ -47,6 +47,8 @@ export const tools = {
   },
 } as const satisfies Readonly<Record<string, ToolWords>>;
 
+export type ToolName = keyof typeof tools;
+
 /** Lines of predictions that are handed to a language model; more are counted. */
 export const predictionLines = 200;
 

@@ -57,6 +57,9 @@ export const runFileEnd = '.convexrun.json';
 export const studyType = 'convexNet.study';
 export const lessonType = 'convexNet.lesson';
 export const previewType = 'convexNet.preview';
+/** Pages that come back when a window is opened again. */
+export const pageTypes = [panelType, comparisonType, labType, studyType, lessonType, previewType] as const;
+export type PageType = (typeof pageTypes)[number];
 export const walkthrough = 'convexNet.gettingStarted';
 
 /** Context keys for `when` and `enablement` clauses. */

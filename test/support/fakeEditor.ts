@@ -78,8 +78,6 @@ export interface FakeEditor {
   readonly said: string[];
   readonly executed: string[];
   execute(command: string, ...args: unknown[]): Promise<unknown>;
-  /** Nodes of the tree, with the items that it shows. */
-  tree(): unknown[];
   uri(file: string): unknown;
   close(): void;
 }
@@ -130,7 +128,6 @@ export async function startExtension({
   const said: string[] = [];
   const executed: string[] = [];
   const commands = new Map<string, (...args: unknown[]) => unknown>();
-  let provider: { getChildren(node?: unknown): unknown[]; getTreeItem(node: unknown): unknown } | undefined;
   const say = (text: string): Promise<undefined> => {
     said.push(text);
     return Promise.resolve(undefined);
@@ -210,10 +207,7 @@ export async function startExtension({
       }),
       createStatusBarItem: () => ({ show: () => undefined, hide: () => undefined, dispose: () => undefined }),
       createWebviewPanel: openPage,
-      createTreeView: (_: string, { treeDataProvider }: { readonly treeDataProvider: typeof provider }) => {
-        provider = treeDataProvider;
-        return { selection: [], onDidChangeSelection: nothing, dispose: () => undefined };
-      },
+      createTreeView: () => ({ selection: [], onDidChangeSelection: nothing, dispose: () => undefined }),
       registerWebviewPanelSerializer: () => new Disposable(() => undefined),
       registerCustomEditorProvider: () => new Disposable(() => undefined),
       setStatusBarMessage: () => new Disposable(() => undefined),
@@ -307,10 +301,6 @@ export async function startExtension({
     said,
     executed,
     execute: (command, ...args) => Promise.resolve(commands.get(command)?.(...args)),
-    tree: () => {
-      const all = (node?: unknown): unknown[] => provider!.getChildren(node).flatMap((child) => [provider!.getTreeItem(child), ...all(child)]); // prettier-ignore
-      return all();
-    },
     uri: (file) => Uri.file(file),
     close,
   };

@@ -1,17 +1,20 @@
 import * as vscode from 'vscode';
-import { contextKeys, runsView } from '../../shared/manifest.ts';
-import { askLine, createTree } from '../ui.ts';
+import { contextKeys } from '../../shared/manifest.ts';
+import { askLine } from '../ui.ts';
+import type { LazyRunTree } from './lazyRunTree.ts';
 import type { RunStore } from './runStore.ts';
 import { RunTree } from './runTree.ts';
 
 /** The tree of runs and the words that a run in it must have. */
-export class FilteredRuns implements vscode.Disposable {
+export class FilteredRuns {
   readonly tree: RunTree;
-  private readonly view: ReturnType<typeof createTree>;
 
-  constructor(private readonly store: RunStore) {
+  constructor(
+    private readonly store: RunStore,
+    private readonly view: LazyRunTree,
+  ) {
     this.tree = new RunTree(store);
-    this.view = createTree(runsView, this.tree);
+    this.tree.onDidChangeTreeData(() => view.refresh());
   }
 
   /** Asks for words unless they are given; an empty line takes the filter away. */
@@ -38,9 +41,5 @@ export class FilteredRuns implements vscode.Disposable {
         : '',
     );
     void vscode.commands.executeCommand('setContext', contextKeys.runsFiltered, filtered);
-  }
-
-  dispose(): void {
-    this.view.dispose();
   }
 }

@@ -21,12 +21,12 @@ export interface Pages extends RunTools {
   readonly previews: PreviewPanels;
 }
 
-/** Registers every command of the extension. */
-export function registerCommands(
+/** What every command of the extension does; failures are shown. */
+export function commands(
   explorer: Explorer,
   pages: Pages,
   context: vscode.ExtensionContext,
-): vscode.Disposable[] {
+): (id: CommandId, args: readonly unknown[]) => Promise<unknown> {
   const { log } = explorer;
   const handlers: Handlers<CommandId> = {
     ...trainingCommands(explorer, context),
@@ -35,16 +35,14 @@ export function registerCommands(
     ...exportCommands(explorer),
     ...placeCommands(explorer, pages),
   };
-  return Object.entries(handlers).map(([id, handler]) =>
-    vscode.commands.registerCommand(id, async (...args: unknown[]) => {
-      try {
-        return await handler(...args);
-      } catch (error) {
-        void showError(error, explorer.current?.uri ?? null, log);
-        return undefined;
-      }
-    }),
-  );
+  return async (id, args) => {
+    try {
+      return await handlers[id](...args);
+    } catch (error) {
+      void showError(error, explorer.current?.uri ?? null, log);
+      return undefined;
+    }
+  };
 }
 
 /** Commands that open something of the editor. */

@@ -1,0 +1,92 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { editorToolInputs } from '../assistant/toolInputs.ts';
+import { headOfCsv, type ToolName } from '../assistant/tools.ts';
+import { runDigest } from '../shared/runDigest.ts';
+import type { RunSummary } from '../shared/runSummary.ts';
+import { trainSettingsSchema } from '../shared/settingsSchema.ts';
+import type { Explorer } from './explorer.ts';
+import { TaskFailure } from './train/taskFailure.ts';
+import { readTrainingSettings } from './trainingSettings.ts';
+
+type Inputs = { readonly [K in ToolName]: v.InferOutput<(typeof editorToolInputs)[K]> };
+
+/** What a tool does: text for a language model, of plain data. */
+type Calls = {
+  readonly [K in ToolName]: (input: Inputs[K], token: vscode.CancellationToken) => Promise<unknown>;
+};
+
+/** Calls a tool by its name with what an assistant wrote. */
+export type ToolCall = (name: ToolName, input: unknown, token: vscode.CancellationToken) => Promise<unknown>;
+
+/** What the tools of language models do: the same numbers and words as the panel. */
+export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) => Promise<string>): ToolCall {
+  const calls: Calls = {
+    inspect: async ({ file }, token) => {
+      const dataset = explorer.dataset(addressOfFile(file));
+      const inUse = dataset.use();
+      const off = token.onCancellationRequested(() => dataset.stopLooking());
+      try {
+        return await dataset.inspect();
+      } finally {
+        off.dispose();
+        inUse.dispose();
+      }
+    },
+    train: async ({ file, target, model, betaShare }, token) => {
+      const uri = addressOfFile(file);
+      const dataset = explorer.dataset(uri);
+      const settings = v.parse(trainSettingsSchema, {
+        ...readTrainingSettings(uri, explorer.log),
+        ...(target === undefined ? {} : { target }),
+        ...(model === undefined ? {} : { model, batchNorm: false }),
+        ...(betaShare === undefined ? {} : { beta: { kind: 'relative', value: betaShare } }),
+      });
+      const off = token.onCancellationRequested(() => dataset.stop());
+      try {
+        const summary = await explorer.train(dataset, settings);
+        if (summary === undefined)
+          throw new TaskFailure({ message: dataset.error?.message ?? 'The training was stopped or replaced.' });
+        return await digestOf(explorer, summary.id);
+      } finally {
+        off.dispose();
+      }
+    },
+    verdict: ({ run }) => digestOf(explorer, run),
+    compare: async ({ runs }) => JSON.parse(await compare(runs.map((id) => known(explorer, id).id))) as unknown,
+    predict: async ({ run, file }, token) => {
+      await explorer.openRun(known(explorer, run).id);
+      const dataset = explorer.current;
+      if (!dataset?.run) throw new TaskFailure({ message: `The run ${run} cannot be opened.` });
+      const task = dataset.predict(addressOfFile(file), 'keep');
+      const off = token.onCancellationRequested(() => task.stop());
+      try {
+        const { csv, ...facts } = await task.done;
+        return { ...facts, ...headOfCsv(csv) };
+      } finally {
+        off.dispose();
+      }
+    },
+  };
+  const call = <K extends ToolName>(name: K, input: unknown, token: vscode.CancellationToken): Promise<unknown> =>
+    calls[name](v.parse(editorToolInputs[name] as unknown as v.GenericSchema<unknown, Inputs[K]>, input), token);
+  return async (name, input, token) => call(name, input, token);
+}
+
+function addressOfFile(file: string): vscode.Uri {
+  if (/^([/\\]|[A-Za-z]:[/\\])/.test(file)) return vscode.Uri.file(file);
+  const [folder] = vscode.workspace.workspaceFolders ?? [];
+  if (folder === undefined) throw new TaskFailure({ message: `There is no folder open to find ${file} in.` });
+  return vscode.Uri.joinPath(folder.uri, file);
+}
+
+function known(explorer: Explorer, id: string): RunSummary {
+  const summary = explorer.store.get(id);
+  if (!summary) throw new TaskFailure({ message: `There is no run ${id}.` });
+  return summary;
+}
+
+async function digestOf(explorer: Explorer, id: string): Promise<unknown> {
+  const { record } = await explorer.store.load(known(explorer, id).id);
+  return runDigest(record);
+}
