@@ -2,9 +2,19 @@
  * Reads back ONNX files. Knows the wire format and the ONNX field
  * numbers on its own (onnx.proto3), so that the writer is checked against the specification rather than against itself.
  */
-type Field = { readonly number: number } & (
-  { readonly kind: 'varint'; readonly value: number } | { readonly kind: 'bytes'; readonly value: Uint8Array }
-);
+type Field = VarintField | BytesField;
+
+interface VarintField {
+  readonly number: number;
+  readonly kind: 'varint';
+  readonly value: number;
+}
+
+interface BytesField {
+  readonly number: number;
+  readonly kind: 'bytes';
+  readonly value: Uint8Array;
+}
 
 export function decodeFields(bytes: Uint8Array): Field[] {
   const fields: Field[] = [];

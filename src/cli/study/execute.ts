@@ -17,8 +17,12 @@ import { createPooledKernels } from '../../platform/node/kernelPool.ts';
  * How a task went: it has a result (`done`, perhaps a refusal), somebody else works on it, it ended in an error that is noted in the folder, or
  * its result cannot be written, which no other task would fare better with.
  */
-export type TaskOutcome =
-  { readonly kind: 'done' | 'busy' } | { readonly kind: 'failed' | 'unwritable'; readonly message: string };
+export type TaskOutcome = { readonly kind: 'done' | 'busy' } | NoResult;
+
+interface NoResult {
+  readonly kind: 'failed' | 'unwritable';
+  readonly message: string;
+}
 
 /** Data files held ready at the same time. */
 const sessionsKept = 4;

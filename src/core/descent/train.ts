@@ -74,8 +74,13 @@ export interface GradientResult {
  * What the trained network's hidden layer is: that of the problem, or one with batch normalisation on `inputs`, the training rows (n x d)
  * whose whitening is the problem's X.
  */
-export type DescentLayer =
-  HiddenLayer | { readonly kind: 'batch-norm'; readonly width: number; readonly inputs: DenseMatrix };
+export type DescentLayer = HiddenLayer | NormalisedLayer;
+
+interface NormalisedLayer {
+  readonly kind: 'batch-norm';
+  readonly width: number;
+  readonly inputs: DenseMatrix;
+}
 
 /** A network that descent trains, and its image in the convex program. */
 interface DescentSetup {

@@ -62,8 +62,12 @@ export interface TwoLayerModel extends TrainableModel {
 }
 
 /** What the hidden layer is: `width` ReLU units (at least one per output is made), or fixed gates (P x d, on effective inputs). */
-export type HiddenLayer =
-  { readonly kind: 'relu'; readonly width: number } | { readonly kind: 'gated'; readonly gates: DenseMatrix };
+export type HiddenLayer = { readonly kind: 'relu'; readonly width: number } | GatedLayer;
+
+interface GatedLayer {
+  readonly kind: 'gated';
+  readonly gates: DenseMatrix;
+}
 
 const unitForms: Readonly<Record<OutputPenalty, UnitForm>> = {
   'per-output': 'single',

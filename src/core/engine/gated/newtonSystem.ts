@@ -15,8 +15,8 @@ import {
 import type { GatedProgram } from './program.ts';
 
 /** How Newton systems were solved. */
-export type LinearMethod =
-  'Cholesky' | 'conjugate gradients on an earlier Cholesky factor' | 'Woodbury' | 'matrix-free conjugate gradients';
+export type LinearMethod = WithFactor | 'Woodbury' | 'matrix-free conjugate gradients';
+type WithFactor = 'Cholesky' | 'conjugate gradients on an earlier Cholesky factor';
 
 /** A factor kept for later steps, with what it was made for. */
 interface KeptFactor {

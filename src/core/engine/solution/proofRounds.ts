@@ -29,6 +29,9 @@ export interface ProofOptions {
   readonly kernels: Kernels | undefined;
 }
 
+/** A network with what the direction that breaks the bound most brings, or one without. */
+type Improve = (proof: GlobalBoundDetails & { readonly worstDirection: Float64Array }, round: number) => Provable;
+
 /**
  * Proves a bound over all networks, within `seconds` in all. Where the proof meets a direction that improves the network, `improve` (where given) inserts it and
  * returns the better network, beside which the proof begins anew. `limited` ends the improving, `proving` all.
@@ -36,8 +39,7 @@ export interface ProofOptions {
 export function proveInRounds(
   prepared: PreparedProblem,
   network: Provable,
-  improve:
-    ((proof: GlobalBoundDetails & { readonly worstDirection: Float64Array }, round: number) => Provable) | undefined,
+  improve: Improve | undefined,
   { seconds, begin, kernels }: ProofOptions,
   limited: Control,
   proving: Control,

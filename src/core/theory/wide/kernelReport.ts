@@ -11,6 +11,13 @@ import { evenMoments, hermiteCoefficients } from './moments.ts';
 import { type DependentRows, type KernelSpectrum, dependentRows, kernelSpectrum, weakestRows } from './spectrum.ts';
 import { tangentKernel } from './tangentKernel.ts';
 
+/** Of the kernel of one network at its start. */
+interface EmpiricalSpectrum extends SpectrumSummary {
+  readonly width: number;
+  readonly seed: number;
+  readonly relativeError: number | null;
+}
+
 export interface KernelReportOptions {
   /** All but the widths. */
   readonly shape: MlpShape;
@@ -47,8 +54,7 @@ export interface KernelReport {
   /** Infinite width; null in standard parametrisation, where the kernel grows with the width. */
   readonly limit: SpectrumSummary | null;
   /** The network of the first seed at the largest width. */
-  readonly empirical:
-    (SpectrumSummary & { readonly width: number; readonly seed: number; readonly relativeError: number | null }) | null;
+  readonly empirical: EmpiricalSpectrum | null;
   /** Smallest and largest eigenvalue for every width and seed, and the distance of the kernel to the limit (relative, Frobenius). */
   readonly samples: readonly {
     readonly width: number;

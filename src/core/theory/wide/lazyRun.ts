@@ -24,13 +24,23 @@ export interface RegressionData {
   readonly test: { readonly X: DenseMatrix; readonly y: Float64Array } | null;
 }
 
+export interface AbsoluteRate {
+  readonly kind: 'absolute';
+  readonly value: number;
+}
+
+/** A fraction of the edge of stability. */
+export interface EdgeRate {
+  readonly kind: 'edge';
+  readonly fraction: number;
+}
+
 export interface LazyRunOptions {
   readonly shape: MlpShape;
   readonly start: StartMode;
   readonly seed: number;
   /** Step size for the summed half-squared loss; `edge`: this fraction of 2 / lambda_max of the kernel at the start. */
-  readonly rate:
-    { readonly kind: 'absolute'; readonly value: number } | { readonly kind: 'edge'; readonly fraction: number };
+  readonly rate: AbsoluteRate | EdgeRate;
   readonly steps: number;
 }
 

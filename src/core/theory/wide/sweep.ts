@@ -17,7 +17,14 @@ import {
   type SlopeRatios,
   slopeRatios,
 } from './claims.ts';
-import { type LazyRun, type RegressionData, type StartMode, lazyRun } from './lazyRun.ts';
+import {
+  type AbsoluteRate,
+  type EdgeRate,
+  type LazyRun,
+  type RegressionData,
+  type StartMode,
+  lazyRun,
+} from './lazyRun.ts';
 import { limitKernel } from './limitKernel.ts';
 import { evenMoments, hermiteCoefficients } from './moments.ts';
 import { type DependentRows, dependentRows, kernelSpectrum } from './spectrum.ts';
@@ -32,8 +39,7 @@ export interface SweepOptions {
   /** Gradient descent steps of the main runs. */
   readonly steps: number;
   /** Step size of the main runs as a fraction of the edge of stability 2 / lambda_max(Theta_0), or absolute for the summed loss. */
-  readonly rate:
-    { readonly kind: 'absolute'; readonly value: number } | { readonly kind: 'edge'; readonly fraction: number };
+  readonly rate: AbsoluteRate | EdgeRate;
   /** Shares of labels replaced at random, besides 0, tried at the largest width. */
   readonly noise: readonly number[];
   /** Binary targets (-1, +1) are flipped by noise, others are replaced by those of other rows. */
