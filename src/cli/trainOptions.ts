@@ -32,7 +32,7 @@ const extraOptions: Readonly<Record<string, ExtraOption>> = {
   beta: {
     part: 'network',
     argument: 'B',
-    help: 'penalty as it stands (sum-half convention, on standardised data), or auto (the default): chosen by cross-validation on the training rows, within a fifth of the time limit',
+    help: 'penalty as it stands (sum-half convention, on standardised data), or auto (the default): chosen by cross-validation on the training rows, within about a quarter of the time limit',
   },
   'beta-rel': {
     part: 'network',

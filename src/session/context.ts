@@ -33,11 +33,17 @@ export class TrainStopped extends Error {
   override readonly name = 'TrainStopped';
 }
 
-/** What a stage works with besides its draft. */
-export interface StageContext {
+/** What a training works with besides its draft. */
+export interface TrainingContext {
   readonly deps: SessionDeps;
   readonly listener: SessionListener;
   readonly control: Control;
+}
+
+/** What a stage works with besides its draft. */
+export interface StageContext extends TrainingContext {
+  /** Seconds that the stage may take; proofs have their own. */
+  readonly seconds: number;
 }
 
 /** The same control without reports: what a stage solves on the side is no step of the solve that is shown. */

@@ -92,6 +92,7 @@ export type Show = (draft: SolvedDraft) => void;
 /** One step of a run after the solve. A stage that is stopped gives what it has, with a note. */
 export interface Stage {
   readonly name: StageName;
-  wanted(draft: SolvedDraft): boolean;
+  /** Before there is a network: whether it may be wanted then. */
+  wanted(draft: Draft & Partial<Pick<SolvedDraft, 'outcome'>>): boolean;
   run(draft: SolvedDraft, context: StageContext, show: Show): SolvedDraft | Promise<SolvedDraft>;
 }

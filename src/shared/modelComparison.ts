@@ -65,3 +65,6 @@ export function modelComparisonSentence(record: ModelComparisonRecord): string |
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** Seconds of the cross-validation, and of the network after it, of each model that is compared, of the time limit of a training. */
+export const modelSeconds = (timeLimit: number): number => timeLimit / 5;

@@ -355,12 +355,12 @@ export const trainingTable = {
     option: { name: 'tolerance', part: 'effort', argument: 'T', help: 'relative duality gap' },
   }),
   timeLimitSeconds: positive(86_400, {
-    fallback: 60,
+    fallback: 45,
     option: {
       name: 'time-limit',
       part: 'effort',
       argument: 'SECONDS',
-      help: 'for the solve, for the path, and for gradient descent, each',
+      help: 'for a training but its proofs: choosing beta, the solve, the path and gradient descent share it',
     },
   }),
   /** Seconds that may go into proving the global bound of a ReLU network. */

@@ -1,3 +1,4 @@
+import { modelSeconds } from '../shared/modelComparison.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import type { StudyTask } from './plan.ts';
 import type { Study } from './studyFile.ts';
@@ -15,12 +16,15 @@ const bytesPerByte = 12;
 /** Starting the program, reading and encoding, beyond the limits of the stages. */
 const baseSeconds = 60;
 const bytesPerSecond = 2e6;
+/** Models that are compared at most. */
+const mostModels = 5;
 
-/** An upper estimate from the limits that the settings set: every stage of a task keeps its own. */
-function secondsOf({ timeLimitSeconds, certifySeconds, path, beta, compare }: TrainSettings, bytes: number): number {
-  // the solve; choosing beta before it; the path after it; gradient descent and the solve that follows it
-  const solves = 1 + (beta.kind === 'auto' ? 1 / 3 : 0) + (path.points > 0 ? 1 : 0) + (compare.enabled ? 2 : 0);
-  return baseSeconds + bytes / bytesPerSecond + solves * timeLimitSeconds + certifySeconds;
+/** An upper estimate from the limits that the settings set: that of the training, twice since a stage may end late, and of the proofs of network and path. */
+function secondsOf(settings: TrainSettings, bytes: number): number {
+  const { timeLimitSeconds, certifySeconds, path, compareModels } = settings;
+  const proofs = (path.points > 0 ? 1.5 : 1) * certifySeconds;
+  const models = compareModels === true ? mostModels * (2 * modelSeconds(timeLimitSeconds) + certifySeconds) : 0;
+  return baseSeconds + bytes / bytesPerSecond + 2 * timeLimitSeconds + proofs + models;
 }
 
 /** The largest need of any of the tasks, unless the study says what one takes. */

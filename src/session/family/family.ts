@@ -8,7 +8,7 @@ import type { SubNetwork } from '../../core/network/threeLayer/subNetwork.ts';
 import type { DeepRecord } from '../../shared/depth.ts';
 import type { DualLandscape, GateRecord, GradientRun, NeuronRecord, Residuals, ShapeRecord } from '../../shared/run.ts';
 import type { TrainSettings } from '../../shared/settings.ts';
-import type { StageContext } from '../context.ts';
+import type { StageContext, TrainingContext } from '../context.ts';
 
 /** The numbers that every solve gives, whatever the family; recomputed from data and network. */
 export interface Solved extends Pick<
@@ -146,7 +146,7 @@ export interface Family {
   threshold(problem: Problem, options: FamilyOptions, control: Control): Threshold;
   solve(posed: Posed, options: FamilyOptions, control: Control): Outcome;
   /** A sentence where there is nothing to compare. */
-  descent(posed: Posed, outcome: Outcome, context: StageContext): Descent | string;
+  descent(posed: Posed, outcome: Outcome, context: TrainingContext): Descent | string;
   extras?(posed: Posed, outcome: Outcome, context: StageContext): Promise<Extras>;
   /** Solves again so as not to lie above the given networks, which do not. Undefined when a stop came first. */
   refine?(

@@ -12,7 +12,7 @@ import { effectiveInputs } from '../../core/problem/effectiveInputs.ts';
 import { type Control, withDeadline } from '../../core/base/control.ts';
 import { betaGrid } from '../../core/engine/path.ts';
 import type { LayerRecord, LinearRecord } from '../../shared/depth.ts';
-import { quiet, type StageContext } from '../context.ts';
+import { quiet, type StageContext, type TrainingContext } from '../context.ts';
 import { functionShape } from '../shape.ts';
 import type { Extras, Family, Outcome, Posed, Solved } from './family.ts';
 
@@ -167,8 +167,8 @@ function recordOf(
 /** Networks of the duality gap, rank path, training of the layers. */
 async function extrasOf(posed: Posed, { full, record, inputs }: LinearOutcome, context: StageContext): Promise<Extras> {
   const { problem, settings } = posed;
-  const { deps, listener, control } = context;
-  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const { deps, listener, control, seconds } = context;
+  const limited = withDeadline(control, seconds);
   const solved = record();
   const built = await builtNetworks(problem, solved, inputs, context, limited);
   const rankPath = await rankPathOf(problem, full.betaMax, context, limited);
@@ -194,7 +194,7 @@ async function extrasOf(posed: Posed, { full, record, inputs }: LinearOutcome, c
 async function rankPathOf(
   problem: Problem,
   betaMax: number,
-  { deps }: StageContext,
+  { deps }: TrainingContext,
   control: Control,
 ): Promise<LinearRecord['rankPath']> {
   const rankPath: LinearRecord['rankPath'][number][] = [];
@@ -217,7 +217,7 @@ async function builtNetworks(
   problem: Problem,
   record: LinearRecord,
   inputs: LinearOutcome['inputs'],
-  { deps }: StageContext,
+  { deps }: TrainingContext,
   control: Control,
 ): Promise<Pick<LinearRecord, 'parallel'> & { gap?: LinearRecord['gap'] }> {
   const { X, targets, datafit, beta, outputs, tolerance } = prepare(problem);

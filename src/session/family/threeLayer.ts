@@ -19,7 +19,7 @@ import { encodeBits } from '../../shared/bits.ts';
 import type { BranchRecord, ThreeLayerRecord } from '../../shared/depth.ts';
 import { weightDecayMessage } from '../../shared/threeLayerWords.ts';
 import { boundOverFamily } from '../../shared/verdict.ts';
-import { quiet, type StageContext } from '../context.ts';
+import { quiet, type TrainingContext } from '../context.ts';
 import { functionShape } from '../shape.ts';
 import type { Descent, Family, FamilyOptions, Outcome, Posed, Solved } from './family.ts';
 import { threeLayerExtras } from './threeLayerExtras.ts';
@@ -192,7 +192,7 @@ function branchRecords(prepared: PreparedProblem, all: DenseMatrix, m1: number, 
 const activeOuter = 1e-3;
 
 /** Gradient descent on the same architecture and cubic penalty, one seed after the other. */
-function descentOf(posed: Posed, { solution, active }: Outcome, { deps }: StageContext): Descent | string {
+function descentOf(posed: Posed, { solution, active }: Outcome, { deps }: TrainingContext): Descent | string {
   if (active === 0) return 'the zero network is optimal at this beta';
   const { problem, data, settings } = posed;
   const prepared = prepare(problem);

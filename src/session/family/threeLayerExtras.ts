@@ -19,7 +19,7 @@ const secondsPerSolve = 10;
 /** What belongs to a three-layer network beside its solution: the two-layer optimum, values of tuple budgets, gradient descent and its landscape. */
 export async function threeLayerExtras(posed: Posed, _: Outcome, context: StageContext): Promise<Extras> {
   const { problem, settings } = posed;
-  const limited = withDeadline(context.control, settings.timeLimitSeconds);
+  const limited = withDeadline(context.control, context.seconds);
   const next = async (message: string): Promise<boolean> => {
     context.listener.progress({ stage: 'compare', fraction: null, message });
     await context.deps.pause();
@@ -62,7 +62,7 @@ const unfinished = (status: SolveStatus): boolean => status === 'cancelled' || s
 function twoLayerOptimum({ problem, data, settings }: Posed, control: Control): ThreeLayerRecord['twoLayer'] {
   const { status, objective, network } = solve(
     { ...problem, model: 'relu', arrangements: { kind: 'adaptive', seed: settings.seed } },
-    { certifySeconds: 0, timeLimitSeconds: Math.min(secondsPerSolve, settings.timeLimitSeconds) },
+    { certifySeconds: 0, timeLimitSeconds: secondsPerSolve },
     quiet(control),
   );
   if (unfinished(status)) return undefined;

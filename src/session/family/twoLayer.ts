@@ -11,7 +11,7 @@ import { refuseUnlistable } from '../../core/engine/relu/solveRelu.ts';
 import { solve } from '../../core/engine/solve.ts';
 import { boundOverFamily } from '../../shared/verdict.ts';
 import { activityOf } from '../activity.ts';
-import { quiet, type StageContext } from '../context.ts';
+import { quiet, type TrainingContext } from '../context.ts';
 import { landscapeOf } from '../landscape.ts';
 import { gateRecord, gatesOfNeurons, neuronRecords } from '../neurons.ts';
 import { pickRows } from '../pickRows.ts';
@@ -140,7 +140,7 @@ function activeGates(solution: Solution): DenseMatrix {
 }
 
 /** Gradient descent with as many hidden units (gated: the same active gates) as the convex solution has, all seeds of a rule together. */
-function descentOf(posed: Posed, solution: Solution, { deps }: StageContext, kind: Kind): Descent | string {
+function descentOf(posed: Posed, solution: Solution, { deps }: TrainingContext, kind: Kind): Descent | string {
   if (solution.network.W1.rows === 0)
     return 'the zero network is optimal at this beta, so there is no width to give it';
   const { data, settings } = posed;

@@ -37,13 +37,13 @@ export const compareStage: Stage = {
 async function descend(
   draft: SolvedDraft,
   descent: Descent,
-  { deps, listener, control }: StageContext,
+  { deps, listener, control, seconds }: StageContext,
   show: Show,
 ): Promise<SolvedDraft | undefined> {
   const { settings, outcome } = draft;
   const { optimizers, seeds } = settings.compare;
   const total = optimizers.length * seeds;
-  const limited = withDeadline(control, settings.timeLimitSeconds);
+  const limited = withDeadline(control, seconds);
   const runs: GradientRun[] = [];
   const networks: TrainedNetwork[] = [...draft.networks];
   let cancelled = false;

@@ -9,7 +9,7 @@ import { chosenPoint } from '../../shared/usefulness.ts';
 import { defaultSettings } from '../../shared/settings.ts';
 import { cutShort, type StageContext } from '../context.ts';
 import type { Draft } from '../draft.ts';
-import { type Folded, FoldWatch, foldsOfDraft, shareOfLimit } from './folds.ts';
+import { type Folded, FoldWatch, foldsOfDraft } from './folds.ts';
 import { atBeta } from './solve.ts';
 
 /** Fewer rows than this say nothing about rows held out. */
@@ -61,22 +61,22 @@ async function choose(draft: Draft, context: StageContext, show: (draft: Draft) 
 }
 
 /**
- * The cross-validated error along beta of the model of a draft, within its share of the time limit; `onPoint` is given the curve as it grows. Without
+ * The cross-validated error along beta of the model of a draft, within the seconds of its stage; `onPoint` is given the curve as it grows. Without
  * points `best` is -1. `notes` say which networks of the folds were judged early.
  */
 export async function crossCurve(
   draft: Folded,
-  { deps, listener, control }: StageContext,
+  { deps, listener, control, seconds }: StageContext,
   onPoint?: (soFar: CrossValidationRecord) => void,
 ): Promise<{ readonly record: CrossValidationRecord; readonly notes: readonly string[] }> {
   const { settings, betaMax, data, problem } = draft;
   const { folds: count, rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const begin = control.now();
-  const limited = withDeadline(control, settings.timeLimitSeconds * shareOfLimit);
+  const limited = withDeadline(control, seconds);
   listener.progress({ stage: 'cross-validation', fraction: 0, message: 'Cross-validation: preparing the folds' });
   await deps.pause();
   const watch = new FoldWatch();
-  const { folds, dispose } = foldsOfDraft(draft, count, { deps, listener, control: limited }, watch);
+  const { folds, dispose } = foldsOfDraft(draft, count, { deps, listener, control: limited, seconds }, watch);
   const points = settings.path.points < 2 ? defaultSettings.path.points : settings.path.points;
   const recordOf = (found: CrossValidation): CrossValidationRecord => ({
     measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),

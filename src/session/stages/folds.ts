@@ -13,8 +13,6 @@ import { predictionsFrom } from '../predictions.ts';
 import { trainingProblem } from '../trainingProblem.ts';
 import { atBeta, solveOptions } from './solve.ts';
 
-/** Share of the time limit that choosing beta may take, so that the network at it, its proof and the rest have theirs. */
-export const shareOfLimit = 1 / 5;
 /** Relative gap to which folds are solved: errors on rows held out vary between folds by far more than what is left then. */
 const foldTolerance = 1e-2;
 /** A fold's solve at one beta may take so many times its even part of the time; the network reached then is judged as it is. */
@@ -58,7 +56,7 @@ export type Folded = Pick<Draft, 'data' | 'settings' | 'loaded' | 'problem' | 'b
 export function foldsOfDraft(
   draft: Folded,
   count: number,
-  { deps, listener, control }: StageContext,
+  { deps, listener, control, seconds }: StageContext,
   watch = new FoldWatch(),
 ): { readonly folds: HeldFold[]; readonly dispose: () => void } {
   const { data, settings, loaded } = draft;
@@ -66,7 +64,7 @@ export function foldsOfDraft(
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
   const fold = foldsOfRows(data, count, settings.seed, classes);
   const used = Math.max(...fold) + 1;
-  const timeLimitSeconds = (patience * settings.timeLimitSeconds * shareOfLimit) / used;
+  const timeLimitSeconds = (patience * seconds) / used;
   const { kernels, warm: _, ...usual } = solveOptions({ ...draft, warm: undefined }, deps);
   const options = { ...usual, timeLimitSeconds, certifySeconds: 0 };
   const fixed = { ...settings, target: data.target, task: data.task };

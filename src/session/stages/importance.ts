@@ -4,20 +4,19 @@ import { importanceOf } from '../importance.ts';
 import { pickRows } from '../pickRows.ts';
 import { predictionsFrom } from '../predictions.ts';
 
-/** Seconds that it may take, and share of the time limit. */
+/** Seconds that it takes at most. */
 const most = 5;
-const shareOfLimit = 1 / 10;
 
 /** Which columns the network needs, and how its prediction goes with them, on the rows held out (the training rows where there are none). */
 export const importanceStage: Stage = {
   name: 'importance',
   wanted: ({ importance }) => importance?.complete !== true,
-  async run(draft, { deps, control }) {
+  async run(draft, { deps, control, seconds }) {
     await deps.pause();
     const { data, problem, settings, outcome, described, threshold } = draft;
     const split = data.testRows.length > 0 ? 1 : 0;
     const rows = split === 1 ? data.testRows : data.trainRows;
-    const limited = withDeadline(control, Math.min(most, settings.timeLimitSeconds * shareOfLimit));
+    const limited = withDeadline(control, Math.min(most, seconds));
     const { classes, loss, classWeights } = predictionsFrom(described.fit, data, problem.loss, settings);
     const importance = importanceOf(
       {

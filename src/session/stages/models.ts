@@ -3,19 +3,19 @@ import { DataError } from '../../core/data/dataError.ts';
 import { ReadStopped } from '../../core/data/reader.ts';
 import { ProblemError } from '../../core/base/problemError.ts';
 import { errorMeasureOf } from '../../core/metrics/rowErrors.ts';
-import type { ComparedModel, ModelComparisonRecord } from '../../shared/modelComparison.ts';
+import { type ComparedModel, type ModelComparisonRecord, modelSeconds } from '../../shared/modelComparison.ts';
 import { modelTraits } from '../../shared/models.ts';
 import { type NetworkName, networkNameOf, networkSettings } from '../../shared/networkName.ts';
 import type { CrossValidationRecord, SolutionSummary } from '../../shared/run.ts';
 import { chosenPoint } from '../../shared/usefulness.ts';
 import { defaultSettings, memoryBytesOf, type TrainSettings } from '../../shared/settings.ts';
 import { gapOverFamily } from '../../shared/verdict.ts';
-import { cutShort, quiet, type StageContext } from '../context.ts';
+import { cutShort, quiet, type StageContext, type TrainingContext } from '../context.ts';
 import type { Stage } from '../draft.ts';
 import { familyOf } from '../family/registry.ts';
 import { findBetaMax, trainingProblem } from '../trainingProblem.ts';
 import { crossCurve, leastRows } from './crossValidate.ts';
-import { type Folded, shareOfLimit } from './folds.ts';
+import type { Folded } from './folds.ts';
 import { atBeta, solveOptions } from './solve.ts';
 
 /** What is compared, besides the model of the run where that is another one. */
@@ -54,10 +54,11 @@ export const modelsStage: Stage = {
 export async function compareModels(
   base: Folded,
   own: OwnModel,
-  context: StageContext,
+  training: TrainingContext,
   show: (soFar: ModelComparisonRecord) => void,
 ): Promise<Comparison> {
   const { data, problem, settings } = base;
+  const context: StageContext = { ...training, seconds: modelSeconds(settings.timeLimitSeconds) };
   const begin = context.control.now();
   const { folds, rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const ownName = networkNameOf(settings);
@@ -94,10 +95,11 @@ export async function compareModels(
 }
 
 /** The context of one model, whose progress is that of the comparison. */
-function tellingOf(name: NetworkName, fraction: number, { deps, listener, control }: StageContext): StageContext {
+function tellingOf(name: NetworkName, fraction: number, { deps, listener, control, seconds }: StageContext): StageContext {
   return {
     deps,
     control,
+    seconds,
     listener: {
       progress: ({ message }) => listener.progress({ stage: 'models', fraction, message: `${name}: ${message}` }),
       record: () => undefined,
@@ -145,7 +147,7 @@ async function comparedModel(
 function variantOf(
   base: Folded,
   model: Pick<TrainSettings, 'model' | 'depth' | 'batchNorm'>,
-  { deps: { kernels }, control }: StageContext,
+  { deps: { kernels }, control }: TrainingContext,
 ): Folded {
   const { data, loaded, problem, preview } = base;
   const { penalties } = modelTraits(model.model);
@@ -175,7 +177,7 @@ async function trainedAt(part: Folded, beta: number, context: StageContext): Pro
     { problem: atBeta(problem, beta), data, settings },
     {
       ...solveOptions({ settings, warm: undefined, preview: false }, deps),
-      timeLimitSeconds: settings.timeLimitSeconds * shareOfLimit,
+      timeLimitSeconds: context.seconds,
     },
     quiet(control),
   );

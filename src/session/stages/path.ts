@@ -19,19 +19,19 @@ const pathTolerance = 1e-4;
 export const pathStage: Stage = {
   name: 'path',
   wanted: ({ path, settings }) => path?.complete !== true && settings.path.points > 0,
-  async run(draft, { deps, listener, control }) {
+  async run(draft, { deps, listener, control, seconds: limit }) {
     const { data, settings, betaMax, problem } = draft;
     const { points: count } = settings.path;
     const loose = { ...problem, tolerance: Math.max(pathTolerance, problem.tolerance) };
     // down to the beta that was chosen, where that lies below
     const smallest =
       settings.beta.kind === 'auto' ? Math.min(settings.path.smallest, problem.beta / betaMax) : settings.path.smallest;
-    const limited = withDeadline(control, settings.timeLimitSeconds);
+    const limited = withDeadline(control, limit);
     const measure = mainMeasure(data.classes.length);
     const points: PathPoint[] = [];
     const pathWarm: unknown[] = [];
     const family = familyOf(problem.model);
-    const options = { ...solveOptions(draft, deps), timeLimitSeconds: undefined, certifySeconds: 0 };
+    const options = { ...solveOptions(draft, deps), certifySeconds: 0 };
     const solveAt = (beta: number, warm: unknown): ReturnType<typeof step> =>
       step(family.solve({ ...posedOf(draft), problem: atBeta(loose, beta) }, { ...options, warm }, quiet(limited)));
     const steps = pathOf(betaGrid(betaMax, count, smallest), solveAt, limited);

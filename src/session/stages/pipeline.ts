@@ -1,8 +1,9 @@
 import type { RunRecord, StageName } from '../../shared/run.ts';
-import type { StageContext } from '../context.ts';
+import type { TrainingContext } from '../context.ts';
 import type { Draft, SolvedDraft, Stage } from '../draft.ts';
 import { searching } from '../family/searching.ts';
 import { assembleRun } from '../record.ts';
+import { TrainingClock } from './clock.ts';
 import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
 import { extrasStage } from './extras.ts';
@@ -40,17 +41,18 @@ export interface Finished {
  */
 export async function runStages(
   start: Draft,
-  context: StageContext,
+  training: TrainingContext,
   finish: (draft: SolvedDraft) => Promise<SolvedDraft>,
 ): Promise<Finished> {
   let revision = start.revision;
   let last: RunRecord | undefined;
   const show = (draft: SolvedDraft, missing: readonly StageName[]): RunRecord => {
     last = assembleRun({ ...draft, revision: revision++ }, missing);
-    context.listener.record(last);
+    training.listener.record(last);
     return last;
   };
-  const toCome = (draft: SolvedDraft, from: number): StageName[] =>
+  const clock = new TrainingClock(training.control, start.settings.timeLimitSeconds);
+  const toCome = (draft: Draft, from: number): StageName[] =>
     draft.preview
       ? []
       : stages
@@ -61,29 +63,34 @@ export async function runStages(
   let chosen = start;
   if (wantsCrossValidation(start)) {
     // a network to look at while beta is being chosen
-    const first = await firstNetwork(start, context);
+    const first = await firstNetwork(start, training);
     const still = (draft: SolvedDraft): StageName[] => ['cross-validation', 'solve', 'proof', ...toCome(draft, 0)];
     show(first, still(first));
+    const seconds = clock.secondsFor('cross-validation', ['solve', ...toCome(start, 0)]);
+    const context = { ...training, seconds };
     chosen = await crossValidateStage({ ...start, warm: first.warm, betaMax: first.betaMax }, context, (growing) => {
       const { crossValidation } = growing;
       show({ ...first, crossValidation }, still(first));
     });
-    if (!context.control.shouldStop()) {
-      const rough = await firstNetwork(chosen, context);
+    if (!training.control.shouldStop()) {
+      const rough = await firstNetwork(chosen, training);
       show({ ...rough, notes: chosen.notes }, ['solve', 'proof', ...toCome(rough, 0)]);
       chosen = { ...chosen, warm: rough.warm, begun: { seconds: rough.outcome.solution.seconds, trace: rough.trace } };
     }
   }
+  const context = { ...training, seconds: clock.secondsFor('solve', toCome(chosen, 0)) };
   let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
-  const stopped: StageName[] = context.control.shouldStop() && !draft.preview ? ['solve'] : [];
+  clock.proved(draft.times.proof ?? 0);
+  const stopped: StageName[] = training.control.shouldStop() && !draft.preview ? ['solve'] : [];
   show(draft, [...stopped, ...toCome(draft, 0)]);
   for (const [k, stage] of (draft.preview ? [] : stages).entries()) {
     if (!stage.wanted(draft)) continue;
     const rest = (now: SolvedDraft): StageName[] => [...stopped, ...toCome(now, k + 1)];
-    draft = await stage.run(draft, context, (partial) =>
+    const seconds = clock.secondsFor(stage.name, toCome(draft, k + 1));
+    draft = await stage.run(draft, { ...training, seconds }, (partial) =>
       show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]),
     );
-    if (context.control.shouldStop()) stopped.push(stage.name);
+    if (training.control.shouldStop()) stopped.push(stage.name);
     show(draft, rest(draft));
   }
   draft = await finish(draft);
@@ -95,14 +102,14 @@ const roughTolerance = 1e-3;
 const roughSeconds = 2;
 
 /** A network near the optimum, soon: what it lacks in precision the record says by its gap. */
-async function firstNetwork(draft: Draft, context: StageContext): Promise<SolvedDraft> {
+async function firstNetwork(draft: Draft, training: TrainingContext): Promise<SolvedDraft> {
   const { settings, problem, notes } = draft;
   const quick: Draft = {
     ...draft,
     preview: true,
-    settings: { ...settings, timeLimitSeconds: Math.min(roughSeconds, settings.timeLimitSeconds) },
     problem: { ...searching(problem), tolerance: Math.max(roughTolerance, problem.tolerance) },
   };
-  const solved = await solveStage(quick, context, () => undefined);
-  return { ...solved, settings, problem, notes, preview: draft.preview };
+  const seconds = Math.min(roughSeconds, settings.timeLimitSeconds);
+  const solved = await solveStage(quick, { ...training, seconds }, () => undefined);
+  return { ...solved, problem, notes, preview: draft.preview };
 }

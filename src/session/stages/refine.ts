@@ -8,7 +8,7 @@ import { structureStage } from './structure.ts';
 /** Relative difference of objectives that counts as lower. */
 const lower = 1e-9;
 
-const below = ({ networks, outcome }: SolvedDraft): SolvedDraft['networks'] => {
+const below = ({ networks, outcome }: Pick<SolvedDraft, 'networks' | 'outcome'>): SolvedDraft['networks'] => {
   const { objective } = outcome.solution;
   return networks.filter((network) => network.objective < objective - lower * Math.abs(objective));
 };
@@ -19,9 +19,11 @@ const below = ({ networks, outcome }: SolvedDraft): SolvedDraft['networks'] => {
  */
 export const refineStage: Stage = {
   name: 'refine',
-  wanted: (draft) => familyOf(draft.problem.model).refine !== undefined && below(draft).length > 0,
+  wanted: ({ problem, networks, outcome }) =>
+    familyOf(problem.model).refine !== undefined &&
+    (outcome === undefined || below({ networks, outcome }).length > 0),
   async run(draft, context, show) {
-    const { control, deps, listener } = context;
+    const { control, deps, listener, seconds } = context;
     const networks = below(draft);
     const lowest = networks.reduce((least, network) => Math.min(least, network.objective), Infinity);
     const reached = `Gradient descent reached ${digits(lowest)}, below the ${digits(draft.outcome.solution.objective)} of this program on its tuples.`;
@@ -34,7 +36,7 @@ export const refineStage: Stage = {
     // the first solve led here, so its time counts
     const before = draft.times.final + (draft.times.proof ?? 0);
     const watch = new SolveWatch(control, listener, before);
-    const options = solveOptions(draft, deps);
+    const options = { ...solveOptions(draft, deps), timeLimitSeconds: seconds };
     const again = familyOf(draft.problem.model).refine!(
       posedOf(draft),
       draft.outcome,
@@ -57,7 +59,7 @@ export const refineStage: Stage = {
         lowerBound: bound === -Infinity ? null : bound,
         runs: draft.compare.runs.map((run) => ({ ...run, excess: excessOf(run.merged, solution.objective) })),
       },
-      notes: { ...draft.notes, solve: solutionNotes(solution, draft) },
+      notes: { ...draft.notes, solve: solutionNotes(solution, draft, seconds) },
     };
     const after = noted(
       refined,

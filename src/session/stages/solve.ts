@@ -1,7 +1,7 @@
 import type { Problem } from '../../core/problem/problem.ts';
 import type { Control } from '../../core/base/control.ts';
 import type { SolveTimes, TracePoint } from '../../shared/run.ts';
-import { memoryBytesOf, type TrainSettings } from '../../shared/settings.ts';
+import { memoryBytesOf } from '../../shared/settings.ts';
 import type { SessionDeps, SessionListener, StageContext } from '../context.ts';
 import type { Draft, Show, SolvedDraft } from '../draft.ts';
 import type { FamilyOptions, Outcome, Posed, Solved } from '../family/family.ts';
@@ -13,7 +13,7 @@ const tracePoints = 500;
 /** Solves and proves; `show` is given the solved network when its proof begins, since a person need not wait for that. */
 export async function solveStage(
   draft: Draft,
-  { deps, listener, control }: StageContext,
+  { deps, listener, control, seconds: limit }: StageContext,
   show: Show,
 ): Promise<SolvedDraft> {
   listener.progress({ stage: 'solving', fraction: null, message: 'Solving the convex program' });
@@ -33,12 +33,12 @@ export async function solveStage(
       // what a search finds is a lower limit, what is proven an upper one: both only get closer
       betaMax: solution.betaMax > draft.betaMax * (1 + raised) ? solution.betaMax : draft.betaMax,
       betaMaxUpper: closer(draft.betaMaxUpper, solution.betaMaxUpper),
-      notes: { ...draft.notes, solve: solutionNotes(solution, draft) },
+      notes: { ...draft.notes, solve: solutionNotes(solution, draft, limit) },
     };
   };
   const outcome = familyOf(draft.problem.model).solve(
     posedOf(draft),
-    { ...solveOptions(draft, deps), onSolved: (early) => show(solved(early, true)) },
+    { ...solveOptions(draft, deps), timeLimitSeconds: limit, onSolved: (early) => show(solved(early, true)) },
     watch.control,
   );
   return solved(outcome, false);
@@ -52,10 +52,9 @@ export const posedOf = ({ problem, data, settings }: Draft): Posed => ({ problem
 export function solveOptions(
   { settings, warm, preview }: Pick<Draft, 'settings' | 'warm' | 'preview'>,
   { threads, kernels }: SessionDeps,
-): FamilyOptions {
+): Omit<FamilyOptions, 'timeLimitSeconds'> {
   return {
     warm,
-    timeLimitSeconds: settings.timeLimitSeconds,
     certifySeconds: preview ? 0 : settings.certifySeconds,
     certifyAfterLimit: true,
     threads,
@@ -129,7 +128,8 @@ export function closer(a: number | undefined, b: number | undefined): number | u
 
 export function solutionNotes(
   { status, relativeGap }: Pick<Solved, 'status' | 'relativeGap'>,
-  { settings, preview }: { readonly settings: TrainSettings; readonly preview: boolean },
+  { preview }: { readonly preview: boolean },
+  limit: number,
 ): string[] {
   const gap = relativeGap.toExponential(1);
   switch (status) {
@@ -140,7 +140,7 @@ export function solutionNotes(
         `${preview ? 'Beta was changed on' : 'Stopped'}: this is the best point reached, within a relative gap of ${gap} of the program's optimum.`,
       ];
     case 'time-limit':
-      return [`The time limit of ${settings.timeLimitSeconds} s ended the solve at a relative gap of ${gap}.`];
+      return [`The solve's part of the time limit, ${Number(limit.toPrecision(2))} s, ended it at a relative gap of ${gap}.`];
     case 'iteration-limit':
       return [`The iteration limit ended the solve at a relative gap of ${gap}.`];
     case 'numerical-error':

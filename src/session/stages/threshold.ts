@@ -7,9 +7,6 @@ import { defaultSettings } from '../../shared/settings.ts';
 import type { SolvedDraft, Stage } from '../draft.ts';
 import { foldsOfDraft } from './folds.ts';
 
-/** Share of the time limit that it may take. */
-const shareOfLimit = 1 / 5;
-
 /**
  * Chooses where the one output of two classes parts them: the network of each fold of the training rows is trained at beta, and the threshold is that at which
  * the rows held out, each by the network that has not seen it, score best.
@@ -28,7 +25,7 @@ export const thresholdStage: Stage = {
     if (rule === 'usual') return draft;
     if (data.task !== 'binary') return without('there are not two classes');
     if (problem.outputs !== 1) return without(`the ${problem.loss} loss has an output for each class`);
-    const limited = withDeadline(context.control, settings.timeLimitSeconds * shareOfLimit);
+    const limited = withDeadline(context.control, context.seconds);
     const { folds: count } = settings.crossValidation ?? defaultSettings.crossValidation!;
     try {
       const { folds, dispose } = foldsOfDraft(draft, count, { ...context, control: limited });

@@ -1,0 +1,46 @@
+import type { Control } from '../../core/base/control.ts';
+import type { StageName } from '../../shared/run.ts';
+
+/**
+ * Parts of a training's time. What is left of it is parted by these among a stage and those that are still to come, so that what one leaves goes to the next.
+ * Proofs have limits of their own, and a comparison of models that was asked for takes a share of the limit for each model.
+ */
+const parts: Readonly<Record<StageName, number>> = {
+  'cross-validation': 4,
+  solve: 5,
+  threshold: 1,
+  path: 4,
+  structure: 0.5,
+  extras: 2,
+  compare: 1.5,
+  refine: 1,
+  importance: 0.5,
+  proof: 0,
+  models: 0,
+  'path-proof': 0,
+};
+
+/** Parts the time limit of a training among its stages. Times of proofs do not count. */
+export class TrainingClock {
+  private readonly begin: number;
+  private proofs = 0;
+
+  constructor(
+    private readonly control: Pick<Control, 'now'>,
+    private readonly limit: number,
+  ) {
+    this.begin = control.now();
+  }
+
+  /** Seconds that a stage may take, with these after it. */
+  secondsFor(stage: StageName, later: readonly StageName[]): number {
+    const left = Math.max(0, this.limit - (this.control.now() - this.begin - this.proofs));
+    const all = later.reduce((sum, name) => sum + parts[name], parts[stage]);
+    return all === 0 ? left : (left * parts[stage]) / all;
+  }
+
+  /** Seconds went into a proof. */
+  proved(seconds: number): void {
+    this.proofs += seconds;
+  }
+}
