@@ -7,7 +7,7 @@ export const recordSentences: readonly string[] = [
   // how the solve ended
   "Beta was changed on: this is the best point reached, within a relative gap of {0} of the program's optimum.",
   "Stopped: this is the best point reached, within a relative gap of {0} of the program's optimum.",
-  'The solve\'s part of the time limit, {0} s, ended it at a relative gap of {1}.',
+  "The solve's part of the time limit, {0} s, ended it at a relative gap of {1}.",
   'The iteration limit ended the solve at a relative gap of {0}.',
   'The solve ended early for numerical reasons at a relative gap of {0}.',
   '{0} was cut short by Stop: {1}.',

@@ -95,7 +95,11 @@ export async function compareModels(
 }
 
 /** The context of one model, whose progress is that of the comparison. */
-function tellingOf(name: NetworkName, fraction: number, { deps, listener, control, seconds }: StageContext): StageContext {
+function tellingOf(
+  name: NetworkName,
+  fraction: number,
+  { deps, listener, control, seconds }: StageContext,
+): StageContext {
   return {
     deps,
     control,

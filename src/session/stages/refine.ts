@@ -20,8 +20,7 @@ const below = ({ networks, outcome }: Pick<SolvedDraft, 'networks' | 'outcome'>)
 export const refineStage: Stage = {
   name: 'refine',
   wanted: ({ problem, networks, outcome }) =>
-    familyOf(problem.model).refine !== undefined &&
-    (outcome === undefined || below({ networks, outcome }).length > 0),
+    familyOf(problem.model).refine !== undefined && (outcome === undefined || below({ networks, outcome }).length > 0),
   async run(draft, context, show) {
     const { control, deps, listener, seconds } = context;
     const networks = below(draft);

@@ -140,7 +140,9 @@ export function solutionNotes(
         `${preview ? 'Beta was changed on' : 'Stopped'}: this is the best point reached, within a relative gap of ${gap} of the program's optimum.`,
       ];
     case 'time-limit':
-      return [`The solve's part of the time limit, ${Number(limit.toPrecision(2))} s, ended it at a relative gap of ${gap}.`];
+      return [
+        `The solve's part of the time limit, ${Number(limit.toPrecision(2))} s, ended it at a relative gap of ${gap}.`,
+      ];
     case 'iteration-limit':
       return [`The iteration limit ended the solve at a relative gap of ${gap}.`];
     case 'numerical-error':
