@@ -6,10 +6,10 @@ import type { StageName } from '../../shared/run.ts';
  * Proofs have limits of their own, and a comparison of models that was asked for takes a share of the limit for each model.
  */
 const parts: Readonly<Record<StageName, number>> = {
-  'cross-validation': 4,
-  solve: 5,
+  'cross-validation': 7,
+  solve: 10,
   threshold: 1,
-  path: 4,
+  path: 6,
   structure: 0.5,
   extras: 2,
   compare: 1.5,
