@@ -36,7 +36,8 @@ export class ColumnBuilder {
   private monthFirst: Float64Array | null = null;
   private codes: Int32Array | null = null;
   private dictionary: string[] = [];
-  private readonly lookup = new Map<string, number>();
+  /** Index of each text of the dictionary; none while there is no text, as files may have very many columns. */
+  private lookup: Map<string, number> | undefined;
   private overflow = false;
   private leadingZeros = false;
   /** Length of all cells that are numbers; 0 where they differ, -1 before the first. */
@@ -50,7 +51,7 @@ export class ColumnBuilder {
   private readonly point: number;
   /** The text of a number matters: numbers are marks of missing values, or classes. */
   private readonly numbersAreNoted: boolean;
-  private readonly spans = new TextHashes();
+  private spans: TextHashes | undefined;
   /** By text of the dictionary: the number and the dates that it could stand for. */
   private readonly known: { value: number; dayFirst: number; monthFirst: number }[] = [];
 
@@ -81,14 +82,14 @@ export class ColumnBuilder {
   }
 
   private textSpan(row: number, text: string, codes: Uint8Array, from: number, to: number): void {
-    const known = this.options.na === undefined ? this.spans.find(codes, from, to, this.dictionary) : -1;
+    const known = this.options.na === undefined ? (this.spans?.find(codes, from, to, this.dictionary) ?? -1) : -1;
     if (known >= 0) {
       if (row >= this.numbers.length) this.grow();
       return this.again(row, known);
     }
     const before = this.dictionary.length;
     this.set(row, text.slice(from, to));
-    if (this.dictionary.length > before) this.spans.add(before, this.dictionary);
+    if (this.dictionary.length > before) (this.spans ??= new TextHashes()).add(before, this.dictionary);
   }
 
   private noteWidth(length: number): void {
@@ -132,7 +133,7 @@ export class ColumnBuilder {
     const { na, type } = this.options;
     if (na?.has(cell) === true) return this.put(row, NaN, cellCode.missing);
     if (type === 'classes') return this.put(row, NaN, cell === '' ? cellCode.missing : this.code(cell));
-    const code = this.lookup.get(cell);
+    const code = this.lookup?.get(cell);
     if (code !== undefined) return this.again(row, code);
     const value = parseNumber(cell, this.decimal);
     if (value - value === 0) {
@@ -157,7 +158,7 @@ export class ColumnBuilder {
 
   /** Whether a cell with this text came before. */
   has(text: string): boolean {
-    return this.lookup.has(text);
+    return this.lookup?.has(text) ?? false;
   }
 
   finish(rows: number): { readonly column: Column; readonly notes: ColumnNotes } {
@@ -448,7 +449,7 @@ export class ColumnBuilder {
   }
 
   private code(cell: string, value = NaN, date?: DateForm): number {
-    const known = this.lookup.get(cell);
+    const known = this.lookup?.get(cell);
     if (known !== undefined) return known;
     // markers are few and must be known as such however many texts there are
     if (this.dictionary.length >= dictionaryLimit && markerOf(cell) === undefined) {
@@ -459,7 +460,7 @@ export class ColumnBuilder {
     const copy = ownText(cell);
     this.dictionary.push(copy);
     this.known.push(date === undefined ? { value, ...noDate } : { value, ...date });
-    this.lookup.set(copy, this.dictionary.length - 1);
+    (this.lookup ??= new Map()).set(copy, this.dictionary.length - 1);
     return this.dictionary.length - 1;
   }
 

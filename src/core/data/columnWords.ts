@@ -6,10 +6,22 @@ const shown = (text: string): string => `"${plainText(text.length > 40 ? `${text
 const listed = (texts: readonly string[]): string =>
   `${texts.slice(0, 5).map(shown).join(', ')}${texts.length > 5 ? ', ...' : ''}`;
 
+/** Whether there is anything to say; for files of very many columns, of which few are odd. */
+const isOdd = ({ leadingZeros, dateOrderOpen }: Column, notes: ColumnNotes): boolean =>
+  leadingZeros === true ||
+  dateOrderOpen === true ||
+  notes.odd !== null ||
+  notes.folded ||
+  notes.tooLong ||
+  notes.padded ||
+  notes.how.length + notes.kept.length + notes.gaps.length > 0;
+
 /** What the reader made of a column, in sentences that say how to have it otherwise. `lineOf` gives the line of a row. */
 export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row: number) => number): string[] {
-  const name = shown(column.name);
   const out: string[] = [];
+  const sentinel = sentinelOf(column);
+  if (!isOdd(column, notes) && sentinel === undefined) return out;
+  const name = shown(column.name);
   if (notes.odd !== null) {
     const { count, rows, text } = notes.odd;
     const where = rows.map(lineOf).sort((a, b) => a - b);
@@ -53,7 +65,6 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
       `${name}: dates whose day and month could be exchanged are left out; --type ${plainText(column.name)}=date-day-first or date-month-first reads them.`,
     );
   }
-  const sentinel = sentinelOf(column);
   if (sentinel !== undefined) out.push(`${name}: ${sentinel} looks like a mark of missing values (--na=${sentinel}).`);
   return out;
 }
