@@ -7,9 +7,10 @@ import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf } from '../../problem/problem.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
+import { jointIsAffordable } from './jointSystem.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
-import { choosePairs } from './pairs.ts';
+import { type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
 import { type AtomShape, type RelaxedIterate, type RelaxedSnapshot, solveRelaxed } from './relaxedProgram.ts';
 
 export interface ConicOptions {
@@ -101,6 +102,8 @@ class ConicSearch {
   private steps = 0;
   private round = 0;
   private limit = Infinity;
+  /** Whether the last lifting left no violated pair out. */
+  private complete = true;
   private shapes: AtomShape[] = [];
   private kept: RelaxedSnapshot | undefined;
 
@@ -122,7 +125,7 @@ class ConicSearch {
       const before = this.value;
       const last = this.solve(enough);
       if (this.value >= enough || control.shouldStop()) return;
-      const helped = this.round === 0 || this.value - before > 0.005 * (options.objective - before);
+      const helped = this.round === 0 || !this.complete || this.value - before > 0.005 * (options.objective - before);
       const next = last !== undefined && helped ? this.lift(last) : undefined;
       if (next === undefined) {
         if (this.best !== undefined) this.best = { ...this.best, exhausted: !control.shouldStop() };
@@ -153,9 +156,10 @@ class ConicSearch {
         this.kept = iterate.snapshot();
         kept = true;
       }
-      // what is left to gain in this round against what is left in all
+      // what is left to gain in this round against what is left in all; pairs gain more than the end of the first round
+      const enoughLeft = this.round === 0 ? 0.15 : 0.03;
       const open = Math.min(least, options.objective) - this.value;
-      const solved = open <= Math.max(1e-9 * options.objective, 0.03 * (options.objective - this.value));
+      const solved = open <= Math.max(1e-9 * options.objective, enoughLeft * (options.objective - this.value));
       if (solved || iterate.iteration >= 30) last = iterate;
       return last === undefined;
     });
@@ -192,27 +196,56 @@ class ConicSearch {
     options.onBound?.(value, pairs);
   }
 
-  /** The atoms with the pairs that their points violate; undefined when there are no new ones, or at a stop. */
+  /** The atoms with the pairs that their points violate most; undefined when there are no new ones, or at a stop. */
   private lift(iterate: RelaxedIterate): AtomShape[] | undefined {
     const { lines, prepared, shapes, control } = this;
     const { outputs, X, datafit } = prepared;
     const V = new Float64Array(iterate.fit.length);
     smoothed(datafit).dualPoint(iterate.fit, V);
-    const p = iterate.atoms[0].shape;
-    // four rows of the shape for each pair: about a gigaflop a step, and as much again in every further round
-    const most = Math.min(8000, (this.round + 1) * Math.max(150, Math.floor(1.5e9 / (4 * p * p))));
-    const limits = { perLine: 5, most, mostLines: 1500 };
     const stop = (): boolean => control.shouldStop();
-    const next = shapes.map((shape, k) => {
+    const violated = shapes.map((shape, k) => {
       const atom = iterate.atoms[k];
-      if (!(atom.trace(atom.x) > 0)) return shape;
+      if (!(atom.trace(atom.x) > 0)) return [];
       const v = Float64Array.from({ length: X.rows }, (_, i) => V[i * outputs + shape.output]);
-      const pairs = choosePairs(atom.normalised(), lines, lineLoads(lines, v).even, shape.pairs, limits, stop);
-      return { ...shape, pairs };
+      return violatedPairs(atom.normalised(), lines, lineLoads(lines, v).even, 5, stop);
     });
-    const added = next.some(({ pairs }, k) => pairs.length > shapes[k].pairs.length);
-    return added && !control.shouldStop() ? next : undefined;
+    const work = firstWork(lines, shapes.length) * workGrowth ** this.round;
+    const kept = shapes.map(({ pairs }) => pairs);
+    const { pairs, complete } = selectPairs(kept, violated, pairLimits(lines, shapes.length, work));
+    this.complete = complete || work > 16 * mostWork;
+    if (control.shouldStop() || !pairs.some((list, k) => list.length > kept[k].length)) return undefined;
+    return shapes.map((shape, k) => ({ ...shape, pairs: pairs[k] }));
   }
+}
+
+/** Multiplications that a step may take for pairs, in the last rounds. */
+const mostWork = 6e9;
+
+/** By how much rounds may take more than the one before. */
+const workGrowth = 4;
+
+/** Multiplications that steps of the first round of pairs may add: as much as a step takes without them, or what is done in no time. */
+function firstWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {
+  const p = d + (d * (d + 1)) / 2;
+  return Math.max(1e8, atoms * (1.5 * L * p * p + p ** 3 / 6));
+}
+
+/** How many pairs and lines `work` multiplications in a step are enough for: four rows of the shape for each pair, and lines eliminated densely. */
+function pairLimits(unit: UnitLines, atoms: number, work: number): PairLimits {
+  const { rows: L, cols: d } = unit.unit;
+  const p = d + (d * (d + 1)) / 2;
+  const bounded = Math.min(work, mostWork);
+  let mostLines = Math.min(L, 1500);
+  while (mostLines > 2 && linesWork(unit, mostLines, atoms) > bounded) mostLines -= Math.ceil(mostLines / 32);
+  return { most: Math.min(8000 * atoms, Math.max(100 * atoms, Math.floor(bounded / (2 * p * p)))), mostLines };
+}
+
+/** Multiplications for eliminating the half-widths of lines in pairs, of all atoms together where that is how it is done. */
+function linesWork(unit: UnitLines, lines: number, atoms: number): number {
+  const d = unit.unit.cols;
+  const p = d + (d * (d + 1)) / 2;
+  const of = (m: number, order: number): number => m ** 3 / 6 + (m * m * order) / 2;
+  return jointIsAffordable(unit, atoms, lines) ? of(atoms * lines, atoms * p) : atoms * of(lines, p);
 }
 
 /** The hinge loss with its corner rounded: -l*(-v) less width ||v||^2 / 2, twice differentiable almost everywhere. Others as they are. */

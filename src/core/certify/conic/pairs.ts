@@ -14,38 +14,41 @@ export interface AtomPoint {
   readonly a: Float64Array;
 }
 
+/** A pair that a point violates; `gain` says by how much, weighed by what its lines carry. */
+export interface ViolatedPair {
+  readonly pair: LinePair;
+  readonly gain: number;
+}
+
 export interface PairLimits {
-  /** New pairs for each line at most. */
-  readonly perLine: number;
-  /** Pairs kept and added, at most. */
+  /** Pairs kept and added, at most, over all atoms. */
   readonly most: number;
-  /** Lines that may be in pairs at all: they are eliminated densely. */
+  /** Lines that may be in pairs at all, over all atoms: they are eliminated densely. */
   readonly mostLines: number;
 }
 
 /**
- * `kept` and, for each line, the pairs that the point violates most: A_ij >= |x_i'U x_j| with [1 a_i a_j; a_i x_i'U x_i A_ij; a_j A_ij x_j'U x_j] psd is possible just when
+ * For each line the `perLine` pairs that the point violates most: A_ij >= |x_i'U x_j| with [1 a_i a_j; a_i x_i'U x_i A_ij; a_j A_ij x_j'U x_j] psd is possible just when
  *     |x_i'U x_j| <= a_i a_j + sqrt((x_i'U x_i - a_i^2) (x_j'U x_j - a_j^2)).
  * `loads` says how much each line matters. O(L^2 d); what there is after a stop.
  */
-export function choosePairs(
+export function violatedPairs(
   { U, a }: AtomPoint,
   { unit }: UnitLines,
   loads: ArrayLike<number>,
-  kept: readonly LinePair[],
-  { perLine, most, mostLines }: PairLimits,
+  perLine: number,
   shouldStop: () => boolean,
-): LinePair[] {
+): ViolatedPair[] {
   const { rows: L, cols: d, data: x } = unit;
   const XU = new Float64Array(L * d);
   const T = new Float64Array(L);
   momentsAlong(unit, U, XU, T);
   const slack = T.map((square, i) => Math.sqrt(Math.max(0, square - a[i] * a[i])));
-  const found: { readonly pair: LinePair; readonly gain: number }[] = [];
+  const found = new Map<number, ViolatedPair>();
   const poll = everyRows(L * d);
   for (let i = 0; i < L; i++) {
     if (i % poll === 0 && shouldStop()) break;
-    const near: { readonly pair: LinePair; readonly gain: number }[] = [];
+    const near: ViolatedPair[] = [];
     for (let j = 0; j < L; j++) {
       if (j === i) continue;
       let cross = 0;
@@ -58,19 +61,37 @@ export function choosePairs(
       near.sort((p, q) => q.gain - p.gain);
       if (near.length > perLine) near.pop();
     }
-    found.push(...near);
+    for (const one of near) found.set(one.pair.i * L + one.pair.j, one);
   }
-  found.sort((p, q) => q.gain - p.gain);
-  const chosen = new Map<number, LinePair>();
-  const used = new Set<number>();
-  const add = (p: LinePair): void => {
-    const key = p.i * L + p.j;
-    if (chosen.has(key) || chosen.size >= most) return;
-    if (used.size + 2 > mostLines && !(used.has(p.i) && used.has(p.j))) return;
-    used.add(p.i).add(p.j);
-    chosen.set(key, p);
-  };
-  kept.forEach(add);
-  for (const { pair } of found) add(pair);
-  return [...chosen.values()];
+  return [...found.values()];
+}
+
+/**
+ * The kept pairs of every atom and those of its violated ones that gain most over all atoms, within limits. `complete` when no violated pair was left out.
+ */
+export function selectPairs(
+  kept: readonly (readonly LinePair[])[],
+  violated: readonly (readonly ViolatedPair[])[],
+  { most, mostLines }: PairLimits,
+): { readonly pairs: readonly (readonly LinePair[])[]; readonly complete: boolean } {
+  const key = ({ i, j }: LinePair): string => `${i},${j}`;
+  const taken = kept.map((pairs) => new Set(pairs.map(key)));
+  const pairs = kept.map((list) => [...list]);
+  const used = new Set(kept.flatMap((list) => list.flatMap(({ i, j }) => [i, j])));
+  let count = kept.reduce((sum, list) => sum + list.length, 0);
+  let complete = true;
+  const all = violated.flatMap((list, atom) => list.map(({ pair, gain }) => ({ pair, gain, atom })));
+  for (const { pair, atom } of all.sort((p, q) => q.gain - p.gain)) {
+    if (taken[atom].has(key(pair))) continue;
+    const fresh = [pair.i, pair.j].filter((line) => !used.has(line)).length;
+    if (count >= most || used.size + fresh > mostLines) {
+      complete = false;
+      continue;
+    }
+    used.add(pair.i).add(pair.j);
+    taken[atom].add(key(pair));
+    pairs[atom].push(pair);
+    count++;
+  }
+  return { pairs, complete };
 }
