@@ -1,17 +1,17 @@
-import { createReferenceKernels } from "../../base/kernels/reference.ts";
-import type { Kernels } from "../../base/kernels/kernels.ts";
-import type { ConvexNeuron } from "../../network/mapping.ts";
-import type { Datafit } from "../../problem/datafits/datafit.ts";
-import { couplesOutputs } from "../../problem/penalties/penalties.ts";
-import type { PreparedProblem } from "../../problem/prepare.ts";
-import { biasOf } from "../../problem/problem.ts";
-import { type Control, withDeadline } from "../../base/control.ts";
-import { dualBoundAt } from "../dual/bound.ts";
-import { jointIsAffordable } from "./jointSystem.ts";
-import { type UnitLines, unitLines } from "./lines.ts";
-import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from "./majorant.ts";
-import { type PairLimits, selectPairs, violatedPairs } from "./pairs.ts";
-import { type AtomShape, type RelaxedIterate, type RelaxedSnapshot, solveRelaxed } from "./relaxedProgram.ts";
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { couplesOutputs } from '../../problem/penalties/penalties.ts';
+import type { PreparedProblem } from '../../problem/prepare.ts';
+import { biasOf } from '../../problem/problem.ts';
+import { type Control, withDeadline } from '../../base/control.ts';
+import { dualBoundAt } from '../dual/bound.ts';
+import { jointIsAffordable } from './jointSystem.ts';
+import { type UnitLines, unitLines } from './lines.ts';
+import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
+import { type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
+import { type AtomShape, type RelaxedIterate, type RelaxedSnapshot, solveRelaxed } from './relaxedProgram.ts';
 
 export interface ConicOptions {
   readonly seconds: number;
@@ -69,9 +69,9 @@ const largestTable = 1.5e7;
 export function whyNotConic({ X, outputs, outputPenalty, penalizedCols }: PreparedProblem): string | undefined {
   const p = X.cols + (X.cols * (X.cols + 1)) / 2;
   if (couplesOutputs(outputPenalty, outputs)) {
-    return "the conic relaxation treats outputs one by one, and this penalty joins them";
+    return 'the conic relaxation treats outputs one by one, and this penalty joins them';
   }
-  if (penalizedCols < 2) return "with a single penalised input the relaxation is empty inside; cones are exact there";
+  if (penalizedCols < 2) return 'with a single penalised input the relaxation is empty inside; cones are exact there';
   if (p > largestShape || X.rows * p > largestTable || outputs * p * X.rows > 2 * largestTable) {
     return `the conic relaxation of ${X.rows} rows and ${X.cols} inputs is too large`;
   }

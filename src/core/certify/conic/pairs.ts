@@ -1,6 +1,6 @@
-import { everyRows } from "../../base/polling.ts";
-import type { UnitLines } from "./lines.ts";
-import { momentsAlong } from "./moments.ts";
+import { everyRows } from '../../base/polling.ts';
+import type { UnitLines } from './lines.ts';
+import { momentsAlong } from './moments.ts';
 
 /** Two lines, i < j, whose half-widths are lifted together. */
 export interface LinePair {
