@@ -2,6 +2,7 @@
 import { benchBrowser } from './browserSection.ts';
 import { benchDepth } from './depthSection.ts';
 import { benchDescent } from './descentSection.ts';
+import { benchFolds } from './foldsSection.ts';
 import { benchGated, benchResolve } from './gatedSection.ts';
 import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
@@ -10,6 +11,7 @@ import { benchPeers } from './peerSection.ts';
 import { benchProof } from './proofSection.ts';
 import { benchQuality } from './qualitySection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
+import { benchRows } from './rowsSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStudy } from './studySection.ts';
 import { benchStop } from './stopSection.ts';
@@ -27,6 +29,8 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
   descent: { title: 'ReLU network against Adam at the same width, and the path over beta', run: benchDescent },
+  rows: { title: 'ReLU network on 100,000 and 1,000,000 rows, beside Adam on mini-batches', run: benchRows },
+  folds: { title: 'Cross-validation: five paths beside one', run: benchFolds },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
   quality: { title: 'Test scores at defaults beside the best simple model', run: benchQuality },

@@ -61,13 +61,12 @@ export function progress(what: string): void {
   process.stderr.write(`  ${what}: done (${seconds(performance.now() / 1000)} since the start)\n`);
 }
 
-/** Prints a table with aligned columns. */
+/** Prints a table in Markdown, with aligned columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((cell, k) => Math.max(cell.length, ...rows.map((row) => row[k].length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, k) => (k === 0 ? cell.padEnd(widths[k]) : cell.padStart(widths[k]))).join('  ');
+  const widths = head.map((cell, k) => Math.max(3, cell.length, ...rows.map((row) => row[k].length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, k) => cell.padEnd(widths[k])).join(' | ')} |`;
   console.log(line(head));
-  console.log(widths.map((w) => '-'.repeat(w)).join('  '));
+  console.log(line(widths.map((w) => '-'.repeat(w))));
   for (const row of rows) console.log(line(row));
 }
 

@@ -51,6 +51,7 @@ class WasmKernels implements Kernels {
   private readonly fixed: number;
   /** Address of each array given out; -1 for those outside the heap. */
   private readonly arrays = new Map<Float64Array, number>();
+  private readonly data: SharedData;
   private ordinary = 0;
 
   constructor(
@@ -62,6 +63,7 @@ class WasmKernels implements Kernels {
     this.heap = context.heap;
     this.exports = context.exports;
     this.fixed = context.heap.bytesInUse;
+    this.data = new SharedData(context.heap);
   }
 
   get bytesInUse(): number {
@@ -116,11 +118,11 @@ class WasmKernels implements Kernels {
   }
 
   createRowOperator(X: DenseMatrix): RowOperator {
-    return new WasmRowOperator(this.context, X);
+    return new WasmRowOperator(this.context, X, this.data);
   }
 
   createDirectionSearch(X: DenseMatrix): DirectionSearch {
-    return new WasmDirectionSearch(this.context, X);
+    return new WasmDirectionSearch(this.context, X, this.data);
   }
 
   gemm(
@@ -228,6 +230,32 @@ class WasmKernels implements Kernels {
   }
 }
 
+/** Copies of data matrices on the heap, one for all handles on the same matrix, which must not change while there is one. */
+class SharedData {
+  private readonly held = new Map<Float64Array, { readonly at: number; users: number }>();
+
+  constructor(private readonly heap: WasmContext['heap']) {}
+
+  /** Address of the copy. */
+  take(data: Float64Array): number {
+    let copy = this.held.get(data);
+    if (copy === undefined) {
+      copy = { at: this.heap.allocate(data.byteLength), users: 0 };
+      this.heap.f64.set(data, copy.at / 8);
+      this.held.set(data, copy);
+    }
+    copy.users++;
+    return copy.at;
+  }
+
+  release(data: Float64Array): void {
+    const copy = this.held.get(data);
+    if (copy === undefined || --copy.users > 0) return;
+    this.held.delete(data);
+    this.heap.release(copy.at);
+  }
+}
+
 class WasmDirectionSearch implements DirectionSearch {
   readonly rows: number;
   readonly features: number;
@@ -236,12 +264,12 @@ class WasmDirectionSearch implements DirectionSearch {
 
   constructor(
     private readonly context: WasmContext,
-    X: DenseMatrix,
+    private readonly source: DenseMatrix,
+    private readonly data: SharedData,
   ) {
-    this.rows = X.rows;
-    this.features = X.cols;
-    this.X = context.heap.allocate(X.data.byteLength);
-    context.heap.f64.set(X.data, this.X / 8);
+    this.rows = source.rows;
+    this.features = source.cols;
+    this.X = data.take(source.data);
   }
 
   step(v: Float64Array, U: Float64Array, count: number, scores: Float64Array, gradients: Float64Array): void {
@@ -269,7 +297,7 @@ class WasmDirectionSearch implements DirectionSearch {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.context.heap.release(this.X);
+    this.data.release(this.source.data);
   }
 }
 
@@ -281,12 +309,12 @@ class WasmRowOperator implements RowOperator {
 
   constructor(
     private readonly context: WasmContext,
-    X: DenseMatrix,
+    private readonly source: DenseMatrix,
+    private readonly data: SharedData,
   ) {
-    this.rows = X.rows;
-    this.features = X.cols;
-    this.X = context.heap.allocate(X.data.byteLength);
-    context.heap.f64.set(X.data, this.X / 8);
+    this.rows = source.rows;
+    this.features = source.cols;
+    this.X = data.take(source.data);
   }
 
   products(U: Float64Array, count: number, out: Float64Array): void {
@@ -295,7 +323,8 @@ class WasmRowOperator implements RowOperator {
     const u = context.stageIn(U, count * d);
     const to = context.stageFor(out, count * n);
     const [A, B, C] = [rowMajor(u, d), transposed(this.X, d), rowMajor(to, n)];
-    context.gemm({ m: count, n, k: d, alpha: 1, A, B, beta: 0, C });
+    if (count === 1) context.exports.gemvRows(n, d, 1, this.X, u, 0, to);
+    else context.gemm({ m: count, n, k: d, alpha: 1, A, B, beta: 0, C });
     context.stageOut(out, count * n, to);
   }
 
@@ -330,7 +359,7 @@ class WasmRowOperator implements RowOperator {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.context.heap.release(this.X);
+    this.data.release(this.source.data);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { everyRows } from '../../base/polling.ts';
 
 /** A local maximum of a hinge sum on the unit sphere (or the best point when the step limit was reached). */
@@ -42,7 +43,11 @@ export class SphereAscent {
   /** Whether `g` was summed from scratch, not carried along. */
   private fresh = false;
 
-  constructor(private readonly X: DenseMatrix) {
+  /** `product` writes X u (n numbers) for u of d numbers; without it plain sums do. */
+  constructor(
+    private readonly X: DenseMatrix,
+    private readonly product?: (u: Float64Array, out: Float64Array) => void,
+  ) {
     const { rows: n, cols: d } = X;
     this.n = n;
     this.d = d;
@@ -232,13 +237,12 @@ export class SphereAscent {
   /** Moves along u cos phi + q sin phi up to `limit`, or less if h has a maximum before; holds the row that stops it. */
   private walk(w: Float64Array, sign: number, limit: number): number {
     const { n, d, t, s, on, held, g, q, u, angles, order } = this;
-    const x = this.X.data;
     const tanLimit = Math.tan(limit);
     let count = 0;
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      let si = 0;
-      for (let k = 0; k < d; k++) si += x[at + k] * q[k];
-      s[i] = si;
+    if (this.product === undefined) rowProducts(this.X, q, s);
+    else this.product(q, s);
+    for (let i = 0; i < n; i++) {
+      const si = s[i];
       if (held[i] !== 0 || w[i] === 0) continue;
       // crossing where t + s tan = 0, away from the side the row is on
       const leaving = on[i] !== 0 ? si < 0 : si > 0;

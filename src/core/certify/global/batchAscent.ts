@@ -163,16 +163,19 @@ function unite(climbers: readonly Direction[]): Direction[] {
   const sorted = [...climbers].sort((a, b) => b.value - a.value);
   const kept: Direction[] = [];
   const lengths: number[] = [];
+  let first = 0;
   for (const climber of sorted) {
     const { u } = climber;
     const length = Math.hypot(...u);
-    const twin = kept.find((other, k) => {
-      // values of the same maximum agree to second order
-      if (other.value - climber.value > 1e-3 * Math.abs(other.value)) return false;
+    // values of the same maximum agree to second order, so that those before are too high
+    while (first < kept.length && kept[first].value - climber.value > 1e-3 * Math.abs(kept[first].value)) first++;
+    let twin: Direction | undefined;
+    for (let k = first; k < kept.length && twin === undefined; k++) {
+      const other = kept[k].u;
       let s = 0;
-      for (let j = 0; j < u.length; j++) s += u[j] * other.u[j];
-      return s > met * length * lengths[k];
-    });
+      for (let j = 0; j < u.length; j++) s += u[j] * other[j];
+      if (s > met * length * lengths[k]) twin = kept[k];
+    }
     if (twin !== undefined) {
       twin.starts += climber.starts;
       continue;

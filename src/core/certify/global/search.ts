@@ -1,4 +1,4 @@
-import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
@@ -62,7 +62,8 @@ export function maximizeDualConstraint(
   const found: DualMaximizer[] = [];
   const v = new Float64Array(X.rows);
   const search = kernels.createDirectionSearch(X);
-  const climber = createClimber(X, penalized, control, kernels);
+  const operator = free ? undefined : kernels.createRowOperator(X);
+  const climber = createClimber(X, penalized, control, kernels, operator);
   try {
     for (let output = 0; output < V.cols; output++) {
       for (let i = 0; i < X.rows; i++) v[i] = V.data[i * V.cols + output];
@@ -97,6 +98,7 @@ export function maximizeDualConstraint(
     }
   } finally {
     search.dispose();
+    operator?.dispose();
   }
   return found;
 }
@@ -111,7 +113,7 @@ function cosine(u: ArrayLike<number>, w: ArrayLike<number>): number {
   return uw / Math.sqrt(uu * ww);
 }
 
-/** Candidates and drawn directions, one a row. */
+/** Candidates and drawn directions, half of these near candidates where there are any, one a row. */
 function startsOf(
   X: DenseMatrix,
   v: Float64Array,
@@ -124,9 +126,22 @@ function startsOf(
   candidates.forEach((candidate, k) => out.data.set(candidate, k * X.cols));
   for (let k = 0; k < count; k++) {
     const row = out.data.subarray((candidates.length + k) * X.cols, (candidates.length + k + 1) * X.cols);
-    drawStart(X, v, sign, k, rng, row);
+    if (candidates.length === 0) drawStart(X, v, sign, k, rng, row);
+    else if (k % 2 === 0) drawStart(X, v, sign, k >> 1, rng, row);
+    else drawNear(candidates[rng.integer(candidates.length)], spreads[(k >> 1) % spreads.length], rng, row);
   }
   return out;
+}
+
+/** Lengths of what is added to a direction to start near it, relative to its own. */
+const spreads = [0.25, 0.5, 1] as const;
+
+/** A known top and something random: from there an ascent often ends on a higher top nearby. */
+function drawNear(from: ArrayLike<number>, spread: number, rng: Rng, out: Float64Array): void {
+  let size = 0;
+  for (let j = 0; j < from.length; j++) size += from[j] * from[j];
+  const noise = spread * Math.sqrt(size / from.length);
+  for (let j = 0; j < from.length; j++) out[j] = from[j] + noise * rng.normal();
 }
 
 /**
@@ -178,14 +193,15 @@ export interface Climber {
   climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined;
 }
 
-/** A climber for X (n x d); with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
+/** A climber for X (n x d), whose products `operator` makes where it is given; with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
 export function createClimber(
   X: DenseMatrix,
   penalizedCols: number,
   control: Control,
   kernels: Kernels = createReferenceKernels(),
+  operator?: RowOperator,
 ): Climber {
-  if (penalizedCols === X.cols) return new PlainClimber(X, control, kernels);
+  if (penalizedCols === X.cols) return new PlainClimber(X, control, kernels, operator);
   if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
   return new FreeBiasClimber(X, control);
 }
@@ -200,6 +216,7 @@ class PlainClimber implements Climber {
     private readonly X: DenseMatrix,
     private readonly control: Control,
     private readonly kernels: Kernels,
+    private readonly operator: RowOperator | undefined,
   ) {}
 
   climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
@@ -213,12 +230,15 @@ class PlainClimber implements Climber {
   private created(stop: () => boolean): SphereAscent | GramAscent {
     const { X, kernels } = this;
     const { rows: n, cols: d } = X;
-    if (n > mostInner.rows || n > mostInner.overColumns * d) return new SphereAscent(X);
+    const { operator } = this;
+    const sphere = (): SphereAscent =>
+      new SphereAscent(X, operator && ((u, out) => operator.products(u, 1, out)));
+    if (n > mostInner.rows || n > mostInner.overColumns * d) return sphere();
     const inner = new Float64Array(n * n);
     try {
       interruptible(kernels, stop, () => kernels.syrk(false, n, d, 1, X.data, 0, inner));
     } catch (error) {
-      if (error instanceof KernelsInterrupted) return new SphereAscent(X);
+      if (error instanceof KernelsInterrupted) return sphere();
       throw error;
     }
     for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) inner[j * n + i] = inner[i * n + j];

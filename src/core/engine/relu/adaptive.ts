@@ -1,11 +1,10 @@
 import { hasConjugateSide } from '../../problem/conjugate.ts';
 import { balanceDual } from '../../certify/dual/freeOffset.ts';
-import { sampleGates } from '../../problem/patterns/sample.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { annealedSteps, burst, scaled } from './burst.ts';
+import { annealedSteps, burst, drawnNeurons, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, looseGoals } from './looseGap.ts';
@@ -170,7 +169,10 @@ class Generation {
     const worth = burstPays * problem.beta;
     const pays = (this.options.zeroTop ?? 0) > worth || this.search(24, 1, 0)[0]?.value > worth;
     if (control.shouldStop() || !pays) return;
-    const seeds = this.drawn(width);
+    const { seed } = this.options;
+    const sample = sampleOf(problem, seed);
+    const V = newton.dual();
+    const seeds = drawnNeurons(problem, sample, V, width, seed, () => control.shouldStop());
     const offset = newton.offset.slice();
     const before = newton.value;
     const onStep = (objective: number, steps: number): void => {
@@ -178,33 +180,13 @@ class Generation {
         this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
     };
     const most = this.rough ? annealedSteps.rough : annealedSteps.full;
-    const result = burst(problem, scaled(problem, newton.fit(), seeds), offset, most, control, onStep);
+    const start = { neurons: scaled(problem, sample, V, seeds), offset };
+    const result = burst(problem, sample, start, most, control, onStep);
     this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
-  }
-
-  /** Random directions through the data, each with the sign that its score asks for. */
-  private drawn(count: number): NeuronSeed[] {
-    const { problem, options, control, newton } = this;
-    const { X, penalizedCols, datafit } = problem;
-    const c = datafit.outputs;
-    const gates = sampleGates(X, count, options.seed, () => control.shouldStop());
-    const V = newton.dual();
-    return Array.from({ length: gates.rows }, (_, k): NeuronSeed => {
-      const g = gates.data.subarray(k * X.cols, (k + 1) * X.cols);
-      const size = norm2(g.subarray(0, penalizedCols)) || 1;
-      const output = k % c;
-      let score = 0;
-      for (let i = 0; i < X.rows; i++) {
-        let t = 0;
-        for (let j = 0; j < X.cols; j++) t += X.data[i * X.cols + j] * g[j];
-        if (t > 0) score += V[i * c + output] * t;
-      }
-      return { u: g.map((x) => x / size), sign: score < 0 ? -1 : 1, output };
-    });
   }
 
   private search(starts: number, keep: number, climbs: number): DualMaximizer[] {

@@ -1,5 +1,8 @@
 import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type DenseMatrix, denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { sampleGates } from '../../problem/patterns/sample.ts';
+import { createRng } from '../../base/rng.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
@@ -8,6 +11,8 @@ import { anneal, minimizeSmooth } from './descentSteps.ts';
 /** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
 const smallGain = 1e-3;
 const maxSteps = 100;
+/** Its first steps are taken with all neurons: after them many point the same way. */
+const firstSteps = 12;
 /** Steps of the annealed part at most, and multiplications that bound it; its first step relative to the size of the parameters. */
 export const annealedSteps = { full: 600, rough: 150 } as const;
 const fewestAnnealed = 20;
@@ -15,6 +20,16 @@ const annealedWork = 1.5e10;
 const firstStep = 0.2;
 /** Neurons smaller than this, relative to the mean, are what descent leaves of those that are not needed. */
 const negligible = 1e-3;
+/** Shares of the annealed steps after which those go, and neurons of one direction become one: the cost of a step falls with their number. */
+const condenses = [0, 0.1, 0.25, 0.5, 1] as const;
+/** Cosines of directions that may be one, and the relative rise of the objective that this may cost: steps that follow win it back. */
+const sameDirection = [0.95, 0.99, 0.999] as const;
+const mostRise = [3e-3, 1e-3, 3e-4, 1e-4, 1e-5] as const;
+
+/** Rows that the first of those parts look at where there are many more, and the part from which on all rows count. */
+const sampledRows = 2000;
+const sampledFrom = 1.5;
+const wholeFrom = 3;
 
 export interface BurstResult {
   readonly neurons: readonly NeuronSeed[];
@@ -25,12 +40,13 @@ export interface BurstResult {
 /**
  * Descends on the non-convex objective  l(sum_j a_j (X w_j)_+ + offset) + beta/2 sum_j (||w_j||^2 + a_j^2)  from the neurons given (balanced): by a limited-memory
  * quasi-Newton method, which some dozen steps take to where kinks matter, then by steps of a falling length, which kinks do not stop. With more neurons than are
- * needed most of the local minima that trap a narrow network are passed. Returns convex coordinates u = |a| w; the objective of the network is not above that of the start.
+ * needed most of the local minima that trap a narrow network are passed; those that turn out alike become one on the way, and where rows are many a sample of them
+ * shows the way first. Returns convex coordinates u = |a| w. `onStep` is told objectives over all rows, falling.
  */
 export function burst(
   problem: LocalProblem,
-  start: readonly NeuronSeed[],
-  offset: Float64Array,
+  sample: Sample,
+  start: { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array },
   mostAnnealed: number,
   control: Control,
   onStep?: (objective: number, steps: number) => void,
@@ -39,18 +55,27 @@ export function burst(
   const outer = kernels.interrupt;
   kernels.interrupt = () => control.shouldStop();
   const shouldStop = (): boolean => control.shouldStop();
-  let stage = new BurstStage(problem, start, offset, kernels);
+  const whole: Sample = sample.order === null ? sample : { X: problem.X, order: null, beta: problem.beta };
+  let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
   let steps = 0;
   const work = (): number => 4 * problem.X.rows * problem.X.cols * stage.size;
+  const told = (before: number) => (value: number, step: number) => {
+    // what a sample says is no objective
+    if (stage.sample === whole) onStep?.(value, before + step);
+  };
   try {
-    steps = minimizeSmooth(stage.evaluate, stage.theta, { maxSteps, smallGain, shouldStop }, onStep);
-    // where work bounds the steps, those that matter get them all
-    if (annealedWork < mostAnnealed * work()) stage = stage.without(negligible);
+    for (const most of [firstSteps, maxSteps - firstSteps]) {
+      steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
+      stage = stage.condensed(mostRise[0]);
+    }
     const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, Math.round(annealedWork / work())));
-    const before = steps;
-    steps += anneal(stage.evaluate, stage.theta, { steps: annealed, firstStep, shouldStop }, (value, step) =>
-      onStep?.(value, before + step),
-    );
+    for (let part = 1; part < condenses.length && !shouldStop(); part++) {
+      if (part === wholeFrom) stage = stage.over(whole);
+      const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * annealed));
+      const options = { steps: annealed, from, to, firstStep, shouldStop };
+      steps += anneal(stage.evaluate, stage.theta, options, told(steps));
+      stage = stage.condensed(mostRise[part]);
+    }
   } catch (error) {
     // theta is always the best point so far
     if (!(error instanceof KernelsInterrupted)) throw error;
@@ -61,6 +86,54 @@ export function burst(
   return { ...stage.network(negligible), steps };
 }
 
+/** Rows that descent looks at, with the loss of which goes a share of beta. */
+export interface Sample {
+  /** The rows themselves, and their places in all the data (null: all of them). */
+  readonly X: DenseMatrix;
+  readonly order: Int32Array | null;
+  readonly beta: number;
+}
+
+/** What descent looks at first: all rows, or of many so many, drawn without replacement, in the order of the data. */
+export function sampleOf({ X, beta }: LocalProblem, seed: number): Sample {
+  if (X.rows <= sampledFrom * sampledRows) return { X, order: null, beta };
+  const rng = createRng(seed).fork('rows of descent');
+  const all = Int32Array.from({ length: X.rows }, (_, i) => i);
+  for (let k = 0; k < sampledRows; k++) {
+    const other = k + rng.integer(X.rows - k);
+    [all[k], all[other]] = [all[other], all[k]];
+  }
+  const order = all.slice(0, sampledRows).sort();
+  const rows = denseMatrix(sampledRows, X.cols);
+  order.forEach((i, k) => rows.data.set(rowOf(X, i), k * X.cols));
+  return { X: rows, order, beta: (beta * sampledRows) / X.rows };
+}
+
+/** `count` random directions through the data, each with the sign that its score at the dual point V (n x c) asks for. */
+export function drawnNeurons(
+  problem: LocalProblem,
+  { X, order }: Sample,
+  V: Float64Array,
+  count: number,
+  seed: number,
+  shouldStop: () => boolean,
+): NeuronSeed[] {
+  const c = problem.datafit.outputs;
+  const gates = sampleGates(X, count, seed, shouldStop);
+  return Array.from({ length: gates.rows }, (_, k): NeuronSeed => {
+    const g = rowOf(gates, k);
+    const size = norm2(g.subarray(0, problem.penalizedCols)) || 1;
+    const output = k % c;
+    let score = 0;
+    for (let i = 0; i < X.rows; i++) {
+      let t = 0;
+      for (let j = 0; j < X.cols; j++) t += X.data[i * X.cols + j] * g[j];
+      if (t > 0) score += V[(order === null ? i : order[i]) * c + output] * t;
+    }
+    return { u: g.map((x) => x / size), sign: score < 0 ? -1 : 1, output };
+  });
+}
+
 /** Neurons in the coordinates of descent, with the objective there. */
 class BurstStage {
   /** (w, a, offset) */
@@ -69,13 +142,14 @@ class BurstStage {
 
   constructor(
     private readonly problem: LocalProblem,
+    readonly sample: Sample,
     private readonly start: readonly NeuronSeed[],
     offset: Float64Array,
     private readonly kernels: Kernels,
   ) {
     const d = problem.X.cols;
     const m = start.length;
-    this.objective = new DescentObjective(problem, start, kernels);
+    this.objective = new DescentObjective(problem, sample, start, kernels);
     this.theta = new Float64Array(m * (d + 1) + offset.length);
     start.forEach(({ u, sign }, j) => {
       const root = Math.sqrt(Math.max(normOf(u, problem.penalizedCols), Number.MIN_VALUE));
@@ -105,12 +179,34 @@ class BurstStage {
     return { neurons: neurons.filter((_, j) => sizes[j] > share * mean), offset: theta.slice(m * (d + 1)) };
   }
 
-  /** The stage that goes on with those; this one ends. */
-  without(share: number): BurstStage {
-    const { neurons, offset } = this.network(share);
-    if (neurons.length === this.size || neurons.length === 0) return this;
+  /**
+   * The stage that goes on without what is negligible and with one neuron for those of nearly one direction, sign and output, as many as the objective allows
+   * to be put together at a relative rise of `rise`; this one ends when there are any.
+   */
+  condensed(rise: number): BurstStage {
+    const { neurons, offset } = this.network(negligible);
+    if (united(neurons, sameDirection[0]).length === this.size) return this;
+    const most = this.evaluate(this.theta, new Float64Array(this.theta.length)) * (1 + rise);
+    for (const cosine of sameDirection) {
+      const together = united(neurons, cosine);
+      if (together.length === this.size || together.length === 0) return this;
+      const next = new BurstStage(this.problem, this.sample, together, offset, this.kernels);
+      if (next.evaluate(next.theta, new Float64Array(next.theta.length)) <= most) {
+        this.dispose();
+        return next;
+      }
+      next.dispose();
+    }
+    return this;
+  }
+
+  /** The same network on other rows; this stage ends when they are others. */
+  over(sample: Sample): BurstStage {
+    if (sample === this.sample) return this;
+    const { neurons, offset } = this.network(negligible);
+    const next = new BurstStage(this.problem, sample, neurons, offset, this.kernels);
     this.dispose();
-    return new BurstStage(this.problem, neurons, offset, this.kernels);
+    return next;
   }
 
   dispose(): void {
@@ -118,13 +214,32 @@ class BurstStage {
   }
 }
 
-/** Gives balanced neurons along directions the common length that lowers the objective, by one step of its quadratic bound. */
-export function scaled(problem: LocalProblem, fit: Float64Array, seeds: readonly NeuronSeed[]): NeuronSeed[] {
-  const { X, datafit, beta, penalizedCols } = problem;
+/** Neurons of one sign and output with directions of at least this cosine to the largest among them, added up. */
+function united(neurons: readonly NeuronSeed[], cosine: number): NeuronSeed[] {
+  const length = (u: Float64Array): number => Math.hypot(...u);
+  const sorted = neurons.map((neuron) => ({ ...neuron, size: length(neuron.u) })).sort((a, b) => b.size - a.size);
+  const kept: { first: Float64Array; size: number; sum: NeuronSeed }[] = [];
+  for (const { u, sign, output, size } of sorted) {
+    const twin = kept.find(
+      ({ first, size: other, sum }) =>
+        sum.sign === sign && sum.output === output && dot(first, u) > cosine * other * size,
+    );
+    if (twin === undefined) kept.push({ first: u, size, sum: { u: u.slice(), sign, output } });
+    else for (let j = 0; j < u.length; j++) twin.sum.u[j] += u[j];
+  }
+  return kept.map(({ sum }) => sum);
+}
+
+/** Gives balanced neurons along directions the common length that lowers the objective on the sample, by one step of its quadratic bound at the dual point V (n x c). */
+export function scaled(
+  problem: LocalProblem,
+  { X, order, beta }: Sample,
+  V: Float64Array,
+  seeds: readonly NeuronSeed[],
+): NeuronSeed[] {
+  const { datafit, penalizedCols } = problem;
   const c = datafit.outputs;
-  const V = new Float64Array(fit.length);
-  datafit.dualPoint(fit, V);
-  const phi = new Float64Array(fit.length);
+  const phi = new Float64Array(X.rows * c);
   let price = 0;
   for (const { u, sign, output } of seeds) {
     price += beta * normOf(u, penalizedCols);
@@ -135,9 +250,12 @@ export function scaled(problem: LocalProblem, fit: Float64Array, seeds: readonly
     }
   }
   let [along, squares] = [0, 0];
-  for (let i = 0; i < phi.length; i++) {
-    along += V[i] * phi[i];
-    squares += phi[i] * phi[i];
+  for (let i = 0, at = 0; i < X.rows; i++) {
+    const from = (order === null ? i : order[i]) * c;
+    for (let o = 0; o < c; o++, at++) {
+      along += V[from + o] * phi[at];
+      squares += phi[at] * phi[at];
+    }
   }
   const best = (along - price) / (datafit.lipschitz * squares);
   const step = best > 0 && Number.isFinite(best) ? best : 1e-3 / Math.max(1, seeds.length);
@@ -165,10 +283,12 @@ class DescentObjective {
 
   constructor(
     private readonly problem: LocalProblem,
+    private readonly sample: Sample,
     start: readonly NeuronSeed[],
     private readonly kernels: Kernels,
   ) {
-    const { X, datafit } = problem;
+    const { datafit } = problem;
+    const { X } = sample;
     this.n = X.rows;
     this.d = X.cols;
     this.c = datafit.outputs;
@@ -187,8 +307,9 @@ class DescentObjective {
   }
 
   evaluate(theta: Float64Array, gradient: Float64Array): number {
-    const { n, d, c, m, T, F, G, outputs, problem, datafit } = this;
-    const { beta, penalizedCols } = problem;
+    const { n, d, c, m, T, F, G, outputs, problem, datafit, sample } = this;
+    const { penalizedCols } = problem;
+    const { beta, order } = sample;
     const inner = m * d;
     const free = inner + m;
     this.operator.products(theta, m, T);
@@ -197,8 +318,7 @@ class DescentObjective {
       const a = theta[inner + j];
       for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) if (T[at] > 0) F[f] += a * T[at];
     }
-    let value = datafit.value(F);
-    datafit.gradient(F, G);
+    let value = datafit.lossOfRows(F, order, 0, n, G);
     for (let j = 0, at = 0; j < m; j++) {
       const a = theta[inner + j];
       let s = 0;

@@ -86,7 +86,10 @@ export function minimizeSmooth(
 }
 
 export interface AnnealOptions {
+  /** Steps of the whole fall, and the part of it that is taken: from step `from` up to step `to`. */
   readonly steps: number;
+  readonly from: number;
+  readonly to: number;
   /** Length of the first steps, relative to the root mean square of x. */
   readonly firstStep: number;
   readonly shouldStop: () => boolean;
@@ -104,7 +107,7 @@ const floor = 1e-12;
 export function anneal(
   f: (x: Float64Array, gradient: Float64Array) => number,
   x: Float64Array,
-  { steps, firstStep, shouldStop }: AnnealOptions,
+  { steps, from, to, firstStep, shouldStop }: AnnealOptions,
   onStep?: (value: number, steps: number) => void,
 ): number {
   const size = x.length;
@@ -114,15 +117,15 @@ export function anneal(
   const square = new Float64Array(size);
   const length = firstStep * Math.sqrt(dotOf(x, x) / Math.max(1, size));
   let best = Infinity;
-  for (let step = 0; step <= steps; step++) {
+  for (let step = 0; step <= to - from; step++) {
     const value = f(point, gradient);
     if (value < best) {
       best = value;
       x.set(point);
       onStep?.(value, step);
     }
-    if (step === steps || shouldStop()) return step;
-    const rate = (length * 0.5 * (1 + Math.cos((Math.PI * step) / steps))) / (1 - decay[0] ** (step + 1));
+    if (step === to - from || shouldStop()) return step;
+    const rate = (length * 0.5 * (1 + Math.cos((Math.PI * (from + step)) / steps))) / (1 - decay[0] ** (step + 1));
     const correction = 1 / (1 - decay[1] ** (step + 1));
     for (let i = 0; i < size; i++) {
       const g = gradient[i];
@@ -131,7 +134,7 @@ export function anneal(
       point[i] -= (rate * mean[i]) / (Math.sqrt(square[i] * correction) + floor);
     }
   }
-  return steps;
+  return to - from;
 }
 
 /** direction := minus the inverse curvature times the gradient, by the two-loop recursion. */

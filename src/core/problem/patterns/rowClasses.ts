@@ -17,65 +17,80 @@ export interface RowClasses {
   readonly classOf: Int32Array;
 }
 
+/** Distance of unit vectors below which they are one, and of the generic coordinate along which they are sorted. */
+const same = 1e-13;
+const near = 1e-12;
+
+/** Classes in the order of their first rows. */
 export function classifyRows(X: DenseMatrix): RowClasses {
   const { rows: n, cols: d, data } = X;
-  const unit = new Float64Array(n * d);
   const scale = new Float64Array(n);
-  const classOf = new Int32Array(n).fill(-1);
-  const order: number[] = [];
-  for (let i = 0; i < n; i++) {
+  const keys = new Float64Array(n);
+  const generic = Float64Array.from({ length: d }, (_, j) => Math.sin(1.7 * j + 0.9));
+  let used = 0;
+  for (let i = 0, at = 0; i < n; i++, at += d) {
     let size = 0;
-    for (let j = 0; j < d; j++) size += data[i * d + j] * data[i * d + j];
+    for (let j = 0; j < d; j++) size += data[at + j] * data[at + j];
     size = Math.sqrt(size);
     if (!(size > 0)) continue;
+    used++;
     // sign of the first entry that is not negligible
     let sign = 1;
     for (let j = 0; j < d; j++) {
-      if (Math.abs(data[i * d + j]) > 1e-9 * size) {
-        sign = data[i * d + j] > 0 ? 1 : -1;
+      if (Math.abs(data[at + j]) > 1e-9 * size) {
+        sign = data[at + j] > 0 ? 1 : -1;
         break;
       }
     }
     scale[i] = sign * size;
-    for (let j = 0; j < d; j++) unit[i * d + j] = data[i * d + j] / scale[i];
-    order.push(i);
-  }
-  // neighbours along one generic coordinate are compared in full
-  const key = (i: number): number => {
     let s = 0;
-    for (let j = 0; j < d; j++) s += unit[i * d + j] * Math.sin(1.7 * j + 0.9);
-    return s;
-  };
-  const keys = new Float64Array(n);
-  for (const i of order) keys[i] = key(i);
-  order.sort((a, b) => keys[a] - keys[b] || a - b);
-  const members: number[][] = [];
-  for (let a = 0; a < order.length; a++) {
-    const i = order[a];
-    if (classOf[i] >= 0) continue;
-    const mine = [i];
-    classOf[i] = members.length;
-    for (let b = a + 1; b < order.length && keys[order[b]] - keys[i] <= 1e-12 * Math.sqrt(d); b++) {
-      const k = order[b];
-      if (classOf[k] >= 0) continue;
-      let gap = 0;
-      for (let j = 0; j < d; j++) gap = Math.max(gap, Math.abs(unit[i * d + j] - unit[k * d + j]));
-      if (gap > 1e-13) continue;
-      classOf[k] = members.length;
-      mine.push(k);
-    }
-    members.push(mine);
+    for (let j = 0; j < d; j++) s += (data[at + j] / scale[i]) * generic[j];
+    keys[i] = s;
   }
-  const count = members.length;
+  const first = firstOfEach(X, scale, keys, used);
+  const classOf = new Int32Array(n).fill(-1);
+  let count = 0;
+  for (let i = 0; i < n; i++) if (scale[i] !== 0) classOf[i] = first[i] === i ? count++ : classOf[first[i]];
   const directions = new Float64Array(count * d);
   const start = new Int32Array(count + 1);
-  const rows = new Int32Array(order.length);
-  let at = 0;
-  members.forEach((mine, k) => {
-    start[k] = at;
-    directions.set(unit.subarray(mine[0] * d, (mine[0] + 1) * d), k * d);
-    for (const i of mine.sort((a, b) => a - b)) rows[at++] = i;
-  });
-  start[count] = at;
+  for (let i = 0; i < n; i++) {
+    const k = classOf[i];
+    if (k < 0) continue;
+    start[k + 1]++;
+    if (first[i] === i) for (let j = 0; j < d; j++) directions[k * d + j] = data[i * d + j] / scale[i];
+  }
+  for (let k = 0; k < count; k++) start[k + 1] += start[k];
+  const rows = new Int32Array(used);
+  const next = start.slice(0, count);
+  for (let i = 0; i < n; i++) if (classOf[i] >= 0) rows[next[classOf[i]]++] = i;
   return { count, directions, start, rows, scale, classOf };
+}
+
+/** The first row on the hyperplane of each row that is not zero. */
+function firstOfEach({ rows: n, cols: d, data }: DenseMatrix, scale: Float64Array, keys: Float64Array, used: number): Int32Array {
+  const order = new Int32Array(used);
+  for (let i = 0, at = 0; i < n; i++) if (scale[i] !== 0) order[at++] = i;
+  order.sort((a, b) => keys[a] - keys[b] || a - b);
+  const first = new Int32Array(n).fill(-1);
+  const alike = (i: number, k: number): boolean => {
+    for (let j = 0; j < d; j++) if (Math.abs(data[i * d + j] / scale[i] - data[k * d + j] / scale[k]) > same) return false;
+    return true;
+  };
+  // neighbours along the generic coordinate are compared in full
+  for (let a = 0; a < used; a++) {
+    const i = order[a];
+    if (first[i] >= 0) continue;
+    const mine = [i];
+    let least = i;
+    first[i] = i;
+    for (let b = a + 1; b < used && keys[order[b]] - keys[i] <= near * Math.sqrt(d); b++) {
+      const k = order[b];
+      if (first[k] >= 0 || !alike(i, k)) continue;
+      first[k] = i;
+      mine.push(k);
+      least = Math.min(least, k);
+    }
+    if (mine.length > 1) for (const k of mine) first[k] = least;
+  }
+  return first;
 }
