@@ -1,4 +1,5 @@
 import { createReferenceKernels } from '../../src/core/base/kernels/reference.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import type { LossName } from '../../src/core/problem/problem.ts';
@@ -87,7 +88,40 @@ export function benchGated(): void {
     `At beta = 0.01 beta_max (to reach: 5): median ratio ${ratio(median(factors))}, least ${ratio(Math.min(...factors))} (Newton to 1e-6, first order to 1e-4); ` +
       `both to 1e-4: median ${ratio(median(same))}.`,
   );
+  benchShapes(kernels);
   kernels.dispose();
+}
+
+/** Penalty per row of the comparison by shape, as peers count it. */
+const penaltyPerRow = 1e-4;
+/** CPU seconds after which either way of that comparison is stopped. */
+const shapePatience = 20;
+
+/** Many rows of few columns, where the first-order method may be the quicker one: both ways to the same gap, in turns. */
+function benchShapes(kernels: Kernels): void {
+  const rows: string[][] = [];
+  for (const name of ['airfoil', 'winequality_white', 'abalone', 'diabetes'] as const) {
+    const data = sampleData(name);
+    const problem = benchProblem({ data, gates: 100, model: 'gated-relu' }, penaltyPerRow * data.X.rows);
+    const newton = measured(() => solve(problem, { kernels }, cpuLimit(shapePatience)));
+    const first = measured(() => solve(problem, { kernels, engine: 'first-order' }, cpuLimit(shapePatience)));
+    rows.push([
+      `${data.name} ${data.X.rows} x ${data.X.cols + 1}`,
+      newton.value.groups.length.toString(),
+      `${newton.value.iterations}`,
+      seconds(newton.cpu),
+      newton.value.relativeGap.toExponential(1),
+      `${first.value.iterations}`,
+      seconds(first.cpu),
+      first.value.relativeGap.toExponential(1),
+      ratio(first.cpu / newton.cpu),
+    ]);
+  }
+  console.log('');
+  table(
+    ['lambda 1e-4, 100 gates', 'active', 'steps', 'chosen', 'gap', 'iterations', 'first order', 'gap', 'ratio'],
+    rows,
+  );
 }
 
 /** The same inputs with the sign of the standardised target as class. */

@@ -334,7 +334,8 @@ class WasmRowOperator implements RowOperator {
     const b = context.stageIn(B, count * n);
     const to = context.stageFor(out, count * d);
     const C = rowMajor(to, d);
-    context.gemm({ m: count, n: d, k: n, alpha: 1, A: rowMajor(b, n), B: rowMajor(this.X, d), beta: 0, C });
+    if (count === 1) context.exports.gemvColumns(n, d, 1, this.X, b, 0, to);
+    else context.gemm({ m: count, n: d, k: n, alpha: 1, A: rowMajor(b, n), B: rowMajor(this.X, d), beta: 0, C });
     context.stageOut(out, count * d, to);
   }
 

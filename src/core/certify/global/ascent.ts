@@ -1,3 +1,4 @@
+import type { RowOperator } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { everyRows } from '../../base/polling.ts';
@@ -40,13 +41,14 @@ export class SphereAscent {
   private readonly angles: Float64Array;
   private readonly order: Int32Array;
   private readonly norms: Float64Array;
+  private readonly weights: Float64Array;
   /** Whether `g` was summed from scratch, not carried along. */
   private fresh = false;
 
-  /** `product` writes X u (n numbers) for u of d numbers; without it plain sums do. */
+  /** `operator` makes the products with X; without it plain sums do. */
   constructor(
     private readonly X: DenseMatrix,
-    private readonly product?: (u: Float64Array, out: Float64Array) => void,
+    private readonly operator?: RowOperator,
   ) {
     const { rows: n, cols: d } = X;
     this.n = n;
@@ -66,6 +68,7 @@ export class SphereAscent {
     this.angles = new Float64Array(n);
     this.order = new Int32Array(n);
     this.norms = new Float64Array(n);
+    this.weights = new Float64Array(n);
     this.refresh();
   }
 
@@ -105,7 +108,6 @@ export class SphereAscent {
     const maxSteps = Math.min(60 + 6 * this.d, Math.max(12, Math.floor(3e8 / (3 * this.n * this.d + 1))));
     const poll = everyRows(3 * this.n * this.d);
     const { n, d, t, on, held, q, u } = this;
-    const x = this.X.data;
     let length = 0;
     for (let k = 0; k < d; k++) length += start[k] * start[k];
     length = Math.sqrt(length);
@@ -113,12 +115,8 @@ export class SphereAscent {
     for (let k = 0; k < d; k++) u[k] = start[k] / length;
     held.fill(0);
     this.heldCount = 0;
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      let ti = 0;
-      for (let k = 0; k < d; k++) ti += x[at + k] * u[k];
-      t[i] = ti;
-      on[i] = ti > 0 ? 1 : 0;
-    }
+    this.products(u, t);
+    for (let i = 0; i < n; i++) on[i] = t[i] > 0 ? 1 : 0;
     let stalled = 0;
     this.slope(w, a, sign);
     for (let step = 0; step < maxSteps; step++) {
@@ -209,16 +207,26 @@ export class SphereAscent {
 
   /** g := slope of sign * h in the cell of `on`. */
   private slope(w: Float64Array, a: Float64Array | undefined, sign: number): void {
-    const { n, d, g, on } = this;
-    const x = this.X.data;
-    for (let k = 0; k < d; k++) g[k] = a === undefined ? 0 : sign * a[k];
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      if (on[i] === 0) continue;
-      const wi = sign * w[i];
-      if (wi === 0) continue;
-      for (let k = 0; k < d; k++) g[k] += wi * x[at + k];
+    const { n, d, g, on, weights, operator } = this;
+    if (operator === undefined) {
+      const x = this.X.data;
+      g.fill(0);
+      for (let i = 0, at = 0; i < n; i++, at += d) {
+        const wi = on[i] === 0 ? 0 : sign * w[i];
+        if (wi !== 0) for (let k = 0; k < d; k++) g[k] += wi * x[at + k];
+      }
+    } else {
+      for (let i = 0; i < n; i++) weights[i] = on[i] === 0 ? 0 : sign * w[i];
+      operator.sums(weights, 1, g);
     }
+    if (a !== undefined) for (let k = 0; k < d; k++) g[k] += sign * a[k];
     this.fresh = true;
+  }
+
+  /** out := X u */
+  private products(u: Float64Array, out: Float64Array): void {
+    if (this.operator === undefined) rowProducts(this.X, u, out);
+    else this.operator.products(u, 1, out);
   }
 
   /** out := z minus its part in the span of the held rows. */
@@ -239,8 +247,7 @@ export class SphereAscent {
     const { n, d, t, s, on, held, g, q, u, angles, order } = this;
     const tanLimit = Math.tan(limit);
     let count = 0;
-    if (this.product === undefined) rowProducts(this.X, q, s);
-    else this.product(q, s);
+    this.products(q, s);
     for (let i = 0; i < n; i++) {
       const si = s[i];
       if (held[i] !== 0 || w[i] === 0) continue;

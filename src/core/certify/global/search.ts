@@ -36,8 +36,10 @@ export interface SearchOptions {
   readonly kernels?: Kernels | undefined;
 }
 
-/** Ascents that come this near to the values of interest are taken to their top: between kinks they may have stopped well below. */
-const nearly = 0.5;
+/** Ascents that come this near to the values of interest are taken to their top: between kinks they may have stopped well below, where rows are many hardly. */
+const nearly = { few: 0.5, many: 0.85 } as const;
+/** Rows for each column from which on they are many. */
+const manyRows = 20;
 /** Ascents that end this near to each other (cosine) are on one hill. */
 const sameHill = 0.9995;
 
@@ -84,9 +86,9 @@ export function maximizeDualConstraint(
         let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
         for (const { value, direction } of ascents) {
-          const near = (u: ArrayLike<number>): boolean => cosine(u, direction) > sameHill;
+          const onHill = (u: ArrayLike<number>): boolean => cosine(u, direction) > sameHill;
           const settled = value <= above && (options.candidates ?? []).some((u) => cosine(u, direction) > 1 - 1e-9);
-          if (climbs > 0 && value > nearly * above && !settled && !(climbed.some(near) && !free)) {
+          if (climbs > 0 && value > near(X) * above && !settled && !(climbed.some(onHill) && !free)) {
             if (control.shouldStop()) return found;
             climbs--;
             climbed.push(direction);
@@ -101,6 +103,10 @@ export function maximizeDualConstraint(
     operator?.dispose();
   }
   return found;
+}
+
+function near({ rows, cols }: DenseMatrix): number {
+  return rows >= manyRows * cols ? nearly.many : nearly.few;
 }
 
 function cosine(u: ArrayLike<number>, w: ArrayLike<number>): number {
@@ -230,9 +236,7 @@ class PlainClimber implements Climber {
   private created(stop: () => boolean): SphereAscent | GramAscent {
     const { X, kernels } = this;
     const { rows: n, cols: d } = X;
-    const { operator } = this;
-    const sphere = (): SphereAscent =>
-      new SphereAscent(X, operator && ((u, out) => operator.products(u, 1, out)));
+    const sphere = (): SphereAscent => new SphereAscent(X, this.operator);
     if (n > mostInner.rows || n > mostInner.overColumns * d) return sphere();
     const inner = new Float64Array(n * n);
     try {

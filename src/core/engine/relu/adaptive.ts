@@ -82,6 +82,8 @@ const looseClimbs = 4;
 const remembered = 16;
 /** Without neurons to start from, the burst pays where directions are worth this many times beta; nearer to betaMax they are few. */
 const burstPays = 1.5;
+/** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. */
+const worthARound = { loose: 0.05, tight: 0.03 } as const;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
 const noGain = 1e-13;
 
@@ -179,9 +181,9 @@ class Generation {
       if (objective < before)
         this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
     };
-    const most = this.rough ? annealedSteps.rough : annealedSteps.full;
+    const how = { annealed: this.rough ? annealedSteps.rough : annealedSteps.full, seed };
     const start = { neurons: scaled(problem, sample, V, seeds), offset };
-    const result = burst(problem, sample, start, most, control, onStep);
+    const result = burst(problem, sample, start, how, control, onStep);
     this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
@@ -229,6 +231,7 @@ class Generation {
     const tight = Math.min(tightest, options.tolerance);
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
+    const fewClimbs = loose ? looseClimbs : 8;
     let effort = 0;
     let idle = 0;
     const recent: number[] = [];
@@ -243,7 +246,6 @@ class Generation {
       const { local: goal, violation: least } = loose
         ? looseGoals(accuracy, newton.value, beta * newton.penalty)
         : { local: tight, violation: options.tolerance };
-      const fewClimbs = loose ? looseClimbs : 8;
       const climbs =
         !loose && effort === efforts.length - 1
           ? lastClimbs
@@ -254,6 +256,8 @@ class Generation {
       if (control.shouldStop()) return;
       this.ratio = (found[0]?.value ?? 0) / beta;
       const before = newton.value;
+      const worth = (loose ? worthARound.loose : worthARound.tight) * accuracy * Math.abs(before);
+      let gained = true;
       if (this.insert(found, least) > 0) {
         const enough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
         this.slide(enough, enough > goal ? roughSteps : settledSteps);
@@ -264,7 +268,8 @@ class Generation {
           recent.length = 0;
           if (rescue(problem, newton, options.tolerance, control)) this.slide(goal, settledSteps);
         }
-        if (idle < 3) {
+        gained = before - newton.value >= worth;
+        if (idle < 3 && gained) {
           effort = Math.min(effort, 1);
           continue;
         }
@@ -272,7 +277,7 @@ class Generation {
       if (this.residual > goal) {
         // nothing more in sight: now every condition is settled, and looked at again if that changed anything
         this.slide(goal, settledSteps);
-        if (before - newton.value > 1e-12 * Math.abs(before)) continue;
+        if (gained && !loose && before - newton.value > 1e-12 * Math.abs(before)) continue;
       }
       const ended = effort === efforts.length - 1 || idle >= 3;
       if (ended && this.residual > Math.max(goal, 1e-9) && !rescued && newton.count > 0) {

@@ -26,10 +26,11 @@ const condenses = [0, 0.1, 0.25, 0.5, 1] as const;
 const sameDirection = [0.95, 0.99, 0.999] as const;
 const mostRise = [3e-3, 1e-3, 3e-4, 1e-4, 1e-5] as const;
 
-/** Rows that the first of those parts look at where there are many more, and the part from which on all rows count. */
-const sampledRows = 2000;
+/** Rows that those parts look at where there are so many times more of them; the others look at all. */
+const sampledRows = [2000, 2000, 10_000] as const;
 const sampledFrom = 1.5;
-const wholeFrom = 3;
+/** Multiplications of the parts that look at a sample. */
+const sampledWork = 4e9;
 
 export interface BurstResult {
   readonly neurons: readonly NeuronSeed[];
@@ -47,7 +48,7 @@ export function burst(
   problem: LocalProblem,
   sample: Sample,
   start: { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array },
-  mostAnnealed: number,
+  { annealed: mostAnnealed, seed }: { readonly annealed: number; readonly seed: number },
   control: Control,
   onStep?: (objective: number, steps: number) => void,
 ): BurstResult {
@@ -55,22 +56,22 @@ export function burst(
   const outer = kernels.interrupt;
   kernels.interrupt = () => control.shouldStop();
   const shouldStop = (): boolean => control.shouldStop();
-  const whole: Sample = sample.order === null ? sample : { X: problem.X, order: null, beta: problem.beta };
   let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
   let steps = 0;
-  const work = (): number => 4 * problem.X.rows * problem.X.cols * stage.size;
   const told = (before: number) => (value: number, step: number) => {
     // what a sample says is no objective
-    if (stage.sample === whole) onStep?.(value, before + step);
+    if (stage.sample.order === null) onStep?.(value, before + step);
   };
   try {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
       steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
       stage = stage.condensed(mostRise[0]);
     }
-    const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, Math.round(annealedWork / work())));
     for (let part = 1; part < condenses.length && !shouldStop(); part++) {
-      if (part === wholeFrom) stage = stage.over(whole);
+      if (stage.sample.order !== null) stage = stage.over(sampleOf(problem, seed, part - 1));
+      const work = 4 * stage.sample.X.rows * problem.X.cols * stage.size;
+      const most = Math.round((stage.sample.order === null ? annealedWork : sampledWork) / work);
+      const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, most));
       const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * annealed));
       const options = { steps: annealed, from, to, firstStep, shouldStop };
       steps += anneal(stage.evaluate, stage.theta, options, told(steps));
@@ -94,19 +95,20 @@ export interface Sample {
   readonly beta: number;
 }
 
-/** What descent looks at first: all rows, or of many so many, drawn without replacement, in the order of the data. */
-export function sampleOf({ X, beta }: LocalProblem, seed: number): Sample {
-  if (X.rows <= sampledFrom * sampledRows) return { X, order: null, beta };
+/** What a part of descent looks at: all rows, or of many so many, drawn without replacement, in the order of the data. */
+export function sampleOf({ X, beta }: LocalProblem, seed: number, part = 0): Sample {
+  const count = part < sampledRows.length ? sampledRows[part] : X.rows;
+  if (X.rows <= sampledFrom * count) return { X, order: null, beta };
   const rng = createRng(seed).fork('rows of descent');
   const all = Int32Array.from({ length: X.rows }, (_, i) => i);
-  for (let k = 0; k < sampledRows; k++) {
+  for (let k = 0; k < count; k++) {
     const other = k + rng.integer(X.rows - k);
     [all[k], all[other]] = [all[other], all[k]];
   }
-  const order = all.slice(0, sampledRows).sort();
-  const rows = denseMatrix(sampledRows, X.cols);
+  const order = all.slice(0, count).sort();
+  const rows = denseMatrix(count, X.cols);
   order.forEach((i, k) => rows.data.set(rowOf(X, i), k * X.cols));
-  return { X: rows, order, beta: (beta * sampledRows) / X.rows };
+  return { X: rows, order, beta: (beta * count) / X.rows };
 }
 
 /** `count` random directions through the data, each with the sign that its score at the dual point V (n x c) asks for. */
@@ -202,7 +204,7 @@ class BurstStage {
 
   /** The same network on other rows; this stage ends when they are others. */
   over(sample: Sample): BurstStage {
-    if (sample === this.sample) return this;
+    if (sample.X.rows === this.sample.X.rows) return this;
     const { neurons, offset } = this.network(negligible);
     const next = new BurstStage(this.problem, sample, neurons, offset, this.kernels);
     this.dispose();
@@ -280,6 +282,8 @@ class DescentObjective {
   private readonly T: Float64Array;
   private readonly F: Float64Array;
   private readonly G: Float64Array;
+  /** Where T was positive, as `relu` of the kernels writes it. */
+  private readonly mask: Uint32Array;
 
   constructor(
     private readonly problem: LocalProblem,
@@ -299,6 +303,7 @@ class DescentObjective {
     this.T = kernels.alloc(this.m * this.n);
     this.F = new Float64Array(this.n * this.c);
     this.G = new Float64Array(this.n * this.c);
+    this.mask = new Uint32Array(this.m * ((this.n + 31) >>> 5));
   }
 
   dispose(): void {
@@ -307,30 +312,30 @@ class DescentObjective {
   }
 
   evaluate(theta: Float64Array, gradient: Float64Array): number {
-    const { n, d, c, m, T, F, G, outputs, problem, datafit, sample } = this;
+    const { n, d, c, m, T, F, G, mask, outputs, problem, datafit, sample } = this;
     const { penalizedCols } = problem;
     const { beta, order } = sample;
     const inner = m * d;
     const free = inner + m;
     this.operator.products(theta, m, T);
     for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = problem.offset ? theta[free + o] : 0;
+    this.kernels.relu(m, n, T, mask);
     for (let j = 0, at = 0; j < m; j++) {
       const a = theta[inner + j];
-      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) if (T[at] > 0) F[f] += a * T[at];
+      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) F[f] += a * T[at];
     }
     let value = datafit.lossOfRows(F, order, 0, n, G);
     for (let j = 0, at = 0; j < m; j++) {
       const a = theta[inner + j];
       let s = 0;
       for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) {
-        if (T[at] > 0) {
-          s += G[f] * T[at];
-          T[at] = a * G[f];
-        } else T[at] = 0;
+        s += G[f] * T[at];
+        T[at] = a * G[f];
       }
       gradient[inner + j] = s + beta * a;
       value += 0.5 * beta * a * a;
     }
+    this.kernels.applyMask(m, n, T, mask);
     this.operator.sums(T, m, gradient);
     for (let j = 0; j < m; j++) {
       for (let k = j * d; k < j * d + penalizedCols; k++) {
