@@ -1,4 +1,4 @@
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import type { DenseMatrix } from "../../base/linalg/matrix.ts";
 
 /**
  * Rows of X grouped by the hyperplane x'u = 0 they define: rows that are multiples of each other (duplicates, opposite points) share
@@ -67,13 +67,19 @@ export function classifyRows(X: DenseMatrix): RowClasses {
 }
 
 /** The first row on the hyperplane of each row that is not zero. */
-function firstOfEach({ rows: n, cols: d, data }: DenseMatrix, scale: Float64Array, keys: Float64Array, used: number): Int32Array {
+function firstOfEach(
+  { rows: n, cols: d, data }: DenseMatrix,
+  scale: Float64Array,
+  keys: Float64Array,
+  used: number,
+): Int32Array {
   const order = new Int32Array(used);
   for (let i = 0, at = 0; i < n; i++) if (scale[i] !== 0) order[at++] = i;
   order.sort((a, b) => keys[a] - keys[b] || a - b);
   const first = new Int32Array(n).fill(-1);
   const alike = (i: number, k: number): boolean => {
-    for (let j = 0; j < d; j++) if (Math.abs(data[i * d + j] / scale[i] - data[k * d + j] / scale[k]) > same) return false;
+    for (let j = 0; j < d; j++)
+      if (Math.abs(data[i * d + j] / scale[i] - data[k * d + j] / scale[k]) > same) return false;
     return true;
   };
   // neighbours along the generic coordinate are compared in full
