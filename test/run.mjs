@@ -36,6 +36,9 @@ function testFiles(folder) {
     });
 }
 
+const several = 'test/several.mts';
+const install = 'test/host/harness/install.ts';
+
 /** Most files of a batch: few enough that both lanes have something to do at the end. */
 const batchSize = 8;
 
@@ -54,7 +57,7 @@ const long = [
     'test/webview/panel.test.ts',
     'test/webview/deepPanel.test.ts',
   ],
-  ...['test/host/browser.test.ts', 'test/host/restricted.test.ts', 'test/webview/lab.test.ts', 'npm run lint'],
+  ...['test/host/browser.test.ts', 'test/webview/lab.test.ts', 'npm run lint'],
   ...[
     'test/cli/certify.test.ts',
     'test/cli/train.test.ts',
@@ -62,7 +65,7 @@ const long = [
     'test/study/slurm.test.ts',
     'test/study/run.test.ts',
     'test/torture/short.test.ts',
-    'test/host/hostileNames.test.ts',
+    'test/host/untrusted.test.ts',
   ],
 ];
 function rankOf({ name }) {
@@ -76,7 +79,7 @@ function tasksOf(part) {
   const task = (name, files, env = {}) => ({
     name,
     command: process.execPath,
-    args: ['--import', 'tsx', ...(files.length === 1 ? files : ['test/several.mts', ...files])],
+    args: ['--enable-source-maps', ...(files.length === 1 ? [] : [several]), ...files].map((file) => bundleOf(file)),
     env,
     browser,
     servers,
@@ -270,6 +273,9 @@ const built = spawnSync('npm', ['run', '--silent', 'build'], {
 });
 if (built.status !== 0) process.exit(1);
 if (wants('webview') || wants('host')) ensureChromium();
+const { bundled } = await import('./bundle.mjs');
+const folders = Object.keys(parts).flatMap((part) => (wants(part) ? parts[part].folders : []));
+const bundleOf = await bundled(root, [several, install, ...folders.flatMap(testFiles)]);
 const browserParts = Object.keys(parts).filter((part) => parts[part].browser === true && wants(part));
 const nodeParts = Object.keys(parts).filter((part) => parts[part].browser !== true && wants(part));
 const begun = Date.now();
@@ -278,7 +284,7 @@ const servers = wants('host')
   ? outcomeOf({
       name: 'servers of the editor',
       command: process.execPath,
-      args: ['--import', 'tsx', 'test/host/harness/install.ts', ...releases],
+      args: [bundleOf(install), ...releases],
     })
   : Promise.resolve(true);
 const good = await runAll(

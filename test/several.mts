@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 for (const file of process.argv.slice(2)) {
-  void describe(file, async () => {
+  void describe(path.relative('.', file), async () => {
     await import(pathToFileURL(path.resolve(file)).href);
   });
 }

@@ -259,20 +259,20 @@ async function openPage<From, To>(
   await page.setViewportSize({ width, height });
   const stubbed = await page.addInitScript(stub, { kept: kept ?? null, ...themes[theme] });
   await page.goto(url, { waitUntil: 'load' });
-  /** Messages are handled in order: once a later one has arrived, so has this. */
+  /** Messages are handled in order: once a later one has arrived, so has this. They pass as text, which is what the editor makes of them as well. */
   const post = (message: To): Promise<void> =>
     page.evaluate(
-      (m) =>
+      (json) =>
         new Promise<void>((resolve) => {
           window.addEventListener('message', function heard(event: MessageEvent) {
             if (event.data !== 'heard') return;
             window.removeEventListener('message', heard);
             resolve();
           });
-          window.postMessage(m, '*');
+          window.postMessage(JSON.parse(json), '*');
           window.postMessage('heard', '*');
         }),
-      message as object,
+      JSON.stringify(message),
     );
   const settle = (): Promise<void> =>
     page.evaluate(
