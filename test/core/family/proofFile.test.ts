@@ -10,7 +10,16 @@ import { randomProblem } from '../engine/problems.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-async function made(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 1 }) {
+/** Solved and proven once for all tests that look at the same problem. */
+const known = new Map<string, ReturnType<typeof make>>();
+function made(...asked: Parameters<typeof make>): ReturnType<typeof make> {
+  const key = JSON.stringify(asked);
+  const result = known.get(key) ?? make(...asked);
+  known.set(key, result);
+  return result;
+}
+
+async function make(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 1 }) {
   const problem = randomProblem(9, size, {
     model: 'relu',
     arrangements: { kind: 'adaptive', seed: 1 },
