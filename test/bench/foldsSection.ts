@@ -1,12 +1,12 @@
-import { denseMatrix, rowOf } from "../../src/core/base/linalg/matrix.ts";
-import { betaGrid, regularizationPath } from "../../src/core/engine/path.ts";
-import { solve } from "../../src/core/engine/solve.ts";
-import type { Problem } from "../../src/core/problem/problem.ts";
-import { createPooledKernels } from "../../src/platform/node/kernelPool.ts";
-import { cpuLimit, cpuSeconds, median, progress, table } from "./timing.ts";
-import { sampleProblem } from "./trainingData.ts";
+import { denseMatrix, rowOf } from '../../src/core/base/linalg/matrix.ts';
+import { betaGrid, regularizationPath } from '../../src/core/engine/path.ts';
+import { solve } from '../../src/core/engine/solve.ts';
+import type { Problem } from '../../src/core/problem/problem.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
+import { cpuLimit, cpuSeconds, median, progress, table } from './timing.ts';
+import { sampleProblem } from './trainingData.ts';
 
-const names = (process.env.SAMPLES ?? "iris,xor_2d,wine,spirals_2d,penguins,breast_cancer,co2_1d").split(",");
+const names = (process.env.SAMPLES ?? 'iris,xor_2d,wine,spirals_2d,penguins,breast_cancer,co2_1d').split(',');
 const folds = 5;
 const points = 20;
 const end = 0.01;
@@ -18,7 +18,7 @@ const patience = 60;
 function without(problem: Problem, k: number): Problem {
   const { X, y, weights } = problem;
   const rows = Array.from({ length: X.rows }, (_, i) => i).filter((i) => i % folds !== k);
-  const taken = (m: Problem["X"]): Problem["X"] => {
+  const taken = (m: Problem['X']): Problem['X'] => {
     const out = denseMatrix(rows.length, m.cols);
     rows.forEach((i, r) => out.data.set(rowOf(m, i), r * m.cols));
     return out;
@@ -57,7 +57,7 @@ export async function benchFolds(): Promise<void> {
     ]);
     progress(name);
   }
-  table(["sample", "path: points", "CPU s", "five folds: points", "CPU s in all", "half of it over the path"], rows);
+  table(['sample', 'path: points', 'CPU s', 'five folds: points', 'CPU s in all', 'half of it over the path'], rows);
   console.log(
     `\nFolds on two threads take half of their CPU time: at most ${Math.max(...quotients).toFixed(2)} paths, median ${median(quotients).toFixed(2)}.`,
   );

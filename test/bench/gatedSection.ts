@@ -1,11 +1,11 @@
-import { createReferenceKernels } from "../../src/core/base/kernels/reference.ts";
-import type { Kernels } from "../../src/core/base/kernels/kernels.ts";
-import { createKernels } from "../../src/core/base/kernels/createKernels.ts";
-import { solve } from "../../src/core/engine/solve.ts";
-import type { LossName } from "../../src/core/problem/problem.ts";
-import { type BenchData, sampleData, syntheticData } from "./data.ts";
-import { benchProblem, betaMaxOf, type BenchProblem } from "./problems.ts";
-import { cpuLimit, measured, median, ratio, seconds, table } from "./timing.ts";
+import { createReferenceKernels } from '../../src/core/base/kernels/reference.ts';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
+import { solve } from '../../src/core/engine/solve.ts';
+import type { LossName } from '../../src/core/problem/problem.ts';
+import { type BenchData, sampleData, syntheticData } from './data.ts';
+import { benchProblem, betaMaxOf, type BenchProblem } from './problems.ts';
+import { cpuLimit, measured, median, ratio, seconds, table } from './timing.ts';
 
 /** CPU seconds after which the slower ways are stopped. */
 const patience = 3;
@@ -18,20 +18,20 @@ export function benchGated(): void {
   const factors: number[] = [];
   const same: number[] = [];
   let most = 0;
-  const sets: [BenchProblem["data"], LossName, number[]][] = [
-    [sampleData("diabetes"), "squared", [0.1, 0.01]],
-    [sampleData("breast_cancer"), "squared", [0.1, 0.01]],
-    [sampleData("sonar"), "squared", [0.1, 0.01]],
-    [sampleData("airfoil"), "squared", [0.01]],
-    [syntheticData(1797, 64), "squared", [0.1]],
-    [syntheticData(2000, 20), "squared", [0.01]],
-    [sampleData("breast_cancer"), "logistic", [0.1, 0.01]],
-    [sampleData("sonar"), "logistic", [0.1, 0.01]],
-    [aboveMean(sampleData("diabetes")), "logistic", [0.1, 0.01]],
-    [sampleData("ionosphere"), "logistic", [0.1, 0.01]],
+  const sets: [BenchProblem['data'], LossName, number[]][] = [
+    [sampleData('diabetes'), 'squared', [0.1, 0.01]],
+    [sampleData('breast_cancer'), 'squared', [0.1, 0.01]],
+    [sampleData('sonar'), 'squared', [0.1, 0.01]],
+    [sampleData('airfoil'), 'squared', [0.01]],
+    [syntheticData(1797, 64), 'squared', [0.1]],
+    [syntheticData(2000, 20), 'squared', [0.01]],
+    [sampleData('breast_cancer'), 'logistic', [0.1, 0.01]],
+    [sampleData('sonar'), 'logistic', [0.1, 0.01]],
+    [aboveMean(sampleData('diabetes')), 'logistic', [0.1, 0.01]],
+    [sampleData('ionosphere'), 'logistic', [0.1, 0.01]],
   ];
   for (const [data, loss, fractions] of sets) {
-    const base: BenchProblem = { data, gates: 500, model: "gated-relu", loss };
+    const base: BenchProblem = { data, gates: 500, model: 'gated-relu', loss };
     const betaMax = betaMaxOf(base, kernels);
     for (const fraction of fractions) {
       const problem = benchProblem(base, fraction * betaMax);
@@ -40,7 +40,7 @@ export function benchGated(): void {
       const onPlain = measured(() => solve(problem, { kernels: plain }, cpuLimit(patience)));
       const loose = { ...problem, tolerance: 1e-4 };
       const newtonLoose = measured(() => solve(loose, { kernels }));
-      const first = measured(() => solve(loose, { kernels, engine: "first-order" }, cpuLimit(patience)));
+      const first = measured(() => solve(loose, { kernels, engine: 'first-order' }, cpuLimit(patience)));
       const factor = first.cpu / newton.cpu;
       most = Math.max(most, newton.value.iterations);
       if (fraction === 0.01) {
@@ -57,27 +57,27 @@ export function benchGated(): void {
         newton.value.relativeGap.toExponential(1),
         onPlain.value.relativeGap <= 1e-6 ? ratio(onPlain.cpu / newton.cpu) : `> ${ratio(onPlain.cpu / newton.cpu)}`,
         first.value.iterations.toString(),
-        `${reached ? "" : "> "}${seconds(first.cpu)}`,
+        `${reached ? '' : '> '}${seconds(first.cpu)}`,
         first.value.relativeGap.toExponential(1),
-        `${reached ? "" : "> "}${ratio(factor)}`,
-        `${reached ? "" : "> "}${ratio(first.cpu / newtonLoose.cpu)}`,
+        `${reached ? '' : '> '}${ratio(factor)}`,
+        `${reached ? '' : '> '}${ratio(first.cpu / newtonLoose.cpu)}`,
       ]);
     }
   }
   table(
     [
-      "data (500 gates)",
-      "beta/max",
-      "active",
-      "steps",
-      "Newton",
-      "gap",
-      "TS kernels /",
-      "iterations",
-      "first order",
-      "gap",
-      "ratio",
-      "both to 1e-4",
+      'data (500 gates)',
+      'beta/max',
+      'active',
+      'steps',
+      'Newton',
+      'gap',
+      'TS kernels /',
+      'iterations',
+      'first order',
+      'gap',
+      'ratio',
+      'both to 1e-4',
     ],
     rows,
   );
@@ -100,11 +100,11 @@ const shapePatience = 20;
 /** Many rows of few columns, where the first-order method may be the quicker one: both ways to the same gap, in turns. */
 function benchShapes(kernels: Kernels): void {
   const rows: string[][] = [];
-  for (const name of ["airfoil", "winequality_white", "abalone", "diabetes"] as const) {
+  for (const name of ['airfoil', 'winequality_white', 'abalone', 'diabetes'] as const) {
     const data = sampleData(name);
-    const problem = benchProblem({ data, gates: 100, model: "gated-relu" }, penaltyPerRow * data.X.rows);
+    const problem = benchProblem({ data, gates: 100, model: 'gated-relu' }, penaltyPerRow * data.X.rows);
     const newton = measured(() => solve(problem, { kernels }, cpuLimit(shapePatience)));
-    const first = measured(() => solve(problem, { kernels, engine: "first-order" }, cpuLimit(shapePatience)));
+    const first = measured(() => solve(problem, { kernels, engine: 'first-order' }, cpuLimit(shapePatience)));
     rows.push([
       `${data.name} ${data.X.rows} x ${data.X.cols + 1}`,
       newton.value.groups.length.toString(),
@@ -117,9 +117,9 @@ function benchShapes(kernels: Kernels): void {
       ratio(first.cpu / newton.cpu),
     ]);
   }
-  console.log("");
+  console.log('');
   table(
-    ["lambda 1e-4, 100 gates", "active", "steps", "chosen", "gap", "iterations", "first order", "gap", "ratio"],
+    ['lambda 1e-4, 100 gates', 'active', 'steps', 'chosen', 'gap', 'iterations', 'first order', 'gap', 'ratio'],
     rows,
   );
 }
@@ -133,8 +133,8 @@ function aboveMean(data: BenchData): BenchData {
 export function benchResolve(): void {
   const kernels = createKernels();
   const rows: string[][] = [];
-  for (const data of [syntheticData(500, 10), sampleData("diabetes"), sampleData("breast_cancer")]) {
-    const base: BenchProblem = { data, gates: 500, model: "gated-relu" };
+  for (const data of [syntheticData(500, 10), sampleData('diabetes'), sampleData('breast_cancer')]) {
+    const base: BenchProblem = { data, gates: 500, model: 'gated-relu' };
     const betaMax = betaMaxOf(base, kernels);
     for (const fraction of [0.1, 0.02]) {
       const start = solve(benchProblem(base, fraction * betaMax), { kernels });
@@ -163,6 +163,6 @@ export function benchResolve(): void {
       }
     }
   }
-  table(["data (500 gates)", "beta/max", "active", "steps", "CPU", "wall", "gap", "from scratch"], rows);
+  table(['data (500 gates)', 'beta/max', 'active', 'steps', 'CPU', 'wall', 'gap', 'from scratch'], rows);
   kernels.dispose();
 }

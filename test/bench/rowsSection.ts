@@ -1,16 +1,16 @@
-import { trainGradient } from "../../src/core/descent/train.ts";
-import { betaMaxAtLeast } from "../../src/core/engine/relu/threshold.ts";
-import { solve } from "../../src/core/engine/solve.ts";
-import { prepare } from "../../src/core/problem/prepare.ts";
-import type { Problem } from "../../src/core/problem/problem.ts";
-import { createPooledKernels } from "../../src/platform/node/kernelPool.ts";
-import { syntheticData } from "./data.ts";
-import { benchProblem } from "./problems.ts";
-import { cpuSeconds, progress, table } from "./timing.ts";
+import { trainGradient } from '../../src/core/descent/train.ts';
+import { betaMaxAtLeast } from '../../src/core/engine/relu/threshold.ts';
+import { solve } from '../../src/core/engine/solve.ts';
+import { prepare } from '../../src/core/problem/prepare.ts';
+import type { Problem } from '../../src/core/problem/problem.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
+import { syntheticData } from './data.ts';
+import { benchProblem } from './problems.ts';
+import { cpuSeconds, progress, table } from './timing.ts';
 
 const threads = Number(process.env.THREADS ?? 1);
-const now = process.env.CLOCK === "wall" ? (): number => performance.now() / 1000 : cpuSeconds;
-const sizes = (process.env.ROWS ?? "100000,1000000").split(",").map(Number);
+const now = process.env.CLOCK === 'wall' ? (): number => performance.now() / 1000 : cpuSeconds;
+const sizes = (process.env.ROWS ?? '100000,1000000').split(',').map(Number);
 const columns = 20;
 /** Excess over the final objective that both are timed to. */
 const excess = 1e-2;
@@ -22,16 +22,16 @@ const epochs = 3;
 const rates = [0.001, 0.003, 0.01, 0.03];
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-const figure = (seconds: number): string => (Number.isFinite(seconds) ? seconds.toFixed(2) : "-");
+const figure = (seconds: number): string => (Number.isFinite(seconds) ? seconds.toFixed(2) : '-');
 
 /** Many rows: seconds to a network within 1e-2 of the final objective, beside Adam on mini-batches, and memory. */
 export function benchRows(): void {
   const kernels = createPooledKernels({ threads });
   const rows = sizes.map((n) => {
     const data = syntheticData(n, columns);
-    const base = benchProblem({ data, gates: 1, model: "relu", tolerance: 1e-4 }, 1);
+    const base = benchProblem({ data, gates: 1, model: 'relu', tolerance: 1e-4 }, 1);
     const beta = 0.1 * betaMaxAtLeast(prepare(base));
-    const problem: Problem = { ...base, beta, arrangements: { kind: "adaptive", seed: 1 } };
+    const problem: Problem = { ...base, beta, arrangements: { kind: 'adaptive', seed: 1 } };
     const before = process.memoryUsage().rss;
     const trace: { readonly seconds: number; readonly objective: number }[] = [];
     const begin = now();
@@ -53,8 +53,8 @@ export function benchRows(): void {
     const adam = rates.map((learningRate) => {
       const { curve } = trainGradient(
         prepare(problem),
-        { kind: "relu", width: Math.max(1, solution.network.W1.rows) },
-        { rule: "adam", seed: 1, epochs, batchSize, learningRate, curvePoints: epochs + 1, kernels },
+        { kind: 'relu', width: Math.max(1, solution.network.W1.rows) },
+        { rule: 'adam', seed: 1, epochs, batchSize, learningRate, curvePoints: epochs + 1, kernels },
         { shouldStop: () => false, now },
       );
       const at = curve.objective.findIndex((objective) => objective <= enough);
@@ -67,10 +67,10 @@ export function benchRows(): void {
       `${solution.network.W1.rows}`,
       figure(ours),
       figure(quickest),
-      Number.isFinite(quickest) ? (ours / quickest).toFixed(2) : "0",
+      Number.isFinite(quickest) ? (ours / quickest).toFixed(2) : '0',
       figure(final),
       solution.objective.toPrecision(8),
-      over ? "cut short" : solution.relativeGap.toExponential(1),
+      over ? 'cut short' : solution.relativeGap.toExponential(1),
       mebibytes(8 * n * columns),
       mebibytes(peak),
       (peak / (8 * n * columns)).toFixed(1),
@@ -78,22 +78,22 @@ export function benchRows(): void {
   });
   table(
     [
-      "rows",
-      "neurons",
+      'rows',
+      'neurons',
       `ours to ${excess}, s`,
-      "Adam, s",
-      "over Adam",
-      "final, s",
-      "objective",
-      "program gap",
-      "data",
-      "peak above it",
-      "times the data",
+      'Adam, s',
+      'over Adam',
+      'final, s',
+      'objective',
+      'program gap',
+      'data',
+      'peak above it',
+      'times the data',
     ],
     rows,
   );
   console.log(
-    `\n${threads} thread${threads > 1 ? "s" : ""}, ${process.env.CLOCK === "wall" ? "wall" : "CPU"} seconds. Adam: mini-batches of ${batchSize}, ${epochs} epochs, the quickest of the rates ${rates.join(", ")}, looked at after whole epochs.`,
+    `\n${threads} thread${threads > 1 ? 's' : ''}, ${process.env.CLOCK === 'wall' ? 'wall' : 'CPU'} seconds. Adam: mini-batches of ${batchSize}, ${epochs} epochs, the quickest of the rates ${rates.join(', ')}, looked at after whole epochs.`,
   );
   kernels.dispose();
 }

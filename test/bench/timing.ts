@@ -1,6 +1,6 @@
-export { median } from "../../src/core/base/median.ts";
-import os from "node:os";
-import type { Control } from "../../src/core/base/control.ts";
+export { median } from '../../src/core/base/median.ts';
+import os from 'node:os';
+import type { Control } from '../../src/core/base/control.ts';
 
 /** CPU seconds of this process so far, all threads. Unlike wall time it hardly depends on what else the machine does. */
 export function cpuSeconds(): number {
@@ -47,13 +47,13 @@ export function compared(ways: Readonly<Record<string, () => void>>): Record<str
 
 /** Time as people read it. */
 export function seconds(s: number): string {
-  if (!Number.isFinite(s)) return "-";
+  if (!Number.isFinite(s)) return '-';
   if (s < 1e-3) return `${(s * 1e6).toFixed(0)} us`;
   return s < 1 ? `${(s * 1e3).toFixed(s < 0.01 ? 2 : 0)} ms` : `${s.toFixed(s < 10 ? 2 : 1)} s`;
 }
 
 export function ratio(x: number): string {
-  return Number.isFinite(x) ? `${x.toFixed(x < 10 ? 1 : 0)}x` : "-";
+  return Number.isFinite(x) ? `${x.toFixed(x < 10 ? 1 : 0)}x` : '-';
 }
 
 /** Says on stderr how far a long section is: tables come when they are whole. */
@@ -64,9 +64,9 @@ export function progress(what: string): void {
 /** Prints a table in Markdown, with aligned columns. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((cell, k) => Math.max(3, cell.length, ...rows.map((row) => row[k].length)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, k) => cell.padEnd(widths[k])).join(" | ")} |`;
+  const line = (row: readonly string[]): string => `| ${row.map((cell, k) => cell.padEnd(widths[k])).join(' | ')} |`;
   console.log(line(head));
-  console.log(line(widths.map((w) => "-".repeat(w))));
+  console.log(line(widths.map((w) => '-'.repeat(w))));
   for (const row of rows) console.log(line(row));
 }
 
@@ -81,6 +81,6 @@ export function printMachine(): void {
   const memory = (os.totalmem() / 2 ** 30).toFixed(0);
   console.log(`${cpus[0].model}, ${cpus.length} cores, ${memory} GiB; ${os.type()} ${os.release()} ${os.arch()}`);
   const load = os.loadavg().map((x) => x.toFixed(1));
-  console.log(`Node ${process.version} (V8 ${process.versions.v8}); load average ${load.join(", ")}`);
-  console.log("Times are CPU seconds, one thread, unless it says otherwise: trust the ratios.");
+  console.log(`Node ${process.version} (V8 ${process.versions.v8}); load average ${load.join(', ')}`);
+  console.log('Times are CPU seconds, one thread, unless it says otherwise: trust the ratios.');
 }

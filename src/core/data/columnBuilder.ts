@@ -1,10 +1,10 @@
-import { parseNumber, plainNumber, type DecimalMark } from "./cells.ts";
-import { dateForm, type DateForm, daysOfCompact } from "./dateForms.ts";
-import { markerOf, missingAmongTexts } from "./markers.ts";
-import { numberForm } from "./numberForms.ts";
-import { oddShare, ownMarkers, sameSpellings } from "./spellings.ts";
-import { ownText, TextHashes } from "./textHashes.ts";
-import { cellCode, type Column, type ColumnNotes, type ColumnType, dictionaryLimit } from "./table.ts";
+import { parseNumber, plainNumber, type DecimalMark } from './cells.ts';
+import { dateForm, type DateForm, daysOfCompact } from './dateForms.ts';
+import { markerOf, missingAmongTexts } from './markers.ts';
+import { numberForm } from './numberForms.ts';
+import { oddShare, ownMarkers, sameSpellings } from './spellings.ts';
+import { ownText, TextHashes } from './textHashes.ts';
+import { cellCode, type Column, type ColumnNotes, type ColumnType, dictionaryLimit } from './table.ts';
 
 /** Columns with a smaller share of dates among their values are not columns of dates. */
 const dateShare = 0.9;
@@ -64,7 +64,7 @@ export class ColumnBuilder {
     this.decimal = options.decimal;
     this.point = options.decimal.charCodeAt(0);
     const marks = [...(options.na ?? [])].some((text) => !Number.isNaN(parseNumber(text, options.decimal)));
-    this.numbersAreNoted = marks || options.type === "classes";
+    this.numbersAreNoted = marks || options.type === 'classes';
   }
 
   /** As `set`, for the cell between two positions of a text: no text of its own where it is a plain number, or was there before. */
@@ -119,7 +119,7 @@ export class ColumnBuilder {
     const out = codes ?? new Int32Array(rows).fill(cellCode.numeric);
     for (let row = 0; row < rows; row++) {
       if (out[row] !== cellCode.numeric) continue;
-      out[row] = this.code(String(numbers[row]).padStart(width, "0"));
+      out[row] = this.code(String(numbers[row]).padStart(width, '0'));
       numbers[row] = NaN;
     }
     return out;
@@ -132,7 +132,7 @@ export class ColumnBuilder {
     if (this.dates !== null) this.dates[row] = this.monthFirst![row] = NaN;
     const { na, type } = this.options;
     if (na?.has(cell) === true) return this.put(row, NaN, cellCode.missing);
-    if (type === "classes") return this.put(row, NaN, cell === "" ? cellCode.missing : this.code(cell));
+    if (type === 'classes') return this.put(row, NaN, cell === '' ? cellCode.missing : this.code(cell));
     const code = this.lookup?.get(cell);
     if (code !== undefined) return this.again(row, code);
     const value = parseNumber(cell, this.decimal);
@@ -148,7 +148,7 @@ export class ColumnBuilder {
       if (this.codes !== null) this.codes[row] = cellCode.numeric;
       return;
     }
-    if (cell === "") return this.put(row, NaN, cellCode.missing);
+    if (cell === '') return this.put(row, NaN, cellCode.missing);
     if (value === Infinity || value === -Infinity) {
       // a word of its own among texts
       return this.put(row, NaN, isInfinite(cell) ? this.code(cell) : cellCode.notFinite);
@@ -167,10 +167,10 @@ export class ColumnBuilder {
     codes = codes?.slice(0, rows) ?? null;
     const kept: string[] = [];
     const gaps: string[] = [];
-    let odd: ColumnNotes["odd"] = null;
+    let odd: ColumnNotes['odd'] = null;
     let read = false;
     let folded = false;
-    if (this.tooLong && codes !== null && this.options.type !== "number") {
+    if (this.tooLong && codes !== null && this.options.type !== 'number') {
       for (let row = 0; row < rows; row++) {
         if (codes[row] !== cellCode.numeric) continue;
         codes[row] = this.code(String(numbers[row]));
@@ -250,7 +250,7 @@ export class ColumnBuilder {
     if (form !== undefined) {
       this.units ??= new Set();
       this.how ??= new Set();
-      if (this.units.size < 3 && form.unit !== "") this.units.add(form.unit);
+      if (this.units.size < 3 && form.unit !== '') this.units.add(form.unit);
       if (this.how.size < howListed) this.how.add(form.how);
     }
     const date = dateForm(cell);
@@ -272,7 +272,7 @@ export class ColumnBuilder {
   ): { dates: Float64Array | null; open: boolean; dayFirst?: boolean } {
     const { type } = this.options;
     if (this.dates === null) {
-      if (type === "number" || type === "classes" || rows < 5) return { dates: null, open: false };
+      if (type === 'number' || type === 'classes' || rows < 5) return { dates: null, open: false };
       let count = 0;
       let present = 0;
       // most columns of numbers show at once that they hold no dates
@@ -301,19 +301,19 @@ export class ColumnBuilder {
         else onlyDay++;
       } else if (day[i] !== month[i] && !Number.isNaN(day[i])) differ++;
     }
-    if (type === "date-month-first" || (type !== "date-day-first" && onlyMonth > onlyDay))
+    if (type === 'date-month-first' || (type !== 'date-day-first' && onlyMonth > onlyDay))
       return { dates: month, open: false, dayFirst: false };
     // dates with points are written day first
     const pointed = this.dictionary
       .slice(0, 50)
       .every((text) => markerOf(text) !== undefined || /^\d{1,2}\.\d{1,2}\./.test(text));
-    const open = type !== "date-day-first" && onlyDay === 0 && differ > 0 && !pointed;
+    const open = type !== 'date-day-first' && onlyDay === 0 && differ > 0 && !pointed;
     return { dates: day, open, ...(!open && onlyDay + differ > 0 ? { dayFirst: true } : {}) };
   }
 
   /** Marks of missing values that only this column has. */
   private findMarkers(numbers: Float64Array, codes: Int32Array, dates: Float64Array | null): readonly string[] {
-    if (this.options.type === "classes") return [];
+    if (this.options.type === 'classes') return [];
     const marker = this.markers();
     const odd = new Map<string, number>();
     const values = new Set<number>();
@@ -326,7 +326,7 @@ export class ColumnBuilder {
       if (!Number.isNaN(value)) {
         if (values.size <= 1000) values.add(value);
       } else {
-        const text = code >= 0 ? this.dictionary[code] : "";
+        const text = code >= 0 ? this.dictionary[code] : '';
         odd.set(text, (odd.get(text) ?? 0) + 1);
       }
     }
@@ -359,7 +359,7 @@ export class ColumnBuilder {
 
   private isNumbers({ numbers, formed, present, odd, dates }: Counts): boolean {
     if (numbers + formed === 0) return false;
-    if (this.options.type === "number") return true;
+    if (this.options.type === 'number') return true;
     // quantities of different kinds are no one column of numbers
     if (formed > 0 && severalUnits(this.units)) return numbers >= (1 - oddShare) * present;
     return odd + dates <= oddShare * present;
@@ -372,9 +372,9 @@ export class ColumnBuilder {
     values: Float64Array,
     { present }: Counts,
     dates: boolean,
-  ): ColumnNotes["odd"] {
+  ): ColumnNotes['odd'] {
     const marker = this.markers();
-    const mixed = severalUnits(this.units) && this.options.type !== "number";
+    const mixed = severalUnits(this.units) && this.options.type !== 'number';
     const odd: number[] = [];
     let count = 0;
     codes.forEach((code, row) => {
@@ -416,7 +416,7 @@ export class ColumnBuilder {
     const used = new Uint8Array(dictionary.length);
     for (const code of codes) if (code >= 0) used[code] = 1;
     const others = dictionary.slice(0, 1000).filter((text, k) => used[k] === 1 && markerOf(text) === undefined);
-    const forced = this.options.type === "classes";
+    const forced = this.options.type === 'classes';
     const missing = dictionary.map((text, k) => {
       const marker = markerOf(text);
       if (used[k] === 0 || marker === undefined || forced) return false;
@@ -485,7 +485,7 @@ export class ColumnBuilder {
   }
 }
 
-type Counts = Readonly<Record<"numbers" | "formed" | "dates" | "odd" | "present", number>>;
+type Counts = Readonly<Record<'numbers' | 'formed' | 'dates' | 'odd' | 'present', number>>;
 
 const isSpace = (code: number): boolean => code <= 32 && (code === 32 || (code >= 9 && code <= 13));
 const severalUnits = (units: ReadonlySet<string> | undefined): boolean => (units?.size ?? 0) > 1;

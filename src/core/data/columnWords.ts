@@ -1,10 +1,10 @@
-import { plainText } from "./plainText.ts";
-import { sentinels } from "./markers.ts";
-import type { Column, ColumnNotes } from "./table.ts";
+import { plainText } from './plainText.ts';
+import { sentinels } from './markers.ts';
+import type { Column, ColumnNotes } from './table.ts';
 
 const shown = (text: string): string => `"${plainText(text.length > 40 ? `${text.slice(0, 40)}...` : text)}"`;
 const listed = (texts: readonly string[]): string =>
-  `${texts.slice(0, 5).map(shown).join(", ")}${texts.length > 5 ? ", ..." : ""}`;
+  `${texts.slice(0, 5).map(shown).join(', ')}${texts.length > 5 ? ', ...' : ''}`;
 
 /** Whether there is anything to say; for files of very many columns, of which few are odd. */
 const isOdd = ({ leadingZeros, dateOrderOpen }: Column, notes: ColumnNotes): boolean =>
@@ -26,8 +26,8 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
     const { count, rows, text } = notes.odd;
     const where = rows.map(lineOf).sort((a, b) => a - b);
     out.push(
-      `${name} (column ${column.index + 1}): ${shown(text)} ${count === 1 ? "is" : `and ${count - 1} more are`} no ${column.dates === null ? "number" : "date"} and taken as missing ` +
-        `(line ${where.join(", ")}${count > rows.length ? ", ..." : ""}).`,
+      `${name} (column ${column.index + 1}): ${shown(text)} ${count === 1 ? 'is' : `and ${count - 1} more are`} no ${column.dates === null ? 'number' : 'date'} and taken as missing ` +
+        `(line ${where.join(', ')}${count > rows.length ? ', ...' : ''}).`,
     );
   }
   if (notes.how.length > 0)
@@ -35,15 +35,15 @@ export function columnWarnings(column: Column, notes: ColumnNotes, lineOf: (row:
       `${name}: read as numbers, ${notes.how
         .slice(0, 4)
         .map((how) => plainText(how))
-        .join("; ")}.`,
+        .join('; ')}.`,
     );
   if (notes.kept.length > 0)
     out.push(
-      `${name}: ${listed(notes.kept)} ${notes.kept.length === 1 ? "is" : "are"} taken for text, not as missing (--na makes it missing).`,
+      `${name}: ${listed(notes.kept)} ${notes.kept.length === 1 ? 'is' : 'are'} taken for text, not as missing (--na makes it missing).`,
     );
   if (notes.gaps.length > 0)
     out.push(
-      `${name}: ${listed(notes.gaps)} ${notes.gaps.length === 1 ? "is" : "are"} taken as missing (--type ${plainText(column.name)}=classes keeps it).`,
+      `${name}: ${listed(notes.gaps)} ${notes.gaps.length === 1 ? 'is' : 'are'} taken as missing (--type ${plainText(column.name)}=classes keeps it).`,
     );
   if (notes.folded)
     out.push(

@@ -1,35 +1,35 @@
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { uncontrolled } from "../../../src/core/base/control.ts";
-import { DataError } from "../../../src/core/data/dataError.ts";
-import { profileTable } from "../../../src/core/data/infer.ts";
-import { readTable } from "../../../src/core/data/reader.ts";
-import { memorySource } from "../../support/memorySource.ts";
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { uncontrolled } from '../../../src/core/base/control.ts';
+import { DataError } from '../../../src/core/data/dataError.ts';
+import { profileTable } from '../../../src/core/data/infer.ts';
+import { readTable } from '../../../src/core/data/reader.ts';
+import { memorySource } from '../../support/memorySource.ts';
 
-const times = (n: number, part: (k: number) => string): string => Array.from({ length: n }, (_, k) => part(k)).join("");
+const times = (n: number, part: (k: number) => string): string => Array.from({ length: n }, (_, k) => part(k)).join('');
 
 /** Texts of about `size` characters, each of a kind that a reader easily takes quadratic time for. */
 const kinds: Readonly<Record<string, (size: number) => string>> = {
-  "columns of one name": (size) => `${times(size / 8, () => "same,")}y\n${times(size / 8, (k) => `${k % 10},`)}1\n`,
-  "very many columns": (size) => `${times(size / 16, (k) => `c${k},`)}y\n${times(size / 16, (k) => `${k % 10},`)}1\n`,
-  "columns without a name": (size) =>
-    `${",".repeat(size / 4)}y\n${"1,".repeat(size / 4)}2\n${"3,".repeat(size / 8)}4\n`,
-  "decimal commas that could be thousands": (size) =>
+  'columns of one name': (size) => `${times(size / 8, () => 'same,')}y\n${times(size / 8, (k) => `${k % 10},`)}1\n`,
+  'very many columns': (size) => `${times(size / 16, (k) => `c${k},`)}y\n${times(size / 16, (k) => `${k % 10},`)}1\n`,
+  'columns without a name': (size) =>
+    `${','.repeat(size / 4)}y\n${'1,'.repeat(size / 4)}2\n${'3,'.repeat(size / 8)}4\n`,
+  'decimal commas that could be thousands': (size) =>
     `a;b\n${times(size / 24, (k) => `1,${100 + (k % 900)},000;2,${k % 1000}\n`)}`,
-  "one long run of digits and commas": (size) => `a;b\n1;${"1,000".repeat(size / 5)}x\n2;3\n`,
-  "a quotation mark that is never closed": (size) =>
+  'one long run of digits and commas': (size) => `a;b\n1;${'1,000'.repeat(size / 5)}x\n2;3\n`,
+  'a quotation mark that is never closed': (size) =>
     `a,b\n${times(size / 16, (k) => `${k},2\n`)}"open,${times(size / 16, (k) => `${k},2\n`)}`,
-  "marks inside every cell": (size) => `a,b\n${times(size / 12, (k) => `x"y${k},2\n`)}`,
-  "doubled marks": (size) => `a,b\n"${'""'.repeat(size / 2)}",1\n2,3\n`,
-  "long fields": (size) => `a,b\n${"z".repeat(size / 2)},1\n${" ".repeat(size / 2)},2\n`,
-  "spaces between cells": (size) => `a b\n${times(size / 40, (k) => `${k}${" ".repeat(32)}2\n`)}`,
+  'marks inside every cell': (size) => `a,b\n${times(size / 12, (k) => `x"y${k},2\n`)}`,
+  'doubled marks': (size) => `a,b\n"${'""'.repeat(size / 2)}",1\n2,3\n`,
+  'long fields': (size) => `a,b\n${'z'.repeat(size / 2)},1\n${' '.repeat(size / 2)},2\n`,
+  'spaces between cells': (size) => `a b\n${times(size / 40, (k) => `${k}${' '.repeat(32)}2\n`)}`,
   comments: (size) => `${times(size / 10, (k) => `# ${k}\n`)}a,b\n1,2\n3,4\n`,
-  "lines of one cell above": (size) => `${times(size / 10, (k) => `title ${k}\n`)}a,b\n1,2\n3,4\n`,
-  "texts that are all different": (size) => `a,b\n${times(size / 16, (k) => `text ${k},1\n`)}`,
-  "long texts that are nearly dates": (size) => `a,b\n${times(size / 64, (k) => `${"1 day ".repeat(9)}x${k},1\n`)}`,
-  "carriage returns": (size) => `a,b\r${times(size / 8, (k) => `${k},2\r`)}`,
-  "zero bytes": (size) => `a,b\n${times(size / 12, (k) => `${k},2\n`)}${"\0".repeat(size / 100)}`,
+  'lines of one cell above': (size) => `${times(size / 10, (k) => `title ${k}\n`)}a,b\n1,2\n3,4\n`,
+  'texts that are all different': (size) => `a,b\n${times(size / 16, (k) => `text ${k},1\n`)}`,
+  'long texts that are nearly dates': (size) => `a,b\n${times(size / 64, (k) => `${'1 day '.repeat(9)}x${k},1\n`)}`,
+  'carriage returns': (size) => `a,b\r${times(size / 8, (k) => `${k},2\r`)}`,
+  'zero bytes': (size) => `a,b\n${times(size / 12, (k) => `${k},2\n`)}${'\0'.repeat(size / 100)}`,
 };
 
 /** CPU time (s) of reading and looking through it. */
@@ -45,7 +45,7 @@ async function work(text: string): Promise<number> {
 }
 
 // threads that collect garbage wait for each other, which counts as processor time and says nothing of the reader
-setFlagsFromString("--no-parallel-scavenge");
+setFlagsFromString('--no-parallel-scavenge');
 
 /** Characters of the small file, and how many times as many the large one has. */
 const sizes = { size: 40_000, factor: 8 };
@@ -57,10 +57,10 @@ const noise = 1.25;
 const smallest = 0.003;
 const rounds = 8;
 
-describe("time of reading", () => {
+describe('time of reading', () => {
   for (const [kind, make] of Object.entries(kinds)) {
     it(`is linear in the bytes: ${kind}`, async () => {
-      const { size, factor } = kind.includes("column") ? columnSizes : sizes;
+      const { size, factor } = kind.includes('column') ? columnSizes : sizes;
       const [small, large] = [make(size), make(size * factor)];
       assert.ok(Math.abs(large.length / small.length / factor - 1) < 0.15, `${small.length} ${large.length}`);
       const most = (noise * large.length) / small.length;

@@ -1,11 +1,11 @@
-import type { DenseMatrix } from "../linalg/matrix.ts";
-import type { PatternSet } from "../patterns.ts";
-import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, SymmetricSystem } from "./kernels.ts";
-import { reference } from "./reference.ts";
-import { baseModule, relaxedModule, unsharedModule } from "./wasm/modules.generated.ts";
-import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from "./wasmContext.ts";
-import { WasmMaskedOperator } from "./wasmMasked.ts";
-import { WasmSymmetricSystem } from "./wasmSymmetric.ts";
+import type { DenseMatrix } from '../linalg/matrix.ts';
+import type { PatternSet } from '../patterns.ts';
+import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, SymmetricSystem } from './kernels.ts';
+import { reference } from './reference.ts';
+import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
+import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
+import { WasmMaskedOperator } from './wasmMasked.ts';
+import { WasmSymmetricSystem } from './wasmSymmetric.ts';
 
 export interface WasmKernelOptions {
   /** Memory that the kernels may use in all; at most (and by default) just under 4 GiB. Only what is needed is taken from the system. */
@@ -24,8 +24,8 @@ const SMALL_WORK = 2000;
 
 /** The kernels in WebAssembly SIMD; undefined where the runtime has none. */
 export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | undefined {
-  if (typeof WebAssembly === "undefined") return undefined;
-  const shared = options.shared ?? typeof SharedArrayBuffer !== "undefined";
+  if (typeof WebAssembly === 'undefined') return undefined;
+  const shared = options.shared ?? typeof SharedArrayBuffer !== 'undefined';
   const relaxedBytes = shared && options.relaxed !== false ? decode(relaxedModule) : undefined;
   const relaxed = relaxedBytes !== undefined && WebAssembly.validate(relaxedBytes);
   const bytes = relaxed ? relaxedBytes : decode(shared ? baseModule : unsharedModule);
@@ -43,10 +43,10 @@ export function createWasmKernels(options: WasmKernelOptions = {}): Kernels | un
 
 /* oxlint-disable max-params -- the parameters of gemm, gemv and syrk are those of BLAS, in its order: who knows one knows the other */
 class WasmKernels implements Kernels {
-  readonly name: Kernels["name"];
+  readonly name: Kernels['name'];
   readonly threads: number;
-  private readonly heap: WasmContext["heap"];
-  private readonly exports: WasmContext["exports"];
+  private readonly heap: WasmContext['heap'];
+  private readonly exports: WasmContext['exports'];
   /** Bytes that the context itself takes. */
   private readonly fixed: number;
   /** Address of each array given out; -1 for those outside the heap. */
@@ -58,7 +58,7 @@ class WasmKernels implements Kernels {
     private readonly context: WasmContext,
     relaxed: boolean,
   ) {
-    this.name = relaxed ? "wasm-relaxed-simd" : "wasm-simd";
+    this.name = relaxed ? 'wasm-relaxed-simd' : 'wasm-simd';
     this.threads = context.threads;
     this.heap = context.heap;
     this.exports = context.exports;
@@ -234,7 +234,7 @@ class WasmKernels implements Kernels {
 class SharedData {
   private readonly held = new Map<Float64Array, { readonly at: number; users: number }>();
 
-  constructor(private readonly heap: WasmContext["heap"]) {}
+  constructor(private readonly heap: WasmContext['heap']) {}
 
   /** Address of the copy. */
   take(data: Float64Array): number {

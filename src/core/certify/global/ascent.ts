@@ -1,7 +1,7 @@
-import type { RowOperator } from "../../base/kernels/kernels.ts";
-import type { DenseMatrix } from "../../base/linalg/matrix.ts";
-import { rowProducts } from "../../base/linalg/rowProducts.ts";
-import { everyRows } from "../../base/polling.ts";
+import type { RowOperator } from '../../base/kernels/kernels.ts';
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { rowProducts } from '../../base/linalg/rowProducts.ts';
+import { everyRows } from '../../base/polling.ts';
 
 /** A local maximum of a hinge sum on the unit sphere (or the best point when the step limit was reached). */
 export interface LocalMaximum {

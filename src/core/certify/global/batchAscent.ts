@@ -1,5 +1,5 @@
-import { type DirectionSearch, type Kernels, KernelsInterrupted } from "../../base/kernels/kernels.ts";
-import { type DenseMatrix, rowOf } from "../../base/linalg/matrix.ts";
+import { type DirectionSearch, type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type DenseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 
 /** Where an ascent of one direction has come to. */
 export interface Ascended {

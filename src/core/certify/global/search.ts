@@ -1,11 +1,11 @@
-import { type Kernels, KernelsInterrupted, type RowOperator } from "../../base/kernels/kernels.ts";
-import { createReferenceKernels } from "../../base/kernels/reference.ts";
-import { type DenseMatrix, denseMatrix, rowOf } from "../../base/linalg/matrix.ts";
-import { createRng, type Rng } from "../../base/rng.ts";
-import type { Control } from "../../base/control.ts";
-import { SphereAscent } from "./ascent.ts";
-import { ascendTogether, interruptible } from "./batchAscent.ts";
-import { GramAscent } from "./gramAscent.ts";
+import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
+import { createRng, type Rng } from '../../base/rng.ts';
+import type { Control } from '../../base/control.ts';
+import { SphereAscent } from './ascent.ts';
+import { ascendTogether, interruptible } from './batchAscent.ts';
+import { GramAscent } from './gramAscent.ts';
 
 /** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
 export interface DualMaximizer {
@@ -208,7 +208,7 @@ export function createClimber(
   operator?: RowOperator,
 ): Climber {
   if (penalizedCols === X.cols) return new PlainClimber(X, control, kernels, operator);
-  if (penalizedCols !== X.cols - 1) throw new RangeError("only the last column may be free");
+  if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
   return new FreeBiasClimber(X, control);
 }
 

@@ -1,14 +1,14 @@
-import { hasConjugateSide } from "../../problem/conjugate.ts";
-import { balanceDual } from "../../certify/dual/freeOffset.ts";
-import { type DualMaximizer, maximizeDualConstraint } from "../../certify/global/search.ts";
-import { denseMatrix, norm2 } from "../../base/linalg/matrix.ts";
-import type { Control } from "../../base/control.ts";
-import type { LocalProblem, NeuronSeed } from "./activeNeurons.ts";
-import { annealedSteps, burst, drawnNeurons, sampleOf, scaled } from "./burst.ts";
-import { CellFactory } from "./cell.ts";
-import { solveOnCells } from "./cellProgram.ts";
-import { looseAccuracy, looseGoals } from "./looseGap.ts";
-import { NeuronNewton } from "./neuronNewton.ts";
+import { hasConjugateSide } from '../../problem/conjugate.ts';
+import { balanceDual } from '../../certify/dual/freeOffset.ts';
+import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
+import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import type { Control } from '../../base/control.ts';
+import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { annealedSteps, burst, drawnNeurons, sampleOf, scaled } from './burst.ts';
+import { CellFactory } from './cell.ts';
+import { solveOnCells } from './cellProgram.ts';
+import { looseAccuracy, looseGoals } from './looseGap.ts';
+import { NeuronNewton } from './neuronNewton.ts';
 
 export interface AdaptiveOptions {
   readonly seed: number;
@@ -41,7 +41,7 @@ export interface AdaptiveSolution {
 }
 
 /** What a generation is doing, for those who watch. */
-export type AdaptiveStage = "descent" | "sliding neurons" | "search";
+export type AdaptiveStage = 'descent' | 'sliding neurons' | 'search';
 
 export type AdaptiveProgress = (
   objective: number,
@@ -157,7 +157,7 @@ class Generation {
   private slide(tolerance: number, steps: number): void {
     const before = this.iterations;
     const result = this.newton.run(tolerance, steps, this.control, (objective, active, step) =>
-      this.onProgress?.(objective, this.ratio, active, before + step, "sliding neurons"),
+      this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
     );
     this.iterations += result.iterations;
     this.residual = result.residual;
@@ -179,7 +179,7 @@ class Generation {
     const before = newton.value;
     const onStep = (objective: number, steps: number): void => {
       if (objective < before)
-        this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, "descent");
+        this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
     };
     const how = { annealed: this.rough ? annealedSteps.rough : annealedSteps.full, seed };
     const start = { neurons: scaled(problem, sample, V, seeds), offset };
@@ -187,7 +187,7 @@ class Generation {
     this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
-    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, "descent");
+    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
   }
 
@@ -195,7 +195,7 @@ class Generation {
     const { problem, options, control, newton } = this;
     const { X, penalizedCols, kernels, datafit, beta } = problem;
     this.rounds++;
-    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, "search");
+    this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'search');
     const V = newton.dual();
     if (problem.offset) balanceDual(datafit, newton.fit(), V);
     const found = maximizeDualConstraint(

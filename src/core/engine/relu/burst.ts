@@ -1,12 +1,12 @@
-import { type Kernels, KernelsInterrupted, type RowOperator } from "../../base/kernels/kernels.ts";
-import { createReferenceKernels } from "../../base/kernels/reference.ts";
-import { type DenseMatrix, denseMatrix, dot, norm2, rowOf } from "../../base/linalg/matrix.ts";
-import { sampleGates } from "../../problem/patterns/sample.ts";
-import { createRng } from "../../base/rng.ts";
-import type { Datafit } from "../../problem/datafits/datafit.ts";
-import type { Control } from "../../base/control.ts";
-import type { LocalProblem, NeuronSeed } from "./activeNeurons.ts";
-import { anneal, minimizeSmooth } from "./descentSteps.ts";
+import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
+import { createReferenceKernels } from '../../base/kernels/reference.ts';
+import { type DenseMatrix, denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { sampleGates } from '../../problem/patterns/sample.ts';
+import { createRng } from '../../base/rng.ts';
+import type { Datafit } from '../../problem/datafits/datafit.ts';
+import type { Control } from '../../base/control.ts';
+import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { anneal, minimizeSmooth } from './descentSteps.ts';
 
 /** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
 const smallGain = 1e-3;
@@ -99,7 +99,7 @@ export interface Sample {
 export function sampleOf({ X, beta }: LocalProblem, seed: number, part = 0): Sample {
   const count = part < sampledRows.length ? sampledRows[part] : X.rows;
   if (X.rows <= sampledFrom * count) return { X, order: null, beta };
-  const rng = createRng(seed).fork("rows of descent");
+  const rng = createRng(seed).fork('rows of descent');
   const all = Int32Array.from({ length: X.rows }, (_, i) => i);
   for (let k = 0; k < count; k++) {
     const other = k + rng.integer(X.rows - k);

@@ -1,4 +1,4 @@
-import type { DenseMatrix } from "../../base/linalg/matrix.ts";
+import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 
 /**
  * Rows of X grouped by the hyperplane x'u = 0 they define: rows that are multiples of each other (duplicates, opposite points) share
