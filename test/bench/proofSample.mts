@@ -42,11 +42,11 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
   const problem = await sampleProblem(name, kernels, { beta: { kind: 'relative', value: Number(share) } });
   const prepared = prepare(problem);
   const { datafit, beta, outputs, penalizedCols, X } = prepared;
-  const { network, dual, networkObjective: objective } = solve(
-    problem,
-    { certifySeconds: 0, timeLimitSeconds: limit / 2, kernels },
-    clock,
-  );
+  const {
+    network,
+    dual,
+    networkObjective: objective,
+  } = solve(problem, { certifySeconds: 0, timeLimitSeconds: limit / 2, kernels }, clock);
   const neurons = neuronsOfNetwork(network, problem.bias);
 
   let start = cpuSeconds();
