@@ -1,3 +1,4 @@
+import { rootSumSquares } from '../base/rootSumSquares.ts';
 import type { Control } from '../base/control.ts';
 
 /** One part of the rows held out of training, as a problem of its own. */
@@ -182,11 +183,11 @@ class Curve<Warm> {
 function pointOf<Warm>(beta: number, folds: readonly Fold<Warm>[], fits: readonly FoldFit<Warm>[]): CrossPoint {
   const rows = folds.reduce((sum, fold) => sum + fold.heldOut, 0);
   const mean = folds.reduce((sum, fold, f) => sum + (fold.heldOut * fits[f].error) / rows, 0);
-  const spread = folds.reduce((sum, fold, f) => sum + (fold.heldOut * (fits[f].error - mean) ** 2) / rows, 0);
+  const apart = folds.map((fold, f) => Math.sqrt(fold.heldOut / rows) * (fits[f].error - mean));
   return {
     beta,
     mean,
-    standardError: folds.length > 1 ? Math.sqrt(spread / (folds.length - 1)) : 0,
+    standardError: folds.length > 1 ? rootSumSquares(apart) / Math.sqrt(folds.length - 1) : 0,
     folds: fits.map(({ error }) => error),
     active: fits.reduce((sum, { active }) => sum + active / fits.length, 0),
   };

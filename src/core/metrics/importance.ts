@@ -1,3 +1,4 @@
+import { rootSumSquares } from '../base/rootSumSquares.ts';
 import { denseMatrix, type DenseMatrix } from '../base/linalg/matrix.ts';
 import { type Rng, shuffle } from '../base/rng.ts';
 
@@ -42,8 +43,8 @@ export function permutationImportance(
     gains.push(Math.abs(gain) <= X.rows * 2 ** -52 * Math.abs(before) ? 0 : gain);
   }
   const mean = gains.reduce((sum, gain) => sum + gain / repeats, 0);
-  const squares = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0);
-  return { mean, deviation: repeats > 1 ? Math.sqrt(squares / (repeats - 1)) : 0 };
+  const apart = gains.map((gain) => gain - mean);
+  return { mean, deviation: repeats > 1 ? rootSumSquares(apart) / Math.sqrt(repeats - 1) : 0 };
 }
 
 /**

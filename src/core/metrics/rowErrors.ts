@@ -1,3 +1,4 @@
+import { rootSumSquares } from '../base/rootSumSquares.ts';
 import { lossOf } from '../problem/datafits/losses.ts';
 import { logLossOfRow, type Predictions } from './scores.ts';
 import { predictedClass } from './predictedClass.ts';
@@ -52,7 +53,6 @@ export function pairedDifference(a: ArrayLike<number>, b: ArrayLike<number>): Pa
   if (n < 2) return undefined;
   let mean = 0;
   for (let i = 0; i < n; i++) mean += (a[i] - b[i]) / n;
-  let square = 0;
-  for (let i = 0; i < n; i++) square += (a[i] - b[i] - mean) ** 2;
-  return { mean, standardError: Math.sqrt(square / (n - 1) / n) };
+  const apart = Float64Array.from(a, (value, i) => value - b[i] - mean);
+  return { mean, standardError: rootSumSquares(apart) / Math.sqrt((n - 1) * n) };
 }

@@ -39,6 +39,9 @@ describe('paired difference', () => {
     assert.equal(mean, 1);
     // differences 1, 0, -1, 4: variance 14/3, over 4 rows
     assert.ok(Math.abs(standardError - Math.sqrt(14 / 3 / 4)) < 1e-12);
+    // squares beyond the range of doubles
+    const far = pairedDifference([1e200, 2e200, 3e200, 6e200], [0, 2e200, 4e200, 2e200])!;
+    assert.ok(Math.abs(far.standardError / standardError / 1e200 - 1) < 1e-12);
     assert.equal(pairedDifference([1], [2]), undefined);
     assert.throws(() => pairedDifference([1], [1, 2]), RangeError);
   });

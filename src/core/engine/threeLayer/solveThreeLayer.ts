@@ -25,7 +25,7 @@ import {
   toSubVector,
 } from '../../network/threeLayer/subNetwork.ts';
 import { searchedThreshold, zeroThreshold } from './thresholds.ts';
-import { interiorTuple, sampleTuples, TupleSet } from '../../network/threeLayer/tuple.ts';
+import { interiorKey, interiorTuple, sampleTuples, TupleSet } from '../../network/threeLayer/tuple.ts';
 import { TupleProgram } from './workingSet.ts';
 
 export interface ThreeLayerOptions extends SolveOptions {
@@ -199,7 +199,7 @@ function solveInFrame(
     branches,
     vectors: cleaned.vectors,
     tupleOfBranch: cleaned.vectors.map(({ inner, u, tuple }) =>
-      pool.indexOf(tuple ?? interiorTuple(X, inner, u, rng.fork('tuple of branch'))),
+      pool.indexOf(tuple?.key ?? interiorKey(X, inner, u, rng.fork('tuple of branch'))),
     ),
     tuples: pool.list.length,
     harvestedTuples,

@@ -1,7 +1,6 @@
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { coneInterior } from '../../base/linalg/nnls.ts';
 import type { Rng } from '../../base/rng.ts';
-import { preActivation } from './subNetwork.ts';
 
 /**
  * One cell of the three-layer program: first-layer patterns D_11 .. D_1m1, inner signs s_j, second-layer pattern D_2. Within it a branch
@@ -36,30 +35,69 @@ function packBits(pattern: Uint8Array): string {
   return text;
 }
 
-/** Patterns of a direction; undefined when some row with non-zero x lies on a boundary, so that the direction is not interior. */
-export function tupleOf(X: DenseMatrix, inner: Int8Array, u: Float64Array): Tuple | undefined {
-  const [n, d, m1] = [X.rows, X.cols, inner.length];
-  const first: Uint8Array[] = [];
-  for (let j = 0; j < m1; j++) {
-    const pattern = new Uint8Array(n);
-    const uj = u.subarray(j * d, (j + 1) * d);
-    for (let i = 0; i < n; i++) pattern[i] = dot(rowOf(X, i), uj) >= 0 ? 1 : 0;
-    first.push(pattern);
-  }
-  const h = preActivation(X, inner, u);
-  const second = Uint8Array.from(h, (value) => (value >= 0 ? 1 : 0));
-  return buildTuple(X, inner, first, second, u);
+interface Patterns {
+  readonly first: readonly Uint8Array[];
+  readonly second: Uint8Array;
 }
 
-/** The tuple of a direction, nudged off its boundaries when it lies on some; undefined when that does not help. */
-export function interiorTuple(X: DenseMatrix, inner: Int8Array, u: Float64Array, rng: Rng): Tuple | undefined {
+/** Patterns of a direction; undefined when some row with non-zero x lies on a boundary, so that the direction is not interior. */
+function patternsOf(X: DenseMatrix, inner: Int8Array, u: Float64Array): Patterns | undefined {
+  const [n, d, m1] = [X.rows, X.cols, inner.length];
+  const first = Array.from(inner, () => new Uint8Array(n));
+  const second = new Uint8Array(n);
+  for (let i = 0; i < n; i++) {
+    const x = rowOf(X, i);
+    let h = 0;
+    let any = false;
+    for (let j = 0; j < m1; j++) {
+      const z = dot(x, u.subarray(j * d, (j + 1) * d));
+      if (z === 0 && x.some((value) => value !== 0)) return undefined;
+      if (z >= 0) first[j][i] = 1;
+      if (!(z > 0)) continue;
+      any = true;
+      h += inner[j] * z;
+    }
+    if (any && h === 0) return undefined;
+    if (h >= 0) second[i] = 1;
+  }
+  return { first, second };
+}
+
+/** The tuple of a direction; undefined when the direction is not interior. */
+export function tupleOf(X: DenseMatrix, inner: Int8Array, u: Float64Array): Tuple | undefined {
+  // the cone is large, and most directions that are not interior show it by their patterns
+  const patterns = patternsOf(X, inner, u);
+  return patterns && buildTuple(X, inner, patterns.first, patterns.second, u);
+}
+
+const nudges = [0, 1e-9, 1e-7, 1e-5, 1e-3];
+
+/** What `of` makes of a direction, nudged off its boundaries as far as `of` gives nothing; undefined when that does not help. */
+function nudged<T>(u: Float64Array, rng: Rng, of: (u: Float64Array) => T | undefined): T | undefined {
   const size = norm2(u) / Math.sqrt(u.length);
-  for (const noise of [0, 1e-9, 1e-7, 1e-5, 1e-3]) {
-    const nudged = u.map((value) => value + noise * size * rng.normal());
-    const tuple = tupleOf(X, inner, nudged);
-    if (tuple) return tuple;
+  for (const noise of nudges) {
+    const found = of(u.map((value) => value + noise * size * rng.normal()));
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The tuple of a direction, nudged off its boundaries when it lies on some. */
+export function interiorTuple(X: DenseMatrix, inner: Int8Array, u: Float64Array, rng: Rng): Tuple | undefined {
+  return nudged(u, rng, (direction) => tupleOf(X, inner, direction));
+}
+
+/** The key of the tuple of a direction, without its cone. */
+export function interiorKey(X: DenseMatrix, inner: Int8Array, u: Float64Array, rng: Rng): string | undefined {
+  return nudged(u, rng, (direction) => {
+    const patterns = patternsOf(X, inner, direction);
+    return patterns && keyOf(inner, patterns);
+  });
+}
+
+function keyOf(inner: Int8Array, { first, second }: Patterns): string {
+  const used = second.map((on, i) => (on && first.some((pattern) => pattern[i]) ? 1 : 0));
+  return `${inner.join('')}|${first.map(packBits).join('|')}|${packBits(used)}`;
 }
 
 /** The cone and features of given patterns; undefined when `interior` is not strictly inside. */
@@ -117,9 +155,8 @@ export function buildTuple(
     list.forEach((row, i) => m.data.set(row, i * p));
     return m;
   };
-  const used = second.map((on, i) => (on && first.some((pattern) => pattern[i]) ? 1 : 0));
   return {
-    key: `${inner.join('')}|${first.map(packBits).join('|')}|${packBits(used)}`,
+    key: keyOf(inner, { first, second }),
     inner,
     first,
     second,
@@ -137,9 +174,9 @@ export class TupleSet {
   readonly list: Tuple[] = [];
   private readonly keys = new Map<string, number>();
 
-  /** Index of a tuple with the same patterns, or -1. */
-  indexOf(tuple: Tuple | undefined): number {
-    return (tuple && this.keys.get(tuple.key)) ?? -1;
+  /** Index of the tuple with a key, or -1. */
+  indexOf(key: string | undefined): number {
+    return (key === undefined ? undefined : this.keys.get(key)) ?? -1;
   }
 
   /** True when the tuple is new and was added; undefined tuples and dead ones (no active row) are ignored. */
