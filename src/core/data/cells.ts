@@ -128,12 +128,23 @@ const datePattern =
 
 /** Dates by the week or day of the year, and lengths of time in words. */
 const otherTimes =
-  /^(\d{4}-?W\d{2}(-?\d)?|\d{4}-\d{3}|\d{1,2}-\d{1,2}|P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?|(\d+(\.\d+)? ?(years?|months?|weeks?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms]),? ?)+(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?)$/i;
-const monthWord = /^(?=.*\b(18|19|20)\d\d\b).*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b/i;
+  /^(\d{4}-?W\d{2}(-?\d)?|\d{4}-\d{3}|P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?|(\d+(\.\d+)? ?(years?|months?|weeks?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms]),? ?)+(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?)$/i;
+/** Months of a year as several languages begin them. */
+const monthWord =
+  /^(?=.*\b(18|19|20)\d\d\b).*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|gen|fev|fév|mär|mrz|avr|abr|mai|mag|juin|giu|lug|aoû|ago|set|okt|ott|out|déc|dez|dic)[a-z]*\b/i;
+const monthAndDay = /^(\d{1,2})-(\d{1,2})$/;
+
+/** A month and a day in either order; 20-29 is a range. */
+function isMonthAndDay(cell: string): boolean {
+  const match = monthAndDay.exec(cell);
+  if (match === null) return false;
+  const [less, more] = [Number(match[1]), Number(match[2])].sort((a, b) => a - b);
+  return less >= 1 && less <= 12 && more <= 31;
+}
 
 /** Whether a cell looks like a date, a time of day or a length of time. */
 export function looksLikeDate(cell: string): boolean {
-  return cell.length <= 40 && (datePattern.test(cell) || otherTimes.test(cell) || monthWord.test(cell));
+  return cell.length <= 40 && (datePattern.test(cell) || otherTimes.test(cell) || isMonthAndDay(cell) || monthWord.test(cell));
 }
 
 const isoDate =

@@ -41,7 +41,12 @@ export interface Layout {
 
 const foreign: readonly { readonly test: RegExp; readonly what: string }[] = [
   {
-    test: /^\s*<(!doctype|html|head|body|table|\?xml)\b/i,
+    test: /^\s*<\?xml\b(?!(?:[^<]|<!--)*<(!doctype html|html))/i,
+    what: 'XML; save the table as CSV first',
+  },
+  { test: /^%%MatrixMarket\b/i, what: 'a matrix of Matrix Market; write all columns as CSV first' },
+  {
+    test: /^\s*<(!doctype|html|head|body|table|div|meta|script|\?xml)\b/i,
     what: 'a web page (HTML), perhaps of a sign-in or an error; download the data themselves',
   },
   {

@@ -21,6 +21,12 @@ const startsLikeOne = /^(?:[^A-Za-z_]|[A-Z]{3} ?[\d.,+-])/;
 const guard = /^(?:="(.*)"|'(?=[+-]?[\d.,])(.*))$/;
 const indian = /^[+-]?\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?$/;
 const parentheses = /^\((.*)\)$/;
+const minusBehind = /^([\d.,]*\d)-$/;
+/** 1.5×10^3 */
+const tenToThe = /^([+-]?[\d.,]+) ?(?:[\u00d7x*\u00b7]) ?10(?:\^|\*\*)([+-]?\d{1,3})$/;
+/** Digits of full width, Arabic and Persian ones, each from its zero. */
+const otherDigits = /[\uff10-\uff19\u0660-\u0669\u06f0-\u06f9]/g;
+const zeros = [0xff10, 0x0660, 0x06f0];
 const otherMinus = /^[\u2212\u2010-\u2013\ufe63\uff0d]/;
 const grouped = /^[+-]?\d{1,3}(?:(?:[ \u00a0\u202f\u2009]\d{3})+|(?:['\u2019]\d{3})+)(?:[.,]\d*)?$/;
 const fortran = /^([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d{1,3})$/;
@@ -30,11 +36,20 @@ const fortran = /^([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d{1,3})$/;
  * spaces, apostrophes or lakhs, negative in parentheses, with a minus of typography, an exponent of Fortran, or as ="14.0". Undefined for anything else.
  */
 export function numberForm(cell: string, decimal: DecimalMark): NumberForm | undefined {
-  if (cell.length > longest || !(startsLikeOne.test(cell) && /\d/.test(cell))) return undefined;
-  const how: string[] = [];
+  if (cell.length > longest || !startsLikeOne.test(cell)) return undefined;
+  let text = cell.replace(otherDigits, (digit) => {
+    const code = digit.charCodeAt(0);
+    return String(code - zeros.find((zero) => code >= zero && code <= zero + 9)!);
+  });
+  if (!/\d/.test(text)) return undefined;
+  const how: string[] = text === cell ? [] : ['digits of another script'];
   let unit = '';
-  let text = cell;
   let sign = 1;
+  const power10 = tenToThe.exec(text);
+  if (power10 !== null) {
+    text = `${power10[1]}e${power10[2]}`;
+    how.push('powers of ten written out');
+  }
   const guarded = guard.exec(text);
   if (guarded !== null) {
     text = ((guarded[1] as string | undefined) ?? guarded[2]).trim();
@@ -45,6 +60,11 @@ export function numberForm(cell: string, decimal: DecimalMark): NumberForm | und
     text = negative[1].trim();
     sign = -1;
     how.push('parentheses read as minus');
+  }
+  const behind = minusBehind.exec(text);
+  if (behind !== null) {
+    text = `-${behind[1]}`;
+    how.push('minus after the number');
   }
   const prefixed = before.exec(text);
   if (prefixed !== null) {

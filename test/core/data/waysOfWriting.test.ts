@@ -275,6 +275,31 @@ describe('what a column is', () => {
     }
   });
 
+  it('numbers in digits of other scripts, with the minus behind, with powers of ten written out', async () => {
+    const digits = (text: string, zero: number): string =>
+      text.replace(/\d/g, (digit) => String.fromCharCode(zero + Number(digit)));
+    const forms: Readonly<Record<string, readonly [(k: number) => string, (k: number) => number]>> = {
+      'digits of another script': [(k) => digits(String(k), [0xff10, 0x660, 0x6f0][k % 3]), (k) => k],
+      'minus after the number': [(k) => `${k}.5-`, (k) => -k - 0.5],
+      'powers of ten written out': [(k) => `${k}.5${k % 2 ? '×10^3' : 'x10^-3'}`, (k) => Number(`${k}.5e${k % 2 ? 3 : -3}`)], // prettier-ignore
+    };
+    for (const [how, [write, value]] of Object.entries(forms)) {
+      const table = await read(text(['flow,y', ...rows.map((_, k) => `${write(k)},${k}`)]));
+      assert.deepEqual(
+        numbersOf(table, 'flow'),
+        rows.map((_, k) => value(k)),
+      );
+      assert.match(table.warnings.join('\n'), new RegExp(how));
+    }
+  });
+
+  it('ranges are no dates, and months of other languages are', async () => {
+    const ranges = rows.map((_, i) => ['0-9', '10-19', '20-29', '30-39'][i % 4]);
+    assert.equal((await profileOf('age', ranges)).kind, 'categorical');
+    const days = rows.map((_, i) => `${i + 1}. ${['Januar', 'März', 'Dezember', 'août'][i % 4]} 2021`);
+    assert.match((await profileOf('when', days)).note, /dates or times in a form/);
+  });
+
   it('names of identifiers run together are known, names of times are none', async () => {
     const different = rows.map((_, i) => String(100_000 + ((7919 * i) % 99_991)));
     for (const name of ['USERID', 'passengerid', 'SNo', 'SSN', 'phone', 'IMEI', 'cust#', 'ref', 'номер', '编号']) {
@@ -293,6 +318,10 @@ describe('what a column is', () => {
       '1 1:0.5 2:3\n-1 1:0.25 3:1\n': /LIBSVM/,
       'INSERT INTO t VALUES (1,2);\n': /SQL/,
       '{"data":[{"a":1,"b":2}]}': /JSON/,
+      '<?xml version="1.0"?><rows><row a="1"/></rows>': /this is XML/,
+      '<?xml version="1.0"?>\n<!-- page -->\n<html><body/></html>': /web page/,
+      '<div><table><tr><td>1</td></tr></table></div>': /web page/,
+      '%%MatrixMarket matrix coordinate real general\n3 3 1\n1 1 5.0\n': /Matrix Market/,
       'BZh91AY&SY': /bzip2/,
       'SQLite format 3\0': /SQLite/,
     };
