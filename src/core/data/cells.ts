@@ -144,7 +144,10 @@ function isMonthAndDay(cell: string): boolean {
 
 /** Whether a cell looks like a date, a time of day or a length of time. */
 export function looksLikeDate(cell: string): boolean {
-  return cell.length <= 40 && (datePattern.test(cell) || otherTimes.test(cell) || isMonthAndDay(cell) || monthWord.test(cell));
+  return (
+    cell.length <= 40 &&
+    (datePattern.test(cell) || otherTimes.test(cell) || isMonthAndDay(cell) || monthWord.test(cell))
+  );
 }
 
 const isoDate =
