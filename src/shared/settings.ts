@@ -40,7 +40,6 @@ export type OptimizerName = (typeof optimizers)[number];
  * rows, where `value` is the multiple that the first network is shown at.
  */
 export type BetaSetting = TrainSettings['beta'];
-export type BetaKind = (typeof betaKinds)[number];
 
 /** Rows with missing cells: left out, filled in, or (auto) filled in where leaving them out would lose more than a twentieth of the rows. */
 export type MissingSetting = (typeof missingWays)[number];

@@ -34,7 +34,7 @@ describe('conic bound over all networks', () => {
         const seed = 21 + 3 * at + k;
         const d = 2 + (seed % 3);
         const outputs = loss === 'softmax' ? 3 : 1 + (seed % 2);
-        const base = randomProblem(seed, { n: 14, d, outputs }, { loss, bias, model: 'relu', beta: 1e6 });
+        const base = randomProblem(seed, { n: 10, d, outputs }, { loss, bias, model: 'relu', beta: 1e6 });
         const arrangements = { kind: 'adaptive', seed: 1 } as const;
         const { betaMax } = solve({ ...base, arrangements }, { certifySeconds: 0, kernels });
         const problem = { ...base, arrangements, beta: [0.1, 0.3, 0.7][(at + k) % 3] * betaMax };
