@@ -84,6 +84,9 @@ const remembered = 16;
 const burstPays = 1.5;
 /** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. */
 const worthARound = { loose: 0.05, tight: 0.03 } as const;
+/** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
+const earlySteps = 12;
+const earlyWork = 2e7;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
 const noGain = 1e-13;
 
@@ -177,18 +180,28 @@ class Generation {
     const seeds = drawnNeurons(problem, sample, V, width, seed, () => control.shouldStop());
     const offset = newton.offset.slice();
     const before = newton.value;
+    let early: BurstResult | undefined;
+    let reached = before;
     const onStep = (objective: number, steps: number): void => {
-      if (objective < before)
+      if (objective < reached)
         this.onProgress?.(objective, this.ratio, seeds.length, this.iterations + steps, 'descent');
     };
     const how = { annealed: this.rough ? annealedSteps.rough : annealedSteps.full, seed };
     const start = { neurons: scaled(problem, sample, V, seeds), offset };
-    const result = burst(problem, sample, start, how, control, onStep);
+    const onNear = (near: BurstResult): void => {
+      if (problem.X.rows * (near.neurons.length * problem.X.cols) ** 2 > earlyWork) return;
+      newton.setNeurons(near.neurons, near.offset);
+      this.slide(loosest, earlySteps);
+      early = { ...near, neurons: newton.seeds(), offset: newton.offset.slice() };
+      reached = Math.min(reached, newton.value);
+    };
+    const result = burst(problem, sample, start, how, control, { onStep, onNear });
     this.iterations += result.steps;
     newton.setNeurons(result.neurons, result.offset);
     if (newton.value > before) newton.setNeurons([], offset);
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
+    if (early !== undefined && reached < newton.value) newton.setNeurons(early.neurons, early.offset);
   }
 
   private search(starts: number, keep: number, climbs: number): DualMaximizer[] {

@@ -32,6 +32,13 @@ const sampledFrom = 1.5;
 /** Multiplications of the parts that look at a sample. */
 const sampledWork = 4e9;
 
+export interface BurstWatch {
+  /** Told objectives over all rows, falling. */
+  readonly onStep: (objective: number, steps: number) => void;
+  /** Given the network between the two parts of descent, when it was made on all rows. */
+  readonly onNear: (near: BurstResult) => void;
+}
+
 export interface BurstResult {
   readonly neurons: readonly NeuronSeed[];
   readonly offset: Float64Array;
@@ -42,7 +49,7 @@ export interface BurstResult {
  * Descends on the non-convex objective  l(sum_j a_j (X w_j)_+ + offset) + beta/2 sum_j (||w_j||^2 + a_j^2)  from the neurons given (balanced): by a limited-memory
  * quasi-Newton method, which some dozen steps take to where kinks matter, then by steps of a falling length, which kinks do not stop. With more neurons than are
  * needed most of the local minima that trap a narrow network are passed; those that turn out alike become one on the way, and where rows are many a sample of them
- * shows the way first. Returns convex coordinates u = |a| w. `onStep` is told objectives over all rows, falling.
+ * shows the way first. Returns convex coordinates u = |a| w.
  */
 export function burst(
   problem: LocalProblem,
@@ -50,7 +57,7 @@ export function burst(
   start: { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array },
   { annealed: mostAnnealed, seed }: { readonly annealed: number; readonly seed: number },
   control: Control,
-  onStep?: (objective: number, steps: number) => void,
+  { onStep, onNear }: BurstWatch,
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
   const outer = kernels.interrupt;
@@ -60,13 +67,14 @@ export function burst(
   let steps = 0;
   const told = (before: number) => (value: number, step: number) => {
     // what a sample says is no objective
-    if (stage.sample.order === null) onStep?.(value, before + step);
+    if (stage.sample.order === null) onStep(value, before + step);
   };
   try {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
       steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
       stage = stage.condensed(mostRise[0]);
     }
+    if (stage.sample.order === null && !shouldStop()) onNear({ ...stage.network(negligible), steps });
     for (let part = 1; part < condenses.length && !shouldStop(); part++) {
       if (stage.sample.order !== null) stage = stage.over(sampleOf(problem, seed, part - 1));
       const work = 4 * stage.sample.X.rows * problem.X.cols * stage.size;
