@@ -4,7 +4,7 @@ import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { annealedSteps, burst, drawnNeurons, sampleOf, scaled } from './burst.ts';
+import { annealedSteps, burst, type BurstResult, drawnNeurons, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, looseGoals } from './looseGap.ts';
