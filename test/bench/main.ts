@@ -11,6 +11,7 @@ import { benchPeers } from './peerSection.ts';
 import { benchProof } from './proofSection.ts';
 import { benchQuality } from './qualitySection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
+import { benchRead } from './readSection.ts';
 import { benchRows } from './rowsSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStudy } from './studySection.ts';
@@ -24,6 +25,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
   resolve: { title: 'Change of beta by a factor of two', run: benchResolve },
   host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
+  read: { title: 'Reading a file of 100 MB', run: benchRead },
   browser: { title: 'The worker in a browser beside the one in Node', run: benchBrowser },
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
