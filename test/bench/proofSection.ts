@@ -21,7 +21,7 @@ const head = [
   'cones visited',
   'relaxation R',
   'R with pairs',
-  'its limit',
+  'it leaves at least',
   'pairs, steps',
   'last bound after',
   'reported',
