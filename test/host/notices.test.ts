@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { commandIds, previewType } from '../../src/shared/manifest.ts';
+import { commandIds, labType, previewType } from '../../src/shared/manifest.ts';
 import { type FakeEditor, startExtension } from '../support/fakeEditor.ts';
 import { root } from './harness/server.ts';
 
@@ -88,6 +88,22 @@ describe('notifications, and text that is not saved', () => {
       await wait(25);
     assert.equal((rows() as { rowsInFile: number }).rowsInFile, 7);
     assert.deepEqual(notices(), []);
+  });
+
+  it('the Lab asks in the same way, and shows the columns of that text', async () => {
+    asked = [];
+    await editor.execute(commandIds.openLab, editor.uri(at('new.csv')));
+    assert.match(asked[0].join('; '), /Work with the text as it stands/);
+    const page = editor.pages.find(({ type }) => type === labType)!;
+    page.send({ type: 'ready' });
+    const columns = (): readonly unknown[] =>
+      (page.posted.at(-1) as { columns?: unknown[] } | undefined)?.columns ?? [];
+    for (let k = 0; k < 200 && columns().length === 0; k++) await wait(25);
+    assert.ok(columns().length > 0);
+    // opened again, it is shown without a question
+    asked = [];
+    await editor.execute(commandIds.openLab, editor.uri(at('new.csv')));
+    assert.deepEqual([asked, notices()], [[], []]);
   });
 
   it('a failure is told of once', async () => {
