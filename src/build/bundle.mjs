@@ -46,7 +46,8 @@ const pages = {
 const notShipped = ['cli', 'bench'];
 const jobs = [
   { ...shippedNode, entryPoints: { extension: 'src/extension.ts' } },
-  { ...shippedNode, entryPoints: { worker: 'src/worker/bundle.ts' } },
+  // reports are written in the editor's language
+  { ...shippedNode, entryPoints: { worker: 'src/worker/bundle.ts' }, plugins: [textsPlugin(root)] },
   { ...shippedNode, entryPoints: { kernelThread: 'src/platform/node/kernelThread.ts' } },
   { ...node, entryPoints: { cli: 'src/cli/main.ts' }, banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: { bench: 'test/bench/main.ts' } },

@@ -1,5 +1,5 @@
 // `npm run glossary`: writes docs/glossary.md from the terms of the panel.
 import { writeFileSync } from 'node:fs';
-import { glossaryMarkdown } from '../shared/glossary.ts';
+import { glossaryMarkdown } from './glossaryPage.ts';
 
 writeFileSync(new URL('../../docs/glossary.md', import.meta.url), glossaryMarkdown());

@@ -128,7 +128,12 @@ function isText(node) {
   if (ts.isBinaryExpression(parent) && /^[!=]==?$|^in$/.test(parent.operatorToken.getText())) return false;
   if (ts.isBinaryExpression(parent) && /\.(font|className|id|cursor)$/.test(parent.left.getText())) return false;
   if (notWords.test(words)) return false;
-  if (ts.isArrayLiteralExpression(parent) && ts.isPropertyAccessExpression(parent.parent)) return false;
+  if (
+    ts.isArrayLiteralExpression(parent) &&
+    ts.isPropertyAccessExpression(parent.parent) &&
+    /^(includes|indexOf)$/.test(parent.parent.name.text)
+  )
+    return false;
   const call = called({ parent }, node);
   if (call && notShown.test(call.name)) return false;
   if (call && counts.test(call.name)) return ts.isTemplateExpression(node);
@@ -222,7 +227,13 @@ export function textsOf(file, code) {
   return out;
 }
 
-/** The code with its texts looked up; line numbers stay, as nothing is added between lines. */
+/** Whether a node is outside of all functions: such a table is made before the language is known, or for several. */
+function saidWhenLoaded(node) {
+  for (let at = node.parent; at; at = at.parent) if (ts.isFunctionLike(at)) return false;
+  return true;
+}
+
+/** The code with its texts looked up, those of tables whenever they are read; line numbers stay, as nothing is added between lines. */
 export function withTexts(file, code) {
   const source = parse(file, code);
   const texts = new Map();
@@ -269,6 +280,9 @@ export function withTexts(file, code) {
     }
     const call = `interfaceText(${[quoted, ...parts.map(own)].join(', ')})`;
     const joined = before + after === '' ? call : `(${JSON.stringify(before)} + ${call} + ${JSON.stringify(after)})`;
+    const { parent } = node;
+    if (ts.isPropertyAssignment(parent) && saidWhenLoaded(node))
+      return [parent.getStart(), parent.getEnd(), `get ${parent.name.getText()}() { return ${joined}; }`];
     return [node.getStart(), node.getEnd(), ts.isJsxAttribute(node.parent) ? `{${joined}}` : joined];
   };
   const depth = path

@@ -1,5 +1,15 @@
 import * as vscode from 'vscode';
 import { recordedBy } from '../shared/recorded.ts';
+import type { Language } from '../shared/texts.ts';
+
+/** The editor's language, for what writes files; nothing where that is English. */
+export function editorLanguage(): { readonly language?: Language } {
+  const texts = vscode.l10n.bundle;
+  return texts === undefined ? {} : { language: { tag: plainLanguage(vscode.env.language), texts } };
+}
+
+/** A language tag and nothing else. */
+export const plainLanguage = (tag: string): string => (/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i.test(tag) ? tag : 'en');
 
 /** A sentence of a record in the editor's language. */
 export function inLanguage(english: string): string {

@@ -160,15 +160,3 @@ export function termsIn(sentence: string): { readonly text: string; readonly ter
   if (end < sentence.length) out.push({ text: sentence.slice(end) });
   return out;
 }
-
-/** The page of the documentation that is made from it. */
-export function glossaryMarkdown(): string {
-  const terms = (Object.values(glossary) as Term[]).slice().sort((a, b) => a.title.localeCompare(b.title, 'en'));
-  return [
-    '# Glossary',
-    '',
-    'The words that the panel underlines with dots; there each opens these sentences. Made from `src/shared/glossary.ts` by `npm run glossary`.',
-    '',
-    ...terms.flatMap(({ title, text }) => [`**${title}**: ${text}`, '']),
-  ].join('\n');
-}

@@ -1,3 +1,4 @@
+import { text } from './texts.ts';
 import { plural } from './plural.ts';
 import type { NeuronRecord, OptimalSetRecord, RunRecord } from './run.ts';
 
@@ -13,7 +14,7 @@ export function presenceWords(
     case 'not every':
       return 'can be replaced';
     case 'unknown':
-      return 'unknown';
+      return text('unknown');
   }
 }
 

@@ -72,7 +72,9 @@ function translated(english: string, say: Say): string | undefined {
     const values = match.slice(1).map((value, i) => (quoted[i] ? value : (translated(value, say) ?? value)));
     return say(template, values);
   }
-  return undefined;
+  // a reason that was made a sentence
+  const bare = english.endsWith('.') ? translated(english.slice(0, -1), say) : undefined;
+  return bare === undefined ? undefined : `${bare}.`;
 }
 
 /** Notes on a column, which are joined by semicolons. */

@@ -23,6 +23,24 @@ export function setTexts(texts: Readonly<Record<string, string>>, of = 'en'): vo
   );
 }
 
+/** Texts of a language with its tag. */
+export interface Language {
+  readonly tag: string;
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+/** What `say` says, in a language; English where there is none. Nothing is said in that language before or after. */
+export function saidIn<T>(spoken: Language | undefined, say: () => T): T {
+  if (spoken === undefined) return say();
+  const before = [bundle, language] as const;
+  setTexts(spoken.texts, spoken.tag);
+  try {
+    return say();
+  } finally {
+    setTexts(...before);
+  }
+}
+
 /** The tag of the language that texts are in. */
 export function textsLanguage(): string {
   return language;

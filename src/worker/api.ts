@@ -10,6 +10,7 @@ import type { LabError, LabProgress, LabRecord, LabRequest } from '../shared/lab
 import type { Lesson, TypedVerdict } from '../shared/lesson.ts';
 import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
+import type { Language } from '../shared/texts.ts';
 import type { StopMark } from '../shared/stopFlag.ts';
 import type { DataPreview, ReadChoices } from '../shared/preview.ts';
 import type { TrainSettings } from '../shared/settings.ts';
@@ -105,6 +106,8 @@ export type ExportKind =
 export interface WorkerData {
   /** Where run files are, as the platform names files. */
   readonly folder: string;
+  /** What files for people are written in; left out: English. */
+  readonly language?: Language;
 }
 
 /** Where the data comes from. */

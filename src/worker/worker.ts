@@ -251,7 +251,7 @@ const api: WorkerApi = {
 
   compare: (ids, baseline) => outcome(async () => compareRuns(await comparable(ids), baseline)),
   writeComparison: (ids, baseline, format, formulas) =>
-    outcome(async () => writeComparison(await comparable(ids), format, { baseline, formulas })),
+    outcome(async () => writeComparison(await comparable(ids), format, { baseline, formulas, language: platform.data.language })),
   compareDigest: (ids) => outcome(async () => JSON.stringify(comparisonDigest(await comparable(ids)))),
 
   adopt: (uri) =>
@@ -309,9 +309,9 @@ const api: WorkerApi = {
         case 'proof':
           return bytes(await (await opened()).exportProof(run, uncontrolled));
         case 'report':
-          return bytes(writeReport(run, 'html'));
+          return bytes(writeReport(run, 'html', { language: platform.data.language }));
         case 'report-markdown':
-          return bytes(writeReport(run, 'md'));
+          return bytes(writeReport(run, 'md', { language: platform.data.language }));
         case 'run':
         case 'predictions':
         case 'onnx':

@@ -7,6 +7,7 @@ import { benchGated, benchResolve } from './gatedSection.ts';
 import { benchHost } from './hostSection.ts';
 import { benchKernels } from './kernelSection.ts';
 import { benchMemory } from './memorySection.ts';
+import { benchPanel } from './panelSection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchProof } from './proofSection.ts';
 import { benchQuality } from './qualitySection.ts';
@@ -27,6 +28,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   host: { title: 'The extension host: activation, change of beta, stop, a 100 MB file', run: benchHost },
   read: { title: 'Reading a file of 100 MB', run: benchRead },
   browser: { title: 'The worker in a browser beside the one in Node', run: benchBrowser },
+  panel: { title: 'The panel with 10,000 rows and 100 neurons: opening, views, dragging', run: benchPanel },
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },

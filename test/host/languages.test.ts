@@ -5,7 +5,21 @@ import { describe, it } from 'node:test';
 import { hostTexts, pageTexts, recordSamples, withTexts } from '../../src/build/texts.mjs';
 import { recorded, recordedBy } from '../../src/shared/recorded.ts';
 import { countWord, parts, setTexts, text } from '../../src/shared/texts.ts';
+import type { RunRecord } from '../../src/shared/run.ts';
+import { everyFamilyAndTask, smallFile } from '../support/everyFamily.ts';
+import { memorySource } from '../support/memorySource.ts';
+import { latinWords, omegas, withLookups } from '../support/otherLanguage.ts';
+import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
 import { root } from './harness/server.ts';
+
+/** Words of a run that are no words of ours. */
+function wordsOfData({ dataset, id, createdAt, version, resolved, scaling, label }: RunRecord): string[] {
+  return [
+    ...[dataset.name, dataset.encoding, dataset.sha256, dataset.sha256.slice(0, 12), id, createdAt, version, label],
+    ...[resolved.target, ...resolved.classes],
+    ...[...dataset.columns, ...scaling.inputs].map(({ name }) => name),
+  ];
+}
 
 type Texts = Readonly<Record<string, string>>;
 const read = (file: string): Texts => JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Texts;
@@ -75,6 +89,27 @@ describe('languages of the interface', () => {
       );
     });
   }
+
+  it('reports of runs of every family and task, and of runs beside each other, say nothing that is not looked up', async () => {
+    const { writeReport, writeComparison } =
+      await withLookups<typeof import('../../webview/report/report.ts')>('webview/report/report.ts');
+    const language = omegas();
+    const runs = ['co2_1d', 'xor_2d', 'penguins', 'diabetes'].map(
+      (name) => JSON.parse(readFileSync(path.join(root, `test/fixtures/runs/${name}.json`), 'utf8')) as RunRecord,
+    );
+    for (const change of Object.values(everyFamilyAndTask))
+      runs.push(await testSession(memorySource(smallFile)).train({ ...quickSettings, ...change }, listen(), running));
+    const [, xor] = runs;
+    const other = { ...xor, id: 'other', settings: { ...xor.settings, gates: 31 }, neurons: xor.neurons.slice(1) };
+    const pages = [
+      ...runs.map((run) => [writeReport(run, 'html', { language }), wordsOfData(run)] as const),
+      [writeComparison([xor, other], 'html', { language }), [...wordsOfData(xor), 'gates']] as const,
+    ];
+    for (const [page, data] of pages) assert.deepEqual(latinWords(page, [...data, 'Cholesky']), []);
+    // and nothing of that language is left behind
+    assert.match(writeReport(xor, 'html'), /<html lang="en">[^]*<h2>Certificate<\/h2>/);
+    assert.doesNotMatch(writeReport(xor, 'md'), /ω/);
+  });
 
   it('sentences of records keep numbers and what files say', () => {
     const bundle = read('l10n/bundle.l10n.de.json');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { glossary, glossaryMarkdown, termsIn } from '../../src/shared/glossary.ts';
+import { glossaryMarkdown } from '../../src/build/glossaryPage.ts';
+import { glossary, termsIn } from '../../src/shared/glossary.ts';
 
 describe('glossary', () => {
   it('is the same in the documentation: npm run glossary', () => {

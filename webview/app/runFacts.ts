@@ -129,11 +129,13 @@ export function settingFacts(run: RunRecord): RunFact[] {
       name: 'Beta',
       value: `${formatNumber(resolved.beta, 5)} (${formatPercent(share)} of beta max)`,
       exact: exactNumber(resolved.beta),
-      hint: `Belongs to the features ${scalingWords(run.scaling)}.`,
+      hint: `Belongs to the features ${text(scalingWords(run.scaling))}.`,
     },
     {
       name: 'Beta max',
-      value: `${betaMaxWords(run)}${betaMaxIsProven(run) ? (searchesPatterns(run) ? ' (proven)' : ' (exact)') : ''}`,
+      value: betaMaxIsProven(run)
+        ? `${betaMaxWords(run)} (${text(searchesPatterns(run) ? 'proven' : 'exact')})`
+        : betaMaxWords(run),
       exact: exactNumber(resolved.betaMax),
       hint: betaMaxHint(run),
     },
@@ -155,7 +157,7 @@ export function settingFacts(run: RunRecord): RunFact[] {
       : []),
     { name: 'Seed', value: String(settings.seed) },
     numberFact('Tolerance', settings.tolerance, 2),
-    { name: 'Solver', value: solution.method },
+    { name: 'Solver', value: recorded(solution.method) },
     { name: 'Ended', value: text(solution.status.replace('-', ' ')) },
     { name: 'Steps', value: formatInteger(solution.iterations) },
     { name: 'Time', value: `${timeWords(run)}; ${formatCount(solution.threads, 'thread')}` },

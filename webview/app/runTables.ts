@@ -1,3 +1,4 @@
+import { text } from '../../src/shared/texts.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { formatInteger, formatNumber } from '../ui/format.ts';
 import type { TextTable } from '../ui/tableText.ts';
@@ -16,10 +17,12 @@ export function scoresAsText({ metrics, resolved }: Pick<RunRecord, 'metrics' | 
     caption: 'Scores of the network and of simple models',
     header: [
       'Model',
-      ...scores.measures.flatMap(({ name }) => (tested ? [`${name}, train`, `${name}, test`] : [`${name}, train`])),
+      ...scores.measures.flatMap(({ name }) =>
+        tested ? [`${text(name)}, train`, `${text(name)}, test`] : [`${text(name)}, train`],
+      ),
     ],
     rows: scores.models.map(({ name, cells }) => [
-      name,
+      text(name),
       ...cells.flatMap(({ train, test }) => (tested ? [scoreText(train), scoreText(test)] : [scoreText(train)])),
     ]),
     numeric: [false, ...scores.measures.flatMap(() => (tested ? [true, true] : [true]))],

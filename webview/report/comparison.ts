@@ -116,7 +116,7 @@ function figuresOf(runs: readonly ComparedRun[]): Figure[] {
         const bound = boundOverFamily(run);
         return bound === -Infinity ? null : bound;
       },
-      written: (value) => (value === null ? 'none' : formatNumber(value, 8)),
+      written: (value) => (value === null ? said('none') : formatNumber(value, 8)),
     },
     { name: 'Beta', of: ({ resolved }) => resolved.beta, written: plain },
     {

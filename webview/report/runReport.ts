@@ -5,6 +5,8 @@ import { trainCommandLine } from '../../src/shared/commandLine.ts';
 import type { LinearRecord, ThreeLayerRecord } from '../../src/shared/depth.ts';
 import { optimalSetWords, presenceWords } from '../../src/shared/optimalSet.ts';
 import type { NeuronRecord, RunRecord } from '../../src/shared/run.ts';
+import { recorded, recordedNote } from '../../src/shared/recorded.ts';
+import { text as said } from '../../src/shared/texts.ts';
 import { modelComparisonSentence } from '../../src/shared/modelComparison.ts';
 import { stageNames } from '../../src/shared/runView.ts';
 import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../../src/shared/usefulness.ts';
@@ -96,7 +98,7 @@ function verdictBlocks(run: RunRecord): Block[] {
     text(becauseWords(run)),
     facts([
       ...objectiveFacts(run),
-      ...(bound === -Infinity ? [{ name: 'Bound over all networks', value: 'none' }] : []),
+      ...(bound === -Infinity ? [{ name: 'Bound over all networks', value: said('none') }] : []),
       ...residualFacts(run),
     ]),
     text(
@@ -115,7 +117,9 @@ function verdictBlocks(run: RunRecord): Block[] {
     ...(unfinished.length === 0
       ? []
       : [text(`Not run to the end: ${unfinished.map((name) => stageNames[name]).join(', ')}.`)]),
-    ...(run.notes.length === 0 ? [] : [{ kind: 'list', items: run.notes.map(typeset) } as const]),
+    ...(run.notes.length === 0
+      ? []
+      : [{ kind: 'list', items: run.notes.map((note) => typeset(recorded(note))) } as const]),
   ];
 }
 
@@ -194,7 +198,7 @@ function branchTable(run: RunRecord, deep: ThreeLayerRecord): TextTable {
     header: ['Branch', 'Effect', 'Share', 'Norm', 'Rows on'],
     rows: branchesByShare(deep).map((branch) => [
       branchName(branch),
-      `${branch.sign > 0 ? 'raises' : 'lowers'} ${outputName(run, branch.output)}`,
+      branch.sign > 0 ? `raises ${outputName(run, branch.output)}` : `lowers ${outputName(run, branch.output)}`,
       formatPercent(branch.share),
       formatNumber(branch.norm),
       formatInteger(onCount(branch.second, rows)),
@@ -270,7 +274,14 @@ function compareBlocks(run: RunRecord): Block[] {
     chart(curvesChart(compare, 'epochs', 'excess')),
     ...limited({
       caption: `Networks of width ${compare.width} trained by gradient descent; excess over the convex objective`,
-      header: ['Optimiser', 'Seed', 'Rate', 'Excess', `${compare.measure}, train`, `${compare.measure}, test`],
+      header: [
+        'Optimiser',
+        'Seed',
+        'Rate',
+        'Excess',
+        `${said(compare.measure)}, train`,
+        `${said(compare.measure)}, test`,
+      ],
       rows: compare.runs.map((descent) => [
         optimizerNames[descent.optimizer],
         String(descent.seed),
@@ -288,24 +299,24 @@ function dataBlocks(run: RunRecord): Block[] {
   const { dataset } = run;
   const left = dataset.dropped.map(
     ({ reason, count, lines }) =>
-      `${formatCount(count, 'row')} left out: ${reason}${lines.length > 0 ? ` (line ${lines.slice(0, 8).join(', ')}${count > Math.min(8, lines.length) ? ', …' : ''})` : ''}`,
+      `${formatCount(count, 'row')} left out: ${recorded(reason)}${lines.length > 0 ? ` (line ${lines.slice(0, 8).join(', ')}${count > Math.min(8, lines.length) ? ', …' : ''})` : ''}`,
   );
   return [
     heading('Data'),
     facts(dataFacts(run)),
     ...(left.length + dataset.warnings.length === 0
       ? []
-      : [{ kind: 'list', items: [...left, ...dataset.warnings].map(plainText) } as const]),
+      : [{ kind: 'list', items: [...left, ...dataset.warnings.map(recorded)].map(plainText) } as const]),
     ...limited({
       caption: 'Columns of the file',
       header: ['Column', 'Role', 'Kind', 'Distinct', 'Missing', 'Encoding'],
       rows: dataset.columns.map((column) => [
         column.name,
-        column.role,
-        column.kind,
+        said(column.role),
+        said(column.kind),
         formatInteger(column.distinct),
         formatInteger(column.missing),
-        column.note,
+        recordedNote(column.note),
       ]),
       numeric: [false, false, false, true, true, false],
     }),

@@ -2,7 +2,7 @@
  * Numbers, times and sizes as people read them, through `Intl`: dates in the editor's language; numbers with a point in every language, as
  * in the files that they go into.
  */
-import { countWord } from '../../src/shared/texts.ts';
+import { countWord, text } from '../../src/shared/texts.ts';
 
 const locale = typeof document === 'undefined' ? 'en' : document.documentElement.lang || navigator.language;
 const formats = new Map<string, Intl.NumberFormat>();
@@ -48,8 +48,8 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
     const power = `10${[...String(exponent)].map((c) => superscripts[c]).join('')}`;
     return head === '1' ? power : head === '−1' ? `−${power}` : `${head}\u2009×\u2009${power}`;
   }
-  const text = numberFormat(`s${digits}`, { maximumSignificantDigits: digits }).format(value);
-  return text.replace('-', '−');
+  const shown = numberFormat(`s${digits}`, { maximumSignificantDigits: digits }).format(value);
+  return shown.replace('-', '−');
 }
 
 /** A line of a file as editors write it: a name, not a quantity. */
@@ -90,7 +90,7 @@ export function formatBytes(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${formatNumber(value, 3)}\u00a0${units[unit]}`;
+  return `${formatNumber(value, 3)}\u00a0${text(units[unit])}`;
 }
 
 /** Date and time of a run, short. */

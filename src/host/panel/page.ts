@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { plainLanguage } from '../inLanguage.ts';
 import { panelPolicy } from '../../shared/csp.ts';
 
 /** The pages that the extension has: the bundle of each (a script and a style sheet of that name) and its title. */
@@ -12,9 +13,6 @@ const pages = {
 } as const;
 
 export type PageName = keyof typeof pages;
-
-/** A language tag and nothing else. */
-const plainLanguage = (tag: string): string => (/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i.test(tag) ? tag : 'en');
 
 /** The texts of the editor's language as a block of data; none for English. Nothing in it ends the block. */
 function textsBlock(): string {

@@ -1,3 +1,4 @@
+import { editorLanguage } from '../inLanguage.ts';
 import { wrap, type Remote } from 'comlink';
 import type * as vscode from 'vscode';
 import type { WorkerProgram, WorkerThread } from '../../platform/platform.ts';
@@ -78,7 +79,7 @@ export class WorkerClient {
   }
 
   private start(): Running {
-    const worker = this.program.start({ folder: this.runFolder });
+    const worker = this.program.start({ folder: this.runFolder, ...editorLanguage() });
     const api = wrap<WorkerApi>(worker.endpoint);
     const gone = new Promise<never>((_, reject) => {
       worker.onEnd((reason, error) => {
