@@ -1,3 +1,4 @@
+import { pairedDifference } from '../core/metrics/rowErrors.ts';
 import { type NetworkName, networkNames } from './networkName.ts';
 import type { CrossPointRecord, CrossValidationRecord } from './run.ts';
 import { text } from './texts.ts';
@@ -43,23 +44,28 @@ export function bestModel({ models }: Pick<ModelComparisonRecord, 'models'>): nu
   return best;
 }
 
-/** Indices of the other models whose mean error is within one standard error of the smallest. */
+/**
+ * Indices of the other models that are level with the best: all are judged on the same folds, so the difference is taken fold by fold, and is
+ * within one standard error of zero. What all models find hard alike says nothing between them.
+ */
 export function levelModels(record: Pick<ModelComparisonRecord, 'models'>): number[] {
   const best = record.models[bestModel(record)]?.point;
   if (best === undefined) return [];
-  return record.models.flatMap(({ point }, k) =>
-    point !== undefined && point !== best && point.mean <= best.mean + best.standardError ? [k] : [],
-  );
+  return record.models.flatMap(({ point }, k) => {
+    if (point === undefined || point === best || point.folds.length !== best.folds.length) return [];
+    const paired = pairedDifference(point.folds, best.folds);
+    return paired !== undefined && paired.mean <= paired.standardError ? [k] : [];
+  });
 }
 
-/** "Smallest mean log loss: two-layer ReLU (0.07 ± 0.02); within one standard error of it: deep linear." */
+/** "Smallest mean log loss: two-layer ReLU (0.07 ± 0.02); level with it, fold by fold: deep linear." */
 export function modelComparisonSentence(record: ModelComparisonRecord): string | undefined {
   const best = bestModel(record);
   if (best < 0) return undefined;
   const { network, point } = record.models[best];
   const name = (k: number): string => text(networkNames[record.models[k].network]);
   const level = levelModels(record).map(name);
-  const others = level.length === 0 ? '' : `; within one standard error of it: ${level.join(', ')}`;
+  const others = level.length === 0 ? '' : `; level with it, fold by fold: ${level.join(', ')}`;
   const size = `${short(point!.mean)} ± ${short(point!.standardError)}`;
   return `Smallest ${meanWords(record)} of ${record.folds}-fold cross-validation: ${text(networkNames[network])} (${size})${others}.`;
 }

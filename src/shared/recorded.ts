@@ -68,7 +68,7 @@ function translated(english: string, say: Say): string | undefined {
   for (const { english: template, form, quoted } of templates) {
     const match = form.exec(english);
     // what is put in is no end of one sentence and start of the next
-    if (match === null || match.slice(1).some((value) => /[.!?] [\p{Lu}"]/u.test(value))) continue;
+    if (match === null || match.slice(1).some((value) => /[.!?] [\p{Lu}"\d]/u.test(value))) continue;
     const values = match.slice(1).map((value, i) => (quoted[i] ? value : (translated(value, say) ?? value)));
     return say(template, values);
   }

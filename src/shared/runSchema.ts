@@ -131,7 +131,15 @@ export const runStructure = v.looseObject({
           network: v.picklist(Object.keys(networkNames) as NetworkName[]),
           depth: v.optional(number),
           refused: v.optional(text),
-          point: v.optional(v.looseObject({ beta: number, mean: number, standardError: number, active: number })),
+          point: v.optional(
+            v.looseObject({
+              beta: number,
+              mean: number,
+              standardError: number,
+              folds: v.array(number),
+              active: number,
+            }),
+          ),
           betaMax: v.optional(number),
           trained: v.optional(
             v.looseObject({

@@ -251,7 +251,9 @@ const api: WorkerApi = {
 
   compare: (ids, baseline) => outcome(async () => compareRuns(await comparable(ids), baseline)),
   writeComparison: (ids, baseline, format, formulas) =>
-    outcome(async () => writeComparison(await comparable(ids), format, { baseline, formulas, language: platform.data.language })),
+    outcome(async () =>
+      writeComparison(await comparable(ids), format, { baseline, formulas, language: platform.data.language }),
+    ),
   compareDigest: (ids) => outcome(async () => JSON.stringify(comparisonDigest(await comparable(ids)))),
 
   adopt: (uri) =>

@@ -34,6 +34,13 @@ const message = {
   history: [{ id: record.id, label: record.label }],
 };
 
+/** Busy milliseconds of the page's main thread while `work` runs, beside what it returns. */
+async function whileBusy<T>(session: CDPSession, work: () => Promise<T>): Promise<readonly [T, number]> {
+  const before = await busy(session);
+  const result = await work();
+  return [result, 1000 * ((await busy(session)) - before)];
+}
+
 /** Milliseconds from something that happens in the page until the frame that shows it: effects that draw run after the first frame. */
 const untilPaint = (page: Page, what: 'tab' | 'record', given: unknown): Promise<number> =>
   page.evaluate(
@@ -95,11 +102,13 @@ try {
   await session.send('Performance.enable');
   await untilPaint(page, 'record', message);
   const tabs = await page.getByRole('tab').allTextContents();
-  const views: Record<string, { shown: number[]; again: number[]; drag: number | null }> = {};
+  const views: Record<string, { shown: number[]; busy: number[]; again: number[]; drag: number | null }> = {};
   for (let k = 0; k < rounds; k++) {
     for (const [i, tab] of tabs.entries()) {
-      const of = (views[tab] ??= { shown: [], again: [], drag: null });
-      of.shown.push(await untilPaint(page, 'tab', i));
+      const of = (views[tab] ??= { shown: [], busy: [], again: [], drag: null });
+      const [shown, worked] = await whileBusy(session, () => untilPaint(page, 'tab', i));
+      of.shown.push(shown);
+      of.busy.push(worked);
       of.again.push(await untilPaint(page, 'record', { ...message, run: { ...record, label: `again ${k}` } }));
       if (k === rounds - 1) of.drag = await dragged(page, session);
     }

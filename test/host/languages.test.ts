@@ -10,6 +10,8 @@ import { everyFamilyAndTask, smallFile } from '../support/everyFamily.ts';
 import { memorySource } from '../support/memorySource.ts';
 import { latinWords, omegas, withLookups } from '../support/otherLanguage.ts';
 import { listen, quickSettings, running, testSession } from '../support/sessionHarness.ts';
+import { deepRuns } from '../webview/deepFixtures.ts';
+import { typicalLab } from '../webview/labFixtures.ts';
 import { root } from './harness/server.ts';
 
 /** Words of a run that are no words of ours. */
@@ -109,6 +111,28 @@ describe('languages of the interface', () => {
     // and nothing of that language is left behind
     assert.match(writeReport(xor, 'html'), /<html lang="en">[^]*<h2>Certificate<\/h2>/);
     assert.doesNotMatch(writeReport(xor, 'md'), /ω/);
+  });
+
+  it('results of the Lab and reasons of closed forms say nothing that is not looked up', async () => {
+    const { texts } = omegas();
+    const lab = Object.values(await typicalLab()).flatMap(({ verdicts }) =>
+      verdicts.flatMap(({ title, quantity, sentence, remedy }) => [title, quantity, sentence, remedy?.label ?? '']),
+    );
+    assert.ok(lab.length > 30);
+    const forms: string[] = [];
+    for (const name of [
+      'rank one',
+      'whitened rows, classes',
+      'one feature, classes',
+      'batch normalisation',
+      'linear',
+    ]) {
+      const { structure } = await deepRuns[name]();
+      for (const { title, reason, program } of structure!.forms) forms.push(title, reason, program ?? '');
+    }
+    assert.ok(forms.length > 30);
+    const left = [...lab, ...forms].filter((words) => latinWords(recordedBy(words, texts), []).length > 0);
+    assert.deepEqual(left, []);
   });
 
   it('sentences of records keep numbers and what files say', () => {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bestModel, levelModels, modelComparisonSentence } from '../../src/shared/modelComparison.ts';
+import {
+  bestModel,
+  type ComparedModel,
+  levelModels,
+  modelComparisonSentence,
+} from '../../src/shared/modelComparison.ts';
 import { runFault } from '../../src/shared/runSchema.ts';
 import type { TrainSettings } from '../../src/shared/settings.ts';
 import { memorySource } from '../support/memorySource.ts';
@@ -24,6 +29,18 @@ for (let i = 0; i < 36; i++) {
   text.push(`${a},${b},${Math.max(0, a + 0.5 * b) + 0.05 * Math.sin(31 * i)}`);
 }
 const source = () => memorySource(text.join('\n'), { name: 'kink.csv' });
+
+describe('models that are level', () => {
+  const model = (...folds: number[]): ComparedModel => ({
+    network: 'relu',
+    point: { beta: 1, mean: folds.reduce((a, b) => a + b) / folds.length, standardError: 1, folds, active: 1 },
+  });
+  it('differ fold by fold by no more than chance: folds that are hard for all say nothing', () => {
+    const [best, worse, level] = [model(1, 5, 9), model(1.5, 5.6, 9.4), model(2, 4.5, 9.1)];
+    assert.deepEqual(levelModels({ models: [worse, best, level] }), [2]);
+    assert.deepEqual(levelModels({ models: [best, model(2, 4)] }), [], 'other folds');
+  });
+});
 
 describe('models compared', () => {
   it('judges every model by the cross-validation that training with it would choose beta by', async () => {

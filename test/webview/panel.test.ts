@@ -397,7 +397,10 @@ describe('messages', () => {
     await panel.tab('Sparsity');
     await panel.page.getByRole('button', { name: 'Compare models' }).click();
     await said({ type: 'compareModels' });
-    const point = (mean: number) => ({ beta: 0.5, mean, standardError: 0.1, folds: [mean, mean], active: 3 });
+    const point = (mean: number, apart = 0) => ({
+      ...{ beta: 0.5, mean, standardError: 0.1, active: 3 },
+      folds: [mean - apart, mean + apart],
+    });
     const models: ModelComparisonRecord = {
       measure: 'squared error',
       rule: 'smallest',
@@ -405,7 +408,7 @@ describe('messages', () => {
       seconds: 1,
       complete: true,
       models: [
-        { network: 'relu', point: point(2), points: 3, end: 'smallest', betaMax: 10, trained: { active: 4 } },
+        { network: 'relu', point: point(2, 0.3), points: 3, end: 'smallest', betaMax: 10, trained: { active: 4 } },
         {
           network: 'gated-relu',
           point: point(1.95),

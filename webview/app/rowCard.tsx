@@ -2,12 +2,13 @@ import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { Button, TextField } from '../ui/controls.ts';
-import { formatInteger, formatNumber, formatLine, formatPercent } from '../ui/format.ts';
+import { formatInteger, formatNumber, formatPercent } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Facts, Num, Section } from '../ui/pieces.tsx';
 import { useContributions } from './contributions.ts';
 import { usePanel, useRows, useSelection } from './panelContext.ts';
 import { isClassification, predictedClass, targetText, trainRank } from './runData.ts';
+import { lineWords } from './runFacts.ts';
 import { firing, neuronName, rowAtLine } from './views/neurons/neuronModel.ts';
 
 /** One row of the data: what it says, what the network makes of it, and which neurons fire. */
@@ -18,7 +19,7 @@ export function RowCard({ run }: { readonly run: RunRecord }): VNode {
   const step = (by: number): void => selectRow(Math.max(0, Math.min(n - 1, (row ?? (by > 0 ? -1 : n)) + by)));
   return (
     <Section
-      title={row === null ? 'A row' : `Row at line ${formatLine(run.rows.line[row])}`}
+      title={row === null ? 'A row' : `Row at ${lineWords(run, row)}`}
       tools={
         <span class="row">
           <Button look="icon" label="Previous row" disabled={row === 0} onPress={() => step(-1)}>

@@ -5,7 +5,7 @@ import { batchNormWords } from '../../src/shared/batchNorm.ts';
 import { networkNameOf, networkNames } from '../../src/shared/networkName.ts';
 import { outputPenaltyNames, outputPenaltyWords } from '../../src/shared/outputs.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { classWeightWords, splitWords } from '../../src/shared/runView.ts';
+import { classWeightWords, isOfTestFile, splitWords } from '../../src/shared/runView.ts';
 import { thresholdSentence } from '../../src/shared/usefulness.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../src/shared/verdict.ts';
 import {
@@ -164,6 +164,10 @@ export function settingFacts(run: RunRecord): RunFact[] {
     { name: 'Version', value: run.version },
   ];
 }
+
+/** "line 7", or "line 7 of test.csv" where the test rows are a file of their own. */
+export const lineWords = (run: RunRecord, row: number): string =>
+  isOfTestFile(run, row) ? `line ${run.rows.line[row]} of ${run.dataset.test!.name}` : `line ${run.rows.line[row]}`;
 
 /** "the same number", or how far apart two objectives are. */
 export const differenceWords = (difference: number): string =>

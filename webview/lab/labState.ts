@@ -1,3 +1,4 @@
+import { recorded } from '../../src/shared/recorded.ts';
 import type { ToLab } from '../../src/shared/lab.ts';
 
 type Snapshot = Extract<ToLab, { type: 'lab' }>;
@@ -52,6 +53,8 @@ export function labAnnouncement(before: LabState, after: LabState): string {
   if (after.running !== null) return 'Started.';
   if (after.error !== null && after.error.page === before.running) return `Failed. ${after.error.message}`;
   const record = before.running === null ? undefined : after.records[before.running];
-  if (record?.page === 'mlp') return `Finished. ${record.result.sentence}`;
-  return record === undefined ? '' : `Finished. ${record.verdicts.map((verdict) => verdict.sentence).join(' ')}`;
+  if (record?.page === 'mlp') return `Finished. ${recorded(record.result.sentence)}`;
+  return record === undefined
+    ? ''
+    : `Finished. ${record.verdicts.map((verdict) => recorded(verdict.sentence)).join(' ')}`;
 }

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { recorded } from '../../src/shared/recorded.ts';
 import type { LabRecord, LabVerdict } from '../../src/shared/lab.ts';
 import { Button } from '../ui/controls.ts';
 import type { IconName } from '../ui/icon.tsx';
@@ -38,7 +39,7 @@ export function VerdictLine({ record }: { readonly record: LabRecord }): VNode {
         const look = lookOf(verdict);
         return (
           <li key={verdict.id} class={look.look}>
-            <Icon name={look.icon} /> {look.word}: {verdict.title}
+            <Icon name={look.icon} /> {look.word}: {recorded(verdict.title)}
           </li>
         );
       })}
@@ -54,15 +55,20 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
       {record.verdicts.map((verdict) => {
         const look = lookOf(verdict);
         return (
-          <section class={`verdict ${look.look}`} key={verdict.id} aria-label={verdict.title} data-verdict={verdict.id}>
+          <section
+            class={`verdict ${look.look}`}
+            key={verdict.id}
+            aria-label={recorded(verdict.title)}
+            data-verdict={verdict.id}
+          >
             <span class="verdict-word">
               <Icon name={look.icon} /> {look.word}
             </span>
             <div>
-              <h2>{verdict.title}</h2>
-              <p>{typeset(verdict.sentence)}</p>
+              <h2>{recorded(verdict.title)}</h2>
+              <p>{typeset(recorded(verdict.sentence))}</p>
               <p class="muted">
-                {verdict.quantity}: <Num value={verdict.value} digits={4} />
+                {recorded(verdict.quantity)}: <Num value={verdict.value} digits={4} />
                 {verdict.value !== null && verdict.verdict !== 'not tested' && toleranceWords(verdict.tolerance) !== ''
                   ? ` (agrees: ${toleranceWords(verdict.tolerance)})`
                   : ''}
@@ -70,7 +76,7 @@ export function Verdicts({ record }: { readonly record: LabRecord }): VNode {
               {verdict.remedy && (
                 <p>
                   <Button onPress={() => setForm(record.page, { ...forms[record.page], ...verdict.remedy?.settings })}>
-                    {verdict.remedy.label}
+                    {recorded(verdict.remedy.label)}
                   </Button>
                 </p>
               )}

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { recorded } from '../../../src/shared/recorded.ts';
 import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import type { FlowRunRecord } from '../../../src/shared/labFlow.ts';
 import { Chart } from '../../charts/chart.tsx';
@@ -247,7 +248,7 @@ function Suggestions({ runs }: { readonly runs: readonly FlowRunRecord[] }): VNo
     <>
       <p>
         {runs.length === 1
-          ? runs[0].certificate.sentence
+          ? recorded(runs[0].certificate.sentence)
           : `${formatCount(runs.length, 'start')}: ${verdictWords[runs[0].certificate.verdict]}. A neuron in the suggested direction makes each of them better.`}
       </p>
       <ul>

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { recorded } from '../../../src/shared/recorded.ts';
 import type { LabRecordOf } from '../../../src/shared/lab.ts';
 import { type MlpRunRecord, ruleNames } from '../../../src/shared/labMlp.ts';
 import { Chart } from '../../charts/chart.tsx';
@@ -157,7 +158,7 @@ export function MlpPage({ record }: { readonly record: Mlp }): VNode {
   return (
     <>
       <Section title="Networks" wide>
-        <p>{result.sentence}</p>
+        <p>{recorded(result.sentence)}</p>
         <GoOn record={record} />
       </Section>
       <div class="grid pairs">

@@ -7,7 +7,7 @@ import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
 import { heatmapModel, orderEnds, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatNumber, formatPercent, formatLine } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
@@ -16,6 +16,7 @@ import type { ViewDefinition } from '../../registry.ts';
 import { type Contributions, useContributions } from '../../contributions.ts';
 import { RowCard } from '../../rowCard.tsx';
 import { betaMaxWords, outputName, targetText } from '../../runData.ts';
+import { lineWords } from '../../runFacts.ts';
 import type { WeightUnits } from './neuronModel.ts';
 import {
   activationBands,
@@ -81,7 +82,7 @@ function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
           bands.map((band) => band.on),
           run.rows.target,
         ),
-        (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        (r) => `${lineWords(run, r)} (target ${targetText(run, r, (v) => formatNumber(v))})`,
         orderEnds(order as RowOrder, run.resolved.classes),
         { target: run.rows.target, classes: run.resolved.classes },
       ),
@@ -129,7 +130,7 @@ const inOptima = { every: 'every', 'not every': 'some', unknown: 'unknown' } as 
 function addsColumn(run: RunRecord, row: number, parts: Contributions): Column<NeuronRecord> {
   return {
     id: 'adds',
-    title: `Adds at line ${formatLine(run.rows.line[row])}`,
+    title: `Adds at ${lineWords(run, row)}`,
     hint: `What the neuron adds to ${parts.unit} for the row that is chosen; nothing where it is off.`,
     numeric: true,
     cell: (neuron: NeuronRecord) => {

@@ -12,10 +12,11 @@ import {
 } from '../../../../src/shared/rowModel.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Button, Dropdown, TextField } from '../../../ui/controls.ts';
-import { formatInteger, formatLine, formatNumber } from '../../../ui/format.ts';
+import { formatInteger, formatNumber } from '../../../ui/format.ts';
 import { BarTable, Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { usePanel, useRows, useSelection } from '../../panelContext.ts';
 import { isClassification, outputName, targetText } from '../../runData.ts';
+import { lineWords } from '../../runFacts.ts';
 import { neuronName } from '../neurons/neuronModel.ts';
 import { predictionWords } from './predictionsModel.ts';
 
@@ -40,7 +41,7 @@ export function WhatIf({ run }: { readonly run: RunRecord }): VNode {
   const cells = new Map(fields.map((field) => [field.column, cellOf(field)]));
   const waiting = row !== null && original === undefined;
   const read = rowValues(run, (column) => cells.get(column) ?? '', run.dataset.decimal === ',' ? ',' : '.');
-  const title = row === null ? 'What if: a typical row' : `What if: the row at line ${formatLine(run.rows.line[row])}`;
+  const title = row === null ? 'What if: a typical row' : `What if: the row at ${lineWords(run, row)}`;
   const set = (column: string, value: string): void => setChanged((before) => ({ ...before, [column]: value }));
   return (
     <Section

@@ -66,7 +66,7 @@ const columns: Column<ClosedFormRecord>[] = [
   {
     id: 'title',
     title: 'Statement',
-    cell: (form) => <span class="prose">{form.title}</span>,
+    cell: (form) => <span class="prose">{recorded(form.title)}</span>,
     sortBy: (form) => form.title,
   },
   {
@@ -74,8 +74,10 @@ const columns: Column<ClosedFormRecord>[] = [
     title: 'Why',
     cell: (form) => (
       <span class="prose">
-        {typeset(form.reason)}
-        {form.applies && form.program !== undefined && <span class="muted"> Optimum of: {form.program}.</span>}
+        {typeset(recorded(form.reason))}
+        {form.applies && form.program !== undefined && (
+          <span class="muted"> Optimum of: {recorded(form.program)}.</span>
+        )}
       </span>
     ),
   },
@@ -134,9 +136,9 @@ function Forms({ structure }: { readonly structure: StructureRecord }): VNode {
           <dl class="reasons">
             {others.map((form) => (
               <div key={form.id}>
-                <dt>{form.title}</dt>
+                <dt>{recorded(form.title)}</dt>
                 <dd>
-                  {typeset(form.reason)}
+                  {typeset(recorded(form.reason))}
                   {elsewhereWords(form, structure)}
                 </dd>
               </div>
