@@ -1,4 +1,4 @@
-// `npm run screenshots [words]`: every view of the panel and page of the Lab in four themes at three widths, into test-results/screenshots;
+// `npm run screenshots [words]`: every view of the panel, page of the Lab and other page in four themes at three widths, into test-results/screenshots;
 // words pick the pictures whose names have all of them. Says what is wrong with where things are, and ends with status 1 if anything is.
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,19 @@ import { fileURLToPath } from 'node:url';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { type ToLab } from '../../src/shared/lab.ts';
 import { fixtures } from './fixtures.ts';
-import { startLabs, startPanels } from './harness.ts';
+import {
+  type OpenPage,
+  type Pages,
+  startComparisons,
+  startLabs,
+  startLessons,
+  startPanels,
+  startPreviews,
+  startStudies,
+  until,
+} from './harness.ts';
+import { compareRuns } from '../../src/shared/compareRuns.ts';
+import { someLesson, somePreview, someTable } from './pageFixtures.ts';
 import { labTitles, typicalLab } from './labFixtures.ts';
 import { layoutFaults } from './layout.ts';
 import { deepRuns } from './deepFixtures.ts';
@@ -30,7 +42,7 @@ const plain: Record<string, () => RunRecord | Promise<RunRecord>> = {
   ...Object.fromEntries(Object.entries(deepRuns).map(([name, make]) => [name.replace(/\W+/g, '-'), make])),
 };
 const names = Object.keys(themes) as ThemeName[];
-const runs = picks.includes('lab')
+const runs = ['lab', 'study', 'lesson', 'preview', 'compared'].some((page) => picks.includes(page))
   ? []
   : Object.entries(plain).filter(([name]) => !picks.some((p) => p in plain) || picks.includes(name));
 
@@ -96,6 +108,58 @@ if (picks.length === 0 || picks.includes('lab')) {
   }
   await labs.close();
 }
+/** A page with nothing but itself, in every theme at every width. */
+async function shoot<From, To>(
+  name: string,
+  pages: Pages<OpenPage<From, To>>,
+  shown: (page: OpenPage<From, To>) => Promise<void>,
+): Promise<void> {
+  for (const theme of names) {
+    const opened = await pages.open({ theme });
+    await shown(opened);
+    for (const width of widths) {
+      const file = `${name}-${theme}-${width}`;
+      if (!wants(file)) continue;
+      await opened.page.setViewportSize({ width, height: 900 });
+      await opened.page.waitForTimeout(120);
+      for (const fault of await layoutFaults(opened.page)) faults.push(`${file}: ${fault}`);
+      await opened.page.screenshot({ path: path.join(out, `${file}.png`), fullPage: true });
+      pictures += 1;
+    }
+    await opened.close();
+  }
+  await pages.close();
+}
+const others: Readonly<Record<string, () => Promise<void>>> = {
+  study: async () =>
+    shoot('study', await startStudies(), async (page) => {
+      await page.post(someTable());
+    }),
+  lesson: async () => shoot('lesson', await startLessons(), (page) => page.post(someLesson())),
+  preview: async () =>
+    shoot('preview', await startPreviews(), async (page) => {
+      await until('the page asks', () => page.sent.some(({ type }) => type === 'ready'));
+      await page.post(await somePreview());
+    }),
+  compared: async () =>
+    shoot('compared', await startComparisons(), async (page) => {
+      const run = recorded('xor_2d');
+      const other = {
+        ...run,
+        id: 'other',
+        label: 'fewer gates',
+        settings: { ...run.settings, gates: 31 },
+        neurons: run.neurons.slice(1),
+      };
+      await page.post({
+        type: 'comparison',
+        chosen: { version: 1, ids: [run.id, 'other'], baseline: run.id },
+        comparison: compareRuns([run, other], 0),
+        error: null,
+      });
+    }),
+};
+for (const [name, take] of Object.entries(others)) if (picks.length === 0 || picks.includes(name)) await take();
 for (const fault of faults) console.log(fault);
 console.log(`${pictures} pictures in ${path.relative(root, out)}, ${faults.length} faults`);
 process.exitCode = faults.length > 0 ? 1 : 0;

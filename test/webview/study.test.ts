@@ -6,63 +6,11 @@ import type { ToComparison } from '../../src/shared/comparisonPage.ts';
 import type { Lesson, ToLesson } from '../../src/shared/lesson.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { defaultSettings } from '../../src/shared/settings.ts';
-import type { Cell } from '../../src/study/axes.ts';
 import type { StudyProgress, ToStudy } from '../../src/study/page.ts';
 import { firstChoice, studyFigures } from '../../webview/study/figure.ts';
+import { someTable } from './pageFixtures.ts';
 import { axe } from './axe.ts';
 import { type OpenStudy, type Pages, startComparisons, startLessons, startStudies, until } from './harness.ts';
-
-type Table = Extract<ToStudy, { type: 'study' }>;
-
-const own = ['data', 'target', 'solver', 'model', 'beta.kind', 'beta.value', 'seed'];
-const columns = [
-  'task',
-  ...own,
-  'outcome',
-  'reason',
-  'objective',
-  'neurons',
-  'measure',
-  'train',
-  'test',
-  'excess',
-  'key',
-];
-
-/** Two data sets, two models, five betas, four seeds; one task was refused. */
-function someTable(): Table {
-  const rows: Cell[][] = [];
-  for (const data of ['iris', 'spirals'])
-    for (const [m, model] of ['relu', 'linear'].entries())
-      for (const beta of [0.01, 0.03, 0.1, 0.3, 1])
-        for (const seed of [1, 2, 3, 4]) {
-          const k = rows.length;
-          const key = k.toString(16).padStart(20, '0');
-          const refused = k === 7;
-          const test = 0.9 - 0.2 * m - 0.3 * beta + 0.02 * Math.sin(3 * seed + k);
-          const figures = refused
-            ? [null, null, null, null, null, null]
-            : [10 * beta + seed, 9 - m, 'accuracy', test + 0.05, test, null];
-          rows.push([
-            k + 1,
-            data,
-            'y',
-            'convex',
-            model,
-            'relative',
-            beta,
-            seed,
-            refused ? 'refused' : 'done',
-            refused ? 'the loss <b>does not</b> go with the target' : null,
-            ...figures,
-            key,
-          ]);
-        }
-  return {
-    ...{ type: 'study', uri: 'file:///studies/curves.study', name: 'curves', own, columns, rows, keepsRuns: true },
-    ...{ progress: null, error: null },
-  };
-}
 
 const progress = (more: Partial<StudyProgress> = {}): ToStudy => ({
   type: 'progress',

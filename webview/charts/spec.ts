@@ -164,14 +164,20 @@ export function linearTicks([low, high]: Range, count: number, integer = false):
   if (!(span > 0)) return [low];
   const rough = span / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  let step = ([1, 2, 5, 10].find((m) => m * power >= rough * 0.999) ?? 10) * power;
-  if (integer) step = Math.max(1, Math.round(step));
-  const ticks: number[] = [];
-  // Multiples of an integer, so that 0.30000000000000004 never shows.
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * span; k++) {
-    ticks.push(Number((k * step).toPrecision(12)));
-  }
-  return ticks;
+  const rounds = [0.2, 0.5, 1, 2, 5, 10];
+  const multiples = (at: number): number[] => {
+    const step = integer ? Math.max(1, Math.round(rounds[at] * power)) : rounds[at] * power;
+    const ticks: number[] = [];
+    // Multiples of an integer, so that 0.30000000000000004 never shows.
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * span; k++)
+      ticks.push(Number((k * step).toPrecision(12)));
+    return ticks;
+  };
+  let at = rounds.findIndex((m) => m >= 1 && m * power >= rough * 0.999);
+  if (at < 0) at = rounds.length - 1;
+  // one tick alone gives no scale
+  while (count >= 2 && at > 0 && multiples(at).length < 2) at--;
+  return multiples(at);
 }
 
 /** Powers of ten, thinned or filled with 2 and 5 so that about `count` remain. */

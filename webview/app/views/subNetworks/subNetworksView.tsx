@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { lineWords } from '../../runFacts.ts';
 import { useMemo } from 'preact/hooks';
 import type { BranchRecord, ThreeLayerRecord } from '../../../../src/shared/depth.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
@@ -9,7 +10,7 @@ import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
 import { heatmapModel, orderEnds, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
 import { Surface } from '../../../charts/surface/surface.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
-import { formatCount, formatInteger, formatLine, formatNumber, typeset } from '../../../ui/format.ts';
+import { formatCount, formatInteger, formatNumber, typeset } from '../../../ui/format.ts';
 import type { Fact } from '../../../ui/pieces.tsx';
 import { Facts, Num, Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
@@ -93,7 +94,7 @@ function Patterns({
           bands.map((band) => band.on),
           run.rows.target,
         ),
-        (r) => `line ${formatLine(run.rows.line[r])} (target ${targetText(run, r, (v) => formatNumber(v))})`,
+        (r) => `${lineWords(run, r)} (target ${targetText(run, r, (v) => formatNumber(v))})`,
         orderEnds(order as RowOrder, run.resolved.classes),
         { target: run.rows.target, classes: run.resolved.classes },
       ),
