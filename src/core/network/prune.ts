@@ -55,7 +55,8 @@ export function pruneNeurons(
       if (offset !== undefined) offset[output] -= t * direction * dependency[mine.length];
       mine = mine
         .map((neuron, j) => ({ ...neuron, u: neuron.u.map((value) => value * (1 - t * direction * dependency[j])) }))
-        .filter((_, j) => j !== first);
+        // others that vanish together with it are left as its rounding
+        .filter((_, j) => j !== first && 1 - t * direction * dependency[j] > vanished);
     }
     out.push(...mine);
   }
@@ -73,6 +74,8 @@ function dropRounding(dependency: Float64Array, fits: readonly Float64Array[]): 
 }
 
 const roundingShare = 1e-9;
+/** What is left of a neuron's length when it vanishes to rounding. */
+const vanished = 1e-10;
 
 /** Coefficients a, not all zero, with sum_j a_j fit_j = 0 to rounding, or undefined (when stopped, too). Modified Gram-Schmidt with reorthogonalisation. */
 export function findDependency(
