@@ -343,11 +343,12 @@ export class ActiveNeurons {
       if (neuron.norm > trial && this.problem.beta * neuron.norm > rounding * Math.abs(this.objective)) continue;
       const rest = this.neurons.filter((other) => other !== neuron);
       // a neuron without penalised weights is a constant, which the offset takes over
-      const constant = this.problem.penalizedCols < this.d && !(neuron.norm > 0);
+      const constant = this.problem.offset && this.problem.penalizedCols < this.d && !(neuron.norm > 0);
       // one whose penalty is lost in rounding may go when what it adds to the loss is, too
       const lost = this.problem.beta * neuron.norm <= rounding * Math.abs(this.objective);
       const limit = this.objective + (lost ? 8 * rounding * Math.abs(this.objective) : 0);
-      if (!constant && this.evaluate(rest, this.trial) > limit) continue;
+      if (constant) this.offset[neuron.output] += this.valueOfConstant(neuron);
+      else if (this.evaluate(rest, this.trial) > limit) continue;
       this.neurons = rest;
       this.refresh();
     }
@@ -361,6 +362,12 @@ export class ActiveNeurons {
       }
     }
     return this.neurons.length !== before;
+  }
+
+  /** What a neuron without penalised weights adds to every row: the free input is the same in all. */
+  private valueOfConstant({ on, t, sign }: Neuron): number {
+    const { classOf, scale } = this.problem.classes;
+    return on.length === 0 ? 0 : sign * scale[on[0]] * t[classOf[on[0]]];
   }
 
   private mergeInto(first: Neuron, second: Neuron): void {
