@@ -62,8 +62,9 @@ export async function runInBackground(
   // a report may come after the answer, which takes another channel
   let listening = true;
   const report = onProgress && proxy((progress: SolverProgress) => void (listening && onProgress(progress)));
+  const api = wrap<BackgroundApi>(nodeEndpoint(worker));
   try {
-    const ending = await Promise.race([wrap<BackgroundApi>(nodeEndpoint(worker)).run(job, report ?? null), ended]);
+    const ending = await Promise.race([api.run(job, report ?? null), ended]);
     switch (ending.kind) {
       case 'done':
         return ending.output;
@@ -74,6 +75,8 @@ export async function runInBackground(
     }
   } finally {
     listening = false;
+    // held until here: the worker ends when its proxy is collected
+    api[releaseProxy]();
     ended.catch(() => undefined);
     off();
     signal?.removeEventListener('abort', halt);
