@@ -283,7 +283,8 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await panel('.badge.stale').waitFor();
     });
 
-    step('the Lab checks the theorems on a file', () => labStory(workbench));
+    // what its pages show does not depend on the editor
+    if (release === 'newest') step('the Lab checks the theorems on a file', () => labStory(workbench));
 
     it('no script of the page failed', () => {
       assert.deepEqual(
