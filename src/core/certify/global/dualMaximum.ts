@@ -1,3 +1,4 @@
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { canSearchCones, ConeSearch } from './branchAndBound.ts';
@@ -20,8 +21,9 @@ export interface DualBracket {
 }
 
 export interface BracketOptions {
-  /** Time for tightening the upper bound. */
+  /** Time for tightening the upper bound; the search before it takes at most half of it. */
   readonly seconds: number;
+  readonly kernels?: Kernels;
   readonly candidates?: readonly ArrayLike<number>[];
   readonly seed?: number;
   readonly starts?: number;
@@ -49,10 +51,11 @@ export function bracketDualMaximum(
   const shouldStop = (): boolean => control.shouldStop();
   const h = hingeSum(X, v, penalizedCols, shouldStop);
   const both = [h, negated(h)] as const;
-  const { candidates, seed } = options;
-  const starts = options.starts ?? (options.seconds > 0 ? undefined : 3);
-  const best = new Highest(X, v, penalizedCols, control);
-  best.search({ candidates, seed, starts });
+  const { candidates, seed, seconds, kernels } = options;
+  const starts = options.starts ?? (seconds > 0 ? undefined : 3);
+  const best = new Highest(X, v, penalizedCols, control, kernels);
+  for (const candidate of candidates ?? []) for (const sign of [1, -1] as const) best.offer(candidate, sign);
+  best.search({ candidates, seed, starts }, seconds > 0 ? withDeadline(control, seconds * searchShare) : control);
   const upper = Math.max(normBound(both[0], shouldStop), normBound(both[1], shouldStop));
   const swept = both.map((side) => sweepMaximum(side, control));
   if (swept[0] !== undefined && swept[1] !== undefined) {
@@ -70,6 +73,9 @@ export function bracketDualMaximum(
   return best.bracket(lowered.upper, lowered.upper < upper ? 'branch-and-bound' : 'norms', lowered.visited);
 }
 
+/** Share of the time of a proof that the search before it may take. */
+const searchShare = 0.5;
+
 /** The largest |v'(Xu)_+| seen. */
 class Highest {
   private top: DualMaximizer | undefined;
@@ -79,6 +85,7 @@ class Highest {
     private readonly v: Float64Array,
     private readonly penalizedCols: number,
     private readonly control: Control,
+    private readonly kernels: Kernels | undefined,
   ) {}
 
   get lower(): number {
@@ -86,21 +93,23 @@ class Highest {
   }
 
   /** Looks by ascents. */
-  search(options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>): void {
-    this.top = this.climb(options);
+  search(options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>, control: Control): void {
+    const top = this.climb(options, control);
+    if (top !== undefined && top.value > this.lower) this.top = top;
   }
 
   /** Takes a direction when it is higher. */
-  offer(direction: Float64Array, sign: 1 | -1): void {
-    const value = sign * hingeValue(this.X, this.v, direction, this.penalizedCols);
+  offer(given: ArrayLike<number>, sign: 1 | -1): void {
+    const direction = unitLength(Float64Array.from(given), this.penalizedCols);
+    const value = sign * hingeValue(this.X, this.v, direction);
     if (value <= this.lower) return;
-    this.top = { value, sign, output: 0, direction: unitLength(direction, this.penalizedCols) };
+    this.top = { value, sign, output: 0, direction };
   }
 
   /** A direction, and the top of the hill it stands on. */
   offerHill(direction: Float64Array, sign: 1 | -1): void {
     this.offer(direction, sign);
-    const top = this.climb({ candidates: [direction], starts: 0 });
+    const top = this.climb({ candidates: [direction], starts: 0 }, this.control);
     if (top?.sign === sign) this.offer(top.direction, sign);
   }
 
@@ -108,10 +117,13 @@ class Highest {
     return { lower: this.lower, direction: this.top?.direction, sign: this.top?.sign ?? 1, upper, method, visited };
   }
 
-  private climb(options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>): DualMaximizer | undefined {
-    const { X, v, penalizedCols, control } = this;
+  private climb(
+    options: Pick<SearchOptions, 'candidates' | 'seed' | 'starts'>,
+    control: Control,
+  ): DualMaximizer | undefined {
+    const { X, v, penalizedCols, kernels } = this;
     const V = { rows: X.rows, cols: 1, data: v };
-    return maximizeDualConstraint(X, V, { penalizedCols, keep: 1, ...options }, control)[0];
+    return maximizeDualConstraint(X, V, { penalizedCols, keep: 1, kernels, ...options }, control)[0];
   }
 }
 
@@ -231,8 +243,7 @@ class ThresholdProver {
 }
 
 /** v'(Xu)_+ for u scaled to norm 1 over the penalised columns. */
-function hingeValue(X: DenseMatrix, v: ArrayLike<number>, u: Float64Array, penalizedCols: number): number {
-  const unit = unitLength(u, penalizedCols);
+function hingeValue(X: DenseMatrix, v: ArrayLike<number>, unit: Float64Array): number {
   let value = 0;
   for (let i = 0, at = 0; i < X.rows; i++, at += X.cols) {
     let t = 0;

@@ -202,13 +202,13 @@ function bracketOutputs(
   for (let k = 0; k < outputs; k++) {
     for (let i = 0; i < X.rows; i++) v[i] = point[i * outputs + k];
     const left = Math.max(0, options.seconds - (control.now() - started)) / (outputs - k);
-    const { candidates, seed } = options;
+    const { candidates, seed, kernels } = options;
     // one output's bound below another's changes nothing
     const goal = Math.max(0, ...brackets.map((b) => b.upper));
     // an output that has not been looked at yet may be the worst one
     const last = k === outputs - 1;
     const onUpper = last ? (upper: number): void => options.onUpper(Math.max(goal, upper)) : undefined;
-    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper }, control));
+    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper, kernels }, control));
   }
   const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
   const outer = new Float64Array(outputs);
