@@ -208,7 +208,9 @@ function bracketOutputs(
     // an output that has not been looked at yet may be the worst one
     const last = k === outputs - 1;
     const onUpper = last ? (upper: number): void => options.onUpper(Math.max(goal, upper)) : undefined;
-    brackets.push(bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper, kernels }, control));
+    brackets.push(
+      bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper, kernels }, control),
+    );
   }
   const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
   const outer = new Float64Array(outputs);
