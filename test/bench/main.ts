@@ -10,7 +10,7 @@ import { benchMemory } from './memorySection.ts';
 import { benchPanel } from './panelSection.ts';
 import { benchPeers } from './peerSection.ts';
 import { benchProof } from './proofSection.ts';
-import { benchQuality } from './qualitySection.ts';
+import { benchQuality, benchTabularPeers } from './qualitySection.ts';
 import { benchAdaptive, benchCones } from './reluSection.ts';
 import { benchRead } from './readSection.ts';
 import { benchRows } from './rowsSection.ts';
@@ -38,6 +38,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
   quality: { title: 'Test scores at defaults beside the best simple model', run: benchQuality },
+  tabular: { title: "scikit-learn's models on the same rows", run: benchTabularPeers },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },

@@ -1,14 +1,16 @@
 import path from 'node:path';
+import { uncontrolled } from '../../src/core/base/control.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
 import { createSession } from '../../src/session/session.ts';
 import { defaultSettings } from '../../src/shared/settings.ts';
 import { standingOf } from '../../src/shared/usefulness.ts';
 import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
+import { hasTabularPeers, tabularErrors, type TabularErrors } from './tabularPeers.ts';
 import { cpuSeconds, progress, table } from './timing.ts';
 import { sampleNames } from './trainingData.ts';
 
-/** `SAMPLES=iris,wine SEEDS=3 npm run bench -- quality` */
+/** `SAMPLES=iris,wine SEEDS=3 npm run bench -- quality`; scikit-learn's models alone: `npm run bench -- tabular`. */
 const names = process.env.SAMPLES?.split(',') ?? sampleNames;
 const seeds = Number(process.env.SEEDS ?? 1);
 
@@ -45,6 +47,15 @@ async function trained(name: string, seed: number): Promise<Measured> {
   } finally {
     kernels.dispose();
   }
+}
+
+/** Errors of scikit-learn's models on the rows of a training at defaults. */
+async function peersOn(name: string, seed: number): Promise<TabularErrors | undefined> {
+  const source = await nodeFileSource(path.resolve('media/samples', `${name}.csv`));
+  const session = createSession(source, nodeSessionDeps({}));
+  const { target } = await session.inspect();
+  const { data } = await session.problem({ ...defaultSettings, target, seed }, uncontrolled);
+  return tabularErrors(data, seed);
 }
 
 const figures = (value: number, digits = 3): string => String(Number(value.toPrecision(digits)));
@@ -93,5 +104,28 @@ export async function benchQuality(): Promise<void> {
     rows,
   );
   const { better, tied, worse } = standings;
-  console.log(`\nOne thread, CPU seconds. Better ${better}, level within one standard error ${tied}, worse ${worse}.`);
+  console.log(
+    `\nOne thread, CPU seconds. Better ${better}, level within one standard error ${tied}, worse ${worse}.\n`,
+  );
+  await benchTabularPeers();
+}
+
+/** Mean errors of what people use for tables, on the same training and test rows. */
+export async function benchTabularPeers(): Promise<void> {
+  if (!hasTabularPeers()) {
+    console.log('Not compared with scikit-learn: the Python interpreter (PYTHON) does not have it.');
+    return;
+  }
+  const rows: string[][] = [];
+  for (const name of names) {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const errors = await peersOn(name, seed);
+      rows.push([
+        `${name} ${seed}`,
+        ...[errors?.mlp, errors?.boosting].map((e) => (e === undefined ? '-' : figures(e))),
+      ]);
+      progress(`${name}, seed ${seed}: scikit-learn`);
+    }
+  }
+  table(['sample, seed', 'perceptron, penalty by cross-validation', 'gradient boosting'], rows);
 }
