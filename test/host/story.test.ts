@@ -91,7 +91,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.input('(1/3)');
       const row = (hasText: string): Locator => workbench.quickInput.locator('.monaco-list-row', { hasText });
       await row('Decimal mark').click();
-      await row('Found out: point').waitFor();
+      await row('Detected: point').waitFor();
       await row('comma').click();
       await row('Decimal mark').filter({ hasText: 'chosen' }).waitFor();
       await workbench.page.keyboard.press('Escape');

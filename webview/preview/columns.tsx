@@ -61,7 +61,7 @@ export function Columns(props: {
                       onType(column, value === 'auto' ? null : (value as ColumnTypeName))
                     }
                   >
-                    <option value="auto">{given ? 'found out' : `found out: ${type}`}</option>
+                    <option value="auto">{given ? 'detected' : `detected: ${type}`}</option>
                     {types.map(([value, words]) => (
                       <option key={value} value={value}>
                         {words}

@@ -44,7 +44,7 @@ function choiceField(label: string, { values, found, now }: Choice, take: (value
           take(value === 'auto' ? undefined : value);
         }}
       >
-        <option value="auto">{found === '' ? 'found out' : `found out: ${found}`}</option>
+        <option value="auto">{found === '' ? 'detected' : `detected: ${found}`}</option>
         {values.map(([value, words]) => (
           <option key={value} value={value}>
             {words}

@@ -77,9 +77,9 @@ async function choose<T extends string>(
   found: string | undefined,
   now: T | undefined,
 ): Promise<T | undefined> {
-  const label = found === undefined ? vscode.l10n.t('Found out') : vscode.l10n.t('Found out: {0}', said(words, found));
+  const label = found === undefined ? vscode.l10n.t('Detected') : vscode.l10n.t('Detected: {0}', said(words, found));
   const items: Value<T>[] = [
-    { label: now === undefined ? label : vscode.l10n.t('Found out'), value: undefined },
+    { label: now === undefined ? label : vscode.l10n.t('Detected'), value: undefined },
     ...Object.entries(words).map(([value, word]) => ({ label: word, value: value as T })),
   ];
   const picked = await pickOne(
@@ -137,18 +137,18 @@ async function askFact(place: Place, fact: keyof Dialect, dialect: Dialect, foun
       return set(fact, picked === undefined ? undefined : picked === 'true');
     }
     case 'encoding': {
-      const prompt = vscode.l10n.t('Encoding, as utf-8, windows-1252 or gbk (empty: found out)');
+      const prompt = vscode.l10n.t('Encoding, as utf-8, windows-1252 or gbk (empty: detected)');
       const wrong = vscode.l10n.t('At most 40 characters.');
       return set(fact, await askPart(place, fact, prompt, dialect.encoding ?? '', wrong, (text) => text));
     }
     case 'skip': {
-      const prompt = vscode.l10n.t('Lines at the top to pass over (empty: found out)');
+      const prompt = vscode.l10n.t('Lines at the top to pass over (empty: detected)');
       const wrong = vscode.l10n.t('A whole number from 0 to 10,000.');
       const now = dialect.skip === undefined ? '' : String(dialect.skip);
       return set(fact, await askPart(place, fact, prompt, now, wrong, Number));
     }
     case 'comment': {
-      const prompt = vscode.l10n.t('Lines that begin with this are passed over (empty: found out)');
+      const prompt = vscode.l10n.t('Lines that begin with this are passed over (empty: detected)');
       const wrong = vscode.l10n.t('At most 20 characters.');
       return set(fact, await askPart(place, fact, prompt, dialect.comment ?? '', wrong, (text) => text));
     }
@@ -164,7 +164,7 @@ async function askFact(place: Place, fact: keyof Dialect, dialect: Dialect, foun
 /** Everything that is decided about the file, with what holds now. */
 function factItems({ dialect = {}, missing }: ReadingChoice, found: Inspection): FactItem[] {
   const mark = (key: keyof Dialect): string =>
-    dialect[key] === undefined ? vscode.l10n.t('found out') : vscode.l10n.t('chosen');
+    dialect[key] === undefined ? vscode.l10n.t('detected') : vscode.l10n.t('chosen');
   const item = (fact: keyof Dialect, label: string, value: string): FactItem => ({
     fact,
     label,
