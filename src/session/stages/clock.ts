@@ -6,13 +6,13 @@ import type { StageName } from '../../shared/run.ts';
  * Proofs have limits of their own, and a comparison of models that was asked for takes a share of the limit for each model.
  */
 const parts: Readonly<Record<StageName, number>> = {
-  'cross-validation': 7,
+  'cross-validation': 8,
   solve: 10,
   threshold: 1,
-  path: 6,
+  path: 5,
   structure: 0.5,
   extras: 2,
-  compare: 1.5,
+  compare: 4,
   refine: 1,
   importance: 0.5,
   proof: 0,
