@@ -222,7 +222,7 @@ class ConicSearch {
 const mostWork = 6e9;
 
 /** By how much rounds may take more than the one before. */
-const workGrowth = 4;
+const workGrowth = 8;
 
 /** Multiplications that steps of the first round of pairs may add: as much as a step takes without them, or what is done in no time. */
 function firstWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {
