@@ -36,7 +36,7 @@ export class ReadStopped extends Error {
 }
 
 /** Of a piece, its bytes, its text and its character codes are read one after the other: together they fit into a cache. */
-const pieceBytes = 1 << 18;
+const pieceBytes = 1 << 16;
 /** Text looked at to guess the dialect. */
 const headCharacters = 1 << 18;
 
