@@ -72,5 +72,8 @@ export function modelComparisonSentence(record: ModelComparisonRecord): string |
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
 
+/** What is compared, besides the model of the run where that is another one. */
+export const comparedNetworks: readonly NetworkName[] = ['relu', 'gated-relu', 'relu-batch-norm', 'linear'];
+
 /** Seconds of the cross-validation, and of the network after it, of each model that is compared, of the time limit of a training. */
 export const modelSeconds = (timeLimit: number): number => timeLimit / 5;

@@ -1,4 +1,4 @@
-import { modelSeconds } from '../shared/modelComparison.ts';
+import { comparedNetworks, modelSeconds } from '../shared/modelComparison.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
 import type { StudyTask } from './plan.ts';
 import type { Study } from './studyFile.ts';
@@ -16,14 +16,13 @@ const bytesPerByte = 12;
 /** Starting the program, reading and encoding, beyond the limits of the stages. */
 const baseSeconds = 60;
 const bytesPerSecond = 2e6;
-/** Models that are compared at most. */
-const mostModels = 5;
 
 /** An upper estimate from the limits that the settings set: that of the training, twice since a stage may end late, and of the proofs of network and path. */
 function secondsOf(settings: TrainSettings, bytes: number): number {
   const { timeLimitSeconds, certifySeconds, path, compareModels } = settings;
   const proofs = (path.points > 0 ? 1.5 : 1) * certifySeconds;
-  const models = compareModels === true ? mostModels * (2 * modelSeconds(timeLimitSeconds) + certifySeconds) : 0;
+  const each = 2 * modelSeconds(timeLimitSeconds) + certifySeconds;
+  const models = compareModels === true ? (comparedNetworks.length + 1) * each : 0;
   return baseSeconds + bytes / bytesPerSecond + 2 * timeLimitSeconds + proofs + models;
 }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { relativeGap } from '../../src/core/problem/gap.ts';
 import type { ProofFigures } from './proofSample.mts';
-import { progress, seconds } from './timing.ts';
+import { progress, seconds, table } from './timing.ts';
 
 /** CPU seconds for each proof, and samples with the share of beta's maximum: `PROOF_SECONDS=10 PROOF_DATA=wine,iris:0.005 npm run bench -- proof`. */
 const limit = Number(process.env.PROOF_SECONDS ?? 60);
@@ -48,10 +48,10 @@ export async function benchProof(): Promise<void> {
   };
   await Promise.all(Array.from({ length: processes }, work));
   console.log(`${limit} CPU seconds for each proof, ${processes} samples at a time.\n`);
-  const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
-  console.log(line(head));
-  console.log(line(head.map(() => '---')));
-  for (const item of samples) if (found.has(item)) console.log(line(found.get(item)!));
+  table(
+    head,
+    samples.filter((item) => found.has(item)).map((item) => found.get(item)!),
+  );
   if (failed.length > 0) throw new AggregateError(failed, `${failed.length} samples ended with an error`);
 }
 

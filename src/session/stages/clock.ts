@@ -8,7 +8,7 @@ import type { StageName } from '../../shared/run.ts';
 const parts: Readonly<Record<StageName, number>> = {
   'cross-validation': 8,
   solve: 10,
-  threshold: 1,
+  threshold: 2,
   path: 5,
   structure: 0.5,
   extras: 2,

@@ -9,7 +9,7 @@ import { chosenPoint } from '../../shared/usefulness.ts';
 import { defaultSettings } from '../../shared/settings.ts';
 import { cutShort, type StageContext } from '../context.ts';
 import type { Draft } from '../draft.ts';
-import { type Folded, FoldWatch, foldsOfDraft } from './folds.ts';
+import { type Folded, FoldWatch, foldsOfDraft, patience } from './folds.ts';
 import { atBeta } from './solve.ts';
 
 /** Fewer rows than this say nothing about rows held out. */
@@ -76,7 +76,13 @@ export async function crossCurve(
   listener.progress({ stage: 'cross-validation', fraction: 0, message: 'Cross-validation: preparing the folds' });
   await deps.pause();
   const watch = new FoldWatch();
-  const { folds, dispose } = foldsOfDraft(draft, count, { deps, listener, control: limited, seconds }, watch);
+  const { folds, dispose } = foldsOfDraft(
+    draft,
+    count,
+    { deps, listener, control: limited, seconds },
+    patience.curve,
+    watch,
+  );
   const points = settings.path.points < 2 ? defaultSettings.path.points : settings.path.points;
   const recordOf = (found: CrossValidation): CrossValidationRecord => ({
     measure: errorMeasureOf({ classes: data.classes.length, loss: problem.loss }),

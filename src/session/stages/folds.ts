@@ -15,8 +15,8 @@ import { atBeta, solveOptions } from './solve.ts';
 
 /** Relative gap to which folds are solved: errors on rows held out vary between folds by far more than what is left then. */
 const foldTolerance = 1e-2;
-/** A fold's solve at one beta may take so many times its even part of the time; the network reached then is judged as it is. */
-const patience = 0.25;
+/** A fold's solve at one beta may take so much of its even part of the time: all of it where there is one beta; the network reached then is judged as it is. */
+export const patience = { curve: 0.25, once: 1 } as const;
 
 /** How the solves of the folds went. */
 export class FoldWatch {
@@ -52,11 +52,12 @@ export interface HeldFold extends Fold<unknown> {
 /** What folds are made of. */
 export type Folded = Pick<Draft, 'data' | 'settings' | 'loaded' | 'problem' | 'betaMax' | 'preview'>;
 
-/** The parts of the training rows, each with its own preparation of the data; solved on threads where there are some. `dispose` ends those. */
+/** The parts of the training rows, each with its own preparation of the data; solved on threads where there are some, in `part` of its even part of the time. `dispose` ends those. */
 export function foldsOfDraft(
   draft: Folded,
   count: number,
   { deps, listener, control, seconds }: StageContext,
+  part: number,
   watch = new FoldWatch(),
 ): { readonly folds: HeldFold[]; readonly dispose: () => void } {
   const { data, settings, loaded } = draft;
@@ -64,7 +65,7 @@ export function foldsOfDraft(
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
   const fold = foldsOfRows(data, count, settings.seed, classes);
   const used = Math.max(...fold) + 1;
-  const timeLimitSeconds = (patience * seconds) / used;
+  const timeLimitSeconds = (part * seconds) / used;
   const { kernels, warm: _, ...usual } = solveOptions({ ...draft, warm: undefined }, deps);
   const options = { ...usual, timeLimitSeconds, certifySeconds: 0 };
   const fixed = { ...settings, target: data.target, task: data.task };

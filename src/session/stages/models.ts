@@ -3,7 +3,12 @@ import { DataError } from '../../core/data/dataError.ts';
 import { ReadStopped } from '../../core/data/reader.ts';
 import { ProblemError } from '../../core/base/problemError.ts';
 import { errorMeasureOf } from '../../core/metrics/rowErrors.ts';
-import { type ComparedModel, type ModelComparisonRecord, modelSeconds } from '../../shared/modelComparison.ts';
+import {
+  type ComparedModel,
+  comparedNetworks,
+  type ModelComparisonRecord,
+  modelSeconds,
+} from '../../shared/modelComparison.ts';
 import { modelTraits } from '../../shared/models.ts';
 import { type NetworkName, networkNameOf, networkSettings } from '../../shared/networkName.ts';
 import type { CrossValidationRecord, SolutionSummary } from '../../shared/run.ts';
@@ -17,9 +22,6 @@ import { findBetaMax, trainingProblem } from '../trainingProblem.ts';
 import { crossCurve, leastRows } from './crossValidate.ts';
 import type { Folded } from './folds.ts';
 import { atBeta, solveOptions } from './solve.ts';
-
-/** What is compared, besides the model of the run where that is another one. */
-const compared: readonly NetworkName[] = ['relu', 'gated-relu', 'relu-batch-norm', 'linear'];
 
 /** What a run knows of its own model already. */
 export interface OwnModel {
@@ -62,7 +64,7 @@ export async function compareModels(
   const begin = context.control.now();
   const { folds, rule } = settings.crossValidation ?? defaultSettings.crossValidation!;
   const ownName = networkNameOf(settings);
-  const names = [ownName, ...compared.filter((name) => name !== ownName)];
+  const names = [ownName, ...comparedNetworks.filter((name) => name !== ownName)];
   const models: ComparedModel[] = [];
   const notes: string[] = [];
   let usedFolds = Math.min(folds, data.trainRows.length);

@@ -5,7 +5,7 @@ import { ReadStopped } from '../../core/data/reader.ts';
 import { chooseThreshold } from '../../core/metrics/threshold.ts';
 import { defaultSettings } from '../../shared/settings.ts';
 import type { SolvedDraft, Stage } from '../draft.ts';
-import { foldsOfDraft } from './folds.ts';
+import { foldsOfDraft, patience } from './folds.ts';
 
 /**
  * Chooses where the one output of two classes parts them: the network of each fold of the training rows is trained at beta, and the threshold is that at which
@@ -28,7 +28,7 @@ export const thresholdStage: Stage = {
     const limited = withDeadline(context.control, context.seconds);
     const { folds: count } = settings.crossValidation ?? defaultSettings.crossValidation!;
     try {
-      const { folds, dispose } = foldsOfDraft(draft, count, { ...context, control: limited });
+      const { folds, dispose } = foldsOfDraft(draft, count, { ...context, control: limited }, patience.once);
       const output: number[] = [];
       const second: boolean[] = [];
       const all = folds.map(async (fold) => ({ fold, found: await fold.solve(problem.beta * fold.share, undefined) }));
