@@ -23,7 +23,9 @@ function base64(bytes: Uint8Array): string {
 /** The first `count` bits, one byte each. */
 export function decodeBits(text: string, count: number): Uint8Array {
   const bytes = atob(text);
-  return Uint8Array.from({ length: count }, (_, r) => (bytes.charCodeAt(r >> 3) >> (r & 7)) & 1);
+  const bits = new Uint8Array(count);
+  for (let r = 0; r < count; r++) bits[r] = (bytes.charCodeAt(r >> 3) >> (r & 7)) & 1;
+  return bits;
 }
 
 /** One bit, without decoding the others: four characters of base64 hold three bytes. */

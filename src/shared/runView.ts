@@ -16,9 +16,10 @@ export function trainRank(run: Pick<RunRecord, 'rows'>): Int32Array {
 
 /** Index of each training row among all rows. */
 export function trainRows(run: Pick<RunRecord, 'rows'>): Int32Array {
-  const rows: number[] = [];
-  for (let row = 0; row < run.rows.line.length; row++) if (run.rows.split[row] === 0) rows.push(row);
-  return Int32Array.from(rows);
+  const rows = new Int32Array(run.rows.line.length);
+  let count = 0;
+  for (let row = 0; row < rows.length; row++) if (run.rows.split[row] === 0) rows[count++] = row;
+  return rows.slice(0, count);
 }
 
 /** Largest dual value over outputs, in size, of each training row. */

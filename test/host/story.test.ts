@@ -51,7 +51,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
     const verdict = (): Promise<string> => panel('#verdict').innerText();
     /** Beta as the panel shows it. */
     const shownBeta = (): Promise<number> =>
-      panel('.beta vscode-text-field').evaluate((field) => Number((field as HTMLInputElement).value));
+      panel('.beta').getByRole('textbox').inputValue().then(Number);
     const idle = (): Promise<void> => panel('.status-words.muted').waitFor({ timeout: 120_000 });
 
     before(async () => {

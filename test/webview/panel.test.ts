@@ -62,7 +62,7 @@ describe('every view with every run', () => {
         assert.equal(slips.exec(await text('body'))?.[0], undefined, tab);
         const blank = await panel.page.evaluate(
           () =>
-            [...document.querySelectorAll('canvas')].filter((canvas) => {
+            [...document.querySelectorAll<HTMLCanvasElement>('canvas:not(.marks)')].filter((canvas) => {
               const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
               return data.every((byte) => byte === 0);
             }).length,
@@ -104,7 +104,7 @@ describe('themes', () => {
     const pictures = (): Promise<string[]> =>
       panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()));
     const button = (): Promise<string> =>
-      panel.page.evaluate(() => getComputedStyle(document.querySelector('vscode-button')!).backgroundColor);
+      panel.page.evaluate(() => getComputedStyle(document.querySelector('button.control')!).backgroundColor);
     const [before, colour] = [await pictures(), await button()];
     await panel.setTheme('light');
     await until('new pictures', async () => (await pictures()).every((picture, i) => picture !== before[i]));
@@ -346,11 +346,9 @@ describe('messages', () => {
       await panel.page.getByRole('menuitem', { name: `Export: ${item}` }).click();
       await said({ type: 'export', what });
     }
-    await panel.page.getByRole('combobox', { name: 'Model' }).click();
-    await panel.page.getByRole('option', { name: 'two-layer gated ReLU' }).click();
+    await panel.page.getByRole('combobox', { name: 'Model' }).selectOption({ label: 'two-layer gated ReLU' });
     await said({ type: 'setModel', model: 'gated-relu' });
-    await panel.page.getByRole('combobox', { name: 'Run' }).click();
-    await panel.page.getByRole('option', { name: 'an older run' }).click();
+    await panel.page.getByRole('combobox', { name: 'Run' }).selectOption({ label: 'an older run' });
     await said({ type: 'openRun', id: 'older-run' });
   });
 
@@ -359,9 +357,8 @@ describe('messages', () => {
     const run = recorded('penguins');
     await panel.show(run);
     const outputs = panel.page.getByRole('combobox', { name: 'Outputs' });
-    await outputs.click();
-    assert.equal(await panel.page.getByRole('option', { name: 'one outer weight per gate' }).count(), 0);
-    await panel.page.getByRole('option', { name: 'plain weight decay, shared neurons' }).click();
+    assert.equal(await outputs.getByRole('option', { name: 'one outer weight per gate' }).count(), 0);
+    await outputs.selectOption({ label: 'plain weight decay, shared neurons' });
     await said({ type: 'setModel', model: 'relu', outputPenalty: 'nuclear' });
     assert.match(await text('main'), /Exact for the network penalty beta\/2 · Σ \(‖w‖² \+ ‖a‖₁²\)/);
 
@@ -381,8 +378,7 @@ describe('messages', () => {
     await panel.tab('Overview');
     await panel.page.getByText('How it was solved').click();
     await panel.page.locator('main').getByText('two-layer gated ReLU').first().waitFor();
-    await outputs.click();
-    await panel.page.getByRole('option', { name: 'one outer weight per gate' }).click();
+    await outputs.selectOption({ label: 'one outer weight per gate' });
     await said({ type: 'setModel', model: 'gated-relu', outputPenalty: 'frobenius' });
 
     await panel.show(recorded('diabetes'));
@@ -693,8 +689,7 @@ describe('what is kept', () => {
     const run = fixtures.large();
     await panel.show(run);
     await panel.tab('Duals');
-    await panel.page.getByRole('combobox', { name: 'Order' }).click();
-    await panel.page.getByRole('option', { name: 'as in the file' }).click();
+    await panel.page.getByRole('combobox', { name: 'Order' }).selectOption({ label: 'as in the file' });
     await panel.page.locator('.paged tbody tr').nth(1).click();
     const kept = (await panel.kept()) as { runId: string; view: string; version: number };
     assert.equal(kept.version, 1);
@@ -707,8 +702,8 @@ describe('what is kept', () => {
     panel = await panels.open({ kept });
     await panel.show(run);
     assert.equal(await panel.page.getByRole('tab', { selected: true }).innerText(), 'Duals');
-    const order = panel.page.locator('vscode-dropdown[aria-label=Order]');
-    await until('the order', () => order.evaluate((element) => (element as HTMLInputElement).value === 'data'));
+    const order = panel.page.getByRole('combobox', { name: 'Order' });
+    await until('the order', async () => (await order.inputValue()) === 'data');
     assert.match(await text('.view'), /Row at line/);
   });
 });

@@ -46,21 +46,14 @@ export function CanvasFigure(props: CanvasFigureProps): VNode {
   const palette = usePalette();
   const holder = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  const marks = useRef<HTMLCanvasElement>(null);
   const [pointer, setPointer] = useState<Place | null>(null);
   const width = useWidth(holder, true);
   const heightOf = (wide: number): number => Math.round(typeof height === 'number' ? height : height(wide));
   const tall = heightOf(width);
-  useLayoutEffect(() => {
-    const element = canvas.current;
-    if (!element || width === 0) return undefined;
-    const paint = (): void =>
-      paintInto(element, width, tall, (ctx) => {
-        paintCanvas(ctx, draw(width, tall, palette), palette.font);
-        if (over) paintCanvas(ctx, over(width, tall, palette), palette.font);
-      });
-    const frame = requestAnimationFrame(paint);
-    return () => cancelAnimationFrame(frame);
-  }, [draw, over, palette, width, tall]);
+  usePainted(canvas, draw, width, tall, palette);
+  // A layer of its own: what moves with the pointer must not draw the cells again.
+  usePainted(marks, over, width, tall, palette);
 
   const place = (event: MouseEvent): { x: number; y: number; width: number; height: number } => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -106,8 +99,27 @@ export function CanvasFigure(props: CanvasFigureProps): VNode {
           }}
           onClick={onPick && ((event) => onPick(place(event)))}
         />
+        {over && <canvas ref={marks} class="marks" aria-hidden="true" />}
         <Tip at={pointer ?? props.cursorPlace?.(width, tall) ?? null} width={width} text={readout} />
       </div>
     </Frame>
   );
+}
+
+/** Draws on a canvas when anything of it changes, once a frame. */
+function usePainted(
+  canvas: { readonly current: HTMLCanvasElement | null },
+  draw: Draw | undefined,
+  width: number,
+  height: number,
+  palette: Palette,
+): void {
+  useLayoutEffect(() => {
+    const element = canvas.current;
+    if (!element || !draw || width === 0) return undefined;
+    const frame = requestAnimationFrame(() =>
+      paintInto(element, width, height, (ctx) => paintCanvas(ctx, draw(width, height, palette), palette.font)),
+    );
+    return () => cancelAnimationFrame(frame);
+  }, [draw, palette, width, height]);
 }

@@ -82,6 +82,28 @@ export function useWidth(holder: { readonly current: HTMLElement | null }, prese
   return width;
 }
 
+/**
+ * Whether a picture was out of sight below when it was made. It is drawn after the frame that shows the others, so that nobody waits for what
+ * nobody sees yet.
+ */
+function useBelow(holder: { readonly current: HTMLElement | null }, present: boolean): { readonly current: boolean } {
+  const below = useRef(false);
+  useLayoutEffect(() => {
+    below.current = (holder.current?.getBoundingClientRect().top ?? 0) > window.innerHeight;
+  }, [present]);
+  return below;
+}
+
+/** Does something after the next frame, as a turn of its own; returns how to call it off. */
+function afterFrame(act: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const frame = requestAnimationFrame(() => (timer = setTimeout(act)));
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
+
 interface Drawing {
   readonly drawn: readonly DrawnSeries[];
   readonly layout: Layout | null;
@@ -100,6 +122,7 @@ function useDrawing(spec: ChartSpec, hidden: ReadonlySet<string>, zoom: Zoom, pa
   const domain = useMemo(() => domains(spec, drawn), [spec, drawn]);
   const any = drawn.some((series) => series.x.length > 0);
   const width = useWidth(holder, any);
+  const below = useBelow(holder, any);
   const height = spec.height ?? 260;
   const layout = useMemo<Layout | null>(
     () =>
@@ -116,8 +139,14 @@ function useDrawing(spec: ChartSpec, hidden: ReadonlySet<string>, zoom: Zoom, pa
   );
   useLayoutEffect(() => {
     const element = canvas.current;
-    if (!element || !layout) return;
-    paintInto(element, width, height, (ctx) => paintCanvas(ctx, chartInk(spec, drawn, layout, palette), palette.font));
+    if (!element || !layout) return undefined;
+    const paint = (): void =>
+      paintInto(element, width, height, (ctx) =>
+        paintCanvas(ctx, chartInk(spec, drawn, layout, palette), palette.font),
+      );
+    if (below.current) return afterFrame(paint);
+    paint();
+    return undefined;
   }, [spec, drawn, layout, palette, width, height]);
   return { drawn, layout, any, width, holder, canvas };
 }
@@ -267,6 +296,7 @@ function Plot({ spec, drawing, cursor, words, selected, onCursor, onZoom, onPick
     <div
       class="plot"
       ref={holder}
+      style={{ minHeight: `${spec.height ?? 260}px` }}
       tabIndex={0}
       role="application"
       aria-roledescription="chart"

@@ -158,17 +158,9 @@ function seriesInk(series: DrawnSeries, layout: Layout, spec: ChartSpec, palette
   if (kind === 'line' || kind === 'step') return out;
   if (kind === 'stems') {
     const base = spec.y.log ? box.top + box.height : toY(0);
-    const lines = Array.from({ length: n }, (_, i) => {
-      const p = toX(series.x[i]);
-      return [p, base, p, toY(series.y[i])];
-    });
-    out.push({ kind: 'path', lines, stroke: color, width: n > 400 ? 0.6 : 1.3 });
+    out.push({ kind: 'path', lines: stemLines(series, layout, base), stroke: color, width: n > 400 ? 0.6 : 1.3 });
   }
-  const at = new Float64Array(2 * n);
-  for (let i = 0; i < n; i++) {
-    at[2 * i] = toX(series.x[i]);
-    at[2 * i + 1] = toY(series.y[i]);
-  }
+  const at = markPlaces(series, layout);
   out.push({
     kind: 'marks',
     shape: mark,
@@ -178,6 +170,60 @@ function seriesInk(series: DrawnSeries, layout: Layout, spec: ChartSpec, palette
     ...(hollow || n <= 200 ? { stroke: color, width: 1.3 } : {}),
   });
   return out;
+}
+
+/** A line for each stem; of more than there are pixels, one for each half of a pixel, as far as the stems in it go. */
+function stemLines({ x, y }: DrawnSeries, { toX, toY, box }: Layout, base: number): number[][] {
+  const lines: number[][] = [];
+  const thin = x.length > 2 * box.width;
+  let column = NaN;
+  let [low, high] = [base, base];
+  const end = (): void => {
+    if (low < high) lines.push([column, low, column, high]);
+  };
+  for (let i = 0; i < x.length; i++) {
+    const p = toX(x[i]);
+    const here = thin ? Math.round(2 * p) / 2 : p;
+    const to = toY(y[i]);
+    if (!thin) lines.push([here, base, here, to]);
+    else if (here === column) [low, high] = [Math.min(low, to), Math.max(high, to)];
+    else {
+      end();
+      [column, low, high] = [here, Math.min(base, to), Math.max(base, to)];
+    }
+  }
+  if (thin) end();
+  return lines;
+}
+
+/** More markers than this are told apart by halves of a pixel: those of one path that lie on each other are not seen. */
+const manyMarks = 1000;
+
+/** x y x y … of the markers. */
+function markPlaces({ x, y }: DrawnSeries, { toX, toY, box }: Layout): Float64Array {
+  const n = x.length;
+  const at = new Float64Array(2 * n);
+  if (n <= manyMarks) {
+    for (let i = 0; i < n; i++) {
+      at[2 * i] = toX(x[i]);
+      at[2 * i + 1] = toY(y[i]);
+    }
+    return at;
+  }
+  const wide = 2 * Math.ceil(box.width) + 2;
+  const high = 2 * Math.ceil(box.height) + 2;
+  const taken = new Uint8Array(wide * high);
+  let k = 0;
+  for (let i = 0; i < n; i++) {
+    const c = Math.round(2 * (toX(x[i]) - box.left));
+    const r = Math.round(2 * (toY(y[i]) - box.top));
+    if (!(c >= 0 && c < wide && r >= 0 && r < high) || taken[r * wide + c] === 1) continue;
+    taken[r * wide + c] = 1;
+    at[2 * k] = box.left + c / 2;
+    at[2 * k + 1] = box.top + r / 2;
+    k++;
+  }
+  return at.subarray(0, 2 * k);
 }
 
 const labelHeight = 15;

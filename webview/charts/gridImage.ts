@@ -48,18 +48,14 @@ export function gridImage(
   colors: readonly string[],
   color: (column: number, row: number) => number,
 ): HTMLCanvasElement {
-  const bytes = colorBytes(colors);
+  const words = new Uint32Array(colorBytes(colors).slice().buffer);
   const canvas = document.createElement('canvas');
   canvas.width = columns;
   canvas.height = rows;
   const ctx = canvas.getContext('2d')!;
   const image = ctx.createImageData(columns, rows);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      const at = 4 * color(c, r);
-      image.data.set(bytes.subarray(at, at + 4), 4 * (r * columns + c));
-    }
-  }
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) pixels[r * columns + c] = words[color(c, r)];
   ctx.putImageData(image, 0, 0);
   return canvas;
 }

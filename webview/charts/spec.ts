@@ -84,37 +84,48 @@ export function drawnSeries(chart: ChartSpec, hidden: ReadonlySet<string> = new 
   return chart.series
     .filter((spec) => !hidden.has(spec.group ?? spec.id))
     .map((spec) => {
-      const keep: number[] = [];
       const n = Math.min(spec.x.length, spec.y.length);
+      const all = new Int32Array(n);
+      let kept = 0;
       for (let i = 0; i < n; i++) {
         const x = spec.x[i];
         const y = spec.y[i];
         if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
         if ((chart.x.log && x <= 0) || (chart.y.log && y <= 0)) continue;
-        keep.push(i);
+        all[kept++] = i;
       }
+      const source = all.subarray(0, kept);
       let sorted = true;
-      for (let k = 1; k < keep.length && sorted; k++) sorted = spec.x[keep[k - 1]] <= spec.x[keep[k]];
-      if (!sorted) keep.sort((a, b) => spec.x[a] - spec.x[b] || a - b);
+      for (let k = 1; k < kept && sorted; k++) sorted = spec.x[source[k - 1]] <= spec.x[source[k]];
+      if (!sorted) source.sort((a, b) => spec.x[a] - spec.x[b] || a - b);
       return {
         spec,
-        x: Float64Array.from(keep, (i) => spec.x[i]),
-        y: Float64Array.from(keep, (i) => spec.y[i]),
-        ...(spec.upper === undefined ? {} : { upper: Float64Array.from(keep, (i) => spec.upper![i]) }),
-        source: Int32Array.from(keep),
+        x: taken(spec.x, source),
+        y: taken(spec.y, source),
+        ...(spec.upper === undefined ? {} : { upper: taken(spec.upper, source) }),
+        source,
       };
     });
 }
 
+function taken(values: ArrayLike<number>, at: Int32Array): Float64Array {
+  const out = new Float64Array(at.length);
+  for (let k = 0; k < at.length; k++) out[k] = values[at[k]];
+  return out;
+}
+
 export type Range = readonly [number, number];
 
-function extent(axis: AxisSpec, values: Iterable<number>, pad: number): Range {
+function extent(axis: AxisSpec, lists: readonly ArrayLike<number>[], pad: number): Range {
   let low = Infinity;
   let high = -Infinity;
-  for (const value of values) {
-    if (!Number.isFinite(value) || (axis.log && value <= 0)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
+  for (const values of lists) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (!Number.isFinite(value) || (axis.log && value <= 0)) continue;
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
   }
   if (low > high) [low, high] = axis.log ? [0.1, 10] : [0, 1];
   if (axis.log) {
@@ -131,14 +142,14 @@ function extent(axis: AxisSpec, values: Iterable<number>, pad: number): Range {
 
 /** Ranges of both axes that hold all drawn series and guides. */
 export function domains(chart: ChartSpec, drawn: readonly DrawnSeries[]): { readonly x: Range; readonly y: Range } {
-  function* along(axis: 'x' | 'y'): Generator<number> {
-    for (const series of drawn) {
-      yield* series[axis];
-      if (axis === 'y' && series.upper) yield* series.upper;
-      if (axis === 'y' && series.spec.kind === 'stems' && series.y.length > 0) yield 0;
-    }
-    for (const guide of chart.guides ?? []) if (guide.axis === axis) yield guide.value;
-  }
+  const along = (axis: 'x' | 'y'): ArrayLike<number>[] => [
+    ...drawn.flatMap((series) => [
+      series[axis],
+      ...(axis === 'y' && series.upper ? [series.upper] : []),
+      ...(axis === 'y' && series.spec.kind === 'stems' && series.y.length > 0 ? [[0]] : []),
+    ]),
+    (chart.guides ?? []).flatMap((guide) => (guide.axis === axis ? [guide.value] : [])),
+  ];
   const lines = drawn.some((series) => series.spec.kind !== 'line' && series.spec.kind !== 'step');
   return { x: extent(chart.x, along('x'), lines ? 0.03 : 0.01), y: extent(chart.y, along('y'), 0.06) };
 }

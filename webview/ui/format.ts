@@ -93,11 +93,15 @@ export function formatBytes(bytes: number): string {
   return `${formatNumber(value, 3)}\u00a0${text(units[unit])}`;
 }
 
+/** Made when it is first needed: it takes as long as a picture. */
+let dates: Intl.DateTimeFormat | undefined;
+
 /** Date and time of a run, short. */
 export function formatDate(iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return iso;
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(date);
+  dates ??= new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+  return dates.format(date);
 }
 
 /** A relative gap; what is below the rounding of doubles is not given as a number. */

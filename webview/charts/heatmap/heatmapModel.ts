@@ -38,19 +38,35 @@ export function orderEnds(kind: RowOrder, classes: readonly string[]): readonly 
 
 /** Order of the rows: as in the file, by target, or so that rows with like patterns are neighbours. */
 export function orderRows(kind: RowOrder, on: readonly Uint8Array[], target: readonly number[]): Int32Array {
-  const order = Int32Array.from({ length: target.length }, (_, row) => row);
+  const order = new Int32Array(target.length);
+  for (let row = 0; row < order.length; row++) order[row] = row;
   if (kind === 'target') order.sort((a, b) => target[a] - target[b] || a - b);
-  if (kind === 'pattern') {
-    // Lexicographic by the bands from the top: equal patterns become neighbours, the strongest neurons split first.
-    order.sort((a, b) => {
-      for (const band of on) {
-        const d = band[b] - band[a];
-        if (d !== 0) return d;
-      }
-      return a - b;
-    });
-  }
+  if (kind === 'pattern') sortByPatterns(order, on);
   return order;
+}
+
+/**
+ * Lexicographic by the bands from the top, those that are on first: equal patterns become neighbours, the strongest neurons split first. Each band
+ * parts the groups that those before it left equal, so that most bands find nothing to do.
+ */
+function sortByPatterns(order: Int32Array, on: readonly Uint8Array[]): void {
+  const off = new Int32Array(order.length);
+  let groups: (readonly [number, number])[] = [[0, order.length]];
+  for (const band of on) {
+    const next: (readonly [number, number])[] = [];
+    for (const [from, to] of groups) {
+      let [here, rest] = [from, 0];
+      for (let at = from; at < to; at++) {
+        const row = order[at];
+        if (band[row] === 1) order[here++] = row;
+        else off[rest++] = row;
+      }
+      for (let k = 0; k < rest; k++) order[here + k] = off[k];
+      if (here - from > 1) next.push([from, here]);
+      if (to - here > 1) next.push([here, to]);
+    }
+    groups = next;
+  }
 }
 
 export function heatmapModel(
@@ -81,18 +97,23 @@ export function reduceHeatmap(
   const width = Math.max(1, Math.min(columns, n));
   const height = Math.max(1, Math.min(lines, m));
   const share = new Float32Array(width * height);
-  const size = new Float32Array(width * height);
+  /** Column of each row of the data. */
   const column = new Int32Array(n);
-  for (let at = 0; at < n; at++) column[at] = Math.floor((at * width) / n);
-  for (let b = 0; b < m; b++) {
-    const line = Math.floor((b * height) / m) * width;
-    const { on } = model.bands[b];
-    for (let at = 0; at < n; at++) {
-      share[line + column[at]] += on[model.order[at]];
-      size[line + column[at]] += 1;
-    }
+  const across = new Int32Array(width);
+  for (let at = 0; at < n; at++) {
+    const c = Math.floor((at * width) / n);
+    column[model.order[at]] = c;
+    across[c]++;
   }
-  for (let i = 0; i < share.length; i++) if (size[i] > 0) share[i] /= size[i];
+  const down = new Int32Array(height);
+  for (let b = 0; b < m; b++) {
+    const line = Math.floor((b * height) / m);
+    down[line]++;
+    const { on } = model.bands[b];
+    const cells = share.subarray(line * width, (line + 1) * width);
+    for (let row = 0; row < n; row++) cells[column[row]] += on[row];
+  }
+  for (let i = 0; i < share.length; i++) share[i] /= across[i % width] * down[Math.floor(i / width)];
   return { columns: width, lines: height, share };
 }
 

@@ -4,6 +4,7 @@ import { searchesPatterns } from '../../../../src/shared/verdict.ts';
 import type { ChartSpec } from '../../../charts/spec.ts';
 import { formatCount, formatInteger, formatNumber, formatLine } from '../../../ui/format.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
+import { keptFor } from '../../perRun.ts';
 import { outputName, targetText, trainRank, trainRows, partNames } from '../../runData.ts';
 
 /** A dual constraint counts as tight when it is this close to beta, relative. */
@@ -12,10 +13,9 @@ export const tightness = 1e-3;
 /** Dual values of one output, in the order of the training rows. */
 export function dualsOf(run: RunRecord, output: number): Float64Array {
   const { outputs } = run.resolved;
-  return Float64Array.from(
-    { length: Math.floor(run.rows.dual.length / outputs) },
-    (_, i) => run.rows.dual[i * outputs + output],
-  );
+  const values = new Float64Array(Math.floor(run.rows.dual.length / outputs));
+  for (let i = 0; i < values.length; i++) values[i] = run.rows.dual[i * outputs + output];
+  return values;
 }
 
 export type DualOrder = 'size' | 'data';
@@ -28,9 +28,17 @@ export function dualChart(
 ): { readonly spec: ChartSpec; readonly rows: Int32Array } {
   const values = dualsOf(run, output);
   const all = trainRows(run);
-  const at = Int32Array.from(values, (_, i) => i);
+  const at = new Int32Array(values.length);
+  for (let i = 0; i < at.length; i++) at[i] = i;
   if (order === 'size') at.sort((a, b) => values[b] - values[a] || a - b);
-  const rows = Int32Array.from(at, (i) => all[i]);
+  const rows = new Int32Array(at.length);
+  const x = new Float64Array(at.length);
+  const y = new Float64Array(at.length);
+  for (let i = 0; i < at.length; i++) {
+    rows[i] = all[at[i]];
+    x[i] = order === 'size' ? i + 1 : run.rows.line[rows[i]];
+    y[i] = values[at[i]];
+  }
   const zero = values.reduce((count, v) => count + (Math.abs(v) < 1e-9 ? 1 : 0), 0);
   const regression = run.resolved.classes.length === 0;
   return {
@@ -55,8 +63,8 @@ export function dualChart(
           id: 'dual',
           label: 'dual value',
           kind: 'stems',
-          x: Float64Array.from(rows, (row, i) => (order === 'size' ? i + 1 : run.rows.line[row])),
-          y: Float64Array.from(at, (i) => values[i]),
+          x,
+          y,
           tone: 'training',
           describe: (i) =>
             `line ${formatLine(run.rows.line[rows[i]])}, target ${targetText(run, rows[i], (v) => formatNumber(v))}`,
@@ -198,23 +206,31 @@ export interface RankedRow {
   readonly share: number;
 }
 
-export function rankRows(run: RunRecord): RankedRow[] {
+export const rankRows = keptFor((run: RunRecord): readonly RankedRow[] => {
   const { outputs } = run.resolved;
   const rows = trainRows(run);
-  const values = Array.from({ length: Math.floor(run.rows.dual.length / outputs) }, (_, i) => {
-    let best = 0;
+  const n = Math.floor(run.rows.dual.length / outputs);
+  const values = new Float64Array(n);
+  const sizes = new Float64Array(n);
+  const order = new Int32Array(n);
+  let total = 0;
+  for (let i = 0; i < n; i++) {
     for (let k = 0; k < outputs; k++) {
       const v = run.rows.dual[i * outputs + k];
-      if (Math.abs(v) > Math.abs(best)) best = v;
+      if (Math.abs(v) > Math.abs(values[i])) values[i] = v;
     }
-    return best;
-  });
-  const total = values.reduce((sum, v) => sum + Math.abs(v), 0);
-  return values
-    .map((dual, i) => ({ row: rows[i], dual, share: total > 0 ? Math.abs(dual) / total : 0 }))
-    .sort((a, b) => Math.abs(b.dual) - Math.abs(a.dual) || a.row - b.row)
-    .map((entry, i) => ({ ...entry, rank: i + 1 }));
-}
+    sizes[i] = Math.abs(values[i]);
+    total += sizes[i];
+    order[i] = i;
+  }
+  order.sort((a, b) => sizes[b] - sizes[a] || rows[a] - rows[b]);
+  return Array.from(order, (i, at) => ({
+    row: rows[i],
+    rank: at + 1,
+    dual: values[i],
+    share: total > 0 ? sizes[i] / total : 0,
+  }));
+});
 
 /** The proven interval for the target of a training row (one output), in its own units. */
 export function targetMoves(

@@ -128,7 +128,7 @@ function DualValues({ run }: { readonly run: RunRecord }): VNode {
 function Influence({ run }: { readonly run: RunRecord }): VNode {
   const { state, send } = usePanel();
   const [row, selectRow] = useSelection('row');
-  const ranked = useMemo(() => rankRows(run), [run]);
+  const ranked = rankRows(run);
   const [page, setPage] = useState<readonly number[]>([]);
   const cells = useRows(page);
   const { outputs } = run.resolved;

@@ -1,13 +1,15 @@
 import { text } from '../../../../src/shared/texts.ts';
 import { encodedName } from '../../../../src/core/data/scaling.ts';
 import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
+import { orderRows } from '../../../charts/heatmap/heatmapModel.ts';
 import type { Bar } from '../../../ui/pieces.tsx';
+import { keptFor } from '../../perRun.ts';
 import { decodeOn, isOn, outputName } from '../../runData.ts';
 
 /** Neurons by share of the fit, largest first: the order of the heat map. */
-export function byShare(run: RunRecord): readonly NeuronRecord[] {
-  return [...run.neurons].sort((a, b) => b.share - a.share || a.id - b.id);
-}
+export const byShare = keptFor((run: RunRecord): readonly NeuronRecord[] =>
+  [...run.neurons].sort((a, b) => b.share - a.share || a.id - b.id),
+);
 
 export function neuronName(neuron: Pick<NeuronRecord, 'id'>): string {
   return `Neuron ${neuron.id + 1}`;
@@ -74,14 +76,28 @@ export function firing(run: RunRecord, row: number): readonly NeuronRecord[] {
 /** At most this many bands are drawn; beyond it the ones with the largest share. */
 export const maxBands = 500;
 
-export function activationBands(
-  run: RunRecord,
-): { readonly neuron: NeuronRecord; readonly label: string; readonly short: string; readonly on: Uint8Array }[] {
+export interface ActivationBand {
+  readonly neuron: NeuronRecord;
+  readonly label: string;
+  readonly short: string;
+  readonly on: Uint8Array;
+}
+
+export const activationBands = keptFor((run: RunRecord): readonly ActivationBand[] => {
   const rows = run.rows.line.length;
   return byShare(run)
     .slice(0, maxBands)
     .map((neuron) => ({ neuron, label: neuronName(neuron), short: String(neuron.id + 1), on: decodeOn(neuron, rows) }));
-}
+});
+
+/** The rows in the order of their patterns, as the bands have them. */
+export const rowsByPattern = keptFor((run: RunRecord): Int32Array =>
+  orderRows(
+    'pattern',
+    activationBands(run).map((band) => band.on),
+    run.rows.target,
+  ),
+);
 
 /** Index of the row with a file line; the next one where that line is not a used row; null without rows. */
 export function rowAtLine(run: RunRecord, line: number): number | null {

@@ -27,6 +27,7 @@ import {
   neuronName,
   neuronWeights,
   outerWeights,
+  rowsByPattern,
 } from './neuronModel.ts';
 
 export const neuronsView: ViewDefinition = {
@@ -39,7 +40,7 @@ export const neuronsView: ViewDefinition = {
 
 function Neurons({ run }: { readonly run: RunRecord }): VNode {
   const [chosen, selectNeuron] = useSelection('neuron');
-  const ordered = useMemo(() => byShare(run), [run]);
+  const ordered = byShare(run);
   const neuron = ordered.find((item) => item.id === chosen) ?? ordered.at(0) ?? null;
   if (!neuron) {
     return (
@@ -72,16 +73,12 @@ interface PatternsProps {
 function Patterns({ run, neuron, onSelect }: PatternsProps): VNode {
   const [order, setOrder] = useChoice('rowOrder', 'pattern');
   const [row, selectRow] = useSelection('row');
-  const bands = useMemo(() => activationBands(run), [run]);
+  const bands = activationBands(run);
   const model = useMemo(
     () =>
       heatmapModel(
         bands,
-        orderRows(
-          order as RowOrder,
-          bands.map((band) => band.on),
-          run.rows.target,
-        ),
+        order === 'pattern' ? rowsByPattern(run) : orderRows(order as RowOrder, [], run.rows.target),
         (r) => `${lineWords(run, r)} (target ${targetText(run, r, (v) => formatNumber(v))})`,
         orderEnds(order as RowOrder, run.resolved.classes),
         { target: run.rows.target, classes: run.resolved.classes },
