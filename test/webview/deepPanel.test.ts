@@ -224,7 +224,9 @@ describe('what is shown', () => {
     panel = await panels.open();
     await panel.show(made.get('rank one')!);
     const dropdown = panel.page.locator('header select').first();
-    await dropdown.selectOption({ label: (await dropdown.locator('option').allTextContents()).find((name) => name.includes('batch normalisation'))! });
+    await dropdown.selectOption({
+      label: (await dropdown.locator('option').allTextContents()).find((name) => name.includes('batch normalisation'))!,
+    });
     const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
     await until('a request', () => sent().length > 0);
     assert.deepEqual(sent(), [{ type: 'setModel', model: 'relu', batchNorm: true }]);
