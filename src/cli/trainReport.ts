@@ -5,12 +5,12 @@ import { optimalSetWords, presenceWords } from '../shared/optimalSet.ts';
 import {
   crossValidationSentence,
   meanWords,
-  remarksOf,
   scoreHeadline,
   standingSentence,
   thresholdSentence,
 } from '../shared/usefulness.ts';
 import { batchNormCheck, betaMaxIsProven, describeVerdict } from '../shared/verdict.ts';
+import { remarksOf } from '../shared/remarks.ts';
 import { bestModel, modelComparisonSentence } from '../shared/modelComparison.ts';
 import { batchNormWords } from '../shared/batchNorm.ts';
 import { linearLines, structureLines, threeLayerLines } from './deepReport.ts';

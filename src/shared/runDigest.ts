@@ -3,7 +3,8 @@ import { differingSettings, pairedScore, sharedNeurons } from './compareRuns.ts'
 import { optimalSetWords } from './optimalSet.ts';
 import type { RunRecord } from './run.ts';
 import { partCount, partNames, stageNames } from './runView.ts';
-import { remarksOf, scoreHeadline, standingSentence } from './usefulness.ts';
+import { remarksOf } from './remarks.ts';
+import { scoreHeadline, standingSentence } from './usefulness.ts';
 import { betaMaxIsProven, boundOverFamily, describeVerdict, networkCheck } from './verdict.ts';
 
 /** What assistants are told of a run: the panel's numbers and sentences, as plain data. */

@@ -1,8 +1,7 @@
 import { lossOf } from '../core/problem/datafits/losses.ts';
 import { text } from './texts.ts';
 import type { CrossPointRecord, CrossValidationRecord, EvaluationRecord, MetricRow, RunRecord } from './run.ts';
-import type { TrainingRemedy } from './remedy.ts';
-import { isClassification, predictedClass, searchesBeta } from './runView.ts';
+import { isClassification } from './runView.ts';
 import { plainFormat, type VerdictFormat } from './verdict.ts';
 
 /** How the network stands beside the best simple model on the test rows; a tie is a difference within one standard error. */
@@ -14,16 +13,6 @@ export function standingOf(evaluation: EvaluationRecord | undefined): Standing {
   if (Math.abs(difference) <= standardError) return 'tied';
   return difference < 0 ? 'better' : 'worse';
 }
-
-/** What a person should know before using the network; `remedy` says what mends it. */
-export interface Remark {
-  readonly code: 'one-class' | 'rows-dropped' | 'baseline-better' | 'beta-at-end' | 'zero-network' | 'beta-unsettled';
-  readonly text: string;
-  readonly remedy: Remedy;
-}
-
-/** By training again, or `baseline`: use the simple model. */
-export type Remedy = TrainingRemedy | 'baseline';
 
 /** The score and what it is compared with: "Explains 53 % of the variance on 88 held-out rows; ridge regression: 52 %." */
 export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): string | undefined {
@@ -108,66 +97,6 @@ export function thresholdSentence({ classes, threshold, loss }: RunRecord['resol
     probability === undefined ? `an output above ${short(at)}` : `a probability above ${short(probability)}`;
   const words = { accuracy: 'accuracy', 'balanced-accuracy': 'balanced accuracy', f1: 'F1 of the rarer class' }[rule];
   return `${classes[1]} from ${where} on: ${words} ${short(score)} on the rows that ${folds} folds held out (${short(usual)} at ${probability === undefined ? 0 : 0.5}).`;
-}
-
-/** Everything that a good proof does not say, most important first. */
-export function remarksOf(run: Omit<RunRecord, 'label'>, format: VerdictFormat = plainFormat): Remark[] {
-  const { dataset, evaluation, crossValidation, solution } = run;
-  const remarks: Remark[] = [];
-  const automatic = searchesBeta(run);
-  if (solution.penalty === 0) {
-    remarks.push({
-      code: 'zero-network',
-      text: 'Beta is so large that the network is zero: it predicts the same for every row.',
-      remedy: automatic ? 'longer' : 'choose-beta',
-    });
-  } else if (isClassification(run) && oneClass(run)) {
-    remarks.push({
-      code: 'one-class',
-      text: 'All rows get one class.',
-      remedy: automatic ? 'smaller-beta' : 'choose-beta',
-    });
-  }
-  if (evaluation !== undefined && standingOf(evaluation) === 'worse') {
-    remarks.push({
-      code: 'baseline-better',
-      text: `${capital(text(evaluation.baselineModel))} does better on the held-out rows, beyond one standard error.`,
-      remedy: automatic ? 'baseline' : 'choose-beta',
-    });
-  }
-  if (crossValidation !== undefined && crossValidation.points.length > 0) {
-    const { best, points, end } = crossValidation;
-    if (end === 'cut short' && best === points.length - 1) {
-      remarks.push({
-        code: 'beta-unsettled',
-        text: 'Cross-validation ran out of time before the error had risen again: a smaller beta may do better.',
-        remedy: 'longer',
-      });
-    } else if (best === points.length - 1 && points.length > 1) {
-      remarks.push({
-        code: 'beta-at-end',
-        text: 'The best beta lies at the end of the path: a smaller one may do better.',
-        remedy: 'smaller-beta',
-      });
-    }
-  }
-  const incomplete = dataset.dropped
-    .filter(({ reason }) => reason !== 'not in the seeded sample of rows')
-    .reduce((sum, { count }) => sum + count, 0);
-  if (incomplete > dataset.rowsUsed) {
-    const share = format.percent(incomplete / (incomplete + dataset.rowsUsed));
-    remarks.push({
-      code: 'rows-dropped',
-      text: `${share} of the rows were left out because of gaps: the network knows only the rest.`,
-      remedy: 'impute',
-    });
-  }
-  return remarks;
-}
-
-function oneClass(run: Omit<RunRecord, 'label'>): boolean {
-  const first = predictedClass(run, 0);
-  return run.rows.line.every((_, row) => predictedClass(run, row) === first);
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(2)));

@@ -428,6 +428,24 @@ describe('messages', () => {
     assert.match(words[2], /– it does not go with these data$/);
     await panel.page.getByRole('button', { name: 'Train deep linear, 2' }).click();
     await said({ type: 'setModel', model: 'linear', depth: 2 });
+    // where a simple model does better, the overview offers the comparison, and then what it chose
+    const behind: RunRecord = {
+      ...run,
+      settings: { ...run.settings, beta: { kind: 'auto', value: 0.1 } },
+      evaluation: {
+        ...{ measure: 'squared error', rows: 88, network: 3100, baseline: 2900, baselineModel: 'ridge regression' },
+        ...{ difference: 200, standardError: 50 },
+      },
+    };
+    const asked = count('compareModels');
+    await panel.page.waitForTimeout(1);
+    await panel.show({ ...behind, revision: 100 });
+    await panel.tab('Overview');
+    await panel.page.getByRole('button', { name: 'Compare models' }).click();
+    await until('the comparison is asked for again', () => count('compareModels') > asked);
+    await panel.show({ ...behind, models, revision: 101 });
+    await panel.page.getByRole('button', { name: 'Train two-layer gated ReLU' }).click();
+    await said({ type: 'setModel', model: 'gated-relu' });
   });
 
   it('of beta: dragging re-solves live, letting go is final, once', async () => {

@@ -9,7 +9,8 @@ import { recorded, recordedNote } from '../../src/shared/recorded.ts';
 import { text as said } from '../../src/shared/texts.ts';
 import { modelComparisonSentence } from '../../src/shared/modelComparison.ts';
 import { stageNames } from '../../src/shared/runView.ts';
-import { crossValidationSentence, remarksOf, scoreHeadline, standingSentence } from '../../src/shared/usefulness.ts';
+import { remarksOf } from '../../src/shared/remarks.ts';
+import { crossValidationSentence, scoreHeadline, standingSentence } from '../../src/shared/usefulness.ts';
 import { batchNormCheck, boundOverFamily, networkCheck } from '../../src/shared/verdict.ts';
 import { activeWords, becauseWords, isClassification, outputName, panelFormat, panelVerdict } from '../app/runData.ts';
 import {

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { modelComparisonSentence } from '../../../../src/shared/modelComparison.ts';
-import { networkNameOf, networkSettings } from '../../../../src/shared/networkName.ts';
+import { networkNameOf } from '../../../../src/shared/networkName.ts';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Button } from '../../../ui/controls.ts';
 import { CopyTable } from '../../../ui/copyTable.tsx';
@@ -9,7 +9,7 @@ import { typeset } from '../../../ui/format.ts';
 import { Section } from '../../../ui/pieces.tsx';
 import { Words } from '../../../ui/term.tsx';
 import { usePanel } from '../../panelContext.ts';
-import { modelName, modelTable } from './modelComparisonModel.ts';
+import { modelName, modelRequest, modelTable } from './modelComparisonModel.ts';
 
 /** Other models by the same cross-validation, on request; a button takes one of them. */
 export function ModelComparison({ run }: { readonly run: RunRecord }): VNode {
@@ -70,18 +70,7 @@ export function ModelComparison({ run }: { readonly run: RunRecord }): VNode {
                     <td>
                       {cells.at(-1)}{' '}
                       {model.network !== own && model.point !== undefined && (
-                        <Button
-                          disabled={training}
-                          onPress={() => {
-                            const asked = networkSettings(model.network);
-                            send({
-                              type: 'setModel',
-                              model: asked.model,
-                              ...(asked.batchNorm ? { batchNorm: true } : {}),
-                              ...(model.depth === undefined ? {} : { depth: model.depth }),
-                            });
-                          }}
-                        >
+                        <Button disabled={training} onPress={() => send(modelRequest(model))}>
                           Train {modelName(model)}
                         </Button>
                       )}

@@ -4,7 +4,8 @@ import {
   levelModels,
   type ModelComparisonRecord,
 } from '../../../../src/shared/modelComparison.ts';
-import { networkNames } from '../../../../src/shared/networkName.ts';
+import { networkNames, networkSettings } from '../../../../src/shared/networkName.ts';
+import type { FromPanel } from '../../../../src/shared/protocol.ts';
 import { text } from '../../../../src/shared/texts.ts';
 import { meanWords } from '../../../../src/shared/usefulness.ts';
 import { formatGap, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
@@ -35,6 +36,17 @@ export function modelTable(record: ModelComparisonRecord): TextTable {
 
 export const modelName = ({ network, depth }: ComparedModel): string =>
   depth === undefined ? text(networkNames[network]) : `${text(networkNames[network])}, ${depth}`;
+
+/** Asks for one of the models that were compared. */
+export function modelRequest({ network, depth }: ComparedModel): FromPanel {
+  const { model, batchNorm } = networkSettings(network);
+  return {
+    type: 'setModel',
+    model,
+    ...(batchNorm ? { batchNorm } : {}),
+    ...(depth === undefined ? {} : { depth }),
+  };
+}
 
 function gapWords({ trained }: ComparedModel): string {
   if (trained?.gap === undefined) return '–';
