@@ -2,16 +2,24 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
+import { largestEigen } from '../../base/linalg/symmetricEigen.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf } from '../../problem/problem.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
+import { solveFactored } from './factoredSolve.ts';
 import { jointIsAffordable } from './jointSystem.ts';
 import { type UnitLines, unitLines } from './lines.ts';
-import { lineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
+import { lineLoads, type LineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
 import { type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
-import { type AtomShape, type RelaxedIterate, type RelaxedSnapshot, solveRelaxed } from './relaxedProgram.ts';
+import {
+  type AtomShape,
+  type RelaxedIterate,
+  type RelaxedProblem,
+  type RelaxedSnapshot,
+  solveRelaxed,
+} from './relaxedProgram.ts';
 
 export interface ConicOptions {
   readonly seconds: number;
@@ -62,20 +70,31 @@ export function usablePoint({ datafit, penalizedCols, X }: PreparedProblem, V: F
 /** Largest order of the Schur complement: about two gigaflops a factorisation. */
 const largestShape = 2100;
 
-/** Largest number of entries of the matrix between half-widths and shape. */
+/** Largest number of entries of the matrix between half-widths and shape, and of the vectors of all multipliers. */
 const largestTable = 1.5e7;
 
+/** Multiplications in a second that a step of the interior point is reckoned with, and steps that it takes before it has proven much. */
+const usualSpeed = 2e9;
+const fewSteps = 12;
+
 /** Why the relaxation is not for a problem: its penalty, too few inputs or too large a system; undefined when it is. */
-export function whyNotConic({ X, outputs, outputPenalty, penalizedCols }: PreparedProblem): string | undefined {
-  const p = X.cols + (X.cols * (X.cols + 1)) / 2;
+export function whyNotConic(prepared: PreparedProblem): string | undefined {
+  const { X, outputs, outputPenalty, penalizedCols } = prepared;
   if (couplesOutputs(outputPenalty, outputs)) {
     return 'the conic relaxation treats outputs one by one, and this penalty joins them';
   }
   if (penalizedCols < 2) return 'with a single penalised input the relaxation is empty inside; cones are exact there';
-  if (p > largestShape || X.rows * p > largestTable || outputs * p * X.rows > 2 * largestTable) {
+  const factored = penalizedCols === X.cols && X.cols <= largestEigen && 2 * outputs * X.rows * X.cols <= largestTable;
+  if (!factored && !hasSystem(prepared)) {
     return `the conic relaxation of ${X.rows} rows and ${X.cols} inputs is too large`;
   }
   return undefined;
+}
+
+/** Whether the Newton system of the relaxation is not too large. */
+function hasSystem({ X, outputs }: PreparedProblem): boolean {
+  const p = X.cols + (X.cols * (X.cols + 1)) / 2;
+  return p <= largestShape && X.rows * p <= largestTable && outputs * p * X.rows <= 2 * largestTable;
 }
 
 /** Whether the relaxation can be solved for a problem of this kind and size. */
@@ -85,7 +104,7 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
 
 /**
  * A dual point made for a relaxation of the dual constraint, with the proof of its maximum: the relaxed program min l(f) + beta sum tau over relaxed atoms is
- * solved by an interior point, and of every iterate the dual point -gradient l(f) is bounded by `proveMajorant` with the multipliers of that iterate, which
+ * solved roughly through factors of its matrices (`solveFactored`, without a free bias), then by an interior point where there is time for one, and of every iterate the dual point -gradient l(f) is bounded by `proveMajorant` with the multipliers of that iterate, which
  * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are lifted, as long as that helps
  * and there is time. Undefined when it was stopped before the first iterate.
  */
@@ -106,6 +125,8 @@ class ConicSearch {
   private complete = true;
   private shapes: AtomShape[] = [];
   private kept: RelaxedSnapshot | undefined;
+  private readonly program: RelaxedProblem;
+  private readonly kernels: Kernels;
 
   constructor(
     private readonly prepared: PreparedProblem,
@@ -113,6 +134,9 @@ class ConicSearch {
     private readonly control: Control,
   ) {
     this.lines = unitLines(prepared.X, prepared.penalizedCols);
+    this.kernels = options.kernels ?? createReferenceKernels();
+    const { datafit, beta, outputs, bias } = prepared;
+    this.program = { lines: this.lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
     for (let output = 0; output < prepared.outputs; output++) {
       this.shapes.push({ output, sign: 1, pairs: [] }, { output, sign: -1, pairs: [] });
     }
@@ -121,6 +145,15 @@ class ConicSearch {
   run(): void {
     const { options, control } = this;
     const enough = options.objective * (1 - options.tolerance);
+    const started = control.now();
+    const end = started + options.seconds;
+    if (this.lines.penalized === this.lines.unit.cols) {
+      this.solveByFactors(enough);
+      const seconds = (fewSteps * stepWork(this.lines, this.shapes.length)) / usualSpeed;
+      if (this.value >= enough || control.shouldStop()) return;
+      if (!hasSystem(this.prepared) || control.now() + seconds > end) return;
+      if (this.best !== undefined) this.best = { ...this.best, exhausted: false };
+    }
     for (; this.round < 12; this.round++) {
       const before = this.value;
       const last = this.solve(enough);
@@ -135,12 +168,22 @@ class ConicSearch {
     }
   }
 
+  /** Solves the relaxation roughly, without pairs. */
+  private solveByFactors(enough: number): void {
+    const { program, shapes, options, control, kernels } = this;
+    const start = { objective: options.objective, network: options.network ?? [], kernels };
+    const value = solveFactored(program, shapes, start, control, (iterate) => {
+      this.steps++;
+      this.offer(iterate.fit, iterate.multipliers);
+      return this.value < enough ? this.value : undefined;
+    });
+    this.limit = Math.min(value, options.objective);
+    if (this.best !== undefined) this.best = { ...this.best, limit: this.limit, exhausted: value < Infinity };
+  }
+
   /** Solves the relaxation as it is and offers every iterate; answers the last one when it is solved, or as far as it goes, and there is more to prove. */
   private solve(enough: number): RelaxedIterate | undefined {
-    const { prepared, lines, options, control } = this;
-    const { datafit, beta, outputs, bias } = prepared;
-    const kernels = options.kernels ?? createReferenceKernels();
-    const program = { lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
+    const { program, options, control, kernels } = this;
     let least = Infinity;
     let last: RelaxedIterate | undefined;
     const { objective, network } = options;
@@ -149,7 +192,7 @@ class ConicSearch {
     solveRelaxed(program, this.shapes, start, control, (iterate) => {
       this.steps++;
       least = Math.min(least, iterate.objective);
-      this.offer(iterate);
+      this.offer(iterate.fit, iterate.multipliers);
       if (this.value >= enough) return false;
       // the next round goes on from the last iterate that was still well inside of the cones
       if (iterate.residual < 0.3 && (!kept || iterate.complementarity > 0.03 * objective)) {
@@ -163,25 +206,25 @@ class ConicSearch {
       if (solved || iterate.iteration >= 30) last = iterate;
       return last === undefined;
     });
-    this.limit = Math.min(least, options.objective);
+    this.limit = Math.min(least, options.objective, this.round === 0 ? this.limit : Infinity);
     if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
     return least < options.objective * (1 - 0.1 * options.tolerance) ? last : undefined;
   }
 
   /** What an iterate proves; kept when it is more than before. */
-  private offer(iterate: RelaxedIterate): void {
+  private offer(fit: Float64Array, multipliersOf: (atom: number, loads: LineLoads) => MajorantMultipliers): void {
     const { prepared, lines, shapes, options } = this;
     const { datafit, outputs } = prepared;
     const n = datafit.rows;
     const raw = new Float64Array(n * outputs);
-    smoothed(datafit).dualPoint(iterate.fit, raw);
+    smoothed(datafit).dualPoint(fit, raw);
     const V = usablePoint(prepared, raw);
     const v = new Float64Array(n);
     let top = 0;
     const parts = shapes.map(({ output, sign }, k): ConicPart => {
       for (let i = 0; i < n; i++) v[i] = sign * V[i * outputs + output];
       const loads = lineLoads(lines, v);
-      const multipliers = withBestBias(lines, loads, iterate.multipliers(k));
+      const multipliers = withBestBias(lines, loads, multipliersOf(k, loads));
       const proven = proveMajorant(lines, loads, multipliers);
       top = Math.max(top, proven);
       return { output, sign, multipliers, top: proven };
@@ -225,9 +268,14 @@ const mostWork = 6e9;
 const workGrowth = 8;
 
 /** Multiplications that steps of the first round of pairs may add: as much as a step takes without them, or what is done in no time. */
-function firstWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {
+function firstWork(lines: UnitLines, atoms: number): number {
+  return Math.max(1e8, stepWork(lines, atoms));
+}
+
+/** Multiplications of a step without pairs. */
+function stepWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {
   const p = d + (d * (d + 1)) / 2;
-  return Math.max(1e8, atoms * (1.5 * L * p * p + p ** 3 / 6));
+  return atoms * (1.5 * L * p * p + p ** 3 / 6);
 }
 
 /** How many pairs and lines `work` multiplications in a step are enough for: four rows of the shape for each pair, and lines eliminated densely. */

@@ -1,0 +1,87 @@
+import { minimizeByMemory, type Remembered } from '../../base/linalg/limitedMemory.ts';
+import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import type { Control } from '../../base/control.ts';
+import type { ConvexNeuron } from '../../network/mapping.ts';
+import { FactoredProgram } from './factoredProgram.ts';
+import type { LineLoads, MajorantMultipliers } from './majorant.ts';
+import type { AtomShape, RelaxedProblem } from './relaxedProgram.ts';
+
+/** What a bound is made from. */
+export interface FactoredIterate {
+  /** n x c: fits whose negative gradient is the dual point. */
+  readonly fit: Float64Array;
+  readonly multipliers: (atom: number, loads: LineLoads) => MajorantMultipliers;
+}
+
+export interface FactoredOptions {
+  /** Objective of the network at hand, and its neurons to start from. */
+  readonly objective: number;
+  readonly network: readonly ConvexNeuron[];
+  readonly kernels: Kernels;
+}
+
+/** Most columns of a factor: points of higher rank were not seen to prove more. */
+const mostRank = 24;
+
+/** Widths of rounded corners, one after the other, relative to the mean size of atoms. */
+const widths = [0.03, 0.01, 0.003, 0.001, 0.0003] as const;
+
+/** Iterations between two bounds, and with one width at most. */
+const between = 5;
+const mostIterations = 200;
+
+/** Iterations go on with one width while these lower the value by this part of its distance to the bound, but end where that is this part of what is left to prove. */
+const worthwhile = 0.02;
+const near = 0.01;
+
+/**
+ * Solves the relaxed program without pairs by its factors, with corners less and less rounded. `visit` sees some of the iterates and answers with the bound that they
+ * prove so far, or nothing to end. Answers a value of the program that is not below its least one (Infinity after a stop).
+ */
+export function solveFactored(
+  problem: RelaxedProblem,
+  shapes: readonly AtomShape[],
+  { objective, network, kernels }: FactoredOptions,
+  control: Control,
+  visit: (iterate: FactoredIterate) => number | undefined,
+): number {
+  const { unit } = problem.lines;
+  const program = new FactoredProgram(problem, shapes, Math.min(unit.cols, mostRank), kernels);
+  const total = objective / (2 * problem.beta);
+  let x = program.start(total, network);
+  const outer = kernels.interrupt;
+  kernels.interrupt = () => control.shouldStop();
+  let ended = false;
+  const show = (point: Float64Array): number | undefined => {
+    const bound = visit({ fit: program.fit, multipliers: (k, { even }) => program.multipliers(k, point, even) });
+    ended = bound === undefined;
+    return bound;
+  };
+  const kept: Remembered[] = [];
+  let size = total;
+  try {
+    for (const width of widths) {
+      program.width = (width * size) / shapes.length;
+      let before = Infinity;
+      const look = (point: Float64Array, value: number, iteration: number): boolean => {
+        if (control.shouldStop()) ended = true;
+        if (ended || iteration % between !== 0) return !ended;
+        const bound = show(point);
+        const fallen = before - value;
+        before = value;
+        if (bound === undefined) return false;
+        return fallen > worthwhile * Math.max(value - bound, near * (objective - bound));
+      };
+      x = minimizeByMemory(program, x, mostIterations, look, kept);
+      size = Math.max(program.penalty / problem.beta, 1e-3 * total);
+      if (!ended) show(x);
+      if (ended) return Infinity;
+    }
+    return program.exactValue(x);
+  } catch (error) {
+    if (error instanceof KernelsInterrupted) return Infinity;
+    throw error;
+  } finally {
+    kernels.interrupt = outer;
+  }
+}
