@@ -9,7 +9,11 @@ import { FactoredProgram } from '../../../../src/core/certify/conic/factoredProg
 import { solveFactored } from '../../../../src/core/certify/conic/factoredSolve.ts';
 import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
 import { lineLoads, proveMajorant } from '../../../../src/core/certify/conic/majorant.ts';
-import { type AtomShape, type RelaxedIterate, solveRelaxed } from '../../../../src/core/certify/conic/relaxedProgram.ts';
+import {
+  type AtomShape,
+  type RelaxedIterate,
+  solveRelaxed,
+} from '../../../../src/core/certify/conic/relaxedProgram.ts';
 import { prepare } from '../../../../src/core/problem/prepare.ts';
 import { randomProblem } from '../../engine/problems.ts';
 
@@ -37,7 +41,11 @@ describe('the relaxed program by its factors', () => {
     const scratch = new Float64Array(factored.size);
     factored.evaluate(x, gradient);
     for (let k = 0; k < x.length; k++) {
-      const at = (step: number): number => factored.evaluate(Float64Array.from(x, (v, e) => (e === k ? v + step : v)), scratch);
+      const at = (step: number): number =>
+        factored.evaluate(
+          Float64Array.from(x, (v, e) => (e === k ? v + step : v)),
+          scratch,
+        );
       const slope = (at(1e-5) - at(-1e-5)) / 2e-5;
       assert.ok(Math.abs(slope - gradient[k]) < 1e-5 * (1 + Math.abs(slope)), `${k}: ${gradient[k]} against ${slope}`);
     }
@@ -56,7 +64,10 @@ describe('the relaxed program by its factors', () => {
       const V = new Float64Array(30);
       prepared.datafit.dualPoint(iterate.fit, V);
       const signed = shapes.map(({ sign }, k) => {
-        const loads = lineLoads(lines, V.map((v) => sign * v));
+        const loads = lineLoads(
+          lines,
+          V.map((v) => sign * v),
+        );
         return proveMajorant(lines, loads, iterate.multipliers(k, loads));
       });
       tops.push(Math.max(...signed) / program.beta);
