@@ -26,7 +26,7 @@ const sharedTexts = [
     'rowModel',
     'runView',
   ],
-  ...['threeLayerWords', 'usefulness', 'verdict'],
+  ...['threeLayerWords', 'remarks', 'usefulness', 'verdict'],
 ].map((name) => `src/shared/${name}.ts`);
 const isPage = (file) => /^webview\/.*\.tsx?$/.test(file) && !file.endsWith('.d.ts');
 const hasTexts = (file) => isPage(file) || sharedTexts.includes(file);

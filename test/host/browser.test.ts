@@ -53,7 +53,8 @@ describe('the story in the extension host of a browser', () => {
   const panel = (selector: string, options?: { hasText: string | RegExp }): Locator =>
     workbench.panel.locator(selector, options);
   /** Beta as the panel shows it. */
-  const shownBeta = (): Promise<number> => panel('.beta').getByRole('textbox').inputValue().then(Number);
+  const shownBeta = (): Promise<number> =>
+    panel('.beta vscode-text-field').evaluate((field) => Number((field as HTMLInputElement).value));
   /** What the command gives back to who called it from another extension host. */
   const trained = (name: string, settings: TrainSettings): Promise<RunSummary | undefined> => {
     const { authority, workspace, bridge } = workbench.server;

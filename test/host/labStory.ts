@@ -32,7 +32,9 @@ export async function labStory(workbench: Workbench): Promise<void> {
   };
   /** A choice by its label; the list is there when the columns of the file are known. */
   const choose = async (label: string, value: string): Promise<void> => {
-    await lab.getByRole('combobox', { name: label, exact: true }).selectOption({ label: value });
+    const list = lab.locator(`vscode-dropdown[aria-label="${label}"]`);
+    await list.click();
+    await list.getByRole('option', { name: value, exact: true }).click();
   };
   const unfold = async (): Promise<void> => {
     const details = lab.locator('.lab-form details.lab-data');
@@ -68,7 +70,7 @@ export async function labStory(workbench: Workbench): Promise<void> {
   await unfold();
   await choose('Class +1', 'setosa');
   await lab.locator('#run-geometry').click();
-  const remedy = lab.locator('.lab-banner button').first();
+  const remedy = lab.locator('.lab-banner vscode-button, .lab-banner button').first();
   await remedy.waitFor({ timeout: 60_000 });
   await remedy.click();
   await lab.locator('#run-geometry').click();

@@ -50,7 +50,8 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       workbench.panel.locator(selector, options);
     const verdict = (): Promise<string> => panel('#verdict').innerText();
     /** Beta as the panel shows it. */
-    const shownBeta = (): Promise<number> => panel('.beta').getByRole('textbox').inputValue().then(Number);
+    const shownBeta = (): Promise<number> =>
+      panel('.beta vscode-text-field').evaluate((field) => Number((field as HTMLInputElement).value));
     const idle = (): Promise<void> => panel('.status-words.muted').waitFor({ timeout: 120_000 });
 
     before(async () => {

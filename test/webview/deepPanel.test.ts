@@ -140,7 +140,8 @@ describe('what is shown', () => {
     const kinkRows = panel.page.getByRole('table', { name: 'Kinks of the free-bias fit' }).locator('tbody tr');
     const firstKink = (): Promise<string> => kinkRows.first().locator('td').first().innerText();
     assert.equal(await firstKink(), String(Math.round(splines[0].kinks[0].at)));
-    await panel.page.getByRole('combobox', { name: 'Class' }).selectOption({ label: 'b' });
+    await panel.page.getByRole('combobox', { name: 'Class' }).click();
+    await panel.page.getByRole('option', { name: 'b', exact: true }).click();
     await panel.page.getByRole('heading', { name: 'A spline in x: log-odds of b', exact: true }).waitFor();
     assert.equal(await kinkRows.count(), Math.min(10, splines[1].kinks.length));
     assert.equal(await firstKink(), String(Math.round(splines[1].kinks[0].at)));
@@ -198,9 +199,10 @@ describe('what is shown', () => {
     await panel.show(run);
     await panel.tab('Layers');
     assert.match(await text(), /3 layers, penalty/);
-    const choices = panel.page.locator('header select').first().locator('option');
+    const choices = panel.page.locator('header vscode-dropdown').first().locator('vscode-option');
     assert.equal(await choices.count(), 5);
-    await panel.page.locator('header select').first().selectOption('three-layer');
+    await panel.page.locator('header vscode-dropdown').first().click();
+    await choices.filter({ hasText: 'three-layer' }).click();
     const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
     const field = panel.page.locator('header').getByRole('textbox', { name: 'm1' });
     const train = panel.page.locator('header').getByRole('button', { name: 'Train', exact: true });
@@ -223,10 +225,9 @@ describe('what is shown', () => {
   it('batch normalisation is a model of its own, with the penalty it is exact for and a check by running it', async () => {
     panel = await panels.open();
     await panel.show(made.get('rank one')!);
-    const dropdown = panel.page.locator('header select').first();
-    await dropdown.selectOption({
-      label: (await dropdown.locator('option').allTextContents()).find((name) => name.includes('batch normalisation'))!,
-    });
+    const dropdown = panel.page.locator('header vscode-dropdown').first();
+    await dropdown.click();
+    await dropdown.locator('vscode-option').filter({ hasText: 'batch normalisation' }).click();
     const sent = (): unknown[] => panel.sent.filter(({ type }) => type === 'setModel');
     await until('a request', () => sent().length > 0);
     assert.deepEqual(sent(), [{ type: 'setModel', model: 'relu', batchNorm: true }]);

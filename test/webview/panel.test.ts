@@ -104,7 +104,7 @@ describe('themes', () => {
     const pictures = (): Promise<string[]> =>
       panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()));
     const button = (): Promise<string> =>
-      panel.page.evaluate(() => getComputedStyle(document.querySelector('button.control')!).backgroundColor);
+      panel.page.evaluate(() => getComputedStyle(document.querySelector('vscode-button')!).backgroundColor);
     const [before, colour] = [await pictures(), await button()];
     await panel.setTheme('light');
     await until('new pictures', async () => (await pictures()).every((picture, i) => picture !== before[i]));
@@ -346,9 +346,11 @@ describe('messages', () => {
       await panel.page.getByRole('menuitem', { name: `Export: ${item}` }).click();
       await said({ type: 'export', what });
     }
-    await panel.page.getByRole('combobox', { name: 'Model' }).selectOption({ label: 'two-layer gated ReLU' });
+    await panel.page.getByRole('combobox', { name: 'Model' }).click();
+    await panel.page.getByRole('option', { name: 'two-layer gated ReLU' }).click();
     await said({ type: 'setModel', model: 'gated-relu' });
-    await panel.page.getByRole('combobox', { name: 'Run' }).selectOption({ label: 'an older run' });
+    await panel.page.getByRole('combobox', { name: 'Run' }).click();
+    await panel.page.getByRole('option', { name: 'an older run' }).click();
     await said({ type: 'openRun', id: 'older-run' });
   });
 
@@ -357,8 +359,9 @@ describe('messages', () => {
     const run = recorded('penguins');
     await panel.show(run);
     const outputs = panel.page.getByRole('combobox', { name: 'Outputs' });
-    assert.equal(await outputs.getByRole('option', { name: 'one outer weight per gate' }).count(), 0);
-    await outputs.selectOption({ label: 'plain weight decay, shared neurons' });
+    await outputs.click();
+    assert.equal(await panel.page.getByRole('option', { name: 'one outer weight per gate' }).count(), 0);
+    await panel.page.getByRole('option', { name: 'plain weight decay, shared neurons' }).click();
     await said({ type: 'setModel', model: 'relu', outputPenalty: 'nuclear' });
     assert.match(await text('main'), /Exact for the network penalty beta\/2 · Σ \(‖w‖² \+ ‖a‖₁²\)/);
 
@@ -378,7 +381,8 @@ describe('messages', () => {
     await panel.tab('Overview');
     await panel.page.getByText('How it was solved').click();
     await panel.page.locator('main').getByText('two-layer gated ReLU').first().waitFor();
-    await outputs.selectOption({ label: 'one outer weight per gate' });
+    await outputs.click();
+    await panel.page.getByRole('option', { name: 'one outer weight per gate' }).click();
     await said({ type: 'setModel', model: 'gated-relu', outputPenalty: 'frobenius' });
 
     await panel.show(recorded('diabetes'));
@@ -707,7 +711,8 @@ describe('what is kept', () => {
     const run = fixtures.large();
     await panel.show(run);
     await panel.tab('Duals');
-    await panel.page.getByRole('combobox', { name: 'Order' }).selectOption({ label: 'as in the file' });
+    await panel.page.getByRole('combobox', { name: 'Order' }).click();
+    await panel.page.getByRole('option', { name: 'as in the file' }).click();
     await panel.page.locator('.paged tbody tr').nth(1).click();
     const kept = (await panel.kept()) as { runId: string; view: string; version: number };
     assert.equal(kept.version, 1);
@@ -720,8 +725,8 @@ describe('what is kept', () => {
     panel = await panels.open({ kept });
     await panel.show(run);
     assert.equal(await panel.page.getByRole('tab', { selected: true }).innerText(), 'Duals');
-    const order = panel.page.getByRole('combobox', { name: 'Order' });
-    await until('the order', async () => (await order.inputValue()) === 'data');
+    const order = panel.page.locator('vscode-dropdown[aria-label=Order]');
+    await until('the order', () => order.evaluate((element) => (element as HTMLInputElement).value === 'data'));
     assert.match(await text('.view'), /Row at line/);
   });
 });

@@ -40,12 +40,12 @@ describe('predictions', () => {
     await until('the prediction of a typical row', async () => (await body()).includes(first));
     const { column } = fields[2];
     cells.set(column, '30');
-    const field = panel.page.locator('.row-form .field').nth(2).locator('input');
-    await field.fill('30');
+    const field = panel.page.locator('.row-form .field').nth(2).locator('vscode-text-field');
+    await field.evaluate((element) => ((element as HTMLInputElement).value = '30'));
     await field.press('Enter');
     assert.notEqual(expected(), first);
     await until('the prediction of the changed row', async () => (await body()).includes(expected()));
-    await field.fill('long');
+    await field.evaluate((element) => ((element as HTMLInputElement).value = 'long'));
     await field.press('Enter');
     await until('what is wrong with it', async () => (await body()).includes(`${column} needs a number, not “long”`));
     assert.deepEqual(await axe(panel), []);

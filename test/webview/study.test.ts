@@ -186,7 +186,8 @@ describe('Compare page', () => {
     await page.getByRole('menuitem', { name: 'Als LaTeX kopieren' }).click();
     const copied = sent.find((one) => one.type === 'copy')!;
     assert.match(copied.text, /\\begin\{tabular\}[^]*gates/);
-    await page.locator('select').first().selectOption({ index: 1 });
+    await page.locator('vscode-dropdown').first().click();
+    await page.getByRole('option', { name: /^2: / }).click();
     await page.getByRole('button', { name: 'Exportieren' }).click();
     assert.deepEqual(sent.slice(-2), [{ type: 'baseline', id: 'other' }, { type: 'export' }]);
     await post(message(1));

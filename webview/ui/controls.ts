@@ -1,7 +1,28 @@
-/** The form controls of the pages: the browser's own, in the colours of the editor (media/controls.css). */
+/**
+ * The form controls of the panel, over `@vscode/webview-ui-toolkit`. This is the only file that knows the toolkit, which is
+ * archived: another library can take its place here without a change anywhere else.
+ */
+import {
+  provideVSCodeDesignSystem,
+  vsCodeButton,
+  vsCodeCheckbox,
+  vsCodeDropdown,
+  vsCodeOption,
+  vsCodeProgressRing,
+  vsCodeTextField,
+} from '@vscode/webview-ui-toolkit';
 import type { ComponentChild, ComponentChildren } from 'preact';
 import { h } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+
+provideVSCodeDesignSystem().register(
+  vsCodeButton(),
+  vsCodeCheckbox(),
+  vsCodeDropdown(),
+  vsCodeOption(),
+  vsCodeProgressRing(),
+  vsCodeTextField(),
+);
 
 export interface ButtonProps {
   readonly onPress: () => void;
@@ -17,16 +38,17 @@ export interface ButtonProps {
 export function Button(props: ButtonProps): ComponentChild {
   const { onPress, look = 'secondary', label, disabled, pressed, id, children } = props;
   return h(
-    'button',
+    'vscode-button',
     {
-      type: 'button',
       id,
-      class: `control button-${look}`,
+      appearance: look,
       disabled: disabled === true,
       title: look === 'icon' ? label : undefined,
       'aria-label': label,
       'aria-pressed': pressed === undefined ? undefined : pressed ? 'true' : 'false',
-      onClick: onPress,
+      onClick: () => {
+        if (!disabled) onPress();
+      },
     },
     children,
   );
@@ -49,26 +71,33 @@ export interface DropdownProps {
 
 /** A labelled single choice. */
 export function Dropdown({ label, value, choices, onSelect, disabled, quiet }: DropdownProps): ComponentChild {
-  const ref = useRef<HTMLSelectElement>(null);
-  // What is chosen is said by the page, also where the person's choice was not taken.
-  useLayoutEffect(() => {
-    if (ref.current && ref.current.value !== value) ref.current.value = value;
-  });
+  const ref = useRef<HTMLElement & { value: string }>(null);
+  const signature = choices.map((choice) => choice.value).join('\n');
+  useEffect(() => {
+    // The element learns its options after they are connected; a value set before that is lost.
+    const element = ref.current;
+    if (!element) return undefined;
+    const timer = setTimeout(() => {
+      if (element.value !== value) element.value = value;
+    });
+    return () => clearTimeout(timer);
+  }, [value, signature]);
   return h('span', { class: 'field' }, [
     quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true' }, label),
     h(
-      'select',
+      'vscode-dropdown',
       {
         ref,
-        class: 'control',
         'aria-label': label,
         disabled: disabled === true,
         onChange: (event: Event) => {
-          const chosen = (event.target as HTMLSelectElement).value;
+          const chosen = (event.target as HTMLElement & { value: string }).value;
           if (chosen !== value) onSelect(chosen);
         },
       },
-      choices.map((choice) => h('option', { key: choice.value, value: choice.value }, choice.label)),
+      choices.map((choice) =>
+        h('vscode-option', { key: choice.value, value: choice.value, selected: choice.value === value }, choice.label),
+      ),
     ),
   ]);
 }
@@ -80,17 +109,17 @@ export interface CheckboxProps {
 }
 
 export function Checkbox({ label, checked, onToggle }: CheckboxProps): ComponentChild {
-  return h('label', { class: 'check' }, [
-    h('input', {
-      type: 'checkbox',
+  return h(
+    'vscode-checkbox',
+    {
       checked,
       onChange: (event: Event) => {
         const now = (event.target as HTMLInputElement).checked;
         if (now !== checked) onToggle(now);
       },
-    }),
-    h('span', null, label),
-  ]);
+    },
+    label,
+  );
 }
 
 export interface TextFieldProps {
@@ -114,12 +143,14 @@ export function TextField({
   suffix,
   onCommit,
 }: TextFieldProps): ComponentChild {
-  const ref = useRef<HTMLInputElement>(null);
+  const ref = useRef<HTMLElement & { value: string }>(null);
   // What is being typed is the user's: a value that arrives meanwhile must not replace it.
   const typing = useRef(false);
   useLayoutEffect(() => {
     if (ref.current && !typing.current) ref.current.value = value;
   }, [value]);
+  // The element names itself "Text field" when it is connected; this comes after that.
+  useEffect(() => ref.current?.setAttribute('aria-label', label), [label]);
   const commit = (): void => {
     const text = ref.current?.value ?? '';
     typing.current = false;
@@ -127,13 +158,9 @@ export function TextField({
   };
   return h('span', { class: 'field' }, [
     quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true' }, label),
-    h('input', {
+    h('vscode-text-field', {
       ref,
-      type: 'text',
-      class: 'control',
       size,
-      spellcheck: false,
-      autocomplete: 'off',
       'aria-label': label,
       disabled: disabled === true,
       onInput: () => {
@@ -153,5 +180,5 @@ export function TextField({
 }
 
 export function ProgressRing({ label }: { readonly label: string }): ComponentChild {
-  return h('span', { class: 'ring', role: 'progressbar', 'aria-label': label });
+  return h('vscode-progress-ring', { class: 'ring', 'aria-label': label });
 }

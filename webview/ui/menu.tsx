@@ -19,7 +19,7 @@ export interface MenuProps {
 export function Menu({ label, look = 'secondary', items, disabled, children }: MenuProps): VNode {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLSpanElement>(null);
-  const button = (): HTMLElement | null => root.current?.querySelector('button') ?? null;
+  const button = (): HTMLElement | null => root.current?.querySelector('vscode-button') ?? null;
 
   // In the same turn as the list appears, so that the next key already goes to it.
   useLayoutEffect(() => {
