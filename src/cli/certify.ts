@@ -2,14 +2,14 @@ import { certifyDeepNetwork, type DeepCertificate } from '../core/family/certify
 import { certifyNetwork, type NetworkCertificate } from '../core/family/certifyNetwork.ts';
 import { deepNetworkOfJson } from '../core/network/formats/deepJson.ts';
 import { NetworkError } from '../core/network/formats/networkError.ts';
-import { readNetwork } from '../core/network/formats/readNetwork.ts';
+import { networkFormat, readNetwork } from '../core/network/formats/readNetwork.ts';
 import { parseProblemFile } from '../core/problem/problemFile.ts';
 import { networkRecord } from '../core/family/resultFile.ts';
 import type { Control } from '../core/base/control.ts';
 import { plainLines } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
 import { instanceOf, proofOf } from './proof.ts';
-import { readInput, type RelatedFiles, relatedReader } from './inputs.ts';
+import { aboutProblem, readInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { runShown } from './progressLine.ts';
@@ -41,14 +41,15 @@ const defaultSeconds = 60;
 /** The part that runs in the worker: files in, certificate text out. */
 export async function certifyTask(input: CertifyInput, control: Control): Promise<CertifyOutput> {
   const started = control.now();
-  const text = new TextDecoder().decode(readInput(input.problem));
+  const text = readTextInput(input.problem);
   const problem = parseProblemFile(text, input.problem, relatedReader(input.problem, input.related));
   let certificate: NetworkCertificate;
   let proof: string | undefined;
   let instance: string | undefined;
   try {
     const bytes = readInput(input.network);
-    const deep = deepNetworkOfJson(new TextDecoder().decode(bytes));
+    const deep =
+      networkFormat(bytes, input.network) === 'json' ? deepNetworkOfJson(new TextDecoder().decode(bytes)) : undefined;
     if (deep !== undefined) {
       const result = certifyDeepNetwork(problem, deep, { seconds: input.seconds }, control);
       const summary = deepSummary(result);
@@ -68,7 +69,7 @@ export async function certifyTask(input: CertifyInput, control: Control): Promis
     }
   } catch (error) {
     if (error instanceof NetworkError) throw new UsageError(`${input.network}: ${error.message}`);
-    throw error;
+    throw aboutProblem(error, input.problem);
   }
   const record = certificateRecord(certificate, control.now() - started);
   const summary = summaryOf(certificate);

@@ -32,28 +32,44 @@ Exit status: 0 accepted, 2 rejected or unreadable, 1 internal error.
         },
       );
     }
-    const [network, problem, proof = network] = positionals;
-    try {
-      const related = relatedReader(problem, { allowPaths: values['allow-paths'] === true, outputs: [] });
-      const parsed = parseProblemFile(readTextInput(problem), problem, related);
-      const bytes = readInput(network);
-      const given = readNetwork(bytes, network, { inputs: parsed.X.cols });
-      const carried: CarriedProof | undefined =
-        positionals.length === 3 ? { proof: readTextInput(proof) } : carriedProof(bytes, network);
-      if (carried === undefined) throw new NetworkError('it carries no proof; name the proof file as well');
-      const own = carried.scaling === undefined ? given : inEncodedUnits(given, carried.scaling);
-      const check = checkProof(parsed, own, carried.proof, sha256);
-      process.stdout.write(
-        `accepted: objective ${check.objective.toPrecision(10)}, no network of the family is below ${check.lowerBound.toPrecision(10)}: ` +
-          `relative gap ${Math.max(0, check.relativeGap).toPrecision(3)}\n` +
-          `dual constraint ${check.constraint.toPrecision(12)} of 1, slack of the bound ${check.slack.toExponential(1)} of the objective\n`,
-      );
-      return Promise.resolve(exitStatus.ok);
-    } catch (error) {
-      if (error instanceof ProofError) throw new UsageError(`${proof}: ${error.message}`);
-      if (error instanceof NetworkError) throw new UsageError(`${network}: ${error.message}`);
-      if (error instanceof ProblemError) throw new UsageError(error.message);
-      throw error;
-    }
+    const [network, problem, proof] = positionals;
+    process.stdout.write(checkFiles({ network, problem, proof, allowPaths: values['allow-paths'] === true }));
+    return Promise.resolve(exitStatus.ok);
   },
 };
+
+interface CheckedFiles {
+  readonly network: string;
+  readonly problem: string;
+  /** Left out: the network file carries it. */
+  readonly proof?: string;
+  readonly allowPaths: boolean;
+}
+
+/**
+ * What an accepted proof says, as text for a person.
+ * @throws {UsageError} when it is rejected or a file cannot be used, naming the file
+ */
+export function checkFiles({ network, problem, proof, allowPaths }: CheckedFiles): string {
+  const related = relatedReader(problem, { allowPaths, outputs: [] });
+  try {
+    const parsed = parseProblemFile(readTextInput(problem), problem, related);
+    const bytes = readInput(network);
+    const given = readNetwork(bytes, network, { inputs: parsed.X.cols });
+    const carried: CarriedProof | undefined =
+      proof === undefined ? carriedProof(bytes, network) : { proof: readTextInput(proof) };
+    if (carried === undefined) throw new NetworkError('it carries no proof; name the proof file as well');
+    const own = carried.scaling === undefined ? given : inEncodedUnits(given, carried.scaling);
+    const check = checkProof(parsed, own, carried.proof, sha256);
+    return (
+      `accepted: objective ${check.objective.toPrecision(10)}, no network of the family is below ${check.lowerBound.toPrecision(10)}: ` +
+      `relative gap ${Math.max(0, check.relativeGap).toPrecision(3)}\n` +
+      `dual constraint ${check.constraint.toPrecision(12)} of 1, slack of the bound ${check.slack.toExponential(1)} of the objective\n`
+    );
+  } catch (error) {
+    if (error instanceof ProofError) throw new UsageError(`${proof ?? network}: ${error.message}`);
+    if (error instanceof NetworkError) throw new UsageError(`${network}: ${error.message}`);
+    if (error instanceof ProblemError) throw new UsageError(error.in(problem).message);
+    throw error;
+  }
+}

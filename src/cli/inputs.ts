@@ -1,7 +1,9 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import { ProblemError } from '../core/base/problemError.ts';
 import type { ReadRelated } from '../core/problem/problemFile.ts';
 import { fileErrorWords } from '../core/base/fileErrors.ts';
+import { readWithoutWaiting, refuseUnlessRegular } from '../platform/node/regularFile.ts';
 import type { TrainSettings } from '../shared/settings.ts';
 import { UsageError } from './usage.ts';
 
@@ -10,21 +12,9 @@ export function identity({ dev, ino }: { readonly dev: number | bigint; readonly
   return `${dev}:${ino}`;
 }
 
-function kindOf(stats: Stats): string {
-  if (stats.isDirectory()) return 'a folder';
-  if (stats.isFIFO()) return 'a pipe (FIFO)';
-  if (stats.isSocket()) return 'a socket';
-  return 'a device';
-}
-
-function refuseUnlessRegular(stats: Stats): void {
-  if (!stats.isFile()) throw new Error(`it is ${kindOf(stats)}, not a regular file`);
-}
-
-/** Contents of a regular file. Anything else (a pipe that nobody fills, an endless device) is refused at once instead of waited for. */
+/** Contents of a regular file. */
 function readRegular(file: string, check?: (stats: Stats) => void): Buffer {
-  // without waiting for a writer, if it is a pipe
-  const descriptor = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const descriptor = openSync(file, readWithoutWaiting);
   try {
     const stats = fstatSync(descriptor);
     refuseUnlessRegular(stats);
@@ -73,10 +63,15 @@ export function besideData(
 export function checkInput(file: string): void {
   try {
     refuseUnlessRegular(statSync(file));
-    closeSync(openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
+    closeSync(openSync(file, readWithoutWaiting));
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${fileErrorWords(error)}`);
   }
+}
+
+/** An error of computing with a problem names the file, as those of reading it do. */
+export function aboutProblem(error: unknown, file: string): unknown {
+  return error instanceof ProblemError ? error.in(file) : error;
 }
 
 export interface RelatedFiles {

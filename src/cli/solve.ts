@@ -6,7 +6,7 @@ import { modelTraits } from '../shared/models.ts';
 import { defaultSettings } from '../shared/settings.ts';
 import { createPooledKernels } from '../platform/node/kernelPool.ts';
 import { instanceOf, proofOf } from './proof.ts';
-import { readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
+import { aboutProblem, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { countOption, memoryOption, numberOption, parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { runShown } from './progressLine.ts';
@@ -70,6 +70,8 @@ export async function solveTask(
       ...(certificate ? { proof: await proofOf(problem, network, options, control) } : {}),
       ...(instance ? { instance: await instanceOf(problem, network, options, control) } : {}),
     };
+  } catch (error) {
+    throw aboutProblem(error, file);
   } finally {
     kernels.dispose();
   }

@@ -9,7 +9,7 @@ import type { Control } from '../core/base/control.ts';
 import { nodeFileSource, nodeSessionDeps } from '../platform/node/nodeSession.ts';
 import { createSession, TrainStopped } from '../session/session.ts';
 import { defaultSettings, type TrainSettings } from '../shared/settings.ts';
-import { besideData, checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
+import { aboutProblem, besideData, checkInput, readTextInput, type RelatedFiles, relatedReader } from './inputs.ts';
 import { parseOptions } from './options.ts';
 import { Outputs } from './outputs.ts';
 import { type OptionValues, settingOptions, settingsOf } from './trainOptions.ts';
@@ -90,7 +90,7 @@ export async function structureTask(
   } catch (error) {
     if (error instanceof TrainStopped) return { stopped: true, text: '' };
     if (error instanceof DataError) throw new UsageError(error.message);
-    throw error;
+    throw settings === null ? aboutProblem(error, file) : error;
   }
 }
 

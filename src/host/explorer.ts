@@ -63,6 +63,11 @@ export class Explorer implements vscode.WebviewPanelSerializer<unknown> {
     return dataset;
   }
 
+  /** Whether a data file is one that was worked with in this window. */
+  knows(uri: vscode.Uri): boolean {
+    return this.datasets.has(uri.toString());
+  }
+
   /** Trains with the panel open; failures are shown. Undefined when it failed or something newer took its place. */
   train(dataset: Dataset, settings: TrainSettings): Promise<RunSummary | undefined> {
     this.showPanel(dataset);

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { editorToolInputs } from '../assistant/toolInputs.ts';
 import { headOfCsv, type ToolName } from '../assistant/tools.ts';
 import { runDigest } from '../shared/runDigest.ts';
+import { plainExcerpt } from '../core/data/plainText.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import type { Explorer } from './explorer.ts';
@@ -23,7 +24,7 @@ export type ToolCall = (name: ToolName, input: unknown, token: vscode.Cancellati
 export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) => Promise<string>): ToolCall {
   const calls: Calls = {
     inspect: async ({ file }, token) => {
-      const dataset = explorer.dataset(addressOfFile(file));
+      const dataset = explorer.dataset(addressOfFile(explorer, file));
       const inUse = dataset.use();
       const off = token.onCancellationRequested(() => dataset.stopLooking());
       try {
@@ -34,7 +35,7 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
       }
     },
     train: async ({ file, target, model, betaShare }, token) => {
-      const uri = addressOfFile(file);
+      const uri = addressOfFile(explorer, file);
       const dataset = explorer.dataset(uri);
       const settings = v.parse(trainSettingsSchema, {
         ...readTrainingSettings(uri, explorer.log),
@@ -57,8 +58,8 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
     predict: async ({ run, file }, token) => {
       await explorer.openRun(known(explorer, run).id);
       const dataset = explorer.current;
-      if (!dataset?.run) throw new TaskFailure({ message: `The run ${run} cannot be opened.` });
-      const task = dataset.predict(addressOfFile(file), 'keep');
+      if (!dataset?.run) throw new TaskFailure({ message: `The run ${quoted(run)} cannot be opened.` });
+      const task = dataset.predict(addressOfFile(explorer, file), 'keep');
       const off = token.onCancellationRequested(() => task.stop());
       try {
         const { csv, ...facts } = await task.done;
@@ -68,21 +69,37 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
       }
     },
   };
-  const call = <K extends ToolName>(name: K, input: unknown, token: vscode.CancellationToken): Promise<unknown> =>
-    calls[name](v.parse(editorToolInputs[name] as unknown as v.GenericSchema<unknown, Inputs[K]>, input), token);
+  const call = <K extends ToolName>(name: K, input: unknown, token: vscode.CancellationToken): Promise<unknown> => {
+    const schema = editorToolInputs[name] as unknown as v.GenericSchema<unknown, Inputs[K]>;
+    const parsed = v.safeParse(schema, input);
+    if (parsed.success) return calls[name](parsed.output, token);
+    const [issue] = parsed.issues;
+    throw new TaskFailure({ message: `${v.getDotPath(issue) ?? 'input'}: ${plainExcerpt(issue.message, 200)}` });
+  };
   return async (name, input, token) => call(name, input, token);
 }
 
-function addressOfFile(file: string): vscode.Uri {
-  if (/^([/\\]|[A-Za-z]:[/\\])/.test(file)) return vscode.Uri.file(file);
+/** What an assistant wrote, in a message to it. */
+const quoted = (text: string): string => plainExcerpt(text, 200);
+
+/** The file that an assistant names, which may have been told by a text that it read: in a folder of the workspace, or a data file in use. */
+function addressOfFile(explorer: Explorer, file: string): vscode.Uri {
   const [folder] = vscode.workspace.workspaceFolders ?? [];
-  if (folder === undefined) throw new TaskFailure({ message: `There is no folder open to find ${file} in.` });
-  return vscode.Uri.joinPath(folder.uri, file);
+  const absolute = /^([/\\]|[A-Za-z]:[/\\])/.test(file);
+  if (!absolute && folder === undefined)
+    throw new TaskFailure({ message: `There is no folder open to find ${quoted(file)} in.` });
+  // joined, so that no ".." is left in it
+  const uri = absolute ? vscode.Uri.joinPath(vscode.Uri.file(file), '.') : vscode.Uri.joinPath(folder.uri, file);
+  if (vscode.workspace.getWorkspaceFolder(uri) === undefined && !explorer.knows(uri))
+    throw new TaskFailure({
+      message: `${quoted(file)} is in no folder that is open, nor a data file in use: open it first.`,
+    });
+  return uri;
 }
 
 function known(explorer: Explorer, id: string): RunSummary {
   const summary = explorer.store.get(id);
-  if (!summary) throw new TaskFailure({ message: `There is no run ${id}.` });
+  if (!summary) throw new TaskFailure({ message: `There is no run ${quoted(id)}.` });
   return summary;
 }
 

@@ -44,6 +44,8 @@ interface More<V> {
   readonly optional?: true;
   /** It has no default in the editor: it is asked for each file, or belongs to one. */
   readonly perFile?: true;
+  /** A folder that is not trusted has no say in it: it is about how much memory, time or disk is used, or about what an exported file may do. */
+  readonly trusted?: true;
   readonly option?: SettingOption;
 }
 
@@ -53,6 +55,7 @@ export interface Setting<V, Optional extends boolean = boolean> {
   readonly fallback: V | undefined;
   readonly optional: Optional;
   readonly perFile: boolean;
+  readonly trusted: boolean;
   readonly option: SettingOption | undefined;
 }
 
@@ -80,6 +83,7 @@ function setting<V, M extends More<V>>(type: Kind, more: M): Setting<V, Optional
     fallback: more.fallback,
     optional: (more.optional === true) as Optional<M>,
     perFile: more.perFile === true,
+    trusted: more.trusted === true,
     option: more.option,
   };
 }

@@ -224,6 +224,7 @@ export const trainingTable = {
   }),
   gates: count(1, 100_000, {
     fallback: defaultGateCount,
+    trusted: true,
     option: { name: 'gates', part: 'network', argument: 'N', help: 'gates to sample' },
   }),
   seed: count(0, 4_294_967_295, {
@@ -346,6 +347,7 @@ export const trainingTable = {
   /** Use at most this many rows (a seeded sample); 0: all. */
   maxRows: count(0, 1_000_000_000, {
     fallback: 10_000,
+    trusted: true,
     option: { name: 'max-rows', part: 'data', argument: 'N', help: 'use at most N rows, a seeded sample; 0: all' },
   }),
   /** Relative duality gap. */
@@ -355,6 +357,7 @@ export const trainingTable = {
   }),
   timeLimitSeconds: positive(86_400, {
     fallback: 45,
+    trusted: true,
     option: {
       name: 'time-limit',
       part: 'effort',
@@ -365,11 +368,13 @@ export const trainingTable = {
   /** Seconds that may go into proving the global bound of a ReLU network. */
   certifySeconds: range(0, 86_400, {
     fallback: 10,
+    trusted: true,
     option: { name: 'certify-seconds', part: 'effort', argument: 'S', help: 'for the proof over all networks' },
   }),
   /** Memory that a solve may take, in GiB: larger problems are refused before anything is allocated. */
   memoryGiB: range(0.01, 1024, {
     fallback: defaultMemoryBytes / 2 ** 30,
+    trusted: true,
     optional: true,
     option: {
       name: 'memory',
@@ -381,6 +386,7 @@ export const trainingTable = {
   path: group({
     points: count(0, 200, {
       fallback: 20,
+      trusted: true,
       option: {
         name: 'path-points',
         part: 'effort',
@@ -403,6 +409,7 @@ export const trainingTable = {
     {
       folds: count(2, 50, {
         fallback: 5,
+        trusted: true,
         option: {
           name: 'folds',
           part: 'network',
@@ -425,6 +432,7 @@ export const trainingTable = {
   /** Other models by the same cross-validation of beta. */
   compareModels: flag({
     fallback: false,
+    trusted: true,
     optional: true,
     option: {
       name: 'compare-models',
@@ -435,22 +443,27 @@ export const trainingTable = {
   compare: group({
     enabled: flag({
       fallback: true,
+      trusted: true,
       option: { name: 'compare', part: 'effort', help: 'train the same network by gradient descent' },
     }),
     optimizers: choices(optimizers, {
       fallback: optimizers,
+      trusted: true,
       option: { name: 'optimizers', part: 'effort', argument: 'A,B', help: 'gradient methods' },
     }),
     seeds: count(1, 50, {
       fallback: 3,
+      trusted: true,
       option: { name: 'seeds', part: 'effort', argument: 'N', help: 'starting points per gradient method' },
     }),
     epochs: count(1, 1_000_000, {
       fallback: 1000,
+      trusted: true,
       option: { name: 'epochs', part: 'effort', argument: 'N', help: 'epochs of gradient descent' },
     }),
     batchSize: count(0, 1_000_000, {
       fallback: 0,
+      trusted: true,
       option: { name: 'batch-size', part: 'effort', argument: 'N', help: 'rows per gradient step; 0: all' },
     }),
   }),
@@ -460,11 +473,11 @@ export const trainingTable = {
 export const editorTable = {
   runs: group({
     /** Runs kept on disk per workspace; older ones are removed when a new one is saved. 0 keeps all. */
-    keep: count(0, 100_000, { fallback: 200 }),
+    keep: count(0, 100_000, { fallback: 200, trusted: true }),
   }),
   export: group({
     /** Whether texts in exported tables that a spreadsheet would run as formulas are neutralised. */
-    formulas: choice(['neutralize', 'keep'], { fallback: 'neutralize' }),
+    formulas: choice(['neutralize', 'keep'], { fallback: 'neutralize', trusted: true }),
   }),
 } as const;
 

@@ -69,3 +69,10 @@ export function configurationProperties(): Readonly<Record<string, Readonly<Reco
   const properties = [...propertiesOf(trainingTable, 'resource'), ...propertiesOf(editorTable, 'window')];
   return Object.fromEntries(properties.map(([name, property], order) => [name, { order, ...property }]));
 }
+
+/** `capabilities.untrustedWorkspaces.restrictedConfigurations` of package.json, written as well: settings that a folder which is not trusted cannot set. */
+export function restrictedConfigurations(): readonly string[] {
+  return [...flatSettings(trainingTable), ...flatSettings(editorTable)]
+    .filter(([, { perFile, trusted }]: readonly [string, Setting<unknown>]) => trusted && !perFile)
+    .map(([key]) => `${configurationSection}.${key}`);
+}

@@ -8,9 +8,9 @@ import { languageModelTools } from '../../src/build/languageModelTools.mts';
 import * as manifest from '../../src/shared/manifest.ts';
 import { lessonFile } from '../../src/shared/lesson.ts';
 import { sampleNames } from '../../src/shared/samples.ts';
-import { fieldOf, flatSettings, withField } from '../../src/shared/settingKinds.ts';
+import { fieldOf, flatSettings, type Setting, withField } from '../../src/shared/settingKinds.ts';
 import { defaultSettings, trainingTable } from '../../src/shared/settings.ts';
-import { configurationProperties } from '../../src/shared/settingsManifest.ts';
+import { configurationProperties, restrictedConfigurations } from '../../src/shared/settingsManifest.ts';
 import { trainSettingsSchema } from '../../src/shared/settingsSchema.ts';
 import { root } from './harness/server.ts';
 
@@ -41,6 +41,7 @@ interface Manifest {
   devDependencies: Record<string, string>;
   dependencies?: unknown;
   activationEvents: string[];
+  capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
   contributes: {
     commands: { command: string; title: string; category?: string; icon?: string; enablement?: string }[];
     menus: Record<string, MenuItem[]>;
@@ -61,6 +62,14 @@ const pkg = JSON.parse(read('package.json')) as Manifest;
 const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
 const { contributes } = pkg;
 const properties = contributes.configuration.properties;
+
+/** Settings that any folder may have: how its files are read, what is trained on them, what counts as solved. */
+const harmless = [
+  ...['arrangements', 'batchNorm', 'beta.kind', 'beta.value', 'bias', 'columnTypes', 'crossValidation.rule'],
+  ...['dateParts', 'delta', 'depth', 'dialect.comment', 'dialect.decimal', 'dialect.delimiter', 'dialect.encoding'],
+  ...['dialect.header', 'dialect.na', 'dialect.quote', 'dialect.skip', 'loss', 'm1', 'missing', 'model'],
+  ...['outputPenalty', 'path.smallest', 'seed', 'standardize', 'testFraction', 'threshold', 'tolerance', 'whiten'],
+];
 
 describe('package.json', () => {
   it('is the extension that the code names', () => {
@@ -132,6 +141,16 @@ describe('package.json', () => {
       assert.match(property.scope ?? '', /^(resource|window)$/, key);
       if (property.enum) assert.equal(property.markdownEnumDescriptions?.length, property.enum.length, key);
     }
+  });
+
+  it('lets a folder that is not trusted set what is shown and computed, and not how much of the machine that takes', () => {
+    const { restrictedConfigurations: restricted } = pkg.capabilities.untrustedWorkspaces;
+    assert.deepEqual(restricted, restrictedConfigurations());
+    // of every setting it is known on which side it is
+    const open = Object.keys(properties).filter((key) => !restricted.includes(key));
+    assert.deepEqual(open.map((key) => key.replace('convexNet.', '')).sort(), harmless);
+    for (const [key, { option, trusted }] of flatSettings(trainingTable) as [string, Setting<unknown>][])
+      assert.ok(trusted || option?.part !== 'effort' || harmless.includes(key), key);
   });
 
   it('bounds settings as the program does, which takes every default', () => {

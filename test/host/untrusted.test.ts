@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { commandIds, extensionId } from '../../src/shared/manifest.ts';
 import type { RunSummary } from '../../src/shared/runSummary.ts';
+import { configurationProperties, restrictedConfigurations } from '../../src/shared/settingsManifest.ts';
 import { bridgeExtension, root } from './harness/server.ts';
 import { Workbench } from './harness/workbench.ts';
 
@@ -14,6 +15,8 @@ const columns = [
   '$(bug) icon',
   '![x](https://attacker.example/p.png)[click](command:evil.pwn)',
 ];
+
+const properties = configurationProperties();
 
 describe('a folder that is not trusted', () => {
   let workbench: Workbench;
@@ -49,6 +52,34 @@ describe('a folder that is not trusted', () => {
   it('is one', async () => {
     assert.equal(await workbench.server.bridge.evaluate((vscode) => vscode.workspace.isTrusted), false);
     await workbench.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
+  });
+
+  it('has no say in settings that are about memory, time, disk and what exported files may do; in others it has', async () => {
+    const own: Record<string, unknown> = {};
+    for (const [key, { type, default: fallback, maximum }] of Object.entries(properties))
+      if (type === 'integer' || type === 'number') own[key] = fallback === (maximum ?? 3) ? 2 : (maximum ?? 3);
+      else if (type === 'boolean') own[key] = fallback !== true;
+    own['convexNet.export.formulas'] = 'keep';
+    own['convexNet.compare.optimizers'] = ['adam'];
+    mkdirSync(path.join(workbench.server.workspace, '.vscode'));
+    writeFileSync(path.join(workbench.server.workspace, '.vscode/settings.json'), JSON.stringify(own));
+    const read = (): Promise<Record<string, unknown>> =>
+      workbench.server.bridge.evaluate(
+        (vscode, [keys, uri]) => {
+          const configuration = vscode.workspace.getConfiguration(undefined, vscode.Uri.parse(uri));
+          return Object.fromEntries(keys.map((key) => [key, configuration.get<unknown>(key)]));
+        },
+        [Object.keys(own), fileUri()] as const,
+      );
+    let found = await read();
+    for (let look = 0; found['convexNet.seed'] !== own['convexNet.seed'] && look < 300; look++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      found = await read();
+    }
+    const restricted = restrictedConfigurations();
+    for (const [key, value] of Object.entries(found))
+      assert.deepEqual(value, restricted.includes(key) ? properties[key].default : own[key], key);
+    rmSync(path.join(workbench.server.workspace, '.vscode'), { recursive: true });
   });
 
   it('can be trained on all the same, from the menu to the verdict', async () => {

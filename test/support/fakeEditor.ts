@@ -79,7 +79,21 @@ export interface FakeEditor {
   readonly executed: string[];
   execute(command: string, ...args: unknown[]): Promise<unknown>;
   uri(file: string): unknown;
+  /** Opens a file in the custom editor of that type. */
+  openWith(type: string, file: string): Promise<FakePage>;
+  /** What a tool of language models answers. */
+  tool(name: string, input: unknown): Promise<string>;
   close(): void;
+}
+
+interface CustomEditor {
+  openCustomDocument(uri: Uri): Promise<{ dispose(): void }>;
+  resolveCustomEditor(document: object, panel: unknown): Promise<void>;
+}
+
+interface LanguageTool {
+  prepareInvocation(options: object): unknown;
+  invoke(options: object, token: object): Promise<{ readonly content: readonly [{ readonly value: string }] }>;
 }
 
 interface Options {
@@ -90,6 +104,8 @@ interface Options {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Where the person saves; undefined: they close the dialog. */
   readonly saveAs?: () => string | undefined;
+  /** The folder that is open. */
+  readonly folder?: string;
   /** Files whose editors hold text that is not saved. */
   readonly unsaved?: Readonly<Record<string, string>>;
   /** What the person picks of a list, by its labels; left out: they close it. */
@@ -121,6 +137,7 @@ export async function startExtension({
   storage,
   settings = {},
   saveAs,
+  folder,
   unsaved = {},
   pick,
 }: Options): Promise<FakeEditor> {
@@ -128,6 +145,8 @@ export async function startExtension({
   const said: string[] = [];
   const executed: string[] = [];
   const commands = new Map<string, (...args: unknown[]) => unknown>();
+  const editors = new Map<string, CustomEditor>();
+  const languageTools = new Map<string, LanguageTool>();
   const say = (text: string): Promise<undefined> => {
     said.push(text);
     return Promise.resolve(undefined);
@@ -209,7 +228,10 @@ export async function startExtension({
       createWebviewPanel: openPage,
       createTreeView: () => ({ selection: [], onDidChangeSelection: nothing, dispose: () => undefined }),
       registerWebviewPanelSerializer: () => new Disposable(() => undefined),
-      registerCustomEditorProvider: () => new Disposable(() => undefined),
+      registerCustomEditorProvider: (type: string, editor: CustomEditor) => {
+        editors.set(type, editor);
+        return new Disposable(() => editors.delete(type));
+      },
       setStatusBarMessage: () => new Disposable(() => undefined),
       onDidChangeWindowState: nothing,
       showInformationMessage: say,
@@ -231,12 +253,25 @@ export async function startExtension({
       withProgress: (_: unknown, task: (progress: unknown, token: unknown) => Promise<unknown>) =>
         task({ report: () => undefined }, { isCancellationRequested: false, onCancellationRequested: nothing }),
     },
-    lm: { registerTool: () => new Disposable(() => undefined) },
-    LanguageModelToolResult: class {},
-    LanguageModelTextPart: class {},
+    lm: {
+      registerTool: (name: string, tool: LanguageTool) => {
+        languageTools.set(name, tool);
+        return new Disposable(() => languageTools.delete(name));
+      },
+    },
+    LanguageModelToolResult: class {
+      constructor(readonly content: unknown) {}
+    },
+    LanguageModelTextPart: class {
+      constructor(readonly value: unknown) {}
+    },
+    MarkdownString: class {},
     env: { language: 'en', clipboard: { writeText: () => Promise.resolve() } },
     workspace: {
       isTrusted: true,
+      workspaceFolders: folder === undefined ? undefined : [{ uri: Uri.file(folder), name: 'folder', index: 0 }],
+      getWorkspaceFolder: (uri: Uri) =>
+        folder !== undefined && uri.path.startsWith(`${folder}/`) ? { uri: Uri.file(folder) } : undefined,
       textDocuments: Object.entries(unsaved).map(([file, text]) => ({
         uri: Uri.file(file),
         isDirty: true,
@@ -302,6 +337,26 @@ export async function startExtension({
     executed,
     execute: (command, ...args) => Promise.resolve(commands.get(command)?.(...args)),
     uri: (file) => Uri.file(file),
+    openWith: async (type, file) => {
+      const editor = editors.get(type)!;
+      const panel = openPage(type);
+      const page = pages.at(-1)!;
+      const document = await editor.openCustomDocument(Uri.file(file));
+      await editor.resolveCustomEditor(document, panel);
+      return {
+        ...page,
+        close: () => {
+          page.close();
+          document.dispose();
+        },
+      };
+    },
+    tool: async (name, input) => {
+      const tool = languageTools.get(name)!;
+      tool.prepareInvocation({ input });
+      const result = await tool.invoke({ input }, { isCancellationRequested: false, onCancellationRequested: nothing });
+      return result.content[0].value;
+    },
     close,
   };
 }

@@ -1,6 +1,6 @@
 import type { Rng } from '../../src/core/base/rng.ts';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
-import { pick } from './tally.ts';
+import { damaged, mutated, pick } from './tally.ts';
 
 const words = ['', 'NA', '?', '1,5', '1.5', '-', '=1+1', '](command:x)', '2020-01-02', '99999999999999999999', 'é', '\u202e', '1e400', '1e-400', '"', 'nan', 'inf', '0x10', '١', ' ']; // prettier-ignore
 
@@ -75,4 +75,35 @@ export function extremeTraining(rng: Rng): { readonly csv: string; readonly sett
     compare: { ...defaultSettings.compare, enabled: rng.uniform() < 0.3, seeds: 1, epochs: 10 },
   };
   return { csv: `${header}\n${rows.map((row) => row.join(',')).join('\n')}\n`, settings };
+}
+
+/** What a number of a JSON text may be replaced by: no numbers, numbers that are none, odd spellings, nests. */
+const oddNumbers = ['NaN', 'Infinity', '-Infinity', '1e999', '-1e999', '1e400', '01', '0x10', '1_000', '.5', '5.', '--1', '1e', '"1"', 'null', 'undefined', '-0', '9007199254740993', '[['.repeat(3000), `${'['.repeat(9000)}${']'.repeat(9000)}`, '{"a":'.repeat(3000)]; // prettier-ignore
+const oddKeys = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length', '', '\u0000', 'format', 'W1', 'network', 'proof', 'branches', 'gates']; // prettier-ignore
+
+/** A damaged copy of a JSON file as people and programs damage them: values, spellings, keys, encoding, ends, versions. */
+export function hostileText(rng: Rng, value: unknown): Uint8Array {
+  let text = JSON.stringify(rng.uniform() < 0.6 ? damaged(rng, value) : value);
+  const kind = rng.integer(10);
+  const number = /(?<=[[,:])-?\d[\d.e+-]*/g;
+  if (kind === 0) {
+    const numbers = [...text.matchAll(number)];
+    if (numbers.length > 0) {
+      const { index, 0: found } = pick(rng, numbers);
+      text = text.slice(0, index) + pick(rng, oddNumbers) + text.slice(index + found.length);
+    }
+  } else if (kind === 1) {
+    // a key twice, or one that every object has
+    const at = text.indexOf('{') + 1;
+    const again = /"(\w+)":/.exec(text)?.[1] ?? 'a';
+    const key = rng.uniform() < 0.5 ? again : pick(rng, oddKeys);
+    const other = pick(rng, ['{"x":1}', '[]', 'null', '1e308', '"y"', '{"__proto__":{"rows":1}}']);
+    text = `${text.slice(0, at)}${JSON.stringify(key)}:${other},${text.slice(at)}`;
+    if (rng.uniform() < 0.5) text = text.replace(/\}$/, `,${JSON.stringify(key)}:${other}}`);
+  } else if (kind === 2) text = text.slice(0, rng.integer(text.length));
+  else if (kind === 3) text = text.replace(/convexnet-[a-z]+\/\d/, (name) => `${name}${pick(rng, ['0', '9', '.1', '\u202e', ''])}`);
+  else if (kind === 4) text = pick(rng, ['', ' ', 'null', '[]', '{}', '"x"', '7', '[[]]', '{"format":"convexnet-run/1"}', text + text, `[${text}]`, `${text},`, `// x\n${text}`]); // prettier-ignore
+  const encoding = rng.uniform() < 0.08 ? 'utf16le' : 'utf8';
+  const bytes = Buffer.from((rng.uniform() < 0.1 ? '\uFEFF' : '') + text, encoding);
+  return rng.uniform() < 0.15 ? mutated(rng, bytes) : bytes;
 }

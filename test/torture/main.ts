@@ -3,9 +3,11 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { hostMessages } from './host.ts';
+import { hostFiles } from './hostFiles.ts';
 import * as inputSections from './sections.ts';
 import { stops } from './stops.ts';
 import { type Figures, Tally } from './tally.ts';
+import * as verbSections from './verbs.ts';
 
 /** Inputs of each kind in the full form (minutes to an hour, by the machine). */
 const full = {
@@ -13,8 +15,12 @@ const full = {
   damagedTables: 10_000,
   networks: 40_000,
   files: 5_000,
+  verbs: 5_000,
+  forgedProofs: 5_000,
+  assistantLines: 2_000,
   messages: 60_000,
   hostMessages: 60_000,
+  hostFiles: 2_000,
   trainings: 1_600,
   stops: 200,
   storeKills: 200,
@@ -24,7 +30,7 @@ const full = {
   twoWindows: 200,
 } as const;
 type Section = keyof typeof full;
-const sections = { ...inputSections, hostMessages, stops };
+const sections = { ...inputSections, ...verbSections, hostMessages, hostFiles, stops };
 
 function row({ name, count, fine, refused, faults, slowest, stop, slope, seconds }: Figures): string {
   const cells = [name, count, fine, refused, faults.length, `${slowest.toFixed(0)} ms`, stop === undefined ? '' : `${stop.toFixed(0)} ms`, slope === undefined ? '' : `${slope.toFixed(1)} B`, `${seconds.toFixed(0)} s`]; // prettier-ignore

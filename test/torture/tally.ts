@@ -11,6 +11,8 @@ const clear = new Set([
   'KernelMemoryError',
   'ValiError',
   'LabRefusal',
+  'UsageError',
+  'ProofError',
 ]);
 
 /** What became of the inputs of one kind. */
@@ -76,7 +78,7 @@ export class Tally {
   }
 
   fault(index: number, what: string): void {
-    if (this.faults.length < 20) this.faults.push(`${this.name} ${index}: ${what}`);
+    if (this.faults.length < 20) this.faults.push(`${this.name} ${index}: ${what.slice(0, 600)}`);
   }
 
   private judge(index: number, error: unknown): void {

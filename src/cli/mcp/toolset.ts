@@ -3,6 +3,7 @@ import path from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
 import { headOfCsv, tools, type ToolWords } from '../../assistant/tools.ts';
+import { plainExcerpt } from '../../core/data/plainText.ts';
 import type { Inspection } from '../../session/inspection.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
 import { comparedRuns, comparisonRefusal } from '../../shared/compareRuns.ts';
@@ -134,7 +135,8 @@ export function toolset(workspace: Workspace, background: typeof runInBackground
           throw new UsageError(`${v.getDotPath(parsed.issues[0]) ?? 'input'}: ${parsed.issues[0].message}`);
         return await call(parsed.output, context);
       } catch (error) {
-        if (error instanceof UsageError) return { text: error.message, isError: true };
+        // it may quote what the call holds
+        if (error instanceof UsageError) return { text: plainExcerpt(error.message, 1000), isError: true };
         throw error;
       }
     },

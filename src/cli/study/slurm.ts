@@ -26,7 +26,8 @@ const [askMs, lookMs] = [2_000, 100];
 /** Slurm may be away for so many questions in a row before the watcher gives up; the job does not mind. */
 const patience = 150;
 
-const jobSchema = v.object({ job: v.string(), elements: v.array(v.array(v.string())) });
+// a number, as it becomes an argument of Slurm's programs and a folder may come from somebody else
+const jobSchema = v.object({ job: v.pipe(v.string(), v.regex(/^\d+$/)), elements: v.array(v.array(v.string())) });
 type Job = v.InferOutput<typeof jobSchema>;
 
 /**

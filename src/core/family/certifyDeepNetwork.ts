@@ -63,10 +63,13 @@ export function certifyDeepNetwork(
   });
   if (!biasOf(problem.bias).column && parts.some(({ b1 }) => b1.some((b) => b !== 0)))
     throw new NetworkError('b1: there is a bias, but the problem says bias "none"');
-  return byKind(network, {
+  const certificate = byKind(network, {
     threeLayer: (given) => certifyThreeLayer(problem, given, seconds, control),
     linear: (given) => certifyLinear(problem, given, control),
   });
+  if (!Number.isFinite(certificate.balanced) || !Number.isFinite(certificate.objective))
+    throw new NetworkError('its weights are too large to compute with: the objective is not a finite number');
+  return certificate;
 }
 
 function certifyThreeLayer(

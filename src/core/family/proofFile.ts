@@ -4,6 +4,7 @@ import { unitLines } from '../certify/conic/lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant } from '../certify/conic/majorant.ts';
 import { dualBoundAt } from '../certify/dual/bound.ts';
 import type { Control } from '../base/control.ts';
+import { plainExcerpt } from '../data/plainText.ts';
 import type { Kernels } from '../base/kernels/kernels.ts';
 import { networkObjective } from '../network/evaluate.ts';
 import { neuronsOfNetwork } from '../network/mapping.ts';
@@ -291,7 +292,10 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
     ] as const
   ).find(([, there, here]) => there !== here);
   if (mismatch !== undefined) {
-    throw new ProofError(`the proof is for another problem: its ${mismatch[0]} is ${mismatch[1]}, here ${mismatch[2]}`);
+    const [what, there, here] = mismatch;
+    throw new ProofError(
+      `the proof is for another problem: its ${what} is ${plainExcerpt(String(there), 100)}, here ${here}`,
+    );
   }
   if (proof.problem.sha256 !== sha256(bytesOfProblem(problem))) {
     throw new ProofError('the proof is for another problem: its data or targets differ from those given');

@@ -85,8 +85,7 @@ export class StudyPanel {
   /** Goes on with the study, in a process that outlives this window. */
   resume(engine: Extract<FromStudy, { type: 'resume' }>['engine']): void {
     if (this.started) return;
-    // a study says what memory and time its tasks may take
-    if (!vscode.workspace.isTrusted) throw new Error(vscode.l10n.t('Studies run in trusted folders only.'));
+    refuseUntrusted();
     this.started = true;
     this.error = null;
     const args = ['study', 'resume', this.uri.fsPath, '--engine', engine];
@@ -123,6 +122,7 @@ export class StudyPanel {
         this.resume(message.engine);
         return;
       case 'stop': {
+        refuseUntrusted();
         const { status, words } = await runProgram(this.deps.program, ['study', 'stop', this.uri.fsPath]);
         if (status !== 0) throw new Error(words);
         await this.look();
@@ -173,4 +173,9 @@ export class StudyPanel {
       error: this.error,
     };
   }
+}
+
+/** A study says what memory and time its tasks may take, and which jobs of a cluster are its own. */
+function refuseUntrusted(): void {
+  if (!vscode.workspace.isTrusted) throw new Error(vscode.l10n.t('Studies run in trusted folders only.'));
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { temporarySuffix } from '../../store/runFiles.ts';
 import type { Files } from '../platform.ts';
+import { openRegular } from './regularFile.ts';
 
 async function writeWholeFile(file: string, content: string | Uint8Array, durable = true): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}${temporarySuffix}`;
@@ -40,7 +41,14 @@ async function moveToFree(from: string, to: string): Promise<void> {
 export const nodeFiles = {
   makeFolder: async (folder) => void (await mkdir(folder, { recursive: true })),
   names: (folder) => readdir(folder),
-  read: (file) => readFile(file, 'utf8'),
+  read: async (file) => {
+    const handle = await openRegular(file);
+    try {
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  },
   readSmall: (file) => readFileSync(file, 'utf8'),
   stat: (file) => statSync(file),
   writeWhole: writeWholeFile,

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import * as vscode from 'vscode';
 import { SharedStops } from '../../shared/stopFlag.ts';
 import type { HostPlatform, WorkerProgram } from '../platform.ts';
 import { nodeFiles } from './nodeFiles.ts';
+import { bytesOfFile } from './nodeSession.ts';
 
 /** Worker threads that run `file`. */
 export function nodeProgram(file: string): WorkerProgram {
@@ -43,9 +43,7 @@ export function nodeHost(worker: vscode.Uri): HostPlatform {
     // in pieces, so that nothing waits for it
     sha256: async (uri) => {
       const hash = createHash('sha256');
-      if (uri.scheme === 'file')
-        for await (const chunk of createReadStream(uri.fsPath, { highWaterMark: 1 << 18 }))
-          hash.update(chunk as Buffer);
+      if (uri.scheme === 'file') for await (const chunk of bytesOfFile(uri.fsPath)) hash.update(chunk);
       else hash.update(await vscode.workspace.fs.readFile(uri));
       return hash.digest('hex');
     },

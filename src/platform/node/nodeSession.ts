@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,8 +8,16 @@ import type { FileSource, FileStamp } from '../../core/data/source.ts';
 import type { SessionDeps } from '../../session/context.ts';
 import { tableSource } from '../../session/tables/tableSource.ts';
 import type { Unpacking } from '../platform.ts';
+import { openRegular } from './regularFile.ts';
 
 const chunkBytes = 1 << 20;
+
+/** The bytes of a regular file, in pieces. */
+export async function* bytesOfFile(file: string): AsyncGenerator<Uint8Array> {
+  const handle = await openRegular(file);
+  // the stream closes what it reads
+  yield* handle.createReadStream({ highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>;
+}
 
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const packed = Readable.from(chunks);
@@ -43,7 +50,7 @@ export async function nodeFileSource(file: string, uri: string = pathToFileURL(f
     uri,
     name: path.basename(file),
     size: (await stamp())?.size ?? 0,
-    read: () => createReadStream(file, { highWaterMark: chunkBytes }),
+    read: () => bytesOfFile(file),
     stat: stamp,
   };
   return tableSource(source, nodeUnpacking);

@@ -4,6 +4,7 @@ import type { Scaling } from '../../data/scaling.ts';
 import type { TwoLayerNetwork } from '../network.ts';
 import { NetworkError } from './networkError.ts';
 import { readMessage } from './protobufReader.ts';
+import { networkFormat } from './readNetwork.ts';
 
 /** Name of the metadata entry of an ONNX model that carries a proof. */
 export const proofEntry = 'convexnet.proof';
@@ -37,16 +38,17 @@ export interface CarriedProof {
 }
 
 /**
- * The proof in a network file: the field `proof` of JSON, or the metadata entry of ONNX. Undefined where there is none.
+ * The proof in a network file that was read: the field `proof` of JSON, or the metadata entry of ONNX. Undefined where there is none.
  * @throws {NetworkError} when what is there is no such entry
  */
 export function carriedProof(bytes: Uint8Array, name: string): CarriedProof | undefined {
   const damaged = new NetworkError('what the network file carries as a proof cannot be read');
-  if (name.toLowerCase().endsWith('.json')) {
-    const json = JSON.parse(new TextDecoder().decode(bytes)) as { readonly proof?: unknown } | null;
-    return json?.proof === undefined ? undefined : { proof: JSON.stringify(json.proof) };
+  const format = networkFormat(bytes, name);
+  if (format === 'json') {
+    const { proof } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly proof?: unknown };
+    return proof === undefined ? undefined : { proof: JSON.stringify(proof) };
   }
-  if (!name.toLowerCase().endsWith('.onnx')) return undefined;
+  if (format === 'safetensors') return undefined;
   const entry = onnxMetadata(bytes).get(proofEntry);
   if (entry === undefined) return undefined;
   let value: unknown;

@@ -32,20 +32,33 @@ function parse(bytes: Uint8Array, name: string, place: NetworkPlace): TwoLayerNe
         `s = s.get('model_state_dict', s.get('state_dict', s)); json.dump({k: v.tolist() for k, v in s.items()}, open('net.json', 'w'))"`,
     );
   }
-  if (lower.endsWith('.onnx')) return networkOfOnnx(bytes);
-  if (lower.endsWith('.safetensors')) return networkOfSafetensors(bytes, place);
-  if (lower.endsWith('.json')) return networkOfJson(new TextDecoder().decode(bytes), place);
+  switch (networkFormat(bytes, name)) {
+    case 'onnx':
+      return networkOfOnnx(bytes);
+    case 'safetensors':
+      return networkOfSafetensors(bytes, place);
+    case 'json':
+      return networkOfJson(new TextDecoder().decode(bytes), place);
+    case undefined:
+      try {
+        return networkOfOnnx(bytes);
+      } catch (error) {
+        if (!(error instanceof NetworkError) || !error.message.startsWith('not an ONNX model')) throw error;
+        throw new NetworkError('not a network: neither JSON nor safetensors nor ONNX');
+      }
+  }
+}
+
+/** How a network file is written: by its name, and by its content where the name does not say; undefined: by neither. */
+export function networkFormat(bytes: Uint8Array, name: string): 'onnx' | 'safetensors' | 'json' | undefined {
+  const end = /\.(onnx|safetensors|json)$/.exec(name.toLowerCase())?.[1] as 'onnx' | 'safetensors' | 'json' | undefined;
+  if (end !== undefined) return end;
   // a safetensors header starts with "{" after 8 bytes that give its length
   if (bytes.length > 8 && bytes[8] === 0x7b) {
     const header = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-    if (header <= BigInt(bytes.length - 8)) return networkOfSafetensors(bytes, place);
+    if (header <= BigInt(bytes.length - 8)) return 'safetensors';
   }
-  const first = bytes.find((byte) => byte > 32);
-  if (first === 0x7b || first === 0x5b) return networkOfJson(new TextDecoder().decode(bytes), place);
-  try {
-    return networkOfOnnx(bytes);
-  } catch (error) {
-    if (!(error instanceof NetworkError) || !error.message.startsWith('not an ONNX model')) throw error;
-    throw new NetworkError('not a network: neither JSON nor safetensors nor ONNX');
-  }
+  const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  const first = bytes.subarray(mark).find((byte) => byte > 32);
+  return first === 0x7b || first === 0x5b ? 'json' : undefined;
 }
