@@ -118,10 +118,11 @@ function score(rows: readonly string[][]): number {
   return agreeing / rows.length - odd / cells;
 }
 
-function guessDelimiter(text: string, complete: boolean, quote: Quote): string {
+function guessDelimiter(text: string, complete: boolean, quote: Quote, look: () => void): string {
   let best = 0;
   let delimiter = ',';
   for (const candidate of delimiters) {
+    look();
     const value = score(firstRows(text, { delimiter: candidate, quote }, complete).rows);
     if (value > best + 1e-9) {
       best = value;
@@ -130,6 +131,7 @@ function guessDelimiter(text: string, complete: boolean, quote: Quote): string {
   }
   if (best > 0) return delimiter === '\t' && isSpacedOut(text, complete, quote) ? ' ' : delimiter;
   for (const candidate of rareDelimiters) {
+    look();
     const { rows } = firstRows(text, { delimiter: candidate, quote }, complete);
     const { width, agreeing } = commonWidth(rows);
     if (width >= 2 && rows.length >= 3 && agreeing >= 0.9 * rows.length) return candidate;
@@ -230,13 +232,20 @@ export interface GuessedDialect extends Omit<Dialect, 'header'>, Cut {
 
 /**
  * Guesses the dialect from the first part of a text; `known` fixes what the user has chosen. `complete` says that the text is the whole file. Whether
- * there is a header is left to the layout of the rows.
+ * there is a header is left to the layout of the rows. `look` is called between steps and may throw.
  */
-export function guessDialect(text: string, complete: boolean, known: Partial<Dialect> = {}): GuessedDialect {
+export function guessDialect(
+  text: string,
+  complete: boolean,
+  known: Partial<Dialect> = {},
+  look: () => void = () => undefined,
+): GuessedDialect {
   let quote: Quote = known.quote ?? (/^'[^\n]*'\n'/.test(text) ? "'" : '"');
-  const delimiter = known.delimiter ?? guessDelimiter(text, complete, quote);
+  const delimiter = known.delimiter ?? guessDelimiter(text, complete, quote, look);
+  look();
   const spaced = quote === '"' && areSpaced(text, delimiter, complete);
   if (known.quote === undefined) quote = spaced ? '"' : guessQuote(text, complete, delimiter);
+  look();
   const { rows } = firstRows(text, { delimiter, quote, spaced }, complete);
   const guess = known.decimal === undefined ? guessDecimal(rows, delimiter) : { decimal: known.decimal };
   return { delimiter, ...guess, ...(quote === '"' ? {} : { quote }), ...(spaced ? { spaced } : {}) };

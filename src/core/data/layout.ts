@@ -82,9 +82,16 @@ export const isRule = (cell: string): boolean => /^(:?-{2,}:?|:-+:?|[=_*+]{3,}|\
 
 /**
  * Finds the table in the first part of a text: `sep=` lines, titles and comments above, several header rows, units, row names, frames.
+ * `look` is called between steps and may throw.
  * @throws {DataError} for texts of another kind, which it names
  */
-export function findLayout(head: string, complete: boolean, known: DialectOptions, file: string): Layout {
+export function findLayout(
+  head: string,
+  complete: boolean,
+  known: DialectOptions,
+  file: string,
+  look: () => void = () => undefined,
+): Layout {
   for (const { test, what } of foreign) {
     if (test.test(head)) throw new DataError('not-text', `this is ${what}`, { file });
   }
@@ -116,7 +123,8 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
     text = unwrapped(text);
     warnings.push('Every line is one quoted cell; the rows inside were read.');
   }
-  const { open, spaced = false, ...found } = guessDialect(text, complete, given);
+  const { open, spaced = false, ...found } = guessDialect(text, complete, given, look);
+  look();
   if (open !== undefined) warnings.push(openNumbers(open, found.decimal));
   let rows = rowsOf(text, { ...found, spaced }, complete, skip).filter(
     ({ cells }) => comment === undefined || !cells[0].startsWith(comment),
@@ -128,7 +136,9 @@ export function findLayout(head: string, complete: boolean, known: DialectOption
   if (framed) rows = rows.map(({ cells, line }) => ({ cells: cells.slice(1, -1), line }));
   for (const { cells, line } of rows.slice(0, 3)) if (cells.every(isRule)) noData.set(line, 'ruled lines');
   rows = rows.filter(({ line }) => !noData.has(line));
+  look();
   const top = findTop(rows, found.decimal, known.header);
+  look();
   for (const { line, reason } of top.noData) noData.set(line, reason);
   const body = rows.slice(top.first + (top.header ? 1 : 0)).filter(({ line }) => !noData.has(line));
   const { width, agreeing } = commonWidth(body.map(({ cells }) => cells));

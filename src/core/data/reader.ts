@@ -155,12 +155,15 @@ async function readAs(
   let head = '';
   let splitter: RowSplitter | undefined;
   let going = true;
+  const look = (): void => {
+    if (control.shouldStop()) throw new ReadStopped('stopped while reading');
+  };
   try {
     for await (const piece of readText(source, encoding, (chunk) => {
       bytes += chunk.length;
       options.observer?.bytes(chunk);
     })) {
-      if (control.shouldStop()) throw new ReadStopped('stopped while reading');
+      look();
       options.progress?.(bytes);
       ({ encoding: found, zeros } = piece);
       if (splitter === undefined) {
@@ -175,7 +178,9 @@ async function readAs(
           piece.last && head.length <= headLength(head),
           options.dialect ?? {},
           file,
+          look,
         );
+        look();
         builder.start(layout);
         splitter = new RowSplitter(rowFormat(layout), file);
         going = splitter.push(head, piece.last, builder);
