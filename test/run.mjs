@@ -143,6 +143,13 @@ function timed(text) {
 
 const unwaited = new Unwaited();
 let processorSeconds = 0;
+/** Seconds of processor time of a file, or of a task that is none; of files that share a process as `several` says, without what they start. */
+const costs = new Map();
+function noted(name, text, processor) {
+  const shared = [...text.matchAll(/processor of (\S+): ([\d.]+) s$/gm)].map(([, file, own]) => [file, Number(own)]);
+  for (const [file, seconds] of shared.length > 0 ? shared : [[name, processor ?? 0]])
+    costs.set(file, (costs.get(file) ?? 0) + seconds);
+}
 /** Runs a task and prints what it said when it ends, so that tasks that run together do not talk at once. */
 function outcomeOf(task) {
   return new Promise((resolve) => {
@@ -160,6 +167,7 @@ function outcomeOf(task) {
       const { text, waited } = timed(Buffer.concat(said.stdout).toString());
       const processor = waited === undefined ? undefined : waited + unwaited.secondsOf(child.pid);
       processorSeconds += processor ?? 0;
+      noted(task.name, text, processor);
       const worked = processor === undefined ? '' : ` (processor ${processor.toFixed(1)} s)`;
       // what passed is one line; what failed is told whole
       console.log(`${passed ? 'ok' : 'FAILED'}  ${task.name}  ${seconds} s${worked}${passed ? counted(text) : why}`);
@@ -294,6 +302,10 @@ const good = await runAll(
     ...nodeParts.flatMap(tasksOf),
   ],
   servers,
+);
+const dearest = [...costs].sort(([, a], [, b]) => b - a).slice(0, 20);
+console.log(
+  `Most processor time:${dearest.map(([name, seconds]) => `\n  ${seconds.toFixed(1).padStart(6)} s  ${name}`).join('')}`,
 );
 console.log(
   `${good ? 'All passed' : 'FAILED'} after ${((Date.now() - begun) / 1000).toFixed(0)} s (processor ${processorSeconds.toFixed(0)} s).`,

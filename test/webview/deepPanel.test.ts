@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { axe } from './axe.ts';
+import { axe, axeOfNew } from './axe.ts';
 import { deepRuns } from './deepFixtures.ts';
+import { blankCanvases, misfits } from './drawn.ts';
 import type { OpenPanel, Panels } from './harness.ts';
 import { startPanels, until } from './harness.ts';
 import type { ThemeName } from './themes.ts';
@@ -27,27 +28,16 @@ const tabNames = (): Promise<string[]> => panel.page.getByRole('tab').allTextCon
 const text = (): Promise<string> => panel.page.locator('#view').innerText();
 
 describe('every view of every kind of run', () => {
+  const seen = new Set<string>();
   for (const name of Object.keys(deepRuns)) {
     it(`${name}: accessible, drawn, fits narrow and wide`, async () => {
-      panel = await panels.open();
+      panel = await panels.open({ width: 1600 });
       await panel.show(made.get(name)!);
       for (const tab of await tabNames()) {
         await panel.tab(tab);
-        assert.deepEqual(await axe(panel, { rules: 'structure' }), [], tab);
-        const blank = await panel.page.evaluate(
-          () =>
-            [...document.querySelectorAll<HTMLCanvasElement>('canvas:not(.marks)')].filter((canvas) => {
-              const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-              return data.every((byte) => byte === 0);
-            }).length,
-        );
-        assert.equal(blank, 0, `${tab} has an empty canvas`);
-        for (const width of [300, 700, 1600]) {
-          await panel.page.setViewportSize({ width, height: 900 });
-          const wide = await panel.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-          assert.ok(wide <= 0, `${tab} is ${wide} px too wide at ${width}`);
-        }
-        await panel.page.setViewportSize({ width: 1000, height: 900 });
+        assert.deepEqual(await axeOfNew(panel, seen), [], tab);
+        assert.equal(await blankCanvases(panel.page), 0, `${tab} has an empty canvas`);
+        assert.deepEqual(await misfits(panel.page), [], tab);
         await panel.shot(`deep-${name.replace(/\W+/g, '-')}-${tab}`);
         assert.doesNotMatch(await text(), /NaN|undefined|Infinity/, tab);
       }

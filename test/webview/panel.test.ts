@@ -7,7 +7,8 @@ import type { FromPanel } from '../../src/shared/protocol.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import type { ModelComparisonRecord } from '../../src/shared/modelComparison.ts';
 import type { SaveFile, SaveTable } from '../../src/shared/savedFiles.ts';
-import { axe } from './axe.ts';
+import { axe, axeOfNew } from './axe.ts';
+import { blankCanvases, misfits } from './drawn.ts';
 import { fixtures } from './fixtures.ts';
 import type { OpenPanel, Panels } from './harness.ts';
 import { startPanels, until } from './harness.ts';
@@ -49,32 +50,20 @@ const slips =
   /(?<![\d.,])1 (neurons|rows|gates|tuples|branches|cells|inputs|seeds|runs|places|constraints|classes|patterns)\b|\d[eE][-+]\d/;
 const text = (selector: string): Promise<string> => panel.page.locator(selector).first().innerText();
 describe('every view with every run', () => {
+  const seen = new Set<string>();
   for (const [name, make] of [
     ...Object.entries(fixtures),
     ...recordedNames.map((n) => [`recorded ${n}`, () => recorded(n)] as const),
   ]) {
     it(`${name}: draws, is accessible, fits`, async () => {
-      panel = await panels.open({ theme: name.length % 2 === 0 ? 'dark' : 'light' });
+      panel = await panels.open({ theme: name.length % 2 === 0 ? 'dark' : 'light', width: 1600 });
       await panel.show(make());
       for (const tab of tabs) {
         await panel.tab(tab);
-        assert.deepEqual(await axe(panel, { rules: 'structure' }), [], tab);
+        assert.deepEqual(await axeOfNew(panel, seen), [], tab);
         assert.equal(slips.exec(await text('body'))?.[0], undefined, tab);
-        const blank = await panel.page.evaluate(
-          () =>
-            [...document.querySelectorAll<HTMLCanvasElement>('canvas:not(.marks)')].filter((canvas) => {
-              const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-              return data.every((byte) => byte === 0);
-            }).length,
-        );
-        assert.equal(blank, 0, `${tab} has an empty canvas`);
-        for (const width of [300, 700, 1600]) {
-          await panel.page.setViewportSize({ width, height: 900 });
-          await until(`${tab} fits into ${width} px`, () =>
-            panel.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
-          );
-        }
-        await panel.page.setViewportSize({ width: 1000, height: 900 });
+        assert.equal(await blankCanvases(panel.page), 0, `${tab} has an empty canvas`);
+        assert.deepEqual(await misfits(panel.page), [], tab);
         if (photographed.test(name)) await panel.shot(`${name.replace(/\W+/g, '-')}-${tab}`);
       }
     });
@@ -113,6 +102,7 @@ describe('themes', () => {
 });
 
 describe('the language of the editor', () => {
+  const seen = new Set<string>();
   for (const language of ['de', 'zh-cn'] as const) {
     it(`${language}: no view shows a text that has a translation in English; all fit and are accessible`, async () => {
       const bundle = JSON.parse(
@@ -138,13 +128,8 @@ describe('the language of the editor', () => {
         });
         const english = said.filter((words) => words in bundle && bundle[words] !== words && !own.has(words));
         assert.deepEqual([...new Set(english)], [], name);
-        assert.deepEqual(await axe(panel, { rules: 'structure' }), [], name);
-        for (const width of [420, 1000]) {
-          await panel.page.setViewportSize({ width, height: 900 });
-          await until(`${name} fits into ${width} px`, () =>
-            panel.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
-          );
-        }
+        assert.deepEqual(await axeOfNew(panel, seen), [], name);
+        assert.deepEqual(await misfits(panel.page, [1000, 420]), [], name);
       }
       assert.equal(await panel.page.evaluate(() => document.documentElement.lang), language);
     });
