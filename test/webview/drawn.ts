@@ -3,8 +3,12 @@ import type { Page } from 'playwright-core';
 /** How many canvases of a page nothing is drawn on, marks apart, which may be none; charts below those in sight are drawn a moment later. */
 export function blankCanvases(page: Page): Promise<number> {
   return page.evaluate(async () => {
+    const copy = document.createElement('canvas'); // reading a canvas itself again and again would make a slow one of it
     const isBlank = (canvas: HTMLCanvasElement): boolean => {
-      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      [copy.width, copy.height] = [canvas.width, canvas.height];
+      const context = copy.getContext('2d', { willReadFrequently: true })!;
+      context.drawImage(canvas, 0, 0);
+      const { data } = context.getImageData(0, 0, copy.width, copy.height);
       return !new Uint32Array(data.buffer).some((pixel) => pixel !== 0);
     };
     const blank = (): number =>
