@@ -1,4 +1,4 @@
-import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { effectiveInputs } from './effectiveInputs.ts';
 import type { Datafit } from './datafits/datafit.ts';
 import { createDatafit, lossOf } from './datafits/losses.ts';
@@ -87,8 +87,15 @@ function checkWeights({ weights, X }: Problem): void {
 function checkBeta(beta: number, X: DenseMatrix, datafit: Datafit, outputs: number): void {
   const dual = new Float64Array(X.rows * outputs);
   datafit.dualPoint(new Float64Array(X.rows * outputs), dual);
+  const squares = (data: Float64Array, from: number, count: number): number => {
+    let s = 0;
+    for (let k = from; k < from + count; k++) s += data[k] * data[k];
+    return s;
+  };
   let size = 0;
-  for (let i = 0; i < X.rows; i++) size += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norm2(rowOf(X, i));
+  for (let i = 0; i < X.rows; i++) {
+    size += Math.sqrt(squares(dual, i * outputs, outputs)) * Math.sqrt(squares(X.data, i * X.cols, X.cols));
+  }
   if (beta < smallestBetaShare * size) {
     throw new ProblemError(
       `${beta} is too small: next to a gradient of ${size.toExponential(1)} at the zero network double precision cannot tell it from 0 ` +

@@ -58,29 +58,40 @@ function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean): Inpu
   const kind = `${bias} ${centred}`;
   const known = kinds.get(kind);
   if (known !== undefined) return known;
-  const wide = biasOf(bias).counted ? withOnesColumn(X) : X;
+  const { counted } = biasOf(bias);
   const centre = centred ? columnMeans(X) : undefined;
-  const off = (i: number): number => wide.data[i] - (centre === undefined ? 0 : centre[i % wide.cols]);
-  let largest = 0;
-  for (let i = 0; i < wide.data.length; i++) largest = Math.max(largest, Math.abs(off(i)));
-  let squares = 0;
-  if (largest > 0) for (let i = 0; i < wide.data.length; i++) squares += (off(i) / largest) ** 2;
-  const size = largest * Math.sqrt(squares / wide.data.length);
+  const size = sizeOf(X, centre, counted);
   const scale = size > 0 ? 4 ** Math.max(-500, Math.min(500, Math.round(Math.log2(size) / 2))) : 1;
   const moves = centre?.some((m) => m !== 0) === true;
-  const made: Inputs =
-    scale === 1 && !moves
-      ? { X, frame: { scale, centre: undefined } }
-      : {
-          X: denseMatrix(
-            wide.rows,
-            wide.cols,
-            Float64Array.from(wide.data, (_, i) => off(i) / scale),
-          ),
-          frame: { scale, centre: moves ? centre : undefined },
-        };
+  const frame: Frame = { scale, centre: moves ? centre : undefined };
+  const made: Inputs = scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X) : X, frame), frame };
   kinds.set(kind, made);
   return made;
+}
+
+/** Root mean square of the entries of X - centre; `counted`: with a column of ones. */
+function sizeOf({ rows: n, cols: d, data }: DenseMatrix, centre: Float64Array | undefined, counted: boolean): number {
+  const middle = centre ?? new Float64Array(d);
+  let largest = counted ? 1 : 0;
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let k = 0; k < d; k++) largest = Math.max(largest, Math.abs(data[at++] - middle[k]));
+  }
+  if (largest === 0) return 0;
+  let squares = counted ? n / largest ** 2 : 0;
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let k = 0; k < d; k++) {
+      const share = (data[at++] - middle[k]) / largest;
+      squares += share * share;
+    }
+  }
+  return largest * Math.sqrt(squares / (n * (counted ? d + 1 : d)));
+}
+
+function inFrame({ rows: n, cols: d, data }: DenseMatrix, { scale, centre }: Frame): DenseMatrix {
+  const out = denseMatrix(n, d);
+  const middle = centre ?? new Float64Array(d);
+  for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < d; k++, at++) out.data[at] = (data[at] - middle[k]) / scale;
+  return out;
 }
 
 /** Means of the columns, as sums of differences to the first row: exact for constant columns, whatever their size. */

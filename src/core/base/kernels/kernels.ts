@@ -154,14 +154,20 @@ export interface SymmetricSystem {
   dispose(): void;
 }
 
+/** Rows from `from` up to, but without, `to`. */
+export interface RowSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What Newton's method on rectified neurons needs of the data matrix X (n x d). */
 export interface RowOperator {
   readonly rows: number;
   readonly features: number;
-  /** out (count x n) := U X' for U of count rows of d numbers. */
-  products(U: Float64Array, count: number, out: Float64Array): void;
-  /** out (count x d) := B X for B of count rows of n numbers. */
-  sums(B: Float64Array, count: number, out: Float64Array): void;
+  /** out (count x r) := U X' for U of count rows of d numbers, X being the r rows of the data in `span` (default: all). */
+  products(U: Float64Array, count: number, out: Float64Array, span?: RowSpan): void;
+  /** out (count x d) := B X for B of count rows of r numbers. */
+  sums(B: Float64Array, count: number, out: Float64Array, span?: RowSpan): void;
   /**
    * For every pair b <= a of `count` patterns of rows the d x d block X' D_a diag(w) D_b X, row-major, at index a (a + 1) / 2 + b of out; of the blocks a = b
    * only the lower triangle. `bits`: count x ceil(n / 32) words, row r being bit `r & 31` of word `r >> 5`. Pattern a belongs to output

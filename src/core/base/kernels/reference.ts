@@ -7,6 +7,7 @@ import {
   KernelsInterrupted,
   type MaskedOperator,
   type RowOperator,
+  type RowSpan,
   type SymmetricSystem,
 } from './kernels.ts';
 
@@ -211,24 +212,25 @@ function symmetricSystem(n: number, release: () => void, poll: () => void): Symm
 function rowOperator(source: DenseMatrix, release: () => void, poll: () => void): RowOperator {
   const { rows: n, cols: d } = source;
   const X = source.data.slice();
+  const all: RowSpan = { from: 0, to: n };
   return {
     rows: n,
     features: d,
-    products(U, count, out) {
+    products(U, count, out, { from, to } = all) {
       for (let k = 0, at = 0; k < count; k++) {
         poll();
-        for (let r = 0; r < n; r++, at++) {
+        for (let r = from; r < to; r++, at++) {
           let s = 0;
           for (let j = 0, x = r * d, u = k * d; j < d; j++) s += X[x + j] * U[u + j];
           out[at] = s;
         }
       }
     },
-    sums(B, count, out) {
+    sums(B, count, out, { from, to } = all) {
       out.fill(0, 0, count * d);
       for (let k = 0, b = 0; k < count; k++) {
         poll();
-        for (let r = 0; r < n; r++, b++) {
+        for (let r = from; r < to; r++, b++) {
           const value = B[b];
           if (value !== 0) for (let j = 0, x = r * d, o = k * d; j < d; j++) out[o + j] += value * X[x + j];
         }

@@ -1,6 +1,6 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { PatternSet } from '../patterns.ts';
-import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, SymmetricSystem } from './kernels.ts';
+import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, RowSpan, SymmetricSystem } from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
 import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
@@ -317,26 +317,34 @@ class WasmRowOperator implements RowOperator {
     this.X = data.take(source.data);
   }
 
-  products(U: Float64Array, count: number, out: Float64Array): void {
-    const { context, rows: n, features: d } = this;
+  products(U: Float64Array, count: number, out: Float64Array, span?: RowSpan): void {
+    const { context, features: d } = this;
+    const { X, n } = this.part(span);
     context.beginStage(8 * count * (d + n));
     const u = context.stageIn(U, count * d);
     const to = context.stageFor(out, count * n);
-    const [A, B, C] = [rowMajor(u, d), transposed(this.X, d), rowMajor(to, n)];
-    if (count === 1) context.exports.gemvRows(n, d, 1, this.X, u, 0, to);
+    const [A, B, C] = [rowMajor(u, d), transposed(X, d), rowMajor(to, n)];
+    if (count === 1) context.exports.gemvRows(n, d, 1, X, u, 0, to);
     else context.gemm({ m: count, n, k: d, alpha: 1, A, B, beta: 0, C });
     context.stageOut(out, count * n, to);
   }
 
-  sums(B: Float64Array, count: number, out: Float64Array): void {
-    const { context, rows: n, features: d } = this;
+  sums(B: Float64Array, count: number, out: Float64Array, span?: RowSpan): void {
+    const { context, features: d } = this;
+    const { X, n } = this.part(span);
     context.beginStage(8 * count * (d + n));
     const b = context.stageIn(B, count * n);
     const to = context.stageFor(out, count * d);
     const C = rowMajor(to, d);
-    if (count === 1) context.exports.gemvColumns(n, d, 1, this.X, b, 0, to);
-    else context.gemm({ m: count, n: d, k: n, alpha: 1, A: rowMajor(b, n), B: rowMajor(this.X, d), beta: 0, C });
+    if (count === 1) context.exports.gemvColumns(n, d, 1, X, b, 0, to);
+    else context.gemm({ m: count, n: d, k: n, alpha: 1, A: rowMajor(b, n), B: rowMajor(X, d), beta: 0, C });
     context.stageOut(out, count * d, to);
+  }
+
+  /** Address and number of the rows in a span. */
+  private part(span: RowSpan | undefined): { readonly X: number; readonly n: number } {
+    const { X, rows, features } = this;
+    return span === undefined ? { X, n: rows } : { X: X + 8 * features * span.from, n: span.to - span.from };
   }
 
   grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void {

@@ -37,9 +37,9 @@ export function rowOf(m: DenseMatrix, i: number): Float64Array {
 /** The matrix with a column of ones appended (the regularised bias). */
 export function withOnesColumn(m: DenseMatrix): DenseMatrix {
   const out = denseMatrix(m.rows, m.cols + 1);
-  for (let i = 0; i < m.rows; i++) {
-    out.data.set(rowOf(m, i), i * (m.cols + 1));
-    out.data[i * (m.cols + 1) + m.cols] = 1;
+  for (let i = 0, from = 0, to = 0; i < m.rows; i++) {
+    for (let j = 0; j < m.cols; j++) out.data[to++] = m.data[from++];
+    out.data[to++] = 1;
   }
   return out;
 }

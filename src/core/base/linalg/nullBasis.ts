@@ -83,14 +83,13 @@ export class Complement {
   }
 }
 
-/** Orthonormal basis of the complement of the chosen rows (unit vectors of length d); rows that depend on earlier ones add nothing. */
+/** Orthonormal basis of the complement of unit vectors of length d; those that depend on earlier ones add nothing. */
 export function nullBasis(
-  directions: Float64Array,
-  chosen: readonly number[],
+  vectors: readonly Float64Array[],
   d: number,
 ): { readonly basis: Float64Array; readonly dim: number } {
   const complement = new Complement(d);
-  for (const k of chosen) complement.add(directions, k * d);
+  for (const vector of vectors) complement.add(vector, 0);
   return { basis: complement.basis(), dim: complement.dim };
 }
 

@@ -4,8 +4,9 @@ import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.t
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { SphereAscent } from './ascent.ts';
-import { ascendTogether, interruptible } from './batchAscent.ts';
+import { interruptible } from './batchAscent.ts';
 import { GramAscent } from './gramAscent.ts';
+import { Ascents } from './sampledAscent.ts';
 
 /** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
 export interface DualMaximizer {
@@ -63,7 +64,7 @@ export function maximizeDualConstraint(
   const keep = options.keep ?? 8;
   const found: DualMaximizer[] = [];
   const v = new Float64Array(X.rows);
-  const search = kernels.createDirectionSearch(X);
+  const together = new Ascents(kernels, X);
   const operator = free ? undefined : kernels.createRowOperator(X);
   const climber = createClimber(X, penalized, control, kernels, operator);
   try {
@@ -79,9 +80,7 @@ export function maximizeDualConstraint(
         // a free bias jumps from kink to kink, which ascents along slopes do not
         const ascents = free
           ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
-          : interruptible(kernels, stop, () =>
-              ascendTogether(search, v, from, { sign, penalizedCols: penalized, above }, stop),
-            );
+          : interruptible(kernels, stop, () => together.climb(v, from, { sign, penalizedCols: penalized, above }, stop));
         if (ascents === undefined) return found;
         let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
@@ -99,7 +98,7 @@ export function maximizeDualConstraint(
       }
     }
   } finally {
-    search.dispose();
+    together.dispose();
     operator?.dispose();
   }
   return found;

@@ -1,4 +1,4 @@
-import { type DenseMatrix, denseMatrix, dot, norm2 } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import { createRng } from '../../base/rng.ts';
 import { nullBasis } from '../../base/linalg/nullBasis.ts';
@@ -140,7 +140,8 @@ class VectorSearch {
     const held: number[] = [];
     const side = new Int8Array(classes.count);
     for (let k = 0; k < classes.count; k++) {
-      const t = dot(classes.directions.subarray(k * d, (k + 1) * d), u);
+      const row = classes.rows[classes.start[k]];
+      const t = dot(rowOf(X, row), u) / classes.scale[row];
       side[k] = Math.abs(t) <= tiny ? 0 : Math.sign(t);
       if (side[k] === 0) held.push(k);
     }
@@ -152,7 +153,7 @@ class VectorSearch {
         for (let o = 0; o < c; o++) G[j * c + o] += X.data[i * d + j] * V.data[i * c + o];
       }
     }
-    const { basis, dim } = nullBasis(classes.directions, held, d);
+    const { basis, dim } = nullBasis(held.map(classes.direction), d);
     const reduced = denseMatrix(dim, c);
     for (let m = 0; m < dim; m++) {
       for (let o = 0; o < c; o++) {

@@ -1,6 +1,6 @@
 import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { Complement } from '../../base/linalg/nullBasis.ts';
 import { rootOf } from './rootOf.ts';
@@ -135,9 +135,7 @@ export class ActiveNeurons {
     this.neurons = [];
     this.usual = 0;
     if (offset !== undefined) this.offset.set(offset);
-    this.withOperator(() => {
-      for (const seed of seeds) this.push(seed);
-    });
+    this.place(seeds);
     this.refresh();
   }
 
@@ -145,12 +143,29 @@ export class ActiveNeurons {
     return this.neurons.map(({ u, sign, output }) => ({ u: u.slice(), sign, output }));
   }
 
-  private push(seed: NeuronSeed): Neuron | undefined {
+  /** Adds neurons at their starts; those with u = 0 are left out. */
+  private place(seeds: readonly NeuronSeed[]): void {
+    const { classes } = this.problem;
+    const placed = seeds.filter(({ u }) => norm2(u) > 0).map((seed) => this.created(seed));
+    this.multiply(placed, ({ u }) => u, ({ t }) => t); // prettier-ignore
+    for (const neuron of placed) {
+      const length = norm2(neuron.u);
+      for (let k = 0; k < classes.count; k++) {
+        neuron.side[k] = neuron.t[k] > 0 ? 1 : -1;
+        if (Math.abs(neuron.t[k]) <= startsOnKink * length) this.hold(neuron, k);
+      }
+    }
+    this.clean(placed.filter(({ held }) => held.length > 0));
+    for (const neuron of placed) {
+      if (neuron.held.length === 0) this.settle(neuron);
+      if (neuron.norm > 0 || neuron.u.some((value) => value !== 0)) this.neurons.push(neuron);
+    }
+  }
+
+  private created(seed: NeuronSeed): Neuron {
     const { classes } = this.problem;
     const { d } = this;
-    const length = Math.hypot(...seed.u);
-    if (!(length > 0)) return undefined;
-    const neuron: Neuron = {
+    return {
       u: seed.u.slice(),
       sign: seed.sign,
       output: seed.output,
@@ -168,15 +183,6 @@ export class ActiveNeurons {
       unit: new Float64Array(d),
       gradient: new Float64Array(d),
     };
-    this.multiply([neuron], ({ u }) => u, ({ t }) => t); // prettier-ignore
-    for (let k = 0; k < classes.count; k++) {
-      neuron.side[k] = neuron.t[k] > 0 ? 1 : -1;
-      if (Math.abs(neuron.t[k]) <= startsOnKink * length) this.hold(neuron, k);
-    }
-    this.clean([neuron]);
-    if (!(neuron.norm > 0) && neuron.u.every((value) => value === 0)) return undefined;
-    this.neurons.push(neuron);
-    return neuron;
   }
 
   /** out(neuron) := direction_k'vector for every class k, for all neurons at once. */
@@ -207,14 +213,13 @@ export class ActiveNeurons {
   /** Holds class k when it does not depend on those held already. */
   hold(neuron: Neuron, k: number): boolean {
     if (neuron.held.includes(k)) return true;
-    const { d } = this;
-    if (neuron.held.length >= d - 1) return false;
-    const { directions } = this.problem.classes;
+    if (neuron.held.length >= this.d - 1) return false;
+    const direction = this.problem.classes.direction(k);
     const along = this.alongHeld(neuron);
-    if (along.squares(directions, k * d) <= dependent) return false;
+    if (along.squares(direction, 0) <= dependent) return false;
     neuron.held.push(k);
     neuron.side[k] = 0;
-    along.add(directions, k * d);
+    along.add(direction, 0);
     return true;
   }
 
@@ -230,7 +235,7 @@ export class ActiveNeurons {
   alongHeld(neuron: Neuron): Complement {
     if (neuron.along === undefined) {
       neuron.along = new Complement(this.d);
-      for (const k of neuron.held) neuron.along.add(this.problem.classes.directions, k * this.d);
+      for (const k of neuron.held) neuron.along.add(this.problem.classes.direction(k), 0);
     }
     return neuron.along;
   }
@@ -240,7 +245,7 @@ export class ActiveNeurons {
     const { held, loose } = neuron;
     if (loose.length === 0) return this.alongHeld(neuron);
     const along = new Complement(this.d);
-    for (const k of held) if (!loose.includes(k)) along.add(this.problem.classes.directions, k * this.d);
+    for (const k of held) if (!loose.includes(k)) along.add(this.problem.classes.direction(k), 0);
     return along;
   }
 
@@ -254,19 +259,22 @@ export class ActiveNeurons {
 
   /** Puts neurons back onto their held hyperplanes, and brings products, activity and norms up to date. */
   clean(neurons: readonly Neuron[]): void {
-    const { classes, penalizedCols } = this.problem;
     for (const neuron of neurons) if (neuron.held.length > 0) neuron.u = this.alongHeld(neuron).project(neuron.u);
     this.multiply(neurons, ({ u }) => u, ({ t }) => t); // prettier-ignore
-    for (const neuron of neurons) {
-      const { u, unit, t, side } = neuron;
-      let squares = 0;
-      for (let j = 0; j < penalizedCols; j++) squares += u[j] * u[j];
-      neuron.norm = Math.sqrt(squares);
-      for (let j = 0; j < penalizedCols; j++) unit[j] = neuron.norm > 0 ? u[j] / neuron.norm : 0;
-      for (const k of neuron.held) t[k] = 0;
-      for (let k = 0; k < classes.count; k++) if (side[k] * t[k] < 0) side[k] = t[k] > 0 ? 1 : -1;
-      this.markRows(neuron);
-    }
+    for (const neuron of neurons) this.settle(neuron);
+  }
+
+  /** Brings activity and norm of a neuron up to date with its products. */
+  private settle(neuron: Neuron): void {
+    const { classes, penalizedCols } = this.problem;
+    const { u, unit, t, side } = neuron;
+    let squares = 0;
+    for (let j = 0; j < penalizedCols; j++) squares += u[j] * u[j];
+    neuron.norm = Math.sqrt(squares);
+    for (let j = 0; j < penalizedCols; j++) unit[j] = neuron.norm > 0 ? u[j] / neuron.norm : 0;
+    for (const k of neuron.held) t[k] = 0;
+    for (let k = 0; k < classes.count; k++) if (side[k] * t[k] < 0) side[k] = t[k] > 0 ? 1 : -1;
+    this.markRows(neuron);
   }
 
   private markRows(neuron: Neuron): void {
@@ -303,8 +311,10 @@ export class ActiveNeurons {
   insert(seed: NeuronSeed): boolean {
     const { n, c } = this;
     const { classes, datafit, beta } = this.problem;
-    const neuron = this.push(seed);
-    if (neuron === undefined) return false;
+    const before = this.neurons.length;
+    this.place([seed]);
+    if (this.neurons.length === before) return false;
+    const neuron = this.neurons[before];
     const phi = new Float64Array(n);
     for (const i of neuron.on) phi[i] = neuron.sign * classes.scale[i] * neuron.t[classes.classOf[i]];
     const derivative = (length: number): number => {
@@ -322,9 +332,9 @@ export class ActiveNeurons {
     const length = rootOf(derivative);
     for (let j = 0; j < this.d; j++) neuron.u[j] *= length;
     this.clean([neuron]);
-    const before = this.objective;
+    const value = this.objective;
     this.refresh();
-    if (this.objective < before) return true;
+    if (this.objective < value) return true;
     this.neurons.pop();
     this.refresh();
     return false;

@@ -4,7 +4,7 @@ import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { annealedSteps, burst, type BurstResult, drawnNeurons, sampleOf, scaled } from './burst.ts';
+import { annealedSteps, burst, type BurstResult, drawnNeurons, manyRows, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, looseGoals } from './looseGap.ts';
@@ -84,6 +84,8 @@ const remembered = 16;
 const burstPays = 1.5;
 /** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. */
 const worthARound = { loose: 0.05, tight: 0.03 } as const;
+/** Steps of a loose slide that gain less than this share of the gap asked for end it. */
+const worthASlide = 0.01;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
 const earlyWork = 2e7;
@@ -115,6 +117,8 @@ class Generation {
   private readonly newton: NeuronNewton;
   private iterations = 0;
   private residual = Infinity;
+  /** The last slide ended as more of it was not worth it. */
+  private little = false;
   private ratio = Infinity;
   private rounds = 0;
   /** Directions of the last search. */
@@ -159,11 +163,15 @@ class Generation {
 
   private slide(tolerance: number, steps: number): void {
     const before = this.iterations;
-    const result = this.newton.run(tolerance, steps, this.control, (objective, active, step) =>
+    const { accuracy = 0 } = this.options;
+    const worth = accuracy > looseAccuracy ? worthASlide * accuracy * Math.abs(this.newton.value) : 0;
+    const goal = { tolerance, maxIterations: steps, worth };
+    const result = this.newton.run(goal, this.control, (objective, active, step) =>
       this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
     );
     this.iterations += result.iterations;
     this.residual = result.residual;
+    this.little = result.little;
   }
 
   /** A wide network along directions that the data favour, brought near a local optimum by descent. */
@@ -220,7 +228,8 @@ class Generation {
         seed: options.seed + this.rounds,
         penalizedCols,
         keep,
-        climbs,
+        // kinks that many rows make close together are no matter
+        climbs: (options.accuracy ?? 0) > looseAccuracy && X.rows >= manyRows ? 0 : climbs,
         above: beta,
         kernels,
       },
@@ -287,13 +296,13 @@ class Generation {
           continue;
         }
       }
-      if (this.residual > goal) {
+      if (this.residual > goal && !this.little) {
         // nothing more in sight: now every condition is settled, and looked at again if that changed anything
         this.slide(goal, settledSteps);
         if (gained && !loose && before - newton.value > 1e-12 * Math.abs(before)) continue;
       }
       const ended = effort === efforts.length - 1 || idle >= 3;
-      if (ended && this.residual > Math.max(goal, 1e-9) && !rescued && newton.count > 0) {
+      if (ended && this.residual > Math.max(goal, 1e-9) && !this.little && !rescued && newton.count > 0) {
         // sliding is stuck (dependent kinks): the exact program on the cells in use settles it
         rescued = true;
         const reached = newton.value;

@@ -1,11 +1,11 @@
-import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
+import { type Kernels, KernelsInterrupted, type RowSpan } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import { type DenseMatrix, denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
 import { createRng } from '../../base/rng.ts';
-import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
+import { DescentObjective, type Sample } from './descentObjective.ts';
 import { anneal, minimizeSmooth } from './descentSteps.ts';
 
 /** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
@@ -31,6 +31,11 @@ const sampledRows = [2000, 2000, 10_000] as const;
 const sampledFrom = 1.5;
 /** Multiplications of the parts that look at a sample. */
 const sampledWork = 4e9;
+/** From so many rows on steps look at few rows each, drawn without replacement from at most so many; their number, and the length of the first. */
+export const manyRows = 20_000;
+const batches = { rows: 256, drawn: 2 ** 16, steps: 400, firstStep: 0.2 } as const;
+/** Rows that judge which neurons may become one there. */
+const judged = 4096;
 
 export interface BurstWatch {
   /** Told objectives over all rows, falling. */
@@ -63,6 +68,13 @@ export function burst(
   const outer = kernels.interrupt;
   kernels.interrupt = () => control.shouldStop();
   const shouldStop = (): boolean => control.shouldStop();
+  if (problem.X.rows >= manyRows) {
+    try {
+      return inBatches(problem, start, seed, kernels, shouldStop);
+    } finally {
+      kernels.interrupt = outer;
+    }
+  }
   let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
   let steps = 0;
   const told = (before: number) => (value: number, step: number) => {
@@ -71,7 +83,7 @@ export function burst(
   };
   try {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
-      steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
+      steps += minimizeSmooth((x, g) => stage.evaluate(x, g), stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
       stage = stage.condensed(mostRise[0]);
     }
     if (stage.sample.order === null && !shouldStop()) onNear({ ...stage.network(negligible), steps });
@@ -82,7 +94,7 @@ export function burst(
       const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, most));
       const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * annealed));
       const options = { steps: annealed, from, to, firstStep, shouldStop };
-      steps += anneal(stage.evaluate, stage.theta, options, told(steps));
+      steps += anneal((x, g) => stage.evaluate(x, g), stage.theta, options, told(steps));
       stage = stage.condensed(mostRise[part]);
     }
   } catch (error) {
@@ -95,25 +107,56 @@ export function burst(
   return { ...stage.network(negligible), steps };
 }
 
-/** Rows that descent looks at, with the loss of which goes a share of beta. */
-export interface Sample {
-  /** The rows themselves, and their places in all the data (null: all of them). */
-  readonly X: DenseMatrix;
-  readonly order: Int32Array | null;
-  readonly beta: number;
+/** Descent by steps that look at some rows each: with many rows the neighbourhood is found before each has been seen once. */
+function inBatches(
+  problem: LocalProblem,
+  start: { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array },
+  seed: number,
+  kernels: Kernels,
+  shouldStop: () => boolean,
+): BurstResult {
+  const sample = drawnRows(problem, Math.min(batches.drawn, problem.X.rows), seed);
+  const { rows } = sample.X;
+  let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
+  let steps = 0;
+  try {
+    for (let part = 0; part < condenses.length && !shouldStop(); part++) {
+      const [from, to] = [condenses[part - 1] ?? 0, condenses[part]].map((share) => Math.round(share * batches.steps));
+      const options = { steps: batches.steps, from, to, firstStep: batches.firstStep, noisy: true, shouldStop };
+      steps += anneal(
+        (x, g, step) => {
+          const at = ((from + step) * batches.rows) % (rows - batches.rows);
+          return stage.evaluate(x, g, { from: at, to: at + batches.rows });
+        },
+        stage.theta,
+        options,
+      );
+      stage = stage.condensed(mostRise[part], { from: 0, to: Math.min(rows, judged) });
+    }
+  } catch (error) {
+    if (!(error instanceof KernelsInterrupted)) throw error;
+  } finally {
+    stage.dispose();
+  }
+  return { ...stage.network(negligible), steps };
 }
 
-/** What a part of descent looks at: all rows, or of many so many, drawn without replacement, in the order of the data. */
-export function sampleOf({ X, beta }: LocalProblem, seed: number, part = 0): Sample {
+/** What a part of descent looks at: all rows, or of many so many. */
+export function sampleOf(problem: LocalProblem, seed: number, part = 0): Sample {
+  const { X, beta } = problem;
   const count = part < sampledRows.length ? sampledRows[part] : X.rows;
-  if (X.rows <= sampledFrom * count) return { X, order: null, beta };
+  return X.rows <= sampledFrom * count ? { X, order: null, beta } : drawnRows(problem, count, seed);
+}
+
+/** So many rows, drawn without replacement. */
+function drawnRows({ X, beta }: LocalProblem, count: number, seed: number): Sample {
   const rng = createRng(seed).fork('rows of descent');
   const all = Int32Array.from({ length: X.rows }, (_, i) => i);
   for (let k = 0; k < count; k++) {
     const other = k + rng.integer(X.rows - k);
     [all[k], all[other]] = [all[other], all[k]];
   }
-  const order = all.slice(0, count).sort();
+  const order = all.slice(0, count);
   const rows = denseMatrix(count, X.cols);
   order.forEach((i, k) => rows.data.set(rowOf(X, i), k * X.cols));
   return { X: rows, order, beta: (beta * count) / X.rows };
@@ -173,7 +216,8 @@ class BurstStage {
     return this.start.length;
   }
 
-  readonly evaluate = (x: Float64Array, g: Float64Array): number => this.objective.evaluate(x, g);
+  readonly evaluate = (x: Float64Array, g: Float64Array, span?: RowSpan): number =>
+    this.objective.evaluate(x, g, span);
 
   /** Those that are larger than this share of the mean. */
   network(share: number): { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array } {
@@ -191,17 +235,17 @@ class BurstStage {
 
   /**
    * The stage that goes on without what is negligible and with one neuron for those of nearly one direction, sign and output, as many as the objective allows
-   * to be put together at a relative rise of `rise`; this one ends when there are any.
+   * to be put together at a relative rise of `rise` (on the rows of a span); this one ends when there are any.
    */
-  condensed(rise: number): BurstStage {
+  condensed(rise: number, span?: RowSpan): BurstStage {
     const { neurons, offset } = this.network(negligible);
     if (united(neurons, sameDirection[0]).length === this.size) return this;
-    const most = this.evaluate(this.theta, new Float64Array(this.theta.length)) * (1 + rise);
+    const most = this.evaluate(this.theta, new Float64Array(this.theta.length), span) * (1 + rise);
     for (const cosine of sameDirection) {
       const together = united(neurons, cosine);
       if (together.length === this.size || together.length === 0) return this;
       const next = new BurstStage(this.problem, this.sample, together, offset, this.kernels);
-      if (next.evaluate(next.theta, new Float64Array(next.theta.length)) <= most) {
+      if (next.evaluate(next.theta, new Float64Array(next.theta.length), span) <= most) {
         this.dispose();
         return next;
       }
@@ -278,84 +322,3 @@ function normOf(u: Float64Array, penalizedCols: number): number {
   return Math.sqrt(s);
 }
 
-/** Objective and gradient in (w, a, offset), the products with X on the kernels. */
-class DescentObjective {
-  private readonly operator: RowOperator;
-  private readonly n: number;
-  private readonly d: number;
-  private readonly c: number;
-  private readonly m: number;
-  private readonly outputs: Int32Array;
-  private readonly datafit: Datafit;
-  private readonly T: Float64Array;
-  private readonly F: Float64Array;
-  private readonly G: Float64Array;
-  /** Where T was positive, as `relu` of the kernels writes it. */
-  private readonly mask: Uint32Array;
-
-  constructor(
-    private readonly problem: LocalProblem,
-    private readonly sample: Sample,
-    start: readonly NeuronSeed[],
-    private readonly kernels: Kernels,
-  ) {
-    const { datafit } = problem;
-    const { X } = sample;
-    this.n = X.rows;
-    this.d = X.cols;
-    this.c = datafit.outputs;
-    this.m = start.length;
-    this.outputs = Int32Array.from(start, ({ output }) => output);
-    this.datafit = datafit;
-    this.operator = kernels.createRowOperator(X);
-    this.T = kernels.alloc(this.m * this.n);
-    this.F = new Float64Array(this.n * this.c);
-    this.G = new Float64Array(this.n * this.c);
-    this.mask = new Uint32Array(this.m * ((this.n + 31) >>> 5));
-  }
-
-  dispose(): void {
-    this.operator.dispose();
-    this.kernels.free(this.T);
-  }
-
-  evaluate(theta: Float64Array, gradient: Float64Array): number {
-    const { n, d, c, m, T, F, G, mask, outputs, problem, datafit, sample } = this;
-    const { penalizedCols } = problem;
-    const { beta, order } = sample;
-    const inner = m * d;
-    const free = inner + m;
-    this.operator.products(theta, m, T);
-    for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = problem.offset ? theta[free + o] : 0;
-    this.kernels.relu(m, n, T, mask);
-    for (let j = 0, at = 0; j < m; j++) {
-      const a = theta[inner + j];
-      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) F[f] += a * T[at];
-    }
-    let value = datafit.lossOfRows(F, order, 0, n, G);
-    for (let j = 0, at = 0; j < m; j++) {
-      const a = theta[inner + j];
-      let s = 0;
-      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) {
-        s += G[f] * T[at];
-        T[at] = a * G[f];
-      }
-      gradient[inner + j] = s + beta * a;
-      value += 0.5 * beta * a * a;
-    }
-    this.kernels.applyMask(m, n, T, mask);
-    this.operator.sums(T, m, gradient);
-    for (let j = 0; j < m; j++) {
-      for (let k = j * d; k < j * d + penalizedCols; k++) {
-        gradient[k] += beta * theta[k];
-        value += 0.5 * beta * theta[k] * theta[k];
-      }
-    }
-    for (let o = 0; free + o < theta.length; o++) {
-      let s = 0;
-      if (problem.offset) for (let i = 0; i < n; i++) s += G[i * c + o];
-      gradient[free + o] = s;
-    }
-    return value;
-  }
-}

@@ -140,19 +140,21 @@ export class ConeProx {
       count++;
     }
     if (bound) normals[count++ * d + d - 1] = 1;
+    const first = (m: number): Float64Array[] =>
+      Array.from({ length: m }, (_, k) => normals.subarray(k * d, (k + 1) * d));
     const length = norm2(point.u.subarray(0, q));
     const along = normals.subarray(count * d, (count + 1) * d);
     for (let j = 0; j < q; j++) along[j] = point.u[j] / length;
     if (!this.free || bound) {
       // the norm is curved across u only
-      const { basis, dim } = nullBasis(normals, [...Array(count + 1).keys()], d);
+      const { basis, dim } = nullBasis(first(count + 1), d);
       const C = new Float64Array((dim + 1) * d);
       C.set(along);
       const root = Math.sqrt(1 - tau / point.size);
       for (let k = 0; k < dim * d; k++) C[d + k] = root * basis[k];
       return C;
     }
-    const { basis, dim } = nullBasis(normals, [...Array(count).keys()], d);
+    const { basis, dim } = nullBasis(first(count), d);
     const M = new Float64Array(dim * dim);
     const slope = new Float64Array(dim);
     for (let a = 0; a < dim; a++) for (let j = 0; j < q; j++) slope[a] += along[j] * basis[a * d + j];

@@ -92,6 +92,8 @@ export interface AnnealOptions {
   readonly to: number;
   /** Length of the first steps, relative to the root mean square of x. */
   readonly firstStep: number;
+  /** Values are those of samples, which do not compare: x ends as the last point. */
+  readonly noisy?: boolean;
   readonly shouldStop: () => boolean;
 }
 
@@ -105,9 +107,9 @@ const floor = 1e-12;
  * throws, x holds the best point, too.
  */
 export function anneal(
-  f: (x: Float64Array, gradient: Float64Array) => number,
+  f: (x: Float64Array, gradient: Float64Array, step: number) => number,
   x: Float64Array,
-  { steps, from, to, firstStep, shouldStop }: AnnealOptions,
+  { steps, from, to, firstStep, noisy = false, shouldStop }: AnnealOptions,
   onStep?: (value: number, steps: number) => void,
 ): number {
   const size = x.length;
@@ -118,8 +120,9 @@ export function anneal(
   const length = firstStep * Math.sqrt(dotOf(x, x) / Math.max(1, size));
   let best = Infinity;
   for (let step = 0; step <= to - from; step++) {
-    const value = f(point, gradient);
-    if (value < best) {
+    const value = f(point, gradient, step);
+    if (noisy) x.set(point);
+    else if (value < best) {
       best = value;
       x.set(point);
       onStep?.(value, step);

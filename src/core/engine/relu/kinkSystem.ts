@@ -32,6 +32,6 @@ export function mirror(Q: Float64Array, m: number): void {
 }
 
 /** Normal of a hyperplane. */
-export function directionOf({ d, problem }: ActiveNeurons, { neuron, k }: Kink): Float64Array {
-  return k === atZero ? neuron.unit : problem.classes.directions.subarray(k * d, (k + 1) * d);
+export function directionOf({ problem }: ActiveNeurons, { neuron, k }: Kink): Float64Array {
+  return k === atZero ? neuron.unit : problem.classes.direction(k);
 }

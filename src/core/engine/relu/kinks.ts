@@ -1,4 +1,5 @@
 import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
+import { dot } from '../../base/linalg/matrix.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 
 /** A held class whose multiplier says that leaving its hyperplane pays, and to which side. */
@@ -66,19 +67,14 @@ export function releaseConcave(state: ActiveNeurons, found: readonly Violation[]
 }
 
 /** Multipliers kappa of the held classes: gradient = sum kappa_k direction_k, least squares. */
-function multipliersOf({ d, problem }: ActiveNeurons, { held, gradient }: Neuron): Float64Array {
-  const { directions } = problem.classes;
+function multipliersOf({ problem }: ActiveNeurons, { held, gradient }: Neuron): Float64Array {
+  const directions = held.map((k) => problem.classes.direction(k));
   const m = held.length;
   const G = new Float64Array(m * m);
   const kappa = new Float64Array(m);
-  const product = (from: number, other: ArrayLike<number>, at: number): number => {
-    let s = 0;
-    for (let j = 0; j < d; j++) s += directions[from + j] * other[at + j];
-    return s;
-  };
   for (let a = 0; a < m; a++) {
-    for (let b = 0; b <= a; b++) G[a * m + b] = product(held[a] * d, directions, held[b] * d);
-    kappa[a] = product(held[a] * d, gradient, 0);
+    for (let b = 0; b <= a; b++) G[a * m + b] = dot(directions[a], directions[b]);
+    kappa[a] = dot(directions[a], gradient);
   }
   factorSpd(G, m);
   solveSpd(G, m, kappa);

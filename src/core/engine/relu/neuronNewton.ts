@@ -3,6 +3,7 @@ import { ActiveNeurons, type LocalProblem, type NeuronSeed } from './activeNeuro
 import { gradients, releaseConcave, violations } from './kinks.ts';
 import { lineSearch } from './lineSearch.ts';
 import { newtonStep } from './newtonStep.ts';
+import { actTogether, releaseAll, smoothedStep } from './smoothedStep.ts';
 
 export interface LocalResult {
   readonly neurons: readonly NeuronSeed[];
@@ -14,8 +15,21 @@ export interface LocalResult {
   /** Largest violation of the local optimality conditions, over beta. */
   readonly residual: number;
   readonly converged: boolean;
+  /** Ended as more is not worth it. */
+  readonly little: boolean;
 }
 
+/** How far neurons are to be brought. */
+export interface LocalGoal {
+  /** Violation of the conditions that is allowed, over beta. */
+  readonly tolerance: number;
+  readonly maxIterations: number;
+  /** Steps end when the last few together have gained less than this (default: 0). */
+  readonly worth?: number;
+}
+
+/** Those few. */
+const worthSteps = 3;
 /** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. */
 const damping = { start: 1, again: 1e-3, least: 1e-12, afterFailure: 1e-8, most: 1e6, growth: 6, decay: 0.05 };
 /** Steps shorter than this raise the damping, full ones lower it. */
@@ -95,19 +109,17 @@ export class NeuronNewton {
     return this.state.insert(seed);
   }
 
-  /** Runs to local optimality (residual below `tolerance` times beta), the iteration limit, or a stop. `onStep` is told every objective. */
+  /** Runs to local optimality (residual below `tolerance` times beta), the iteration limit, little gain, or a stop. `onStep` is told every objective. */
   run(
-    tolerance: number,
-    maxIterations: number,
+    goal: LocalGoal,
     control: Control,
     onStep?: (objective: number, active: number, iterations: number) => void,
   ): LocalResult {
-    return this.session(() => this.iterate(tolerance, maxIterations, control, onStep));
+    return this.session(() => this.iterate(goal, control, onStep));
   }
 
   private iterate(
-    tolerance: number,
-    maxIterations: number,
+    { tolerance, maxIterations, worth = 0 }: LocalGoal,
     control: Control,
     onStep?: (objective: number, active: number, iterations: number) => void,
   ): LocalResult {
@@ -118,11 +130,31 @@ export class NeuronNewton {
     let residual = Infinity;
     let shift = Math.min(damping.start, Math.max(damping.again, this.shift));
     let quiet = 0;
+    const values: number[] = [];
+    let little = false;
     state.tidy();
     for (; iterations < maxIterations && !control.shouldStop(); iterations++) {
+      values.push(state.objective);
+      const gained = values[Math.max(0, values.length - 1 - worthSteps)] - state.objective;
+      if ((little = worth > 0 && iterations >= worthSteps && gained < worth)) break;
       datafit.dualPoint(state.F, V);
       datafit.hessian(state.F, H);
-      const reduced = gradients(state, V);
+      let reduced = gradients(state, V);
+      if (actTogether(state, V, reduced)) {
+        if (releaseAll(state)) reduced = gradients(state, V);
+        residual = reduced / beta;
+        if ((converged = residual <= tolerance)) break;
+        const before = state.objective;
+        const tau = smoothedStep(state, V, H, shift, () => control.shouldStop());
+        if (tau === undefined || tau < shortStep) shift = Math.max(damping.afterFailure, shift * damping.growth);
+        else if (tau === 1) shift = Math.max(damping.least, shift * damping.decay);
+        if (shift > damping.most) break;
+        state.tidy();
+        onStep?.(state.objective, state.neurons.length, iterations + 1);
+        if (before - state.objective > noGain * Math.abs(before)) quiet = 0;
+        else if (++quiet > quietSteps) break;
+        continue;
+      }
       const found = violations(state, V);
       const slack = found.reduce((worst, { size }) => Math.max(worst, size), 0);
       residual = Math.max(reduced, slack) / beta;
@@ -168,6 +200,7 @@ export class NeuronNewton {
       iterations,
       residual,
       converged,
+      little,
     };
   }
 }

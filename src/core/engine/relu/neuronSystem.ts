@@ -46,16 +46,27 @@ export function systemOfNeurons(
   };
 }
 
+/** How the blocks of many rows are made. */
+interface ManyRows {
+  /** Rows that the curvature of the loss is taken from, as bits, and their share of all. */
+  readonly rows: Uint32Array | undefined;
+  readonly share: number;
+  /** Added to the block of a neuron with itself, d x d. */
+  readonly extra: (neuron: Neuron) => Float64Array;
+}
+
 /** Adds the matrix to the lower triangle of `system` by blocks of d x d for all pairs of neurons, and the offset. */
-function addBlocks(
+export function addBlocks(
   state: ActiveNeurons,
   H: Float64Array,
   parts: readonly Part[],
   damping: number,
   system: PositiveSystem,
+  many?: ManyRows,
 ): void {
   const { neurons, d, problem } = state;
-  const blocks = gramBlocks(state, H);
+  const blocks = gramBlocks(state, H, many?.rows);
+  if (many?.rows !== undefined) for (let k = 0; k < blocks.length; k++) blocks[k] /= many.share;
   const size = system.order;
   const A = system.matrix;
   for (let a = 0, from = 0; a < neurons.length; a++) {
@@ -64,6 +75,7 @@ function addBlocks(
       if (a === b) {
         mirrorUp(block, d);
         addCurvature(state, neurons[a], block, damping);
+        many?.extra(neurons[a]).forEach((value, k) => (block[k] += value));
       }
       place(block, neurons[a].sign * neurons[b].sign, parts[a], parts[b], d, { A, size });
     }
@@ -184,8 +196,8 @@ function gramOfNeurons(
   return Q;
 }
 
-/** X' D_a H D_b X for all pairs of neurons, d x d each. */
-function gramBlocks(state: ActiveNeurons, H: Float64Array): Float64Array {
+/** X' D_a H D_b X for all pairs of neurons, d x d each; over some rows only when they are given. */
+function gramBlocks(state: ActiveNeurons, H: Float64Array, rows?: Uint32Array): Float64Array {
   const { neurons, n, d, c } = state;
   const m = neurons.length;
   const words = (n + 31) >>> 5;
@@ -193,6 +205,7 @@ function gramBlocks(state: ActiveNeurons, H: Float64Array): Float64Array {
   neurons.forEach(({ on }, j) => {
     for (const i of on) bits[j * words + (i >>> 5)] |= 1 << (i & 31);
   });
+  if (rows !== undefined) for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
   const blocks = new Float64Array(((m * (m + 1)) / 2) * d * d);
   const outputs = Int32Array.from(neurons, ({ output }) => output);
   state.withOperator((operator) => operator.grams(bits, m, H, c, outputs, blocks));

@@ -253,7 +253,7 @@ class SharedState {
     spans.forEach((s, k) => S.set(s, k * c));
     const newton = new NeuronNewton({ ...problem, datafit: spannedDatafit(datafit, S, offset), offset: false });
     newton.setNeurons(seeds);
-    const result = newton.run(tolerance, 200, control);
+    const result = newton.run({ tolerance, maxIterations: 200 }, control);
     this.iterations += result.iterations;
     const next = result.neurons.map(({ u, output }) => ({ w: u, a: spans[output] }));
     const shifted = offset.slice();

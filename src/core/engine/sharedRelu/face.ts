@@ -43,7 +43,7 @@ export function onItsFace(
   }
   held.sort((x, y) => x - y);
   const same = previous?.held.join() === held.join();
-  const { basis, dim } = same && previous !== undefined ? previous : nullBasis(classes.directions, held, d);
+  const { basis, dim } = same && previous !== undefined ? previous : nullBasis(held.map(classes.direction), d);
   if (held.length > 0) {
     const projected = new Float64Array(d);
     for (let m = 0; m < dim; m++) {

@@ -20,10 +20,12 @@ export function balancedShared({ w, a }: SharedNeuron, penalizedCols: number): S
 /** t_k = direction_k'w of every row class. */
 export function classProducts({ classes, X }: LocalProblem, w: ArrayLike<number>, out: Float64Array): void {
   const d = X.cols;
-  for (let k = 0, at = 0; k < classes.count; k++, at += d) {
+  const { count, start, rows, scale } = classes;
+  for (let k = 0; k < count; k++) {
+    const row = rows[start[k]];
     let s = 0;
-    for (let j = 0; j < d; j++) s += classes.directions[at + j] * w[j];
-    out[k] = s;
+    for (let j = 0, at = row * d; j < d; j++) s += X.data[at + j] * w[j];
+    out[k] = s / scale[row];
   }
 }
 

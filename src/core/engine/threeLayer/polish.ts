@@ -300,13 +300,7 @@ function faceOf(X: DenseMatrix, m1: number, vector: SubVector, loose: number): F
       features.push(row);
     }
   }
-  const directions = new Float64Array(held.length * p);
-  held.forEach((row, k) => directions.set(row, k * p));
-  const { basis, dim } = nullBasis(
-    directions,
-    held.map((_, k) => k),
-    p,
-  );
+  const { basis, dim } = nullBasis(held, p);
   const F = denseMatrix(rows.length, dim);
   features.forEach((row, r) => {
     for (let k = 0; k < dim; k++) F.data[r * dim + k] = sign * dot(row, basis.subarray(k * p, (k + 1) * p));

@@ -236,6 +236,15 @@ for (const { label, kernels } of builds()) {
       rows.sums(t0, count, s);
       plain.sums(t0, count, s0);
       close(s, s0, 'sums');
+      const span = { from: n >> 2, to: n - (n >> 3) };
+      const inside = span.to - span.from;
+      rows.products(U, count, t.subarray(0, count * inside), span);
+      for (let k = 0; k < count; k++) {
+        close(t.subarray(k * inside, (k + 1) * inside), t0.subarray(k * n + span.from, k * n + span.to), 'some products');
+      }
+      rows.sums(t, count, s, span);
+      plain.sums(t, count, s0, span);
+      close(s, s0, 'some sums');
       const words = (n + 31) >>> 5;
       const bits = new Uint32Array(count * words);
       for (let k = 0; k < count; k++) {

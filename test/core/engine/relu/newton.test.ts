@@ -91,11 +91,11 @@ for (const [n, d, m, classes] of [
     const Q = system.gram(kinks, () => false)!;
     kinks.forEach(({ neuron, k }, e) => {
       const column = new Float64Array(size);
-      for (let j = 0; j < d; j++) column[neuron.at + j] = problem.classes.directions[k * d + j];
+      for (let j = 0; j < d; j++) column[neuron.at + j] = problem.classes.direction(k)[j];
       system.solve(column);
       kinks.forEach((other, f) => {
         let s = 0;
-        for (let j = 0; j < d; j++) s += column[other.neuron.at + j] * problem.classes.directions[other.k * d + j];
+        for (let j = 0; j < d; j++) s += column[other.neuron.at + j] * problem.classes.direction(other.k)[j];
         const scale = Math.sqrt(Math.abs(Q[e * kinks.length + e] * Q[f * kinks.length + f]));
         assert.ok(Math.abs(s - Q[f * kinks.length + e]) <= 1e-8 * scale, `${e}, ${f}`);
       });
@@ -130,13 +130,13 @@ for (const [n, d, m] of [
     const x = b.slice();
     all.solve(x);
     const along = (vector: Float64Array, { neuron, k }: Kink): number =>
-      Array.from({ length: d }, (_, j) => vector[neuron.at + j] * problem.classes.directions[k * d + j]).reduce((s, v) => s + v, 0); // prettier-ignore
+      Array.from({ length: d }, (_, j) => vector[neuron.at + j] * problem.classes.direction(k)[j]).reduce((s, v) => s + v, 0); // prettier-ignore
     const multipliers = Float64Array.from(kinks, (kink) => along(x, kink));
     assert.ok(factorSpd(Q, kinks.length));
     solveSpd(Q, kinks.length, multipliers);
     const expected = b.slice();
     kinks.forEach(({ neuron, k }, e) => {
-      for (let j = 0; j < d; j++) expected[neuron.at + j] -= multipliers[e] * problem.classes.directions[k * d + j];
+      for (let j = 0; j < d; j++) expected[neuron.at + j] -= multipliers[e] * problem.classes.direction(k)[j];
     });
     all.solve(expected);
     all.dispose();
@@ -152,7 +152,7 @@ for (const [n, d, m] of [
     const left = firm.gram(free, () => false)!;
     free.forEach((kink, e) => {
       const column = new Float64Array(m * d);
-      for (let j = 0; j < d; j++) column[kink.neuron.at + j] = problem.classes.directions[kink.k * d + j];
+      for (let j = 0; j < d; j++) column[kink.neuron.at + j] = problem.classes.direction(kink.k)[j];
       firm.solve(column);
       const size = left[free.length ** 2 - 1];
       free.forEach((other, f) => {
@@ -169,7 +169,7 @@ test('Newton on kinks: the objective falls to a point that no small step of any 
     const newton = new NeuronNewton(problem);
     newton.setNeurons(seeds);
     const values = [newton.value];
-    const result = newton.run(1e-11, 200, uncontrolled, (objective) => values.push(objective));
+    const result = newton.run({ tolerance: 1e-11, maxIterations: 200 }, uncontrolled, (objective) => values.push(objective));
     assert.ok(result.converged, `residual ${result.residual} after ${result.iterations} steps`);
     for (let k = 1; k < values.length; k++) assert.ok(values[k] <= values[k - 1] * (1 + 1e-12), `step ${k}`);
     const rng = createRng(seed).fork('steps');

@@ -20,12 +20,22 @@ export function searchPiece(n: i32, d: i32, X: usize, v: usize, U: usize, count:
     let z = Z;
     for (let i = 0; i < rows; i++) {
       const vi = load<f64>(v);
+      const weight = f64x2.splat(vi);
       v += 8;
-      for (let k = 0; k < count; k++) {
-        const s = scores + <usize>k * 8;
+      let s = scores;
+      let k = 0;
+      for (; k + 1 < count; k += 2) {
+        const x = v128.load(z);
+        const on = f64x2.gt(x, f64x2.splat(0));
+        v128.store(s, f64x2.add(v128.load(s), f64x2.mul(weight, v128.and(x, on))));
+        v128.store(z, v128.and(weight, on));
+        z += 16;
+        s += 16;
+      }
+      if (k < count) {
         const x = load<f64>(z);
         const on = x > 0;
-        store<f64>(s, load<f64>(s) + (on ? vi * x : 0));
+        store<f64>(s, load<f64>(s) + vi * (on ? x : 0));
         store<f64>(z, on ? vi : 0);
         z += 8;
       }
