@@ -64,7 +64,8 @@ function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean): Inpu
   const scale = size > 0 ? 4 ** Math.max(-500, Math.min(500, Math.round(Math.log2(size) / 2))) : 1;
   const moves = centre?.some((m) => m !== 0) === true;
   const frame: Frame = { scale, centre: moves ? centre : undefined };
-  const made: Inputs = scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X) : X, frame), frame };
+  const made: Inputs =
+    scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X) : X, frame), frame };
   kinds.set(kind, made);
   return made;
 }

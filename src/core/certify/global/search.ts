@@ -80,7 +80,9 @@ export function maximizeDualConstraint(
         // a free bias jumps from kink to kink, which ascents along slopes do not
         const ascents = free
           ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
-          : interruptible(kernels, stop, () => together.climb(v, from, { sign, penalizedCols: penalized, above }, stop));
+          : interruptible(kernels, stop, () =>
+              together.climb(v, from, { sign, penalizedCols: penalized, above }, stop),
+            );
         if (ascents === undefined) return found;
         let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];

@@ -83,7 +83,12 @@ export function burst(
   };
   try {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
-      steps += minimizeSmooth((x, g) => stage.evaluate(x, g), stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
+      steps += minimizeSmooth(
+        (x, g) => stage.evaluate(x, g),
+        stage.theta,
+        { maxSteps: most, smallGain, shouldStop },
+        told(steps),
+      );
       stage = stage.condensed(mostRise[0]);
     }
     if (stage.sample.order === null && !shouldStop()) onNear({ ...stage.network(negligible), steps });
@@ -216,8 +221,7 @@ class BurstStage {
     return this.start.length;
   }
 
-  readonly evaluate = (x: Float64Array, g: Float64Array, span?: RowSpan): number =>
-    this.objective.evaluate(x, g, span);
+  readonly evaluate = (x: Float64Array, g: Float64Array, span?: RowSpan): number => this.objective.evaluate(x, g, span);
 
   /** Those that are larger than this share of the mean. */
   network(share: number): { readonly neurons: readonly NeuronSeed[]; readonly offset: Float64Array } {
@@ -321,4 +325,3 @@ function normOf(u: Float64Array, penalizedCols: number): number {
   for (let j = 0; j < penalizedCols; j++) s += u[j] * u[j];
   return Math.sqrt(s);
 }
-

@@ -61,7 +61,8 @@ export class DescentObjective {
     const inner = m * d;
     gradient.fill(0);
     let value = 0;
-    for (let row = from; row < to; row += block) value += this.addBlock(theta, gradient, row, Math.min(to, row + block));
+    for (let row = from; row < to; row += block)
+      value += this.addBlock(theta, gradient, row, Math.min(to, row + block));
     for (let j = 0; j < m; j++) {
       const a = theta[inner + j];
       gradient[inner + j] += beta * a;

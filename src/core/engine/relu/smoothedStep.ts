@@ -131,7 +131,8 @@ function follow(state: ActiveNeurons, { step, slope }: Direction, shouldStop: ()
   const start = offset.slice();
   const move = (tau: number): void => {
     neurons.forEach((neuron, j) => (neuron.u = from[j].map((x, k) => x + tau * step[j * d + k])));
-    for (let o = 0; neurons.length * d + o < step.length; o++) offset[o] = start[o] + tau * step[neurons.length * d + o];
+    for (let o = 0; neurons.length * d + o < step.length; o++)
+      offset[o] = start[o] + tau * step[neurons.length * d + o];
     state.clean(neurons);
     state.refresh();
   };

@@ -240,7 +240,11 @@ for (const { label, kernels } of builds()) {
       const inside = span.to - span.from;
       rows.products(U, count, t.subarray(0, count * inside), span);
       for (let k = 0; k < count; k++) {
-        close(t.subarray(k * inside, (k + 1) * inside), t0.subarray(k * n + span.from, k * n + span.to), 'some products');
+        close(
+          t.subarray(k * inside, (k + 1) * inside),
+          t0.subarray(k * n + span.from, k * n + span.to),
+          'some products',
+        );
       }
       rows.sums(t, count, s, span);
       plain.sums(t, count, s0, span);

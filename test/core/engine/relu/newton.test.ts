@@ -169,7 +169,9 @@ test('Newton on kinks: the objective falls to a point that no small step of any 
     const newton = new NeuronNewton(problem);
     newton.setNeurons(seeds);
     const values = [newton.value];
-    const result = newton.run({ tolerance: 1e-11, maxIterations: 200 }, uncontrolled, (objective) => values.push(objective));
+    const result = newton.run({ tolerance: 1e-11, maxIterations: 200 }, uncontrolled, (objective) =>
+      values.push(objective),
+    );
     assert.ok(result.converged, `residual ${result.residual} after ${result.iterations} steps`);
     for (let k = 1; k < values.length; k++) assert.ok(values[k] <= values[k - 1] * (1 + 1e-12), `step ${k}`);
     const rng = createRng(seed).fork('steps');
