@@ -38,7 +38,7 @@ export function solveAccelerated(program: GatedProgram, start: EngineState, run:
   TBefore.set(T);
   let gap = best.offer(fit, U, penaltyValue, V, T);
 
-  let lipschitz = Math.max(datafit.lipschitz * operatorNormSquared(program, 8), 1e-300);
+  let lipschitz = Math.max(datafit.lipschitz * operatorNormSquared(program, 8, run), 1e-300);
   let theta = 1;
   let iteration = 0;
   const finish = (status: EngineResult['status']): EngineResult =>
@@ -54,6 +54,7 @@ export function solveAccelerated(program: GatedProgram, start: EngineState, run:
       for (let i = 0; i < n * c; i++) fitAt[i] = fit[i] + momentum * (fit[i] - fitBefore[i]);
       if (affine) for (let i = 0; i < length; i++) TAt[i] = T[i] + momentum * (T[i] - TBefore[i]);
       else dualOf(fitAt, TAt);
+      if (run.shouldStop()) return finish('stopped');
 
       for (;;) {
         for (let i = 0; i < length; i++) next[i] = at[i] + TAt[i] / lipschitz;
@@ -76,6 +77,7 @@ export function solveAccelerated(program: GatedProgram, start: EngineState, run:
         before.set(U);
         fitBefore.set(fit);
       }
+      if (run.shouldStop()) continue;
       if (affine) {
         [TBefore, T] = [T, TBefore];
         dualOf(fit, T);

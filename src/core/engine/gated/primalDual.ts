@@ -20,7 +20,7 @@ export function solvePrimalDual(program: GatedProgram, start: EngineState, run: 
   const scaled = new Float64Array(n * c);
   const sizes = new Float64Array(P * penalty.groups);
   const best = createBestPair(program, { U, V });
-  const operatorNorm = 1.02 * Math.sqrt(operatorNormSquared(program, 60));
+  const operatorNorm = 1.02 * Math.sqrt(operatorNormSquared(program, 60, run));
   let balance = 1;
   let adaptivity = 0.5;
   let iteration = 0;
