@@ -46,6 +46,10 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
         }
       });
     };
+    /** A step whose outcome does not follow from the editor's release: what it shows of the product, and of the editor's inputs, is shown in the newest. */
+    const newestStep: typeof step = (what, act) => {
+      if (release === 'newest') step(what, act);
+    };
     const panel = (selector: string, options?: { hasText: string | RegExp }): Locator =>
       workbench.panel.locator(selector, options);
     const verdict = (): Promise<string> => panel('#verdict').innerText();
@@ -141,7 +145,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await idle();
     });
 
-    step('an input box takes a share of beta max and refuses words', async () => {
+    newestStep('an input box takes a share of beta max and refuses words', async () => {
       await workbench.runCommand('Convex Network: Set Beta...');
       const input = await workbench.input('Regularization beta');
       await input.fill('a lot');
@@ -152,7 +156,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await idle();
     });
 
-    step('a point of the path can be picked', async () => {
+    newestStep('a point of the path can be picked', async () => {
       await workbench.runCommand('Convex Network: Pick Beta from the Path...');
       const input = await workbench.input('Beta from the path');
       const label = (await workbench.quickInput.locator('.monaco-list-row').nth(2).getAttribute('aria-label'))!;
@@ -193,8 +197,8 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       rmSync(file);
     });
 
-    step('a long run stops when asked and keeps its best point', async () => {
-      await configure(workbench, { tolerance: 1e-12, gates: 1000, maxRows: 2000 });
+    newestStep('a long run stops when asked and keeps its best point', async () => {
+      await configure(workbench, { tolerance: 1e-12, gates: 400, maxRows: 800 });
       await workbench.chooseFromMenu('spambase.csv', 'Train Convex Network');
       await (await workbench.input('spambase.csv (1/2)')).press('Enter');
       await (await workbench.input('(2/2)')).press('Enter');
@@ -268,7 +272,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       assert.equal(await verdict(), headline);
     });
 
-    step('and goes on from there: halve beta, train again', async () => {
+    newestStep('and goes on from there: halve beta, train again', async () => {
       const beta = await shownBeta();
       await workbench.runCommand('Convex Network: Halve Beta');
       await until(async () => Math.abs((await shownBeta()) / beta - 0.5) < 0.01, 'beta halved');
@@ -283,8 +287,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await panel('.badge.stale').waitFor();
     });
 
-    // what its pages show does not depend on the editor
-    if (release === 'newest') step('the Lab checks the theorems on a file', () => labStory(workbench));
+    newestStep('the Lab checks the theorems on a file', () => labStory(workbench));
 
     it('no script of the page failed', () => {
       assert.deepEqual(

@@ -23,6 +23,7 @@ export class Workbench {
     const launched = chromium.launchPersistentContext(profile, {
       executablePath: ensureChromium(),
       headless: true,
+      reducedMotion: 'reduce', // nothing is drawn again and again while a test waits
       viewport,
       timeout: 120_000,
       args: [
