@@ -1,4 +1,4 @@
-import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
+import type { Kernels, RowOperator, RowSpan } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
@@ -68,6 +68,8 @@ const small = 1e-2;
 const vanished = 1e-3;
 /** Rows whose inner products are made without a look for a stop. */
 const rowsAtOnce = 64;
+/** Rows whose products with all neurons are held at a time. */
+const blockOfRows = 8192;
 /** Relative size of what is lost in rounding. */
 const rounding = 2 ** -53;
 
@@ -88,7 +90,7 @@ export class ActiveNeurons {
   private readonly kernels: Kernels;
   private operator: RowOperator | undefined;
   private stacked = new Float64Array(0);
-  private products = new Float64Array(0);
+  private scratch = new Float64Array(0);
   private inner: Float64Array | undefined;
 
   constructor(readonly problem: LocalProblem) {
@@ -165,6 +167,7 @@ export class ActiveNeurons {
   private created(seed: NeuronSeed): Neuron {
     const { classes } = this.problem;
     const { d } = this;
+    let dt: Float64Array | undefined;
     return {
       u: seed.u.slice(),
       sign: seed.sign,
@@ -173,7 +176,10 @@ export class ActiveNeurons {
       held: [],
       multipliers: new Float64Array(0),
       t: new Float64Array(classes.count),
-      dt: new Float64Array(classes.count),
+      // steps that count kinks together do without
+      get dt() {
+        return (dt ??= new Float64Array(classes.count));
+      },
       du: new Float64Array(d),
       on: new Int32Array(0),
       along: undefined,
@@ -196,18 +202,31 @@ export class ActiveNeurons {
     const m = neurons.length;
     if (m === 0) return;
     if (this.stacked.length < m * d) this.stacked = new Float64Array(m * d);
-    if (this.products.length < m * n) this.products = new Float64Array(m * n);
-    const { stacked, products } = this;
+    const { stacked } = this;
     neurons.forEach((neuron, j) => stacked.set(vector(neuron), j * d));
-    this.withOperator((operator) => operator.products(stacked, m, products));
-    neurons.forEach((neuron, j) => {
-      const target = out(neuron);
-      const from = j * n;
-      for (let k = 0; k < count; k++) {
-        const row = rows[start[k]];
-        target[k] = products[from + row] / scale[row];
+    const targets = neurons.map(out);
+    this.withOperator((operator) => {
+      let first = 0;
+      for (const span of blocksOfRows(n)) {
+        const { from, to } = span;
+        const products = this.room(m * (to - from));
+        operator.products(stacked, m, products, span);
+        // classes are in the order of their first rows
+        let last = first;
+        while (last < count && rows[start[last]] < to) last++;
+        targets.forEach((target, j) => {
+          const at = j * (to - from) - from;
+          for (let k = first; k < last; k++) target[k] = products[at + rows[start[k]]] / scale[rows[start[k]]];
+        });
+        first = last;
       }
     });
+  }
+
+  /** Room for so many numbers, used again and again. */
+  room(length: number): Float64Array {
+    if (this.scratch.length < length) this.scratch = new Float64Array(length);
+    return this.scratch;
   }
 
   /** Holds class k when it does not depend on those held already. */
@@ -392,6 +411,13 @@ export class ActiveNeurons {
     }
     this.clean([first]);
   }
+}
+
+/** All rows, so many at a time. */
+export function blocksOfRows(n: number): RowSpan[] {
+  return Array.from({ length: Math.ceil(n / blockOfRows) }, (_, k) => {
+    return { from: k * blockOfRows, to: Math.min(n, (k + 1) * blockOfRows) };
+  });
 }
 
 /** No row class has the two neurons strictly on different sides. */

@@ -1,6 +1,6 @@
 import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 import { dot } from '../../base/linalg/matrix.ts';
-import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
+import { type ActiveNeurons, blocksOfRows, type Neuron } from './activeNeurons.ts';
 
 /** A held class whose multiplier says that leaving its hyperplane pays, and to which side. */
 export interface Violation {
@@ -19,12 +19,24 @@ export interface Violation {
 export function gradients(state: ActiveNeurons, V: Float64Array): number {
   const { neurons, n, d, c, problem } = state;
   const m = neurons.length;
-  const weighted = new Float64Array(m * n);
-  neurons.forEach(({ on, sign, output }, j) => {
-    for (const i of on) weighted[j * n + i] = -sign * V[i * c + output];
-  });
   const sums = new Float64Array(m * d);
-  if (m > 0) state.withOperator((operator) => operator.sums(weighted, m, sums));
+  if (m > 0)
+    state.withOperator((operator) => {
+      const part = new Float64Array(m * d);
+      const next = new Int32Array(m);
+      for (const span of blocksOfRows(n)) {
+        const { from, to } = span;
+        const weighted = state.room(m * (to - from)).fill(0, 0, m * (to - from));
+        neurons.forEach(({ on, sign, output }, j) => {
+          const at = j * (to - from) - from;
+          let k = next[j];
+          for (; k < on.length && on[k] < to; k++) weighted[at + on[k]] = -sign * V[on[k] * c + output];
+          next[j] = k;
+        });
+        operator.sums(weighted, m, part, span);
+        for (let k = 0; k < sums.length; k++) sums[k] += part[k];
+      }
+    });
   let worst = 0;
   neurons.forEach((neuron, j) => {
     const { gradient, unit } = neuron;
