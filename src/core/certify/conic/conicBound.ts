@@ -12,7 +12,7 @@ import { solveFactored } from './factoredSolve.ts';
 import { jointIsAffordable } from './jointSystem.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type LineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
-import { type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
+import { type AtomPoint, type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
 import {
   type AtomShape,
   type RelaxedIterate,
@@ -109,12 +109,13 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
  * and there is time. Undefined when it was stopped before the first iterate.
  */
 export function conicBound(prepared: PreparedProblem, options: ConicOptions, control: Control): ConicBound | undefined {
-  const search = new ConicSearch(prepared, options, withDeadline(control, options.seconds));
-  search.run();
+  const search = new ConicSearch(prepared, options, control);
+  search.run(withDeadline(control, options.seconds));
   return search.best;
 }
 
-class ConicSearch {
+/** The search for such a bound, which can be gone on with. */
+export class ConicSearch {
   best: ConicBound | undefined;
   private value = -Infinity;
   private readonly lines: UnitLines;
@@ -125,13 +126,23 @@ class ConicSearch {
   private complete = true;
   private shapes: AtomShape[] = [];
   private kept: RelaxedSnapshot | undefined;
+  /** Multiplications that pairs may take in a step: what the last lifting was allowed. */
+  private work = 0;
+  /** Multiplications in a second, as the last round had them. */
+  private speed = usualSpeed / 2;
+  /** The relaxation is as it will be: solved to the end. */
+  private thorough = false;
+  private end = 0;
+  private begun = false;
+  /** Time that it took so far. */
+  seconds = 0;
   private readonly program: RelaxedProblem;
   private readonly kernels: Kernels;
 
   constructor(
     private readonly prepared: PreparedProblem,
     private readonly options: ConicOptions,
-    private readonly control: Control,
+    private control: Control,
   ) {
     this.lines = unitLines(prepared.X, prepared.penalizedCols);
     this.kernels = options.kernels ?? createReferenceKernels();
@@ -142,50 +153,67 @@ class ConicSearch {
     }
   }
 
-  run(): void {
-    const { options, control } = this;
-    const enough = options.objective * (1 - options.tolerance);
+  /** Goes on until a stop, which the control has to have at the deadline of its options at the latest. */
+  run(control: Control, seconds = this.options.seconds): void {
     const started = control.now();
-    const end = started + options.seconds;
-    if (this.lines.penalized === this.lines.unit.cols) {
-      this.solveByFactors(enough);
+    this.control = control;
+    this.end = started + seconds;
+    this.search();
+    this.seconds += control.now() - started;
+  }
+
+  private search(): void {
+    const { options, control } = this;
+    const { objective } = options;
+    const enough = objective * (1 - options.tolerance);
+    if (this.lines.penalized === this.lines.unit.cols && !this.begun) {
+      this.begun = true;
+      const rough = this.solveByFactors(enough);
       const seconds = (fewSteps * stepWork(this.lines, this.shapes.length)) / usualSpeed;
-      if (this.value >= enough || control.shouldStop()) return;
-      if (!hasSystem(this.prepared) || control.now() + seconds > end) return;
-      if (this.best !== undefined) this.best = { ...this.best, exhausted: false };
+      if (this.value >= enough || control.shouldStop() || !hasSystem(this.prepared) || seconds > this.left) return;
+      // where there is much to gain from pairs, they need not wait for the last digits without them
+      const solved = this.limit - this.value < roughly * (objective - this.value);
+      if (rough !== undefined && solved && objective - this.limit > fewOpen * objective)
+        this.shapes = this.lift(rough) ?? this.shapes;
     }
     for (; this.round < 12; this.round++) {
       const before = this.value;
       const last = this.solve(enough);
       if (this.value >= enough || control.shouldStop()) return;
-      const helped = this.round === 0 || !this.complete || this.value - before > 0.005 * (options.objective - before);
+      const helped = this.work === 0 || !this.complete || this.value - before > 0.005 * (objective - before);
       const next = last !== undefined && helped ? this.lift(last) : undefined;
-      if (next === undefined) {
-        if (this.best !== undefined) this.best = { ...this.best, exhausted: !control.shouldStop() };
-        return;
-      }
-      this.shapes = next;
+      if (next === undefined && (this.thorough || last === undefined)) break;
+      if (next === undefined) this.thorough = true;
+      else this.shapes = next;
     }
+    if (this.best !== undefined) this.best = { ...this.best, exhausted: !control.shouldStop() };
   }
 
-  /** Solves the relaxation roughly, without pairs. */
-  private solveByFactors(enough: number): void {
+  private get left(): number {
+    return this.end - this.control.now();
+  }
+
+  /** Solves the relaxation roughly, without pairs; undefined after a stop. */
+  private solveByFactors(enough: number): Solved | undefined {
     const { program, shapes, options, control, kernels } = this;
     const start = { objective: options.objective, network: options.network ?? [], kernels };
-    const value = solveFactored(program, shapes, start, control, (iterate) => {
+    const end = solveFactored(program, shapes, start, control, (iterate) => {
       this.steps++;
       this.offer(iterate.fit, iterate.multipliers);
       return this.value < enough ? this.value : undefined;
     });
-    this.limit = Math.min(value, options.objective);
-    if (this.best !== undefined) this.best = { ...this.best, limit: this.limit, exhausted: value < Infinity };
+    if (end === undefined) return undefined;
+    this.limit = Math.min(end.value, options.objective);
+    if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
+    return end;
   }
 
-  /** Solves the relaxation as it is and offers every iterate; answers the last one when it is solved, or as far as it goes, and there is more to prove. */
-  private solve(enough: number): RelaxedIterate | undefined {
+  /** Solves the relaxation as it is and offers every iterate; answers what the last one stands at when it is solved, or as far as it goes, and there is more to prove. */
+  private solve(enough: number): Solved | undefined {
     const { program, options, control, kernels } = this;
     let least = Infinity;
-    let last: RelaxedIterate | undefined;
+    let last: Solved | undefined;
+    const [started, stepsBefore] = [control.now(), this.steps];
     const { objective, network } = options;
     const start = { objective, network, resume: this.kept, kernels };
     let kept = false;
@@ -200,13 +228,15 @@ class ConicSearch {
         kept = true;
       }
       // what is left to gain in this round against what is left in all; pairs gain more than the end of the first round
-      const enoughLeft = this.round === 0 ? 0.15 : 0.03;
+      const enoughLeft = this.thorough ? 1e-3 : this.work === 0 ? 0.15 : 0.03;
       const open = Math.min(least, options.objective) - this.value;
       const solved = open <= Math.max(1e-9 * options.objective, enoughLeft * (options.objective - this.value));
-      if (solved || iterate.iteration >= 30) last = iterate;
+      if (solved || iterate.iteration >= 30) last = solvedAt(iterate);
       return last === undefined;
     });
-    this.limit = Math.min(least, options.objective, this.round === 0 ? this.limit : Infinity);
+    const taken = (control.now() - started) / Math.max(1, this.steps - stepsBefore);
+    if (taken > 0) this.speed = (this.work + stepWork(this.lines, this.shapes.length)) / taken;
+    this.limit = Math.min(least, options.objective, this.work === 0 ? this.limit : Infinity);
     if (this.best !== undefined) this.best = { ...this.best, limit: this.limit };
     return least < options.objective * (1 - 0.1 * options.tolerance) ? last : undefined;
   }
@@ -240,37 +270,67 @@ class ConicSearch {
   }
 
   /** The atoms with the pairs that their points violate most; undefined when there are no new ones, or at a stop. */
-  private lift(iterate: RelaxedIterate): AtomShape[] | undefined {
-    const { lines, prepared, shapes, control } = this;
+  private lift({ fit, points }: Solved): AtomShape[] | undefined {
+    const { lines, prepared, shapes, control, kernels } = this;
     const { outputs, X, datafit } = prepared;
-    const V = new Float64Array(iterate.fit.length);
-    smoothed(datafit).dualPoint(iterate.fit, V);
-    const stop = (): boolean => control.shouldStop();
-    const violated = shapes.map((shape, k) => {
-      const atom = iterate.atoms[k];
-      if (!(atom.trace(atom.x) > 0)) return [];
-      const v = Float64Array.from({ length: X.rows }, (_, i) => V[i * outputs + shape.output]);
-      return violatedPairs(atom.normalised(), lines, lineLoads(lines, v).even, 5, stop);
+    const V = new Float64Array(fit.length);
+    smoothed(datafit).dualPoint(fit, V);
+    const how = { kernels, shouldStop: () => control.shouldStop() };
+    const perLine = lines.unit.rows > manyLines ? 5 : 10;
+    const violated = shapes.map(({ output }, k) => {
+      const point = points[k];
+      if (point === undefined) return [];
+      const v = Float64Array.from({ length: X.rows }, (_, i) => V[i * outputs + output]);
+      return violatedPairs(point, lines, lineLoads(lines, v).even, perLine, how);
     });
-    const work = firstWork(lines, shapes.length) * workGrowth ** this.round;
+    this.work = this.nextWork();
     const kept = shapes.map(({ pairs }) => pairs);
-    const { pairs, complete } = selectPairs(kept, violated, pairLimits(lines, shapes.length, work));
-    this.complete = complete || work > 16 * mostWork;
+    const { pairs, complete } = selectPairs(kept, violated, pairLimits(lines, shapes.length, this.work));
+    this.complete = complete || this.work > mostWork;
     if (control.shouldStop() || !pairs.some((list, k) => list.length > kept[k].length)) return undefined;
     return shapes.map((shape, k) => ({ ...shape, pairs: pairs[k] }));
   }
+
+  /**
+   * What the next round may take: half of the time that is left, by the speed of the last one, and less of it from a start of its own; not less than what pays
+   * at all.
+   */
+  private nextWork(): number {
+    const { lines, shapes, work, speed, left } = this;
+    const own = stepWork(lines, shapes.length);
+    if (this.kept === undefined) return Math.max((speed * left) / (3 * fewSteps) - own, 1e8, 0.5 * own);
+    return Math.max(
+      (speed * left) / (2 * fewSteps) - own,
+      Math.min(2 * work, (2 * speed * left) / fewSteps - own),
+      1.05 * work,
+    );
+  }
 }
+
+/** A relaxation that is solved: its fit, and the point of every atom that is not zero. */
+interface Solved {
+  readonly fit: Float64Array;
+  readonly points: readonly (AtomPoint | undefined)[];
+}
+
+function solvedAt({ fit, atoms }: RelaxedIterate): Solved {
+  return {
+    fit: fit.slice(),
+    points: atoms.map((atom) => (atom.trace(atom.x) > 0 ? atom.normalised() : undefined)),
+  };
+}
+
+/** Part of what is left to prove that may be between a rough solution and its bound. */
+const roughly = 0.1;
+
+/** Part of the objective that has to be open without pairs for them to come at once. */
+const fewOpen = 2e-3;
+
+/** Lines from which on fewer pairs are taken of each. */
+const manyLines = 500;
 
 /** Multiplications that a step may take for pairs, in the last rounds. */
 const mostWork = 6e9;
-
-/** By how much rounds may take more than the one before. */
-const workGrowth = 8;
-
-/** Multiplications that steps of the first round of pairs may add: as much as a step takes without them, or what is done in no time. */
-function firstWork(lines: UnitLines, atoms: number): number {
-  return Math.max(1e8, stepWork(lines, atoms));
-}
 
 /** Multiplications of a step without pairs. */
 function stepWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {

@@ -1,6 +1,7 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { createRng } from '../../base/rng.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
+import type { AtomPoint } from './pairs.ts';
 import type { AtomShape, RelaxedProblem } from './relaxedProgram.ts';
 import type { MajorantMultipliers } from './majorant.ts';
 
@@ -36,6 +37,8 @@ export class FactoredProgram {
   private readonly G: Float64Array;
   /** L x c each: the part of the fit that half-widths make, its bounds, and the gradients in it and in x'u. */
   private readonly half: Float64Array;
+  private readonly bottom: Float64Array;
+  private readonly top: Float64Array;
   private readonly onHalf: Float64Array;
   private readonly onSide: Float64Array;
   private readonly curvature: Float64Array;
@@ -66,6 +69,8 @@ export class FactoredProgram {
       tau: 0,
     }));
     this.half = new Float64Array(L * outputs);
+    this.bottom = new Float64Array(L * outputs);
+    this.top = new Float64Array(L * outputs);
     this.onHalf = new Float64Array(L * outputs);
     this.onSide = new Float64Array(L * outputs);
     this.curvature = new Float64Array(L);
@@ -134,6 +139,25 @@ export class FactoredProgram {
     return value;
   }
 
+  /** The atoms over tau at the last evaluation, which was at x; half-widths where the fit has them between their bounds. */
+  points(x: Float64Array): AtomPoint[] {
+    const { shapes, problem, atoms, rank, half, bottom, top } = this;
+    const { rows: L, cols: d } = problem.lines.unit;
+    return shapes.map(({ output, sign }, k) => {
+      const { low, high, tau } = atoms[k];
+      const R = x.slice(k * (d * rank + 1), k * (d * rank + 1) + d * rank);
+      const U = new Float64Array(d * d);
+      this.kernels.gemm(false, true, d, d, rank, 1 / tau, R, R, 0, U);
+      const a = Float64Array.from({ length: L }, (_, l) => {
+        const at = l * problem.outputs + output;
+        const room = top[at] - bottom[at];
+        const share = room > 0 ? (half[at] - bottom[at]) / room : 0.5;
+        return (low[l] + (sign > 0 ? share : 1 - share) * (high[l] - low[l])) / tau;
+      });
+      return { U, a };
+    });
+  }
+
   /** Multipliers of atom k at the last evaluation, for the column of V with its sign folded in: as `lineLoads` gives it. */
   multipliers(k: number, x: Float64Array, even: ArrayLike<number>): MajorantMultipliers {
     const { rank, problem, atoms, width } = this;
@@ -194,12 +218,12 @@ export class FactoredProgram {
 
   /** The best fit within the bounds; its loss, and what its gradient does to half-widths and to x'u. */
   private settle(): number {
-    const { problem, shapes, atoms, half, onHalf, onSide, fit, G, curvature } = this;
+    const { problem, shapes, atoms, half, bottom, top, onHalf, onSide, fit, G, curvature } = this;
     const { lines, datafit, outputs: c } = problem;
     const L = lines.unit.rows;
     const { line, side, length } = lines;
-    const bottom = new Float64Array(L * c);
-    const top = new Float64Array(L * c);
+    bottom.fill(0);
+    top.fill(0);
     const turn = new Float64Array(L * c);
     shapes.forEach(({ output, sign }, k) => {
       const { low, high, t } = atoms[k];

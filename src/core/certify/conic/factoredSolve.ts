@@ -4,6 +4,7 @@ import type { Control } from '../../base/control.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import { FactoredProgram } from './factoredProgram.ts';
 import type { LineLoads, MajorantMultipliers } from './majorant.ts';
+import type { AtomPoint } from './pairs.ts';
 import type { AtomShape, RelaxedProblem } from './relaxedProgram.ts';
 
 /** What a bound is made from. */
@@ -18,6 +19,13 @@ export interface FactoredOptions {
   readonly objective: number;
   readonly network: readonly ConvexNeuron[];
   readonly kernels: Kernels;
+}
+
+/** Where it ended: a value of the program, which is not below its least one, its fit, and the atoms over tau. */
+export interface FactoredEnd {
+  readonly value: number;
+  readonly fit: Float64Array;
+  readonly points: readonly AtomPoint[];
 }
 
 /** Most columns of a factor: points of higher rank were not seen to prove more. */
@@ -36,7 +44,7 @@ const near = 0.01;
 
 /**
  * Solves the relaxed program without pairs by its factors, with corners less and less rounded. `visit` sees some of the iterates and answers with the bound that they
- * prove so far, or nothing to end. Answers a value of the program that is not below its least one (Infinity after a stop).
+ * prove so far, or nothing to end. Undefined after a stop.
  */
 export function solveFactored(
   problem: RelaxedProblem,
@@ -44,7 +52,7 @@ export function solveFactored(
   { objective, network, kernels }: FactoredOptions,
   control: Control,
   visit: (iterate: FactoredIterate) => number | undefined,
-): number {
+): FactoredEnd | undefined {
   const { unit } = problem.lines;
   const program = new FactoredProgram(problem, shapes, Math.min(unit.cols, mostRank), kernels);
   const total = objective / (2 * problem.beta);
@@ -75,11 +83,11 @@ export function solveFactored(
       x = minimizeByMemory(program, x, mostIterations, look, kept);
       size = Math.max(program.penalty / problem.beta, 1e-3 * total);
       if (!ended) show(x);
-      if (ended) return Infinity;
+      if (ended) return undefined;
     }
-    return program.exactValue(x);
+    return { value: program.exactValue(x), fit: program.fit, points: program.points(x) };
   } catch (error) {
-    if (error instanceof KernelsInterrupted) return Infinity;
+    if (error instanceof KernelsInterrupted) return undefined;
     throw error;
   } finally {
     kernels.interrupt = outer;

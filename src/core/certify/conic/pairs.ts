@@ -1,4 +1,4 @@
-import { everyRows } from '../../base/polling.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { UnitLines } from './lines.ts';
 import { momentsAlong } from './moments.ts';
 
@@ -37,34 +37,50 @@ export function violatedPairs(
   { unit }: UnitLines,
   loads: ArrayLike<number>,
   perLine: number,
-  shouldStop: () => boolean,
+  { kernels, shouldStop }: { readonly kernels: Kernels; readonly shouldStop: () => boolean },
 ): ViolatedPair[] {
   const { rows: L, cols: d, data: x } = unit;
   const XU = new Float64Array(L * d);
   const T = new Float64Array(L);
   momentsAlong(unit, U, XU, T);
   const slack = T.map((square, i) => Math.sqrt(Math.max(0, square - a[i] * a[i])));
+  const scale = T.map((square) => 1 / Math.sqrt(square));
+  const weight = Float64Array.from(loads, Math.abs);
   const found = new Map<number, ViolatedPair>();
-  const poll = everyRows(L * d);
-  for (let i = 0; i < L; i++) {
-    if (i % poll === 0 && shouldStop()) break;
-    const near: ViolatedPair[] = [];
-    for (let j = 0; j < L; j++) {
-      if (j === i) continue;
-      let cross = 0;
-      for (let k = 0; k < d; k++) cross += XU[i * d + k] * x[j * d + k];
-      const excess = Math.abs(cross) - a[i] * a[j] - slack[i] * slack[j];
-      if (!(excess > 1e-7)) continue;
-      const gain = (excess / Math.sqrt(T[i] * T[j])) * Math.min(Math.abs(loads[i]), Math.abs(loads[j]));
-      if (near.length === perLine && gain <= near[perLine - 1].gain) continue;
-      near.push({ pair: i < j ? { i, j } : { i: j, j: i }, gain });
-      near.sort((p, q) => q.gain - p.gain);
-      if (near.length > perLine) near.pop();
+  const crosses = new Float64Array(block * L);
+  const gains = new Float64Array(perLine);
+  const partners = new Int32Array(perLine);
+  for (let from = 0; from < L && !shouldStop(); from += block) {
+    const count = Math.min(block, L - from);
+    kernels.gemm(false, true, count, L, d, 1, XU.subarray(from * d, (from + count) * d), x, 0, crosses);
+    for (let i = from; i < from + count; i++) {
+      gains.fill(0);
+      const [ai, si, wi, row] = [a[i], slack[i], weight[i] * scale[i], (i - from) * L];
+      for (let j = 0; j < L; j++) {
+        const excess = Math.abs(crosses[row + j]) - ai * a[j] - si * slack[j];
+        if (!(excess > 1e-7)) continue;
+        const gain = excess * scale[j] * (weight[j] < weight[i] ? weight[j] * scale[i] : wi);
+        if (gain <= gains[perLine - 1] || j === i) continue;
+        let at = perLine - 1;
+        for (; at > 0 && gains[at - 1] < gain; at--) {
+          gains[at] = gains[at - 1];
+          partners[at] = partners[at - 1];
+        }
+        gains[at] = gain;
+        partners[at] = j;
+      }
+      for (let k = 0; k < perLine && gains[k] > 0; k++) {
+        const j = partners[k];
+        const pair = i < j ? { i, j } : { i: j, j: i };
+        found.set(pair.i * L + pair.j, { pair, gain: gains[k] });
+      }
     }
-    for (const one of near) found.set(one.pair.i * L + one.pair.j, one);
   }
   return [...found.values()];
 }
+
+/** Lines whose products with all others are taken together. */
+const block = 64;
 
 /**
  * The kept pairs of every atom and those of its violated ones that gain most over all atoms, within limits. `complete` when no violated pair was left out.

@@ -47,6 +47,26 @@ export function bracketDualMaximum(
   options: BracketOptions,
   control: Control,
 ): DualBracket {
+  return openBracket(X, v, penalizedCols, options, control).bracket;
+}
+
+/** A bracket that can be tightened further. */
+export interface OpenBracket {
+  readonly bracket: DualBracket;
+  /** Goes on for so many seconds where the time was up; `goal` and `onUpper` as in the options. */
+  goOn(seconds: number, goal: number, onUpper?: (upper: number) => void): void;
+  /** What `upper` may be after so many seconds more, by what it took so far; no proof. */
+  expected(seconds: number): number;
+}
+
+/** As `bracketDualMaximum`, to go on from. */
+export function openBracket(
+  X: DenseMatrix,
+  v: Float64Array,
+  penalizedCols: number,
+  options: BracketOptions,
+  control: Control,
+): OpenBracket {
   const start = control.now();
   const shouldStop = (): boolean => control.shouldStop();
   const h = hingeSum(X, v, penalizedCols, shouldStop);
@@ -63,14 +83,26 @@ export function bracketDualMaximum(
       if (top !== undefined && top.value > 0) best.offer(h.direction(top.at), k === 0 ? 1 : -1);
     });
     const value = Math.max(swept[0].value, swept[1].value);
-    return best.bracket(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells));
+    return closed(best.bracket(Math.min(upper, value + h.slack), 'sweep', Math.max(swept[0].cells, swept[1].cells)));
   }
   if (!both.every(canSearchCones) || options.seconds <= 0 || control.shouldStop()) {
-    return best.bracket(upper, 'norms', 0);
+    return closed(best.bracket(upper, 'norms', 0));
   }
-  const deadline = start + options.seconds;
-  const lowered = lowerByCones(both, best, { upper, deadline, ...options }, control);
-  return best.bracket(lowered.upper, lowered.upper < upper ? 'branch-and-bound' : 'norms', lowered.visited);
+  const lowering = new ConeLowering(both, best, upper, options.tolerance ?? 1e-9, control);
+  lowering.run(start + options.seconds, options.goal ?? 0, options.onUpper);
+  return {
+    get bracket() {
+      return best.bracket(lowering.upper, lowering.upper < upper ? 'branch-and-bound' : 'norms', lowering.visited);
+    },
+    goOn: (more, goal, onUpper) => {
+      lowering.run(control.now() + more, goal, onUpper);
+    },
+    expected: (more) => lowering.expected(more),
+  };
+}
+
+function closed(bracket: DualBracket): OpenBracket {
+  return { bracket, goOn: () => undefined, expected: () => bracket.upper };
 }
 
 /** Share of the time of a proof that the search before it may take. */
@@ -131,63 +163,96 @@ class Highest {
  * Lowers the upper bound by cones. What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data. So: bold
  * steps while they succeed within the budget, smaller steps and a larger budget after a failure, and none that the time left will not do.
  */
-function lowerByCones(
-  both: readonly [HingeSum, HingeSum],
-  best: Highest,
-  options: Pick<BracketOptions, 'goal' | 'tolerance'> & { readonly upper: number; readonly deadline: number },
-  control: Control,
-): { readonly upper: number; readonly visited: number } {
-  const { deadline, goal = 0, tolerance = 1e-9 } = options;
-  const [h] = both;
-  const timed = withDeadline(control, deadline - control.now());
-  const provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));
-  const collect = (): void => {
-    provers.forEach(({ search }, k) => {
-      if (search.incumbent.value > best.lower) best.offerHill(h.direction(search.incumbent.at), k === 0 ? 1 : -1);
+class ConeLowering {
+  private readonly provers: readonly ThresholdProver[];
+  private excess: number;
+  private shrink = 0.5;
+  private budget = 4000;
+  private lastCost = 0;
+  private power = 4;
+  /** Whether the last attempt was given up. */
+  private failed = false;
+
+  constructor(
+    private readonly both: readonly [HingeSum, HingeSum],
+    private readonly best: Highest,
+    public upper: number,
+    private readonly tolerance: number,
+    private readonly control: Control,
+  ) {
+    this.provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));
+    this.excess = upper / Math.max(best.lower, 1e-300) - 1;
+  }
+
+  get visited(): number {
+    return this.provers.reduce((sum, { search }) => sum + search.nodes, 0);
+  }
+
+  expected(seconds: number): number {
+    const { lastCost, excess, power, best, upper } = this;
+    // half of the time goes into thresholds on the way and into the attempt that does not end
+    const times = lastCost > 0 ? (0.5 * seconds) / lastCost : 1;
+    return Math.min(upper, best.lower * (1 + excess * Math.max(1, times) ** (-1 / power)));
+  }
+
+  private collect(): void {
+    this.provers.forEach(({ search }, k) => {
+      if (search.incumbent.value > this.best.lower) {
+        this.best.offerHill(this.both[0].direction(search.incumbent.at), k === 0 ? 1 : -1);
+      }
     });
-  };
-  let { upper } = options;
-  let excess = upper / Math.max(best.lower, 1e-300) - 1;
-  let shrink = 0.5;
-  let budget = 4000;
-  let lastCost = 0;
-  let power = 4;
-  while (!timed.shouldStop()) {
-    collect();
-    const floor = Math.max(best.lower * (1 + tolerance) + 2 * h.slack, goal);
-    if (upper <= floor) break;
-    const left = deadline - control.now();
-    // the step whose predicted cost is half of what is left, but never a smaller one than is worth the while
-    if (lastCost > 0.02 * left) shrink = Math.min(0.93, Math.max(shrink, ((0.5 * left) / lastCost) ** (-1 / power)));
-    const target = excess * Math.min(shrink, 0.97);
-    const T = target < 1e-3 ? floor : Math.min(upper, Math.max(floor, best.lower * (1 + target)));
-    const outcome = provePair(provers, T, budget, timed);
-    collect();
-    if (outcome === 'stopped') break;
-    if (outcome === 'undecided') {
-      if (provers.some((prover) => prover.stuck)) {
-        if (shrink >= 0.97) break;
-        shrink **= 0.25;
-      } else shrink **= 0.5;
-      budget *= 2;
-      continue;
+  }
+
+  run(deadline: number, goal: number, onUpper?: (upper: number) => void): void {
+    const { best, provers, control, tolerance } = this;
+    const timed = withDeadline(control, deadline - control.now());
+    while (!timed.shouldStop()) {
+      this.collect();
+      const floor = Math.max(best.lower * (1 + tolerance) + 2 * this.both[0].slack, goal);
+      if (this.upper <= floor) break;
+      const left = Math.max(0, deadline - control.now());
+      // the step whose predicted cost is some of what is left, but never a smaller one than is worth the while
+      if (this.lastCost > 0.02 * left) {
+        const affordable = ((0.4 * left) / this.lastCost) ** (-1 / this.power);
+        this.shrink = Math.min(0.93, Math.max(this.failed ? this.shrink : 0.3, affordable));
+      }
+      const target = this.excess * Math.min(this.shrink, 0.97);
+      const T = target < 1e-3 ? floor : Math.min(this.upper, Math.max(floor, best.lower * (1 + target)));
+      const outcome = provePair(provers, T, this.budget, timed);
+      this.collect();
+      if (outcome === 'stopped') break;
+      if (outcome === 'undecided') {
+        if (provers.some((prover) => prover.stuck)) {
+          if (this.shrink >= 0.97) break;
+          this.shrink **= 0.25;
+        } else this.shrink **= 0.5;
+        this.failed = true;
+        this.budget *= 2;
+        continue;
+      }
+      if (outcome === 'exceeded') {
+        this.excess = this.upper / best.lower - 1;
+        continue;
+      }
+      this.reached(T);
+      onUpper?.(T);
     }
-    if (outcome === 'exceeded') {
-      excess = upper / best.lower - 1;
-      continue;
-    }
-    upper = T;
+  }
+
+  private reached(T: number): void {
+    const { provers, best } = this;
+    this.upper = T;
+    this.failed = false;
     const reached = T / best.lower - 1;
     const cost = provers[0].seconds + provers[1].seconds;
-    if (lastCost > 0.02 && cost > lastCost && reached < 0.9 * excess) {
-      power = Math.min(12, Math.max(1, Math.log(cost / lastCost) / Math.log(excess / reached)));
+    if (this.lastCost > 0.02 && cost > this.lastCost && reached < 0.9 * this.excess) {
+      this.power = Math.min(12, Math.max(1, Math.log(cost / this.lastCost) / Math.log(this.excess / reached)));
     }
-    excess = reached;
-    lastCost = cost;
-    shrink = Math.max(0.5, shrink ** 1.5);
-    budget = Math.max(budget, 8 * Math.max(provers[0].cones, provers[1].cones));
+    this.excess = reached;
+    this.lastCost = cost;
+    this.shrink = Math.max(0.5, this.shrink ** 1.5);
+    this.budget = Math.max(this.budget, 8 * Math.max(provers[0].cones, provers[1].cones));
   }
-  return { upper, visited: provers[0].search.nodes + provers[1].search.nodes };
 }
 
 function provePair(provers: readonly ThresholdProver[], T: number, budget: number, control: Control): Outcome {

@@ -2,13 +2,19 @@ import { dualBoundAt } from '../dual/bound.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
-import type { Control } from '../../base/control.ts';
+import { type Control, withDeadline } from '../../base/control.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
-import { canBoundConically, type ConicBound, conicBound, usablePoint } from '../conic/conicBound.ts';
+import {
+  canBoundConically,
+  type ConicBound,
+  type ConicOptions,
+  ConicSearch,
+  usablePoint,
+} from '../conic/conicBound.ts';
 import type { GlobalBound, MethodBound, OnBound } from './bound.ts';
-import { bracketDualMaximum, type DualBracket } from './dualMaximum.ts';
+import { type DualBracket, openBracket, type OpenBracket } from './dualMaximum.ts';
 import { bracketVectorMaximum } from './vectorMaximum.ts';
 
 export interface GlobalBoundOptions {
@@ -76,22 +82,36 @@ export function globalBound(
   const point = usablePoint(prepared, V.data);
   const both = options.seconds > 0 && canBoundConically(prepared);
   const seconds = both ? firstShare(X.cols) * options.seconds : options.seconds;
-  const cones = byCones(prepared, point, objective, { ...options, seconds }, control);
+  const search = new Cones(prepared, point, objective, { ...options, seconds }, control);
+  const cones = search.proven();
   const improves = cones.bracket.lower > prepared.beta * (1 + 1e-9);
   const enough = Math.min(1e-6, prepared.tolerance);
   if (!both || cones.proof === 'exact' || cones.relativeGap <= 0.1 * enough || control.shouldStop()) return cones;
   if (improves && options.untilImproved === true) return cones;
 
-  const conic = byRelaxation(prepared, cones, objective, { ...options, seconds: left() }, 0.1 * enough, control);
+  // where cones may get further than they are, the relaxation has to leave time for that
+  const few = X.cols <= fewInputs && search.expectedGap(0.6 * left()) < 0.5 * cones.relativeGap;
+  const relaxed = { ...options, seconds: (few ? 0.25 : 1) * left() };
+  const relaxation = new ConicSearch(prepared, conicOptions(relaxed, objective, 0.1 * enough), control);
+  const conic = byRelaxation(prepared, cones, objective, relaxation, relaxed, control);
   if (conic === undefined) return cones;
+  const rest = left();
   const best = conic.lowerBound > cones.lowerBound ? conic : cones;
-  const worthwhile = cones.relativeGap < 4 * conic.relativeGap || X.cols <= 8;
-  if (best.proof === 'exact' || !worthwhile || left() < 0.2 * options.seconds || control.shouldStop()) return best;
-  const further = byCones(prepared, point, objective, { ...options, seconds: left() }, control);
+  if (best.proof === 'exact' || rest < 0.2 * options.seconds || control.shouldStop()) return best;
+  if (few && search.expectedGap(rest) > conic.relativeGap) {
+    const longer = { ...options, seconds: rest };
+    return byRelaxation(prepared, cones, objective, relaxation, longer, control) ?? conic;
+  }
+  if (!few && cones.relativeGap >= 4 * conic.relativeGap && X.cols > 8) return best;
+  search.goOn(rest, options.onBound);
+  const further = search.proven();
   return further.lowerBound > best.lowerBound
-    ? { ...further, methods: [...further.methods, ...conic.methods.slice(-1)], conic: conic.conic }
+    ? { ...further, methods: [...further.methods, ...conic.methods.slice(0, 1)], conic: conic.conic }
     : best;
 }
+
+/** Inputs up to which cones may get further than the relaxation in the end. */
+const fewInputs = 8;
 
 /** Share of the time that cones begin with: they close low dimensions in no time. */
 function firstShare(inputs: number): number {
@@ -99,45 +119,100 @@ function firstShare(inputs: number): number {
 }
 
 /** What branch and bound over cones, or a sweep over all patterns, proves at the given dual point. */
-function byCones(
-  prepared: PreparedProblem,
-  point: Float64Array,
+class Cones {
+  private readonly joint: boolean;
+  private readonly brackets: readonly OpenBracket[];
+  private readonly jointly: Bracket | undefined;
+  private seconds: number;
+
+  constructor(
+    private readonly prepared: PreparedProblem,
+    private readonly point: Float64Array,
+    private readonly objective: number,
+    options: GlobalBoundOptions,
+    private readonly control: Control,
+  ) {
+    const started = control.now();
+    this.joint = couplesOutputs(prepared.outputPenalty, prepared.outputs);
+    this.jointly = this.joint ? bracketJointly(prepared, point, options, control) : undefined;
+    this.brackets = this.joint
+      ? []
+      : bracketOutputs(prepared, point, { ...options, onUpper: this.teller(options.onBound) }, control);
+    this.seconds = control.now() - started;
+  }
+
+  private gapAt(upper: number): number {
+    const { prepared, point, objective } = this;
+    const { value } = dualBoundAt(prepared.datafit, point, upper / prepared.beta, objective);
+    return relativeGap(objective, Math.max(0, value));
+  }
+
+  private teller(told: OnBound | undefined): (upper: number) => void {
+    const { prepared, point, objective } = this;
+    return (upper) =>
+      told?.(Math.max(0, dualBoundAt(prepared.datafit, point, upper / prepared.beta, objective).value), 'cones');
+  }
+
+  /** The gap that may be left after so many seconds more; a guess. */
+  expectedGap(seconds: number): number {
+    const { brackets } = this;
+    return this.gapAt(Math.max(0, ...brackets.map((bracket) => bracket.expected(seconds / brackets.length))));
+  }
+
+  /** Goes on where the time was up, always with the output that the bound is of. */
+  goOn(seconds: number, told: OnBound | undefined): void {
+    const { brackets, control } = this;
+    const started = control.now();
+    const onUpper = this.teller(told);
+    for (let turn = 0; turn < brackets.length; turn++) {
+      const left = seconds - (control.now() - started);
+      if (left <= 0 || control.shouldStop()) break;
+      const order = brackets.toSorted((a, b) => b.bracket.upper - a.bracket.upper);
+      const next = order.length > 1 ? order[1].bracket.upper : 0;
+      order[0].goOn(left / (brackets.length - turn), next, (upper) => {
+        onUpper(Math.max(next, upper));
+      });
+    }
+    this.seconds += control.now() - started;
+  }
+
+  proven(): GlobalBoundDetails {
+    const { joint, prepared, point, objective } = this;
+    const { beta, datafit, outputs } = prepared;
+    const bracket = this.jointly ?? together(this.brackets, outputs);
+    const { lower, upper, methods } = bracket;
+    // no loss is negative
+    const bound = dualBoundAt(datafit, point, upper / beta, objective);
+    const proven = Math.max(0, bound.value);
+    const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
+    const gap = relativeGap(objective, proven);
+    const method = methods.has('norms') ? 'norms' : methods.has('branch-and-bound') ? 'cones' : 'patterns';
+    return {
+      lowerBound: proven,
+      relativeGap: gap,
+      dual: bound.point,
+      proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
+      maxDualConstraint: upper,
+      searchEstimate: lower,
+      searchedBound: Math.max(0, dualBoundAt(datafit, point, lower / beta, objective).value),
+      worstDirection: bracket.direction,
+      worstOuter: bracket.outer,
+      // between outgoing directions, patterns are visited again and again: their number is no count of cells
+      cells: !joint && methods.size === 1 && methods.has('sweep') ? bracket.visited : undefined,
+      bracket: { lower, upper },
+      methods: [{ method, lowerBound: proven, seconds: this.seconds, steps: bracket.visited }],
+      reason: reasonFor(bracket, exact, gap, beta),
+    };
+  }
+}
+
+function conicOptions(
+  { seconds, network, kernels, onBound: told }: GlobalBoundOptions,
   objective: number,
-  options: GlobalBoundOptions,
-  control: Control,
-): GlobalBoundDetails {
-  const { beta, outputs, outputPenalty } = prepared;
-  const started = control.now();
-  const joint = couplesOutputs(outputPenalty, outputs);
-  const { datafit } = prepared;
-  const onUpper = (constraint: number): void =>
-    options.onBound?.(Math.max(0, dualBoundAt(datafit, point, constraint / beta, objective).value), 'cones');
-  const bracket = joint
-    ? bracketJointly(prepared, point, options, control)
-    : bracketOutputs(prepared, point, { ...options, onUpper }, control);
-  const { lower, upper, methods } = bracket;
-  // no loss is negative
-  const bound = dualBoundAt(datafit, point, upper / beta, objective);
-  const proven = Math.max(0, bound.value);
-  const exact = upper <= lower * (1 + 1e-8) + Number.MIN_VALUE;
-  const gap = relativeGap(objective, proven);
-  const method = methods.has('norms') ? 'norms' : methods.has('branch-and-bound') ? 'cones' : 'patterns';
-  return {
-    lowerBound: proven,
-    relativeGap: gap,
-    dual: bound.point,
-    proof: proven <= 0 && objective > 0 ? 'none' : exact ? 'exact' : 'bound',
-    maxDualConstraint: upper,
-    searchEstimate: lower,
-    searchedBound: Math.max(0, dualBoundAt(datafit, point, lower / beta, objective).value),
-    worstDirection: bracket.direction,
-    worstOuter: bracket.outer,
-    // between outgoing directions, patterns are visited again and again: their number is no count of cells
-    cells: !joint && methods.size === 1 && methods.has('sweep') ? bracket.visited : undefined,
-    bracket: { lower, upper },
-    methods: [{ method, lowerBound: proven, seconds: control.now() - started, steps: bracket.visited }],
-    reason: reasonFor(bracket, exact, gap, beta),
-  };
+  tolerance: number,
+): ConicOptions {
+  const onBound = (bound: number): void => told?.(Math.max(0, bound), 'conic');
+  return { seconds, objective, tolerance, network, kernels, onBound };
 }
 
 /** What the conic relaxation proves; figures about the given dual point stay those of the cones. Undefined when it was stopped too early. */
@@ -145,13 +220,12 @@ function byRelaxation(
   prepared: PreparedProblem,
   cones: GlobalBoundDetails,
   objective: number,
-  { seconds, network, kernels, onBound: told }: GlobalBoundOptions,
-  tolerance: number,
+  search: ConicSearch,
+  { seconds }: GlobalBoundOptions,
   control: Control,
 ): GlobalBoundDetails | undefined {
-  const started = control.now();
-  const onBound = (bound: number): void => told?.(Math.max(0, bound), 'conic');
-  const conic = conicBound(prepared, { seconds, objective, tolerance, network, kernels, onBound }, control);
+  search.run(withDeadline(control, seconds), seconds);
+  const conic = search.best;
   if (conic === undefined) return undefined;
   const bound = dualBoundAt(prepared.datafit, conic.V, conic.top / prepared.beta, objective);
   const proven = Math.max(0, bound.value);
@@ -160,7 +234,7 @@ function byRelaxation(
   const own: MethodBound = {
     method: 'conic',
     lowerBound: proven,
-    seconds: control.now() - started,
+    seconds: search.seconds,
     steps: conic.steps,
   };
   return {
@@ -189,29 +263,36 @@ export function boundBeside(bound: GlobalBoundDetails, objective: number): Globa
   return { ...bound, lowerBound, relativeGap: relativeGap(objective, lowerBound) };
 }
 
-/** Every output on its own: the largest of their maxima. */
+/** Every output on its own. */
 function bracketOutputs(
   { X, penalizedCols, outputs }: PreparedProblem,
   point: Float64Array,
   options: GlobalBoundOptions & { readonly onUpper: (upper: number) => void },
   control: Control,
-): Bracket {
+): OpenBracket[] {
   const started = control.now();
-  const brackets: DualBracket[] = [];
+  const brackets: OpenBracket[] = [];
   const v = new Float64Array(X.rows);
   for (let k = 0; k < outputs; k++) {
     for (let i = 0; i < X.rows; i++) v[i] = point[i * outputs + k];
     const left = Math.max(0, options.seconds - (control.now() - started)) / (outputs - k);
     const { candidates, seed, kernels } = options;
     // one output's bound below another's changes nothing
-    const goal = Math.max(0, ...brackets.map((b) => b.upper));
+    const goal = Math.max(0, ...brackets.map(({ bracket }) => bracket.upper));
     // an output that has not been looked at yet may be the worst one
     const last = k === outputs - 1;
     const onUpper = last ? (upper: number): void => options.onUpper(Math.max(goal, upper)) : undefined;
     brackets.push(
-      bracketDualMaximum(X, v, penalizedCols, { seconds: left, candidates, seed, goal, onUpper, kernels }, control),
+      // a copy: the bracket holds on to it
+      openBracket(X, v.slice(), penalizedCols, { seconds: left, candidates, seed, goal, onUpper, kernels }, control),
     );
   }
+  return brackets;
+}
+
+/** The largest of the maxima of all outputs. */
+function together(open: readonly OpenBracket[], outputs: number): Bracket {
+  const brackets = open.map(({ bracket }) => bracket);
   const worst = brackets.reduce((a, b, k) => (b.lower > brackets[a].lower ? k : a), 0);
   const outer = new Float64Array(outputs);
   outer[worst] = brackets[worst].sign;

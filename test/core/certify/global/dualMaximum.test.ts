@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isOn } from '../../../../src/core/base/patterns.ts';
-import { bracketDualMaximum, type DualBracket } from '../../../../src/core/certify/global/dualMaximum.ts';
+import { bracketDualMaximum, type DualBracket, openBracket } from '../../../../src/core/certify/global/dualMaximum.ts';
 import { enumerateCells } from '../../../../src/core/problem/patterns/enumerate.ts';
 import { maximizeDualConstraint } from '../../../../src/core/certify/global/search.ts';
 import { type DenseMatrix, denseMatrix, fromRows, withOnesColumn } from '../../../../src/core/base/linalg/matrix.ts';
@@ -130,6 +130,26 @@ describe('bracket of the dual maximum', () => {
     assert.ok(bracket.upper <= expected * 1.002);
     assert.ok(bracket.lower <= expected * (1 + 1e-12));
     assert.ok(bracket.lower >= expected * 0.999);
+  });
+
+  it('goes on where the time was up, and tells every bound on the way', () => {
+    const { X, v } = random(30, 4, 9);
+    let looks = 0;
+    const ticking = { ...uncontrolled, now: () => looks++ / 1000 };
+    const open = openBracket(X, v, 4, { seconds: 0.2 }, ticking);
+    const first = open.bracket;
+    const told: number[] = [];
+    const expected = open.expected(4);
+    open.goOn(4, 0, (upper) => told.push(upper));
+    const then = open.bracket;
+    const falls = told.every((upper, k) => upper <= (k === 0 ? first.upper : told[k - 1]));
+    assert.ok(told.length > 0 && falls, `${first.upper}: ${told.join(' ')}`);
+    assert.equal(told.at(-1), then.upper);
+    assert.ok(then.upper < first.upper && then.visited > first.visited);
+    assert.ok(then.upper >= then.lower && expected <= first.upper && expected >= first.lower);
+    // no more than a given goal asks for
+    open.goOn(1, then.upper, (upper) => told.push(upper));
+    assert.equal(open.bracket.upper, then.upper);
   });
 
   it('never reports a bound below what a direction attains, whatever the time', () => {
