@@ -61,7 +61,8 @@ interface Bracket {
  * ||V'(Xu)_+||_2 for plain weight decay (Sahiner, Ergen, Pauly and Pilanci 2021), which `nuclear` and `frobenius` both are for ReLU networks. It is not
  * known but bounded from above by proof, which is all that is needed. Two methods: cones of directions at the given V, usually -gradient of the datafit
  * at some fit; and a conic relaxation with a dual point of its own, which goes further from about eight inputs on. Cones begin with a share of the time that
- * depends on the number of inputs, the relaxation follows, and cones get what is left where they are not far behind. The better bound counts.
+ * depends on the number of inputs, the relaxation follows, for a part of the time where cones are likely to get further, and the rest goes to the one that is expected to gain
+ * more from it; each goes on from where it was. The better bound counts.
  *
  * `proof`: 'exact' when cones bound M by a value that a direction attains (to 1e-8 relative) or the relative gap is within the tolerance, 'bound' when it is
  * proven but not tight. `objective` is that of the network the gap is for. 'none': nothing beyond the loss being non-negative.
