@@ -11,3 +11,5 @@ export function hostTexts(root: string): {
 
 /** Samples of every note and warning that core and session write into records, with their places. */
 export function recordSamples(root: string): Map<string, string>;
+/** Samples of every message of an error that the editor shows. */
+export function errorSamples(root: string): Map<string, string>;

@@ -313,8 +313,7 @@ function filesBelow(root, folder) {
 }
 
 /** Templates of the sentences of records, as src/shared/recordSentences.ts lists them. */
-function recordSentences(root) {
-  const file = 'src/shared/recordSentences.ts';
+function sentencesOf(root, file) {
   const out = [];
   const visit = (node) => {
     if (ts.isArrayLiteralExpression(node)) for (const one of node.elements) out.push(one.text);
@@ -329,18 +328,20 @@ const writesNotes =
   /^src\/session\/(stages\/\w+|structureRecord)\.ts$|^src\/core\/data\/(columnWords|chooseRows|chooseColumns|prepareData|encode|whitenInputs|leakage|reader)\.ts$|^src\/core\/certify\/global\/globalBound\.ts$/;
 
 /** What an expression may say: literals as they are, choices by all of their branches, everything else as a number. */
-function samplesOf(node) {
+function samplesOf(node, named = new Map()) {
+  const samples = (one) => samplesOf(one, named);
   const product = (parts) => parts.reduce((all, part) => all.flatMap((head) => part.map((tail) => head + tail)), ['']);
-  if (ts.isParenthesizedExpression(node)) return samplesOf(node.expression);
+  if (ts.isParenthesizedExpression(node)) return samples(node.expression);
   if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return [node.text];
-  if (ts.isConditionalExpression(node)) return [...samplesOf(node.whenTrue), ...samplesOf(node.whenFalse)];
+  if (ts.isConditionalExpression(node)) return [...samples(node.whenTrue), ...samples(node.whenFalse)];
   if (ts.isBinaryExpression(node) && node.operatorToken.getText() === '+')
-    return product([samplesOf(node.left), samplesOf(node.right)]);
+    return product([samples(node.left), samples(node.right)]);
   if (ts.isTemplateExpression(node))
     return product([
       [node.head.text],
-      ...node.templateSpans.flatMap((span) => [samplesOf(span.expression), [span.literal.text]]),
+      ...node.templateSpans.flatMap((span) => [samples(span.expression), [span.literal.text]]),
     ]);
+  if (ts.isIdentifier(node) && named.has(node.text)) return samplesOf(named.get(node.text));
   return ['7'];
 }
 
@@ -379,12 +380,56 @@ export function recordSamples(root) {
   return out;
 }
 
+/** Errors that the editor shows, with the argument that is the sentence; other classes are of the program or of the command line. */
+const errorClasses = { DataError: 1, LabRefusal: 0, ProblemError: 0, RunFileError: 0 };
+/** Files whose errors only the command line meets (problem files, and cases that are constructed), and one whose counts a test of its own puts together. */
+const ofCommandLine =
+  /^src\/core\/(problem\/(numericTable|problemFile|effectiveGates|prepare|datafits\/huber)|base\/(problemError|registry)|engine\/gated\/gates|engine\/solve|engine\/solution\/memoryBudget|theory\/closedForm\/structure)\.ts$|^src\/session\/(labProblem|family\/registry)\.ts$/;
+
+/** Samples of every message of an error that the editor shows, with their places; names stand for what they were declared as. */
+export function errorSamples(root) {
+  const out = new Map();
+  const files = ['src/core', 'src/session', 'src/store', 'src/worker', 'src/platform'].flatMap((folder) =>
+    filesBelow(root, folder),
+  );
+  for (const file of files) {
+    if (ofCommandLine.test(file)) continue;
+    const source = parse(file, readFileSync(path.join(root, file), 'utf8'));
+    const place = (node) => `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+    const declared = new Map();
+    const said = (node) => {
+      const at = ts.isIdentifier(node) ? declared.get(node.text) : node;
+      if (at === undefined) return;
+      for (const sample of samplesOf(at, declared)) if (/\p{L}{3,} /u.test(sample)) out.set(sample, place(node));
+    };
+    const visit = (node) => {
+      if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer)
+        declared.set(node.name.text, node.initializer);
+      if (ts.isNewExpression(node)) {
+        const at = errorClasses[node.expression.getText()];
+        if (at !== undefined && node.arguments[at] !== undefined) said(node.arguments[at]);
+      }
+      if (ts.isCallExpression(node) && node.expression.getText() === 'wrong') said(node.arguments[1]);
+      if (ts.isPropertyAssignment(node) && node.name.getText() === 'what' && /\/data\//.test(file))
+        said(node.initializer);
+      if (ts.isPropertyAssignment(node) && file.endsWith('base/fileErrors.ts')) said(node.initializer);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return out;
+}
+
 /** Words of records, which stay English there and are looked up where they are shown. */
 const recordWords = () => JSON.parse(readFileSync(new URL('recordWords.json', import.meta.url), 'utf8'));
 
 /** Every text of the pages, with the first place it stands in. */
 export function pageTexts(root) {
-  const out = new Map([...recordWords().map((word) => [word, 'src/build/recordWords.json']), ...recordSentences(root)]);
+  const out = new Map([
+    ...recordWords().map((word) => [word, 'src/build/recordWords.json']),
+    ...sentencesOf(root, 'src/shared/recordSentences.ts'),
+    ...sentencesOf(root, 'src/shared/errorSentences.ts'),
+  ]);
   for (const file of [...filesBelow(root, 'webview'), ...sharedTexts].filter(hasTexts).sort())
     for (const { key, line } of textsOf(file, readFileSync(path.join(root, file), 'utf8')))
       if (!out.has(key)) out.set(key, `${file}:${line}`);

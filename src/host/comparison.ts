@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { fileErrorWords } from '../core/base/fileErrors.ts';
+import { errorWords } from './inLanguage.ts';
 import type { Comparison } from '../shared/compareRuns.ts';
 import {
   type ChosenRuns,
@@ -146,7 +146,7 @@ class ComparisonPanel {
       this.comparison = comparison;
       this.error = null;
     } catch (error) {
-      this.error = fileErrorWords(error);
+      this.error = errorWords(error);
     }
     this.page.sendSnapshot();
   }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { fileErrorWords } from '../core/base/fileErrors.ts';
+import { errorWords } from './inLanguage.ts';
 import { describe } from './log.ts';
 import { revealLine } from './revealLine.ts';
 import { TaskFailure } from './train/taskFailure.ts';
@@ -9,7 +9,7 @@ import { notify } from './ui.ts';
 export async function showError(error: unknown, file: vscode.Uri | null, log: vscode.LogOutputChannel): Promise<void> {
   const detail = error instanceof TaskFailure ? error.detail : null;
   log.error(detail?.stack ?? describe(error));
-  const message = fileErrorWords(error);
+  const message = errorWords(error);
   const openAt = detail?.line === undefined || file === null ? null : vscode.l10n.t('Open at Line {0}', detail.line);
   const showLog = vscode.l10n.t('Show Log');
   const picked = await notify.error(message, ...(openAt === null ? [] : [openAt]), showLog);

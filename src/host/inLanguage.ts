@@ -1,4 +1,6 @@
 import * as vscode from 'vscode';
+import { fileErrorWords } from '../core/base/fileErrors.ts';
+import { errorBy, type SaidError } from '../shared/errorWords.ts';
 import { recordedBy } from '../shared/recorded.ts';
 import type { Language } from '../shared/texts.ts';
 
@@ -16,3 +18,12 @@ export function inLanguage(english: string): string {
   const texts = vscode.l10n.bundle;
   return texts === undefined ? english : recordedBy(english, texts);
 }
+
+/** An error in the editor's language. */
+export function errorInLanguage(error: SaidError): string {
+  const texts = vscode.l10n.bundle;
+  return texts === undefined ? error.message : errorBy(error, texts);
+}
+
+/** What went wrong, in the editor's language. */
+export const errorWords = (error: unknown): string => errorInLanguage({ message: fileErrorWords(error) });

@@ -270,9 +270,12 @@ function checkCells(table: Table, column: Column, date: boolean): void {
   for (let row = 0; row < table.rows; row++) {
     if (!hasValue(column, row)) continue;
     if (date ? dates !== null && !Number.isNaN(dates[row]) : isNumericCell(column, row)) continue;
+    const cell = (cellLabel(column, row) ?? '').slice(0, 60);
     throw new DataError(
       'not-a-number',
-      `"${(cellLabel(column, row) ?? '').slice(0, 60)}" is not a ${date ? 'date (YYYY-MM-DD)' : 'number'}, which the network needs in this column (${date ? 'another form: --type' : `decimal mark "${table.dialect.decimal}"; another one: --decimal`}; a mark of missing values: --na)`,
+      date
+        ? `"${cell}" is not a date (YYYY-MM-DD), which the network needs in this column (another form: --type; a mark of missing values: --na)`
+        : `"${cell}" is not a number, which the network needs in this column (decimal mark "${table.dialect.decimal}"; another one: --decimal; a mark of missing values: --na)`,
       { file: table.file, line: table.lines[row], column: column.index + 1, columnName: column.name },
     );
   }

@@ -1,25 +1,28 @@
 import { recordParts, recordSentences } from './recordSentences.ts';
 import { filled, text, textsLanguage } from './texts.ts';
 
-interface Template {
+export interface Template {
   readonly english: string;
   readonly form: RegExp;
   /** Placeholders between quotation marks hold text of a file. */
   readonly quoted: readonly boolean[];
 }
 
-/** Templates with the most letters first, so that a general one takes nothing from one that says more. */
-const templates = [...recordSentences, ...recordParts]
-  .map((english): Template => {
-    const pieces = english.split(/\{\d+\}/);
-    const escaped = pieces.map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return {
-      english,
-      form: new RegExp(`^${escaped.join('(.+?)')}$`, 's'),
-      quoted: pieces.slice(1).map((piece, i) => piece.startsWith('"') && pieces[i].endsWith('"')),
-    };
-  })
-  .sort((a, b) => letters(b.english) - letters(a.english));
+/** Sentences with {0}, {1} as what finds what was made from them; the most letters first, so that a general one takes nothing from one that says more. */
+export const templatesOf = (sentences: readonly string[]): readonly Template[] =>
+  sentences
+    .map((english): Template => {
+      const pieces = english.split(/\{\d+\}/);
+      const escaped = pieces.map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+      return {
+        english,
+        form: new RegExp(`^${escaped.join('(.+?)')}$`, 's'),
+        quoted: pieces.slice(1).map((piece, i) => piece.startsWith('"') && pieces[i].endsWith('"')),
+      };
+    })
+    .sort((a, b) => letters(b.english) - letters(a.english));
+
+const ofRecords = templatesOf([...recordSentences, ...recordParts]);
 
 function letters(english: string): number {
   return english.replace(/\{\d+\}/g, '').length;
@@ -40,7 +43,7 @@ export function recorded(english: string): string {
   }
   let words = known.get(english);
   if (words === undefined) {
-    words = recordedIn(english, (template, values) => text(template, ...values));
+    words = sentenceIn(english, ofRecords, (template, values) => text(template, ...values));
     if (known.size > 2_000) known.clear();
     known.set(english, words);
   }
@@ -49,31 +52,33 @@ export function recorded(english: string): string {
 
 /** The same with the texts of some language. */
 export function recordedBy(english: string, texts: Readonly<Record<string, string>>): string {
-  return recordedIn(english, (template, values) => filled(texts[template] ?? template, values));
+  return sentenceIn(english, ofRecords, (template, values) => filled(texts[template] ?? template, values));
 }
 
-type Say = (template: string, values: readonly string[]) => string;
+/** Puts values into the translation of a template. */
+export type Say = (template: string, values: readonly string[]) => string;
 
-function recordedIn(english: string, say: Say): string {
+function sentenceIn(english: string, templates: readonly Template[], say: Say): string {
   return (
-    translated(english, say) ??
+    translated(english, templates, say) ??
     english
       .split(/(?<=[.!?]) (?=[\p{Lu}"\d])/u)
-      .map((one) => translated(one, say) ?? one)
+      .map((one) => translated(one, templates, say) ?? one)
       .join(' ')
   );
 }
 
-function translated(english: string, say: Say): string | undefined {
+/** What the first template that fits makes of a sentence; undefined where none does. */
+export function translated(english: string, templates: readonly Template[], say: Say): string | undefined {
   for (const { english: template, form, quoted } of templates) {
     const match = form.exec(english);
     // what is put in is no end of one sentence and start of the next
     if (match === null || match.slice(1).some((value) => /[.!?] [\p{Lu}"\d]/u.test(value))) continue;
-    const values = match.slice(1).map((value, i) => (quoted[i] ? value : (translated(value, say) ?? value)));
+    const values = match.slice(1).map((value, i) => (quoted[i] ? value : (translated(value, templates, say) ?? value)));
     return say(template, values);
   }
   // a reason that was made a sentence
-  const bare = english.endsWith('.') ? translated(english.slice(0, -1), say) : undefined;
+  const bare = english.endsWith('.') ? translated(english.slice(0, -1), templates, say) : undefined;
   return bare === undefined ? undefined : `${bare}.`;
 }
 

@@ -153,8 +153,11 @@ export interface Outcome<T> {
 export interface TaskError {
   /** One sentence for a person. */
   readonly message: string;
+  /** The same without its place, which the fields below hold. */
+  readonly text?: string;
   readonly line?: number;
   readonly column?: number;
+  readonly columnName?: string;
   /** Name of the file that it is about. */
   readonly file?: string;
   /** A person stopped it before there was anything to show. */

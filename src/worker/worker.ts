@@ -66,7 +66,14 @@ function taskError(error: unknown): TaskError {
   if (error instanceof TrainStopped) return { message: error.message, stopped: true };
   if (error instanceof LabRefusal) return { message: error.message, remedy: error.remedy, others: error.others };
   if (error instanceof DataError)
-    return { message: error.message, line: error.line, column: error.column, file: error.file };
+    return {
+      message: error.message,
+      text: error.text,
+      line: error.line,
+      column: error.column,
+      columnName: error.columnName,
+      file: error.file,
+    };
   if (error instanceof RunFileError) return { message: error.message };
   if (error instanceof v.ValiError) return { message: `Settings: ${error.message}` };
   return { message: fileErrorWords(error), ...(error instanceof Error ? { stack: error.stack } : {}) };

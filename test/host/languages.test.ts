@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { hostTexts, pageTexts, recordSamples, withTexts } from '../../src/build/texts.mjs';
+import { errorSamples, hostTexts, pageTexts, recordSamples, withTexts } from '../../src/build/texts.mjs';
+import { errorBy } from '../../src/shared/errorWords.ts';
 import { recorded, recordedBy } from '../../src/shared/recorded.ts';
 import { countWord, parts, setTexts, text } from '../../src/shared/texts.ts';
+import { DataError } from '../../src/core/data/dataError.ts';
+import { ProblemError } from '../../src/core/base/problemError.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { everyFamilyAndTask, smallFile } from '../support/everyFamily.ts';
 import { memorySource } from '../support/memorySource.ts';
@@ -91,6 +94,40 @@ describe('languages of the interface', () => {
       );
     });
   }
+
+  it('messages of errors about files, data and settings, as they are put together, say nothing that is not looked up', () => {
+    const { texts } = omegas();
+    const samples = errorSamples(root);
+    assert.ok(samples.size > 180, `${samples.size} found`);
+    const left = [...samples].filter(([words]) => latinWords(errorBy({ message: words }, texts), ['auto']).length > 0);
+    assert.deepEqual(
+      left.map(([words, place]) => `${place}: ${words} -> ${errorBy({ message: words }, texts)}`),
+      [],
+    );
+  });
+
+  it('errors say their place in the language too, and keep what files say', () => {
+    const bundle = read('l10n/bundle.l10n.de.json');
+    const place = { file: 'a: b.csv', line: 3, column: 2, columnName: 'line 4' };
+    const { message, text: words } = new DataError(
+      'one-class',
+      'the target has one class only ("no row: x"): there is nothing to tell apart',
+      place,
+    );
+    assert.equal(
+      errorBy({ message, text: words, ...place }, bundle),
+      'a: b.csv, Zeile 3, Spalte 2 („line 4“): die Zielgröße hat nur eine Klasse („no row: x“): es gibt nichts zu unterscheiden',
+    );
+    const refused = new ProblemError('linear networks need a smooth loss, not hinge', { field: 'loss' });
+    assert.equal(
+      errorBy({ message: refused.message }, bundle),
+      'loss: lineare Netze brauchen einen glatten Verlust, nicht Hinge',
+    );
+    const tooLarge =
+      'arrangements: 900 rows and 1 gate of 3 columns need about 2 GB of memory, 1 GB are allowed; 4 gates would fit on all rows, 80 rows would fit with all gates, or allow more memory';
+    assert.deepEqual(latinWords(errorBy({ message: tooLarge }, omegas().texts), ['arrangements']), []);
+    assert.equal(errorBy({ message: 'nobody knows this one' }, bundle), 'nobody knows this one');
+  });
 
   it('reports of runs of every family and task, and of runs beside each other, say nothing that is not looked up', async () => {
     const { writeReport, writeComparison } =

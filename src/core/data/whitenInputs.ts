@@ -19,8 +19,9 @@ export function whitenInputs(
   if (d > whitenLimit || n * d * Math.min(n, d) > whitenWork) {
     throw new DataError(
       'settings',
-      `${n} training rows by ${d} inputs are too many to ${batchNorm ? 'batch-normalise' : 'whiten'} (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); ` +
-        `choose fewer features or rows, or ${batchNorm ? 'leave batch normalisation out' : 'do not whiten'}`,
+      batchNorm
+        ? `${n} training rows by ${d} inputs are too many to batch-normalise (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); choose fewer features or rows, or leave batch normalisation out`
+        : `${n} training rows by ${d} inputs are too many to whiten (at most ${whitenLimit} inputs, and rows times inputs squared up to ${whitenWork.toExponential(0)}); choose fewer features or rows, or do not whiten`,
       { file },
     );
   }

@@ -1,7 +1,7 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import { errorWords } from '../inLanguage.ts';
 import type { HostPlatform } from '../../platform/platform.ts';
-import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import {
   fromLabSchema,
   type FromLab,
@@ -84,7 +84,7 @@ export class LabPanel {
       );
       this.page.sendSnapshot();
     } catch (error) {
-      this.tools.log.warn(`Lab: ${fileErrorWords(error)}`);
+      this.tools.log.warn(`Lab: ${errorWords(error)}`);
     }
   }
 
@@ -171,7 +171,7 @@ export class LabPanel {
       }
       this.error = {
         page,
-        message: fileErrorWords(error),
+        message: errorWords(error),
         ...(detail?.line === undefined ? {} : { line: detail.line }),
         ...(detail?.remedy === undefined ? {} : { remedy: detail.remedy }),
         ...(detail?.others === undefined ? {} : { others: detail.others }),

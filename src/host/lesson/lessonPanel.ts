@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { fileErrorWords } from '../../core/base/fileErrors.ts';
+import { errorWords } from '../inLanguage.ts';
 import {
   type FromLesson,
   fromLessonSchema,
@@ -72,7 +72,7 @@ export class LessonPanel {
       this.lesson = await this.tools.read(this.uri);
       this.error = null;
     } catch (error) {
-      this.error = error instanceof TaskFailure ? error.detail : { message: fileErrorWords(error) };
+      this.error = error instanceof TaskFailure ? error.detail : { message: errorWords(error) };
     }
   }
 
@@ -135,7 +135,7 @@ export class LessonPanel {
     try {
       this.typed[at] = { verdict: await this.dataset.judgeTyped(run.id, text) };
     } catch (error) {
-      this.typed[at] = { error: fileErrorWords(error) };
+      this.typed[at] = { error: errorWords(error) };
     }
   }
 

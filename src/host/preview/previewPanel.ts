@@ -1,7 +1,7 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import { errorWords } from '../inLanguage.ts';
 import type { HostPlatform } from '../../platform/platform.ts';
-import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import { commandIds } from '../../shared/manifest.ts';
 import {
   type DataPreview,
@@ -123,7 +123,7 @@ export class PreviewPanel {
       if (this.running !== task) return;
       const detail = error instanceof TaskFailure ? error.detail : null;
       if (detail?.stopped !== true) {
-        this.error = { message: fileErrorWords(error), ...(detail?.line === undefined ? {} : { line: detail.line }) };
+        this.error = { message: errorWords(error), ...(detail?.line === undefined ? {} : { line: detail.line }) };
       }
     } finally {
       if (this.running === task) {

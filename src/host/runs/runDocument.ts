@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { errorWords } from '../inLanguage.ts';
 import type { HostPlatform } from '../../platform/platform.ts';
 import { fileName } from '../address.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
@@ -78,7 +79,7 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
   async resolveCustomEditor(document: RunDocument, panel: vscode.WebviewPanel): Promise<void> {
     let fault: string | null = null;
     const restored = document.load().catch((error: unknown) => {
-      fault = error instanceof Error ? error.message : String(error);
+      fault = errorWords(error);
     });
     new PageChannel<FromPanel, ToPanel>(panel, {
       kind: 'Run',

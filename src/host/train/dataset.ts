@@ -1,9 +1,9 @@
 import { proxy } from 'comlink';
 import * as vscode from 'vscode';
+import { errorWords } from '../inLanguage.ts';
 import type { HostPlatform } from '../../platform/platform.ts';
 import type { TypedVerdict } from '../../shared/lesson.ts';
 import type { StopMark } from '../../shared/stopFlag.ts';
-import { fileErrorWords } from '../../core/base/fileErrors.ts';
 import type { FormulaCells } from '../../core/data/formulaCells.ts';
 import type { NewPredictions } from '../../session/predictOn.ts';
 import type { Inspection, OriginalRows } from '../../session/session.ts';
@@ -297,7 +297,7 @@ export class Dataset {
         return undefined;
       }
       this.state = 'failed';
-      this.error = error instanceof TaskFailure ? error.detail : { message: fileErrorWords(error) };
+      this.error = error instanceof TaskFailure ? error.detail : { message: errorWords(error) };
       throw error;
     } finally {
       this.job = null;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { fileErrorWords } from '../../core/base/fileErrors.ts';
+import { errorWords } from '../inLanguage.ts';
 import type { Inspection } from '../../session/session.ts';
 import { missingWays, type MissingSetting, type TrainSettings } from '../../shared/settings.ts';
 import { trainSettingsSchema } from '../../shared/settingsSchema.ts';
@@ -234,7 +234,7 @@ export function readingStep(choice: { value: ReadingChoice }, file: LookedAt): S
       choice.value = { ...choice.value, dialect };
     } catch (error) {
       if (error instanceof Cancelled) throw error;
-      problem = vscode.l10n.t('Not taken: {0}', fileErrorWords(error));
+      problem = vscode.l10n.t('Not taken: {0}', errorWords(error));
     }
     return 'again';
   };
