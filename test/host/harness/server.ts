@@ -46,6 +46,8 @@ export interface ServerOptions {
   /** Extension folders that are copied in as if installed, by their id with version. */
   readonly installed?: Readonly<Record<string, string>>;
   readonly vsix?: string;
+  /** Which of the editor's own extensions are there; left out: all. */
+  readonly builtin?: readonly string[];
   /** Leave workspace trust on: the folder opens in Restricted Mode. */
   readonly restricted?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -57,6 +59,10 @@ function modulesOf(release: Release): string {
 
 function serverMain(release: Release): string {
   return path.join(modulesOf(release), 'code-server/lib/vscode/out/server-main.js');
+}
+
+function builtinOf(release: Release): string {
+  return path.join(modulesOf(release), 'code-server/lib/vscode/extensions');
 }
 
 /** The Node that this server wants: the one that npm installed beside it, else this process's own. */
@@ -139,6 +145,8 @@ export class Server {
     for (const made of [path.join(data, 'User'), extensions, scratch, path.join(folder, 'ws')])
       mkdirSync(made, { recursive: true });
     if (options.workspace) cpSync(options.workspace, path.join(folder, 'ws'), { recursive: true });
+    for (const name of options.builtin ?? [])
+      cpSync(path.join(builtinOf(release), name), path.join(folder, 'builtin', name), { recursive: true });
     for (const [id, from] of Object.entries(options.installed ?? {}))
       cpSync(from, path.join(extensions, id), { recursive: true });
     const settings = {
@@ -156,6 +164,7 @@ export class Server {
       data,
       '--server-data-dir',
       path.join(folder, 'server'),
+      ...(options.builtin === undefined ? [] : ['--builtin-extensions-dir', path.join(folder, 'builtin')]),
     ];
     if (options.vsix) installVsix(release, options.vsix, state);
 

@@ -8,6 +8,12 @@ import { Server, type ServerOptions } from './server.ts';
 /** Under load a step may take several times as long; states are waited for, never times. */
 const patienceMs = 90_000;
 
+/**
+ * Themes and icons: the other ninety extensions of the editor, of languages, version control and assistants, take a good part of the time of every start and
+ * have nothing to do with tables.
+ */
+const builtin = ['theme-defaults', 'theme-seti'];
+
 /** The workbench of a VS Code server in Chromium, driven as a person does. */
 export class Workbench {
   private constructor(
@@ -18,7 +24,7 @@ export class Workbench {
   ) {}
 
   static async start(options: ServerOptions, viewport = { width: 1400, height: 900 }): Promise<Workbench> {
-    const server = await Server.start(options);
+    const server = await Server.start({ builtin, ...options });
     const profile = mkdtempSync(path.join(tmpdir(), 'convexnet-chromium-'));
     const launched = chromium.launchPersistentContext(profile, {
       executablePath: ensureChromium(),

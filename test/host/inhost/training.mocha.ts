@@ -165,7 +165,7 @@ describe('training in a worker', () => {
 
   it('stops within a moment and keeps the best point', async () => {
     const dataset = bench.sample('spambase.csv');
-    const done = dataset.train(quick({ target: '', model: 'relu', gates: 2000, tolerance: 1e-12, maxRows: 0 }));
+    const done = dataset.train(quick({ target: '', model: 'relu', gates: 400, tolerance: 1e-12, maxRows: 1200 }));
     await until(() => dataset.trace.length > 0, 'the solver reports', 50_000);
     const before = performance.now();
     dataset.stop();
@@ -181,7 +181,7 @@ describe('training in a worker', () => {
 
   it('lets a newer request take the place of one that runs', async () => {
     const dataset = bench.sample('spambase.csv');
-    const long = dataset.train(quick({ model: 'relu', gates: 2000, tolerance: 1e-12, maxRows: 0 }));
+    const long = dataset.train(quick({ model: 'relu', gates: 400, tolerance: 1e-12, maxRows: 1200 }));
     await until(() => dataset.progress !== null, 'it has begun');
     const soon = { model: 'gated-relu', gates: 20 } as const;
     const between = dataset.train(quick({ ...soon, maxRows: 400 }));
