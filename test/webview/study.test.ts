@@ -182,14 +182,44 @@ describe('Compare page', () => {
     assert.equal(await page.locator('.compared-surfaces canvas:not(.marks)').count(), 2);
     assert.equal(await page.locator('main b').count(), 0, 'a name is text');
     assert.match(await page.locator('td strong').first().innerText(), /31/);
-    await page.getByRole('button', { name: /^Kopieren: Einstellungen/ }).click();
-    await page.getByRole('menuitem', { name: 'Als LaTeX kopieren' }).click();
-    const copied = sent.find((one) => one.type === 'copy')!;
-    assert.match(copied.text, /\\begin\{tabular\}[^]*gates/);
-    await page.locator('vscode-dropdown').first().click();
-    await page.getByRole('option', { name: /^2: / }).click();
-    await page.getByRole('button', { name: 'Exportieren' }).click();
-    assert.deepEqual(sent.slice(-2), [{ type: 'baseline', id: 'other' }, { type: 'export' }]);
+    // everything from here on by the keyboard, in the order of the page
+    const press = (key: string): Promise<void> => page.keyboard.press(key);
+    const focused = (): Promise<string> =>
+      page.evaluate(
+        () => (document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '').trim(),
+      );
+    const tabTo = async (name: RegExp): Promise<void> => {
+      for (let k = 0; k < 120; k++) {
+        await press('Tab');
+        if (name.test(await focused())) return;
+      }
+      assert.fail(`Tab does not come to ${name}`);
+    };
+    const newest = (type: string): unknown => sent.filter((one) => one.type === type).at(-1);
+    await tabTo(/^Basis$/);
+    for (const key of ['Enter', 'ArrowDown', 'Enter']) await press(key);
+    await until('another baseline', () => newest('baseline') !== undefined);
+    assert.deepEqual(newest('baseline'), { type: 'baseline', id: 'other' });
+    await tabTo(/^Exportieren$/);
+    await press('Enter');
+    assert.deepEqual(newest('export'), { type: 'export' });
+    await tabTo(/<b>other<\/b>/);
+    await press('Enter');
+    assert.deepEqual(newest('openRun'), { type: 'openRun', id: 'other' });
+    await tabTo(/^Kopieren: Einstellungen/);
+    await press('Enter');
+    await press('End');
+    await press('Enter');
+    assert.match((newest('copy') as { text: string }).text, /\\begin\{tabular\}[^]*gates/);
+    assert.match(await focused(), /^Kopieren: /, 'a menu gives the focus back');
+    await tabTo(/^Speichern: /);
+    await press('Enter');
+    await press('ArrowDown');
+    await press('Enter');
+    assert.match((newest('saveFile') as { name: string }).name, /\.svg$/);
+    await tabTo(/Pfeiltasten/);
+    await press('ArrowRight');
+    await page.locator('.tip').waitFor();
     await post(message(1));
     await page.getByText('Unterschiede zu Lauf 2 (Basis)').waitFor();
     assert.deepEqual(await kept(), chosen('other'));
