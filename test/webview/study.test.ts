@@ -185,8 +185,8 @@ describe('Compare page', () => {
     // everything from here on by the keyboard, in the order of the page
     const press = (key: string): Promise<void> => page.keyboard.press(key);
     const focused = (): Promise<string> =>
-      page.evaluate(
-        () => (document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '').trim(),
+      page.evaluate(() =>
+        (document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '').trim(),
       );
     const tabTo = async (name: RegExp): Promise<void> => {
       for (let k = 0; k < 120; k++) {
