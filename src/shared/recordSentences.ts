@@ -100,6 +100,7 @@ export const recordParts: readonly string[] = [
   'the zero network is optimal at this beta',
   'the zero network is optimal at this beta, so there is no width to give it',
   'it was stopped before the first run ended',
+  'the time limit ended it before the first run was over',
   'there are not two classes',
   '{0} of {1} runs',
   '{0} of {1} points',

@@ -61,6 +61,12 @@ describe('the documents', () => {
     it(`${document}: files, scripts and settings that it names are there`, () => {
       for (const [, name] of text.matchAll(/`((?:src|test|webview|media|docs|l10n)\/[\w./-]+)`/g))
         assert.ok(name.includes('LANGUAGE') || existsSync(path.join(root, name)), `${name} is not there`);
+      // in tables of code the folders of the mathematics are named from their own
+      for (const [, name] of text.matchAll(/`([a-z][\w-]*(?:\/[\w.-]+)+\.ts)`/gi))
+        assert.ok(
+          ['.', 'src', 'src/core'].some((from) => existsSync(path.join(root, from, name))),
+          `${name} is not there`,
+        );
       for (const [, script] of text.matchAll(/\bnpm run ([\w:-]+)/g))
         assert.ok(Object.hasOwn(pkg.scripts, script), `npm run ${script}`);
       const names = [

@@ -183,8 +183,9 @@ export async function assistantLines(count: number, seed: number): Promise<Figur
         if (text.includes('\\n    at ')) throw new Error(text.slice(0, 300));
         if (text.includes('root:') || text.includes('localhost')) throw new Error('it read a file outside its folder');
         if (text.length > 1e6) throw new Error(`an answer of ${text.length} characters`);
-        if (text.includes('"isError":true') && text.length > 3000)
-          throw new Error(`a refusal of ${text.length} characters`);
+        const { result, error } = JSON.parse(text) as Answer;
+        const refused = error?.message ?? (result?.isError === true ? result.content![0].text : '');
+        if (refused.length > 1500) throw new Error(`a refusal of ${refused.length} characters`);
         if (text.includes('"code":-32603')) throw new Error(`an internal error: ${text.slice(0, 300)}`);
       }
       if (stateOf(folder) !== before) throw new Error('a file was changed, made or removed');
@@ -192,6 +193,11 @@ export async function assistantLines(count: number, seed: number): Promise<Figur
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+interface Answer {
+  readonly result?: { readonly isError?: boolean; readonly content?: readonly { readonly text: string }[] };
+  readonly error?: { readonly message: string };
 }
 
 /** Whether a line is one that a server has to answer: no notification. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { plainExcerpt } from '../../core/data/plainText.ts';
 
 /**
  * The Model Context Protocol over standard input and output (modelcontextprotocol.io/specification): JSON-RPC 2.0, one message a line. Only what
@@ -151,7 +152,7 @@ export class McpServer {
       case 'tools/call':
         return this.call(id, params);
       default:
-        throw new RpcError(codes.noMethod, `there is no method "${method}"`);
+        throw new RpcError(codes.noMethod, `there is no method "${plainExcerpt(method, 100)}"`);
     }
   }
 
@@ -160,7 +161,7 @@ export class McpServer {
     if (!parsed.success) throw new RpcError(codes.invalidParams, 'a call needs the name of a tool');
     const { name, arguments: input, _meta } = parsed.output;
     const tool = this.tools.find((other) => other.name === name);
-    if (tool === undefined) throw new RpcError(codes.invalidParams, `there is no tool "${name}"`);
+    if (tool === undefined) throw new RpcError(codes.invalidParams, `there is no tool "${plainExcerpt(name, 100)}"`);
     const controller = new AbortController();
     this.calls.set(id, controller);
     const token = _meta?.progressToken;

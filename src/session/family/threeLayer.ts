@@ -1,6 +1,6 @@
 import { complementarity } from '../../core/certify/networkResiduals.ts';
 import type { PreparedData } from '../../core/data/prepareData.ts';
-import { type DenseMatrix, dot, norm2, rowOf, toRows } from '../../core/base/linalg/matrix.ts';
+import { type DenseMatrix, dot, norm2, rowOf, toList, toRows } from '../../core/base/linalg/matrix.ts';
 import { prepare, type PreparedProblem } from '../../core/problem/prepare.ts';
 import type { Problem } from '../../core/problem/problem.ts';
 import { effectiveInputs } from '../../core/problem/effectiveInputs.ts';
@@ -169,7 +169,7 @@ function branchRecords(prepared: PreparedProblem, all: DenseMatrix, m1: number, 
       sign: v.sign,
       output: v.output,
       innerSigns: Array.from(v.inner),
-      blocks: blocks.map((block) => Array.from(block)),
+      blocks: blocks.map(toList),
       blockNorms: blocks.map((block) => norm2(block)),
       norm: groupNorm(v.u, m1),
       share: sizes[b] / total,
@@ -178,7 +178,7 @@ function branchRecords(prepared: PreparedProblem, all: DenseMatrix, m1: number, 
       w3: network.w3,
       features: blocks.map((block) => {
         const square = dot(block, block);
-        return Array.from(block, (value) => (square > 0 ? (value * value) / square : 0));
+        return toList(block.map((value) => (square > 0 ? (value * value) / square : 0)));
       }),
       first: blocks.map((block) =>
         encodeBits(Array.from({ length: all.rows }, (_, i) => dot(rowOf(all, i), block) > 0)),

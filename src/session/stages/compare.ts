@@ -25,7 +25,13 @@ export const compareStage: Stage = {
     const descent = familyOf(draft.problem.model).descent(posedOf(draft), draft.outcome, context);
     if (typeof descent === 'string') return without(descent);
     try {
-      return (await descend(draft, descent, context, show)) ?? without('it was stopped before the first run ended');
+      const compared = await descend(draft, descent, context, show);
+      if (compared !== undefined) return compared;
+      return without(
+        context.control.shouldStop()
+          ? 'it was stopped before the first run ended'
+          : 'the time limit ended it before the first run was over',
+      );
     } catch (error) {
       if (error instanceof ProblemError) return without(error.message);
       throw error;

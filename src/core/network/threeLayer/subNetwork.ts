@@ -52,14 +52,14 @@ export function forward(X: DenseMatrix, branches: readonly SubNetwork[], outputs
   const F = denseMatrix(X.rows, outputs);
   for (const { W1, w2, w3, output } of branches) {
     const m1 = w2.length;
+    const z = new Float64Array(m1);
     for (let i = 0; i < X.rows; i++) {
       const x = rowOf(X, i);
+      // along W1 as it lies in memory
+      z.fill(0);
+      for (let k = 0, at = 0; k < X.cols; k++) for (let j = 0; j < m1; j++, at++) z[j] += x[k] * W1.data[at];
       let h = 0;
-      for (let j = 0; j < m1; j++) {
-        let z = 0;
-        for (let k = 0; k < X.cols; k++) z += x[k] * W1.data[k * m1 + j];
-        if (z > 0) h += z * w2[j];
-      }
+      for (let j = 0; j < m1; j++) if (z[j] > 0) h += z[j] * w2[j];
       if (h > 0) F.data[i * outputs + output] += h * w3;
     }
   }
