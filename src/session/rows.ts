@@ -1,3 +1,4 @@
+import { largest } from '../core/base/extremes.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { readText } from '../core/data/reader.ts';
 import { RowSplitter } from '../core/data/rowSplitter.ts';
@@ -27,7 +28,7 @@ export async function readLines(
   lines: readonly number[],
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   const wanted = new Set(lines);
-  const last = Math.max(...lines);
+  const last = largest(lines);
   const found = new Map<number, readonly string[]>();
   const splitter = new RowSplitter(dataset.format ?? { delimiter: dataset.delimiter }, source.name);
   for await (const piece of readText(source, dataset.encoding)) {

@@ -1,3 +1,4 @@
+import { largest, smallest } from '../core/base/extremes.ts';
 import { median } from '../core/base/median.ts';
 import type { Cell } from './axes.ts';
 import { type FigureName, timeFigures } from './result.ts';
@@ -32,7 +33,7 @@ export interface Spread {
 /** Median (mean of the middle two for an even count) and range of numbers; undefined without any. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
-  return { count: values.length, median: median(values), least: Math.min(...values), most: Math.max(...values) };
+  return { count: values.length, median: median(values), least: smallest(values), most: largest(values) };
 }
 
 /**

@@ -49,13 +49,13 @@ export function stops(count: number, seed: number): Promise<Figures> {
       ...pick(rng, ways),
       target: 'target',
       seed: rng.integer(1000),
-      timeLimitSeconds: 2,
-      certifySeconds: 1,
+      timeLimitSeconds: 1,
+      certifySeconds: 0.5,
       path: { points: 3, smallest: 0.1 },
       compare: { ...defaultSettings.compare, enabled: rng.uniform() < 0.5, seeds: 1, epochs: 50 },
     };
     // more of the early moments, where things are small and many
-    const stopAfter = 12_000 * rng.uniform() ** 2;
+    const stopAfter = 6000 * rng.uniform() ** 2;
     const started = cpu();
     let stopped: number | undefined;
     let last = started;

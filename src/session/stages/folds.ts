@@ -1,3 +1,4 @@
+import { largest } from '../../core/base/extremes.ts';
 import { foldsOf } from '../../core/data/folds.ts';
 import { prepareData, type PreparedData } from '../../core/data/prepareData.ts';
 import type { Fold, FoldFit } from '../../core/family/crossValidation.ts';
@@ -64,7 +65,7 @@ export function foldsOfDraft(
   const rows = data.trainRows;
   const classes = data.classes.length === 0 ? undefined : Array.from(rows, (row) => data.y[row]);
   const fold = foldsOfRows(data, count, settings.seed, classes);
-  const used = Math.max(...fold) + 1;
+  const used = largest(fold) + 1;
   const timeLimitSeconds = (part * seconds) / used;
   const { kernels, warm: _, ...usual } = solveOptions({ ...draft, warm: undefined }, deps);
   const options = { ...usual, timeLimitSeconds, certifySeconds: 0 };

@@ -1,3 +1,4 @@
+import { largest } from '../../core/base/extremes.ts';
 import { DataError } from '../../core/data/dataError.ts';
 import { cellText, lineOf } from './rowsToText.ts';
 
@@ -20,6 +21,6 @@ export async function* excelLines(bytes: Uint8Array, file: string): AsyncGenerat
   }
   const sheet = sheets.find(({ data }) => data.length > 0);
   if (sheet === undefined) throw new DataError('empty-file', 'the workbook has no sheet with cells', { file });
-  const width = Math.max(...sheet.data.map((row) => row.length));
+  const width = largest(sheet.data.map((row) => row.length));
   for (const row of sheet.data) yield lineOf(Array.from({ length: width }, (_, j) => cellText(row[j])));
 }

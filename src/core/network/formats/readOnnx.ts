@@ -321,8 +321,8 @@ function readNode(fields: readonly ProtoField[]): Node {
       else if (part.number === 2) value = new DataView(part.bytes.buffer, part.bytes.byteOffset, 4).getFloat32(0, true);
       else if (part.number === 3) value = part.value;
       else if (part.number === 5) tensor = readTensor(part.bytes).tensor;
-      else if (part.number === 7) numbers.push(...singles(part.bytes));
-      else if (part.number === 8) numbers.push(...(part.wire === 2 ? varints(part.bytes) : [part.value]));
+      else if (part.number === 7) for (const one of singles(part.bytes)) numbers.push(one);
+      else if (part.number === 8) for (const one of part.wire === 2 ? varints(part.bytes) : [part.value]) numbers.push(one);
     }
     attributes.set(name, { number: value, numbers, tensor });
   }

@@ -1,3 +1,4 @@
+import { largest } from '../../base/extremes.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
 import { createRng } from '../../base/rng.ts';
@@ -42,7 +43,7 @@ export function spikeFreeTest(X: DenseMatrix, { U, s }: Svd = svd(X), seed = 1):
   }
   if (rank === 1) {
     const column = Float64Array.from({ length: n }, (_, i) => U.data[i * s.length]);
-    const tiny = 1e-12 * Math.max(...column.map(Math.abs));
+    const tiny = 1e-12 * largest(column.map(Math.abs));
     const mixed = column.some((c) => c > tiny) && column.some((c) => c < -tiny);
     return {
       spikeFree: !mixed,

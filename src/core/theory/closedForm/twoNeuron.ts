@@ -1,3 +1,4 @@
+import { largest } from '../../base/extremes.ts';
 import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, unitOf } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { createDatafit } from '../../problem/datafits/losses.ts';
@@ -74,7 +75,7 @@ export function rankOneFactors(
     X.data.map((value) => value / unit),
   );
   const lengths = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(scaled, i)));
-  const longest = lengths.indexOf(Math.max(...lengths));
+  const longest = lengths.indexOf(largest(lengths));
   if (!(lengths[longest] > 0)) return undefined;
   let a = rowOf(scaled, longest).map((value) => value / lengths[longest]);
   const c = new Float64Array(n);

@@ -1,3 +1,4 @@
+import { smallest } from '../../base/extremes.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { bracketDualMaximum, type DualBracket } from '../../certify/global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
@@ -183,7 +184,7 @@ function multiplierMethod(
   const { tolerance } = options;
   const norms = Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
   const typical = [...norms].sort((a, b) => a - b)[Math.floor(n / 2)] || 1;
-  const shortest = Math.min(...norms.filter((size) => size > 0), Infinity);
+  const shortest = smallest(norms.filter((size) => size > 0));
   const classes = classifyRows(X);
 
   let seeds: readonly NeuronSeed[] = (options.candidates ?? []).map(({ u, sign }) => ({ u, sign, output: 0 }));
@@ -271,8 +272,8 @@ function searchedDualMaximum(
 }
 /** The neurons scaled to smallest margin 1, largest first; as they are when they do not separate. */
 function scaled(X: DenseMatrix, y: Float64Array, neurons: readonly MarginNeuron[]): MarginNeuron[] {
-  const smallest = Math.min(...marginsOf(X, y, neurons));
-  const factor = smallest > 0 && Number.isFinite(smallest) ? 1 / smallest : 1;
+  const margin = smallest(marginsOf(X, y, neurons));
+  const factor = margin > 0 && Number.isFinite(margin) ? 1 / margin : 1;
   return neurons
     .map(({ u, sign }) => ({ u: u.map((value) => value * factor), sign }))
     .sort((a, b) => norm2(b.u) - norm2(a.u));

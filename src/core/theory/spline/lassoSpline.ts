@@ -1,3 +1,4 @@
+import { largest } from '../../base/extremes.ts';
 import { denseMatrix, dot } from '../../base/linalg/matrix.ts';
 import { bestDualScale, type Datafit } from '../../problem/datafits/datafit.ts';
 import { createDatafit, type LossName, lossOf } from '../../problem/datafits/losses.ts';
@@ -104,7 +105,7 @@ export function minimumNormInterpolation(
   if (slopes.length === 0) return { value: 0, kinks: [] };
   let variation = 0;
   const kinks: number[] = [];
-  const scale = Math.max(...slopes.map(Math.abs));
+  const scale = largest(slopes.map(Math.abs));
   for (let k = 0; k + 1 < slopes.length; k++) {
     const change = slopes[k + 1] - slopes[k];
     variation += Math.abs(change);
