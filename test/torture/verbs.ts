@@ -168,7 +168,7 @@ export async function assistantLines(count: number, seed: number): Promise<Figur
       };
       const server = new McpServer(
         { name: 'x', title: 'x', version: '1', instructions: '' },
-        toolset({ root: folder, anywhere: false, runs: new Map() }, background as never),
+        toolset({ root: folder, anywhere: false, runs: new Map() }, background),
         (text) => void answers.push(text),
       );
       server.receive(`${line.replaceAll('\n', ' ')}\n`);
