@@ -322,7 +322,8 @@ function readNode(fields: readonly ProtoField[]): Node {
       else if (part.number === 3) value = part.value;
       else if (part.number === 5) tensor = readTensor(part.bytes).tensor;
       else if (part.number === 7) for (const one of singles(part.bytes)) numbers.push(one);
-      else if (part.number === 8) for (const one of part.wire === 2 ? varints(part.bytes) : [part.value]) numbers.push(one);
+      else if (part.number === 8)
+        for (const one of part.wire === 2 ? varints(part.bytes) : [part.value]) numbers.push(one);
     }
     attributes.set(name, { number: value, numbers, tensor });
   }
