@@ -188,10 +188,9 @@ function mergeParallel(
   const r = Z.cols;
   const { classes, unit, norms } = parallelClasses(Z, 1e-13);
   const linear = new Float64Array(r);
-  const gain: Float64Array[] = [];
-  const loss: Float64Array[] = [];
+  const totals = new Float64Array(classes.length);
   let change = 0;
-  for (const members of classes) {
+  classes.forEach((members, e) => {
     const first = members[0].row;
     let along = 0;
     let against = 0;
@@ -201,19 +200,24 @@ function mergeParallel(
       if (sign > 0) along += weight;
       else against += weight;
     }
-    const total = along + against;
-    const row = new Float64Array(r);
-    for (let k = 0; k < r; k++) {
-      row[k] = members.length > 1 ? Math.abs(total) * unit[first * r + k] : Math.abs(w[first]) * Z.data[first * r + k];
-      linear[k] -= against * unit[first * r + k];
-    }
-    if (total > 0) gain.push(row);
-    else if (total < 0) loss.push(row);
-  }
-  const pack = (rows: Float64Array[]): DenseMatrix => {
-    const out = denseMatrix(rows.length, r);
-    rows.forEach((row, i) => out.data.set(row, i * r));
+    totals[e] = along + against;
+    for (let k = 0; k < r; k++) linear[k] -= against * unit[first * r + k];
+  });
+  const pack = (side: 1 | -1): DenseMatrix => {
+    const out = denseMatrix(
+      totals.reduce((count, total) => count + (side * total > 0 ? 1 : 0), 0),
+      r,
+    );
+    let at = 0;
+    classes.forEach((members, e) => {
+      if (!(side * totals[e] > 0)) return;
+      const first = members[0].row;
+      const alone = members.length === 1;
+      const size = Math.abs(alone ? w[first] : totals[e]);
+      const from = alone ? Z.data : unit;
+      for (let k = 0; k < r; k++) out.data[at++] = size * from[first * r + k];
+    });
     return out;
   };
-  return { linear, gain: pack(gain), loss: pack(loss), change };
+  return { linear, gain: pack(1), loss: pack(-1), change };
 }
