@@ -71,15 +71,20 @@ describe('a folder that is not trusted', () => {
         },
         [Object.keys(own), fileUri()] as const,
       );
-    let found = await read();
-    for (let look = 0; found['convexNet.seed'] !== own['convexNet.seed'] && look < 300; look++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      found = await read();
-    }
+    const seedIs = async (value: unknown): Promise<Record<string, unknown>> => {
+      let found = await read();
+      for (let look = 0; found['convexNet.seed'] !== value && look < 300; look++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        found = await read();
+      }
+      return found;
+    };
+    const found = await seedIs(own['convexNet.seed']);
     const restricted = restrictedConfigurations();
     for (const [key, value] of Object.entries(found))
       assert.deepEqual(value, restricted.includes(key) ? properties[key].default : own[key], key);
     rmSync(path.join(workbench.server.workspace, '.vscode'), { recursive: true });
+    await seedIs(properties['convexNet.seed'].default);
   });
 
   it('can be trained on all the same, from the menu to the verdict', async () => {
