@@ -151,10 +151,29 @@ describe('the certificate of the cone-constrained program', () => {
               return { gate, output: rng.integer(outputs), sign, vector };
             }).filter(() => size > 0);
             const claim = { X, penalizedCols, gates, datafit, beta, vectors, ...offset };
-            for (const quick of bias === 'free' ? [false] : [false, true]) {
-              const { dualBound, objective, kkt } = certifyRelu({ ...claim, quick });
-              assert.ok(dualBound <= above, `${dualBound} > ${above} (${loss}, ${bias}, quick ${quick})`);
+            // a certificate that is stopped at any moment is valid, only weaker
+            const later = (): (() => boolean) => {
+              let left = rng.integer(2 * gates.rows);
+              return () => left-- <= 0;
+            };
+            const hurried = {
+              quick: { quick: true },
+              stopped: { shouldStop: later() },
+              'given up': { giveUp: later() },
+            };
+            const whole = certifyRelu(claim);
+            for (const [how, haste] of [['whole', {}], ...Object.entries(hurried)] as const) {
+              const { dualBound, objective, kkt, gateConstraint, betaMax } = certifyRelu({ ...claim, ...haste });
+              assert.ok(dualBound <= above, `${dualBound} > ${above} (${loss}, ${bias}, ${how})`);
               assert.ok(objective >= exact.dualBound && kkt.cone <= 1e-9, `${objective} < ${exact.dualBound}`);
+              assert.ok(betaMax >= whole.betaMax * (1 - 1e-9), `${betaMax} < ${whole.betaMax} (${bias}, ${how})`);
+              const floor = 1e-9 * Math.max(...whole.gateConstraint);
+              whole.gateConstraint.forEach((value, gate) => {
+                assert.ok(
+                  gateConstraint[gate] >= value - floor,
+                  `${gateConstraint[gate]} < ${value} (${bias}, ${how})`,
+                );
+              });
             }
           }
           assert.ok(descended.merged >= exact.dualBound, `${descended.merged} < ${exact.dualBound}`);
