@@ -24,9 +24,11 @@ export function defaultThreads(): number {
  * thread of the extension host, because the caller sleeps until the pieces that helpers have taken are done.
  */
 export function createPooledKernels(options: PooledKernelOptions = {}): Kernels {
-  const { threads = defaultThreads(), helperFile = path.join(__dirname, 'kernelThread.js'), ...rest } = options;
+  const { threads = defaultThreads(), helperFile, ...rest } = options;
   const startHelpers: StartHelpers = (setups) => {
-    const workers = setups.map((setup) => startHelper(helperFile, setup));
+    // beside the bundle that this is part of
+    const file = helperFile ?? path.join(__dirname, 'kernelThread.js');
+    const workers = setups.map((setup) => startHelper(file, setup));
     return () => {
       for (const worker of workers) void worker.terminate();
     };
