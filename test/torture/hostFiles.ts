@@ -56,11 +56,11 @@ export async function hostFiles(count: number, seed: number): Promise<Figures> {
     open: async (rng) => {
       const page = await editor.openWith(runEditorType, bad);
       page.send({ type: 'ready' });
-      type Snapshot = {
+      interface Snapshot {
         readonly type?: string;
         readonly state?: string;
         readonly error?: { readonly message: string };
-      };
+      }
       const { state, error } = await shown('the editor', () =>
         (page.posted as Snapshot[]).find(({ type, state }) => type === 'snapshot' && state !== 'training'),
       );
@@ -76,11 +76,11 @@ export async function hostFiles(count: number, seed: number): Promise<Figures> {
       const page = editor.pages.at(-1)!;
       if (page.type !== previewType) throw new Error(`a page of ${page.type} was opened`);
       page.send({ type: 'ready' });
-      type Preview = {
+      interface Preview {
         readonly type?: string;
         readonly reading?: number | null;
         readonly error?: { readonly message: string } | null;
-      };
+      }
       const { error } = await shown('the preview', () =>
         (page.posted as Preview[]).find(({ type, reading }) => type === 'preview' && reading === null),
       );
