@@ -1,20 +1,6 @@
 import assert from 'node:assert/strict';
-import type { FrameLocator, Locator } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import type { Workbench } from './harness/workbench.ts';
-
-/** The page inside the Lab of a file: the webview with that heading, wherever its tab is. */
-async function labPage(workbench: Workbench, file: string): Promise<FrameLocator> {
-  const frames = workbench.page.locator('iframe.webview.ready');
-  for (let tries = 0; tries < 200; tries++) {
-    for (let i = 0; i < (await frames.count()); i++) {
-      const inner = workbench.page.frameLocator('iframe.webview.ready').nth(i).frameLocator('iframe#active-frame');
-      const heading = inner.locator('h1', { hasText: `Lab: ${file}` });
-      if (await heading.isVisible().catch(() => false)) return inner;
-    }
-    await workbench.page.waitForTimeout(100);
-  }
-  throw new Error(`The Lab of ${file} did not open.`);
-}
 
 /**
  * The Lab as a person uses it: opened by right-click, the kernel page run on few rows, a width study stopped with what is finished
@@ -22,7 +8,7 @@ async function labPage(workbench: Workbench, file: string): Promise<FrameLocator
  */
 export async function labStory(workbench: Workbench): Promise<void> {
   await workbench.chooseFromMenu('iris.csv', 'Open Lab');
-  const lab = await labPage(workbench, 'iris.csv');
+  const lab = await workbench.pageHeaded('Lab: iris.csv');
   const tab = (name: string): Promise<void> => lab.getByRole('tab', { name, exact: true }).click();
   /** A field by its label; the form takes the value when the field is left. */
   const fill = async (label: string, value: string): Promise<void> => {

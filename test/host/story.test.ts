@@ -260,11 +260,30 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       }
     });
 
-    step('after a reload the panel is back with its run', async () => {
+    step('after a reload the comparison and the panel are back with their runs', async () => {
       const headline = await verdict();
       const beta = await shownBeta();
       await workbench.panel.getByRole('tab', { name: 'Neurons', exact: true }).click();
+      await workbench.runCommand('Convex Network: Compare Runs...');
+      await (await workbench.input('Runs to compare')).fill('penguins.csv');
+      for (const row of [0, 1]) await workbench.quickInput.locator('.monaco-list-row').nth(row).click();
+      await (await workbench.input('Runs to compare')).press('Enter');
+      await (await workbench.input('Which of them is the baseline?')).press('Enter');
+      const heading = /^2 runs/i;
+      const compared = await workbench.pageHeaded(heading);
+      const baseline = compared.getByRole('combobox', { name: 'Baseline' });
+      await baseline.click();
+      await compared.getByRole('option', { name: /^2: / }).click();
+      await compared.getByText('Differences from run 2 (baseline)').waitFor();
       await workbench.reload();
+      const again = await workbench.pageHeaded(heading);
+      await again.getByText('Differences from run 2 (baseline)').waitFor();
+      await workbench.page.locator('.tab', { hasText: 'Compare 2 Runs' }).hover();
+      await workbench.page
+        .locator('.tab', { hasText: 'Compare 2 Runs' })
+        .locator('.action-label[aria-label^="Close"]')
+        .click();
+      await workbench.page.locator('.tab', { hasText: 'Convex: penguins.csv' }).click();
       await panel('h1', { hasText: 'penguins.csv' }).waitFor();
       await panel('.view-neurons').waitFor();
       assert.equal(await shownBeta(), beta);

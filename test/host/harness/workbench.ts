@@ -98,6 +98,19 @@ export class Workbench {
     return this.page.frameLocator('iframe.webview.ready').first().frameLocator('iframe#active-frame');
   }
 
+  /** The page in the webview with that heading, wherever its tab is; it must be in sight. */
+  async pageHeaded(heading: string | RegExp): Promise<FrameLocator> {
+    const frames = this.page.locator('iframe.webview.ready');
+    for (const end = Date.now() + patienceMs; Date.now() < end; await this.page.waitForTimeout(100)) {
+      for (let i = 0; i < (await frames.count()); i++) {
+        const inner = this.page.frameLocator('iframe.webview.ready').nth(i).frameLocator('iframe#active-frame');
+        const found = inner.locator('h1', { hasText: heading });
+        if (await found.isVisible().catch(() => false)) return inner;
+      }
+    }
+    throw new Error(`No page is headed ${heading}.`);
+  }
+
   get quickInput(): Locator {
     return this.page.locator('.quick-input-widget:visible');
   }
