@@ -52,7 +52,7 @@ const sizes = { size: 40_000, factor: 8 };
 /** With a column a few characters, that which is kept of columns must be more than the young generation of the heap in both files. */
 const columnSizes = { size: 160_000, factor: 4 };
 /** Twice the bytes take at most twice the time; what a clock says of a busy machine is off by this. */
-const noise = 1.25;
+const noise = 1.5;
 /** What is done for every file alike, and below what a clock says nothing (s). */
 const smallest = 0.003;
 const rounds = 8;
