@@ -65,7 +65,8 @@ export function importanceOf(judged: Judged, control: Control): Omit<ImportanceR
   const features: FeatureImportance[] = [];
   for (const [column, inputs] of columns) {
     const found = permutationImportance(model, inputs, repeats, rng.fork(column));
-    if (found !== undefined) features.push({ column, ...found });
+    if (found === undefined) break;
+    features.push({ column, ...found });
   }
   features.sort((a, b) => b.mean - a.mean);
   /** What a curve shows of a row: the prediction, or the probability (where there is none, the output) of each class, of two the second. */
