@@ -1,6 +1,6 @@
 import { pairedDifference } from '../core/metrics/rowErrors.ts';
-import { type NetworkName, networkNames } from './networkName.ts';
-import type { CrossPointRecord, CrossValidationRecord } from './run.ts';
+import { type NetworkName, networkNameOf, networkNames } from './networkName.ts';
+import type { CrossPointRecord, CrossValidationRecord, RunRecord } from './run.ts';
 import { text } from './texts.ts';
 import { meanWords } from './usefulness.ts';
 
@@ -42,6 +42,16 @@ export function bestModel({ models }: Pick<ModelComparisonRecord, 'models'>): nu
     if (point !== undefined && (best < 0 || point.mean < models[best].point!.mean)) best = k;
   });
   return best;
+}
+
+/** The model with the smallest mean error of a complete comparison, where it is another one than the run's; undefined elsewhere. */
+export function preferredModel({
+  models,
+  settings,
+}: Pick<RunRecord, 'models' | 'settings'>): ComparedModel | undefined {
+  if (models?.complete !== true) return undefined;
+  const best = models.models[bestModel(models)] as ComparedModel | undefined;
+  return best?.network === networkNameOf(settings) ? undefined : best;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { bestModel } from './modelComparison.ts';
-import { networkNameOf, networkNames } from './networkName.ts';
+import { preferredModel } from './modelComparison.ts';
+import { networkNames } from './networkName.ts';
 import type { TrainingRemedy } from './remedy.ts';
 import type { EvaluationRecord, RunRecord } from './run.ts';
 import { isClassification, predictedClass, searchesBeta } from './runView.ts';
@@ -77,11 +77,9 @@ function betterBaseline(run: Omit<RunRecord, 'label'>, { baselineModel }: Evalua
   const code = 'baseline-better';
   const words = `${simple} does better on the held-out rows, beyond one standard error.`;
   if (!searchesBeta(run)) return { code, text: words, remedy: 'choose-beta' };
-  const { models } = run;
-  if (models?.complete !== true) return { code, text: words, remedy: 'compare-models' };
-  const best = models.models[bestModel(models)];
-  if (best === undefined || best.network === networkNameOf(run.settings))
-    return { code, text: words, remedy: 'baseline' };
+  if (run.models?.complete !== true) return { code, text: words, remedy: 'compare-models' };
+  const best = preferredModel(run);
+  if (best === undefined) return { code, text: words, remedy: 'baseline' };
   return {
     code,
     text: `${simple} does better on the held-out rows, beyond one standard error; cross-validation prefers another network: ${text(networkNames[best.network])}.`,

@@ -113,7 +113,10 @@ export function reduceHeatmap(
     const cells = share.subarray(line * width, (line + 1) * width);
     for (let row = 0; row < n; row++) cells[column[row]] += on[row];
   }
-  for (let i = 0; i < share.length; i++) share[i] /= across[i % width] * down[Math.floor(i / width)];
+  for (let i = 0; i < share.length; i++) {
+    const size = across[i % width] * down[Math.floor(i / width)];
+    if (size > 0) share[i] /= size;
+  }
   return { columns: width, lines: height, share };
 }
 

@@ -9,11 +9,11 @@ export interface SmoothFunction {
 /** Pairs of steps and changes of the gradient that are remembered. */
 const memory = 20;
 
-/** A step and what it did to the gradient. */
-export interface Remembered {
-  readonly step: Float64Array;
-  readonly change: Float64Array;
-  readonly product: number;
+/** A step, what it did to the gradient, and 1 over their product. */
+export interface CurvaturePair {
+  readonly s: Float64Array;
+  readonly y: Float64Array;
+  readonly rho: number;
 }
 
 /**
@@ -26,15 +26,18 @@ export function minimizeByMemory(
   start: Float64Array,
   iterations: number,
   visit: (x: Float64Array, value: number, iteration: number) => boolean,
-  kept: Remembered[] = [],
+  kept: CurvaturePair[] = [],
 ): Float64Array {
   let x = start;
   let gradient = new Float64Array(f.size);
   const p = new Float64Array(f.size);
   let value = f.evaluate(x, gradient);
   for (let iteration = 0; iteration < iterations; iteration++) {
-    direction(kept, gradient, p);
-    if (kept.length === 0) scale(p, 0.1 * Math.sqrt(dot(x, x) / Math.max(dot(p, p), Number.MIN_VALUE)));
+    descentDirection(gradient, kept, p);
+    if (kept.length === 0) {
+      const length = 0.1 * Math.sqrt(dot(x, x) / Math.max(dot(p, p), Number.MIN_VALUE));
+      for (let e = 0; e < p.length; e++) p[e] *= length;
+    }
     const slope = dot(gradient, p);
     if (!(slope < 0)) return x;
     const next = new Float64Array(f.size);
@@ -49,11 +52,11 @@ export function minimizeByMemory(
       f.evaluate(x, gradient);
       return x;
     }
-    const step = next.map((v, e) => v - x[e]);
-    const change = nextGradient.map((v, e) => v - gradient[e]);
-    const product = dot(step, change);
-    if (product > 1e-12 * dot(change, change)) {
-      kept.push({ step, change, product });
+    const s = next.map((v, e) => v - x[e]);
+    const y = nextGradient.map((v, e) => v - gradient[e]);
+    const product = dot(s, y);
+    if (product > 1e-12 * dot(y, y)) {
+      kept.push({ s, y, rho: 1 / product });
       if (kept.length > memory) kept.shift();
     }
     [x, gradient, value] = [next, nextGradient, below];
@@ -62,25 +65,27 @@ export function minimizeByMemory(
   return x;
 }
 
-/** p := minus the approximate inverse Hessian times the gradient (two-loop recursion). */
-function direction(kept: readonly Remembered[], gradient: Float64Array, p: Float64Array): void {
-  for (let e = 0; e < p.length; e++) p[e] = -gradient[e];
-  const parts: number[] = [];
-  for (let m = kept.length - 1; m >= 0; m--) {
-    const { step, change, product } = kept[m];
-    parts[m] = dot(step, p) / product;
-    for (let e = 0; e < p.length; e++) p[e] -= parts[m] * change[e];
+/** direction := minus the inverse curvature times the gradient, by the two-loop recursion (Nocedal 1980). */
+export function descentDirection(
+  gradient: Float64Array,
+  pairs: readonly CurvaturePair[],
+  direction: Float64Array,
+): void {
+  for (let i = 0; i < gradient.length; i++) direction[i] = -gradient[i];
+  const alphas = new Float64Array(pairs.length);
+  for (let k = pairs.length - 1; k >= 0; k--) {
+    const { s, y, rho } = pairs[k];
+    const alpha = (alphas[k] = rho * dot(s, direction));
+    for (let i = 0; i < direction.length; i++) direction[i] -= alpha * y[i];
   }
-  if (kept.length > 0) {
-    const { change, product } = kept[kept.length - 1];
-    scale(p, product / dot(change, change));
+  const last = pairs.at(-1);
+  if (last !== undefined) {
+    const scale = 1 / (last.rho * dot(last.y, last.y));
+    for (let i = 0; i < direction.length; i++) direction[i] *= scale;
   }
-  kept.forEach(({ step, change, product }, m) => {
-    const rest = parts[m] - dot(change, p) / product;
-    for (let e = 0; e < p.length; e++) p[e] += rest * step[e];
-  });
-}
-
-function scale(p: Float64Array, factor: number): void {
-  for (let e = 0; e < p.length; e++) p[e] *= factor;
+  for (let k = 0; k < pairs.length; k++) {
+    const { s, y, rho } = pairs[k];
+    const beta = alphas[k] - rho * dot(y, direction);
+    for (let i = 0; i < direction.length; i++) direction[i] += beta * s[i];
+  }
 }

@@ -6,7 +6,7 @@ import { largestEigen } from '../../base/linalg/symmetricEigen.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf } from '../../problem/problem.ts';
-import { type Control, withDeadline } from '../../base/control.ts';
+import { type Control, uncontrolled, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
 import { solveFactored } from './factoredSolve.ts';
 import { jointIsAffordable } from './jointSystem.ts';
@@ -47,8 +47,6 @@ export interface ConicBound {
   readonly steps: number;
   readonly rounds: number;
   readonly pairs: number;
-  /** The relaxation cannot do better: no pair is violated, or more pairs do not help. */
-  readonly exhausted: boolean;
 }
 
 /** One output and one sign of its column. */
@@ -109,8 +107,8 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
  * and there is time. Undefined when it was stopped before the first iterate.
  */
 export function conicBound(prepared: PreparedProblem, options: ConicOptions, control: Control): ConicBound | undefined {
-  const search = new ConicSearch(prepared, options, control);
-  search.run(withDeadline(control, options.seconds));
+  const search = new ConicSearch(prepared, options);
+  search.run(control);
   return search.best;
 }
 
@@ -132,6 +130,7 @@ export class ConicSearch {
   private speed = usualSpeed / 2;
   /** The relaxation is as it will be: solved to the end. */
   private thorough = false;
+  private control = uncontrolled;
   private end = 0;
   private begun = false;
   /** Time that it took so far. */
@@ -142,7 +141,6 @@ export class ConicSearch {
   constructor(
     private readonly prepared: PreparedProblem,
     private readonly options: ConicOptions,
-    private control: Control,
   ) {
     this.lines = unitLines(prepared.X, prepared.penalizedCols);
     this.kernels = options.kernels ?? createReferenceKernels();
@@ -153,10 +151,10 @@ export class ConicSearch {
     }
   }
 
-  /** Goes on until a stop, which the control has to have at the deadline of its options at the latest. */
+  /** Goes on for so many seconds, or until a stop. */
   run(control: Control, seconds = this.options.seconds): void {
     const started = control.now();
-    this.control = control;
+    this.control = withDeadline(control, seconds);
     this.end = started + seconds;
     this.search();
     this.seconds += control.now() - started;
@@ -182,11 +180,10 @@ export class ConicSearch {
       if (this.value >= enough || control.shouldStop()) return;
       const helped = this.work === 0 || !this.complete || this.value - before > 0.005 * (objective - before);
       const next = last !== undefined && helped ? this.lift(last) : undefined;
-      if (next === undefined && (this.thorough || last === undefined)) break;
+      if (next === undefined && (this.thorough || last === undefined)) return;
       if (next === undefined) this.thorough = true;
       else this.shapes = next;
     }
-    if (this.best !== undefined) this.best = { ...this.best, exhausted: !control.shouldStop() };
   }
 
   private get left(): number {
@@ -265,7 +262,7 @@ export class ConicSearch {
     this.value = value;
     const pairs = shapes.reduce((sum, shape) => sum + shape.pairs.length, 0);
     const { steps, round: rounds, limit } = this;
-    this.best = { V, parts, top, steps, rounds, pairs, limit, exhausted: false };
+    this.best = { V, parts, top, steps, rounds, pairs, limit };
     options.onBound?.(value, pairs);
   }
 

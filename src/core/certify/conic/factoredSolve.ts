@@ -1,5 +1,6 @@
-import { minimizeByMemory, type Remembered } from '../../base/linalg/limitedMemory.ts';
-import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type CurvaturePair, minimizeByMemory } from '../../base/linalg/limitedMemory.ts';
+import { unlessStopped } from '../../base/kernels/interrupt.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Control } from '../../base/control.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import { FactoredProgram } from './factoredProgram.ts';
@@ -57,22 +58,21 @@ export function solveFactored(
   const program = new FactoredProgram(problem, shapes, Math.min(unit.cols, mostRank), kernels);
   const total = objective / (2 * problem.beta);
   let x = program.start(total, network);
-  const outer = kernels.interrupt;
-  kernels.interrupt = () => control.shouldStop();
+  const shouldStop = (): boolean => control.shouldStop();
   let ended = false;
   const show = (point: Float64Array): number | undefined => {
     const bound = visit({ fit: program.fit, multipliers: (k, { even }) => program.multipliers(k, point, even) });
     ended = bound === undefined;
     return bound;
   };
-  const kept: Remembered[] = [];
+  const kept: CurvaturePair[] = [];
   let size = total;
-  try {
+  return unlessStopped(kernels, shouldStop, () => {
     for (const width of widths) {
       program.width = (width * size) / shapes.length;
       let before = Infinity;
       const look = (point: Float64Array, value: number, iteration: number): boolean => {
-        if (control.shouldStop()) ended = true;
+        if (shouldStop()) ended = true;
         if (ended || iteration % between !== 0) return !ended;
         const bound = show(point);
         const fallen = before - value;
@@ -86,10 +86,5 @@ export function solveFactored(
       if (ended) return undefined;
     }
     return { value: program.exactValue(x), fit: program.fit, points: program.points(x) };
-  } catch (error) {
-    if (error instanceof KernelsInterrupted) return undefined;
-    throw error;
-  } finally {
-    kernels.interrupt = outer;
-  }
+  });
 }

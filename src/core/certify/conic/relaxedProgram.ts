@@ -1,4 +1,5 @@
-import { type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { unlessStopped } from '../../base/kernels/interrupt.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
 import { type AtomSnapshot, RelaxedAtom } from './atom.ts';
@@ -80,17 +81,15 @@ export function solveRelaxed(
   control: Control,
   visit: (iterate: RelaxedIterate) => boolean,
 ): void {
-  const outer = options.kernels.interrupt;
-  options.kernels.interrupt = () => control.shouldStop();
-  const program = new Iteration(problem, shapes, options, control);
-  try {
-    program.run(options.iterations ?? 80, visit);
-  } catch (error) {
-    if (!(error instanceof KernelsInterrupted)) throw error;
-  } finally {
-    options.kernels.interrupt = outer;
-    program.dispose();
-  }
+  const shouldStop = (): boolean => control.shouldStop();
+  unlessStopped(options.kernels, shouldStop, () => {
+    const program = new Iteration(problem, shapes, options, control);
+    try {
+      program.run(options.iterations ?? 80, visit);
+    } finally {
+      program.dispose();
+    }
+  });
 }
 
 /** A vector over the variables of all atoms and the offsets. */

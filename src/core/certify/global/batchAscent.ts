@@ -1,4 +1,4 @@
-import { type DirectionSearch, type Kernels, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type DirectionSearch, KernelsInterrupted } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 
 /** Where an ascent of one direction has come to. */
@@ -85,17 +85,6 @@ export function ascendTogether(
     .filter(({ value }) => value > 0)
     .map(({ value, u, starts: from }) => ({ value, direction: u, starts: from }))
     .sort((a, b) => b.value - a.value);
-}
-
-/** Runs with the kernels' interrupt set to the control's stop. */
-export function interruptible<T>(kernels: Kernels, shouldStop: () => boolean, work: () => T): T {
-  const outer = kernels.interrupt;
-  kernels.interrupt = shouldStop;
-  try {
-    return work();
-  } finally {
-    kernels.interrupt = outer;
-  }
 }
 
 /** One of the directions on its way. */

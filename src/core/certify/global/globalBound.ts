@@ -2,7 +2,7 @@ import { dualBoundAt } from '../dual/bound.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
-import { type Control, withDeadline } from '../../base/control.ts';
+import type { Control } from '../../base/control.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -93,7 +93,7 @@ export function globalBound(
   // where cones may get further than they are, the relaxation has to leave time for that
   const few = X.cols <= fewInputs && search.expectedGap(0.6 * left()) < 0.5 * cones.relativeGap;
   const relaxed = { ...options, seconds: (few ? 0.25 : 1) * left() };
-  const relaxation = new ConicSearch(prepared, conicOptions(relaxed, objective, 0.1 * enough), control);
+  const relaxation = new ConicSearch(prepared, conicOptions(relaxed, objective, 0.1 * enough));
   const conic = byRelaxation(prepared, cones, objective, relaxation, relaxed, control);
   if (conic === undefined) return cones;
   const rest = left();
@@ -103,7 +103,7 @@ export function globalBound(
     const longer = { ...options, seconds: rest };
     return byRelaxation(prepared, cones, objective, relaxation, longer, control) ?? conic;
   }
-  if (!few && cones.relativeGap >= 4 * conic.relativeGap && X.cols > 8) return best;
+  if (!few && cones.relativeGap >= 4 * conic.relativeGap && X.cols > fewInputs) return best;
   search.goOn(rest, options.onBound);
   const further = search.proven();
   return further.lowerBound > best.lowerBound
@@ -225,7 +225,7 @@ function byRelaxation(
   { seconds }: GlobalBoundOptions,
   control: Control,
 ): GlobalBoundDetails | undefined {
-  search.run(withDeadline(control, seconds), seconds);
+  search.run(control, seconds);
   const conic = search.best;
   if (conic === undefined) return undefined;
   const bound = dualBoundAt(prepared.datafit, conic.V, conic.top / prepared.beta, objective);

@@ -3,7 +3,7 @@ import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.t
 import { createRng } from '../../base/rng.ts';
 import { type Ascended, type AscentOptions, ascendTogether } from './batchAscent.ts';
 
-/** From so many rows on ascents look at so many of them first, drawn without replacement. */
+/** From so many rows on ascents look at so many of them first, drawn with replacement. */
 const manyRows = 20_000;
 const sampled = 8192;
 /** The best of those, which then go on with all rows. */

@@ -3,8 +3,8 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
+import { interruptible } from '../../base/kernels/interrupt.ts';
 import { SphereAscent } from './ascent.ts';
-import { interruptible } from './batchAscent.ts';
 import { GramAscent } from './gramAscent.ts';
 import { Ascents } from './sampledAscent.ts';
 

@@ -1,4 +1,5 @@
-import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
+import { type EngineResult, type EngineRun, type EngineState, type GatedProgram } from './program.ts';
 import { createBestPair } from './bestPair.ts';
 import { operatorNormSquared } from './operatorNorm.ts';
 

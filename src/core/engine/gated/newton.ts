@@ -1,6 +1,7 @@
 import { AugmentedLagrangian } from './augmentedLagrangian.ts';
 import { NewtonSystem } from './newtonSystem.ts';
-import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
+import { type EngineResult, type EngineRun, type EngineState, type GatedProgram } from './program.ts';
 
 /** Newton steps that one outer iteration may take before sigma is judged too large. */
 const innerLimit = 50;

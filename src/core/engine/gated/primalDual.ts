@@ -1,7 +1,8 @@
 import { forwardActive } from './accelerated.ts';
 import { createBestPair } from './bestPair.ts';
 import { operatorNormSquared } from './operatorNorm.ts';
-import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
+import { type EngineResult, type EngineRun, type EngineState, type GatedProgram } from './program.ts';
 
 /**
  * Primal-dual hybrid gradient (Chambolle and Pock 2011), the first-order twin for the hinge loss, which has no gradient. Step sizes

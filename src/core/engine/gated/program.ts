@@ -1,5 +1,5 @@
 import type { GateSet, PatternSet } from '../../base/patterns.ts';
-import { type Kernels, KernelsInterrupted, type MaskedOperator } from '../../base/kernels/kernels.ts';
+import type { Kernels, MaskedOperator } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { createPenalty } from '../../problem/penalties/penalties.ts';
@@ -69,14 +69,4 @@ export interface EngineRun {
   shouldStop(): boolean;
   /** Called after every iteration with the best primal value and dual bound so far. */
   report(iteration: number, objective: number, dualBound: number, active: number, phase: string): void;
-}
-
-/** Runs an engine; when a kernel call inside it is interrupted by a stop, what the engine has so far counts. */
-export function untilInterrupted<T>(engine: () => T, best: () => T): T {
-  try {
-    return engine();
-  } catch (error) {
-    if (error instanceof KernelsInterrupted) return best();
-    throw error;
-  }
 }

@@ -13,7 +13,8 @@ import type { Group, Solution, SolveOptions } from '../solution/solution.ts';
 import { betaMaxOf, runEngine, zeroState } from './engine.ts';
 import { gatedNetwork } from './gatedNetwork.ts';
 import { type ChosenGates, gatesOf } from './gates.ts';
-import { type EngineResult, type GatedProgram, gatedProgram, untilInterrupted } from './program.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
+import { type EngineResult, type GatedProgram, gatedProgram } from './program.ts';
 import { type GatedWarmStart, knownBetaMax, sameGates, startFrom } from './warmStart.ts';
 
 /** Seconds after a stop that the check of the point reached may still take; the bound is what has been judged by then. */

@@ -1,7 +1,8 @@
 import { forwardActive, solveAccelerated } from './accelerated.ts';
 import { solveNewton } from './newton.ts';
 import { largestOrder } from './newtonSystem.ts';
-import { type EngineResult, type EngineRun, type EngineState, type GatedProgram, untilInterrupted } from './program.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
+import { type EngineResult, type EngineRun, type EngineState, type GatedProgram } from './program.ts';
 
 /** Below this many multiply-adds for one pass over all gates, working with all of them at once is cheaper. */
 const smallestPass = 2e8;

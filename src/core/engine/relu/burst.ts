@@ -83,12 +83,7 @@ export function burst(
   };
   try {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
-      steps += minimizeSmooth(
-        (x, g) => stage.evaluate(x, g),
-        stage.theta,
-        { maxSteps: most, smallGain, shouldStop },
-        told(steps),
-      );
+      steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
       stage = stage.condensed(mostRise[0]);
     }
     if (stage.sample.order === null && !shouldStop()) onNear({ ...stage.network(negligible), steps });

@@ -1,3 +1,4 @@
+import { interruptible } from '../../base/kernels/interrupt.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Control } from '../../base/control.ts';
 import { ConeLagrangian } from './coneLagrangian.ts';
@@ -18,13 +19,13 @@ export function solveConeProgram(
   onStep?: OnStep,
 ): ConeProgramResult {
   const kernels = program.kernels ?? createReferenceKernels();
-  const outer = kernels.interrupt;
-  kernels.interrupt = () => control.shouldStop();
-  const method = new ConeLagrangian({ ...program, kernels }, control, start);
-  try {
-    return method.run(tolerance, start === undefined, onStep);
-  } finally {
-    method.dispose();
-    kernels.interrupt = outer;
-  }
+  const shouldStop = (): boolean => control.shouldStop();
+  return interruptible(kernels, shouldStop, () => {
+    const method = new ConeLagrangian({ ...program, kernels }, control, start);
+    try {
+      return method.run(tolerance, start === undefined, onStep);
+    } finally {
+      method.dispose();
+    }
+  });
 }

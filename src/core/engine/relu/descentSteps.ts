@@ -1,3 +1,5 @@
+import { type CurvaturePair, descentDirection } from '../../base/linalg/limitedMemory.ts';
+
 /** Pairs of steps and changes of the gradient that are kept. */
 const memory = 12;
 /** Sufficient decrease, and factor of a step that had none. */
@@ -31,7 +33,7 @@ export function minimizeSmooth(
   let next = new Float64Array(size);
   const trial = new Float64Array(size);
   const direction = new Float64Array(size);
-  const pairs: { s: Float64Array; y: Float64Array; rho: number }[] = [];
+  const pairs: CurvaturePair[] = [];
   let value = f(x, gradient);
   const values = [value];
   let steps = 0;
@@ -138,31 +140,6 @@ export function anneal(
     }
   }
   return to - from;
-}
-
-/** direction := minus the inverse curvature times the gradient, by the two-loop recursion. */
-function descentDirection(
-  gradient: Float64Array,
-  pairs: readonly { s: Float64Array; y: Float64Array; rho: number }[],
-  direction: Float64Array,
-): void {
-  for (let i = 0; i < gradient.length; i++) direction[i] = -gradient[i];
-  const alphas = new Float64Array(pairs.length);
-  for (let k = pairs.length - 1; k >= 0; k--) {
-    const { s, y, rho } = pairs[k];
-    const alpha = (alphas[k] = rho * dotOf(s, direction));
-    for (let i = 0; i < direction.length; i++) direction[i] -= alpha * y[i];
-  }
-  const last = pairs.at(-1);
-  if (last !== undefined) {
-    const scale = 1 / (last.rho * dotOf(last.y, last.y));
-    for (let i = 0; i < direction.length; i++) direction[i] *= scale;
-  }
-  for (let k = 0; k < pairs.length; k++) {
-    const { s, y, rho } = pairs[k];
-    const beta = alphas[k] - rho * dotOf(y, direction);
-    for (let i = 0; i < direction.length; i++) direction[i] += beta * s[i];
-  }
 }
 
 function dotOf(a: Float64Array, b: Float64Array): number {

@@ -12,6 +12,15 @@ export interface Violation {
   readonly concave: boolean;
 }
 
+/** Gradient in the steps of all neurons, d numbers each at its `at`, then of the offset where there is one. `gradients` comes first. */
+export function gradientOf({ neurons, n, d, c, problem }: ActiveNeurons, V: Float64Array): Float64Array {
+  const free = neurons.length * d;
+  const gradient = new Float64Array(free + (problem.offset ? c : 0));
+  for (const neuron of neurons) gradient.set(neuron.gradient, neuron.at);
+  if (problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) gradient[free + o] -= V[i * c + o];
+  return gradient;
+}
+
 /**
  * Gradient of the objective in every neuron without its held rows, at the dual point V (n x c); returns the largest norm within the held
  * manifolds (and of the offset's, when it is free).

@@ -1,8 +1,8 @@
-import { KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { unlessStopped } from '../../base/kernels/interrupt.ts';
 import { dot } from '../../base/linalg/matrix.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { minimizeInBox } from '../../base/systems/boxProgram.ts';
-import { slopesOf } from './kinks.ts';
+import { gradientOf, slopesOf } from './kinks.ts';
 import { atZero, directionOf, type Kink } from './kinkSystem.ts';
 import { newtonSystem } from './newtonSystem.ts';
 
@@ -45,18 +45,9 @@ export function newtonStep(
   damping: number,
   shouldStop: () => boolean,
 ): NewtonStep | undefined {
-  return state.withOperator((_, kernels) => {
-    const outer = kernels.interrupt;
-    kernels.interrupt = shouldStop;
-    try {
-      return stepOf(state, V, H, doffset, damping, shouldStop);
-    } catch (error) {
-      if (error instanceof KernelsInterrupted) return undefined;
-      throw error;
-    } finally {
-      kernels.interrupt = outer;
-    }
-  });
+  return state.withOperator((_, kernels) =>
+    unlessStopped(kernels, shouldStop, () => stepOf(state, V, H, doffset, damping, shouldStop)),
+  );
 }
 
 function stepOf(
@@ -67,19 +58,13 @@ function stepOf(
   damping: number,
   shouldStop: () => boolean,
 ): NewtonStep | undefined {
-  const { neurons, n, d, c, problem } = state;
+  const { neurons, d, c, problem } = state;
   const kinks = loosen(state, V);
   const system = newtonSystem(state, H, damping, shouldStop);
   if (system === undefined) return undefined;
   try {
-    const free = new Float64Array(system.order);
-    for (const { at, gradient } of neurons) for (let j = 0; j < d; j++) free[at + j] = -gradient[j];
-    if (problem.offset) {
-      const at = neurons.length * d;
-      for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) free[at + o] += V[i * c + o];
-    }
     // the step without kinks, to which their multipliers add
-    const plain = free;
+    const plain = gradientOf(state, V).map((x) => -x);
     system.solve(plain);
     const take = (x: Float64Array): boolean => {
       if (x.some((value) => !Number.isFinite(value))) return false;

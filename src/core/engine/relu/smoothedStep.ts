@@ -1,8 +1,9 @@
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
-import { KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { unlessStopped } from '../../base/kernels/interrupt.ts';
 import { createRng } from '../../base/rng.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
+import { gradientOf } from './kinks.ts';
 import { addBlocks } from './neuronSystem.ts';
 
 /** Rows from which on kinks are so close to each other that many together act like a curvature. */
@@ -60,19 +61,12 @@ export function smoothedStep(
   damping: number,
   shouldStop: () => boolean,
 ): number | undefined {
-  return state.withOperator((_, kernels) => {
-    const outer = kernels.interrupt;
-    kernels.interrupt = shouldStop;
-    try {
-      const direction = directionOf(state, V, H, damping, shouldStop);
+  return state.withOperator((_, kernels) =>
+    unlessStopped(kernels, shouldStop, () => {
+      const direction = descentOf(state, V, H, damping, shouldStop);
       return direction === undefined ? undefined : follow(state, direction, shouldStop);
-    } catch (error) {
-      if (error instanceof KernelsInterrupted) return undefined;
-      throw error;
-    } finally {
-      kernels.interrupt = outer;
-    }
-  });
+    }),
+  );
 }
 
 interface Direction {
@@ -82,24 +76,17 @@ interface Direction {
   readonly slope: number;
 }
 
-function directionOf(
+function descentOf(
   state: ActiveNeurons,
   V: Float64Array,
   H: Float64Array,
   damping: number,
   shouldStop: () => boolean,
 ): Direction | undefined {
-  const { neurons, n, d, c, problem } = state;
-  const size = neurons.length * d + (problem.offset ? c : 0);
-  const gradient = new Float64Array(size);
-  neurons.forEach((neuron, j) => {
-    neuron.at = j * d;
-    gradient.set(neuron.gradient, j * d);
-  });
-  if (problem.offset) {
-    const at = neurons.length * d;
-    for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) gradient[at + o] -= V[i * c + o];
-  }
+  const { neurons, n, d, problem } = state;
+  neurons.forEach((neuron, j) => (neuron.at = j * d));
+  const gradient = gradientOf(state, V);
+  const size = gradient.length;
   const system = new PositiveSystem(size, problem.kernels);
   try {
     system.clear();

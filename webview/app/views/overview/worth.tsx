@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import type { RunRecord } from '../../../../src/shared/run.ts';
-import { bestModel } from '../../../../src/shared/modelComparison.ts';
+import { preferredModel } from '../../../../src/shared/modelComparison.ts';
 import { remarksOf, type Remedy } from '../../../../src/shared/remarks.ts';
 import type { TrainingRemedy } from '../../../../src/shared/remedy.ts';
 import { scoreHeadline, standingSentence } from '../../../../src/shared/usefulness.ts';
@@ -22,12 +22,12 @@ const remedyLabels: Readonly<Record<TrainingRemedy, string>> = {
 /** The button of a remark; a better simple model is named, not built, once other networks were looked at. */
 function Mend({ run, remedy }: { readonly run: RunRecord; readonly remedy: Remedy }): VNode | null {
   const { state, send } = usePanel();
+  const best = preferredModel(run);
   if (remedy === 'baseline') return null;
   // what these two need is the run when it is whole
   const disabled = state.phase === 'training';
   if (remedy === 'best-model') {
-    const best = run.models!.models[bestModel(run.models!)];
-    return (
+    return best === undefined ? null : (
       <Button disabled={disabled} onPress={() => send(modelRequest(best))}>
         Train {modelName(best)}
       </Button>
