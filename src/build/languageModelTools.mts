@@ -5,12 +5,12 @@ import { tools } from '../assistant/tools.ts';
 /** The tools of language models as package.json declares them. */
 export function languageModelTools(): readonly object[] {
   return (Object.keys(tools) as (keyof typeof tools)[]).map((key) => {
-    const { name, title, description } = tools[key];
+    const { name, description } = tools[key];
     const schema = toJsonSchema(editorToolInputs[key], { errorMode: 'ignore' });
     const inputSchema = Object.fromEntries(Object.entries(schema).filter(([field]) => field !== '$schema'));
     return {
       name,
-      displayName: title,
+      displayName: `%tool.${key}%`,
       modelDescription: description,
       canBeReferencedInPrompt: true,
       toolReferenceName: name.replace(/^convexnet_/, 'convexnet-').replaceAll('_', '-'),

@@ -306,6 +306,17 @@ export const textsPlugin = (root) => ({
   },
 });
 
+/** All literals below a node. */
+function literalsIn(node) {
+  const out = [];
+  const visit = (one) => {
+    if (isLiteral(one)) out.push(one);
+    ts.forEachChild(one, visit);
+  };
+  visit(node);
+  return out;
+}
+
 function filesBelow(root, folder) {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? filesBelow(root, `${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
@@ -380,20 +391,32 @@ export function recordSamples(root) {
   return out;
 }
 
-/** Errors that the editor shows, with the argument that is the sentence; other classes are of the program or of the command line. */
-const errorClasses = { DataError: 1, LabRefusal: 0, ProblemError: 0, RunFileError: 0 };
-/** Files whose errors only the command line meets (problem files, and cases that are constructed), and one whose counts a test of its own puts together. */
+/** Errors that the editor shows, with the argument that is the sentence; other classes are of the program. */
+const errorClasses = {
+  DataError: 1,
+  LabRefusal: 0,
+  NetworkError: 0,
+  ProblemError: 0,
+  RunFileError: 0,
+  StudyError: 0,
+  StudyFolderError: 0,
+  UsageError: 0,
+  YamlError: 0,
+};
+/** What the study command, which the editor starts, says besides. */
+const saysOfStudies = /^(options|shown|this|this\.job|job)\.(say|giveUp)$/;
+/** Files of networks that only the command line reads, the cluster that only it is given options for, and one whose counts a test of its own puts together. */
 const ofCommandLine =
-  /^src\/core\/(problem\/(numericTable|problemFile|effectiveGates|prepare|datafits\/huber)|base\/(problemError|registry)|engine\/gated\/gates|engine\/solve|engine\/solution\/memoryBudget|theory\/closedForm\/structure)\.ts$|^src\/session\/(labProblem|family\/registry)\.ts$/;
+  /^src\/(core\/(network\/formats\/(deepJson|readNetwork|readOnnx|safetensors)|engine\/solution\/memoryBudget)|cli\/study\/slurm(Tools)?)\.ts$/;
+/** Where people meet the command line in the editor. */
+const usedByEditor =
+  /^src\/(core|session|store|study|worker|platform|cli\/study)\/|^src\/cli\/inputs\.ts$|^src\/shared\/(lesson|tableSchema|runSchema|settingKinds)\.ts$/;
 
 /** Samples of every message of an error that the editor shows, with their places; names stand for what they were declared as. */
 export function errorSamples(root) {
   const out = new Map();
-  const files = ['src/core', 'src/session', 'src/store', 'src/worker', 'src/platform'].flatMap((folder) =>
-    filesBelow(root, folder),
-  );
-  for (const file of files) {
-    if (ofCommandLine.test(file)) continue;
+  for (const file of filesBelow(root, 'src')) {
+    if (!usedByEditor.test(file) || ofCommandLine.test(file)) continue;
     const source = parse(file, readFileSync(path.join(root, file), 'utf8'));
     const place = (node) => `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
     const declared = new Map();
@@ -410,7 +433,18 @@ export function errorSamples(root) {
         if (at !== undefined && node.arguments[at] !== undefined) said(node.arguments[at]);
       }
       if (ts.isCallExpression(node) && node.expression.getText() === 'wrong') said(node.arguments[1]);
+      if (ts.isCallExpression(node) && /^src\/cli\/study\//.test(file) && saysOfStudies.test(node.expression.getText()))
+        said(node.arguments[0]);
+      if (ts.isReturnStatement(node) && node.expression && file.endsWith('base/schemaWords.ts')) said(node.expression);
+      // words that a schema has for what does not fit
+      if (ts.isCallExpression(node) && /^v\.(?!description)\w+$/.test(node.expression.getText()))
+        for (const argument of node.arguments) {
+          const words = ts.isArrowFunction(argument) ? argument.body : argument;
+          if (isLiteral(words)) said(words);
+        }
       if (ts.isPropertyAssignment(node) && node.name.getText() === 'what' && /\/data\//.test(file))
+        said(node.initializer);
+      if (ts.isPropertyAssignment(node) && node.name.getText() === 'reason' && file.endsWith('runSchema.ts'))
         said(node.initializer);
       if (ts.isPropertyAssignment(node) && file.endsWith('base/fileErrors.ts')) said(node.initializer);
       ts.forEachChild(node, visit);
@@ -429,6 +463,7 @@ export function pageTexts(root) {
     ...recordWords().map((word) => [word, 'src/build/recordWords.json']),
     ...sentencesOf(root, 'src/shared/recordSentences.ts'),
     ...sentencesOf(root, 'src/shared/errorSentences.ts'),
+    ...sentencesOf(root, 'src/shared/fileSentences.ts'),
   ]);
   for (const file of [...filesBelow(root, 'webview'), ...sharedTexts].filter(hasTexts).sort())
     for (const { key, line } of textsOf(file, readFileSync(path.join(root, file), 'utf8')))
@@ -457,6 +492,14 @@ export function hostTexts(root) {
         bare.push({ text: words, place: `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}` });
     });
     const visit = (node) => {
+      // errors are shown, too: whole sentences in them are looked up
+      if (ts.isNewExpression(node) && /(Error|TaskFailure|WorkerGone)$/.test(node.expression.getText()))
+        for (const literal of literalsIn(node))
+          if (/\p{L}{2,} \p{L}/u.test(wordsOf(literal).words) && !inside(literal))
+            bare.push({
+              text: wordsOf(literal).words,
+              place: `${file}:${source.getLineAndCharacterOfPosition(literal.getStart()).line + 1}`,
+            });
       if (ts.isCallExpression(node) && node.expression.getText() === 'vscode.l10n.t' && isLiteral(node.arguments[0]))
         texts.add(wordsOf(node.arguments[0]).words);
       ts.forEachChild(node, visit);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import { DataError } from '../core/data/dataError.ts';
 import { plainCopy } from '../core/data/plainText.ts';
 import { createKernels } from '../core/base/kernels/createKernels.ts';
@@ -61,7 +62,7 @@ function settingsOf(page: LabPage, pairs: readonly string[], problem: Problem | 
   const checked = v.safeParse(labSettingsSchemas[page], settings);
   if (!checked.success) {
     const [issue] = checked.issues;
-    throw new UsageError(`--set ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+    throw new UsageError(`--set ${v.getDotPath(issue) ?? ''}: ${schemaWords(issue)}`);
   }
   return checked.output;
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import { columnTypes } from '../core/data/table.ts';
 import { flatSettings, type HelpPart, type Kind, type Setting, withField } from '../shared/settingKinds.ts';
 import { defaultSettings, trainingTable, type TrainSettings } from '../shared/settings.ts';
@@ -290,7 +291,7 @@ export function settingsOf(values: OptionValues): TrainSettings {
     return parsed.output;
   }
   const [issue] = parsed.issues;
-  throw new UsageError(`--${optionOfField(v.getDotPath(issue) ?? '', values)}: ${issue.message}`);
+  throw new UsageError(`--${optionOfField(v.getDotPath(issue) ?? '', values)}: ${schemaWords(issue)}`);
 }
 
 /** The option that a field of the settings comes from; entries of lists and records belong to their field. */

@@ -8,13 +8,13 @@ export function registerTools(call: ToolCall): vscode.Disposable[] {
   const api = vscode.lm as typeof vscode.lm | undefined;
   if (api === undefined) return []; // editors that are built on VS Code may leave it out
   return (Object.keys(tools) as ToolName[]).map((key) => {
-    const { name, title, readOnly } = tools[key];
+    const { name, readOnly } = tools[key];
     return vscode.lm.registerTool<unknown>(name, {
       prepareInvocation: ({ input }) =>
         readOnly
           ? {}
           : {
-              confirmationMessages: confirmation(title, vscode.l10n.t('Train on {0}?', fileOf(input))),
+              confirmationMessages: confirmation(vscode.l10n.t('Train a convex network'), vscode.l10n.t('Train on {0}?', fileOf(input))),
             },
       invoke: async ({ input }, token) => {
         const text = JSON.stringify(await call(key, input, token));

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import * as vscode from 'vscode';
 import { editorToolInputs } from '../assistant/toolInputs.ts';
 import { headOfCsv, type ToolName } from '../assistant/tools.ts';
@@ -7,6 +8,7 @@ import { plainExcerpt } from '../core/data/plainText.ts';
 import type { RunSummary } from '../shared/runSummary.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
 import type { Explorer } from './explorer.ts';
+import { errorWords } from './inLanguage.ts';
 import { TaskFailure } from './train/taskFailure.ts';
 import { readTrainingSettings } from './trainingSettings.ts';
 
@@ -47,7 +49,7 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
       try {
         const summary = await explorer.train(dataset, settings);
         if (summary === undefined)
-          throw new TaskFailure({ message: dataset.error?.message ?? 'The training was stopped or replaced.' });
+          throw new TaskFailure({ message: dataset.error?.message ?? vscode.l10n.t('The training was stopped or replaced.') });
         return await digestOf(explorer, summary.id);
       } finally {
         off.dispose();
@@ -58,7 +60,7 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
     predict: async ({ run, file }, token) => {
       await explorer.openRun(known(explorer, run).id);
       const dataset = explorer.current;
-      if (!dataset?.run) throw new TaskFailure({ message: `The run ${quoted(run)} cannot be opened.` });
+      if (!dataset?.run) throw new TaskFailure({ message: vscode.l10n.t('The run {0} cannot be opened.', quoted(run)) });
       const task = dataset.predict(addressOfFile(explorer, file), 'keep');
       const off = token.onCancellationRequested(() => task.stop());
       try {
@@ -74,7 +76,7 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
     const parsed = v.safeParse(schema, input);
     if (parsed.success) return calls[name](parsed.output, token);
     const [issue] = parsed.issues;
-    throw new TaskFailure({ message: `${v.getDotPath(issue) ?? 'input'}: ${plainExcerpt(issue.message, 200)}` });
+    throw new TaskFailure({ message: errorWords(new Error(`${v.getDotPath(issue) ?? 'input'}: ${quoted(schemaWords(issue))}`)) });
   };
   return async (name, input, token) => call(name, input, token);
 }
@@ -87,19 +89,19 @@ function addressOfFile(explorer: Explorer, file: string): vscode.Uri {
   const [folder] = vscode.workspace.workspaceFolders ?? [];
   const absolute = /^([/\\]|[A-Za-z]:[/\\])/.test(file);
   if (!absolute && folder === undefined)
-    throw new TaskFailure({ message: `There is no folder open to find ${quoted(file)} in.` });
+    throw new TaskFailure({ message: vscode.l10n.t('There is no folder open to find {0} in.', quoted(file)) });
   // joined, so that no ".." is left in it
   const uri = absolute ? vscode.Uri.joinPath(vscode.Uri.file(file), '.') : vscode.Uri.joinPath(folder.uri, file);
   if (vscode.workspace.getWorkspaceFolder(uri) === undefined && !explorer.knows(uri))
     throw new TaskFailure({
-      message: `${quoted(file)} is in no folder that is open, nor a data file in use: open it first.`,
+      message: vscode.l10n.t('{0} is in no folder that is open, nor a data file in use: open it first.', quoted(file)),
     });
   return uri;
 }
 
 function known(explorer: Explorer, id: string): RunSummary {
   const summary = explorer.store.get(id);
-  if (!summary) throw new TaskFailure({ message: `There is no run ${quoted(id)}.` });
+  if (!summary) throw new TaskFailure({ message: vscode.l10n.t('There is no run {0}.', quoted(id)) });
   return summary;
 }
 

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import * as vscode from 'vscode';
 import { configurationSection } from '../shared/manifest.ts';
 import { fieldOf, flatSettings, withField } from '../shared/settingKinds.ts';
@@ -21,7 +22,7 @@ export function readTrainingSettings(resource: vscode.Uri, log: vscode.LogOutput
     if (parsed.success) settings = parsed.output;
     else
       log.warn(
-        `Setting ${configurationSection}.${name}: ${parsed.issues[0].message}; the default ${JSON.stringify(fieldOf(defaultSettings, name))} is used.`,
+        `Setting ${configurationSection}.${name}: ${schemaWords(parsed.issues[0])}; the default ${JSON.stringify(fieldOf(defaultSettings, name))} is used.`,
       );
   }
   return settings;

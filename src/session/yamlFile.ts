@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { isNode, LineCounter, parseDocument } from 'yaml';
+import { schemaWords } from '../core/base/schemaWords.ts';
 
 /** Most aliases of YAML that a file may have: more are an attack. */
 const aliases = 100;
@@ -17,6 +18,8 @@ export class YamlError extends Error {
     super(message);
   }
 }
+
+const notYaml = (detail: string): string => `this is not valid YAML (${detail})`;
 
 export interface YamlFile<T> {
   readonly value: T;
@@ -43,22 +46,16 @@ export function readYaml<T>(text: string, schema: v.GenericSchema<unknown, T>, w
     return new YamlError(message);
   };
   const [fault] = document.errors;
-  if (fault !== undefined) throw at(fault.pos[0], fault.message);
+  if (fault !== undefined) throw at(fault.pos[0], notYaml(fault.message));
   let raw: unknown;
   try {
     raw = document.toJS({ maxAliasCount: aliases });
   } catch (error) {
-    throw new YamlError((error as Error).message);
+    throw new YamlError(notYaml((error as Error).message));
   }
   const parsed = v.safeParse(schema, raw);
   if (parsed.success) return { value: parsed.output, complaint };
   const issue = parsed.issues[0];
   const place = (issue.path ?? []).map(({ key }) => key as string | number);
-  throw complaint(`${place.length === 0 ? what : place.join('.')}: ${issueWords(issue)}`, place);
-}
-
-function issueWords(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such field';
-  if (issue.received === 'undefined') return `it is missing (${issue.expected ?? 'a value'})`;
-  return issue.message;
+  throw complaint(`${place.length === 0 ? what : place.join('.')}: ${schemaWords(issue)}`, place);
 }

@@ -1,4 +1,5 @@
 import { errorSentences } from './errorSentences.ts';
+import { fileSentences } from './fileSentences.ts';
 import { recordParts, recordSentences } from './recordSentences.ts';
 import { type Say, templatesOf, translated } from './recorded.ts';
 import { filled } from './texts.ts';
@@ -13,7 +14,7 @@ export interface SaidError {
   readonly columnName?: string;
 }
 
-const templates = templatesOf([...errorSentences, ...recordSentences, ...recordParts]);
+const templates = templatesOf([...errorSentences, ...fileSentences, ...recordSentences, ...recordParts]);
 
 /** What an error says in the language of `texts`, its place in front; what no template fits stays as it is. */
 export function errorBy(error: SaidError, texts: Readonly<Record<string, string>>): string {
@@ -36,13 +37,32 @@ export function errorBy(error: SaidError, texts: Readonly<Record<string, string>
   return place.length === 0 ? words : `${place.join(', ')}: ${words}`;
 }
 
+/** Names as they are, and counted places among them ("W1, row 3") in the language. */
+function placeBy(names: string, say: Say): string {
+  return names
+    .split(', ')
+    .map((part) => {
+      const [, kind, number] = /^(row|column|entry|layer|line) (\d+)$/.exec(part) ?? [];
+      return kind === undefined ? part : say(`${kind} {0}`, [number]);
+    })
+    .join(', ');
+}
+
+/** The place that a message begins with ("X, row 3, column 2: …"), and the rest. */
+const placed = /^((?:[^:]+, )?(?:row|column|entry|layer) \d+): (.+)$/s;
+
+/** What an error says in the language of a page; `say` puts values into the translation of a template. */
+export const errorSaid = (message: string, say: Say): string => said(message, say);
+
 /** A whole sentence, or what follows the names and places before a colon. */
 function said(english: string, say: Say): string {
+  const [, place, about] = placed.exec(english) ?? [];
+  if (place !== undefined) return `${placeBy(place, say)}: ${said(about, say)}`;
   const whole = translated(english, templates, say);
   if (whole !== undefined) return whole;
   for (let at = english.indexOf(': '); at >= 0; at = english.indexOf(': ', at + 1)) {
     const rest = translated(english.slice(at + 2), templates, say);
-    if (rest !== undefined) return `${english.slice(0, at)}: ${rest}`;
+    if (rest !== undefined) return `${placeBy(english.slice(0, at), say)}: ${rest}`;
   }
   return english;
 }

@@ -14,13 +14,20 @@ export const templatesOf = (sentences: readonly string[]): readonly Template[] =
     .map((english): Template => {
       const pieces = english.split(/\{\d+\}/);
       const escaped = pieces.map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+      const value = valueIn(english);
       return {
         english,
-        form: new RegExp(`^${escaped.join('(.+?)')}$`, 's'),
+        form: new RegExp(`^${escaped.join(value)}$`, 's'),
         quoted: pieces.slice(1).map((piece, i) => piece.startsWith('"') && pieces[i].endsWith('"')),
       };
     })
     .sort((a, b) => letters(b.english) - letters(a.english));
+
+/** "{0} rows" is a count, not the end of any sentence; what only joins its parts ("{0} x {1}") joins no sentences. */
+function valueIn(english: string): string {
+  if (/^\{0\} \p{Ll}+$/u.test(english)) return '([\\d.,]+)';
+  return /^\{0\} \S \{1\}$/.test(english) ? '([^:]+?)' : '(.+?)';
+}
 
 const ofRecords = templatesOf([...recordSentences, ...recordParts]);
 

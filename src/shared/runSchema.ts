@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import { dateParts, waves } from '../core/data/dates.ts';
 import { lossNames } from '../core/problem/datafits/losses.ts';
 import { plainExcerpt } from '../core/data/plainText.ts';
@@ -342,7 +343,7 @@ function faultOf(value: unknown): RunFault | undefined {
   const parsed = v.safeParse(runStructure, value, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    return { field: v.getDotPath(issue) ?? '', reason: issue.message };
+    return { field: v.getDotPath(issue) ?? '', reason: schemaWords(issue) };
   }
   return wrongSize(parsed.output) ?? wrongNetwork(parsed.output) ?? wrongGap(parsed.output);
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../core/base/schemaWords.ts';
 import { flatSettings, withField } from '../shared/settingKinds.ts';
 import { defaultSettings, trainingTable, type TrainSettings } from '../shared/settings.ts';
 import { trainSettingsSchema } from '../shared/settingsSchema.ts';
@@ -67,5 +68,5 @@ export function checkPatch(patch: Patch, path: readonly (string | number)[]): Pa
   const parsed = v.safeParse(trainSettingsSchema, settingsFrom([patch]));
   if (parsed.success) return patch;
   const [issue] = parsed.issues;
-  throw new StudyError(`${v.getDotPath(issue) ?? 'settings'}: ${issue.message}`, path);
+  throw new StudyError(`${v.getDotPath(issue) ?? 'settings'}: ${schemaWords(issue)}`, path);
 }

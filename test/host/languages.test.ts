@@ -95,11 +95,13 @@ describe('languages of the interface', () => {
     });
   }
 
-  it('messages of errors about files, data and settings, as they are put together, say nothing that is not looked up', () => {
+  /** What stands in front of a colon as the field of a file, and a value of a setting. */
+  const fields = ['auto', 'offset', 'chains'];
+  it('messages of errors about files, data, settings, studies, lessons and problem files, as they are put together, say nothing that is not looked up', () => {
     const { texts } = omegas();
     const samples = errorSamples(root);
-    assert.ok(samples.size > 180, `${samples.size} found`);
-    const left = [...samples].filter(([words]) => latinWords(errorBy({ message: words }, texts), ['auto']).length > 0);
+    assert.ok(samples.size > 330, `${samples.size} found`);
+    const left = [...samples].filter(([words]) => latinWords(errorBy({ message: words }, texts), fields).length > 0);
     assert.deepEqual(
       left.map(([words, place]) => `${place}: ${words} -> ${errorBy({ message: words }, texts)}`),
       [],
@@ -126,6 +128,15 @@ describe('languages of the interface', () => {
     const tooLarge =
       'arrangements: 900 rows and 1 gate of 3 columns need about 2 GB of memory, 1 GB are allowed; 4 gates would fit on all rows, 80 rows would fit with all gates, or allow more memory';
     assert.deepEqual(latinWords(errorBy({ message: tooLarge }, omegas().texts), ['arrangements']), []);
+    const said = {
+      'convexnet study: a b.yaml:3:5: vary.beta: must be a | "b", not a text':
+        'convexnet study: a b.yaml:3:5: vary.beta: muss a | "b" sein, nicht ein Text',
+      'p.json, X, row 3, column 2: "no row" is not a finite number':
+        'p.json, X, Zeile 3, Spalte 2: "no row" ist keine endliche Zahl',
+      '6 tasks: 2 data sets x tasks (3), less what the conditions leave out':
+        '6 Aufgaben: 2 Datensätze x tasks (3), ohne das, was die Bedingungen weglassen',
+    };
+    for (const [english, german] of Object.entries(said)) assert.equal(errorBy({ message: english }, bundle), german);
     assert.equal(errorBy({ message: 'nobody knows this one' }, bundle), 'nobody knows this one');
   });
 

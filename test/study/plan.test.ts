@@ -111,7 +111,7 @@ describe('tasks of a study', () => {
     const cases: readonly [object, RegExp, readonly (string | number)[]][] = [
       [{ settings: { modle: 'relu' } }, /no setting "modle"/, ['settings', 'modle']],
       [{ settings: { path: { pionts: 3 } } }, /no setting "path.pionts"/, ['settings', 'path', 'pionts']],
-      [{ vary: { seed: [1, 1.5] } }, /seed: .*integer/i, ['vary', 'seed', 1]],
+      [{ vary: { seed: [1, 1.5] } }, /seed: must be a whole number/, ['vary', 'seed', 1]],
       [{ vary: { seed: [] } }, /no value/, ['vary', 'seed']],
       [{ vary: { seed: [1, 1] } }, /twice/, ['vary', 'seed']],
       [{ vary: { beta: [0.1] } }, /relative/, ['vary', 'beta', 0]],

@@ -223,7 +223,7 @@ describe('convexnet study, on this machine', () => {
         /bad\.yaml:2:15: cannot read .*none\.csv: there is no such file/,
       ],
       ['format: convexnet-study/1\ndata: [{file: tiny.csv}\n', /bad\.yaml:\d+:\d+: /],
-      ['{"format": "convexnet-study/1"}', /bad\.yaml:1:1: data: it is missing/],
+      ['{"format": "convexnet-study/1"}', /bad\.yaml:1:1: data: is missing/],
       [
         'a: &a [1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c]',
         /alias/i,

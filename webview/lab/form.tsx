@@ -3,6 +3,9 @@ import { useState } from 'preact/hooks';
 import * as v from 'valibot';
 import type { LabPage, LabSettings } from '../../src/shared/lab.ts';
 import { defaultLabSettings, labSettingsSchemas, labTables } from '../../src/shared/lab.ts';
+import { schemaWords } from '../../src/core/base/schemaWords.ts';
+import { errorSaid } from '../../src/shared/errorWords.ts';
+import { text } from '../../src/shared/texts.ts';
 import { Button, Checkbox, Dropdown, TextField } from '../ui/controls.ts';
 import type { Field } from './fields.ts';
 import { dataFields, fieldText, pageFields, rateFields } from './fields.ts';
@@ -177,7 +180,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
     const others = Object.fromEntries(Object.entries(problems).filter(([key]) => key !== field.key));
     if (!parsed.success) {
       const [issue] = parsed.issues;
-      setProblems({ ...others, [field.key]: `${field.label}: ${issue.message.replace('NaN', 'not a number')}` });
+      setProblems({ ...others, [field.key]: `${field.label}: ${errorSaid(schemaWords(issue), (template, values) => text(template, ...values))}` });
       return;
     }
     setProblems(others);

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
+import { schemaWords } from '../../core/base/schemaWords.ts';
 import { headOfCsv, tools, type ToolWords } from '../../assistant/tools.ts';
 import { plainExcerpt } from '../../core/data/plainText.ts';
 import type { Inspection } from '../../session/inspection.ts';
@@ -132,7 +133,7 @@ export function toolset(workspace: Workspace, background: typeof runInBackground
       const parsed = v.safeParse(schema, input);
       try {
         if (!parsed.success)
-          throw new UsageError(`${v.getDotPath(parsed.issues[0]) ?? 'input'}: ${parsed.issues[0].message}`);
+          throw new UsageError(`${v.getDotPath(parsed.issues[0]) ?? 'input'}: ${schemaWords(parsed.issues[0])}`);
         return await call(parsed.output, context);
       } catch (error) {
         // it may quote what the call holds

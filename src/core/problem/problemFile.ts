@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../base/schemaWords.ts';
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
 import { plainExcerpt } from '../data/plainText.ts';
 import { matrixFromJson, parseNumericCsv } from './numericTable.ts';
@@ -71,8 +72,7 @@ function parse(text: string, file: string, readRelated: ReadRelated): Problem {
   if (!checked.success) {
     const [issue] = checked.issues;
     const field = v.getDotPath(issue) ?? undefined;
-    const absent = issue.received === 'undefined';
-    throw new ProblemError(absent ? 'is missing' : plainExcerpt(issue.message, 300), { field });
+    throw new ProblemError(plainExcerpt(schemaWords(issue), 300), { field });
   }
   const record = json as Record<string, unknown>;
   const fields = checked.output;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { schemaWords } from '../../core/base/schemaWords.ts';
 import * as vscode from 'vscode';
 import { setTitle } from '../ui.ts';
 import { pageHtml, type PageName, pageRoots } from './page.ts';
@@ -72,7 +73,7 @@ export class PageChannel<From extends { readonly type: string }, To> {
     const parsed = v.safeParse(messages, raw);
     if (!parsed.success) {
       const issue = parsed.issues[0];
-      log.warn(`${kind} message rejected: ${v.getDotPath(issue) ?? 'message'}: ${issue.message}`);
+      log.warn(`${kind} message rejected: ${v.getDotPath(issue) ?? 'message'}: ${schemaWords(issue)}`);
       return;
     }
     const message = parsed.output;

@@ -7,6 +7,7 @@ import { type FromStudy, fromStudySchema, type StudyProgress, type ToStudy } fro
 import { taskColumnsOf } from '../../study/plan.ts';
 import { tableOf } from '../../study/table.ts';
 import { showError } from '../errors.ts';
+import { errorWords } from '../inLanguage.ts';
 import { PageChannel } from '../panel/pageChannel.ts';
 import { savePicture, saveTable } from '../saveFile.ts';
 import { runProgram, startProgram, type StudyProgram } from './studyProcess.ts';
@@ -104,7 +105,7 @@ export class StudyPanel {
       const words = await readFile(this.logFile, 'utf8').catch(() => '');
       const last = words.trim().split('\n').at(-1) ?? '';
       this.deps.log.error(words.slice(-4000));
-      this.error = vscode.l10n.t('The study ended early: {0}', last);
+      this.error = vscode.l10n.t('The study ended early: {0}', errorWords(new Error(last)));
     }
     await this.look();
   }
@@ -150,7 +151,7 @@ export class StudyPanel {
       counted = this.folder.status(this.tasks);
       if (counted.done !== before) this.table = tableOf(this.plan.study, await this.folder.rows(this.tasks));
     } catch (error) {
-      this.error = error instanceof Error ? error.message : String(error);
+      this.error = errorWords(error);
     } finally {
       this.looking = false;
     }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { studyType } from '../../shared/manifest.ts';
+import { errorWords } from '../inLanguage.ts';
 import { PagesByFile } from '../panel/pagesByFile.ts';
 import { askWhichFile, notify } from '../ui.ts';
 import { runProgram, type StudyProgram } from './studyProcess.ts';
@@ -40,7 +41,7 @@ export class StudyPanels extends PagesByFile<StudyPanel> {
       const looked = await runProgram(this.program, ['study', file, '--dry-run']);
       if (looked.status !== 0) throw new Error(looked.words);
       const make = vscode.l10n.t('Make the Folder');
-      const question = vscode.l10n.t('{0}. Make {1} for it? Nothing runs before you start it.', looked.words, folder);
+      const question = vscode.l10n.t('{0}. Make {1} for it? Nothing runs before you start it.', errorWords(new Error(looked.words)), folder);
       if ((await notify.info(question, make)) !== make) return;
       const made = await runProgram(this.program, ['study', file, '--plan']);
       if (made.status !== 0) throw new Error(made.words);

@@ -1,6 +1,6 @@
 import { editorLanguage } from '../inLanguage.ts';
 import { wrap, type Remote } from 'comlink';
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import type { WorkerProgram, WorkerThread } from '../../platform/platform.ts';
 import type { StopMark, Stops } from '../../shared/stopFlag.ts';
 import type { WorkerApi } from '../../worker/api.ts';
@@ -41,7 +41,7 @@ export class WorkerClient {
   }
 
   async call<T>(ask: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
-    if (this.disposed) throw new WorkerGone('The worker has been closed.');
+    if (this.disposed) throw new WorkerGone(vscode.l10n.t('The worker has been closed.'));
     this.running ??= this.start();
     const { api, gone } = this.running;
     return Promise.race([ask(api), gone]);

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { schemaWords } from '../../core/base/schemaWords.ts';
 import { runFileEnd } from '../../shared/manifest.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { type StudyPlan, type StudyTask, tasksOf } from '../../study/plan.ts';
@@ -112,7 +113,7 @@ export class StudyFolder {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     throw new StudyFolderError(
-      `plan.json of ${this.folder} cannot be used: ${v.getDotPath(issue) ?? 'file'}: ${issue.message}`,
+      `plan.json of ${this.folder} cannot be used: ${v.getDotPath(issue) ?? 'file'}: ${schemaWords(issue)}`,
     );
   }
 
