@@ -14,7 +14,10 @@ export function registerTools(call: ToolCall): vscode.Disposable[] {
         readOnly
           ? {}
           : {
-              confirmationMessages: confirmation(vscode.l10n.t('Train a convex network'), vscode.l10n.t('Train on {0}?', fileOf(input))),
+              confirmationMessages: confirmation(
+                vscode.l10n.t('Train a convex network'),
+                vscode.l10n.t('Train on {0}?', fileOf(input)),
+              ),
             },
       invoke: async ({ input }, token) => {
         const text = JSON.stringify(await call(key, input, token));

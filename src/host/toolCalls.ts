@@ -49,7 +49,9 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
       try {
         const summary = await explorer.train(dataset, settings);
         if (summary === undefined)
-          throw new TaskFailure({ message: dataset.error?.message ?? vscode.l10n.t('The training was stopped or replaced.') });
+          throw new TaskFailure({
+            message: dataset.error?.message ?? vscode.l10n.t('The training was stopped or replaced.'),
+          });
         return await digestOf(explorer, summary.id);
       } finally {
         off.dispose();
@@ -60,7 +62,8 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
     predict: async ({ run, file }, token) => {
       await explorer.openRun(known(explorer, run).id);
       const dataset = explorer.current;
-      if (!dataset?.run) throw new TaskFailure({ message: vscode.l10n.t('The run {0} cannot be opened.', quoted(run)) });
+      if (!dataset?.run)
+        throw new TaskFailure({ message: vscode.l10n.t('The run {0} cannot be opened.', quoted(run)) });
       const task = dataset.predict(addressOfFile(explorer, file), 'keep');
       const off = token.onCancellationRequested(() => task.stop());
       try {
@@ -76,7 +79,9 @@ export function toolCalls(explorer: Explorer, compare: (ids: readonly string[]) 
     const parsed = v.safeParse(schema, input);
     if (parsed.success) return calls[name](parsed.output, token);
     const [issue] = parsed.issues;
-    throw new TaskFailure({ message: errorWords(new Error(`${v.getDotPath(issue) ?? 'input'}: ${quoted(schemaWords(issue))}`)) });
+    throw new TaskFailure({
+      message: errorWords(new Error(`${v.getDotPath(issue) ?? 'input'}: ${quoted(schemaWords(issue))}`)),
+    });
   };
   return async (name, input, token) => call(name, input, token);
 }

@@ -180,7 +180,10 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
     const others = Object.fromEntries(Object.entries(problems).filter(([key]) => key !== field.key));
     if (!parsed.success) {
       const [issue] = parsed.issues;
-      setProblems({ ...others, [field.key]: `${field.label}: ${errorSaid(schemaWords(issue), (template, values) => text(template, ...values))}` });
+      setProblems({
+        ...others,
+        [field.key]: `${field.label}: ${errorSaid(schemaWords(issue), (template, values) => text(template, ...values))}`,
+      });
       return;
     }
     setProblems(others);

@@ -23,7 +23,9 @@ export function schemaWords(issue: v.BaseIssue<unknown>): string {
     case 'lt_value':
       return `must be below ${String(requirement)}, not ${found}`;
     case 'min_length':
-      return requirement === 1 ? 'must not be empty' : `needs a length of at least ${String(requirement)}, not ${found}`;
+      return requirement === 1
+        ? 'must not be empty'
+        : `needs a length of at least ${String(requirement)}, not ${found}`;
     case 'max_length':
       return `may have a length of at most ${String(requirement)}, not ${found}`;
     default:

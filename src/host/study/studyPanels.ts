@@ -41,7 +41,11 @@ export class StudyPanels extends PagesByFile<StudyPanel> {
       const looked = await runProgram(this.program, ['study', file, '--dry-run']);
       if (looked.status !== 0) throw new Error(looked.words);
       const make = vscode.l10n.t('Make the Folder');
-      const question = vscode.l10n.t('{0}. Make {1} for it? Nothing runs before you start it.', errorWords(new Error(looked.words)), folder);
+      const question = vscode.l10n.t(
+        '{0}. Make {1} for it? Nothing runs before you start it.',
+        errorWords(new Error(looked.words)),
+        folder,
+      );
       if ((await notify.info(question, make)) !== make) return;
       const made = await runProgram(this.program, ['study', file, '--plan']);
       if (made.status !== 0) throw new Error(made.words);

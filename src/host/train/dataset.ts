@@ -119,7 +119,8 @@ export class Dataset {
 
   /** The open run again with another beta. `final` false: a preview, which is not kept. */
   resolve(beta: number, final: boolean): Promise<RunSummary | undefined> {
-    if (!this.run) throw new TaskFailure({ message: vscode.l10n.t('There is no run yet whose beta could be changed.') });
+    if (!this.run)
+      throw new TaskFailure({ message: vscode.l10n.t('There is no run yet whose beta could be changed.') });
     const { record, summary } = this.run;
     const options = { final, settings: record.settings, of: summary.id };
     return this.begin(!final, (api, task, listener) => api.resolve(task, beta, options, listener));

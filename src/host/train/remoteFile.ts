@@ -57,7 +57,9 @@ function editorText(uri: vscode.Uri): RemoteFile {
   return {
     read: () => {
       const now = bytes();
-      return now === null ? Promise.reject(new Error(vscode.l10n.t('{0} is not open any more.', fileName(uri)))) : Promise.resolve(now);
+      return now === null
+        ? Promise.reject(new Error(vscode.l10n.t('{0} is not open any more.', fileName(uri))))
+        : Promise.resolve(now);
     },
     stat: () => {
       const now = bytes();
