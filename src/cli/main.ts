@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { plainText } from '../core/data/plainText.ts';
 import { isFoldThread, serveFoldThread } from '../platform/node/foldThreads.ts';
-import { serveBackground, type Task } from './background.ts';
+import { runJobsHere, serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
 import { explainCommand, explainTask } from './explain.ts';
@@ -11,7 +11,7 @@ import { inspectTask, mcpCommand } from './mcp.ts';
 import { predictCommand, predictTask } from './predict.ts';
 import { compareCommand } from './compare.ts';
 import { reportCommand } from './report.ts';
-import { asProgram, runCommand } from './runCommand.ts';
+import { asProgram, runCommand, statusOf } from './runCommand.ts';
 import { solveCommand, solveTask } from './solve.ts';
 import { studyCommand } from './study/study.ts';
 import { structureCommand, structureTask } from './structure.ts';
@@ -76,10 +76,15 @@ async function run(args: readonly string[]): Promise<number> {
   return runCommand(name, command, rest);
 }
 
-if (isMainThread) {
+/** Runs the program's arguments within a process that loads this bundle and stays: a start costs more than most commands compute. Gives the status. */
+export function runHere(args: readonly string[]): Promise<number> {
+  runJobsHere(tasks);
+  return statusOf(() => run(args));
+}
+
+if (!isMainThread) {
+  if (isFoldThread()) serveFoldThread();
+  else serveBackground(tasks);
+} else if (require.main?.filename === __filename) {
   asProgram(() => run(process.argv.slice(2)));
-} else if (isFoldThread()) {
-  serveFoldThread();
-} else {
-  serveBackground(tasks);
 }

@@ -20,19 +20,22 @@ export async function runCommand(name: string, command: Command, args: readonly 
   }
 }
 
-/** Makes `run` what this process does: its status is the process's, and an error that nobody expected is one line and a status. */
+/** The status that `run` comes to; an error that nobody expected is one message and a status. */
+export async function statusOf(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`convexnet: internal error: ${plainLines(words)}\n`);
+    return exitStatus.internalError;
+  }
+}
+
+/** Makes `run` what this process does: its status is the process's. */
 export function asProgram(run: () => Promise<number>): void {
   // who closes a pipe has read enough; what is written through outputs.ts is told of every other failure
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  run().then(
-    (status) => {
-      process.exitCode = status;
-    },
-    (error: unknown) => {
-      process.stderr.write(
-        `convexnet: internal error: ${plainLines(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
-      );
-      process.exitCode = exitStatus.internalError;
-    },
-  );
+  void statusOf(run).then((status) => {
+    process.exitCode = status;
+  });
 }

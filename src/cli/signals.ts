@@ -8,7 +8,11 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const listeners = new Set<() => void>();
 
+let listening = false;
+
 export function listenForSignals(): void {
+  if (listening) return;
+  listening = true;
   for (const signal of signals) {
     let count = 0;
     process.on(signal, () => {

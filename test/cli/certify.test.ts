@@ -8,7 +8,7 @@ import { onnxModel } from '../../src/core/network/formats/writeOnnx.ts';
 import { denseMatrix } from '../../src/core/base/linalg/matrix.ts';
 import { readNetwork } from '../../src/core/network/formats/readNetwork.ts';
 import { createRng } from '../../src/core/base/rng.ts';
-import { runProgram } from './program.ts';
+import { runProgram, runWarm } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));
 after(() => {
@@ -56,7 +56,7 @@ interface Certificate {
 }
 
 async function certify(...args: string[]): Promise<Certificate> {
-  const { status, stdout, stderr } = await runProgram(['certify', ...args]);
+  const { status, stdout, stderr } = await runWarm(['certify', ...args]);
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as Certificate;
 }
@@ -66,7 +66,7 @@ let optimal: Promise<Certificate['network']> | undefined;
 /** Solved once, into the file that tests read. */
 const optimalNetwork = (): Promise<Certificate['network']> => (optimal ??= solvedNetwork());
 async function solvedNetwork(): Promise<Certificate['network']> {
-  const { status, stderr } = await runProgram(['solve', problem, '--out', solved]);
+  const { status, stderr } = await runWarm(['solve', problem, '--out', solved]);
   assert.equal(status, 0, stderr);
   return (JSON.parse(readFileSync(solved, 'utf8')) as { network: Certificate['network'] }).network;
 }
@@ -147,7 +147,7 @@ test('several outputs with plain weight decay: solved, certified, and a poor net
   const fields = { format: 'convexnet-problem/1', X, y, loss: 'softmax', model: 'relu', beta: 0.8 };
   const classes = file('classes.json', { ...fields, outputPenalty: 'nuclear' });
   const result = path.join(folder, 'classes.result.json');
-  const solve = await runProgram(['solve', classes, '--out', result]);
+  const solve = await runWarm(['solve', classes, '--out', result]);
   assert.equal(solve.status, 0, solve.stderr);
   interface Result {
     readonly objective: number;
@@ -203,7 +203,7 @@ test('several outputs with plain weight decay: solved, certified, and a poor net
   assert.ok(Math.abs(helped.bestFound! - solved.objective) <= 1e-6 * solved.objective);
 
   const blocks = file('classes.blocks.json', { ...fields, outputPenalty: 'frobenius' });
-  const refused = await runProgram(['solve', blocks]);
+  const refused = await runWarm(['solve', blocks]);
   assert.equal(refused.status, 2);
   assert.match(refused.stderr, /outputPenalty.*Frobenius blocks exist for gated networks only/);
 });
@@ -229,7 +229,7 @@ test('biases: regularised ones count as weights, offsets become neurons, "none" 
   assert.equal(free.proof, 'exact');
   assert.ok(free.relativeGap >= 0 && free.lowerBound <= regularized.mergedObjective);
   for (const c of [regularized, free]) assert.ok(c.lowerBound > 0 && c.bestFound! >= c.lowerBound * (1 - 1e-12));
-  const { status, stderr } = await runProgram(['certify', file('none.json', { ...data, bias: 'none' }), name]);
+  const { status, stderr } = await runWarm(['certify', file('none.json', { ...data, bias: 'none' }), name]);
   assert.equal(status, 2);
   assert.match(stderr, /b1: neuron 1 has a bias, but the problem says bias "none"/);
 });
@@ -307,7 +307,7 @@ test('what does not fit is refused in one line', async () => {
     [[problem, path.join(folder, 'absent.onnx')], /cannot read .*absent\.onnx/],
     [[problem], /a problem file and a network file are needed/],
   ] as [string[], RegExp][]) {
-    const { status, stderr, stdout } = await runProgram(['certify', ...args]);
+    const { status, stderr, stdout } = await runWarm(['certify', ...args]);
     assert.equal(status, 2);
     assert.equal(stdout, '');
     assert.match(stderr, message);
@@ -340,7 +340,7 @@ test('three-layer and linear networks, as train writes them, are certified in th
       path.join(folder, `${model[1]}.${part}.json`),
     );
     const onnx = path.join(folder, `${model[1]}.onnx`);
-    const trained = await runProgram([
+    const trained = await runWarm([
       ...[
         'train',
         csv,
@@ -369,7 +369,7 @@ test('three-layer and linear networks, as train writes them, are certified in th
     assert.ok(c.lowerBound > 0 && c.lowerBound <= c.balancedObjective);
     assert.ok(c.bestFound <= solution.objective * (1 + 1e-6) && c.bestFound >= c.lowerBound);
     if (model[1] === 'linear') assert.ok(c.relativeGap < 1e-6);
-    const graph = await runProgram(['certify', problemFile, onnx]);
+    const graph = await runWarm(['certify', problemFile, onnx]);
     assert.equal(graph.status, 2);
     assert.match(
       graph.stderr,
@@ -397,7 +397,7 @@ test('three-layer and linear networks, as train writes them, are certified in th
       [{ inputs: 3 }, /W1|layer 1/],
       [model[1] === 'linear' ? { depth: 5 } : { m1: 0 }, model[1] === 'linear' ? /has 3 layers, but depth is 5/ : /m1/],
     ] as [object, RegExp][]) {
-      const bad = await runProgram(['certify', problemFile, file('bad.json', { ...network, ...change })]);
+      const bad = await runWarm(['certify', problemFile, file('bad.json', { ...network, ...change })]);
       assert.equal(bad.status, 2);
       assert.match(bad.stderr, message);
     }

@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { ensurePython } from '../../src/build/ensure.mjs';
 import { toRows } from '../../src/core/base/linalg/matrix.ts';
 import { randomProblem } from '../core/engine/problems.ts';
-import { runProgram } from './program.ts';
+import { runProgram, runWarm } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));
 after(() => {
@@ -53,7 +53,7 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
   };
   writeFileSync(named('problem.json'), JSON.stringify(problem));
   writeFileSync(named('other.json'), JSON.stringify({ ...problem, beta: 1.4 }));
-  const solved = await runProgram([
+  const solved = await runWarm([
     'solve',
     named('problem.json'),
     '--out',
@@ -70,7 +70,7 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
   assert.match(accepted.stdout, /^accepted: objective \d.*no network of the family is below \d/);
   assert.match(accepted.stdout, /slack of the bound/);
 
-  const certified = await runProgram([
+  const certified = await runWarm([
     'certify',
     named('problem.json'),
     named('net.json'),
@@ -85,16 +85,16 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
   ]);
   assert.equal(certified.status, 0, certified.stderr);
   assert.match(readFileSync(named('instance2.cbf'), 'utf8'), /^# maximum of h\(u\)[^]*\nVER\n1\n[^]*\nPSDCON\n1\n/);
-  const again = await runProgram(['check', named('net.json'), named('problem.json'), named('proof2.json')]);
+  const again = await runWarm(['check', named('net.json'), named('problem.json'), named('proof2.json')]);
   assert.equal(again.status, 0, again.stderr);
 
   const proof = JSON.parse(readFileSync(named('proof.json'), 'utf8')) as { dual: number[] };
   proof.dual[3] *= 1.001;
   writeFileSync(named('altered.json'), JSON.stringify(proof));
-  const altered = await runProgram(['check', named('net.json'), named('problem.json'), named('altered.json')]);
+  const altered = await runWarm(['check', named('net.json'), named('problem.json'), named('altered.json')]);
   assert.equal(altered.status, 2);
   assert.match(altered.stderr, /altered\.json: the proof file was altered/);
-  const other = await runProgram(['check', named('net.json'), named('other.json'), named('proof.json')]);
+  const other = await runWarm(['check', named('net.json'), named('other.json'), named('proof.json')]);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /for another problem: its beta is 1\.5, here 1\.4/);
 });
@@ -106,16 +106,16 @@ test('weights of rows are part of what is proven: both checkers take them from t
   writeFileSync(named('weighted.json'), JSON.stringify({ ...base, y, weights, loss: 'logistic' }));
   writeFileSync(named('unweighted.json'), JSON.stringify({ ...base, y, loss: 'logistic' }));
   const out = ['--out', named('weighted-net.json'), '--certificate', named('weighted-proof.json')];
-  const solved = await runProgram(['solve', named('weighted.json'), ...out]);
+  const solved = await runWarm(['solve', named('weighted.json'), ...out]);
   assert.equal(solved.status, 0, solved.stderr);
   const files = (problem: string): string[] => [
     named('weighted-net.json'),
     named(problem),
     named('weighted-proof.json'),
   ];
-  const accepted = await runProgram(['check', ...files('weighted.json')]);
+  const accepted = await runWarm(['check', ...files('weighted.json')]);
   assert.equal(accepted.status, 0, accepted.stderr);
-  assert.equal((await runProgram(['check', ...files('unweighted.json')])).status, 2);
+  assert.equal((await runWarm(['check', ...files('unweighted.json')])).status, 2);
   const python = ensurePython({ numpy: true });
   const inPython = (problem: string): number | null => spawnSync(python, [checker, ...files(problem)]).status;
   assert.deepEqual([inPython('weighted.json'), inPython('unweighted.json')], [0, 1]);
@@ -126,32 +126,32 @@ test('network files carry their proof, as JSON and as ONNX in original units; bo
   writeFileSync(named('data.csv'), `a,b,y\n${rows.join('\n')}\n`);
   const files = ['--network', named('own.json'), '--onnx', named('own.onnx'), '--problem', named('own-problem.json')];
   const beta = ['--target', 'y', '--beta', '2', '--no-path', '--no-compare', '--certify-seconds', '3'];
-  const trained = await runProgram(['train', named('data.csv'), ...files, ...beta, '--embed-certificate']);
+  const trained = await runWarm(['train', named('data.csv'), ...files, ...beta, '--embed-certificate']);
   assert.equal(trained.status, 0, trained.stderr);
   for (const network of ['own.json', 'own.onnx']) {
-    const { status, stdout, stderr } = await runProgram(['check', named(network), named('own-problem.json')]);
+    const { status, stdout, stderr } = await runWarm(['check', named(network), named('own-problem.json')]);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^accepted: objective/);
   }
   const json = JSON.parse(readFileSync(named('own.json'), 'utf8')) as { proof: { dual: number[] }; W2: number[][] };
   json.W2[0][0] *= 1.001;
   writeFileSync(named('other-net.json'), JSON.stringify(json));
-  const other = await runProgram(['check', named('other-net.json'), named('own-problem.json')]);
+  const other = await runWarm(['check', named('other-net.json'), named('own-problem.json')]);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /the proof is for another network/);
-  const bare = await runProgram(['check', named('net.json'), named('problem.json')]);
+  const bare = await runWarm(['check', named('net.json'), named('problem.json')]);
   assert.match(bare.stderr, /carries no proof/);
 });
 
 test('a proof that cannot be made takes nothing from the training, and one that cannot be embedded is said before it', async () => {
   const quick = ['--target', 'y', '--beta', '2', '--no-path', '--no-compare', '--certify-seconds', '0'];
   const out = ['--out', named('gated.json'), '--certificate', named('gated-proof.json')];
-  const trained = await runProgram(['train', named('data.csv'), ...quick, ...out, '--model', 'gated-relu']);
+  const trained = await runWarm(['train', named('data.csv'), ...quick, ...out, '--model', 'gated-relu']);
   assert.equal(trained.status, 2);
   assert.match(trained.stderr, /proof files are for two-layer ReLU networks.*; everything else is written/);
   assert.ok(existsSync(named('gated.json')) && !existsSync(named('gated-proof.json')));
   const whitened = ['--whiten', '--onnx', named('white.onnx'), '--embed-certificate'];
-  const refused = await runProgram(['train', named('data.csv'), ...quick, ...whitened]);
+  const refused = await runWarm(['train', named('data.csv'), ...quick, ...whitened]);
   assert.equal(refused.status, 2);
   assert.match(refused.stderr, /whitened inputs/);
   assert.ok(!existsSync(named('white.onnx')));

@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { foldsOf } from '../../src/core/data/folds.ts';
 import type { RunRecord } from '../../src/shared/run.ts';
 import { samplesFolder } from '../support/memorySource.ts';
-import { runProgram } from './program.ts';
+import { runProgram, runWarm } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-cv-'));
 after(() => {
@@ -55,12 +55,12 @@ describe('cross-validation, computed again', () => {
       writeFileSync(at('kept.csv'), table(kept));
       writeFileSync(at('held.csv'), table(held));
       const beta = (curve.points[point].beta * kept.length) / train.length;
-      const solved = await runProgram([
+      const solved = await runWarm([
         ...['train', at('kept.csv'), ...quick, '--test-fraction', '0', '--beta', String(beta)],
         ...['--out', at('fold.json')],
       ]);
       assert.equal(solved.status, 0);
-      const predicted = await runProgram(['predict', at('fold.json'), at('held.csv'), '--out', at('predicted.csv')]);
+      const predicted = await runWarm(['predict', at('fold.json'), at('held.csv'), '--out', at('predicted.csv')]);
       assert.equal(predicted.status, 0);
       const [header, ...rows] = readFileSync(at('predicted.csv'), 'utf8').trim().split(/\r?\n/);
       const column = header.split(',').findIndex((name) => name.startsWith('predict'));

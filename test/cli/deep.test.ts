@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { type Finished, runProgram, runWarm } from './program.ts';
 
 interface AnalyticCase {
   readonly name: string;
@@ -23,22 +23,20 @@ function caseOf(id: string): AnalyticCase {
   return found;
 }
 
-function run(
+let files = 0;
+async function run(
   command: string,
   problem: Record<string, unknown>,
-): { status: number | null; result: Record<string, unknown>; stderr: string } {
-  const file = path.join(folder, 'problem.json');
+): Promise<{ status: number | null; result: Record<string, unknown>; stderr: string }> {
+  const file = path.join(folder, `problem${files++}.json`);
   writeFileSync(file, JSON.stringify({ format: 'convexnet-problem/1', loss: 'squared', tolerance: 1e-8, ...problem }));
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', command, file], {
-    encoding: 'utf8',
-    timeout: 180_000,
-  });
+  const { status, stdout, stderr } = await runWarm([command, file]);
   return { status, stderr, result: stdout === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>) };
 }
 
-function solved(id: string, extra: Record<string, unknown>): Record<string, unknown> {
+async function solved(id: string, extra: Record<string, unknown>): Promise<Record<string, unknown>> {
   const { X, y, beta } = caseOf(id);
-  const { status, result, stderr } = run('solve', { X, y, beta, ...extra });
+  const { status, result, stderr } = await run('solve', { X, y, beta, ...extra });
   assert.ok(status === 0 || status === 3, stderr);
   return result;
 }
@@ -50,13 +48,14 @@ const near = (found: unknown, wanted: number, tolerance: number, what: string): 
   );
 };
 
-test('three layers: A1, A2 and A4, with the network objective equal to the convex one', () => {
-  for (const m1 of [1, 2]) near(solved('A1', { model: 'three-layer', hidden: { m1 } }).objective, 0.38, 1e-6, 'A1');
-  near(solved('A2', { model: 'three-layer', hidden: { m1: 2 } }).objective, 6, 1e-5, 'A2');
+test('three layers: A1, A2 and A4, with the network objective equal to the convex one', async () => {
+  for (const m1 of [1, 2])
+    near((await solved('A1', { model: 'three-layer', hidden: { m1 } })).objective, 0.38, 1e-6, 'A1');
+  near((await solved('A2', { model: 'three-layer', hidden: { m1: 2 } })).objective, 6, 1e-5, 'A2');
   const expected = caseOf('A4').expected as { m1_1_value: number; m1_2_value: number; m1_2_f: number[] };
   const all = { model: 'three-layer', arrangements: { kind: 'all' } };
-  near(solved('A4', { ...all, hidden: { m1: 1 } }).objective, expected.m1_1_value, 2e-6, 'A4, m1 = 1');
-  const deep = solved('A4', { ...all, hidden: { m1: 2 } });
+  near((await solved('A4', { ...all, hidden: { m1: 1 } })).objective, expected.m1_1_value, 2e-6, 'A4, m1 = 1');
+  const deep = await solved('A4', { ...all, hidden: { m1: 2 } });
   near(deep.objective, expected.m1_2_value, 2e-6, 'A4, m1 = 2');
   near(deep.networkObjective, deep.objective as number, 1e-6, 'network');
   near(deep.networkObjectiveCubic, deep.objective as number, 1e-6, 'cubic form');
@@ -66,7 +65,7 @@ test('three layers: A1, A2 and A4, with the network objective equal to the conve
   near(global.lowerBound, expected.m1_2_value, 2e-6, 'lower bound');
 });
 
-test('three layers: m1 = 1 is the two-layer value, and near beta = 0 the bump costs what the minimum norm says', () => {
+test('three layers: m1 = 1 is the two-layer value, and near beta = 0 the bump costs what the minimum norm says', async () => {
   const { X, y } = caseOf('A3');
   const { m1_1_value, m1_2_value } = caseOf('A3').expected as { m1_1_value: number; m1_2_value: number };
   // the value of the regularised problem over beta tends to the minimum norm from below
@@ -75,7 +74,7 @@ test('three layers: m1 = 1 is the two-layer value, and near beta = 0 the bump co
     [2, m1_2_value],
   ]) {
     const beta = 1e-4;
-    const { result } = run('solve', {
+    const { result } = await run('solve', {
       X,
       y,
       beta,
@@ -86,27 +85,27 @@ test('three layers: m1 = 1 is the two-layer value, and near beta = 0 the bump co
     const ratio = (result.objective as number) / beta;
     assert.ok(ratio <= norm + 1e-6 && ratio > norm * (1 - 5e-3), `m1 = ${m1}: ${ratio} against ${norm}`);
   }
-  const two = solved('A4', { model: 'relu' }).objective as number;
-  near(solved('A4', { model: 'three-layer', hidden: { m1: 1 } }).objective, two, 1e-6, 'm1 = 1');
+  const two = (await solved('A4', { model: 'relu' })).objective as number;
+  near((await solved('A4', { model: 'three-layer', hidden: { m1: 1 } })).objective, two, 1e-6, 'm1 = 1');
 });
 
-test('linear networks: B1, B2, B8', () => {
+test('linear networks: B1, B2, B8', async () => {
   for (const [depth, objective] of [
     [2, 1.26],
     [3, 1.76],
     [4, 2.26],
   ]) {
-    const result = solved('B1', { model: 'linear', depth });
+    const result = await solved('B1', { model: 'linear', depth });
     near(result.objective, objective, 1e-6, `B1, depth ${depth}`);
     const layers = (result.network as { layers: number[][][] }).layers;
     assert.equal(layers.length, depth);
     for (const layer of layers) near(Math.hypot(...layer.flat()), 1, 1e-6, 'norm of a layer');
   }
-  near(solved('B2', { model: 'linear' }).objective, 3, 1e-6, 'B2');
+  near((await solved('B2', { model: 'linear' })).objective, 3, 1e-6, 'B2');
   const { beta_c } = caseOf('B8').expected as { beta_c: Record<string, number> };
   for (const [depth, critical] of Object.entries(beta_c)) {
     near(
-      run('solve', { X: [[1]], y: [2], beta: 0.5, model: 'linear', depth: Number(depth) }).result.betaMax,
+      (await run('solve', { X: [[1]], y: [2], beta: 0.5, model: 'linear', depth: Number(depth) })).result.betaMax,
       critical,
       1e-6,
       `B8, depth ${depth}`,
@@ -114,16 +113,16 @@ test('linear networks: B1, B2, B8', () => {
   }
 });
 
-test('closed forms: B3 to B7 and B9 through `structure` and `solve`', () => {
-  near(solved('B3', { model: 'relu' }).objective, 6, 1e-5, 'B3');
-  near(solved('B7', { model: 'relu' }).objective, 3.4, 1e-6, 'B7');
+test('closed forms: B3 to B7 and B9 through `structure` and `solve`', async () => {
+  near((await solved('B3', { model: 'relu' })).objective, 6, 1e-5, 'B3');
+  near((await solved('B7', { model: 'relu' })).objective, 3.4, 1e-6, 'B7');
   for (const [id, form, objective] of [
     ['B3', 'whitened', 6],
     ['B7', 'rank-one', 3.4],
     ['B4', 'one-hot', 1.5],
   ] as const) {
     const { X, y, beta } = caseOf(id);
-    const { result } = run('structure', { X, y, beta, model: 'relu' });
+    const { result } = await run('structure', { X, y, beta, model: 'relu' });
     const found = (result.forms as { id: string; applies: boolean; objective?: number }[]).find((f) => f.id === form);
     assert.ok(found?.applies, `${id}: ${form} applies`);
     near(found.objective, objective, 1e-6, id);
@@ -133,7 +132,7 @@ test('closed forms: B3 to B7 and B9 through `structure` and `solve`', () => {
     ['B6', 0.09484375],
   ] as const) {
     const { X, y, beta } = caseOf(id);
-    const { result } = run('structure', { X, y, beta, model: 'relu', bias: 'free' });
+    const { result } = await run('structure', { X, y, beta, model: 'relu', bias: 'free' });
     const [spline] = result.splines as { solution: { objective: number }; kinkDistance: number }[];
     near(spline.solution.objective, objective, 1e-6, id);
     assert.equal(spline.kinkDistance, 0);
@@ -141,15 +140,17 @@ test('closed forms: B3 to B7 and B9 through `structure` and `solve`', () => {
   const { X, y } = caseOf('B9');
   const { primal, dual } = caseOf('B9').expected as { primal: number; dual: number };
   const gaps = (
-    run('structure', {
-      X,
-      y: y ?? [
-        [3, 0],
-        [0, 1],
-      ],
-      beta: 1,
-      model: 'linear',
-    }).result.linear as { gaps: { depth: number; primal: number; dual: number }[] }
+    (
+      await run('structure', {
+        X,
+        y: y ?? [
+          [3, 0],
+          [0, 1],
+        ],
+        beta: 1,
+        model: 'linear',
+      })
+    ).result.linear as { gaps: { depth: number; primal: number; dual: number }[] }
   ).gaps;
   const three = gaps.find(({ depth }) => depth === 3);
   near(three?.primal, primal, 1e-5, 'B9 primal');
@@ -173,41 +174,38 @@ function formOf(result: Record<string, unknown>, id: string): { objective: numbe
   return form;
 }
 
-test('three layers: A5, where weight decay on all layers would tie at 0 and 1', () => {
+test('three layers: A5, where weight decay on all layers would tie at 0 and 1', async () => {
   const { convex_program_of_paper_A: convex } = caseOf('A5').expected as {
     convex_program_of_paper_A: { objective: number; f: number[] };
   };
   for (const m1 of [1, 2]) {
-    const result = solved('A5', { model: 'three-layer', hidden: { m1 }, arrangements: { kind: 'all' } });
+    const result = await solved('A5', { model: 'three-layer', hidden: { m1 }, arrangements: { kind: 'all' } });
     near(result.objective, convex.objective, 1e-8, 'A5');
     near((result.fit as number[])[0], convex.f[0], 1e-6, 'A5, fit');
   }
 });
 
-test('three layers: who asks for ordinary weight decay is told what it is; a run only points there', () => {
+test('three layers: who asks for ordinary weight decay is told what it is; a run only points there', async () => {
   const csv = path.join(folder, 'small.csv');
   const rows = Array.from({ length: 12 }, (_, i) => `${Math.sin(2 * i).toFixed(3)},${Math.cos(3 * i).toFixed(3)}`);
   writeFileSync(csv, ['x,y', ...rows].join('\n'));
-  const train = (...more: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(process.execPath, ['dist/cli.js', 'train', csv, '--model', 'three-layer', '--beta-rel', '0.1', ...more], {
-      encoding: 'utf8',
-      timeout: 180_000,
-    });
-  const asked = train('--weight-decay', '0.1');
+  const train = (...more: string[]): Promise<Finished> =>
+    runWarm(['train', csv, '--model', 'three-layer', '--beta-rel', '0.1', ...more]);
+  const asked = await train('--weight-decay', '0.1');
   assert.equal(asked.status, 2);
-  assert.match(String(asked.stderr), /N\^\(2\/3\).*not convex.*x = 1, y = 2, beta = 1/);
-  const plain = train('--no-path', '--no-compare');
-  assert.equal(plain.status, 0, String(plain.stderr));
-  assert.match(String(plain.stdout), /--weight-decay says why/);
-  assert.doesNotMatch(String(plain.stdout), /N\^\(2\/3\)/);
+  assert.match(asked.stderr, /N\^\(2\/3\).*not convex.*x = 1, y = 2, beta = 1/);
+  const plain = await train('--no-path', '--no-compare');
+  assert.equal(plain.status, 0, plain.stderr);
+  assert.match(plain.stdout, /--weight-decay says why/);
+  assert.doesNotMatch(plain.stdout, /N\^\(2\/3\)/);
 });
 
-test('linear networks: B1 and B2 with their thresholds, map, dual and the jump of B8', () => {
+test('linear networks: B1 and B2 with their thresholds, map, dual and the jump of B8', async () => {
   const { beta_max_L2, w } = caseOf('B1').expected as { beta_max_L2: number; w: number[] };
-  const two = solved('B1', { model: 'linear', depth: 2 });
+  const two = await solved('B1', { model: 'linear', depth: 2 });
   near(two.betaMax, beta_max_L2, 1e-9, 'B1, betaMax');
   for (const depth of [2, 3, 4]) {
-    const { layers } = solved('B1', { model: 'linear', depth }).network as { layers: number[][][] };
+    const { layers } = (await solved('B1', { model: 'linear', depth })).network as { layers: number[][][] };
     const map = layers.reduce((A, B) =>
       A.map((row) => B[0].map((_, k) => row.reduce((sum, value, j) => sum + value * B[j][k], 0))),
     );
@@ -219,13 +217,13 @@ test('linear networks: B1 and B2 with their thresholds, map, dual and the jump o
     [0.9, 2],
     [3.1, 0],
   ]) {
-    const { result } = run('structure', { X, y, beta: at, model: 'linear' });
+    const { result } = await run('structure', { X, y, beta: at, model: 'linear' });
     const { objective } = formOf(result, 'linear');
     if (at === beta) near(objective, 3, 1e-9, 'B2');
     assert.equal((result.linear as { correlation: number[] }).correlation.filter((s) => s > at).length, rank);
   }
   const { p_at_threshold } = caseOf('B8').expected as { p_at_threshold: Record<string, number> };
-  const { thresholds } = run('structure', { X: [[1]], y: [2], beta: 0.5, model: 'linear' }).result.linear as {
+  const { thresholds } = (await run('structure', { X: [[1]], y: [2], beta: 0.5, model: 'linear' })).result.linear as {
     thresholds: { depth: number; jump: number }[];
   };
   for (const [depth, jump] of Object.entries(p_at_threshold)) {
@@ -233,16 +231,16 @@ test('linear networks: B1 and B2 with their thresholds, map, dual and the jump o
   }
 });
 
-test('closed forms against the solver, and deep networks on the rank-one rows of B7', () => {
+test('closed forms against the solver, and deep networks on the rank-one rows of B7', async () => {
   const b3 = caseOf('B3');
   near(
-    formOf(run('structure', { X: b3.X, y: b3.y, beta: 1, model: 'relu' }).result, 'whitened').betaMax,
+    formOf((await run('structure', { X: b3.X, y: b3.y, beta: 1, model: 'relu' })).result, 'whitened').betaMax,
     5,
     1e-9,
     'B3',
   );
   const b4 = caseOf('B4');
-  const classes = run('structure', { X: b4.X, y: b4.y, beta: b4.beta, model: 'relu' }).result;
+  const classes = (await run('structure', { X: b4.X, y: b4.y, beta: b4.beta, model: 'relu' })).result;
   near(formOf(classes, 'one-hot').objective, 1.5, 1e-9, 'B4');
   const { objective, dualBound, collapse } = classes.batchNorm as {
     objective: number;
@@ -253,7 +251,7 @@ test('closed forms against the solver, and deep networks on the rank-one rows of
   assert.ok(collapse.deviation < 1e-9 && collapse.simplexCosine === -1);
   const b7 = caseOf('B7');
   const { beta_max } = b7.expected as { beta_max: number };
-  const rows = run('structure', { X: b7.X, y: b7.y, beta: b7.beta, model: 'relu' }).result;
+  const rows = (await run('structure', { X: b7.X, y: b7.y, beta: b7.beta, model: 'relu' })).result;
   near(formOf(rows, 'rank-one').betaMax, beta_max, 1e-9, 'B7, betaMax');
   const { networks, trainings, asPosed } = rows.rankOne as {
     asPosed: boolean;
@@ -281,23 +279,23 @@ test('closed forms against the solver, and deep networks on the rank-one rows of
     assert.ok(Math.max(...ratios) < 1e-3, `${depth} layers: ${ratios.join(', ')}`);
     for (const { alignment } of left[0].layers) assert.ok(alignment === null || alignment > 0.999);
   }
-  const skew = run('structure', {
-    X: [
-      [1, 0.5],
-      [0, 1],
-    ],
-    y: [1, 2],
-    beta: 0.1,
-    model: 'relu',
-  }).result;
+  const skew = (
+    await run('structure', {
+      X: [
+        [1, 0.5],
+        [0, 1],
+      ],
+      y: [1, 2],
+      beta: 0.1,
+      model: 'relu',
+    })
+  ).result;
   assert.equal(skew.rankOne, undefined);
 });
 
-test('the structure of a data file is that of its training problem; options of others are refused', () => {
+test('the structure of a data file is that of its training problem; options of others are refused', async () => {
   const file = path.join(folder, 'line.csv');
   writeFileSync(file, 'x,y\n0,0\n1,1\n1,3\n2,1\n3,0.5\n4,2\n5,4\n6,5\n7,3\n8,2.5\n9,1\n10,0\n');
-  const cli = (...args: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8', timeout: 180_000 });
   const options = ['--target', 'y', '--bias', 'none', '--beta', '0.3', '--test-fraction', '0'];
   interface Found {
     data?: { target: string; trainRows: number; inputs: string[]; features: string; beta: number };
@@ -305,20 +303,23 @@ test('the structure of a data file is that of its training problem; options of o
     rankOne: { trainings: { depth: number }[] };
     splines: { kinks: { at: number }[] }[];
   }
-  const read = (...args: string[]): Found => {
-    const { status, stdout, stderr } = cli('structure', ...args);
-    assert.equal(status, 0, String(stderr));
-    return JSON.parse(String(stdout)) as Found;
+  const read = async (...args: string[]): Promise<Found> => {
+    const { status, stdout, stderr } = await runProgram(['structure', ...args]);
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as Found;
   };
-  const found = read(file, ...options, '--epochs', '20');
+  const found = await read(file, ...options, '--epochs', '20');
   assert.deepEqual(found.data, {
     ...found.data,
     ...{ target: 'y', trainRows: 12, inputs: ['x'], features: 'standardised', beta: 0.3 },
   });
   assert.equal(found.rankOne.trainings.length, 4);
   const problem = path.join(folder, 'line.json');
-  assert.equal(cli('train', file, ...options, '--no-path', '--no-compare', '--problem', problem).status, 0);
-  const same = read(problem);
+  assert.equal(
+    (await runWarm(['train', file, ...options, '--no-path', '--no-compare', '--problem', problem])).status,
+    0,
+  );
+  const same = await read(problem);
   assert.equal(same.data, undefined);
   for (const { id, applies, objective = 0 } of found.forms) {
     const other = same.forms.find((form) => form.id === id)!;
@@ -335,23 +336,23 @@ test('the structure of a data file is that of its training problem; options of o
     [[problem, '--bias', 'none'], /--bias goes with a data file/],
     [[file, '--batch-norm', '--model', 'linear'], /batch normalisation goes with the two-layer ReLU network/],
   ] as const) {
-    const { status, stderr } = cli('structure', ...args);
+    const { status, stderr } = await runWarm(['structure', ...args]);
     assert.equal(status, 2);
-    assert.match(String(stderr), message);
+    assert.match(stderr, message);
   }
 });
 
-test('splines: kinks, slope changes, dual values and interpolation limits of B5 and B6; repeated x; several outputs', () => {
+test('splines: kinks, slope changes, dual values and interpolation limits of B5 and B6; repeated x; several outputs', async () => {
   interface Spline {
     solution: { objective: number; dual: number[]; betaMax: number; offset: number; fit: number[] };
     kinks: { at: number; change: number }[];
     interpolation: { value: number; kinks: number[] };
   }
-  const splineOf = (X: number[][], y: unknown, beta: number): Spline =>
-    (run('structure', { X, y, beta, model: 'relu', bias: 'free' }).result.splines as Spline[])[0];
+  const splineOf = async (X: number[][], y: unknown, beta: number): Promise<Spline> =>
+    ((await run('structure', { X, y, beta, model: 'relu', bias: 'free' })).result.splines as Spline[])[0];
   const b5 = caseOf('B5');
   const tent = b5.expected as Record<string, number> & { kinks: number[]; dual_v: number[]; f: number[] };
-  const spline = splineOf(b5.X, b5.y, b5.beta);
+  const spline = await splineOf(b5.X, b5.y, b5.beta);
   assert.deepEqual(
     spline.kinks.map(({ at }) => at),
     tent.kinks,
@@ -361,35 +362,37 @@ test('splines: kinks, slope changes, dual values and interpolation limits of B5 
   spline.solution.fit.forEach((f, i) => near(f, tent.f[i], 1e-6, 'B5, fit'));
   near(spline.solution.betaMax, 1 / 3, 1e-9, 'B5, no kink from');
   near(spline.interpolation.value, tent.min_norm_interpolation, 1e-9, 'B5, interpolation');
-  near(splineOf(b5.X, b5.y, 0.2).solution.objective, tent.objective_beta_0p2, 1e-6, 'B5 at 0.2');
+  near((await splineOf(b5.X, b5.y, 0.2)).solution.objective, tent.objective_beta_0p2, 1e-6, 'B5 at 0.2');
   const b6 = caseOf('B6');
   const six = b6.expected as { min_norm_interpolation: number; kinks: number[]; f: number[] };
-  const reflected = splineOf(b6.X, b6.y, b6.beta);
+  const reflected = await splineOf(b6.X, b6.y, b6.beta);
   near(reflected.interpolation.value, six.min_norm_interpolation, 1e-9, 'B6, interpolation');
   assert.deepEqual(reflected.interpolation.kinks, six.kinks);
   reflected.solution.fit.forEach((f, i) => near(f, six.f[i], 1e-6, 'B6, fit'));
   // rows with the same x count as often as they occur: the optimum of the means with weights
-  const twice = splineOf([[0], [1], [1], [2]], [0, 0.5, 1.5, 0], 0.1);
+  const twice = await splineOf([[0], [1], [1], [2]], [0, 0.5, 1.5, 0], 0.1);
   assert.ok(twice.kinks.every(({ at }) => [0, 1, 2].includes(at)));
   near(twice.interpolation.value, 2, 1e-9, 'repeated x, interpolation of the means');
-  const several = run('structure', {
-    X: b5.X,
-    y: (b5.y as number[]).map((value) => [value, -value]),
-    beta: b5.beta,
-    model: 'relu',
-    bias: 'free',
-  }).result;
+  const several = (
+    await run('structure', {
+      X: b5.X,
+      y: (b5.y as number[]).map((value) => [value, -value]),
+      beta: b5.beta,
+      model: 'relu',
+      bias: 'free',
+    })
+  ).result;
   const [own, mirrored] = several.splines as Spline[];
   near(own.kinks[0].change, tent.slope_change, 1e-6, 'two outputs, the first');
   near(mirrored.kinks[0].change, -tent.slope_change, 1e-6, 'two outputs, the second');
   near(formOf(several, 'one-feature').objective, 2 * 0.17, 1e-6, 'two outputs, one by one');
 });
 
-test('serial and parallel linear networks: B9 with equal singular values', () => {
+test('serial and parallel linear networks: B9 with equal singular values', async () => {
   const { primal, dual, Y } = (
     caseOf('B9').expected as { equal_singular_values_case: { Y: number[][]; primal: number; dual: number } }
   ).equal_singular_values_case;
-  const { gaps } = run('structure', { X: caseOf('B9').X, y: Y, beta: 1, model: 'linear' }).result.linear as {
+  const { gaps } = (await run('structure', { X: caseOf('B9').X, y: Y, beta: 1, model: 'linear' })).result.linear as {
     gaps: { depth: number; primal: number; dual: number }[];
   };
   const three = gaps.find(({ depth }) => depth === 3);
@@ -397,40 +400,23 @@ test('serial and parallel linear networks: B9 with equal singular values', () =>
   near(three?.dual, dual, 1e-9, 'B9, equal, dual');
 });
 
-test('training on whitened rows says so, uses the closed form and checks it; too many inputs are refused', () => {
+test('training on whitened rows says so, uses the closed form and checks it; too many inputs are refused', async () => {
   const train = (
     name: string,
     rows: readonly (readonly (number | string)[])[],
     ...more: string[]
-  ): ReturnType<typeof spawnSync> => {
+  ): Promise<Finished> => {
     const file = path.join(folder, name);
     writeFileSync(file, `${rows.map((row) => row.join(',')).join('\n')}\n`);
-    return spawnSync(
-      process.execPath,
-      [
-        'dist/cli.js',
-        'train',
-        file,
-        '--target',
-        'y',
-        '--whiten',
-        '--bias',
-        'none',
-        '--beta-rel',
-        '0.1',
-        '--no-path',
-        '--no-compare',
-        ...more,
-      ],
-      { encoding: 'utf8', timeout: 180_000 },
-    );
+    const options = ['--target', 'y', '--whiten', '--bias', 'none', '--beta-rel', '0.1', '--no-path', '--no-compare'];
+    return runWarm(['train', file, ...options, ...more]);
   };
   const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];
   const rows = Array.from({ length: 6 }, (_, i) => [
     ...Array.from({ length: 9 }, (_, k) => Math.sin(1 + 2.3 * i + (k + 1) * (i + 1)).toFixed(4)),
     [1, -2, 3, 0.5, -1, 2][i],
   ]);
-  const { status, stdout, stderr } = train(
+  const { status, stdout, stderr } = await train(
     'wide.csv',
     [header, ...rows],
     '--test-fraction',
@@ -438,23 +424,23 @@ test('training on whitened rows says so, uses the closed form and checks it; too
     '--task',
     'regression',
   );
-  assert.equal(status, 0, String(stderr));
-  assert.match(String(stdout), /whitened \(training rows orthogonal\)/);
-  const found = /Whitened rows: .* Value ([\d.e+-]+), solver ([\d.e+-]+) \(relative difference/.exec(String(stdout));
-  assert.ok(found, String(stdout));
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /whitened \(training rows orthogonal\)/);
+  const found = /Whitened rows: .* Value ([\d.e+-]+), solver ([\d.e+-]+) \(relative difference/.exec(stdout);
+  assert.ok(found, stdout);
   near(Number(found[1]), Number(found[2]), 1e-6, 'whitened rows');
-  const objective = /objective ([\d.e+-]+)/.exec(String(stdout))!;
+  const objective = /objective ([\d.e+-]+)/.exec(stdout)!;
   near(Number(objective[1]), Number(found[1]), 1e-6, 'the run itself');
   const many = Array.from({ length: 401 }, (_, k) => k);
-  const refused = train('many.csv', [
+  const refused = await train('many.csv', [
     [...many.map((k) => `x${k}`), 'y'],
     ...[0, 1, 2].map((i) => [...many.map((k) => Math.sin(401 * i + k).toFixed(4)), i]),
   ]);
   assert.equal(refused.status, 2);
-  assert.match(String(refused.stderr), /many\.csv.*too many to whiten \(at most 400 inputs/);
+  assert.match(refused.stderr, /many\.csv.*too many to whiten \(at most 400 inputs/);
 });
 
-test('batch normalisation: the penalty it is exact for, the check by running it, its closed form; other models are refused', () => {
+test('batch normalisation: the penalty it is exact for, the check by running it, its closed form; other models are refused', async () => {
   const rows = Array.from({ length: 7 }, (_, i) => [
     ...Array.from({ length: 9 }, (_, k) => Math.sin(1 + 2.3 * i + (k + 1) * (i + 1)).toFixed(4)),
     [1, -2, 3, 0.5, -1, 2, 1][i],
@@ -462,18 +448,11 @@ test('batch normalisation: the penalty it is exact for, the check by running it,
   const file = path.join(folder, 'normalised.csv');
   const header = [...Array.from({ length: 9 }, (_, k) => `x${k}`), 'y'];
   writeFileSync(file, `${[header, ...rows].map((row) => row.join(',')).join('\n')}\n`);
-  const train = (...more: string[]): ReturnType<typeof spawnSync> =>
-    spawnSync(
-      process.execPath,
-      ['dist/cli.js', 'train', file, '--target', 'y', '--beta-rel', '0.1', '--batch-norm', '--no-path', ...more],
-      {
-        encoding: 'utf8',
-        timeout: 180_000,
-      },
-    );
-  const { status, stdout, stderr } = train('--test-fraction', '0', '--task', 'regression', '--no-compare');
-  assert.equal(status, 0, String(stderr));
-  const text = String(stdout);
+  const train = (...more: string[]): Promise<Finished> =>
+    runWarm(['train', file, '--target', 'y', '--beta-rel', '0.1', '--batch-norm', '--no-path', ...more]);
+  const { status, stdout, stderr } = await train('--test-fraction', '0', '--task', 'regression', '--no-compare');
+  assert.equal(status, 0, stderr);
+  const text = stdout;
   assert.match(text, /batch normalisation: Every hidden neuron is \(scale · \(w·x − mean\) \/ deviation \+ shift\)₊/);
   const check = /run with the statistics of the training rows: objective ([\d.e+-]+)/.exec(text);
   const [objective, formula] = [
@@ -483,14 +462,14 @@ test('batch normalisation: the penalty it is exact for, the check by running it,
   assert.ok(check && objective && formula, text);
   near(Number(check[1]), Number(objective[1]), 1e-9, 'the network with batch statistics');
   near(Number(objective[1]), Number(formula[1]), 1e-6, 'the two-neuron formula');
-  const refused = train('--model', 'linear');
+  const refused = await train('--model', 'linear');
   assert.equal(refused.status, 2);
-  assert.match(String(refused.stderr), /batch normalisation goes with the two-layer ReLU network/);
+  assert.match(refused.stderr, /batch normalisation goes with the two-layer ReLU network/);
 });
 
-test('what does not fit or does not hold is refused with the reason', () => {
+test('what does not fit or does not hold is refused with the reason', async () => {
   const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i % 5]);
-  const many = run('solve', {
+  const many = await run('solve', {
     X: rows,
     y: rows.map(([a]) => a),
     beta: 0.1,
@@ -500,7 +479,7 @@ test('what does not fit or does not hold is refused with the reason', () => {
   });
   assert.equal(many.status, 2);
   assert.match(many.stderr, /tuples of 40 rows/);
-  const skew = run('solve', {
+  const skew = await run('solve', {
     X: [
       [1, 0.5],
       [0, 1],
@@ -515,7 +494,7 @@ test('what does not fit or does not hold is refused with the reason', () => {
   });
   assert.equal(skew.status, 2);
   assert.match(skew.stderr, /duality gap/);
-  const deep = run('solve', { X: [[1]], y: [1], beta: 0.5, model: 'linear', depth: 1 });
+  const deep = await run('solve', { X: [[1]], y: [1], beta: 0.5, model: 'linear', depth: 1 });
   assert.equal(deep.status, 2);
   assert.match(deep.stderr, /2 to 64 layers/);
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { runProgram, runWarm } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-lab-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,11 +15,11 @@ interface LabOutput {
   readonly result: Record<string, unknown>;
 }
 
-function run(args: readonly string[]): { status: number | null; stderr: string; record: LabOutput } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], {
-    encoding: 'utf8',
-    timeout: 240_000,
-  });
+async function run(
+  args: readonly string[],
+  program = runWarm,
+): Promise<{ status: number | null; stderr: string; record: LabOutput }> {
+  const { status, stdout, stderr } = await program(args);
   return { status, stderr, record: (stdout === '' ? {} : JSON.parse(stdout)) as LabOutput };
 }
 
@@ -82,10 +82,10 @@ interface FlowOutput {
 const near = (a: number, b: number, tolerance: number, what: string): void =>
   assert.ok(Math.abs(a - b) <= tolerance, `${what}: ${a} is not ${b}`);
 
-test('flow: the max-margin program and the data report of every analytic case, certified ends where the theorem promises them', () => {
+test('flow: the max-margin program and the data report of every analytic case, certified ends where the theorem promises them', async () => {
   for (const id of ['D1', 'D2', 'D3']) {
     const { X, y, expected } = caseOf(id);
-    const { status, stderr, record } = run(['flow', problem(X, y!), '--set', 'seeds=1']);
+    const { status, stderr, record } = await run(['flow', problem(X, y!), '--set', 'seeds=1']);
     assert.equal(status, 0, stderr);
     assert.equal(record.format, 'convexnet-lab/1');
     const { margin, report, runs } = record.result as unknown as FlowOutput;
@@ -107,17 +107,17 @@ test('flow: the max-margin program and the data report of every analytic case, c
     [X, true],
     [expected.counter_example.X, false],
   ] as const) {
-    const { record } = run(['flow', problem(rows, [1, 1]), '--set', 'seeds=1', '--set', 'neurons=2']);
+    const { record } = await run(['flow', problem(rows, [1, 1]), '--set', 'seeds=1', '--set', 'neurons=2']);
     const { report } = record.result as unknown as FlowOutput;
     assert.equal(report.spikeFree, free);
     if (!free) near(report.spikeFreeOffenders[0].value, expected.counter_example.inverse_gram_offdiag, 1e-9, 'D5');
   }
 });
 
-test('flow: ends that are stationary but not global, and the suggested neuron put in, trained on and certified', () => {
+test('flow: ends that are stationary but not global, and the suggested neuron put in, trained on and certified', async () => {
   const { X, y, expected } = caseOf('D3');
   const few = ['flow', problem(X, y!), '--set', 'neurons=6', '--set', 'seeds=2'];
-  const fresh = run(few);
+  const fresh = await run(few);
   const spurious = expected.spurious_kkt;
   for (const { certificate } of (fresh.record.result as unknown as FlowOutput).runs) {
     assert.equal(certificate.verdict, 'kkt-not-global');
@@ -129,7 +129,7 @@ test('flow: ends that are stationary but not global, and the suggested neuron pu
     assert.equal(sign, 1);
     assert.ok(X.every((row) => row[0] * direction[0] + row[1] * direction[1] > 0));
   }
-  const { status, stderr, record } = run([...few, '--insert', '3']);
+  const { status, stderr, record } = await run([...few, '--insert', '3']);
   assert.equal(status, 0, stderr);
   for (const { before, certificate } of (record.result as unknown as FlowOutput).runs) {
     assert.equal(before.length, 1);
@@ -139,19 +139,19 @@ test('flow: ends that are stationary but not global, and the suggested neuron pu
     near(certificate.primal, expected.optimal_value, 2e-3, 'after');
   }
   assert.equal(record.verdicts.find(({ id }) => id === 'insertion')!.verdict, 'agrees');
-  const none = run(['flow', problem(X, y!), '--insert', 'some']);
+  const none = await run(['flow', problem(X, y!), '--insert', 'some']);
   assert.equal(none.status, 2);
   assert.match(none.stderr, /--insert needs/);
 });
 
-test('flow: a run that does not separate the rows gets the neuron that lowers its loss, until it does', () => {
+test('flow: a run that does not separate the rows gets the neuron that lowers its loss, until it does', async () => {
   // One neuron has one sign, so it cannot; by hand the smallest value is 2 sqrt 2, with one neuron per row.
   const X = [
     [1, 0],
     [Math.SQRT1_2, Math.SQRT1_2],
   ];
   const one = ['flow', problem(X, [1, -1]), '--set', 'neurons=1', '--set', 'seeds=2'];
-  const fresh = run(one);
+  const fresh = await run(one);
   for (const { certificate } of (fresh.record.result as unknown as FlowOutput).runs) {
     assert.equal(certificate.verdict, 'not-separated');
     assert.ok((certificate.primal as unknown) === null);
@@ -159,7 +159,7 @@ test('flow: a run that does not separate the rows gets the neuron that lowers it
     assert.match(certificate.sentence, /[12] of 2 on the wrong side/);
   }
   assert.match(fresh.stderr, /2 did not separate the rows, which some network does/);
-  const { status, stderr, record } = run([...one, '--insert', '3']);
+  const { status, stderr, record } = await run([...one, '--insert', '3']);
   assert.equal(status, 0, stderr);
   for (const { before, certificate, loss } of (record.result as unknown as FlowOutput).runs) {
     assert.equal(before[0].value, null);
@@ -171,10 +171,10 @@ test('flow: a run that does not separate the rows gets the neuron that lowers it
   assert.equal(insertion.verdict, 'agrees');
 });
 
-test('geometry: neurons on the supporting plane for every analytic case of two inputs', () => {
+test('geometry: neurons on the supporting plane for every analytic case of two inputs', async () => {
   for (const id of ['D2', 'D3']) {
     const { X, y, expected } = caseOf(id);
-    const { status, stderr, record } = run(['geometry', problem(X, y!)]);
+    const { status, stderr, record } = await run(['geometry', problem(X, y!)]);
     assert.equal(status, 0, stderr);
     const { margin, circle, neurons } = record.result as unknown as {
       readonly margin: { readonly value: number };
@@ -189,22 +189,22 @@ test('geometry: neurons on the supporting plane for every analytic case of two i
   }
 });
 
-test('solve and flow: spike-free rows reach the objective of the two-group program', () => {
+test('solve and flow: spike-free rows reach the objective of the two-group program', async () => {
   const { X, y, beta, expected } = caseOf('D6');
   const file = path.join(folder, 'd6.json');
   writeFileSync(
     file,
     JSON.stringify({ format: 'convexnet-problem/1', X, y, model: 'relu', loss: 'squared', beta, tolerance: 1e-9 }),
   );
-  const { status, stderr, record } = run(['solve', file]);
+  const { status, stderr, record } = await run(['solve', file]);
   assert.equal(status, 0, stderr);
   near((record as unknown as { objective: number }).objective, expected.objective, 5e-6, 'D6');
-  const report = run(['flow', problem(X, [1, -1]), '--set', 'seeds=1']).record.result as unknown as FlowOutput;
+  const report = (await run(['flow', problem(X, [1, -1]), '--set', 'seeds=1'])).record.result as unknown as FlowOutput;
   assert.equal(report.report.spikeFree, true);
 });
 
-test('kernel: collinear rows without a bias make it singular, and are named; moments are exact', () => {
-  const { status, stderr, record } = run([
+test('kernel: collinear rows without a bias make it singular, and are named; moments are exact', async () => {
+  const { status, stderr, record } = await run([
     'kernel',
     problem([[1], [2]], [1, 2]),
     '--set',
@@ -220,32 +220,35 @@ test('kernel: collinear rows without a bias make it singular, and are named; mom
   assert.match(stderr, /singular|fails|zero/i);
 });
 
-test('sweep: one JSON with five claims, each with a number and a verdict', () => {
-  const { status, stderr, record } = run([
-    'sweep',
-    'media/samples/iris.csv',
-    '--set',
-    'positive=setosa',
-    '--set',
-    'maxRows=24',
-    '--set',
-    'widths=32,128',
-    '--set',
-    'seeds=1',
-    '--set',
-    'steps=40',
-    '--set',
-    'rateSteps=10',
-  ]);
+test('sweep: one JSON with five claims, each with a number and a verdict', async () => {
+  const { status, stderr, record } = await run(
+    [
+      'sweep',
+      'media/samples/iris.csv',
+      '--set',
+      'positive=setosa',
+      '--set',
+      'maxRows=24',
+      '--set',
+      'widths=32,128',
+      '--set',
+      'seeds=1',
+      '--set',
+      'steps=40',
+      '--set',
+      'rateSteps=10',
+    ],
+    runProgram,
+  );
   assert.equal(status, 0, stderr);
   assert.equal(record.status, 'complete');
   assert.ok(record.verdicts.length >= 5);
   for (const { verdict } of record.verdicts) assert.match(verdict, /^(agrees|disagrees|not tested)$/);
 });
 
-test('mlp: deep networks by several rules, widths and starts in one JSON, with settings checked', () => {
+test('mlp: deep networks by several rules, widths and starts in one JSON, with settings checked', async () => {
   const data = ['mlp', 'media/samples/diabetes.csv', '--set', 'maxRows=60', '--set', 'epochs=30'];
-  const { status, stderr, record } = run([
+  const { status, stderr, record } = await run([
     ...data,
     ...['rules=adam,flow', 'widths=8,16', 'hiddenLayers=3', 'activation=erf', 'parametrization=standard'].flatMap(
       (pair) => ['--set', pair],
@@ -263,12 +266,12 @@ test('mlp: deep networks by several rules, widths and starts in one JSON, with s
     'flow 8',
   ]);
   for (const { curve } of runs) assert.ok(curve.loss.at(-1)! < curve.loss[0]);
-  const wrong = run([...data, '--set', 'rules=adam,newton']);
+  const wrong = await run([...data, '--set', 'rules=adam,newton']);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /--set rules.*newton/);
 });
 
-test('rows that nothing separates are said so with the best margin, and are no error', () => {
+test('rows that nothing separates are said so with the best margin, and are no error', async () => {
   // Equal rows with different labels, and a labelling that f(x) - f(-x) being linear contradicts.
   for (const [X, y, reason] of [
     [
@@ -297,7 +300,7 @@ test('rows that nothing separates are said so with the best margin, and are no e
       X.map((row) => [...row]),
       [...y],
     );
-    const { status, stderr, record } = run(['flow', file, '--set', 'seeds=1', '--set', 'steps=500']);
+    const { status, stderr, record } = await run(['flow', file, '--set', 'seeds=1', '--set', 'steps=500']);
     assert.equal(status, 0, stderr);
     const { margin } = record.result as unknown as {
       readonly margin: { readonly status: string; readonly value: number | null; readonly marginBound: number };
@@ -309,7 +312,7 @@ test('rows that nothing separates are said so with the best margin, and are no e
   }
 });
 
-test('bad input: one clear line and status 2', () => {
+test('bad input: one clear line and status 2', async () => {
   for (const [args, expected] of [
     [['flow', 'media/samples/diabetes.csv'], /class/],
     [['flow', 'media/samples/iris.csv'], /class/],
@@ -341,7 +344,7 @@ test('bad input: one clear line and status 2', () => {
     [['kernel', path.join(folder, 'missing.csv')], /missing\.csv/],
     [['kernel', 'media/samples/iris.csv', '--set', 'width=3'], /NAME one of/],
   ] as const) {
-    const { status, stderr } = run(args);
+    const { status, stderr } = await run(args);
     assert.equal(status, 2, `${args.join(' ')}: ${stderr}`);
     assert.match(stderr, expected);
   }

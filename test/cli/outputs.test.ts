@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runProgram, startProgram } from './program.ts';
+import { runProgram, runWarm, startProgram } from './program.ts';
 
 const quick = ['--beta-rel', '0.1', '--no-path', '--no-compare', '--certify-seconds', '0', '--threads', '1'];
 const unix = { skip: process.platform === 'win32' };
@@ -72,7 +72,7 @@ describe('outputs that would destroy something', unix, () => {
   for (const [what, options, message] of refused) {
     it(`${what}: refused before anything is read`, async () => {
       const args = options.map((option, i) => (i % 2 === 0 || option === '' ? option : at(option)));
-      const { status, stdout, stderr } = await runProgram(['train', at('data.csv'), ...args]);
+      const { status, stdout, stderr } = await runWarm(['train', at('data.csv'), ...args]);
       assert.equal(status, 2, stderr);
       assert.match(stderr, message);
       assert.equal(stderr.trim().split('\n').length, 1);
@@ -86,7 +86,7 @@ describe('outputs that would destroy something', unix, () => {
   it('a file that a problem names is not written over by its result', async () => {
     writeFileSync(at('X.csv'), '1\n2\n-1\n');
     writeFileSync(at('named.json'), JSON.stringify({ ...(JSON.parse(problem) as object), X: 'X.csv' }));
-    const { status, stderr } = await runProgram(['solve', at('named.json'), '--out', at('X.csv')]);
+    const { status, stderr } = await runWarm(['solve', at('named.json'), '--out', at('X.csv')]);
     assert.equal(status, 2);
     assert.match(stderr, /X: cannot read "X\.csv": an output of this command has the same name/);
     assert.equal(read('X.csv'), '1\n2\n-1\n');
@@ -209,10 +209,10 @@ describe('outputs that are written', unix, () => {
 });
 
 describe('files that a problem names', unix, () => {
-  const solve = (X: string, more: readonly string[] = []): ReturnType<typeof runProgram> => {
+  const solve = (X: string, more: readonly string[] = []): ReturnType<typeof runWarm> => {
     mkdirSync(at('problems'), { recursive: true });
     writeFileSync(at('problems/q.json'), JSON.stringify({ ...(JSON.parse(problem) as object), X }));
-    return runProgram(['solve', at('problems/q.json'), ...more]);
+    return runWarm(['solve', at('problems/q.json'), ...more]);
   };
   before(() => {
     mkdirSync(at('problems/below'), { recursive: true });
@@ -274,7 +274,7 @@ describe('files that a problem names', unix, () => {
     ['solve', 'gone.json'],
   ]) {
     it(`${args.join(' ')}: refused at once`, async () => {
-      const { status, stderr } = await runProgram(args);
+      const { status, stderr } = await runWarm(args);
       assert.equal(status, 2);
       assert.match(stderr, /cannot read .*: (it is a|there is no)/);
       assert.equal(stderr.trim().split('\n').length, 1);
@@ -287,12 +287,12 @@ describe('what data hold, on the terminal', () => {
     const names = ['a\u001b[2J\u001b]0;PWNED\u0007', 'b\u202e\u009b31m', 'y\nverdict: proven'];
     const csv = `${names.map((name) => `"${name}"`).join(',')}\n${rows}\n`;
     writeFileSync(at('escapes.csv'), csv);
-    const trained = await runProgram(['train', at('escapes.csv'), ...quick]);
+    const trained = await runWarm(['train', at('escapes.csv'), ...quick]);
     assert.equal(trained.status, 0, trained.stderr);
-    const wrong = await runProgram(['train', at('escapes.csv'), '--target', 'x\u001b[31m\nforged']);
+    const wrong = await runWarm(['train', at('escapes.csv'), '--target', 'x\u001b[31m\nforged']);
     assert.equal(wrong.status, 2);
     assert.equal(wrong.stderr.trim().split('\n').length, 1);
-    const summary = await runProgram(['mlp', at('escapes.csv'), '--set', 'epochs=2', '--out', at('mlp.json')]);
+    const summary = await runWarm(['mlp', at('escapes.csv'), '--set', 'epochs=2', '--out', at('mlp.json')]);
     for (const { stdout, stderr } of [trained, wrong, summary])
       assert.doesNotMatch(stdout + stderr, /[^\P{Cc}\n]|[\u202a-\u202e]/u);
     assert.match(trained.stdout, /y\\nverdict: proven/);

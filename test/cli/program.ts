@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** The built command line; `npm test` builds it first. */
@@ -37,4 +38,39 @@ export function startProgram(
 /** Runs the program to its end. */
 export function runProgram(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished> {
   return startProgram(args, env).done;
+}
+
+let warm: ChildProcess | undefined;
+let questions = 0;
+after(async () => {
+  if (warm === undefined) return;
+  const gone = new Promise((resolve) => warm!.once('exit', resolve));
+  warm.disconnect();
+  await gone;
+});
+
+/**
+ * Runs the program's arguments in one process that stays for all of a file's tests, through the same bundle: what a command says and writes does not depend
+ * on it, and most commands cost less than a start. Status, streams, signals and threads of a process of its own: `runProgram`.
+ */
+export function runWarm(args: readonly string[]): Promise<Finished> {
+  if (!existsSync(program)) throw new Error(`${program} is not there: run "npm run build" first`);
+  if (warm === undefined) {
+    warm = fork(fileURLToPath(new URL('warm.mjs', import.meta.url)), [program], { execArgv: [] });
+    warm.setMaxListeners(0);
+  }
+  const child = warm;
+  const id = questions++;
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void => reject(new Error(`the program ended by itself: ${code}`));
+    const answered = ({ id: of, ...finished }: Finished & { readonly id: number }): void => {
+      if (of !== id) return;
+      child.off('message', answered);
+      child.off('exit', ended);
+      resolve(finished);
+    };
+    child.on('message', answered);
+    child.once('exit', ended);
+    child.send({ id, args });
+  });
 }

@@ -8,7 +8,7 @@ import { networkFit, networkObjective } from '../../src/core/network/evaluate.ts
 import { denseMatrix, fromRows, toRows } from '../../src/core/base/linalg/matrix.ts';
 import { createDatafit } from '../../src/core/problem/datafits/losses.ts';
 import { randomProblem } from '../core/engine/problems.ts';
-import { runProgram, startProgram } from './program.ts';
+import { runProgram, runWarm, startProgram } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-'));
 after(() => {
@@ -88,7 +88,7 @@ test('a solved problem: status 0, the whole result on stdout, nothing on stderr'
 
 test('the network and the groups of a result stand for the same function and objective', async () => {
   const out = path.join(folder, 'result.json');
-  const { status, stdout } = await runProgram(['solve', file('small.json', small), '--out', out]);
+  const { status, stdout } = await runWarm(['solve', file('small.json', small), '--out', out]);
   assert.equal(status, 0);
   assert.equal(stdout, '');
   assert.deepEqual(
@@ -139,8 +139,8 @@ test('X and y from CSV files beside the problem file', async () => {
   file('x.csv', '1,0\n0.6,0.8\n-1,0.2\n');
   file('y.csv', '1\n0\n0.5\n');
   const [inline, files] = await Promise.all([
-    runProgram(['solve', file('inline.json', small)]),
-    runProgram(['solve', file('files.json', { ...small, X: 'x.csv', y: 'y.csv' })]),
+    runWarm(['solve', file('inline.json', small)]),
+    runWarm(['solve', file('files.json', { ...small, X: 'x.csv', y: 'y.csv' })]),
   ]);
   assert.equal(files.status, 0, files.stderr);
   const value = (text: string): number => (JSON.parse(text) as Result).objective;
@@ -241,7 +241,7 @@ const refused: [string, readonly string[], RegExp][] = [
 ];
 for (const [name, args, pattern] of refused) {
   test(`refused with status 2: ${name}`, async () => {
-    const { status, stdout, stderr } = await runProgram(args);
+    const { status, stdout, stderr } = await runWarm(args);
     assert.equal(status, 2);
     assert.equal(stdout, '');
     assert.match(stderr, pattern);
@@ -264,13 +264,13 @@ test('a malformed problem: status 2, one line that names file, field, row and co
 
 test('a malformed CSV beside the problem: the message names that file', async () => {
   file('broken.csv', '1,0\n0.6\n');
-  const { status, stderr } = await runProgram(['solve', file('broken.json', { ...small, X: 'broken.csv' })]);
+  const { status, stderr } = await runWarm(['solve', file('broken.json', { ...small, X: 'broken.csv' })]);
   assert.equal(status, 2);
   assert.equal(stderr, 'convexnet solve: broken.csv, X, row 2: has 1 numbers, the rows before have 2\n');
 });
 
 test('help: on stdout with status 0', async () => {
-  const [all, one] = await Promise.all([runProgram(['--help']), runProgram(['solve', '--help'])]);
+  const [all, one] = await Promise.all([runProgram(['--help']), runWarm(['solve', '--help'])]);
   assert.equal(all.status, 0);
   assert.match(all.stdout, /solve {2,}/);
   assert.equal(one.status, 0);

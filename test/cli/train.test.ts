@@ -8,7 +8,7 @@ import { naiveRows } from '../core/data/naiveCsv.ts';
 import { samplesFolder } from '../support/memorySource.ts';
 import { decodeOnnx } from '../support/onnxDecoder.ts';
 import { recompute } from '../support/recompute.ts';
-import { runProgram, startProgram } from './program.ts';
+import { runProgram, runWarm, startProgram } from './program.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-train-'));
 after(() => {
@@ -32,17 +32,17 @@ describe('convexnet train', () => {
       '--no-path',
       '--no-compare',
     ];
-    const { status, stdout } = await runProgram([...deep, '--out', at('deep.json')]);
+    const { status, stdout } = await runWarm([...deep, '--out', at('deep.json')]);
     assert.equal(status, 0);
     assert.match(stdout, /linear, squared loss/);
-    const refused = await runProgram([...deep, '--loss', 'softmax']);
+    const refused = await runWarm([...deep, '--loss', 'softmax']);
     assert.equal(refused.status, 2);
     assert.match(refused.stderr, /need squared loss/);
   });
 
   it('compares models by the same cross-validation where that is asked for', async () => {
     const rows = Array.from({ length: 40 }, (_, i) => `${Math.sin(7 * i)},${Math.max(0, Math.sin(7 * i))}`);
-    const { status, stdout } = await runProgram([
+    const { status, stdout } = await runWarm([
       ...['train', file('kink.csv', ['a,y', ...rows].join('\n')), '--compare-models', '--folds', '3', '--no-path'],
       ...['--no-compare', '--gates', '20', '--time-limit', '300', '--out', at('kink.json')],
     ]);
@@ -118,7 +118,7 @@ describe('convexnet train', () => {
     const predicted = readFileSync(at('p.csv'), 'utf8').trim().split('\n');
     assert.equal(predicted.length, 161, 'every row of the file');
     assert.equal(predicted.filter((line) => line.includes(',unused,')).length, 100);
-    const solved = await runProgram(['solve', at('problem.json')]);
+    const solved = await runWarm(['solve', at('problem.json')]);
     assert.equal(solved.status, 0);
     const again = (JSON.parse(solved.stdout) as { objective: number }).objective;
     assert.ok(Math.abs(again - run.solution.objective) <= 2e-6 * again);
@@ -126,7 +126,7 @@ describe('convexnet train', () => {
   });
 
   it('says which target it inferred, what it left out and why', async () => {
-    const { status, stdout } = await runProgram(['train', sample('ionosphere.csv'), ...quick, '--max-rows', '100']);
+    const { status, stdout } = await runWarm(['train', sample('ionosphere.csv'), ...quick, '--max-rows', '100']);
     assert.equal(status, 0);
     assert.match(stdout, /target: target \(inferred\), binary \(b, g\)/);
     assert.match(stdout, /left out: f02 \(always 0\)/);
@@ -137,7 +137,7 @@ describe('convexnet train', () => {
   });
 
   it('writes a gated network as a ReLU network with the same fit, and says what both cost', async () => {
-    const { status, stdout, stderr } = await runProgram([
+    const { status, stdout, stderr } = await runWarm([
       ...['train', sample('diabetes.csv'), ...quick, '--target', 'target', '--max-rows', '60'],
       ...['--network', at('gated.json'), '--decompose', at('relu.json')],
     ]);
@@ -150,28 +150,20 @@ describe('convexnet train', () => {
     assert.equal(relu.model, 'relu');
     assert.equal(relu.W1.length, Number(match[1]));
     assert.equal(relu.gates, undefined);
-    const wrong = await runProgram(['train', sample('diabetes.csv'), '--decompose', at('relu.json')]);
+    const wrong = await runWarm(['train', sample('diabetes.csv'), '--decompose', at('relu.json')]);
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /needs --model gated-relu/);
   });
 
   it('predicts on another file with a run that it wrote', async () => {
-    const trained = await runProgram([
-      'train',
-      sample('iris.csv'),
-      ...quick,
-      '--target',
-      'target',
-      '--out',
-      at('i.json'),
-    ]);
+    const trained = await runWarm(['train', sample('iris.csv'), ...quick, '--target', 'target', '--out', at('i.json')]);
     assert.equal(trained.status, 0);
     const { status, stderr } = await runProgram(['predict', at('i.json'), sample('iris.csv'), '--out', at('ip.csv')]);
     assert.equal(status, 0, stderr);
     const lines = readFileSync(at('ip.csv'), 'utf8').trim().split('\n');
     assert.match(lines[0], /^line,target,predicted target,output /);
     assert.equal(lines.length, 1 + readRun('i.json').dataset.rowsTotal);
-    const other = await runProgram(['predict', at('i.json'), sample('xor_2d.csv')]);
+    const other = await runWarm(['predict', at('i.json'), sample('xor_2d.csv')]);
     assert.equal(other.status, 2);
     assert.match(other.stderr, /xor_2d\.csv: the network needs the columns/);
   });
@@ -181,7 +173,7 @@ describe('convexnet train', () => {
       'a b.csv',
       'id;größe;farbe;y\n1;1,5;rot;2,5\n2;2,5;blau;3,5\n3;;rot;5\n4;4,5;blau;1\n5;8;rot;2\n6;1;blau;9\n',
     );
-    const { status, stderr } = await runProgram([
+    const { status, stderr } = await runWarm([
       'train',
       data,
       ...small,
@@ -262,7 +254,7 @@ describe('convexnet train', () => {
   for (const [what, name, args, pattern] of bad) {
     it(`${what}: status 2 and one clear line`, async () => {
       const command = name === '' ? args : ['train', file(name, contents[name]), ...small.slice(2), ...args];
-      const { status, stdout, stderr } = await runProgram(command);
+      const { status, stdout, stderr } = await runWarm(command);
       assert.match(stderr, pattern);
       assert.match(stderr, /^convexnet train: /);
       assert.equal(status, 2);
@@ -271,7 +263,7 @@ describe('convexnet train', () => {
   }
 
   it('status 3 with the run written when the time limit comes first', async () => {
-    const { status, stdout } = await runProgram([
+    const { status, stdout } = await runWarm([
       'train',
       sample('breast_cancer.csv'),
       ...['--model', 'gated-relu', '--gates', '300', '--no-path', '--no-compare', '--beta-rel', '0.001'],
