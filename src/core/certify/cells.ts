@@ -1,5 +1,6 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
-import { norm2, rowOf } from '../base/linalg/matrix.ts';
+import { rowNorms } from '../base/linalg/matrix.ts';
+import { rowProducts } from '../base/linalg/rowProducts.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import { relativeGap } from '../problem/gap.ts';
 import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
@@ -94,7 +95,7 @@ export function concluded(
   const objective = loss + beta * penalty;
   let top = 0;
   for (const value of gateConstraint) top = Math.max(top, value);
-  const rounding = roundingOfProducts(rowNormsOf(X), dual, c, roundings) / beta;
+  const rounding = roundingOfProducts(rowNorms(X), dual, c, roundings) / beta;
   const proven = dualBoundAt(datafit, dual, top + rounding, objective);
   const off = offset === undefined ? 0 : offsetResidual(datafit, fit);
   let pairing = 0;
@@ -136,7 +137,11 @@ function offsetResidual(datafit: Datafit, fit: Float64Array): number {
 
 /** +1 for the rows where the gate is on, -1 elsewhere. */
 export function signsOf(X: DenseMatrix, gate: Float64Array): Int8Array {
-  return Int8Array.from({ length: X.rows }, (_, r) => (dotRow(X, r, gate) >= 0 ? 1 : -1));
+  const products = new Float64Array(X.rows);
+  rowProducts(X, gate, products);
+  const signs = new Int8Array(X.rows);
+  for (let r = 0; r < X.rows; r++) signs[r] = products[r] >= 0 ? 1 : -1;
+  return signs;
 }
 
 /** x_r'u */
@@ -144,8 +149,4 @@ export function dotRow(X: DenseMatrix, r: number, u: Float64Array): number {
   let s = 0;
   for (let k = 0, at = r * X.cols; k < X.cols; k++) s += X.data[at + k] * u[k];
   return s;
-}
-
-export function rowNormsOf(X: DenseMatrix): Float64Array {
-  return Float64Array.from({ length: X.rows }, (_, r) => norm2(rowOf(X, r)));
 }

@@ -2,7 +2,7 @@ import { relativeGap } from '../problem/gap.ts';
 import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
 import { type PatternSet } from '../base/patterns.ts';
 import { everyRows } from '../base/polling.ts';
-import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, rowNorms } from '../base/linalg/matrix.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import type { OutputPenalty } from '../problem/problem.ts';
 import { createSmallSvd } from '../base/linalg/jacobiSvd.ts';
@@ -88,7 +88,6 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
   let feasibleDual: Float64Array = new Float64Array(n * c);
   let gateConstraint: Float64Array = new Float64Array(P);
   let dualBound = Math.min(datafit.dualBelow(feasibleDual), objective);
-  const rowNorms = Float64Array.from({ length: n }, (_, r) => norm2(rowOf(X, r)));
   /** Those of the dual point judged first. */
   let judged: { readonly T: Float64Array; readonly constraint: Float64Array } | undefined;
   const judge = (V: Float64Array): boolean => {
@@ -98,7 +97,7 @@ export function certifyGated(claim: GatedClaim): GatedCertificate {
     judged ??= { T, constraint };
     const top = largest(constraint);
     // sums of 32 rows are 12 additions deep, and a pattern adds one such sum per word
-    const rounding = roundingOfProducts(rowNorms, V, c, patterns.wordsPerPattern + 12 + d * c + 8) / beta;
+    const rounding = roundingOfProducts(rowNorms(X), V, c, patterns.wordsPerPattern + 12 + d * c + 8) / beta;
     const proven = dualBoundAt(datafit, V, top + rounding, objective);
     if (proven.value > dualBound) {
       [dualBound, gateConstraint, feasibleDual] = [proven.value, constraint, proven.point];

@@ -1,6 +1,6 @@
 import { isOn } from '../base/patterns.ts';
 import { type CellList, enumerateCells } from '../problem/patterns/enumerate.ts';
-import { type DenseMatrix, dot, norm2 } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, dot, norm2, columnOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { bestDualScale } from '../problem/datafits/datafit.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
@@ -160,12 +160,11 @@ function judge(
   shouldStop: () => boolean,
 ): OptimalSet | undefined {
   const { X, beta, outputs } = prepared;
-  const n = X.rows;
   const lengths = point.objective / beta;
   const margin = fitError + (2 * lengths * size * size * dualError) / beta;
   const cones = Array.from({ length: outputs }, (_, output) => {
     const mine = candidates.filter((candidate) => candidate.output === output);
-    const target = Float64Array.from({ length: n }, (__, i) => point.fit.data[i * outputs + output]);
+    const target = columnOf(point.fit.data, outputs, output);
     return { mine, target, cone: new FitCone(fitsOf(X, mine), shouldStop) };
   });
   const presence = neurons.map((neuron): Presence => {

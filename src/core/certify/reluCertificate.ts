@@ -1,7 +1,9 @@
-import { type CellCertificate, type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
-import { dualAtZero, type PlacedPoint, type Priced, rowNormsOf, signsOf } from './cells.ts';
-import { type DenseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import { type CellCertificate, type CellProgram, concluded, dualPointOf, placeNothing } from './cells.ts';
+import { dualAtZero, type PlacedPoint, type Priced, signsOf } from './cells.ts';
+import { norm2, rowNorms, rowOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
+import { rowProducts } from '../base/linalg/rowProducts.ts';
+import { boundableByNorms, dualMaximumByRowNorms } from './rowNormBound.ts';
 
 /** A vector of the cone program: gate index, output and sign. */
 export interface ReluVector {
@@ -49,15 +51,18 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
 function placed(claim: ReluClaim): PlacedPoint {
   const { X, penalizedCols: q, gates, vectors } = claim;
   const c = claim.datafit.outputs;
-  const rowNorms = rowNormsOf(X);
+  const norms = rowNorms(X);
+  const products = new Float64Array(X.rows);
   const point = placeNothing(claim);
   for (const { gate, output, sign, vector } of vectors) {
     point.penalty += norm2(vector.subarray(0, q));
     const signs = signsOf(X, rowOf(gates, gate));
-    for (let r = 0; r < X.rows; r++) {
-      const t = dotRow(X, r, vector);
-      if (signs[r] > 0) point.fit[r * c + output] += sign * t;
-      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (rowNorms[r] * norm2(vector)));
+    const length = norm2(vector);
+    rowProducts(X, vector, products);
+    for (let r = 0, at = output; r < X.rows; r++, at += c) {
+      const t = products[r];
+      if (signs[r] > 0) point.fit[at] += sign * t;
+      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (norms[r] * length));
     }
   }
   return point;
@@ -71,7 +76,7 @@ function priceGates(
 ): Priced & { readonly betaMax: number } {
   const { X, penalizedCols: q, gates, beta, vectors } = claim;
   const c = claim.datafit.outputs;
-  const boundable = quickBoundable(X, q);
+  const boundable = boundableByNorms(X, q);
   const gateConstraint = new Float64Array(gates.rows);
   const pricer = new GatePricer(claim, [dual, zeroDual]);
   const used = new Map(vectors.map(({ gate, output, sign, vector }) => [`${gate} ${output} ${sign}`, vector]));
@@ -79,10 +84,9 @@ function priceGates(
   let stationarity = 0;
   for (let i = 0; i < gates.rows; i++) {
     if (boundable && claim.giveUp?.() === true) {
-      const rowNorms = q < X.cols ? reaches(X) : rowNormsOf(X);
-      const left = normBound(rowNorms, dual, c) / beta;
+      const left = dualMaximumByRowNorms(X, q, dual, c) / beta;
       gateConstraint.fill(left, i);
-      betaMax = Math.max(betaMax, normBound(rowNorms, zeroDual, c));
+      betaMax = Math.max(betaMax, dualMaximumByRowNorms(X, q, zeroDual, c));
       stationarity = Math.max(stationarity, left - 1);
       break;
     }
@@ -103,7 +107,9 @@ function priceGates(
 
 /** The dual constraint of one gate after the other, for the columns of several dual points. */
 class GatePricer {
-  private readonly projector: ConeProjector;
+  /** Holds a copy of the rows: made when there is something to solve for. */
+  private projector: ConeProjector | undefined;
+  private readonly boundable: boolean;
   private readonly quick: () => boolean;
   /** With a free bias: the mean of the rows that are on, and of those that are off, over their entry of the bias; penalised columns. */
   private readonly sides: { readonly on: Float64Array; readonly off: Float64Array };
@@ -121,10 +127,9 @@ class GatePricer {
     private readonly duals: readonly Float64Array[],
   ) {
     const { X, penalizedCols: q, datafit, shouldStop } = claim;
-    const boundable = quickBoundable(X, q);
+    const boundable = boundableByNorms(X, q);
+    this.boundable = boundable;
     this.quick = () => boundable && (claim.quick === true || shouldStop?.() === true);
-    this.projector = new ConeProjector(X, q);
-    if (boundable && shouldStop !== undefined) this.projector.shouldStop = shouldStop;
     this.sides = { on: new Float64Array(q), off: new Float64Array(q) };
     this.slopes = new Float64Array(duals.length * datafit.outputs * X.cols);
     this.slope = new Float64Array(X.cols);
@@ -134,7 +139,8 @@ class GatePricer {
   enter(gate: number): void {
     const { slopes, duals } = this;
     const { X, penalizedCols: q, gates, datafit } = this.claim;
-    const [d, c] = [X.cols, datafit.outputs];
+    const { cols: d, data } = X;
+    const c = datafit.outputs;
     const signs = signsOf(X, rowOf(gates, gate));
     this.signs = signs;
     // with a free bias the all-on cell carries any linear function: its constraint is the plain norm
@@ -143,10 +149,10 @@ class GatePricer {
     slopes.fill(0);
     for (let r = 0; r < X.rows; r++) {
       if (signs[r] < 0) continue;
-      for (let p = 0; p < duals.length; p++) {
+      for (let p = 0, to = 0; p < duals.length; p++) {
         for (let o = 0; o < c; o++) {
           const weight = duals[p][r * c + o];
-          for (let k = 0, at = r * d, to = (p * c + o) * d; k < d; k++) slopes[to + k] += weight * X.data[at + k];
+          for (let k = 0, at = r * d; k < d; k++, at++, to++) slopes[to] += weight * data[at];
         }
       }
     }
@@ -165,11 +171,20 @@ class GatePricer {
     // no need to solve where the bound settles it
     if (q === d && norm2(slope) <= atMost) return norm2(slope);
     if (!this.quick()) {
-      const value = this.projector.project(signs, slope, point);
+      const value = this.project(signs, slope, point);
       // a stop on the way leaves a free coordinate unbalanced, which makes it no bound
       if (q === d || !this.quick()) return value;
     }
     return this.quickBound();
+  }
+
+  private project(signs: Int8Array, slope: Float64Array, point: Float64Array): number {
+    const { X, penalizedCols, shouldStop } = this.claim;
+    if (this.projector === undefined) {
+      this.projector = new ConeProjector(X, penalizedCols);
+      if (this.boundable) this.projector.shouldStop = shouldStop;
+    }
+    return this.projector.project(signs, slope, point);
   }
 
   /**
@@ -211,41 +226,4 @@ class GatePricer {
     for (let j = 0; j < q; j++) s += (this.point[j] / beta - vector[j] / norm) ** 2;
     return Math.sqrt(s);
   }
-}
-
-/** Whether constraints can be bounded without solving: there is no free bias, or one, with the same positive entry in all rows. */
-function quickBoundable(X: DenseMatrix, penalizedCols: number): boolean {
-  const { rows, cols, data } = X;
-  if (penalizedCols === cols) return true;
-  const entry = data[cols - 1];
-  if (penalizedCols !== cols - 1 || !(entry > 0)) return false;
-  for (let r = 0; r < rows; r++) if (data[r * cols + cols - 1] !== entry) return false;
-  return true;
-}
-
-/**
- * With a free bias: what no (x'w + b)_+ of a row is above for ||w|| <= 1, where b is no further out than the last kink, beyond which nothing
- * changes for a v of sum 0: the distance of the row from the mean row and the largest of these.
- */
-function reaches(X: DenseMatrix): Float64Array {
-  const { rows, cols, data } = X;
-  const q = cols - 1;
-  const mean = new Float64Array(q);
-  for (let r = 0; r < rows; r++) for (let k = 0; k < q; k++) mean[k] += data[r * cols + k] / rows;
-  const distances = Float64Array.from({ length: rows }, (_, r) => {
-    let square = 0;
-    for (let k = 0; k < q; k++) square += (data[r * cols + k] - mean[k]) ** 2;
-    return Math.sqrt(square);
-  });
-  const largest = distances.reduce((most, value) => Math.max(most, value), 0);
-  return distances.map((value) => value + largest);
-}
-
-/** No direction has a larger |v'(Xu)_+|: largest over columns of V and signs of sum_i (+-v_i)_+ ||x_i||. */
-function normBound(rowNorms: Float64Array, V: Float64Array, c: number): number {
-  const sums = new Float64Array(2 * c);
-  rowNorms.forEach((norm, r) => {
-    for (let o = 0; o < c; o++) sums[2 * o + (V[r * c + o] > 0 ? 0 : 1)] += Math.abs(V[r * c + o]) * norm;
-  });
-  return Math.max(...sums) * (1 + 1e-14 * rowNorms.length);
 }

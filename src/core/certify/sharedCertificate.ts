@@ -1,7 +1,7 @@
 import { type CellCertificate, type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
-import { type PlacedPoint, type Priced, rowNormsOf, signsOf } from './cells.ts';
+import { type PlacedPoint, type Priced, signsOf } from './cells.ts';
 import { boundOverSphere } from './global/outputSphere.ts';
-import { type DenseMatrix, denseMatrix, norm2, rowOf } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowOf, rowNorms } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { symmetricEigen } from '../base/linalg/symmetricEigen.ts';
 
@@ -50,7 +50,7 @@ export function certifyShared(claim: SharedClaim): CellCertificate {
 function placed(claim: SharedClaim): PlacedPoint {
   const { X, penalizedCols: q, gates, neurons } = claim;
   const c = claim.datafit.outputs;
-  const rowNorms = rowNormsOf(X);
+  const norms = rowNorms(X);
   const point = placeNothing(claim);
   for (const { gate, w, a } of neurons) {
     point.penalty += norm2(w.subarray(0, q)) * norm2(a);
@@ -59,7 +59,7 @@ function placed(claim: SharedClaim): PlacedPoint {
     for (let r = 0; r < X.rows; r++) {
       const t = dotRow(X, r, w);
       if (t > 0) for (let o = 0; o < c; o++) point.fit[r * c + o] += t * a[o];
-      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (rowNorms[r] * size));
+      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (norms[r] * size));
     }
   }
   return point;

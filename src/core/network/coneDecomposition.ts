@@ -1,5 +1,5 @@
 import { factorSpd, solveSpd } from '../base/linalg/cholesky.ts';
-import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowNorms } from '../base/linalg/matrix.ts';
 import { coneInterior } from '../base/linalg/nnls.ts';
 import { type Control, uncontrolled } from '../base/control.ts';
 import type { ConvexNeuron } from './mapping.ts';
@@ -76,7 +76,7 @@ function splitInCone(
     }
     return out;
   };
-  const rowSize = Float64Array.from({ length: n }, (_, r) => norm2(data.subarray(r * d, (r + 1) * d)));
+  const rowSize = rowNorms(X);
   const size = norm2(w);
   const ofW = products(w);
   // a vector (or its negative) that is in the cone already costs nothing extra

@@ -49,6 +49,24 @@ export function rowOf(m: DenseMatrix, i: number): Float64Array {
   return m.data.subarray(i * m.cols, (i + 1) * m.cols);
 }
 
+/** Euclidean norm of every row. */
+export function rowNorms({ rows, cols, data }: DenseMatrix): Float64Array {
+  const out = new Float64Array(rows);
+  for (let i = 0, at = 0; i < rows; i++) {
+    let s = 0;
+    for (let k = 0; k < cols; k++, at++) s += data[at] * data[at];
+    out[i] = Math.sqrt(s);
+  }
+  return out;
+}
+
+/** Column k of numbers stored row by row, `cols` to a row. */
+export function columnOf(data: ArrayLike<number>, cols: number, k: number): Float64Array {
+  const out = new Float64Array(data.length / cols);
+  for (let i = 0, at = k; i < out.length; i++, at += cols) out[i] = data[at];
+  return out;
+}
+
 /** The matrix with a column of ones appended (the regularised bias). */
 export function withOnesColumn(m: DenseMatrix): DenseMatrix {
   const out = denseMatrix(m.rows, m.cols + 1);

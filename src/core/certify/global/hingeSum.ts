@@ -1,6 +1,6 @@
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, rowNorms } from '../../base/linalg/matrix.ts';
 import { everyRows } from '../../base/polling.ts';
-import { parallelClasses, principalBasis } from '../../problem/patterns/rowSpace.ts';
+import { parallelClasses, principalBasis, withoutParallels } from '../../problem/patterns/rowSpace.ts';
 
 /**
  * The function whose maximum the dual constraint bounds, in few coordinates:
@@ -86,28 +86,26 @@ export function hingeSum(
     for (let k = 0; k < width; k++) centre[k] /= mass;
   }
   const rows = denseMatrix(m, width);
-  used.forEach((i, at) => {
-    for (let k = 0; k < width; k++) rows.data[at * width + k] = X.data[i * d + k] - centre[k];
-  });
-  const weights = Float64Array.from(used, (i) => v[i]);
+  const weights = new Float64Array(m);
+  for (let a = 0, to = 0; a < m; a++) {
+    weights[a] = v[used[a]];
+    for (let k = 0, from = used[a] * d; k < width; k++) rows.data[to++] = X.data[from++] - centre[k];
+  }
 
   const rotated = rotate(rows, weights, shouldStop);
   const basis = rotated?.basis;
   const r = basis?.rows ?? width;
   const dim = r + (free ? 1 : 0);
-  const z = denseMatrix(m, dim);
   const coordinates = rotated?.coordinates ?? rows.data;
+  const z = denseMatrix(m, dim, free ? undefined : coordinates);
   let size = 0;
   let range = 0;
-  const norms = new Float64Array(m);
+  const norms = rowNorms(rows);
   for (let i = 0; i < m; i++) {
-    const row = rows.data.subarray(i * width, (i + 1) * width);
-    let norm = 0;
-    for (let k = 0; k < width; k++) norm += row[k] * row[k];
-    norms[i] = Math.sqrt(norm);
     range = Math.max(range, norms[i]);
-    z.data.set(coordinates.subarray(i * r, (i + 1) * r), i * dim);
-    if (free) z.data[i * dim + r] = 1;
+    if (!free) continue;
+    for (let k = 0; k < r; k++) z.data[i * dim + k] = coordinates[i * r + k];
+    z.data[i * dim + r] = 1;
   }
   range *= 1 + 1e-9;
   let mass = 0;
@@ -177,6 +175,9 @@ function rotate(
   return { basis, coordinates, residual };
 }
 
+/** Distance of rows scaled to norm 1 below which they are parallel. */
+const sameLine = 1e-13;
+
 /**
  * Parallel rows act as one: p (y'z)_+ + q (-y'z)_+ = (p + q) (y'z)_+ - q y'z. Rows within 1e-13 of parallel are merged, and what
  * that changes is charged.
@@ -186,8 +187,19 @@ function mergeParallel(
   w: Float64Array,
 ): { linear: Float64Array; gain: DenseMatrix; loss: DenseMatrix; change: number } {
   const r = Z.cols;
-  const { classes, unit, norms } = parallelClasses(Z, 1e-13);
   const linear = new Float64Array(r);
+  const alone = withoutParallels(Z, sameLine);
+  if (alone !== undefined) {
+    const scaled = (side: 1 | -1): DenseMatrix => {
+      const mine = alone.filter((i) => side * w[i] > 0);
+      const out = denseMatrix(mine.length, r);
+      let at = 0;
+      for (const i of mine) for (let k = 0, from = i * r; k < r; k++) out.data[at++] = Math.abs(w[i]) * Z.data[from++];
+      return out;
+    };
+    return { linear, gain: scaled(1), loss: scaled(-1), change: 0 };
+  }
+  const { classes, unit, norms } = parallelClasses(Z, sameLine);
   const totals = new Float64Array(classes.length);
   let change = 0;
   classes.forEach((members, e) => {

@@ -1,7 +1,7 @@
 import { dualBoundAt } from '../../certify/dual/bound.ts';
 import { certifyGated, type GateBlock, type GatedCertificate } from '../../certify/gatedCertificate.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import { denseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { denseMatrix, norm2, rowOf, columnOf } from '../../base/linalg/matrix.ts';
 import { networkObjectiveUnless } from '../../network/evaluate.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
@@ -222,14 +222,14 @@ function nonZeroBlocks(program: GatedProgram, U: Float64Array): GateBlock[] {
 
 /** Non-zero groups as the solution lists them: per output, or whole blocks. */
 function groupsOf(program: GatedProgram, blocks: readonly GateBlock[]): Group[] {
-  const { features: d, outputs: c, penalty } = program;
+  const { outputs: c, penalty } = program;
   if (c === 1) return blocks.map(({ gate, vector }) => ({ gate, output: 0, sign: 1, vector }));
   if (penalty.groups !== c) {
     return blocks.map(({ gate, vector }) => ({ gate, output: -1, sign: 1, vector }));
   }
   return blocks.flatMap(({ gate, vector }) =>
     Array.from({ length: c }, (_, output): Group => {
-      const column = Float64Array.from({ length: d }, (_, k) => vector[k * c + output]);
+      const column = columnOf(vector, c, output);
       return { gate, output, sign: 1, vector: column };
     }).filter(({ vector: column }) => column.some((u) => u !== 0)),
   );

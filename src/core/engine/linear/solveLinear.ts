@@ -1,6 +1,6 @@
 import { relativeGap } from '../../problem/gap.ts';
 import { type DualBound, roundingOfProducts, dualBoundAt } from '../../certify/dual/bound.ts';
-import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, rowNorms, columnOf } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
 import { couplesOutputs, penaltyOf } from '../../problem/penalties/penalties.ts';
@@ -114,7 +114,7 @@ function byOutput(
   let betaMax = 0;
   let iterations = 0;
   for (let k = 0; k < outputs; k++) {
-    const y = Float64Array.from({ length: X.rows }, (_, i) => targets.data[i * outputs + k]);
+    const y = columnOf(targets.data, outputs, k);
     const s = solveDeepLinear(X, y, beta, layers, control);
     for (let j = 0; j < X.cols; j++) map.data[j * outputs + k] = s.w[j];
     bound += s.lowerBound;
@@ -192,11 +192,10 @@ function boundOfTwoLayers(
   let top = 0;
   if (perOutput) {
     for (let o = 0; o < outputs; o++) {
-      top = Math.max(top, norm2(Float64Array.from({ length: X.cols }, (_, k) => products.data[k * outputs + o])));
+      top = Math.max(top, norm2(columnOf(products.data, outputs, o)));
     }
   } else top = outputs === 1 ? norm2(products.data) : (svd(products).s[0] ?? 0) * (1 + 1e-14 * (X.cols + outputs));
-  const rowNorms = Float64Array.from({ length: X.rows }, (_, i) => norm2(rowOf(X, i)));
-  const rounding = roundingOfProducts(rowNorms, V.data, outputs, X.rows + X.cols + outputs + 8);
+  const rounding = roundingOfProducts(rowNorms(X), V.data, outputs, X.rows + X.cols + outputs + 8);
   return dualBoundAt(datafit, V.data, (top + rounding) / beta, objective);
 }
 

@@ -87,6 +87,7 @@ export class ActiveNeurons {
   private usual = 0;
   private readonly trial: Float64Array;
   private readonly slopes: Float64Array;
+  private readonly onRows: Int32Array;
   private readonly kernels: Kernels;
   private operator: RowOperator | undefined;
   private stacked = new Float64Array(0);
@@ -101,6 +102,7 @@ export class ActiveNeurons {
     this.F = new Float64Array(this.n * this.c);
     this.trial = new Float64Array(this.n * this.c);
     this.slopes = new Float64Array(this.n * this.c);
+    this.onRows = new Int32Array(this.n);
     this.kernels = problem.kernels ?? createReferenceKernels();
   }
 
@@ -152,9 +154,11 @@ export class ActiveNeurons {
     this.multiply(placed, ({ u }) => u, ({ t }) => t); // prettier-ignore
     for (const neuron of placed) {
       const length = norm2(neuron.u);
+      const { t, side } = neuron;
+      const near = startsOnKink * length;
       for (let k = 0; k < classes.count; k++) {
-        neuron.side[k] = neuron.t[k] > 0 ? 1 : -1;
-        if (Math.abs(neuron.t[k]) <= startsOnKink * length) this.hold(neuron, k);
+        side[k] = t[k] > 0 ? 1 : -1;
+        if (Math.abs(t[k]) <= near) this.hold(neuron, k);
       }
     }
     this.clean(placed.filter(({ held }) => held.length > 0));
@@ -299,12 +303,14 @@ export class ActiveNeurons {
   private markRows(neuron: Neuron): void {
     const { classOf, scale } = this.problem.classes;
     const { side } = neuron;
-    const { n } = this;
+    const { n, onRows } = this;
     let count = 0;
-    for (let i = 0; i < n; i++) if (classOf[i] >= 0 && side[classOf[i]] * scale[i] > 0) count++;
-    const on = neuron.on.length === count ? neuron.on : new Int32Array(count);
-    for (let i = 0, at = 0; i < n; i++) if (classOf[i] >= 0 && side[classOf[i]] * scale[i] > 0) on[at++] = i;
-    neuron.on = on;
+    for (let i = 0; i < n; i++) {
+      const k = classOf[i];
+      if (k >= 0 && side[k] * scale[i] > 0) onRows[count++] = i;
+    }
+    if (neuron.on.length !== count) neuron.on = new Int32Array(count);
+    neuron.on.set(onRows.subarray(0, count));
   }
 
   /** Fit and objective from scratch. */
@@ -320,7 +326,10 @@ export class ActiveNeurons {
     else F.fill(0, 0, n * c);
     let penalty = 0;
     for (const { on, t, sign, output, norm } of neurons) {
-      for (const i of on) F[i * c + output] += sign * scale[i] * t[classOf[i]];
+      for (let a = 0; a < on.length; a++) {
+        const i = on[a];
+        F[i * c + output] += sign * scale[i] * t[classOf[i]];
+      }
       penalty += norm;
     }
     return datafit.value(F) + beta * penalty;

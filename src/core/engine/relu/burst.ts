@@ -151,15 +151,18 @@ export function sampleOf(problem: LocalProblem, seed: number, part = 0): Sample 
 /** So many rows, drawn without replacement. */
 function drawnRows({ X, beta }: LocalProblem, count: number, seed: number): Sample {
   const rng = createRng(seed).fork('rows of descent');
-  const all = Int32Array.from({ length: X.rows }, (_, i) => i);
-  for (let k = 0; k < count; k++) {
+  const { cols: d, data } = X;
+  const order = new Int32Array(X.rows);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  const rows = denseMatrix(count, d);
+  for (let k = 0, to = 0; k < count; k++) {
     const other = k + rng.integer(X.rows - k);
-    [all[k], all[other]] = [all[other], all[k]];
+    const row = order[other];
+    order[other] = order[k];
+    order[k] = row;
+    for (let j = 0, from = row * d; j < d; j++) rows.data[to++] = data[from++];
   }
-  const order = all.slice(0, count);
-  const rows = denseMatrix(count, X.cols);
-  order.forEach((i, k) => rows.data.set(rowOf(X, i), k * X.cols));
-  return { X: rows, order, beta: (beta * count) / X.rows };
+  return { X: rows, order: order.slice(0, count), beta: (beta * count) / X.rows };
 }
 
 /** `count` random directions through the data, each with the sign that its score at the dual point V (n x c) asks for. */

@@ -67,6 +67,7 @@ class ReluSolve {
   /** Undefined when neurons are generated. */
   private readonly chosen: Patterns | undefined;
   private threshold: Threshold | undefined;
+  private leastThreshold: number | undefined;
   private solved: Solved;
   private report!: Assembled;
   private secondsFinal = 0;
@@ -94,12 +95,14 @@ class ReluSolve {
   private get zeroTop(): Threshold {
     const { warm, prepared, options, limited, searched } = this;
     if (!searched) return { value: 0, upper: 0 };
-    const find = (): Threshold => {
-      // after a stop or the time limit: what a look at the data says
-      const atLeast = betaMaxAtLeast(prepared);
-      return betaMaxOverAll(prepared, { seconds: 0, atLeast, kernels: options.kernels }, limited);
-    };
+    const find = (): Threshold =>
+      betaMaxOverAll(prepared, { seconds: 0, atLeast: this.atLeast, kernels: options.kernels }, limited);
     return (this.threshold ??= warm?.betaMax ?? find());
+  }
+
+  /** What a look at the data says of betaMax. */
+  private get atLeast(): number {
+    return (this.leastThreshold ??= betaMaxAtLeast(this.prepared));
   }
 
   /** Over all patterns by generating neurons. */
@@ -129,7 +132,7 @@ class ReluSolve {
     if (chosen !== undefined) {
       this.take(program.onGates(chosen, cells === undefined ? warm : program.insideCells(program.overAll(warm, 1))));
     } else {
-      const top = warm?.betaMax?.value ?? betaMaxAtLeast(prepared);
+      const top = warm?.betaMax?.value ?? this.atLeast;
       if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroTop.upper <= prepared.beta) {
         // no direction can be worth inserting: a search would climb for minutes on large data and find none
         this.take(this.solved);

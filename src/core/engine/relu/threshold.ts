@@ -2,7 +2,8 @@ import { dualAtZero } from '../../certify/cells.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
 import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { denseMatrix } from '../../base/linalg/matrix.ts';
+import { columnOf, denseMatrix } from '../../base/linalg/matrix.ts';
+import { dualMaximumByRowNorms } from '../../certify/rowNormBound.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
 import type { Threshold } from '../solution/threshold.ts';
@@ -32,9 +33,12 @@ export function betaMaxOverAll(
   control: Control,
 ): Threshold {
   const { X, penalizedCols, datafit, outputs, bias } = prepared;
-  const n = X.rows;
   const V = dualAtZero(datafit, biasOf(bias).free);
-  const column = (o: number): Float64Array => Float64Array.from({ length: n }, (_, i) => V[i * outputs + o]);
+  // after a stop: what some passes over the data say
+  if (control.shouldStop()) {
+    return { value: atLeast, upper: Math.max(atLeast, dualMaximumByRowNorms(X, penalizedCols, V, outputs)) };
+  }
+  const column = (o: number): Float64Array => columnOf(V, outputs, o);
   let value = atLeast;
   let upper = atLeast;
   if (!(seconds > 0)) value = Math.max(value, quickMaximum(prepared, V, column, kernels, control));

@@ -1,3 +1,4 @@
+import { columnOf } from '../../base/linalg/matrix.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -6,7 +7,6 @@ import { type Control, withDeadline } from '../../base/control.ts';
 import { boundOverAllNetworks } from '../../certify/threeLayer/dualBound.ts';
 import type { Polished } from './polish.ts';
 import { searchBranches } from './search.ts';
-import { columnOf } from './workingSet.ts';
 
 /** A branch with sum_j ||u_j|| = 1 that search found on the residual, and what it gains: sign v'(sum_j s_j (X u_j)_+)_+. */
 export interface BranchFound {

@@ -7,7 +7,8 @@ import { evaluateBranches, type Polished, polishBranches } from './polish.ts';
 import { searchBranches } from './search.ts';
 import type { SubVector } from '../../network/threeLayer/subNetwork.ts';
 import { interiorTuple, TupleSet } from '../../network/threeLayer/tuple.ts';
-import { columnOf, type TupleProgram } from './workingSet.ts';
+import { columnOf } from '../../base/linalg/matrix.ts';
+import type { TupleProgram } from './workingSet.ts';
 
 export interface Generated {
   readonly network: Polished;

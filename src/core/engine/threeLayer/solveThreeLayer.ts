@@ -1,7 +1,7 @@
 import { relativeGap } from '../../problem/gap.ts';
 import { dualBoundAt, type DualBound, roundingOfProducts } from '../../certify/dual/bound.ts';
 import type { GlobalBound } from '../../certify/global/bound.ts';
-import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, rowNorms } from '../../base/linalg/matrix.ts';
 import { type Frame, presolve } from '../../problem/presolve.ts';
 import { prepare, type PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
@@ -160,8 +160,7 @@ function solveInFrame(
   // The bound is that of the dual point, shortened by the largest proven price over the tuples in scope.
   const prices = program.pricesAt(pool.list, dual, status === 'optimal');
   const top = prices.reduce((a, b) => Math.max(a, b), 0);
-  const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
-  const rounding = roundingOfProducts(rowNorms, dual, outputs, n + m1 * X.cols + 8);
+  const rounding = roundingOfProducts(rowNorms(X), dual, outputs, n + m1 * X.cols + 8);
   const proven = dualBoundAt(datafit, dual, (top + rounding) / beta, cleaned.objective);
   const gap = relativeGap(cleaned.objective, proven.value);
   const exact = kind === 'all' && status === 'optimal';

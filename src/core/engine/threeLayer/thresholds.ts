@@ -1,9 +1,9 @@
+import { columnOf } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Rng } from '../../base/rng.ts';
 import { exactPrice, linearForm, projectedPrice, relaxedPrice } from './pricing.ts';
 import { searchBranches } from './search.ts';
 import type { Tuple } from '../../network/threeLayer/tuple.ts';
-import { columnOf } from './workingSet.ts';
 
 /** Largest value that search finds for the dual point of the zero network, at least the two-layer one (a special case). */
 export function searchedThreshold(

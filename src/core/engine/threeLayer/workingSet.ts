@@ -1,3 +1,4 @@
+import { columnOf } from '../../base/linalg/matrix.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { ProblemError } from '../../base/problemError.ts';
 import type { Control, SolveStatus } from '../../base/control.ts';
@@ -26,11 +27,6 @@ interface Known {
   readonly g: Float64Array;
   readonly upper: number;
   readonly shift: Float64Array;
-}
-
-/** Column k of an n x c dual point. */
-export function columnOf(V: Float64Array, outputs: number, k: number): Float64Array {
-  return Float64Array.from({ length: V.length / outputs }, (_, i) => V[i * outputs + k]);
 }
 
 const keyOf = (block: Block): string => `${block.output}${block.sign}${block.tuple.key}`;

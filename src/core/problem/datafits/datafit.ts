@@ -1,4 +1,4 @@
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { columnOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
 
 /** What a column of targets holds: any numbers, -1 or +1, or (in one column for all outputs) class ids from 0. */
 export type TargetKind = 'numbers' | 'signs' | 'classes';
@@ -113,7 +113,7 @@ export interface Datafit extends LossTraits {
 
 /** A column of a matrix, as an n x 1 matrix. */
 export function columnOfTargets({ rows, cols, data }: DenseMatrix, column: number): DenseMatrix {
-  return { rows, cols: 1, data: Float64Array.from({ length: rows }, (_, i) => data[i * cols + column]) };
+  return { rows, cols: 1, data: columnOf(data, cols, column) };
 }
 
 /**
@@ -140,7 +140,7 @@ export function balanceSigns(V: Float64Array, c: number): void {
   }
 }
 
-/** Derivative of -l*(-tV) needs only values: maximises t -> dualValue(tV) over [0, limit] by golden section (concave in t). */
+/** Maximises t -> -l*(-tV), which is concave, over [0, limit]: a parabola for a quadratic loss, otherwise by golden section, which needs only values. */
 export function bestDualScale(datafit: Datafit, V: Float64Array, limit: number): number {
   if (!(limit > 0)) return 0;
   const scaled = new Float64Array(V.length);
@@ -148,6 +148,13 @@ export function bestDualScale(datafit: Datafit, V: Float64Array, limit: number):
     for (let i = 0; i < V.length; i++) scaled[i] = t * V[i];
     return datafit.dualValue(scaled);
   };
+  if (datafit.quadratic) {
+    // slope t - curvature t^2 / 2
+    const [ahead, back] = [at(1), at(-1)];
+    const [slope, curvature] = [(ahead - back) / 2, -(ahead + back)];
+    if (!(slope > 0)) return 0;
+    return Math.min(limit, slope / curvature);
+  }
   const ratio = (Math.sqrt(5) - 1) / 2;
   let best = 0;
   let bestValue = at(0);

@@ -1,4 +1,4 @@
-import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import { everyRows } from '../../base/polling.ts';
 
@@ -107,6 +107,48 @@ export interface ParallelRow {
   readonly distance: number;
 }
 
+/** Rows of Z scaled to norm 1, and a number for each that rows parallel to it within `near` share within `reach`. */
+function keyed(
+  Z: DenseMatrix,
+  near: number,
+): { unit: Float64Array; norms: Float64Array; key: Float64Array; reach: number } {
+  const { rows: n, cols: r, data } = Z;
+  const unit = new Float64Array(n * r);
+  const norms = rowNorms(Z);
+  const key = new Float64Array(n);
+  const probe = Float64Array.from({ length: r }, (_, k) => Math.sin(1.3 + 2.7 * k) + 0.1);
+  for (let i = 0, at = 0; i < n; i++) {
+    const norm = norms[i];
+    if (norm === 0) {
+      at += r;
+      continue;
+    }
+    let projection = 0;
+    for (let k = 0; k < r; k++, at++) {
+      unit[at] = data[at] / norm;
+      projection += probe[k] * unit[at];
+    }
+    key[i] = Math.abs(projection);
+  }
+  // the projection has norm below 1.1 sqrt(r): keys of parallel rows differ by less than that times their distance
+  return { unit, norms, key, reach: near * 1.1 * Math.sqrt(r) + 1e-15 };
+}
+
+/** Rows of Z that are not zero, where it takes no more than their keys to see that no two of them are parallel within `near`; undefined otherwise. */
+export function withoutParallels(Z: DenseMatrix, near: number): Int32Array | undefined {
+  const { norms, key, reach } = keyed(Z, near);
+  const rows = new Int32Array(Z.rows);
+  let count = 0;
+  for (let i = 0; i < Z.rows; i++) if (norms[i] > 0) rows[count++] = i;
+  const used = rows.subarray(0, count);
+  // sorting numbers alone takes a tenth of the time of sorting rows by them
+  const sorted = new Float64Array(count);
+  for (let k = 0; k < count; k++) sorted[k] = key[used[k]];
+  sorted.sort();
+  for (let k = 1; k < count; k++) if (sorted[k] - sorted[k - 1] <= reach) return undefined;
+  return used;
+}
+
 /**
  * Groups the non-zero rows of Z that are parallel or opposite within `near` (distance of the rows scaled to norm 1), in order of first
  * appearance. O(n log n) by sorting on a fixed projection.
@@ -116,27 +158,10 @@ export function parallelClasses(
   near: number,
 ): { classes: ParallelRow[][]; unit: Float64Array; norms: Float64Array } {
   const { rows: n, cols: r } = Z;
-  const unit = new Float64Array(n * r);
-  const norms = new Float64Array(n);
-  const key = new Float64Array(n);
+  const { unit, norms, key, reach } = keyed(Z, near);
   const order: number[] = [];
-  const probe = Float64Array.from({ length: r }, (_, k) => Math.sin(1.3 + 2.7 * k) + 0.1);
-  for (let i = 0; i < n; i++) {
-    let s = 0;
-    for (let k = 0; k < r; k++) s += Z.data[i * r + k] ** 2;
-    norms[i] = Math.sqrt(s);
-    if (norms[i] === 0) continue;
-    let projection = 0;
-    for (let k = 0; k < r; k++) {
-      unit[i * r + k] = Z.data[i * r + k] / norms[i];
-      projection += probe[k] * unit[i * r + k];
-    }
-    key[i] = Math.abs(projection);
-    order.push(i);
-  }
+  for (let i = 0; i < n; i++) if (norms[i] > 0) order.push(i);
   order.sort((i, j) => key[i] - key[j] || i - j);
-  // the projection has norm below 1.1 sqrt(r): keys of parallel rows differ by less than that times their distance
-  const reach = near * 1.1 * Math.sqrt(r) + 1e-15;
   const taken = new Uint8Array(n);
   const classes: ParallelRow[][] = [];
   for (let a = 0; a < order.length; a++) {

@@ -1,4 +1,4 @@
-import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { createRng } from '../../base/rng.ts';
 
@@ -27,7 +27,7 @@ export function sampleGates(
   const gates = denseMatrix(count, d);
   const point = new Float64Array(d);
   const products = new Float64Array(n);
-  const lengths = Float64Array.from({ length: n }, (_, i) => norm2(X.data.subarray(i * d, (i + 1) * d)));
+  const lengths = rowNorms(X);
   const draw = (g: Float64Array): void => {
     for (let k = 0; k < d; k++) g[k] = rng.normal() / spread[k];
     if (constant < 0) return;

@@ -1,5 +1,5 @@
 import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
-import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, columnOf } from '../../base/linalg/matrix.ts';
 import { svd } from '../../base/linalg/svd.ts';
 import { bestDualScale } from '../../problem/datafits/datafit.ts';
 import { createDatafit } from '../../problem/datafits/losses.ts';
@@ -79,7 +79,7 @@ export function batchNormNetwork(
   const means = new Float64Array(k);
   const spreads = new Float64Array(k);
   for (let c = 0; c < k; c++) {
-    const column = Float64Array.from({ length: n }, (_, i) => z.data[i * k + c]);
+    const column = columnOf(z.data, k, c);
     means[c] = column.reduce((a, b) => a + b, 0) / n;
     spreads[c] = norm2(column.map((value) => value - means[c]));
   }
@@ -154,7 +154,7 @@ function reach(A: DenseMatrix, Y: DenseMatrix, poll: () => void): { readonly W: 
     if (!solvable) break;
     for (let c = 0; c < Y.cols; c++) {
       poll();
-      const column = Float64Array.from({ length: n }, (_, i) => rest.data[i * Y.cols + c]);
+      const column = columnOf(rest.data, Y.cols, c);
       solveSpd(factor, n, column);
       for (let i = 0; i < n; i++) {
         const row = rowOf(A, i);

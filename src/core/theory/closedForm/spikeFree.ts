@@ -1,5 +1,5 @@
 import { largest } from '../../base/extremes.ts';
-import { denseMatrix, dot, norm2, rowOf, type DenseMatrix } from '../../base/linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, columnOf } from '../../base/linalg/matrix.ts';
 import { numericalRank, svd, type Svd } from '../../base/linalg/svd.ts';
 import { createRng } from '../../base/rng.ts';
 
@@ -42,7 +42,7 @@ export function spikeFreeTest(X: DenseMatrix, { U, s }: Svd = svd(X), seed = 1):
     };
   }
   if (rank === 1) {
-    const column = Float64Array.from({ length: n }, (_, i) => U.data[i * s.length]);
+    const column = columnOf(U.data, s.length, 0);
     const tiny = 1e-12 * largest(column.map(Math.abs));
     const mixed = column.some((c) => c > tiny) && column.some((c) => c < -tiny);
     return {

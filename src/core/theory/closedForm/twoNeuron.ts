@@ -1,5 +1,5 @@
 import { largest } from '../../base/extremes.ts';
-import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, unitOf } from '../../base/linalg/matrix.ts';
+import { denseMatrix, dot, norm2, rowOf, type DenseMatrix, unitOf, rowNorms } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { createDatafit } from '../../problem/datafits/losses.ts';
 
@@ -74,7 +74,7 @@ export function rankOneFactors(
     d,
     X.data.map((value) => value / unit),
   );
-  const lengths = Float64Array.from({ length: n }, (_, i) => norm2(rowOf(scaled, i)));
+  const lengths = rowNorms(scaled);
   const longest = lengths.indexOf(largest(lengths));
   if (!(lengths[longest] > 0)) return undefined;
   let a = rowOf(scaled, longest).map((value) => value / lengths[longest]);

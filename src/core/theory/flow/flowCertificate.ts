@@ -1,6 +1,6 @@
 import { relativeGap } from '../../problem/gap.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
-import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { ConeProjector } from '../../base/linalg/nnls.ts';
 import { type Control, uncontrolled } from '../../base/control.ts';
 import type { FlowNetwork } from './gradientFlow.ts';
@@ -185,21 +185,20 @@ function outputsOf(X: DenseMatrix, y: Float64Array, network: FlowNetwork): RowOu
 
 /** The network scaled to smallest margin 1. */
 function atMarginOne(X: DenseMatrix, y: Float64Array, network: FlowNetwork, passed: RowOutputs): ScaledNetwork {
-  const [n, d, m] = [X.rows, X.cols, network.a.length];
+  const [d, m] = [X.cols, network.a.length];
   const scale = 1 / Math.sqrt(passed.margin);
   const W = network.W.map((value) => value * scale);
   const a = network.a.map((value) => value * scale);
   const f = passed.f.map((value) => value / passed.margin);
   const H = passed.H.map((value) => value * scale);
   const lengths = Float64Array.from({ length: m }, (_, j) => norm2(W.subarray(j * d, (j + 1) * d)));
-  const rowNorms = Float64Array.from({ length: n }, (_, i) => norm2(X.data.subarray(i * d, (i + 1) * d)));
   let primal = 0;
   let balanced = 0;
   for (let j = 0; j < m; j++) {
     primal += 0.5 * (lengths[j] ** 2 + a[j] ** 2);
     balanced += Math.abs(a[j]) * lengths[j];
   }
-  return { X, y, W, a, H, f, lengths, rowNorms, primal, balanced, size: Math.sqrt(2 * primal) };
+  return { X, y, W, a, H, f, lengths, rowNorms: rowNorms(X), primal, balanced, size: Math.sqrt(2 * primal) };
 }
 
 /** The multipliers on the narrowest kink that leaves little of the residual. */

@@ -2,7 +2,7 @@ import { smallest } from '../../base/extremes.ts';
 import { relativeGap } from '../../problem/gap.ts';
 import { bracketDualMaximum, type DualBracket } from '../../certify/global/dualMaximum.ts';
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
-import { type DenseMatrix, norm2, rowOf } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { solveAdaptive } from '../../engine/relu/adaptive.ts';
 import type { NeuronSeed } from '../../engine/relu/activeNeurons.ts';
 import { classifyRows } from '../../problem/patterns/rowClasses.ts';
@@ -182,7 +182,7 @@ function multiplierMethod(
 ): Multipliers {
   const n = X.rows;
   const { tolerance } = options;
-  const norms = Array.from({ length: n }, (_, i) => norm2(rowOf(X, i)));
+  const norms = rowNorms(X);
   const typical = [...norms].sort((a, b) => a - b)[Math.floor(n / 2)] || 1;
   const shortest = smallest(norms.filter((size) => size > 0));
   const classes = classifyRows(X);

@@ -1,3 +1,4 @@
+import { columnOf } from '../../base/linalg/matrix.ts';
 import type { TwoLayerNetwork } from '../../network/network.ts';
 import { lossOf } from '../../problem/datafits/losses.ts';
 import type { Problem } from '../../problem/problem.ts';
@@ -49,7 +50,7 @@ export function noSpline({ loss, y, outputs, weights }: Problem): string | undef
   if (!curved) return `The Lasso over knots is for losses with a curvature: squared or logistic, not ${loss}.`;
   if (!coercive) {
     for (let k = 0; k < outputs; k++) {
-      const { low, high } = rangeOf(column(y, k));
+      const { low, high } = rangeOf(columnOf(y.data, y.cols, k));
       if (low === high) {
         return 'All rows are of one class: the free offset alone fits them ever better, and there is no optimum.';
       }
@@ -63,7 +64,7 @@ export function splineReports(problem: Problem, x: Float64Array, control: Contro
   const { y, beta, outputs, loss } = problem;
   if (noSpline(problem) !== undefined || !isSplineLoss(loss)) return [];
   return Array.from({ length: outputs }, (_, output): SplineReport => {
-    const targets = column(y, output);
+    const targets = columnOf(y.data, y.cols, output);
     const solution = solveSpline(x, targets, beta, control, { loss });
     const kinks = kinksOf(solution).filter(({ change }) => Math.abs(change) > 1e-9 * solution.penalty);
     return {
@@ -115,10 +116,6 @@ export function farthest(kinks: readonly number[], x: Float64Array): number {
     distance = Math.max(distance, nearest / (high - low || 1));
   }
   return distance;
-}
-
-function column({ rows, cols, data }: Problem['y'], k: number): Float64Array {
-  return Float64Array.from({ length: rows }, (_, i) => data[i * cols + k]);
 }
 
 function rangeOf(values: Float64Array): { low: number; high: number } {

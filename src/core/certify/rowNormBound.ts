@@ -1,0 +1,43 @@
+import { type DenseMatrix, rowNorms } from '../base/linalg/matrix.ts';
+
+/** Whether norms bound dual constraints: there is no free bias, or one, with the same positive entry in all rows. */
+export function boundableByNorms(X: DenseMatrix, penalizedCols: number): boolean {
+  const { rows, cols, data } = X;
+  if (penalizedCols === cols) return true;
+  const entry = data[cols - 1];
+  if (penalizedCols !== cols - 1 || !(entry > 0)) return false;
+  for (let r = 0; r < rows; r++) if (data[r * cols + cols - 1] !== entry) return false;
+  return true;
+}
+
+/**
+ * What no |v_k'(Xu)_+| is above, over columns v_k of V (n x c) and directions u with a norm of 1 in the first `penalizedCols` columns of X (n x d):
+ * the largest sum_i (+-v_i)_+ ||x_i||. With a free bias columns of V have to sum to zero, and a row counts with its distance from the mean row and the
+ * largest of these: no bias is further out than the last kink, beyond which nothing changes. Infinity where norms bound nothing. Takes some passes over the data.
+ */
+export function dualMaximumByRowNorms(X: DenseMatrix, penalizedCols: number, V: Float64Array, c: number): number {
+  if (!boundableByNorms(X, penalizedCols)) return Infinity;
+  const reach = penalizedCols < X.cols ? reaches(X) : rowNorms(X);
+  const sums = new Float64Array(2 * c);
+  for (let r = 0, at = 0; r < X.rows; r++) {
+    for (let o = 0; o < c; o++, at++) sums[2 * o + (V[at] > 0 ? 0 : 1)] += Math.abs(V[at]) * reach[r];
+  }
+  return Math.max(...sums) * (1 + 1e-14 * X.rows);
+}
+
+/** Distances of the rows from the mean row without the last column, each with the largest of them added. */
+function reaches({ rows, cols, data }: DenseMatrix): Float64Array {
+  const q = cols - 1;
+  const mean = new Float64Array(q);
+  for (let r = 0; r < rows; r++) for (let k = 0; k < q; k++) mean[k] += data[r * cols + k] / rows;
+  const out = new Float64Array(rows);
+  let largest = 0;
+  for (let r = 0; r < rows; r++) {
+    let square = 0;
+    for (let k = 0; k < q; k++) square += (data[r * cols + k] - mean[k]) ** 2;
+    out[r] = Math.sqrt(square);
+    largest = Math.max(largest, out[r]);
+  }
+  for (let r = 0; r < rows; r++) out[r] += largest;
+  return out;
+}
