@@ -95,7 +95,7 @@ export function maximizeDualConstraint(
             climbed.push(direction);
             const top = climber.climb(v, direction, sign);
             if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
-          } else remember(found, { value, direction, sign, output }, keep);
+          } else remember(found, { value, direction, sign, output }, keep, sameHill);
         }
       }
     }
@@ -175,7 +175,8 @@ export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: numb
   }
 }
 
-function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number): void {
+/** Keeps a candidate unless one that is kept is higher and in the same direction (cosine above `same`): of ascents that ended short of a top one a hill is enough. */
+function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number, same = 1 - 1e-9): void {
   if (found.length === keep && candidate.value <= found[keep - 1].value) return;
   const length = (u: Float64Array): number => Math.hypot(...u);
   for (let k = 0; k < found.length; k++) {
@@ -183,7 +184,7 @@ function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number
     if (other.output !== candidate.output || other.sign !== candidate.sign) continue;
     let s = 0;
     for (let j = 0; j < other.direction.length; j++) s += other.direction[j] * candidate.direction[j];
-    if (s > (1 - 1e-9) * length(other.direction) * length(candidate.direction)) {
+    if (s > same * length(other.direction) * length(candidate.direction)) {
       if (candidate.value <= other.value) return;
       found.splice(k, 1);
       break;

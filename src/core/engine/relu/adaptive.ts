@@ -67,6 +67,8 @@ const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
 const looseSearches = [48, 192];
+/** Multiplications of the first of these, which on small data has more starts: there a search costs less than a Newton step. */
+const looseWork = 1e8;
 /** Gaps asked for above this are rough: the first of these searches will do, and a shorter burst. */
 const roughAccuracy = 3e-4;
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
@@ -244,11 +246,11 @@ class Generation {
     const { newton, problem, options, control } = this;
     const { X, beta, datafit } = problem;
     const c = datafit.outputs;
-    const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / (96 * X.rows * X.cols))));
+    const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / workOfStart(problem))));
     const accuracy = options.accuracy ?? 0;
     const loose = accuracy > looseAccuracy;
     const efforts = loose
-      ? looseSearches.slice(0, this.rough ? 1 : undefined)
+      ? this.looseEfforts()
       : [...firstSearches.filter((starts) => starts < last), last];
     const tight = Math.min(tightest, options.tolerance);
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
@@ -318,6 +320,14 @@ class Generation {
     }
   }
 
+  /** Starts of the searches that a loose gap asks for, one after another. */
+  private looseEfforts(): number[] {
+    const [first, ...more] = looseSearches;
+    if (this.rough) return [first];
+    const cheap = Math.round(looseWork / workOfStart(this.problem));
+    return [Math.min(largestSearch / 2, Math.max(first, cheap)), ...more.filter((starts) => starts > cheap)];
+  }
+
   private insert(found: readonly DualMaximizer[], least: number): number {
     const { newton, problem } = this;
     const limit = Math.max(8, Math.ceil(newton.count / 3)) * Math.min(problem.datafit.outputs, 3);
@@ -328,6 +338,11 @@ class Generation {
     }
     return inserted;
   }
+}
+
+/** Multiplications that the ascents from one start take, of both signs. */
+function workOfStart({ X }: LocalProblem): number {
+  return 96 * X.rows * X.cols;
 }
 
 /** Solves the cone-constrained program on the cells of the neurons and takes its solution; false when that is higher by more than rounding, or not there. */

@@ -1,3 +1,4 @@
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
@@ -67,20 +68,18 @@ export function addBlocks(
   const { neurons, d, problem } = state;
   const blocks = gramBlocks(state, H, many?.rows);
   if (many?.rows !== undefined) for (let k = 0; k < blocks.length; k++) blocks[k] /= many.share;
+  neurons.forEach((neuron, a) => {
+    const from = ((a * (a + 3)) / 2) * d * d;
+    const own = blocks.subarray(from, from + d * d);
+    mirrorUp(own, d);
+    addCurvature(state, neuron, own, damping);
+    many?.extra(neuron).forEach((value, k) => (own[k] += value));
+  });
   const size = system.order;
-  const A = system.matrix;
-  for (let a = 0, from = 0; a < neurons.length; a++) {
-    for (let b = 0; b <= a; b++, from += d * d) {
-      const block = blocks.subarray(from, from + d * d);
-      if (a === b) {
-        mirrorUp(block, d);
-        addCurvature(state, neurons[a], block, damping);
-        many?.extra(neurons[a]).forEach((value, k) => (block[k] += value));
-      }
-      place(block, neurons[a].sign * neurons[b].sign, parts[a], parts[b], d, { A, size });
-    }
-  }
-  if (problem.offset) addOffset(state, H, parts, A, size, size - state.c);
+  state.withOperator((_, kernels) => {
+    placeAll(blocks, parts, state, kernels, system);
+  });
+  if (problem.offset) addOffset(state, H, parts, system.matrix, size, size - state.c);
 }
 
 function placesOf(state: ActiveNeurons): Part[] {
@@ -131,36 +130,56 @@ function outwards(inner: Float64Array, parts: readonly Part[], d: number, x: Flo
   for (let o = 0; at + o < x.length; o++) x[at + o] = inner[end + o];
 }
 
-/** A[a, b] += sign Z_a' block Z_b; of a neuron with itself the lower triangle. */
-function place(
-  block: Float64Array,
-  sign: number,
-  a: Part,
-  b: Part,
-  d: number,
-  { A, size }: { readonly A: Float64Array; readonly size: number },
+/** Z_a' block Z_b for all pairs b <= a, added with the signs of both at the places of these neurons; of a neuron with itself the lower triangle. */
+function placeAll(
+  blocks: Float64Array,
+  parts: readonly Part[],
+  { neurons, d }: ActiveNeurons,
+  kernels: Kernels,
+  system: PositiveSystem,
 ): void {
-  const row = new Float64Array(d);
-  for (let x = 0; x < a.dim; x++) {
-    if (a.basis === undefined) for (let j = 0; j < d; j++) row[j] = sign * block[x * d + j];
-    else {
-      row.fill(0);
-      for (let i = 0; i < d; i++) {
-        const weight = sign * a.basis[x * d + i];
-        if (weight !== 0) for (let j = 0, at = i * d; j < d; j++) row[j] += weight * block[at + j];
+  const rowsFrom = (b: number): number => parts.slice(b).reduce((sum, { dim }) => sum + dim, 0);
+  // for each b the rows of Z_a' block of all a >= b, one below the other
+  const columns = parts.map((_, b) => new Float64Array(rowsFrom(b) * d));
+  const used = new Int32Array(parts.length);
+  parts.forEach(({ dim, basis }, a) => {
+    const width = (a + 1) * d;
+    const from = ((a * (a + 1)) / 2) * d * d;
+    const beside = new Float64Array(d * width);
+    for (let b = 0, at = from; b <= a; b++) {
+      for (let x = 0; x < d; x++) for (let j = 0, to = x * width + b * d; j < d; j++) beside[to + j] = blocks[at++];
+    }
+    let turned = beside;
+    if (basis !== undefined) {
+      turned = new Float64Array(dim * width);
+      kernels.gemm(false, false, dim, width, d, 1, basis, beside, 0, turned);
+    }
+    for (let b = 0; b <= a; b++) {
+      const target = columns[b];
+      let to = used[b];
+      for (let x = 0; x < dim; x++) for (let j = 0, at = x * width + b * d; j < d; j++) target[to++] = turned[at + j];
+      used[b] = to;
+    }
+  });
+  parts.forEach((part, b) => {
+    const rows = columns[b].length / d;
+    let values = columns[b];
+    if (part.basis !== undefined) {
+      values = new Float64Array(rows * part.dim);
+      kernels.gemm(false, true, rows, part.dim, d, 1, columns[b], part.basis, 0, values);
+    }
+    const A = system.matrix;
+    const size = system.order;
+    let at = 0;
+    for (let a = b; a < parts.length; a++) {
+      const sign = neurons[a].sign * neurons[b].sign;
+      for (let x = 0; x < parts[a].dim; x++, at += part.dim) {
+        const end = a === b ? x + 1 : part.dim;
+        const to = (parts[a].from + x) * size + part.from;
+        for (let y = 0; y < end; y++) A[to + y] += sign * values[at + y];
       }
     }
-    const end = a === b ? x + 1 : b.dim;
-    const to = (a.from + x) * size + b.from;
-    for (let y = 0; y < end; y++) {
-      if (b.basis === undefined) A[to + y] += row[y];
-      else {
-        let s = 0;
-        for (let j = 0, at = y * d; j < d; j++) s += row[j] * b.basis[at + j];
-        A[to + y] += s;
-      }
-    }
-  }
+  });
 }
 
 /** The upper triangle of a block := the lower one. */
