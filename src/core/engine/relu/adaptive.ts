@@ -249,9 +249,7 @@ class Generation {
     const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / workOfStart(problem))));
     const accuracy = options.accuracy ?? 0;
     const loose = accuracy > looseAccuracy;
-    const efforts = loose
-      ? this.looseEfforts()
-      : [...firstSearches.filter((starts) => starts < last), last];
+    const efforts = loose ? this.looseEfforts() : [...firstSearches.filter((starts) => starts < last), last];
     const tight = Math.min(tightest, options.tolerance);
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
