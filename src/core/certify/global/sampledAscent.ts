@@ -4,7 +4,7 @@ import { createRng } from '../../base/rng.ts';
 import { type Ascended, type AscentOptions, ascendTogether } from './batchAscent.ts';
 
 /** From so many rows on ascents look at so many of them first, drawn with replacement. */
-const manyRows = 20_000;
+export const manyRows = 20_000;
 const sampled = 8192;
 /** The best of those, which then go on with all rows. */
 const goOn = 16;

@@ -1,10 +1,11 @@
 import { hasConjugateSide } from '../../problem/conjugate.ts';
 import { balanceDual } from '../../certify/dual/freeOffset.ts';
+import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { annealedSteps, burst, type BurstResult, drawnNeurons, manyRows, sampleOf, scaled } from './burst.ts';
+import { annealedSteps, burst, type BurstResult, drawnNeurons, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, looseGoals } from './looseGap.ts';

@@ -4,6 +4,7 @@ import { denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
 import { createRng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
+import { manyRows } from '../../certify/global/sampledAscent.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 import { DescentObjective, type Sample } from './descentObjective.ts';
 import { anneal, minimizeSmooth } from './descentSteps.ts';
@@ -31,8 +32,7 @@ const sampledRows = [2000, 2000, 10_000] as const;
 const sampledFrom = 1.5;
 /** Multiplications of the parts that look at a sample. */
 const sampledWork = 4e9;
-/** From so many rows on steps look at few rows each, drawn without replacement from at most so many; their number, and the length of the first. */
-export const manyRows = 20_000;
+/** With `manyRows` steps look at few rows each, drawn without replacement from at most so many; their number, and the length of the first. */
 const batches = { rows: 256, drawn: 2 ** 16, steps: 400, firstStep: 0.2 } as const;
 /** Rows that judge which neurons may become one there. */
 const judged = 4096;

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
+import { denseMatrix, rowOf } from '../../../../src/core/base/linalg/matrix.ts';
+import { createRng } from '../../../../src/core/base/rng.ts';
+import { betaMaxAtLeast } from '../../../../src/core/engine/relu/threshold.ts';
+import type { Solution } from '../../../../src/core/engine/solution/solution.ts';
+import { solve } from '../../../../src/core/engine/solve.ts';
+import { prepare } from '../../../../src/core/problem/prepare.ts';
+import type { Problem } from '../../../../src/core/problem/problem.ts';
+
+const [n, d] = [20_500, 3];
+/** Incoming weights and the outgoing one of the neurons behind the data. */
+const teacher = [
+  [1, 0.5, -0.2, 1],
+  [-0.4, 1, 0.3, -1],
+  [0.2, -0.6, 1, 0.7],
+] as const;
+
+/** So many rows that descent takes mini-batches, ascents a sample of rows, and Newton's method many kinks together. */
+function manyRows(loss: 'squared' | 'logistic'): Problem {
+  const rng = createRng(4);
+  const X = denseMatrix(n, d);
+  X.data.forEach((_, k) => (X.data[k] = rng.normal()));
+  const y = denseMatrix(n, 1);
+  for (let i = 0; i < n; i++) {
+    const x = rowOf(X, i);
+    let f = 0.1 * rng.normal();
+    for (const [a, b, c, out] of teacher) f += out * Math.max(0, a * x[0] + b * x[1] + c * x[2]);
+    y.data[i] = loss === 'squared' ? f : f > 0.2 ? 1 : -1;
+  }
+  const problem: Problem = {
+    X,
+    y,
+    outputs: 1,
+    model: 'relu',
+    loss,
+    beta: 1,
+    arrangements: { kind: 'adaptive', seed: 1 },
+    outputPenalty: 'per-output',
+    bias: 'none',
+    tolerance: 1e-4,
+  };
+  return { ...problem, beta: 0.1 * betaMaxAtLeast(prepare(problem)) };
+}
+
+/** Loss and penalty of neurons (w, a), by the definition. */
+function objectiveOf(
+  { X, y, loss, beta }: Problem,
+  neurons: readonly (readonly [ArrayLike<number>, number])[],
+): number {
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    let f = 0;
+    for (const [w, a] of neurons) {
+      let t = 0;
+      for (let k = 0; k < d; k++) t += X.data[i * d + k] * w[k];
+      f += a * Math.max(0, t);
+    }
+    sum += loss === 'squared' ? (f - y.data[i]) ** 2 / 2 : Math.log1p(Math.exp(-y.data[i] * f));
+  }
+  let squares = 0;
+  for (const [w, a] of neurons) squares += a * a + w[0] ** 2 + w[1] ** 2 + w[2] ** 2;
+  return sum + (beta / 2) * squares;
+}
+
+function networkOf({ network }: Solution): (readonly [Float64Array, number])[] {
+  return Array.from({ length: network.W1.rows }, (_, j) => [rowOf(network.W1, j), network.W2.data[j]] as const);
+}
+
+const run = (problem: Problem, shouldStop: () => boolean, report?: () => void): Solution => {
+  const kernels = createWasmKernels()!;
+  try {
+    const control = { shouldStop, now: () => performance.now() / 1000, report };
+    return solve(problem, { kernels, certifySeconds: 0 }, control);
+  } finally {
+    kernels.dispose();
+  }
+};
+
+for (const loss of ['squared', 'logistic'] as const) {
+  test(`many rows, ${loss} loss: the program is solved to its tolerance, and the network is worth what is said`, () => {
+    const problem = manyRows(loss);
+    const solution = run(problem, () => false);
+    assert.equal(solution.status, 'optimal');
+    assert.ok(solution.relativeGap <= 1e-4);
+    const recomputed = objectiveOf(problem, networkOf(solution));
+    assert.ok(
+      Math.abs(recomputed - solution.objective) <= 1e-9 * recomputed,
+      `${recomputed}, not ${solution.objective}`,
+    );
+    if (loss !== 'squared') return;
+    // the neurons behind the data, balanced, are a network of the family
+    const known = teacher.map(([a, b, c, out]) => {
+      const balance = Math.sqrt(Math.hypot(a, b, c) / Math.abs(out));
+      return [[a / balance, b / balance, c / balance], out * balance] as const;
+    });
+    assert.ok(solution.objective <= objectiveOf(problem, known));
+    assert.equal(solution.network.W1.rows, teacher.length);
+  });
+}
+
+test('many rows: a search that is stopped keeps its network, with a bound by norms that is below the optimum', () => {
+  const problem = manyRows('squared');
+  let reports = 0;
+  const solution = run(problem, () => reports > 0, () => reports++); // prettier-ignore
+  assert.equal(solution.status, 'cancelled');
+  assert.ok(solution.network.W1.rows > 0);
+  const recomputed = objectiveOf(problem, networkOf(solution));
+  assert.ok(Math.abs(recomputed - solution.objective) <= 1e-9 * recomputed);
+  assert.ok(solution.dualBound > 0 && solution.dualBound <= 3386.7257);
+  assert.ok(solution.betaMaxUpper! >= solution.betaMax && solution.betaMax > problem.beta);
+});
