@@ -107,6 +107,24 @@ def over_sphere(G, c):
     return high + np.sum(b * b / (4 * (high - w))), len(c) * scale
 
 
+def triangles(m, unit, upper):
+    """What weight (g'u)^2 / (2 s) + s / 2 - |x_i'u| + sum |factor_j| |x_j'u| >= 0 with g = x_i - sum factor_j x_j adds: to upper (in place), G, constant, size, terms."""
+    line, count, others = (np.array(m[k], int) for k in ("line", "count", "others"))
+    factors, size = np.array(m["factors"], float), np.maximum(np.array(m["size"], float), 1e-150)
+    weight = np.maximum(0, np.array(m["weight"], float))
+    need(len(line) == len(count) == len(weight) == len(size) and len(others) == len(factors) == count.sum(), "a list of triangles has another length")
+    need(np.all(count >= 0) and np.all(line >= 0) and np.all(others >= 0), "a triangle has no such line")
+    of = np.repeat(np.arange(len(line)), count)
+    g, longest = unit[line], np.ones(len(line))
+    np.subtract.at(g, of, factors[:, None] * unit[others])
+    np.add.at(longest, of, np.abs(factors))
+    np.subtract.at(upper, line, weight)
+    np.add.at(upper, others, weight[of] * np.abs(factors))
+    curve = weight / (2 * size)
+    mass = np.sum(curve * longest**2 + weight * size / 2 + 2 * weight * longest)
+    return g.T @ (curve[:, None] * g), np.sum(weight * size) / 2, mass, len(others) + 4 * len(line)
+
+
 def constraint(unit, q, row, side, length, stray, v, m):
     """Upper bound of v'(Xu)_+ over ||u|| <= 1 from any multipliers m."""
     L, d = unit.shape
@@ -125,16 +143,17 @@ def constraint(unit, q, row, side, length, stray, v, m):
     upper = even / 2 + plus + minus + inner
     np.add.at(upper, i, 2 * l00 * l10)
     np.add.at(upper, j, 2 * l00 * l20)
+    corners = triangles(m["triangles"], unit, upper)
     inner = inner - np.minimum(upper, 0)
     upper = np.maximum(upper, 0)
     turn = (inner / np.maximum(1, np.linalg.norm(w, axis=1)))[:, None] * np.pad(w, ((0, 0), (0, d - q)))
     G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + unit[i].T @ (own[:, None] * unit[i] + cross[:, None] * unit[j])
     G = G + unit[j].T @ (other[:, None] * unit[j])
-    G = (G + G.T) / 2
+    G = (G + G.T) / 2 + corners[0]
     c = unit.T @ (odd / 2 - plus + minus)
-    kappa = np.sum(upper * size) / 2 + np.sum(l00**2)
+    kappa = np.sum(upper * size) / 2 + np.sum(l00**2) + corners[1]
     mass = np.sum(np.abs(load)) + np.sum(upper / (2 * size) + upper * size / 2 + upper + 2 * inner + plus + minus)
-    mass += np.sum(l00**2 + 2 * np.abs(l00) * (np.abs(l10) + np.abs(l20)) + 3 * (own + other))
+    mass += np.sum(l00**2 + 2 * np.abs(l00) * (np.abs(l10) + np.abs(l20)) + 3 * (own + other)) + corners[2]
     charge = 0.0
     if q < d:
         own = G[-1, -1]
@@ -144,14 +163,14 @@ def constraint(unit, q, row, side, length, stray, v, m):
         mass += abs(own) + abs(charge) + np.sum(g * g) / room + np.sum(np.abs(c[-1] * g)) / room
         G, c = G[:-1, :-1] + np.outer(g, g) / room, c[:-1] + c[-1] * g / room
     value, more = over_sphere(G, c)
-    return max(0.0, value + charge + kappa + 8 * (L + 6 * len(i) + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
+    return max(0.0, value + charge + kappa + 8 * (L + 6 * len(i) + corners[3] + d + 32) * EPS * (mass + more) + 1.5 * np.sum(np.abs(load) * stray))
 
 
 def check(network, problem, name=None):
     X, y, c, loss, bias, penalty, beta, weights = read_problem(problem)
     w = weights if len(weights) else np.ones(len(X))
     proof = load(network).get("proof", {}) if name is None else load(name)
-    need(proof.get("format") == "convexnet-proof/2", "not a proof file of version 1")
+    need(proof.get("format") == "convexnet-proof/3", "not a proof file of version 3")
     says = proof["problem"]
     need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta], weights], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
     lines = proof["lines"]
@@ -159,7 +178,8 @@ def check(network, problem, name=None):
     pieces += [[proof["factor"], proof["top"]], lines["first"], lines["row"], lines["side"]]
     for m in proof["parts"]:
         pieces += [[m["output"], m["sign"]], m["w"], m["size"], m["plus"], m["minus"], m["inner"]]
-        pieces += [m["pairs"], m["root"], m["turn"], [m["bias"]]]
+        pieces += [m["pairs"], m["root"], m["turn"]]
+        pieces += [m["triangles"][k] for k in ("line", "count", "others", "factors", "weight", "size")] + [[m["bias"]]]
     text = "|".join(says[k] for k in ("sha256", "loss", "bias", "outputPenalty"))
     need(proof["sha256"] == digest(pieces, text), "the proof file was altered")
     W1, b1, W2, b2 = read_network(network, X.shape[1], c)

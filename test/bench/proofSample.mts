@@ -26,6 +26,7 @@ export interface ProofFigures {
         readonly limit: number;
         readonly steps: number;
         readonly pairs: number;
+        readonly triangles: number;
         /** When the last of its bounds came. */
         readonly seconds: number;
       };
@@ -103,6 +104,7 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
             limit: conic.limit,
             steps: conic.steps,
             pairs: conic.pairs,
+            triangles: conic.triangles,
             seconds: last,
           },
     reported: { bound: reported.lowerBound, method: reported.methods[0].method, seconds: cpuSeconds() - start },

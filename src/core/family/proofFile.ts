@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { conicBound, type ConicBound, usablePoint, whyNotConic } from '../certify/conic/conicBound.ts';
 import { unitLines } from '../certify/conic/lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant } from '../certify/conic/majorant.ts';
+import type { TriangleMultipliers } from '../certify/conic/triangleCones.ts';
 import { dualBoundAt } from '../certify/dual/bound.ts';
 import type { Control } from '../base/control.ts';
 import { plainExcerpt } from '../data/plainText.ts';
@@ -16,7 +17,7 @@ import { biasOf, type Problem } from '../problem/problem.ts';
 /** Relative difference of objectives that other arithmetic may make; at an optimum a change of weights shows in the square of its size only. */
 const sameObjective = 1e-11;
 
-export const proofFormat = 'convexnet-proof/2';
+export const proofFormat = 'convexnet-proof/3';
 
 /** SHA-256 of bytes as hexadecimal text; comes from outside because the core knows neither Node nor the DOM. */
 export type Sha256 = (bytes: Uint8Array) => string;
@@ -62,6 +63,15 @@ const proofSchema = v.strictObject({
       pairs: numbers,
       root: numbers,
       turn: numbers,
+      /** The line of each triangle, how many others it has, those with their factors one triangle after the other; its weight and the size of its remainder. */
+      triangles: v.strictObject({
+        line: numbers,
+        count: v.array(count),
+        others: numbers,
+        factors: numbers,
+        weight: numbers,
+        size: numbers,
+      }),
       bias: v.number(),
     }),
   ),
@@ -90,6 +100,12 @@ function contentOf(proof: Omit<Proof, 'sha256'>): Uint8Array {
       p.pairs,
       p.root,
       p.turn,
+      p.triangles.line,
+      p.triangles.count,
+      p.triangles.others,
+      p.triangles.factors,
+      p.triangles.weight,
+      p.triangles.size,
       [p.bias],
     ]),
   ];
@@ -146,6 +162,14 @@ export async function writeProof(
     pairs: m.lifted.pairs.flatMap(({ i, j }) => [i, j]),
     root: short(m.lifted.root),
     turn: short(m.lifted.turn),
+    triangles: {
+      line: m.triangles.triangles.map(({ line }) => line),
+      count: m.triangles.triangles.map(({ others }) => others.length),
+      others: m.triangles.triangles.flatMap(({ others }) => Array.from(others)),
+      factors: m.triangles.triangles.flatMap(({ factors }) => short(factors)),
+      weight: short(m.triangles.weight),
+      size: short(m.triangles.size),
+    },
     bias: m.bias,
   }));
   const dual = Array.from(bound.V);
@@ -243,8 +267,29 @@ function proveParts(prepared: PreparedProblem, dual: ArrayLike<number>, parts: P
   return top;
 }
 
+function trianglesOf({
+  line,
+  count: counts,
+  others,
+  factors,
+  weight,
+  size,
+}: Proof['parts'][number]['triangles']): TriangleMultipliers {
+  let at = 0;
+  const triangles = line.map((first, t) => {
+    const from = at;
+    at += counts[t];
+    return {
+      line: first,
+      others: Int32Array.from(others.slice(from, at)),
+      factors: Float64Array.from(factors.slice(from, at)),
+    };
+  });
+  return { triangles, weight: Float64Array.from(weight), size: Float64Array.from(size) };
+}
+
 function multipliersOf(part: Proof['parts'][number]): MajorantMultipliers {
-  const { w, size, plus, minus, inner, pairs, root, turn, bias } = part;
+  const { w, size, plus, minus, inner, pairs, root, turn, triangles, bias } = part;
   const list = (values: readonly number[]): Float64Array => Float64Array.from(values);
   return {
     w: list(w),
@@ -257,6 +302,7 @@ function multipliersOf(part: Proof['parts'][number]): MajorantMultipliers {
       root: list(root),
       turn: list(turn),
     },
+    triangles: trianglesOf(triangles),
     bias,
   };
 }
@@ -365,6 +411,7 @@ function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem): 
     throw new ProofError('rejected: the lines of the proof are not those of the data');
   }
   const L = own.unit.rows;
+  const isLine = (i: number): boolean => Number.isInteger(i) && i >= 0 && i < L;
   const fits = parts.every(
     (p) =>
       p.w.length === L * own.penalized &&
@@ -373,8 +420,14 @@ function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem): 
       p.root.length === 6 * p.turn.length &&
       p.turn.every((_, k) => {
         const [i, j] = [p.pairs[2 * k], p.pairs[2 * k + 1]];
-        return Number.isInteger(i) && Number.isInteger(j) && i >= 0 && j >= 0 && i < L && j < L && i !== j;
-      }),
+        return isLine(i) && isLine(j) && i !== j;
+      }) &&
+      p.triangles.line.every(isLine) &&
+      p.triangles.others.every(isLine) &&
+      [p.triangles.count, p.triangles.weight, p.triangles.size].every((list) => list.length === p.triangles.line.length) &&
+      [p.triangles.others, p.triangles.factors].every(
+        (list) => list.length === p.triangles.count.reduce((sum, one) => sum + one, 0),
+      ),
   );
   if (!fits || dual.length !== prepared.X.rows * prepared.outputs) {
     throw new ProofError('rejected: a list of the proof has another length than the data ask for');

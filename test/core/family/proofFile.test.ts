@@ -27,7 +27,7 @@ async function make(overrides: Partial<Problem>, size = { n: 18, d: 4, outputs: 
     ...overrides,
   });
   const { network } = solve(problem, { certifySeconds: 0 });
-  const text = await writeProof(problem, network, { seconds: 20 }, sha256, uncontrolled);
+  const text = await writeProof(problem, network, { seconds: 3 }, sha256, uncontrolled);
   return { problem, network, text };
 }
 
@@ -58,6 +58,12 @@ describe('proof files', () => {
       });
     }
   }
+
+  it('hold triangles of lines where those are what proves', async () => {
+    const { text } = await made({ loss: 'logistic', bias: 'regularized' }, { n: 30, d: 5, outputs: 1 });
+    const { parts } = JSON.parse(text) as { parts: { triangles: { weight: number[] } }[] };
+    assert.ok(parts.some(({ triangles }) => triangles.weight.some((weight) => weight > 1e-4)));
+  });
 
   it('are rejected when any number is off by a thousandth', async () => {
     const { problem, network, text } = await made({ loss: 'logistic' });
@@ -119,7 +125,7 @@ describe('proof files', () => {
     refused(problem, { ...network, W1: { ...network.W1, cols: 5 } }, text, /takes 5 inputs, not 4/);
     refused(problem, network, text.slice(0, 900), /cut off/);
     refused(problem, network, '{"format": "convexnet-network/1"}', /not a proof file/);
-    refused(problem, network, text.replace('convexnet-proof/2', 'convexnet-proof/9'), /another version/);
+    refused(problem, network, text.replace('convexnet-proof/3', 'convexnet-proof/9'), /another version/);
     refused(problem, network, text.replace('"factor"', '"vector"'), /incomplete or damaged/);
   });
 

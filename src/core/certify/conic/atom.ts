@@ -6,13 +6,23 @@ import type { NetworkAtom } from './networkAtom.ts';
 import { momentMatrix, momentsAlong } from './moments.ts';
 import type { AtomPoint, LinePair } from './pairs.ts';
 import type { MajorantMultipliers } from './majorant.ts';
+import { rootSizes } from './rootCones.ts';
 import { LinearCone, type ScaledCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
+import { TriangleCones } from './triangleCones.ts';
+import type { LineTriangle } from './triangles.ts';
 
-/** Variables and dual points of an atom at one iterate, and how many pairs it had. */
+/** What an atom lifts beyond the lines themselves. */
+export interface AtomLifts {
+  readonly pairs: readonly LinePair[];
+  readonly triangles: readonly LineTriangle[];
+}
+
+/** Variables and dual points of an atom at one iterate, and how many pairs and triangles it had. */
 export interface AtomSnapshot {
   readonly x: Float64Array;
   readonly z: readonly Float64Array[];
   readonly pairs: number;
+  readonly triangles: number;
 }
 
 /** Points of the cones of one atom, or directions there: as in `RelaxedAtom.cones`. */
@@ -21,9 +31,9 @@ type ConePoint = readonly Float64Array[];
 /**
  * One relaxed atom: tau times a convex combination of (u, U, a) with ||u|| = 1, U = uu' and a = |Xu| on unit lines, relaxed to
  *     [tau u'; u U] psd with tau = tr U,  a >= |Xu|,  a_i >= ||U x_i||,  a_i^2 <= tau x_i'U x_i
- * (with a free bias: the trace and the norm over penalised coordinates, and U_bb <= tau), and for pairs of lines what `LiftedPairs` says. All constraints are
- * homogeneous cones: their primal points are linear in the variables. Variables are one flat array: u (d), the lower triangle of U (d (d + 1) / 2, row by
- * row), a (L), and a product A for each pair.
+ * (with a free bias: the trace and the norm over penalised coordinates, and U_bb <= tau), for pairs of lines what `LiftedPairs` says, and for
+ * combinations of lines what `TriangleCones` says. All constraints are homogeneous cones: their primal points are linear in the variables. Variables are one flat array: u (d), the lower triangle of U (d (d + 1) / 2, row by
+ * row), a (L), a product A for each pair, and a b for each triangle.
  */
 export class RelaxedAtom {
   /** Numbers for u and U, and all of them. */
@@ -39,6 +49,7 @@ export class RelaxedAtom {
   private readonly upper: SecondOrderCones;
   private readonly psd: SemidefiniteCone;
   private readonly lifted: LiftedPairs;
+  private readonly triangles: TriangleCones;
   private readonly squares: Float64Array;
   private readonly U: Float64Array;
   private readonly XU: Float64Array;
@@ -50,7 +61,7 @@ export class RelaxedAtom {
 
   constructor(
     private readonly lines: UnitLines,
-    readonly pairs: readonly LinePair[],
+    readonly lifts: AtomLifts,
     /** Output that the atom feeds, and the sign with which it does. */
     readonly output: number,
     readonly sign: 1 | -1,
@@ -61,21 +72,25 @@ export class RelaxedAtom {
     this.L = L;
     this.q = lines.penalized;
     this.shape = d + (d * (d + 1)) / 2;
-    this.size = this.shape + L + pairs.length;
-    this.lifted = new LiftedPairs(lines, pairs, this.shape, this.shape + L);
+    const { pairs, triangles } = lifts;
+    const first = this.shape + L;
+    this.size = first + pairs.length + triangles.length;
+    this.lifted = new LiftedPairs(lines, pairs, this.shape, first);
+    this.triangles = new TriangleCones(lines, triangles, this.shape, first + pairs.length);
     this.squares = new Float64Array(L);
     this.x = new Float64Array(this.size);
     this.side = new LinearCone(2 * L + (this.q < d ? 1 : 0));
     this.inner = new SecondOrderCones(L, 1 + this.q);
     this.upper = new SecondOrderCones(L, 3);
     this.psd = new SemidefiniteCone(d + 1);
-    this.cones = [this.side, this.inner, this.upper, this.psd, this.lifted.psd, this.lifted.sides];
+    const own = [this.side, this.inner, this.upper, this.psd];
+    this.cones = [...own, this.lifted.psd, this.lifted.sides, this.triangles.sides, this.triangles.upper];
     const like = (): ConePoint => this.cones.map(({ s }) => new Float64Array(s.length));
     [this.ds, this.dz, this.work] = [like(), like(), like()];
     this.U = new Float64Array(d * d);
     this.XU = new Float64Array(L * d);
     this.R = new Float64Array(L * d);
-    this.newton = new AtomSystem(lines, this.lifted, kernels);
+    this.newton = new AtomSystem(lines, this.lifted, this.triangles, kernels);
   }
 
   get degree(): number {
@@ -103,33 +118,44 @@ export class RelaxedAtom {
     for (let i = 0; i < L; i++) x[shape + i] += halfWidth;
     this.refresh();
     this.lifted.start(x, this.XU, this.squares, this.trace(x));
+    this.triangles.start(x, this.U, this.trace(x));
     this.refresh();
   }
 
-  /** A copy of the variables and dual points, to go on from with more pairs. */
+  /** A copy of the variables and dual points, to go on from with more pairs and triangles. */
   snapshot(): AtomSnapshot {
-    return { x: this.x.slice(), z: this.cones.map(({ z }) => z.slice()), pairs: this.pairs.length };
+    const { pairs, triangles } = this.lifts;
+    const z = this.cones.map((cone) => cone.z.slice());
+    return { x: this.x.slice(), z, pairs: pairs.length, triangles: triangles.length };
   }
 
   /**
-   * Goes on from an atom with fewer pairs, moved towards the start (of size `tau`, about `network`) as far as gives the new pairs some of the room that they have there; new pairs are central for mu.
-   * False when they would need too much.
+   * Goes on from an atom with fewer pairs and triangles, moved towards the start (of size `tau`, about `network`) as far as gives the new ones some of the room that they have
+   * there; new ones are central for mu. False when they would need too much.
    */
-  resume({ x: kept, z, pairs }: AtomSnapshot, mu: number, tau: number, network?: NetworkAtom): boolean {
-    const { x, shape, L } = this;
+  resume(from: AtomSnapshot, mu: number, tau: number, network?: NetworkAtom): boolean {
+    const { x, shape, L, lifts, lifted, triangles } = this;
     const first = shape + L;
+    const last = first + lifts.pairs.length;
     this.start(tau, network);
     const middle = x.slice();
-    const most = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
+    const kept = middle.slice();
+    kept.set(from.x.subarray(0, first + from.pairs));
+    kept.set(from.x.subarray(first + from.pairs), last);
+    const most = lifted.start(x, this.XU, this.squares, this.trace(x), from.pairs);
+    const mostB = triangles.start(x, this.U, this.trace(x), from.triangles);
     for (const share of [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]) {
-      for (let e = 0; e < first + pairs; e++) x[e] = (1 - share) * kept[e] + share * middle[e];
+      for (let e = 0; e < x.length; e++) x[e] = (1 - share) * kept[e] + share * middle[e];
       this.refresh();
-      const room = this.lifted.start(x, this.XU, this.squares, this.trace(x), pairs);
+      const room = lifted.start(x, this.XU, this.squares, this.trace(x), from.pairs);
       if (!room.every((value, p) => value > 0.02 * most[p])) continue;
+      const roomB = triangles.start(x, this.U, this.trace(x), from.triangles);
+      if (!roomB.every((value, t) => value > 0.02 * mostB[t])) continue;
       this.refresh();
       const [side, inner, upper, psd] = this.cones;
-      [side, inner, upper, psd].forEach((cone, m) => cone.z.set(z[m]));
-      this.lifted.resume(z[4], z[5], pairs, mu);
+      [side, inner, upper, psd].forEach((cone, m) => cone.z.set(from.z[m]));
+      lifted.resume(from.z[4], from.z[5], from.pairs, mu);
+      triangles.resume(from.z[6], from.z[7], mu);
       return true;
     }
     return false;
@@ -147,7 +173,7 @@ export class RelaxedAtom {
   apply(y: Float64Array, out: ConePoint): void {
     const { d, L, q, U, XU, lines, shape } = this;
     const x = lines.unit.data;
-    const [side, inner, upper, psd, pairs, pairSides] = out;
+    const [side, inner, upper, psd, pairs, pairSides, triangleSides, triangleUpper] = out;
     momentMatrix(y, d, U);
     momentsAlong(lines.unit, U, XU, this.squares);
     const tau = this.trace(y);
@@ -168,6 +194,7 @@ export class RelaxedAtom {
     }
     if (q < d) side[2 * L] = tau - U[d * d - 1];
     this.lifted.apply(y, XU, this.squares, tau, pairs, pairSides);
+    this.triangles.apply(y, U, tau, triangleSides, triangleUpper);
     const n = d + 1;
     psd[0] = tau;
     for (let k = 0; k < d; k++) {
@@ -180,7 +207,7 @@ export class RelaxedAtom {
   addAdjoint(c: ConePoint, factor: number, out: Float64Array): void {
     const { d, L, q, R, U, lines, shape } = this;
     const x = lines.unit.data;
-    const [side, inner, upper, psd, pairs, pairSides] = c;
+    const [side, inner, upper, psd, pairs, pairSides, triangleSides, triangleUpper] = c;
     const n = d + 1;
     let tau = psd[0];
     R.fill(0);
@@ -204,6 +231,7 @@ export class RelaxedAtom {
     tau += this.lifted.adjoint(pairs, pairSides, factor, out, R);
     // gradient with respect to U as a full matrix
     for (let k = 0; k < d; k++) for (let l = 0; l < d; l++) U[k * d + l] = psd[(k + 1) * n + l + 1];
+    tau += this.triangles.adjoint(triangleSides, triangleUpper, factor, out, U);
     for (let i = 0; i < L; i++) {
       for (let k = 0; k < d; k++) {
         const r = R[i * d + k];
@@ -289,11 +317,12 @@ export class RelaxedAtom {
     }
     return {
       w,
-      size: sizesOf(this.upper),
+      size: rootSizes(this.upper),
       plus: z.slice(0, L),
       minus: z.slice(L, 2 * L),
       inner: Float64Array.from({ length: L }, (_, i) => this.inner.z[i * (1 + q)]),
       lifted: this.lifted.multipliers(),
+      triangles: this.triangles.multipliers(),
       bias: q < lines.unit.cols ? z[2 * L] : 0,
     };
   }
@@ -301,10 +330,4 @@ export class RelaxedAtom {
   dispose(): void {
     this.newton.dispose();
   }
-}
-
-/** Where the duals of the cones (tau + T, tau - T, 2 a) say that the root of T is: |coefficient of a| over twice that of T. */
-function sizesOf(cones: SecondOrderCones): Float64Array {
-  const { z } = cones;
-  return Float64Array.from({ length: cones.count }, (_, i) => Math.abs(z[3 * i + 2]) / (z[3 * i] - z[3 * i + 1]));
 }

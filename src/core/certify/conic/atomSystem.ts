@@ -2,7 +2,9 @@ import type { Kernels, SymmetricSystem } from '../../base/kernels/kernels.ts';
 import { type LiftedPairs, pairMoments } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
 import { momentMatrix, momentsAlong } from './moments.ts';
+import { rootForm } from './rootCones.ts';
 import type { LinearCone, SecondOrderCones, SemidefiniteCone } from './scaledCones.ts';
+import type { TriangleCones } from './triangleCones.ts';
 
 /** The cones of one relaxed atom, at their present scaling. */
 export interface AtomCones {
@@ -12,7 +14,7 @@ export interface AtomCones {
   readonly psd: SemidefiniteCone;
 }
 
-/** What is left of an atom's matrix once the products of pairs are eliminated: a-block (diagonal, and among lines that are in pairs), a x shape, shape. */
+/** What is left of an atom's matrix once the products of pairs and what belongs to triangles are eliminated: a-block (diagonal, and among lines that are in them), a x shape, shape. */
 export interface AtomParts {
   /** Lower triangle, p x p. */
   readonly shape: Float64Array;
@@ -27,7 +29,7 @@ export interface AtomParts {
 const chunk = 512;
 
 /**
- * The matrix A'W^-2 A + (curvature of the loss) of one atom: the products A of lifted pairs are eliminated first, then a (diagonal where a line is in no pair, dense
+ * The matrix A'W^-2 A + (curvature of the loss) of one atom: the products A of lifted pairs and the b of triangles are eliminated first, then a (diagonal where a line is in none of them, dense
  * among those that are), which leaves the Schur complement in the entries of u and U.
  */
 export class AtomSystem {
@@ -44,12 +46,13 @@ export class AtomSystem {
   private readonly between: Float64Array;
   private readonly diagonal: Float64Array;
   private readonly coupledRows: Float64Array;
-  /** Rows of pairs on the shape, four for each. */
+  /** Rows of pairs on the shape, four for each, and of triangles, two for each. */
   private readonly pairRows: Float64Array;
 
   constructor(
     private readonly lines: UnitLines,
     private readonly lifted: LiftedPairs,
+    private readonly triangles: TriangleCones,
     kernels: Kernels,
   ) {
     const { rows: L, cols: d, data: x } = lines.unit;
@@ -57,6 +60,7 @@ export class AtomSystem {
     this.shape = kernels.createSymmetricSystem(this.p);
     const used = new Set<number>();
     for (const { i, j } of lifted.pairs) used.add(i).add(j);
+    for (const { line, others } of triangles.triangles) for (const one of [line, ...others]) used.add(one);
     this.coupledLines = Int32Array.from([...used].sort((a, b) => a - b));
     this.place = new Int32Array(L).fill(-1);
     this.coupledLines.forEach((line, k) => (this.place[line] = k));
@@ -66,7 +70,8 @@ export class AtomSystem {
     this.between = new Float64Array(L * this.p);
     this.diagonal = new Float64Array(L);
     this.coupledRows = new Float64Array(used.size * this.p);
-    this.pairRows = new Float64Array(Math.min(chunk, lifted.pairs.length) * pairMoments * this.p);
+    const rows = Math.max(pairMoments * lifted.pairs.length, 2 * triangles.triangles.length);
+    this.pairRows = new Float64Array(Math.min(chunk * pairMoments, rows) * this.p);
   }
 
   dispose(): void {
@@ -126,7 +131,7 @@ export class AtomSystem {
           turns[row + e] = k === l ? qk * x[at + k] : qk * x[at + l] + ql * x[at + k];
         }
       }
-      const K = threeForm(upper, i);
+      const K = rootForm(upper, i);
       own += K.aa;
       both += K.tt;
       square[i] = K.TT;
@@ -145,7 +150,7 @@ export class AtomSystem {
     this.shape.addProduct(true, L, 1, this.squares, square);
     this.shape.addProduct(true, L, 1, turns, turn);
     if (shouldStop()) return false;
-    return this.addPairs(trace, shouldStop);
+    return this.addPairs(trace, shouldStop) && this.addTriangles(trace, shouldStop);
   }
 
   /** What pairs add to the a-block, to `between` and to the shape once their A are eliminated. False after a stop. */
@@ -189,6 +194,50 @@ export class AtomSystem {
         pairRows[row + 3 * p + e] = root[15] * t3;
       }
       if (++filled === chunk) add();
+    });
+    add();
+    return !stopped;
+  }
+
+  /** What triangles add once their b are eliminated. False after a stop. */
+  private addTriangles(trace: Int32Array, shouldStop: () => boolean): boolean {
+    const { triangles, place, p, between, shape, pairRows, pairSystem, lines } = this;
+    if (pairSystem === undefined) return true;
+    const { matrix, order } = pairSystem;
+    const d = lines.unit.cols;
+    const square = new Float64Array(p);
+    const room = Math.floor(pairRows.length / (2 * p));
+    let filled = 0;
+    let stopped = false;
+    const add = (): void => {
+      stopped ||= shouldStop();
+      if (!stopped && filled > 0) shape.addProduct(true, 2 * filled, 1, pairRows.subarray(0, 2 * filled * p));
+      filled = 0;
+    };
+    triangles.reduce(({ triangle, remainder: g, excess, withSquare, withTau, root }) => {
+      const among = [triangle.line, ...triangle.others];
+      const weights = [1, ...triangle.factors.map((factor) => -Math.abs(factor))];
+      for (let k = 0, e = d; k < d; k++) {
+        for (let l = 0; l <= k; l++, e++) square[e] = (k === l ? 1 : 2) * g[k] * g[l];
+      }
+      among.forEach((line, m) => {
+        const row = line * p;
+        const weight = weights[m];
+        for (let e = d; e < p; e++) between[row + e] += weight * withSquare * square[e];
+        for (const e of trace) between[row + e] += weight * withTau;
+        for (let n = 0; n <= m; n++) {
+          const [a, b] = [place[line], place[among[n]]];
+          matrix[Math.max(a, b) * order + Math.min(a, b)] += weight * weights[n] * excess;
+        }
+      });
+      const row = 2 * filled * p;
+      pairRows.fill(0, row, row + 2 * p);
+      for (let e = d; e < p; e++) pairRows[row + e] = root[0] * square[e];
+      for (const e of trace) {
+        pairRows[row + e] += root[1];
+        pairRows[row + p + e] = root[2];
+      }
+      if (++filled === room) add();
     });
     add();
     return !stopped;
@@ -306,17 +355,20 @@ export class AtomSystem {
     }
   }
 
-  /** Takes the products of pairs on the right-hand side y over to the rest. */
+  /** Takes the products of pairs and the b of triangles on the right-hand side y over to the rest. */
   reduceRight(y: Float64Array): void {
-    const { lines, lifted, pairSystem } = this;
+    const { lines, lifted, triangles, pairSystem } = this;
     if (pairSystem === undefined) return;
-    const R = new Float64Array(lines.unit.rows * lines.unit.cols);
-    addShapeAdjoint(lines, R, lifted.reduceRight(y, R), y);
+    const { rows: L, cols: d } = lines.unit;
+    const R = new Float64Array(L * d);
+    const G = new Float64Array(d * d);
+    const tau = lifted.reduceRight(y, R) + triangles.reduceRight(y, G);
+    addShapeAdjoint(lines, R, G, tau, y);
   }
 
-  /** The products of pairs once u, U and a in y are known. */
+  /** The products of pairs and the b of triangles once u, U and a in y are known. */
   recoverPairs(y: Float64Array): void {
-    const { lines, lifted, pairSystem } = this;
+    const { lines, lifted, triangles, pairSystem } = this;
     if (pairSystem === undefined) return;
     const { rows: L, cols: d } = lines.unit;
     const U = momentMatrix(y, d, new Float64Array(d * d));
@@ -326,6 +378,7 @@ export class AtomSystem {
     let tau = 0;
     for (let k = 0; k < lines.penalized; k++) tau += U[k * (d + 1)];
     lifted.solve(y, XU, squares, tau);
+    triangles.solve(y, U, tau);
   }
 
   solve(y: Float64Array): void {
@@ -371,10 +424,15 @@ export function factorShifted(system: SymmetricSystem): boolean {
   return false;
 }
 
-/** y += the gradient on the shape of sum R_i'U x_i + weight tau, for R (L x d). */
-function addShapeAdjoint({ unit, penalized }: UnitLines, R: Float64Array, weight: number, y: Float64Array): void {
+/** y += the gradient on the shape of sum R_i'U x_i + tr(G U) + weight tau, for R (L x d); G (d x d) is used up. */
+function addShapeAdjoint(
+  { unit, penalized }: UnitLines,
+  R: Float64Array,
+  G: Float64Array,
+  weight: number,
+  y: Float64Array,
+): void {
   const { rows: L, cols: d, data: x } = unit;
-  const G = new Float64Array(d * d);
   for (let i = 0; i < L; i++) {
     for (let k = 0; k < d; k++) {
       const r = R[i * d + k];
@@ -385,23 +443,6 @@ function addShapeAdjoint({ unit, penalized }: UnitLines, R: Float64Array, weight
   for (let k = 0, e = d; k < d; k++) {
     for (let l = 0; l <= k; l++, e++) y[e] += k === l ? G[k * d + k] : G[k * d + l] + G[l * d + k];
   }
-}
-
-/** The form of W^-2 of the cone (tau + T, tau - T, 2 a) in (tau, T, a). */
-function threeForm(cones: SecondOrderCones, i: number) {
-  const factor = 1 / (cones.eta[i] * cones.eta[i]);
-  const [a, b, c] = [cones.q[3 * i], -cones.q[3 * i + 1], -cones.q[3 * i + 2]];
-  // 2 (a x0 + b x1 + c x2)^2 - x0^2 + x1^2 + x2^2 with x0 = tau + T, x1 = tau - T, x2 = 2 a
-  const plus = a + b;
-  const minus = a - b;
-  return {
-    tt: factor * 2 * plus * plus,
-    tT: factor * (2 * plus * minus - 2),
-    TT: factor * 2 * minus * minus,
-    at: factor * 4 * plus * c,
-    aT: factor * 4 * minus * c,
-    aa: factor * (8 * c * c + 4),
-  };
 }
 
 /** For each line the sums over its rows of length^2 curvature / 4, and the same with sides. */

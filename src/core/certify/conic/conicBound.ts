@@ -9,10 +9,10 @@ import { biasOf } from '../../problem/problem.ts';
 import { type Control, uncontrolled, withDeadline } from '../../base/control.ts';
 import { dualBoundAt } from '../dual/bound.ts';
 import { solveFactored } from './factoredSolve.ts';
-import { jointIsAffordable } from './jointSystem.ts';
+import { liftMore, mostWork, stepWork } from './lifting.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type LineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
-import { type AtomPoint, type PairLimits, selectPairs, violatedPairs } from './pairs.ts';
+import type { AtomPoint } from './pairs.ts';
 import {
   type AtomShape,
   type RelaxedIterate,
@@ -43,10 +43,11 @@ export interface ConicBound {
   readonly top: number;
   /** Least value of the relaxed program found: what this relaxation could prove at most. */
   readonly limit: number;
-  /** Newton steps, how often pairs were added, and pairs over all outputs and signs. */
+  /** Newton steps, how often pairs and triangles were added, and how many there are over all outputs and signs. */
   readonly steps: number;
   readonly rounds: number;
   readonly pairs: number;
+  readonly triangles: number;
 }
 
 /** One output and one sign of its column. */
@@ -103,7 +104,7 @@ export function canBoundConically(prepared: PreparedProblem): boolean {
 /**
  * A dual point made for a relaxation of the dual constraint, with the proof of its maximum: the relaxed program min l(f) + beta sum tau over relaxed atoms is
  * solved roughly through factors of its matrices (`solveFactored`, without a free bias), then by an interior point where there is time for one, and of every iterate the dual point -gradient l(f) is bounded by `proveMajorant` with the multipliers of that iterate, which
- * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs of lines that it violates are lifted, as long as that helps
+ * needs none of them to be exact. When the relaxation is solved and leaves a gap, pairs and triangles of lines that it violates are lifted, as long as that helps
  * and there is time. Undefined when it was stopped before the first iterate.
  */
 export function conicBound(prepared: PreparedProblem, options: ConicOptions, control: Control): ConicBound | undefined {
@@ -147,7 +148,7 @@ export class ConicSearch {
     const { datafit, beta, outputs, bias } = prepared;
     this.program = { lines: this.lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
     for (let output = 0; output < prepared.outputs; output++) {
-      this.shapes.push({ output, sign: 1, pairs: [] }, { output, sign: -1, pairs: [] });
+      for (const sign of [1, -1] as const) this.shapes.push({ output, sign, pairs: [], triangles: [] });
     }
   }
 
@@ -174,7 +175,7 @@ export class ConicSearch {
       if (rough !== undefined && solved && objective - this.limit > fewOpen * objective)
         this.shapes = this.lift(rough) ?? this.shapes;
     }
-    for (; this.round < 12; this.round++) {
+    for (; this.round < mostRounds; this.round++) {
       const before = this.value;
       const last = this.solve(enough);
       if (this.value >= enough || control.shouldStop()) return;
@@ -261,31 +262,31 @@ export class ConicSearch {
     if (!(value > this.value)) return;
     this.value = value;
     const pairs = shapes.reduce((sum, shape) => sum + shape.pairs.length, 0);
+    const triangles = shapes.reduce((sum, shape) => sum + shape.triangles.length, 0);
     const { steps, round: rounds, limit } = this;
-    this.best = { V, parts, top, steps, rounds, pairs, limit };
+    this.best = { V, parts, top, steps, rounds, pairs, triangles, limit };
     options.onBound?.(value, pairs);
   }
 
-  /** The atoms with the pairs that their points violate most; undefined when there are no new ones, or at a stop. */
+  /** The atoms with the pairs and triangles that their points violate most; undefined when there are no new ones, or at a stop. */
   private lift({ fit, points }: Solved): AtomShape[] | undefined {
     const { lines, prepared, shapes, control, kernels } = this;
     const { outputs, X, datafit } = prepared;
     const V = new Float64Array(fit.length);
     smoothed(datafit).dualPoint(fit, V);
-    const how = { kernels, shouldStop: () => control.shouldStop() };
-    const perLine = lines.unit.rows > manyLines ? 5 : 10;
-    const violated = shapes.map(({ output }, k) => {
-      const point = points[k];
-      if (point === undefined) return [];
-      const v = Float64Array.from({ length: X.rows }, (_, i) => V[i * outputs + output]);
-      return violatedPairs(point, lines, lineLoads(lines, v).even, perLine, how);
+    const loads = shapes.map(({ output, sign }) => {
+      const v = Float64Array.from({ length: X.rows }, (_, i) => sign * V[i * outputs + output]);
+      return lineLoads(lines, v).even;
     });
     this.work = this.nextWork();
-    const kept = shapes.map(({ pairs }) => pairs);
-    const { pairs, complete } = selectPairs(kept, violated, pairLimits(lines, shapes.length, this.work));
-    this.complete = complete || this.work > mostWork;
-    if (control.shouldStop() || !pairs.some((list, k) => list.length > kept[k].length)) return undefined;
-    return shapes.map((shape, k) => ({ ...shape, pairs: pairs[k] }));
+    const shouldStop = (): boolean => control.shouldStop();
+    const more = liftMore({ lines, shapes, points, loads, work: this.work, kernels, shouldStop });
+    this.complete = more.complete || this.work > mostWork;
+    const grown = more.shapes.some(
+      ({ pairs, triangles }, k) =>
+        pairs.length > shapes[k].pairs.length || triangles.length > shapes[k].triangles.length,
+    );
+    return grown && !control.shouldStop() ? more.shapes : undefined;
   }
 
   /**
@@ -303,6 +304,9 @@ export class ConicSearch {
     );
   }
 }
+
+/** Rounds of pairs and triangles. */
+const mostRounds = 40;
 
 /** A relaxation that is solved: its fit, and the point of every atom that is not zero. */
 interface Solved {
@@ -322,36 +326,6 @@ const roughly = 0.1;
 
 /** Part of the objective that has to be open without pairs for them to come at once. */
 const fewOpen = 2e-3;
-
-/** Lines from which on fewer pairs are taken of each. */
-const manyLines = 500;
-
-/** Multiplications that a step may take for pairs, in the last rounds. */
-const mostWork = 6e9;
-
-/** Multiplications of a step without pairs. */
-function stepWork({ unit: { rows: L, cols: d } }: UnitLines, atoms: number): number {
-  const p = d + (d * (d + 1)) / 2;
-  return atoms * (1.5 * L * p * p + p ** 3 / 6);
-}
-
-/** How many pairs and lines `work` multiplications in a step are enough for: four rows of the shape for each pair, and lines eliminated densely. */
-function pairLimits(unit: UnitLines, atoms: number, work: number): PairLimits {
-  const { rows: L, cols: d } = unit.unit;
-  const p = d + (d * (d + 1)) / 2;
-  const bounded = Math.min(work, mostWork);
-  let mostLines = Math.min(L, 1500);
-  while (mostLines > 2 && linesWork(unit, mostLines, atoms) > bounded) mostLines -= Math.ceil(mostLines / 32);
-  return { most: Math.min(8000 * atoms, Math.max(100 * atoms, Math.floor(bounded / (2 * p * p)))), mostLines };
-}
-
-/** Multiplications for eliminating the half-widths of lines in pairs, of all atoms together where that is how it is done. */
-function linesWork(unit: UnitLines, lines: number, atoms: number): number {
-  const d = unit.unit.cols;
-  const p = d + (d * (d + 1)) / 2;
-  const of = (m: number, order: number): number => m ** 3 / 6 + (m * m * order) / 2;
-  return jointIsAffordable(unit, atoms, lines) ? of(atoms * lines, atoms * p) : atoms * of(lines, p);
-}
 
 /** The hinge loss with its corner rounded: -l*(-v) less width ||v||^2 / 2, twice differentiable almost everywhere. Others as they are. */
 function smoothed(datafit: Datafit): Datafit {

@@ -4,6 +4,7 @@ import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { AtomPoint } from './pairs.ts';
 import type { AtomShape, RelaxedProblem } from './relaxedProgram.ts';
 import type { MajorantMultipliers } from './majorant.ts';
+import { noTriangles } from './triangleCones.ts';
 
 /** Where an atom stands: lines times R (L x r), their squares, x'u, ||U x||, and bounds of half-widths. */
 interface FactoredAtom {
@@ -181,7 +182,7 @@ export class FactoredProgram {
       minus[i] = (amount * share * (1 - slope)) / 2;
     }
     const lifted = { pairs: [], root: new Float64Array(0), turn: new Float64Array(0) };
-    return { w, size, plus, minus, inner: turn, lifted, bias: 0 };
+    return { w, size, plus, minus, inner: turn, lifted, triangles: noTriangles, bias: 0 };
   }
 
   /** What half-widths of an atom may be. */

@@ -2,6 +2,8 @@ import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
 import type { PairMultipliers } from './liftedPairs.ts';
 import type { UnitLines } from './lines.ts';
+import type { TriangleMultipliers } from './triangleCones.ts';
+import { remainder } from './triangles.ts';
 
 /**
  * Multipliers that bound h(u) = v'(Xu)_+ over the unit ball, for one signed column v. All are free but for their signs: whatever they are, the bound
@@ -18,6 +20,7 @@ export interface MajorantMultipliers {
   /** >= 0, L: of |x'u| >= w'u u'x with w = U x / ||U x||. */
   readonly inner: Float64Array;
   readonly lifted: PairMultipliers;
+  readonly triangles: TriangleMultipliers;
   /** >= 0, of b^2 <= 1; only with a free bias. */
   readonly bias: number;
 }
@@ -58,14 +61,16 @@ const tiny = 1e-150;
 /**
  * A proven upper bound of max over ||u|| <= 1 of h(u) = v'(Xu)_+ (with a free bias: over ||w|| <= 1 and all b, for v that sums to zero). With a_i = |x_i'u| on unit
  * lines, h(u) = odd'Xu / 2 + even'a / 2. From
- *     even_i / 2 + plus_i + minus_i + inner_i + (coefficients of a_i in the pairs) = upper_i       (inner_i is raised until upper_i >= 0)
+ *     even_i / 2 + plus_i + minus_i + inner_i + (coefficients of a_i in the pairs and triangles) = upper_i       (inner_i is raised until upper_i >= 0)
  * and a_i <= (x_i'u)^2 / (2 s_i) + s_i / 2 for any s_i > 0, a_i >= w_i'u u'x_i for ||w_i|| <= 1, and for pairs 0 <= |l'(1, a_i, a_j)|^2, where a_i^2 = (x_i'u)^2 and
- * -a_i a_j <= -turn x_i'u u'x_j (a positive coefficient of a_i a_j is split over the squares instead), h(u) <= u'G u + c'u + kappa for all unit u.
+ * -a_i a_j <= -turn x_i'u u'x_j (a positive coefficient of a_i a_j is split over the squares instead), and for triangles
+ * 0 <= weight ((g'u)^2 / (2 s) + s / 2 - a_i + sum |factor_j| a_j) for any s > 0, h(u) <= u'G u + c'u + kappa for all unit u.
  * The right-hand side is maximised over the sphere through one eigen-decomposition (trust-region problem). Rounding is added outward.
  */
 export function proveMajorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipliers): number {
   const { G, c, kappa, mass } = majorant(lines, loads, m);
-  const terms = lines.unit.rows + 6 * m.lifted.pairs.length + lines.unit.cols + 32;
+  const sides = m.triangles.triangles.reduce((sum, { others }) => sum + others.length + 4, 0);
+  const terms = lines.unit.rows + 6 * m.lifted.pairs.length + sides + lines.unit.cols + 32;
   const top = overSphere(G, c, lines.penalized, m.bias);
   // the zero vector gives h = 0
   return Math.max(0, top.value + kappa + 8 * terms * epsilon * (mass + top.mass) + loads.stray);
@@ -115,7 +120,9 @@ export function majorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipli
   let mass = loads.mass;
   const pairs = addPairs(m.lifted, unit, G.data, upper);
   kappa += pairs.kappa;
-  mass += pairs.mass;
+  const triangles = addTriangles(m.triangles, unit, G.data, upper);
+  kappa += triangles.kappa;
+  mass += pairs.mass + triangles.mass;
   const Ux = new Float64Array(d);
   const row = new Float64Array(d);
   for (let i = 0; i < L; i++) {
@@ -187,6 +194,37 @@ function addPairs(
       const second = other * xj;
       for (let l = 0; l < d; l++) G[k * d + l] += first * x[i * d + l] + second * x[j * d + l];
     }
+  });
+  return { kappa, mass };
+}
+
+/** Adds weight ((g'u)^2 / (2 s) + s / 2 - a_i + sum |factor_j| a_j) of all triangles; answers as `addPairs`. */
+function addTriangles(
+  { triangles, weight, size }: TriangleMultipliers,
+  { cols: d, data: x }: DenseMatrix,
+  G: Float64Array,
+  upper: Float64Array,
+): { readonly kappa: number; readonly mass: number } {
+  let kappa = 0;
+  let mass = 0;
+  const g = new Float64Array(d);
+  triangles.forEach((triangle, t) => {
+    const { line, others, factors } = triangle;
+    const own = Math.max(0, weight[t]) || 0;
+    if (own === 0) return;
+    const s = size[t] > tiny ? size[t] : tiny;
+    remainder(triangle, x, g);
+    let longest = 1;
+    upper[line] -= own;
+    for (let k = 0; k < others.length; k++) {
+      const factor = Math.abs(factors[k]);
+      upper[others[k]] += own * factor;
+      longest += factor;
+    }
+    const curve = own / (2 * s);
+    for (let k = 0; k < d; k++) for (let l = 0; l < d; l++) G[k * d + l] += curve * g[k] * g[l];
+    kappa += (own * s) / 2;
+    mass += curve * longest * longest + (own * s) / 2 + 2 * own * longest;
   });
   return { kappa, mass };
 }

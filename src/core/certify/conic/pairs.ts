@@ -83,17 +83,19 @@ export function violatedPairs(
 const block = 64;
 
 /**
- * The kept pairs of every atom and those of its violated ones that gain most over all atoms, within limits. `complete` when no violated pair was left out.
+ * The kept pairs of every atom and those of its violated ones that gain most over all atoms, within limits; lines in `others` are eliminated densely anyway. `complete`
+ * when no violated pair was left out.
  */
 export function selectPairs(
   kept: readonly (readonly LinePair[])[],
   violated: readonly (readonly ViolatedPair[])[],
   { most, mostLines }: PairLimits,
+  others: readonly number[] = [],
 ): { readonly pairs: readonly (readonly LinePair[])[]; readonly complete: boolean } {
   const key = ({ i, j }: LinePair): string => `${i},${j}`;
   const taken = kept.map((pairs) => new Set(pairs.map(key)));
   const pairs = kept.map((list) => [...list]);
-  const used = new Set(kept.flatMap((list) => list.flatMap(({ i, j }) => [i, j])));
+  const used = new Set([...others, ...kept.flatMap((list) => list.flatMap(({ i, j }) => [i, j]))]);
   let count = kept.reduce((sum, list) => sum + list.length, 0);
   let complete = true;
   const all = violated.flatMap((list, atom) => list.map(({ pair, gain }) => ({ pair, gain, atom })));

@@ -2,13 +2,12 @@ import { unlessStopped } from '../../base/kernels/interrupt.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import type { Control } from '../../base/control.ts';
-import { type AtomSnapshot, RelaxedAtom } from './atom.ts';
+import { type AtomLifts, type AtomSnapshot, RelaxedAtom } from './atom.ts';
 import { type NetworkAtom, networkAtom } from './networkAtom.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import { jointIsAffordable, JointSystem } from './jointSystem.ts';
 import type { UnitLines } from './lines.ts';
 import type { MajorantMultipliers } from './majorant.ts';
-import type { LinePair } from './pairs.ts';
 
 /** The program that a dual point is made for: min over fits and atoms of l(fit) + beta sum tau. */
 export interface RelaxedProblem {
@@ -20,11 +19,10 @@ export interface RelaxedProblem {
   readonly offset: boolean;
 }
 
-/** An output, a sign, and the pairs of lines that are lifted in its atom. */
-export interface AtomShape {
+/** An output, a sign, and the pairs and triangles of lines that are lifted in its atom. */
+export interface AtomShape extends AtomLifts {
   readonly output: number;
   readonly sign: 1 | -1;
-  readonly pairs: readonly LinePair[];
 }
 
 /** Where the iteration stands: a value of the relaxation from above, and what a bound is made from. */
@@ -62,7 +60,7 @@ export interface RelaxedOptions {
   readonly objective: number;
   /** Its neurons, to start near where beta is so small that no network at all is far off. */
   readonly network?: readonly ConvexNeuron[];
-  /** An iterate of the same program with fewer pairs, to go on from. */
+  /** An iterate of the same program with fewer pairs and triangles, to go on from. */
   readonly resume?: RelaxedSnapshot;
   readonly kernels: Kernels;
   readonly iterations?: number;
@@ -119,7 +117,7 @@ class Iteration {
   ) {
     const { lines, datafit, outputs } = problem;
     const n = datafit.rows;
-    this.atoms = shapes.map(({ pairs, output, sign }) => new RelaxedAtom(lines, pairs, output, sign, options.kernels));
+    this.atoms = shapes.map((shape) => new RelaxedAtom(lines, shape, shape.output, shape.sign, options.kernels));
     this.F = new Float64Array(n * outputs);
     this.G = new Float64Array(n * outputs);
     this.dF = new Float64Array(n * outputs);
@@ -127,8 +125,8 @@ class Iteration {
     this.H = new Float64Array(n * outputs * outputs);
     this.offset = new Float64Array(outputs);
     this.gradient = this.vector();
-    const paired = new Set(shapes.flatMap(({ pairs }) => pairs.flatMap(({ i, j }) => [i, j])));
-    if (jointIsAffordable(lines, this.atoms.length, paired.size)) {
+    const coupled = new Set(this.atoms.flatMap(({ newton }) => Array.from(newton.coupledLines)));
+    if (jointIsAffordable(lines, this.atoms.length, coupled.size)) {
       const joined = this.atoms.map(({ newton, output, sign }) => ({ system: newton, output, sign }));
       this.joint = new JointSystem(lines, joined, outputs, problem.offset, options.kernels);
     }

@@ -25,7 +25,7 @@ function relaxed(seed: number, n: number, d: number, outputs: number) {
   const { datafit, beta } = prepared;
   const shapes: AtomShape[] = [];
   for (let output = 0; output < outputs; output++) {
-    for (const sign of [1, -1] as const) shapes.push({ output, sign, pairs: [] });
+    for (const sign of [1, -1] as const) shapes.push({ output, sign, pairs: [], triangles: [] });
   }
   return { prepared, lines, shapes, program: { lines, datafit, beta, outputs, offset: false } };
 }

@@ -5,7 +5,14 @@ import { createRng } from '../../../../src/core/base/rng.ts';
 import { RelaxedAtom } from '../../../../src/core/certify/conic/atom.ts';
 import { JointSystem } from '../../../../src/core/certify/conic/jointSystem.ts';
 import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
+import type { LineTriangle } from '../../../../src/core/certify/conic/triangles.ts';
 import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
+
+const triangle = (line: number, others: readonly number[], factors: readonly number[]): LineTriangle => ({
+  line,
+  others: Int32Array.from(others),
+  factors: Float64Array.from(factors),
+});
 
 const n = 9;
 const outputs = 2;
@@ -34,8 +41,8 @@ function product(atoms: readonly RelaxedAtom[], H: Float64Array, y: readonly Flo
 }
 
 describe('Newton matrix of all atoms together', () => {
-  for (const [name, free, pairs] of [
-    ['without pairs', false, []],
+  for (const [name, free, pairs, triangles] of [
+    ['without pairs', false, [], []],
     [
       'with pairs',
       false,
@@ -44,8 +51,12 @@ describe('Newton matrix of all atoms together', () => {
         { i: 2, j: 3 },
         { i: 1, j: 6 },
       ],
+      [],
     ],
-    ['with a free bias and pairs', true, [{ i: 0, j: 1 }]],
+    ['with a free bias and pairs', true, [{ i: 0, j: 1 }], []],
+    ['with triangles', false, [], [triangle(0, [3, 5], [0.4, -0.7])]],
+    ['with pairs and triangles', false, [{ i: 1, j: 4 }], [triangle(4, [1], [0.3]), triangle(7, [0, 1, 2], [0.2, -0.1, 0.6])]],
+    ['with a free bias and triangles', true, [], [triangle(2, [0, 8], [-0.5, 0.9])]],
   ] as const) {
     it(`is inverted ${name}`, () => {
       const rng = createRng(free ? 5 : 3 + pairs.length);
@@ -60,7 +71,10 @@ describe('Newton matrix of all atoms together', () => {
       const lines = unitLines(X, free ? d - 1 : d);
       const kernels = createReferenceKernels();
       const atoms = [0, 1].flatMap((output) =>
-        ([1, -1] as const).map((sign) => new RelaxedAtom(lines, sign === 1 ? pairs : [], output, sign, kernels)),
+        ([1, -1] as const).map((sign) => {
+          const lifts = sign === 1 ? { pairs, triangles } : { pairs: [], triangles: [] };
+          return new RelaxedAtom(lines, lifts, output, sign, kernels);
+        }),
       );
       for (const atom of atoms) {
         atom.start(0.5 + next());

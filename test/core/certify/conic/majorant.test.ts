@@ -7,6 +7,7 @@ import { bracketDualMaximum } from '../../../../src/core/certify/global/dualMaxi
 import { unitLines } from '../../../../src/core/certify/conic/lines.ts';
 import type { LinePair } from '../../../../src/core/certify/conic/pairs.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant } from '../../../../src/core/certify/conic/majorant.ts';
+import { noTriangles } from '../../../../src/core/certify/conic/triangleCones.ts';
 import { uncontrolled } from '../../../../src/core/base/control.ts';
 
 /** Rows with some repeated, opposite and zero ones, and v; with a free bias v sums to zero. */
@@ -37,6 +38,10 @@ function arbitrary(lines: ReturnType<typeof unitLines>, rng: ReturnType<typeof c
     const j = (i + 1 + Math.floor(rng.uniform() * (L - 1))) % L;
     pairs.push({ i: Math.min(i, j), j: Math.max(i, j) });
   }
+  const triangles = Array.from({ length: L > 1 ? L : 0 }, () => {
+    const others = Int32Array.from({ length: 1 + Math.floor(rng.uniform() * 3) }, () => Math.floor(rng.uniform() * L));
+    return { line: Math.floor(rng.uniform() * L), others, factors: Float64Array.from(others, () => rng.normal()) };
+  });
   return {
     w: Float64Array.from({ length: L * lines.penalized }, () => rng.normal()),
     size: Float64Array.from({ length: L }, () => 10 ** rng.normal()),
@@ -47,6 +52,11 @@ function arbitrary(lines: ReturnType<typeof unitLines>, rng: ReturnType<typeof c
       pairs,
       root: Float64Array.from({ length: 6 * pairs.length }, () => Math.sqrt(size) * rng.normal()),
       turn: Float64Array.from(pairs, () => 2 * rng.normal()),
+    },
+    triangles: {
+      triangles,
+      weight: some(triangles.length),
+      size: Float64Array.from(triangles, () => 10 ** rng.normal()),
     },
     bias: lines.penalized < d ? 10 ** rng.normal() : 0,
   };
@@ -104,6 +114,7 @@ describe('majorant of the dual constraint', () => {
       minus: new Float64Array(1),
       inner: new Float64Array(1),
       lifted: { pairs: [], root: new Float64Array(0), turn: new Float64Array(0) },
+      triangles: noTriangles,
       bias: 0,
     };
     // 2 (x'u)_+ has the maximum 2 * 5
