@@ -424,7 +424,9 @@ function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem): 
       }) &&
       p.triangles.line.every(isLine) &&
       p.triangles.others.every(isLine) &&
-      [p.triangles.count, p.triangles.weight, p.triangles.size].every((list) => list.length === p.triangles.line.length) &&
+      [p.triangles.count, p.triangles.weight, p.triangles.size].every(
+        (list) => list.length === p.triangles.line.length,
+      ) &&
       [p.triangles.others, p.triangles.factors].every(
         (list) => list.length === p.triangles.count.reduce((sum, one) => sum + one, 0),
       ),

@@ -55,7 +55,12 @@ describe('Newton matrix of all atoms together', () => {
     ],
     ['with a free bias and pairs', true, [{ i: 0, j: 1 }], []],
     ['with triangles', false, [], [triangle(0, [3, 5], [0.4, -0.7])]],
-    ['with pairs and triangles', false, [{ i: 1, j: 4 }], [triangle(4, [1], [0.3]), triangle(7, [0, 1, 2], [0.2, -0.1, 0.6])]],
+    [
+      'with pairs and triangles',
+      false,
+      [{ i: 1, j: 4 }],
+      [triangle(4, [1], [0.3]), triangle(7, [0, 1, 2], [0.2, -0.1, 0.6])],
+    ],
     ['with a free bias and triangles', true, [], [triangle(2, [0, 8], [-0.5, 0.9])]],
   ] as const) {
     it(`is inverted ${name}`, () => {
