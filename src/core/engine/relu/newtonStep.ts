@@ -14,6 +14,8 @@ const additions = 3;
 const nearEnd = 0.1;
 /** Newton steps of the last box program. */
 const boxSteps = 8;
+/** A step ends on a kink when it comes this near to it, relative to how far from their kinks the neurons would end without these: a box program that was not solved to the end leaves some further away. */
+const reached = 1e-9;
 /** Relative distance to a hyperplane that is rounding. */
 const still = 1e-13;
 
@@ -78,6 +80,7 @@ function stepOf(
     const towards = new Map(neurons.map((neuron) => [neuron, { dt: neuron.dt.slice(), du: neuron.du.slice() }]));
     const limit = Math.min(mostKinks, Math.max(fewestKinks, Math.round(system.order / 8)));
     let Q: Float64Array | undefined;
+    let passed: Uint8Array = new Uint8Array(0);
     for (let round = 0, exact = false; !exact; round++) {
       const before = kinks.length;
       if (round > 0 || before === 0) kinks.push(...crossed(state, kinks, V, limit));
@@ -95,7 +98,9 @@ function stepOf(
       const low = Float64Array.from(kinks, (kink) => kink.low);
       const high = Float64Array.from(kinks, (kink) => kink.high);
       const maxSteps = exact ? boxSteps : 1;
-      minimizeInBox(Q, p, { low, high }, multipliers, { maxSteps, kernels: problem.kernels, shouldStop });
+      const ends = minimizeInBox(Q, p, { low, high }, multipliers, { maxSteps, kernels: problem.kernels, shouldStop });
+      const near = reached * p.reduce((most, distance) => Math.max(most, Math.abs(distance)), 0);
+      passed = Uint8Array.from(ends, (end) => (Math.abs(end) > near ? 1 : 0));
       const x = new Float64Array(system.order);
       kinks.forEach((kink, e) => {
         kink.multiplier = multipliers[e];
@@ -106,7 +111,7 @@ function stepOf(
       for (let j = 0; j < x.length; j++) x[j] += plain[j];
       if (!take(x)) return undefined;
     }
-    return conclude(kinks);
+    return conclude(kinks, passed);
   } finally {
     system.dispose();
   }
@@ -130,15 +135,15 @@ function loosen(state: ActiveNeurons, V: Float64Array): ModelKink[] {
   return kinks;
 }
 
-/** What becomes of the kinks of the model. */
-function conclude(kinks: readonly ModelKink[]): NewtonStep {
+/** What becomes of the kinks of the model; those marked in `passed` the step does not end on. */
+function conclude(kinks: readonly ModelKink[], passed: Uint8Array): NewtonStep {
   const aims: Kink[] = [];
   const releases: (Kink & { side: 1 | -1 })[] = [];
-  for (const { neuron, k, multiplier, low, high } of kinks) {
+  for (const [e, { neuron, k, multiplier, low, high }] of kinks.entries()) {
     if (k === atZero) continue;
     const inside = multiplier > low && multiplier < high;
     if (inside && neuron.side[k] === 0) neuron.dt[k] = 0;
-    else if (inside) aims.push({ neuron, k });
+    else if (inside && passed[e] === 0) aims.push({ neuron, k });
     else if (neuron.side[k] === 0) releases.push({ neuron, k, side: multiplier <= low ? 1 : -1 });
   }
   return { aims, releases };
