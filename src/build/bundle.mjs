@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { context, build } from 'esbuild';
 import { buildKernels } from './kernels.mjs';
+import { pageChunks } from './pageChunks.mjs';
 import { textsPlugin } from './texts.mjs';
 import { bundledPackages, noticesText } from './notices.mjs';
 
@@ -45,6 +46,7 @@ const pages = {
 /** Bundles for a clone of the repository, not for the editor. */
 const notShipped = ['cli', 'bench'];
 const jobs = [
+  // first, as the others are built before it
   { ...shippedNode, entryPoints: { extension: 'src/extension.ts' } },
   // reports are written in the editor's language
   { ...shippedNode, entryPoints: { worker: 'src/worker/bundle.ts' }, plugins: [textsPlugin(root)] },
@@ -64,7 +66,10 @@ const jobs = [
 if (watch) {
   for (const job of jobs) await (await context(job)).watch();
 } else {
-  const results = await Promise.all(jobs.map((job) => build({ ...job, metafile: true })));
+  const built = Promise.all(jobs.slice(1).map((job) => build({ ...job, metafile: true })));
+  // the extension names the files that its pages begin with, so that they are fetched at once
+  const define = { PAGE_CHUNKS: JSON.stringify(pageChunks((await built).map(({ metafile }) => metafile))) };
+  const results = [await build({ ...jobs[0], define, metafile: true }), ...(await built)];
   // what an earlier layout left behind
   const made = new Set(
     results.flatMap(({ metafile }) => Object.keys(metafile.outputs).map((file) => path.basename(file))),

@@ -14,6 +14,7 @@ import type { LazyRunTree } from './runs/lazyRunTree.ts';
 import { RunDocument, RunEditor } from './runs/runDocument.ts';
 import { RunStore } from './runs/runStore.ts';
 import type { RunTree } from './runs/runTree.ts';
+import { runFile } from '../store/runFiles.ts';
 import { toolCalls, type ToolCall } from './toolCalls.ts';
 import { reachable } from './train/remoteFile.ts';
 import { valueOf } from './train/taskFailure.ts';
@@ -50,6 +51,7 @@ export async function createParts(context: vscode.ExtensionContext, view: LazyRu
   const explorer = new Explorer(context, store, platform, log);
   const labs = new LabPanels(context, explorer, platform, runFolder, labFolder, log);
   const openRunFile = (uri: vscode.Uri): RunDocument => new RunDocument(uri, platform, runFolder, log);
+  const placeOfRun = (id: string): vscode.Uri => vscode.Uri.joinPath(storage, runFile('runs', id));
   // a study is processes, of which a browser has none
   const studies = inBrowser
     ? null
@@ -84,14 +86,18 @@ export async function createParts(context: vscode.ExtensionContext, view: LazyRu
   };
   const call = toolCalls(explorer, (ids) => files.call((api) => api.compareDigest(ids)).then(valueOf));
   return {
-    run: commands(explorer, { labs, lessons, studies, previews, openRunFile, comparisons, tree: filtered }, context),
+    run: commands(
+      explorer,
+      { labs, lessons, studies, previews, openRunFile, placeOfRun, comparisons, tree: filtered },
+      context,
+    ),
     restore: async (type, panel, state) => {
       await opened; // pages name runs
       const page = pages[type];
       if (page === null) panel.dispose();
       else await page.deserializeWebviewPanel(panel, state);
     },
-    runFiles: new RunEditor(context.extensionUri, openRunFile, log),
+    runFiles: new RunEditor(context.extensionUri, openRunFile, (id) => store.get(id) !== undefined, log),
     tool: async (name, input, token) => {
       await opened;
       return call(name, input, token);

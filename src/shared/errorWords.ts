@@ -1,7 +1,7 @@
 import { errorSentences } from './errorSentences.ts';
 import { fileSentences } from './fileSentences.ts';
 import { recordParts, recordSentences } from './recordSentences.ts';
-import { type Say, templatesOf, translated } from './recorded.ts';
+import { type Say, type Template, templatesOf, translated } from './recorded.ts';
 import { filled } from './texts.ts';
 
 /** An error as it crosses to the editor; `text` is the sentence without its place, `message` has it in front. */
@@ -14,7 +14,10 @@ export interface SaidError {
   readonly columnName?: string;
 }
 
-const templates = templatesOf([...errorSentences, ...fileSentences, ...recordSentences, ...recordParts]);
+/** Made when a language first needs them. */
+let made: readonly Template[] | undefined;
+const templates = (): readonly Template[] =>
+  (made ??= templatesOf([...errorSentences, ...fileSentences, ...recordSentences, ...recordParts]));
 
 /** What an error says in the language of `texts`, its place in front; what no template fits stays as it is. */
 export function errorBy(error: SaidError, texts: Readonly<Record<string, string>>): string {
@@ -58,10 +61,10 @@ export const errorSaid = (message: string, say: Say): string => said(message, sa
 function said(english: string, say: Say): string {
   const [, place, about] = placed.exec(english) ?? [];
   if (place !== undefined) return `${placeBy(place, say)}: ${said(about, say)}`;
-  const whole = translated(english, templates, say);
+  const whole = translated(english, templates(), say);
   if (whole !== undefined) return whole;
   for (let at = english.indexOf(': '); at >= 0; at = english.indexOf(': ', at + 1)) {
-    const rest = translated(english.slice(at + 2), templates, say);
+    const rest = translated(english.slice(at + 2), templates(), say);
     if (rest !== undefined) return `${placeBy(english.slice(0, at), say)}: ${rest}`;
   }
   return english;

@@ -116,6 +116,8 @@ export type ToLab =
       readonly name: string;
       /** Settings to start the forms with, e.g. the target of the open run. */
       readonly preset: Partial<LabDataSettings>;
+      /** Name of the file whose rows the open run was tested on, which the Lab does not read; null without one. */
+      readonly testFile: string | null;
       /** Columns to choose from; empty until they are known. */
       readonly columns: readonly LabColumn[];
       readonly records: { readonly [P in LabPage]?: LabRecordOf<P> };

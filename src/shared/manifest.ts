@@ -17,6 +17,7 @@ export const commandIds = {
   setGates: 'convexNet.setGates',
   setSeed: 'convexNet.setSeed',
   openRun: 'convexNet.openRun',
+  openRunBeside: 'convexNet.openRunBeside',
   renameRun: 'convexNet.renameRun',
   pinRun: 'convexNet.pinRun',
   deleteRun: 'convexNet.deleteRun',

@@ -29,7 +29,9 @@ function valueIn(english: string): string {
   return /^\{0\} \S \{1\}$/.test(english) ? '([^:]+?)' : '(.+?)';
 }
 
-const ofRecords = templatesOf([...recordSentences, ...recordParts]);
+/** Made when a language first needs them: English never does. */
+let recordTemplates: readonly Template[] | undefined;
+const ofRecords = (): readonly Template[] => (recordTemplates ??= templatesOf([...recordSentences, ...recordParts]));
 
 function letters(english: string): number {
   return english.replace(/\{\d+\}/g, '').length;
@@ -50,7 +52,7 @@ export function recorded(english: string): string {
   }
   let words = known.get(english);
   if (words === undefined) {
-    words = sentenceIn(english, ofRecords, (template, values) => text(template, ...values));
+    words = sentenceIn(english, ofRecords(), (template, values) => text(template, ...values));
     if (known.size > 2_000) known.clear();
     known.set(english, words);
   }
@@ -59,7 +61,7 @@ export function recorded(english: string): string {
 
 /** The same with the texts of some language. */
 export function recordedBy(english: string, texts: Readonly<Record<string, string>>): string {
-  return sentenceIn(english, ofRecords, (template, values) => filled(texts[template] ?? template, values));
+  return sentenceIn(english, ofRecords(), (template, values) => filled(texts[template] ?? template, values));
 }
 
 /** Puts values into the translation of a template. */

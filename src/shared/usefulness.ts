@@ -23,7 +23,8 @@ export function scoreHeadline(run: Omit<RunRecord, 'label'>, format: VerdictForm
     const row: MetricRow | undefined = metrics.find((metric) => metric.model === model && metric.measure === measure);
     return (held ? row?.test : row?.train) ?? undefined;
   };
-  const own = value('convex network');
+  // the network's own scores come first
+  const own = value(metrics[0]?.model);
   if (own === undefined) return undefined;
   const rows = held
     ? dataset.test === undefined

@@ -156,6 +156,9 @@ describe('languages of the interface', () => {
       [writeComparison([xor, other], 'html', { language }), [...wordsOfData(xor), 'gates']] as const,
     ];
     for (const [page, data] of pages) assert.deepEqual(latinWords(page, [...data, 'Cholesky']), []);
+    // and they say as much as in English
+    const parts = (page: string): string[] => page.match(/<[a-z]\w*/g) ?? [];
+    runs.forEach((run, k) => assert.deepEqual(parts(pages[k][0]), parts(writeReport(run, 'html')), run.settings.model));
     // and nothing of that language is left behind
     assert.match(writeReport(xor, 'html'), /<html lang="en">[^]*<h2>Certificate<\/h2>/);
     assert.doesNotMatch(writeReport(xor, 'md'), /ω/);

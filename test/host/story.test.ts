@@ -246,6 +246,20 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.page.locator('.activitybar .action-label[aria-label^="Explorer"]').first().click();
     });
 
+    newestStep('a run opens to the side, where it stays', async () => {
+      await workbench.runCommand('Convex Network: Open Run to the Side');
+      await (await workbench.input('Runs')).press('Enter');
+      const tab = workbench.page.locator('.tab', { hasText: '.run.json' });
+      await tab.waitFor();
+      await until(
+        async () => (await workbench.page.locator('iframe.webview.ready').count()) >= 2,
+        'two pages beside each other',
+      );
+      await tab.hover();
+      await tab.locator('.action-label[aria-label^="Close"]').click();
+      await tab.waitFor({ state: 'detached' });
+    });
+
     step('the panel follows the theme', async () => {
       await workbench.page.locator('.tab', { hasText: 'Convex: penguins.csv' }).click();
       await workbench.panel.getByRole('tab', { name: 'Overview', exact: true }).click();

@@ -34,6 +34,16 @@ export interface FixtureOptions {
   readonly optimalSet?: 'proven' | 'found';
 }
 
+/** Names as files have them: long, with pictures, from right to left, without spaces. */
+const longNames: readonly ((k: number) => string)[] = [
+  (k) =>
+    `a very long column name number ${k} as exported by a spreadsheet: average measured value per unit (µmol/L, corrected)`,
+  (k) => `${'🌡️🧪'.repeat(12)} ${k}`,
+  (k) => `متوسط القيمة المقاسة لكل وحدة بعد التصحيح في المختبر خلال اليوم التالي رقم ${k}`,
+  (k) => `${'在实验室第二天测得并经过校正的每单位平均值'.repeat(3)}${k}`,
+  (k) => `${'LC50_48h_mg_per_L_corrected_'.repeat(3)}${k}`,
+];
+
 const presences = ['every', 'not every', 'unknown'] as const;
 
 /**
@@ -46,9 +56,7 @@ export function makeRun(options: FixtureOptions): RunRecord {
   const classes = task === 'regression' ? [] : (options.classes ?? ['no', 'yes']);
   const outputs = task === 'multiclass' ? classes.length : 1;
   const names = Array.from({ length: d }, (_, k) =>
-    options.longNames
-      ? `a very long column name number ${k + 1} as exported by a spreadsheet: average measured value per unit (µmol/L, corrected)`
-      : `feature ${k + 1}`,
+    options.longNames ? longNames[k % longNames.length](k + 1) : `feature ${k + 1}`,
   );
   const X = Array.from({ length: n }, () => Array.from({ length: d }, () => rng.normal()));
 

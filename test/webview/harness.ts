@@ -9,6 +9,7 @@ import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import * as v from 'valibot';
 import { type FromLesson, fromLessonSchema, type ToLesson } from '../../src/shared/lesson.ts';
+import { pageChunks } from '../../src/build/pageChunks.mjs';
 import { ensureChromium } from '../../src/build/ensure.mjs';
 import { type FromComparison, fromComparisonSchema, type ToComparison } from '../../src/shared/comparisonPage.ts';
 import { panelPolicy } from '../../src/shared/csp.ts';
@@ -125,6 +126,16 @@ export function startPreviews(): Promise<Pages<OpenPage<FromPreview, ToPreview>>
   return startPages('preview', 'Data Preview', (open) => open(fromPreviewSchema));
 }
 
+/** What a page's script imports when it begins, as the host names it. */
+function preloads(name: string, nonce: string): string {
+  const metafiles = JSON.parse(readFileSync(path.join(root, 'dist/metafiles.json'), 'utf8')) as Parameters<
+    typeof pageChunks
+  >[0];
+  return (pageChunks(metafiles)[name] ?? [])
+    .map((file) => `<link rel="modulepreload" nonce="${nonce}" href="/${file}">`)
+    .join('');
+}
+
 type Schema<From> = v.GenericSchema<unknown, From>;
 
 /** Starts the browser and a server with `dist/NAME.js` and `.css`. */
@@ -146,7 +157,7 @@ async function startPages<P>(
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
       response.end(`<!DOCTYPE html><html lang="${language ?? 'en'}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy("'self'", nonce)}">
-<link rel="stylesheet" href="/${name}.css"><title>${title}</title></head>
+<link rel="stylesheet" href="/${name}.css">${preloads(name, nonce)}<title>${title}</title></head>
 <body><div id="app" data-page="${page}"></div><script type="application/json" id="texts">${texts.replace(/</g, '\\u003c')}</script><script type="module" nonce="${nonce}" src="/${name}.js"></script></body></html>`);
       return;
     }

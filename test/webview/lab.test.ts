@@ -44,6 +44,7 @@ describe('Lab', () => {
     uri: 'file:///data/iris.csv',
     name: 'iris.csv',
     preset: {},
+    testFile: null,
     columns: [],
     records,
     running: null,
@@ -114,6 +115,11 @@ describe('Lab', () => {
     await lab.page.keyboard.press('Enter');
     const asked = await until('a run is asked for', () => lab.sent.find((message) => message.type === 'run'));
     assert.deepEqual(asked.request.page === 'kernel' && asked.request.settings.widths, [8, 32]);
+    await lab.page.getByRole('textbox', { name: 'Starts' }).fill('x');
+    await lab.page.getByRole('textbox', { name: 'Starts' }).press('Enter');
+    assert.match(await lab.page.getByRole('alert').innerText(), /^Starts: must be a number, not something that is/);
+    await lab.post(snapshot({}, { testFile: 'later.csv' }));
+    assert.match(await lab.page.locator('.lab-form').innerText(), /rows of later\.csv.*are not read here/);
     await lab.post(snapshot({}, { running: 'kernel' }));
     await lab.post({
       type: 'labProgress',

@@ -20,8 +20,11 @@ export async function layoutFaults(page: Page): Promise<string[]> {
       if (parent.closest('.header')) continue; // sticky: over the page on purpose
       if (!parent.checkVisibility({ visibilityProperty: true })) continue;
       range.selectNodeContents(node);
-      for (const rect of range.getClientRects()) {
-        if (rect.width > 1 && rect.height > 1) boxes.push({ rect, node: node as Text });
+      const clip = parent.closest('.bar-name, .field-label')?.getBoundingClientRect();
+      for (const line of range.getClientRects()) {
+        // lines that are cut off are not seen
+        if (clip !== undefined && line.top > clip.bottom - 3) continue;
+        if (line.width > 1 && line.height > 1) boxes.push({ rect: line, node: node as Text });
       }
     }
     boxes.sort((a, b) => a.rect.top - b.rect.top);

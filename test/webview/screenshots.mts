@@ -1,5 +1,5 @@
 // `npm run screenshots [words]`: every view of the panel, page of the Lab and other page in four themes at three widths, into test-results/screenshots;
-// words pick the pictures whose names have all of them. Says what is wrong with where things are, and ends with status 1 if anything is.
+// words pick the pictures whose names have all of them, "de" and "zh-cn" the language. Says what is wrong with where things are, and ends with status 1 if anything is.
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,9 @@ import { type ThemeName, themes } from './themes.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const out = path.join(root, 'test-results/screenshots');
-const picks = process.argv.slice(2);
+const words = process.argv.slice(2);
+const language = words.find((word) => word === 'de' || word === 'zh-cn');
+const picks = words.filter((word) => word !== language);
 const wants = (name: string): boolean => picks.every((word) => name.includes(word));
 const widths = [420, 900, 1600];
 const faults: string[] = [];
@@ -52,13 +54,13 @@ if (runs.length > 0) {
     const run = await make();
     for (const theme of names) {
       if (picks.some((p) => names.includes(p as ThemeName)) && !picks.includes(theme)) continue;
-      const panel = await panels.open({ theme });
+      const panel = await panels.open({ theme, language });
       await panel.show(run);
       const tabs = await panel.page.getByRole('tab').allTextContents();
       for (const width of widths) {
         await panel.page.setViewportSize({ width, height: 900 });
         for (const tab of tabs) {
-          const file = `${name}-${tab.replace(/\W+/g, '-')}-${theme}-${width}`;
+          const file = `${name}-${tab.replace(/[^\p{L}\d]+/gu, '-')}-${theme}-${width}`;
           if (!wants(file)) continue;
           await panel.tab(tab);
           await panel.page.waitForTimeout(120);
@@ -76,12 +78,13 @@ if (picks.length === 0 || picks.includes('lab')) {
   const labs = await startLabs();
   const records = await typicalLab();
   for (const theme of names) {
-    const lab = await labs.open({ theme });
+    const lab = await labs.open({ theme, language });
     await lab.post({
       type: 'lab',
       uri: 'file:///data/iris.csv',
       name: 'iris.csv',
       preset: {},
+      testFile: null,
       columns: [
         { name: 'target', classes: ['setosa', 'versicolor', 'virginica'], inferred: true },
         { name: 'petal_length_cm', classes: [], inferred: false },
@@ -115,7 +118,7 @@ async function shoot<From, To>(
   shown: (page: OpenPage<From, To>) => Promise<void>,
 ): Promise<void> {
   for (const theme of names) {
-    const opened = await pages.open({ theme });
+    const opened = await pages.open({ theme, language });
     await shown(opened);
     for (const width of widths) {
       const file = `${name}-${theme}-${width}`;

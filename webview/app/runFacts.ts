@@ -27,6 +27,8 @@ export interface RunFact {
   /** The number in full, where the value is rounded. */
   readonly exact?: string;
   readonly hint?: string;
+  /** It is the relative gap of the program. */
+  readonly gap?: true;
 }
 
 const numberFact = (name: string, value: number, digits: number, hint?: string): RunFact => ({
@@ -39,7 +41,7 @@ const numberFact = (name: string, value: number, digits: number, hint?: string):
 /** The objective and what is proven below it. */
 export function objectiveFacts(run: RunRecord): RunFact[] {
   const { solution } = run;
-  const facts = [
+  const facts: RunFact[] = [
     numberFact(
       'Objective',
       solution.objective,
@@ -61,6 +63,7 @@ export function objectiveFacts(run: RunRecord): RunFact[] {
         searchesPatterns(run) && solution.scope === 'sampled' ? 'Relative gap for the patterns found' : 'Relative gap',
       value: formatGap(solution.relativeGap),
       exact: exactNumber(solution.relativeGap),
+      gap: true,
     },
   ];
   const over = solution.global && solution.global.proof !== 'none' ? solution.global.lowerBound : null;

@@ -1,3 +1,4 @@
+import { afterPaint } from '../ui/later.tsx';
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Layout } from './chartInk.ts';
@@ -94,16 +95,6 @@ function useBelow(holder: { readonly current: HTMLElement | null }, present: boo
   return below;
 }
 
-/** Does something after the next frame, as a turn of its own; returns how to call it off. */
-function afterFrame(act: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const frame = requestAnimationFrame(() => (timer = setTimeout(act)));
-  return () => {
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-  };
-}
-
 interface Drawing {
   readonly drawn: readonly DrawnSeries[];
   readonly layout: Layout | null;
@@ -144,7 +135,7 @@ function useDrawing(spec: ChartSpec, hidden: ReadonlySet<string>, zoom: Zoom, pa
       paintInto(element, width, height, (ctx) =>
         paintCanvas(ctx, chartInk(spec, drawn, layout, palette), palette.font),
       );
-    if (below.current) return afterFrame(paint);
+    if (below.current) return afterPaint(paint);
     paint();
     return undefined;
   }, [spec, drawn, layout, palette, width, height]);

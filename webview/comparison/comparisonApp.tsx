@@ -10,6 +10,7 @@ import { comparisonReport, nameOf } from '../report/comparison.ts';
 import type { Block } from '../report/document.ts';
 import { Boundary } from '../ui/boundary.tsx';
 import { Button, Dropdown } from '../ui/controls.ts';
+import { longName } from '../ui/pagedTable.tsx';
 import { CopyTable } from '../ui/copyTable.tsx';
 import type { TextTable } from '../ui/tableText.ts';
 import type { ComparisonHost } from './comparisonHost.ts';
@@ -184,7 +185,7 @@ function TableBlock({ table }: { readonly table: TextTable }): VNode {
             {rows.map((cells, i) => (
               <tr key={i}>
                 {cells.map((cell, k) => (
-                  <td key={k} class={look(k)}>
+                  <td key={k} class={look(k) ?? longName(cell)}>
                     {marked?.[i][k] === true ? <strong>{cell}</strong> : cell}
                   </td>
                 ))}

@@ -168,6 +168,12 @@ function Expected<P extends LabPage>({
   );
 }
 
+/** What becomes of a file with test rows. */
+const testRowsWords = (name: string, page: LabPage): string =>
+  pageFields[page].some(({ key }) => key === 'testFraction')
+    ? `The rows of ${name}, on which the open run was tested, are not read here: “Held out” is a share of this file.`
+    : `The rows of ${name}, on which the open run was tested, are not read here.`;
+
 /** The form of a page: fields with defaults, Run or Stop. */
 export function Form({ page }: { readonly page: LabPage }): VNode {
   const { state, forms, setForm, send } = useLab();
@@ -217,6 +223,7 @@ export function Form({ page }: { readonly page: LabPage }): VNode {
         <summary>Rows and columns</summary>
         <div class="lab-fields">{list(dataFields(state.columns, settings))}</div>
       </details>
+      {state.testFile !== null && <p class="muted">{testRowsWords(state.testFile, page)}</p>}
       {Object.entries(problems).map(([key, problem]) => (
         <p class="problem" role="alert" key={key}>
           {problem}

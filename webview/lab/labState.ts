@@ -11,6 +11,7 @@ export const initialLabState: LabState = {
   uri: '',
   name: '',
   preset: {},
+  testFile: null,
   columns: [],
   records: {},
   running: null,
@@ -31,9 +32,9 @@ function keepRecords(before: Snapshot['records'], after: Snapshot['records']): S
 export function reduceLab(state: LabState, message: ToLab): LabState {
   switch (message.type) {
     case 'lab': {
-      const { uri, name, preset, columns, running, progress, cells, error } = message;
+      const { uri, name, preset, testFile, columns, running, progress, cells, error } = message;
       const records = keepRecords(state.records, message.records);
-      return { uri, name, preset, columns, records, running, progress, cells, error, loaded: true };
+      return { uri, name, preset, testFile, columns, records, running, progress, cells, error, loaded: true };
     }
     case 'labProgress': {
       const { progress } = message;

@@ -14,6 +14,7 @@ import {
 import type { ComponentChild, ComponentChildren } from 'preact';
 import { h } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { shortName } from './format.ts';
 
 provideVSCodeDesignSystem().register(
   vsCodeButton(),
@@ -83,7 +84,7 @@ export function Dropdown({ label, value, choices, onSelect, disabled, quiet }: D
     return () => clearTimeout(timer);
   }, [value, signature]);
   return h('span', { class: 'field' }, [
-    quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true' }, label),
+    quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true', title: label }, shortName(label)),
     h(
       'vscode-dropdown',
       {
@@ -157,7 +158,7 @@ export function TextField({
     if (text !== value) onCommit(text);
   };
   return h('span', { class: 'field' }, [
-    quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true' }, label),
+    quiet ? null : h('span', { class: 'field-label', 'aria-hidden': 'true', title: label }, shortName(label)),
     h('vscode-text-field', {
       ref,
       size,

@@ -120,3 +120,14 @@ export function typeset(sentence: string): string {
     formatNumber(Number(text), text.replace(/e.*$/i, '').replace(/[-.]/g, '').length),
   );
 }
+
+/** A long name by its beginning and its end, where names of one file often differ; whole characters stay whole. */
+export function shortName(name: string, most = 44): string {
+  if (name.length <= most) return name;
+  const characters = [...new Intl.Segmenter(locale, { granularity: 'grapheme' }).segment(name)].map(
+    (one) => one.segment,
+  );
+  if (characters.length <= most) return name;
+  const end = Math.floor((most - 1) / 2);
+  return `${characters.slice(0, most - 1 - end).join('')}…${characters.slice(-end).join('')}`;
+}

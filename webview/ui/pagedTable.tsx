@@ -45,6 +45,15 @@ export function sortRows<Row>(
   });
 }
 
+/** Texts from this length on get some width, so that they do not become a word a line where a table is wider than its place. */
+const longFrom = 14;
+export const longName = (content: unknown): 'long-name' | undefined =>
+  typeof content === 'string' && content.length >= longFrom ? 'long-name' : undefined;
+
+function Cell({ numeric, content }: { readonly numeric: boolean; readonly content: ComponentChildren }): VNode {
+  return <td class={numeric ? 'numeric' : longName(content)}>{content}</td>;
+}
+
 /** A sortable table that shows a page at a time, so that ten thousand rows cost no more than twenty. */
 export function PagedTable<Row>(props: PagedTableProps<Row>): VNode {
   const { caption, rows, columns, rowKey, pageSize = 20, selected, onRowClick, hideCaption } = props;
@@ -104,9 +113,7 @@ export function PagedTable<Row>(props: PagedTableProps<Row>): VNode {
                 onClick={onRowClick && (() => onRowClick(row))}
               >
                 {columns.map((column) => (
-                  <td key={column.id} class={column.numeric ? 'numeric' : undefined}>
-                    {column.cell(row, first + i)}
-                  </td>
+                  <Cell key={column.id} numeric={column.numeric === true} content={column.cell(row, first + i)} />
                 ))}
               </tr>
             ))}

@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useId } from 'preact/hooks';
-import { exactNumber, formatNumber } from './format.ts';
+import { exactNumber, formatNumber, shortName } from './format.ts';
 import { Words } from './term.tsx';
 
 /** A part of a view with its heading. */
@@ -102,7 +102,7 @@ export function BarTable(props: {
         {props.bars.map((bar) => (
           <tr key={bar.name}>
             <th scope="row" title={bar.name}>
-              <span class="bar-name">{bar.name}</span>
+              <span class="bar-name">{shortName(bar.name)}</span>
             </th>
             <td>
               <span class="bar-track" aria-hidden="true">

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { commandIds } from '../../shared/manifest.ts';
+import { commandIds, runEditorType } from '../../shared/manifest.ts';
 import type { Comparisons } from '../comparison.ts';
 import type { Explorer } from '../explorer.ts';
 import type { FilteredRuns } from '../runs/filteredRuns.ts';
@@ -14,6 +14,8 @@ import { type Handlers, idOf } from './handlers.ts';
 /** What commands about runs work with, besides the runs on disk. */
 export interface RunTools {
   readonly openRunFile: (uri: vscode.Uri) => RunDocument;
+  /** Where a run of the store is kept. */
+  readonly placeOfRun: (id: string) => vscode.Uri;
   readonly comparisons: Comparisons;
   readonly tree: FilteredRuns;
 }
@@ -21,7 +23,7 @@ export interface RunTools {
 /** Commands about runs on disk: `run` is one of the tree (its node), its id, or left out, then it is picked. */
 export function runCommands(
   explorer: Explorer,
-  { openRunFile, comparisons, tree }: RunTools,
+  { openRunFile, placeOfRun, comparisons, tree }: RunTools,
 ): Handlers<
   | typeof commandIds.compareRuns
   | typeof commandIds.exportComparison
@@ -29,6 +31,7 @@ export function runCommands(
   | typeof commandIds.clearRunFilter
   | typeof commandIds.importRun
   | typeof commandIds.openRun
+  | typeof commandIds.openRunBeside
   | typeof commandIds.renameRun
   | typeof commandIds.pinRun
   | typeof commandIds.deleteRun
@@ -37,6 +40,14 @@ export function runCommands(
     [commandIds.openRun]: async (run) => {
       const id = idOf(run) ?? (await pickRun(explorer));
       return id === undefined ? undefined : explorer.openRun(id);
+    },
+    // a page of its own, which stays with this run while the panel of the file goes on
+    [commandIds.openRunBeside]: async (run) => {
+      const id = idOf(run) ?? (await pickRun(explorer));
+      if (id === undefined) return;
+      if (explorer.store.get(id) === undefined) return void (await explorer.openRun(id));
+      const { Beside } = vscode.ViewColumn;
+      await vscode.commands.executeCommand('vscode.openWith', placeOfRun(id), runEditorType, Beside);
     },
     [commandIds.renameRun]: async (run, name) => {
       const id = idOf(run) ?? (await pickRun(explorer));

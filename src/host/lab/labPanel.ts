@@ -35,6 +35,8 @@ export interface LabTools {
   readonly log: vscode.LogOutputChannel;
   /** Settings to start the forms with. */
   readonly preset: () => Partial<LabDataSettings>;
+  /** Name of the file with the test rows of the open run. */
+  readonly testFile: () => string | null;
 }
 
 /** The Lab of one data file: a page, a worker of its own (training in the results panel goes on beside it), and the last results. */
@@ -189,6 +191,7 @@ export class LabPanel {
       uri: this.uri.toString(),
       name: this.name,
       preset: this.tools.preset(),
+      testFile: this.tools.testFile(),
       columns: this.columns,
       records: this.records,
       running: this.running?.page ?? null,

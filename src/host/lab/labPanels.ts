@@ -35,6 +35,7 @@ export class LabPanels extends DataPages<LabPanel> {
         const target = this.explorer.dataset(uri).run?.record.resolved.target;
         return target === undefined ? {} : { target };
       },
+      testFile: () => this.explorer.dataset(uri).run?.record.dataset.test?.name ?? null,
     });
   }
 }

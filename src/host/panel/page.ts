@@ -12,6 +12,10 @@ const pages = {
   preview: { bundle: 'preview', title: 'Data Preview' },
 } as const;
 
+/** What the scripts import when they begin, by bundle; the build says it (`src/build/pageChunks.mjs`), except while it watches. */
+declare const PAGE_CHUNKS: Readonly<Record<string, readonly string[]>> | undefined;
+const chunks = typeof PAGE_CHUNKS === 'undefined' ? {} : PAGE_CHUNKS;
+
 export type PageName = keyof typeof pages;
 
 /** The texts of the editor's language as a block of data; none for English. Nothing in it ends the block. */
@@ -34,7 +38,7 @@ export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, page
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${panelPolicy(webview.cspSource, nonce)}">
 <link rel="stylesheet" href="${file(`${bundle}.css`)}">
-<title>${title}</title>
+${(chunks[bundle] ?? []).map((name) => `<link rel="modulepreload" nonce="${nonce}" href="${file(name)}">\n`).join('')}<title>${title}</title>
 </head>
 <body>
 <div id="app" data-page="${page}"></div>

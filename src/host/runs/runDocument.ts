@@ -69,6 +69,8 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly open: (uri: vscode.Uri) => RunDocument,
+    /** Whether a run is one of this window's own. */
+    private readonly isOwn: (id: string) => boolean,
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
@@ -138,6 +140,15 @@ export class RunEditor implements vscode.CustomReadonlyEditorProvider<RunDocumen
   }
 
   private async offerImport(document: RunDocument): Promise<void> {
+    const id = document.run?.summary.id;
+    if (id !== undefined && this.isOwn(id)) {
+      const open = vscode.l10n.t('Open Run');
+      const text = vscode.l10n.t(
+        'This page shows a run as it is. Open the run in the panel of its file to go on from it.',
+      );
+      if ((await notify.info(text, open)) === open) await vscode.commands.executeCommand(commandIds.openRun, id);
+      return;
+    }
     const yes = vscode.l10n.t('Import Run');
     const text = vscode.l10n.t(
       'This run is in a file, which is not changed. Import it to go on from it with its data.',

@@ -32,7 +32,7 @@ export function orderEnds(kind: RowOrder, classes: readonly string[]): readonly 
         ? ['smallest target', 'largest target']
         : [`class ${classes[0]}`, `class ${classes[classes.length - 1]}`];
     case 'pattern':
-      return ['rows on for the first band', 'rows off for it'];
+      return ['on in the first band', 'off in it'];
   }
 }
 

@@ -16,9 +16,11 @@ import {
   formatPercent,
   formatLine,
   formatSeconds,
+  shortName,
   typeset,
 } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
+import { Later } from '../../../ui/later.tsx';
 import type { Column } from '../../../ui/pagedTable.tsx';
 import { PagedTable } from '../../../ui/pagedTable.tsx';
 import { BarTable, type Fact, Facts, Num, Section } from '../../../ui/pieces.tsx';
@@ -58,29 +60,31 @@ function Duals({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
       <DualValues run={run} />
-      <div class={row === null ? 'with-drawer' : 'with-drawer open'}>
-        <Influence run={run} />
-        {row !== null && (
-          <div class="drawer">
-            <RowCard run={run} />
-          </div>
+      <Later>
+        <div class={row === null ? 'with-drawer' : 'with-drawer open'}>
+          <Influence run={run} />
+          {row !== null && (
+            <div class="drawer">
+              <RowCard run={run} />
+            </div>
+          )}
+        </div>
+        {run.gates.count > 0 && tightCount(run) === run.gates.count && (
+          <p class="muted">
+            All {formatCount(run.gates.count, partNames(run).gate)} in play are tight, so there is nothing to tell apart
+            in a picture of their constraints.
+          </p>
         )}
-      </div>
-      {run.gates.count > 0 && tightCount(run) === run.gates.count && (
-        <p class="muted">
-          All {formatCount(run.gates.count, partNames(run).gate)} in play are tight, so there is nothing to tell apart
-          in a picture of their constraints.
-        </p>
-      )}
-      {run.gates.count > 0 && tightCount(run) < run.gates.count && (
-        <Section title={`Constraints of the ${partNames(run).gates}`} wide>
-          <div class="grid">
-            <Chart spec={constraints} />
-            <Chart spec={slack} />
-          </div>
-        </Section>
-      )}
-      <Certificate run={run} />
+        {run.gates.count > 0 && tightCount(run) < run.gates.count && (
+          <Section title={`Constraints of the ${partNames(run).gates}`} wide>
+            <div class="grid">
+              <Chart spec={constraints} />
+              <Chart spec={slack} />
+            </div>
+          </Section>
+        )}
+        <Certificate run={run} />
+      </Later>
     </>
   );
 }
@@ -193,7 +197,7 @@ function Influence({ run }: { readonly run: RunRecord }): VNode {
     },
     ...state.header.slice(0, columnsInTable).map((name, i): Column<RankedRow> => ({
       id: `cell-${i}`,
-      title: name.length > 24 ? `${name.slice(0, 23)}…` : name,
+      title: shortName(name, 24),
       hint: name,
       cell: (entry) => cells.get(entry.row)?.[i] ?? '…',
     })),
@@ -365,12 +369,16 @@ function Gauge({ search, proven }: { readonly search: number; readonly proven: n
         <span>{formatNumber(high, 3)} β</span>
       </p>
       <p class="gauge-legend muted">
-        <span class="key gauge-key-beta" aria-hidden="true" /> β
-        <span class="key gauge-key-search" aria-hidden="true" /> best direction found
+        <span>
+          <span class="key gauge-key-beta" aria-hidden="true" /> β
+        </span>
+        <span>
+          <span class="key gauge-key-search" aria-hidden="true" /> best direction found
+        </span>
         {proven !== null && (
-          <>
+          <span>
             <span class="key gauge-key-range" aria-hidden="true" /> where the dual maximum can still be
-          </>
+          </span>
         )}
       </p>
     </div>

@@ -6,6 +6,7 @@ import type { NeuronRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { Heatmap } from '../../../charts/heatmap/heatmap.tsx';
 import type { RowOrder } from '../../../charts/heatmap/heatmapModel.ts';
 import { heatmapModel, orderEnds, orderRows } from '../../../charts/heatmap/heatmapModel.ts';
+import { Later } from '../../../ui/later.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
 import { formatCount, formatInteger, formatNumber, formatPercent } from '../../../ui/format.ts';
 import type { Column } from '../../../ui/pagedTable.tsx';
@@ -55,11 +56,13 @@ function Neurons({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
       <Patterns run={run} neuron={neuron} onSelect={selectNeuron} />
-      <div class="grid">
-        <NeuronTable run={run} neurons={ordered} selected={neuron} onSelect={selectNeuron} />
-        <NeuronCard run={run} neuron={neuron} />
-        <RowCard run={run} />
-      </div>
+      <Later>
+        <div class="grid">
+          <NeuronTable run={run} neurons={ordered} selected={neuron} onSelect={selectNeuron} />
+          <NeuronCard run={run} neuron={neuron} />
+          <RowCard run={run} />
+        </div>
+      </Later>
     </>
   );
 }

@@ -44,11 +44,13 @@ export function Certificate({ run }: { readonly run: RunRecord }): VNode {
 
 function Numbers({ run }: { readonly run: RunRecord }): VNode {
   const { solution, resolved } = run;
+  // the claim above has the gap already
+  const said = `${panelVerdict(run).headline} ${becauseWords(run)}`;
   const penalty = solution.objective - solution.datafit;
   const share = solution.objective > 0 ? solution.datafit / solution.objective : 0;
   return (
     <>
-      <TextFacts facts={objectiveFacts(run)} />
+      <TextFacts facts={objectiveFacts(run).filter(({ value, gap }) => gap !== true || !said.includes(value))} />
       <div class="split-bar" aria-hidden="true">
         <span class="split-a" style={{ width: `${100 * Math.max(0, Math.min(1, share))}%` }} />
         <span class="split-b" />

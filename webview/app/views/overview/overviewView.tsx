@@ -10,6 +10,8 @@ import { CopyTable } from '../../../ui/copyTable.tsx';
 import { exactNumber, formatCount, formatGap, formatInteger, typeset } from '../../../ui/format.ts';
 import { Icon } from '../../../ui/icon.tsx';
 import type { IconName } from '../../../ui/icon.tsx';
+import { Later } from '../../../ui/later.tsx';
+import { longName } from '../../../ui/pagedTable.tsx';
 import { Section, TextFacts } from '../../../ui/pieces.tsx';
 import { Words } from '../../../ui/term.tsx';
 import type { ViewDefinition } from '../../registry.ts';
@@ -39,23 +41,25 @@ function Overview({ run }: { readonly run: RunRecord }): VNode {
       <Tiles run={run} />
       <Notes run={run} />
       <FitPictures run={run} />
-      <Scores run={run} />
-      <Certificate run={run} />
-      <details class="more">
-        <summary>How it was solved: residuals, settings, engine</summary>
-        <div class="more-inside">
-          <Residuals run={run} />
-          <Settings run={run} />
-          {run.trace.length > 0 && <Solving run={run} />}
-        </div>
-      </details>
-      <details class="more" open={run.dataset.dropped.length > 0 || run.dataset.warnings.length > 0}>
-        <summary>The file: {readWords(run)}</summary>
-        <div class="more-inside">
-          <DataSummary run={run} />
-          <Columns run={run} />
-        </div>
-      </details>
+      <Later>
+        <Scores run={run} />
+        <Certificate run={run} />
+        <details class="more">
+          <summary>How it was solved: residuals, settings, engine</summary>
+          <div class="more-inside">
+            <Residuals run={run} />
+            <Settings run={run} />
+            {run.trace.length > 0 && <Solving run={run} />}
+          </div>
+        </details>
+        <details class="more" open={run.dataset.dropped.length > 0 || run.dataset.warnings.length > 0}>
+          <summary>The file: {readWords(run)}</summary>
+          <div class="more-inside">
+            <DataSummary run={run} />
+            <Columns run={run} />
+          </div>
+        </details>
+      </Later>
     </>
   );
 }
@@ -187,7 +191,9 @@ function Scores({ run }: { readonly run: RunRecord }): VNode {
           <tbody>
             {scores.models.map((model) => (
               <tr key={model.name} class={model.name === run.metrics[0].model ? 'ours' : undefined}>
-                <th scope="row">{text(model.name)}</th>
+                <th scope="row" class={longName(text(model.name))}>
+                  {text(model.name)}
+                </th>
                 {model.cells.map((cell, i) => (
                   <ScoreCells key={i} cell={cell} hasTest={hasTest} />
                 ))}

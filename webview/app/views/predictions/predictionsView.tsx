@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { RunRecord } from '../../../../src/shared/run.ts';
 import { Chart } from '../../../charts/chart.tsx';
 import { Dropdown } from '../../../ui/controls.ts';
+import { Later } from '../../../ui/later.tsx';
 import { Section } from '../../../ui/pieces.tsx';
 import { useChoice, useSelection } from '../../panelContext.ts';
 import type { ViewDefinition } from '../../registry.ts';
@@ -29,10 +30,12 @@ function Predictions({ run }: { readonly run: RunRecord }): VNode {
   return (
     <>
       {isClassification(run) ? <ClassPictures run={run} /> : <Actual run={run} />}
-      {run.importance !== undefined && run.importance.features.length > 0 && (
-        <Importance run={run} importance={run.importance} />
-      )}
-      {run.deep === undefined && <WhatIf key={run.id} run={run} />}
+      <Later>
+        {run.importance !== undefined && run.importance.features.length > 0 && (
+          <Importance run={run} importance={run.importance} />
+        )}
+        {run.deep === undefined && <WhatIf key={run.id} run={run} />}
+      </Later>
     </>
   );
 }

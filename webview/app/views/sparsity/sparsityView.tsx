@@ -23,9 +23,21 @@ export const sparsityView: ViewDefinition = {
 function Sparsity({ run }: { readonly run: RunRecord }): VNode {
   const norms = useMemo(() => normChart(run), [run]);
   const { active } = useMemo(() => sortedNorms(run), [run]);
+  const path =
+    run.path && run.path.points.length > 0 ? (
+      <Path run={run} path={run.path} />
+    ) : (
+      <Section title="Effect of beta" wide>
+        <p class="muted">
+          The path over beta was not computed for this run. Train again with a number of path points in the settings to
+          get it.
+        </p>
+      </Section>
+    );
   return (
     <>
       {run.crossValidation && <CrossValidation run={run} record={run.crossValidation} />}
+      {path}
       <ModelComparison run={run} />
       <Section title={`Active ${partNames(run).many}`} wide>
         <Facts
@@ -57,16 +69,6 @@ function Sparsity({ run }: { readonly run: RunRecord }): VNode {
         />
         {run.gates.count > 0 && <Chart spec={norms} />}
       </Section>
-      {run.path && run.path.points.length > 0 ? (
-        <Path run={run} path={run.path} />
-      ) : (
-        <Section title="Effect of beta" wide>
-          <p class="muted">
-            The path over beta was not computed for this run. Train again with a number of path points in the settings
-            to get it.
-          </p>
-        </Section>
-      )}
     </>
   );
 }

@@ -1,0 +1,3 @@
+export function pageChunks(
+  metafiles: readonly { readonly outputs: Readonly<Record<string, object>> }[],
+): Readonly<Record<string, readonly string[]>>;
