@@ -37,6 +37,7 @@ import { solve } from '../../src/core/engine/solve.ts';
 import { solveToRecord } from '../../src/core/family/solveToRecord.ts';
 import { minimumNormInterpolation, solveSpline } from '../../src/core/theory/spline/lassoSpline.ts';
 import { noSpline } from '../../src/core/theory/spline/report.ts';
+import { clock } from '../support/sessionHarness.ts';
 import { delta, dualOfRow, lossOfRow } from './formulas.ts';
 
 /**
@@ -312,7 +313,7 @@ function check(cell: Cell): void {
   const { beta } = problem;
   const reason = refusal(cell);
   const run = (): ReturnType<typeof solveToRecord> =>
-    solveToRecord(problem, { certifySeconds: 3, timeLimitSeconds: 20 }, uncontrolled);
+    solveToRecord(problem, { certifySeconds: 1, timeLimitSeconds: 20 }, { ...uncontrolled, now: clock });
   if (reason !== undefined) {
     assert.throws(run, (error) => error instanceof ProblemError && reason.test(error.message));
     return;

@@ -20,6 +20,16 @@ import { Workbench } from './harness/workbench.ts';
  */
 const pictures = path.join(root, 'test-results/screens');
 
+/** Real training, with less of everything than a person would want. */
+const settings = {
+  'convexNet.path.points': 3,
+  'convexNet.compare.seeds': 1,
+  'convexNet.compare.epochs': 20,
+  'convexNet.beta.kind': 'relative',
+  'convexNet.certifySeconds': 1,
+  'convexNet.maxRows': 60,
+};
+
 /** The extension as a browser gets it. */
 function stage(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'convexnet-web-'));
@@ -73,13 +83,7 @@ describe('the story in the extension host of a browser', () => {
       release: 'newest',
       workspace: path.join(root, 'media/samples'),
       installed: { 'convexnet.test-bridge-0.0.1': bridgeExtension },
-      settings: {
-        'convexNet.path.points': 3,
-        'convexNet.compare.seeds': 1,
-        'convexNet.compare.epochs': 20,
-        'convexNet.beta.kind': 'relative',
-        'convexNet.certifySeconds': 1,
-      },
+      settings,
     });
     workbench.page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
     await workbench.develop([staged]);
@@ -114,8 +118,7 @@ describe('the story in the extension host of a browser', () => {
     await until(async () => (await input.inputValue()).includes('xor_2d.predictions.csv'), 'a name is proposed');
     await input.press('Enter');
     const lines = (at: string): number => (existsSync(at) ? readFileSync(at, 'utf8').trim().split('\n').length : 0);
-    const rows = lines(path.join(workbench.server.workspace, 'xor_2d.csv'));
-    await until(() => Promise.resolve(lines(file) === rows), 'written');
+    await until(() => Promise.resolve(lines(file) === 1 + settings['convexNet.maxRows']), 'written');
   });
 
   step('after a reload the panel is back with its run', async () => {
@@ -150,6 +153,7 @@ const diabetes: TrainSettings = {
   ...defaultSettings,
   beta: { kind: 'relative', value: 0.3 },
   certifySeconds: 0,
+  maxRows: 150,
   tolerance: 1e-9,
   path: { points: 0, smallest: 0.01 },
   compare: { ...defaultSettings.compare, enabled: false },

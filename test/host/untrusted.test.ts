@@ -28,6 +28,7 @@ describe('a folder that is not trusted', () => {
       workspace: path.join(root, 'media/samples'),
       installed: { 'convexnet.test-bridge-0.0.1': bridgeExtension },
       restricted: true,
+      settings: { 'convexNet.beta.kind': 'relative' }, // how beta is chosen has tests of its own
     });
     const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), Math.sin(i) ** 2]);
     const csv = [columns.map((name) => `"${name}"`), ...rows].map((row) => row.join(',')).join('\n');
@@ -42,7 +43,8 @@ describe('a folder that is not trusted', () => {
   const train = (settings: Record<string, unknown>): Promise<unknown> =>
     workbench.server.bridge.evaluate(
       async (vscode, [command, uri, given]) => {
-        const quick = { certifySeconds: 0, path: { points: 0, smallest: 0.01 } };
+        const beta = { kind: 'relative', value: 0.1 };
+        const quick = { beta, certifySeconds: 0, path: { points: 0, smallest: 0.01 } };
         const run: unknown = await vscode.commands.executeCommand(command, { uri, settings: { ...quick, ...given } });
         return (run as { status?: string } | undefined)?.status;
       },
@@ -100,7 +102,8 @@ describe('a folder that is not trusted', () => {
       async (vscode, [train, id]) => {
         await vscode.extensions.getExtension(id)!.activate();
         const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders![0].uri, 'co2_1d.csv').toString();
-        const settings = { certifySeconds: 0, path: { points: 0, smallest: 0.01 }, maxRows: 100 };
+        const beta = { kind: 'relative', value: 0.1 };
+        const settings = { beta, certifySeconds: 0, path: { points: 0, smallest: 0.01 }, maxRows: 100 };
         const done: unknown = await vscode.commands.executeCommand(train, { uri, settings });
         return done as RunSummary | undefined;
       },

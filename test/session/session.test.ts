@@ -111,7 +111,9 @@ describe('training', () => {
   });
 
   it('is determined by the seed, up to the clock', async () => {
-    const train = (seed: number) => testSession(sampleSource('iris.csv')).train({ ...full, seed }, listen(), running);
+    const settings = { ...full, maxRows: 60 };
+    const train = (seed: number) =>
+      testSession(sampleSource('iris.csv')).train({ ...settings, seed }, listen(), running);
     const [one, again, other] = [await train(3), await train(3), await train(4)];
     assert.deepEqual(withoutTimes(one), withoutTimes(again));
     assert.notDeepEqual(one.rows.split, other.rows.split);
@@ -309,7 +311,8 @@ describe('another beta', () => {
   it('solves again from the last solution, to the same optimum as a fresh run', async () => {
     const source = sampleSource('diabetes.csv');
     const session = testSession(source);
-    const settings = { ...full, compare: { ...full.compare, optimizers: ['adam' as const], seeds: 1 } };
+    const compare = { ...full.compare, optimizers: ['adam' as const], seeds: 1 };
+    const settings = { ...full, compare, maxRows: 200 };
     const first = await session.train(settings, listen(), running);
     const beta = first.resolved.beta / 2;
     const preview = await session.resolve(beta, { final: false }, listen(), running);
@@ -319,7 +322,7 @@ describe('another beta', () => {
     assert.deepEqual(preview.settings.beta, { kind: 'absolute', value: beta });
     assert.notEqual(preview.id, first.id);
     const fresh = await testSession(sampleSource('diabetes.csv')).train(
-      { ...quickSettings, beta: { kind: 'absolute', value: beta } },
+      { ...quickSettings, maxRows: 200, beta: { kind: 'absolute', value: beta } },
       listen(),
       running,
     );
@@ -360,7 +363,7 @@ describe('a run that was cut off', () => {
     const heard = listen((progress) => {
       if (progress.stage === 'path') stop = true;
     });
-    const cut = await testSession(sampleSource('xor_2d.csv')).train(full, heard, {
+    const cut = await testSession(sampleSource('xor_2d.csv')).train({ ...full, maxRows: 60 }, heard, {
       shouldStop: () => stop,
       now: clock,
     });
@@ -378,7 +381,7 @@ describe('a run that was cut off', () => {
   });
 
   it('loses neither path nor threshold to a preview in another session', async () => {
-    const settings = { ...full, model: 'relu', target: 'target', certifySeconds: 60 } as const;
+    const settings = { ...full, model: 'relu', target: 'target', maxRows: 40, certifySeconds: 60 } as const;
     const run = await testSession(sampleSource('xor_2d.csv')).train(
       { ...settings, compare: quickSettings.compare },
       listen(),

@@ -42,7 +42,7 @@ const complement = (p: number): number => (p < 1 ? (1 - p) * Math.log1p(-p) : 0)
 const xlogx = (p: number): number => (p > 0 ? p * Math.log(p) : 0);
 
 /** `looks`: how often the solve may look for a stop before it gets one. */
-function solved(given: Given, certifySeconds = 5, looks = Infinity): Result {
+function solved(given: Given, certifySeconds = 1, looks = Infinity): Result {
   const text = JSON.stringify({ format: 'convexnet-problem/1', ...given });
   const problem = parseProblemFile(text, 'p.json', () => '');
   let asked = 0;

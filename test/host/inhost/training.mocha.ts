@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import { commandIds } from '../../../src/shared/manifest.ts';
 import type { RunRecord } from '../../../src/shared/run.ts';
 import type { RunSummary } from '../../../src/shared/runSummary.ts';
+import { defaultSettings } from '../../../src/shared/settings.ts';
 import { figures } from './index.ts';
 import { Bench, extensionFile, quick, until } from './support.ts';
 
@@ -114,8 +115,9 @@ describe('training in a worker', () => {
       edit.replace(dataset.uri, new vscode.Range(0, 0, document.lineCount, 0), text);
       assert.ok(await vscode.workspace.applyEdit(edit));
     };
+    const { maxRows } = defaultSettings;
     const rows = async (of: typeof dataset): Promise<number | undefined> => {
-      await of.train(quick({ target: 'target' }));
+      await of.train(quick({ target: 'target', maxRows }));
       return of.run?.record.dataset.rowsUsed;
     };
     await change(whole.split('\n').slice(0, 131).join('\n'));
@@ -225,7 +227,9 @@ describe('training in a worker', () => {
     delay.enable();
     const inspection = await dataset.inspect();
     const looked = performance.now() - before;
-    const summary = await dataset.train(quick({ target: 'y', timeLimitSeconds: 2, gates: 50 }));
+    const summary = await dataset.train(
+      quick({ target: 'y', timeLimitSeconds: 2, gates: 50, maxRows: defaultSettings.maxRows }),
+    );
     delay.disable();
     const seconds = (performance.now() - before) / 1000;
     assert.equal(inspection.target, 'y');
