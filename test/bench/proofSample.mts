@@ -1,6 +1,7 @@
-// Bounds over all networks for one sample, in a process of its own: `node --import tsx test/bench/proofSample.mts NAME[:SHARE] SECONDS`. Prints one JSON line.
+// Bounds over all networks for one sample, in a process of its own: `node --import tsx test/bench/proofSample.mts NAME[:SHARE] SECONDS THREADS`
+// (threads beyond the first run dist/kernelThread.js). Prints one JSON line.
+import path from 'node:path';
 import { uncontrolled } from '../../src/core/base/control.ts';
-import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import { conicBound, whyNotConic } from '../../src/core/certify/conic/conicBound.ts';
 import { dualBoundAt } from '../../src/core/certify/dual/bound.ts';
 import { bracketDualMaximum } from '../../src/core/certify/global/dualMaximum.ts';
@@ -8,10 +9,11 @@ import { globalBound } from '../../src/core/certify/global/globalBound.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import { neuronsOfNetwork } from '../../src/core/network/mapping.ts';
 import { prepare } from '../../src/core/problem/prepare.ts';
+import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
 import { cpuSeconds } from './timing.ts';
 import { sampleProblem } from './trainingData.ts';
 
-/** What the methods prove for one sample; bounds beside `objective`, seconds of CPU. */
+/** What the methods prove for one sample; bounds beside `objective`, seconds as a clock on the wall has them. */
 export interface ProofFigures {
   readonly rows: number;
   readonly inputs: number;
@@ -30,15 +32,23 @@ export interface ProofFigures {
         /** When the last of its bounds came. */
         readonly seconds: number;
       };
-  readonly reported: { readonly bound: number; readonly method: string; readonly seconds: number };
+  readonly reported: {
+    readonly bound: number;
+    readonly method: string;
+    readonly seconds: number;
+    /** CPU seconds of all threads. */
+    readonly cpu: number;
+  };
 }
 
 /** Share of the time for cones alone: what they gain afterwards is little. */
 const conesShare = 1 / 3;
 
-async function figures(item: string, limit: number): Promise<ProofFigures> {
-  const kernels = createKernels();
-  const clock = { ...uncontrolled, now: cpuSeconds };
+const now = (): number => performance.now() / 1000;
+
+async function figures(item: string, limit: number, threads: number): Promise<ProofFigures> {
+  const kernels = createPooledKernels({ threads, helperFile: path.resolve('dist/kernelThread.js') });
+  const clock = { ...uncontrolled, now };
   const [name, share = '0.1'] = item.split(':');
   const problem = await sampleProblem(name, kernels, { beta: { kind: 'relative', value: Number(share) } });
   const prepared = prepare(problem);
@@ -50,7 +60,7 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
   } = solve(problem, { certifySeconds: 0, timeLimitSeconds: limit / 2, kernels }, clock);
   const neurons = neuronsOfNetwork(network, problem.bias);
 
-  let start = cpuSeconds();
+  let start = now();
   const V = Float64Array.from(dual.data);
   let constraint = 0;
   let visited = 0;
@@ -61,9 +71,9 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
     constraint = Math.max(constraint, found.upper / beta);
     visited += found.visited;
   }
-  const cones = { bound: dualBoundAt(datafit, V, constraint, objective).value, visited, seconds: cpuSeconds() - start };
+  const cones = { bound: dualBoundAt(datafit, V, constraint, objective).value, visited, seconds: now() - start };
 
-  start = cpuSeconds();
+  start = now();
   let first = 0;
   let last = 0;
   const conic = conicBound(
@@ -74,14 +84,15 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
       tolerance: 1e-7,
       network: neurons,
       kernels,
-      onBound: (bound, pairs) => {
-        if (pairs === 0) first = bound;
-        last = cpuSeconds() - start;
+      onBound: (bound, lifted) => {
+        if (lifted === 0) first = bound;
+        last = now() - start;
       },
     },
     clock,
   );
-  start = cpuSeconds();
+  start = now();
+  const cpu = cpuSeconds();
   const reported = globalBound(
     prepared,
     dual,
@@ -89,6 +100,7 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
     { seconds: limit, network: neurons, candidates: neurons.map(({ u }) => u), kernels },
     clock,
   );
+  const used = { seconds: now() - start, cpu: cpuSeconds() - cpu };
   kernels.dispose();
   return {
     rows: X.rows,
@@ -107,8 +119,12 @@ async function figures(item: string, limit: number): Promise<ProofFigures> {
             triangles: conic.triangles,
             seconds: last,
           },
-    reported: { bound: reported.lowerBound, method: reported.methods[0].method, seconds: cpuSeconds() - start },
+    reported: {
+      bound: reported.lowerBound,
+      method: reported.methods[0].method,
+      ...used,
+    },
   };
 }
 
-console.log(JSON.stringify(await figures(process.argv[2], Number(process.argv[3]))));
+console.log(JSON.stringify(await figures(process.argv[2], Number(process.argv[3]), Number(process.argv[4]))));

@@ -30,8 +30,8 @@ export interface ConicOptions {
   /** Neurons of that network, to start near it. */
   readonly network?: readonly ConvexNeuron[];
   readonly kernels?: Kernels;
-  /** Called when the bound has risen; with the number of pairs of lines that were lifted. */
-  readonly onBound?: (bound: number, pairs: number) => void;
+  /** Called when the bound has risen; with the number of pairs and triangles of lines that were lifted. */
+  readonly onBound?: (bound: number, lifted: number) => void;
 }
 
 /** A dual point, and multipliers that bound its dual maximum for every output and sign. */
@@ -265,7 +265,7 @@ export class ConicSearch {
     const triangles = shapes.reduce((sum, shape) => sum + shape.triangles.length, 0);
     const { steps, round: rounds, limit } = this;
     this.best = { V, parts, top, steps, rounds, pairs, triangles, limit };
-    options.onBound?.(value, pairs);
+    options.onBound?.(value, pairs + triangles);
   }
 
   /** The atoms with the pairs and triangles that their points violate most; undefined when there are no new ones, or at a stop. */

@@ -60,7 +60,7 @@ interface Bracket {
  * and the best smaller t is taken too. M(V) is the maximum over ||u|| <= 1 of |v_k'(Xu)_+| and outputs k for the per-output penalty, and of
  * ||V'(Xu)_+||_2 for plain weight decay (Sahiner, Ergen, Pauly and Pilanci 2021), which `nuclear` and `frobenius` both are for ReLU networks. It is not
  * known but bounded from above by proof, which is all that is needed. Two methods: cones of directions at the given V, usually -gradient of the datafit
- * at some fit; and a conic relaxation with a dual point of its own, which goes further from about eight inputs on. Cones begin with a share of the time that
+ * at some fit; and a conic relaxation with a dual point of its own, which goes further from about eight inputs on. Cones begin with a time that
  * depends on the number of inputs, the relaxation follows, for a part of the time where cones are likely to get further, and the rest goes to the one that is expected to gain
  * more from it; each goes on from where it was. The better bound counts.
  *
@@ -82,7 +82,7 @@ export function globalBound(
   const left = (): number => Math.max(0, options.seconds - (control.now() - started));
   const point = usablePoint(prepared, V.data);
   const both = options.seconds > 0 && canBoundConically(prepared);
-  const seconds = both ? firstShare(X.cols) * options.seconds : options.seconds;
+  const seconds = both ? firstSeconds(X.cols, options.seconds) : options.seconds;
   const search = new Cones(prepared, point, objective, { ...options, seconds }, control);
   const cones = search.proven();
   const improves = cones.bracket.lower > prepared.beta * (1 + 1e-9);
@@ -114,10 +114,14 @@ export function globalBound(
 /** Inputs up to which cones may get further than the relaxation in the end. */
 const fewInputs = 8;
 
-/** Share of the time that cones begin with: they close low dimensions in no time. */
-function firstShare(inputs: number): number {
-  return inputs <= 4 ? 0.5 : inputs <= 7 ? 0.2 : 0.05;
+/** Seconds that cones begin with: they close low dimensions in no time, and in high ones the first second shows that they will not. */
+function firstSeconds(inputs: number, seconds: number): number {
+  if (inputs > manyInputs) return Math.min(1, 0.05 * seconds);
+  return (inputs <= 4 ? 0.5 : inputs <= 7 ? 0.2 : 0.05) * seconds;
 }
+
+/** Inputs above which cones are not expected to get anywhere near the relaxation. */
+const manyInputs = 10;
 
 /** What branch and bound over cones, or a sweep over all patterns, proves at the given dual point. */
 class Cones {
