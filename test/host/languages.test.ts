@@ -82,10 +82,10 @@ describe('languages of the interface', () => {
     assert.deepEqual(bare, []);
   });
 
+  const samples = recordSamples(root);
   for (const language of bundles) {
     it(`${language}: notes and warnings that core and session write into records, as they are put together`, () => {
       const bundle = read(`l10n/bundle.l10n.${language}.json`);
-      const samples = recordSamples(root);
       assert.ok(samples.size > 60, `${samples.size} found`);
       const english = [...samples].filter(([words]) => recordedBy(words, bundle) === words);
       assert.deepEqual(
@@ -99,9 +99,9 @@ describe('languages of the interface', () => {
   const fields = ['auto', 'offset', 'chains'];
   it('messages of errors about files, data, settings, studies, lessons and problem files, as they are put together, say nothing that is not looked up', () => {
     const { texts } = omegas();
-    const samples = errorSamples(root);
-    assert.ok(samples.size > 330, `${samples.size} found`);
-    const left = [...samples].filter(([words]) => latinWords(errorBy({ message: words }, texts), fields).length > 0);
+    const errors = errorSamples(root);
+    assert.ok(errors.size > 330, `${errors.size} found`);
+    const left = [...errors].filter(([words]) => latinWords(errorBy({ message: words }, texts), fields).length > 0);
     assert.deepEqual(
       left.map(([words, place]) => `${place}: ${words} -> ${errorBy({ message: words }, texts)}`),
       [],
@@ -178,7 +178,7 @@ describe('languages of the interface', () => {
       'batch normalisation',
       'linear',
     ]) {
-      const { structure } = await deepRuns[name]();
+      const { structure } = await deepRuns[name]({ path: quickSettings.path, compare: quickSettings.compare });
       for (const { title, reason, program } of structure!.forms) forms.push(title, reason, program ?? '');
     }
     assert.ok(forms.length > 30);
