@@ -81,20 +81,26 @@ function linesFor({ lines, shapes, loads }: LiftRequest, most: number): Int32Arr
   return all.subarray(0, most).sort((a, b) => a - b);
 }
 
-/** How many pairs and lines `work` multiplications in a step are enough for: four rows of the shape for each pair (two for a triangle), and lines eliminated densely. */
+/** How many pairs and lines `work` multiplications in a step are enough for: four rows of the shape for each pair (two for a triangle) and what its cones take, and lines eliminated densely. */
 function liftLimits(unit: UnitLines, atoms: number, work: number): PairLimits {
   const { rows: L, cols: d } = unit.unit;
   const p = d + (d * (d + 1)) / 2;
   const bounded = Math.min(work, mostWork);
   let mostLines = Math.min(L, 1500);
   while (mostLines > 2 && linesWork(unit, mostLines, atoms) > bounded) mostLines -= Math.ceil(mostLines / 32);
-  return { most: Math.min(8000 * atoms, Math.max(100 * atoms, Math.floor(bounded / (2 * p * p)))), mostLines };
+  // conjugate gradients over atoms on their own pass over all pairs again and again
+  const each = 2 * p * p + (jointIsAffordable(unit, atoms, mostLines) ? 4e4 : 2e5);
+  return { most: Math.min(8000 * atoms, Math.max(100 * atoms, Math.floor(bounded / each))), mostLines };
 }
+
+/** What conjugate gradients between atoms take for each entry of a dense block, in multiplications of a factorisation: they wait for memory. */
+const passes = 500;
 
 /** Multiplications for eliminating the half-widths of lines in pairs, of all atoms together where that is how it is done. */
 function linesWork(unit: UnitLines, lines: number, atoms: number): number {
   const d = unit.unit.cols;
   const p = d + (d * (d + 1)) / 2;
   const of = (m: number, order: number): number => m ** 3 / 6 + (m * m * order) / 2;
-  return jointIsAffordable(unit, atoms, lines) ? of(atoms * lines, atoms * p) : atoms * of(lines, p);
+  if (jointIsAffordable(unit, atoms, lines)) return of(atoms * lines, atoms * p);
+  return atoms * (of(lines, p) + passes * lines * lines);
 }
