@@ -88,10 +88,16 @@ function liftLimits(unit: UnitLines, atoms: number, work: number): PairLimits {
   const bounded = Math.min(work, mostWork);
   let mostLines = Math.min(L, 1500);
   while (mostLines > 2 && linesWork(unit, mostLines, atoms) > bounded) mostLines -= Math.ceil(mostLines / 32);
+  let together = mostLines;
+  while (together > 2 && !jointIsAffordable(unit, atoms, together)) together -= Math.ceil(together / 32);
+  if (together > worthJoining * mostLines) mostLines = together;
   // conjugate gradients over atoms on their own pass over all pairs again and again
   const each = 2 * p * p + (jointIsAffordable(unit, atoms, mostLines) ? 4e4 : 2e5);
   return { most: Math.min(8000 * atoms, Math.max(100 * atoms, Math.floor(bounded / each))), mostLines };
 }
+
+/** Part of the lines with which all atoms factored together are worth more than all lines without. */
+const worthJoining = 0.6;
 
 /** What conjugate gradients between atoms take for each entry of a dense block, in multiplications of a factorisation: they wait for memory. */
 const passes = 500;
