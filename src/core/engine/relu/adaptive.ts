@@ -8,7 +8,7 @@ import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 import { annealedSteps, burst, type BurstResult, drawnNeurons, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
-import { looseAccuracy, looseGoals } from './looseGap.ts';
+import { looseAccuracy, type LooseGoals, looseGoals } from './looseGap.ts';
 import { NeuronNewton } from './neuronNewton.ts';
 
 export interface AdaptiveOptions {
@@ -17,6 +17,8 @@ export interface AdaptiveOptions {
   readonly tolerance: number;
   /** Relative gap of the program that is enough; a loose one ends before the largest search and the last Newton steps (default: to rounding). */
   readonly accuracy?: number;
+  /** Only settle the neurons given: nothing is searched for. */
+  readonly settle?: boolean;
   /** The dual constraint at the zero network (with the best offset) is at least this, where it is known. */
   readonly zeroTop?: number | undefined;
   /** Directions to try first (effective inputs), e.g. one found by a proof. */
@@ -64,12 +66,16 @@ const roughSteps = 30;
 const settledSteps = 400;
 /** Multiplications of the largest search, and its starts per output and sign; the smaller ones before it. */
 const searchWork = 2e9;
+/** Starts that twice as many may be spent on. */
+const enoughStarts = 192;
 const largestSearch = 1024;
 const smallestSearch = 64;
 const firstSearches = [32, 128];
 const looseSearches = [48, 192];
 /** Multiplications of the first of these, which on small data has more starts: there a search costs less than a Newton step. */
 const looseWork = 1e8;
+/** Largest searches more, from other starts, after one that found nothing where the gap is tight. */
+const moreLooks = 1;
 /** Gaps asked for above this are rough: the first of these searches will do, and a shorter burst. */
 const roughAccuracy = 3e-4;
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
@@ -85,9 +91,9 @@ const looseClimbs = 4;
 const remembered = 16;
 /** Without neurons to start from, the burst pays where directions are worth this many times beta; nearer to betaMax they are few. */
 const burstPays = 1.5;
-/** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. */
-const worthARound = { loose: 0.05, tight: 0.03 } as const;
-/** Steps of a loose slide that gain less than this share of the gap asked for end it. */
+/** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. Where the gap is tight, more is asked of a round on data so large that its searches are dear. */
+const worthARound = { loose: 0.1, tight: 0.03, dear: 0.5 } as const;
+/** Steps of a loose slide, or of one between insertions on such data, that gain less than this share of the gap asked for end it. */
 const worthASlide = 0.01;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
@@ -140,6 +146,10 @@ class Generation {
     const { newton, options, control } = this;
     newton.session(() => {
       newton.setNeurons(start, startOffset);
+      if (options.settle === true) {
+        this.slide(this.goals().local, settledSteps);
+        return;
+      }
       if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
       if (start.length === 0) this.begin();
       for (const { direction, sign, output } of options.suggestions ?? []) {
@@ -167,14 +177,26 @@ class Generation {
   private slide(tolerance: number, steps: number): void {
     const before = this.iterations;
     const { accuracy = 0 } = this.options;
-    const worth = accuracy > looseAccuracy ? worthASlide * accuracy * Math.abs(this.newton.value) : 0;
+    const loose = accuracy > looseAccuracy;
+    const ends = loose || (this.dear && steps < settledSteps);
+    const worth = ends ? worthASlide * accuracy * Math.abs(this.newton.value) : 0;
     const goal = { tolerance, maxIterations: steps, worth };
     const result = this.newton.run(goal, this.control, (objective, active, step) =>
       this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
     );
     this.iterations += result.iterations;
     this.residual = result.residual;
-    this.little = result.little;
+    // where the gap is tight every condition is settled in the end
+    this.little = loose && result.little;
+  }
+
+  /** Local residual and violations of the dual constraint that may be left, over beta. */
+  private goals(): LooseGoals {
+    const { newton, options, problem } = this;
+    const { accuracy = 0, tolerance } = options;
+    return accuracy > looseAccuracy
+      ? looseGoals(accuracy, newton.value, problem.beta * newton.penalty)
+      : { local: Math.min(tightest, tolerance), violation: tolerance };
   }
 
   /** A wide network along directions that the data favour, brought near a local optimum by descent. */
@@ -247,11 +269,10 @@ class Generation {
     const { newton, problem, options, control } = this;
     const { X, beta, datafit } = problem;
     const c = datafit.outputs;
-    const last = Math.min(largestSearch, Math.max(smallestSearch, Math.round(searchWork / workOfStart(problem))));
     const accuracy = options.accuracy ?? 0;
     const loose = accuracy > looseAccuracy;
-    const efforts = loose ? this.looseEfforts() : [...firstSearches.filter((starts) => starts < last), last];
-    const tight = Math.min(tightest, options.tolerance);
+    const efforts = loose ? this.looseEfforts() : this.tightEfforts();
+    const share = worthARound[loose ? 'loose' : this.dear ? 'dear' : 'tight'];
     const climbed = Math.round(climbWork / (X.rows * X.cols * (60 + 6 * X.cols)));
     const lastClimbs = Math.min(mostClimbs, Math.max(fewestClimbs, climbed));
     const fewClimbs = loose ? looseClimbs : 8;
@@ -265,10 +286,9 @@ class Generation {
       X.rows * newton.count <= crawl.size &&
       recent.reduce((sum, gain) => sum + gain, 0) <= crawl.gain * Math.abs(newton.value);
     let rescued = false;
+    let looksAgain = loose ? 0 : moreLooks;
     while (!control.shouldStop()) {
-      const { local: goal, violation: least } = loose
-        ? looseGoals(accuracy, newton.value, beta * newton.penalty)
-        : { local: tight, violation: options.tolerance };
+      const { local: goal, violation: least } = this.goals();
       const climbs =
         !loose && effort === efforts.length - 1
           ? lastClimbs
@@ -279,7 +299,7 @@ class Generation {
       if (control.shouldStop()) return;
       this.ratio = (found[0]?.value ?? 0) / beta;
       const before = newton.value;
-      const worth = (loose ? worthARound.loose : worthARound.tight) * accuracy * Math.abs(before);
+      const worth = share * accuracy * Math.abs(before);
       let gained = true;
       if (this.insert(found, least) > 0) {
         const enough = Math.max(goal, Math.min(loosest, inexact * (this.ratio - 1)));
@@ -293,7 +313,7 @@ class Generation {
         }
         gained = before - newton.value >= worth;
         if (idle < 3 && gained) {
-          effort = Math.min(effort, 1);
+          effort = Math.min(effort, Math.max(0, efforts.length - 2));
           continue;
         }
       }
@@ -314,6 +334,7 @@ class Generation {
         idle = 0;
         continue;
       }
+      if (ended && idle < 3 && looksAgain-- > 0) continue;
       if (ended) return;
       effort++;
     }
@@ -325,6 +346,23 @@ class Generation {
     if (this.rough) return [first];
     const cheap = Math.round(looseWork / workOfStart(this.problem));
     return [Math.min(largestSearch / 2, Math.max(first, cheap)), ...more.filter((starts) => starts > cheap)];
+  }
+
+  /** Starts that the largest search has the multiplications for. */
+  private get affordable(): number {
+    return Math.round(searchWork / workOfStart(this.problem));
+  }
+
+  private get dear(): boolean {
+    return this.affordable < largestSearch;
+  }
+
+  /** Those that a tight gap asks for. */
+  private tightEfforts(): number[] {
+    const { affordable } = this;
+    const most = Math.max(affordable, Math.min(enoughStarts, 2 * affordable));
+    const last = Math.min(largestSearch, Math.max(smallestSearch, most));
+    return [...firstSearches.filter((starts) => starts <= last / 2), last];
   }
 
   private insert(found: readonly DualMaximizer[], least: number): number {

@@ -4,7 +4,7 @@ export const looseAccuracy = 1e-5;
 export const closerShares: readonly number[] = [0.3, 0.1, 0.01, 0.001];
 /** What local residuals and violations of the dual constraint may cost, as shares of the gap. */
 const localShare = 0.1;
-const violationShare = 0.25;
+const violationShare = 0.5;
 /** A violation that is still allowed, relative to the root of the gap: with few neurons what it costs is of second order. */
 const largestRoot = 0.3;
 

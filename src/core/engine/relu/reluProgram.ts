@@ -46,6 +46,8 @@ interface SearchOptions {
   }[];
   /** Part of the gap asked for that is enough. */
   readonly share?: number;
+  /** No search: the neurons of the warm start are only settled. */
+  readonly settle?: boolean;
   /** The dual constraint of some output at the zero network is at least this. */
   readonly zeroTop?: number;
 }
@@ -252,7 +254,7 @@ export class ReluProgram {
   overAll(
     warm: { readonly neurons: readonly SolvedNeuron[]; readonly offset: Float64Array } | undefined,
     seed: number,
-    { suggestions = [], share = 1, zeroTop }: SearchOptions = {},
+    { suggestions = [], share = 1, settle = false, zeroTop }: SearchOptions = {},
   ): Solved {
     let rounds = 0;
     const results = this.each((part, report) => {
@@ -265,6 +267,7 @@ export class ReluProgram {
           seed,
           tolerance: insertTolerance,
           accuracy: share * this.prepared.tolerance,
+          settle,
           // it may be that of another output
           zeroTop: this.parts.length === 1 ? zeroTop : undefined,
           suggestions: suggestions

@@ -144,12 +144,14 @@ class ReluSolve {
     this.secondsFinal = this.control.now() - this.begin;
   }
 
-  /** The certificate judges more strictly than a loose search does. */
+  /** The certificate judges more strictly than a loose search does: mostly the neurons there are only have to be settled. */
   private closeIn(): void {
-    for (const share of closerShares) {
+    for (const [k, share] of closerShares.entries()) {
       const { solved, report, prepared } = this;
       if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
-      this.take(this.program.overAll(solved, 1, { share }));
+      const settle = k === 0;
+      const closer = this.program.overAll(solved, 1, { share, settle });
+      this.take(settle ? { ...closer, method: solved.method } : closer);
     }
   }
 
