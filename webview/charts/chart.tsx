@@ -153,6 +153,10 @@ function zoomOf(layout: Layout, { from, to }: Box, before: Zoom): Zoom | null {
   };
 }
 
+/** What there is to see, and what picking a point does where one can be picked. */
+const summaryOf = ({ summary, action }: ChartSpec, onPick: ChartProps['onPick']): string =>
+  onPick === undefined || action === undefined ? summary : `${summary} ${action}`;
+
 /** Draws a `ChartSpec`; pointer and keyboard move one cursor over its points, drag zooms, Enter or click picks. */
 export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
   const palette = usePalette();
@@ -179,7 +183,7 @@ export function Chart({ spec, onPick, selected, controls }: ChartProps): VNode {
     <Frame
       id={spec.id}
       title={spec.title}
-      summary={spec.summary}
+      summary={summaryOf(spec, onPick)}
       readout={words}
       spoken={spoken}
       table={() => chartTable(spec)}
@@ -291,7 +295,7 @@ function Plot({ spec, drawing, cursor, words, selected, onCursor, onZoom, onPick
       tabIndex={0}
       role="application"
       aria-roledescription="chart"
-      aria-label={`${spec.title}. ${spec.summary} Arrow keys move along the points${
+      aria-label={`${spec.title}. ${summaryOf(spec, onPick)} Arrow keys move along the points${
         legendEntries(spec).length > 1 ? ' and between series' : ''
       }${onPick ? ', Enter chooses one' : ''}.`}
       onKeyDown={onKeyDown}

@@ -57,6 +57,8 @@ export interface ChartSpec {
   readonly title: string;
   /** One or two sentences: what to see here. */
   readonly summary: string;
+  /** What picking a point does, as a sentence; said where points can be picked, which a file is not. */
+  readonly action?: string;
   readonly x: AxisSpec;
   readonly y: AxisSpec;
   readonly series: readonly SeriesSpec[];
@@ -189,6 +191,13 @@ export function linearTicks([low, high]: Range, count: number, integer = false):
   // one tick alone gives no scale
   while (count >= 2 && at > 0 && multiples(at).length < 2) at--;
   return multiples(at);
+}
+
+/** Whether errors are better told apart on a log axis: all above zero, and the largest more than ten times the smallest. */
+export function spansDecades(values: readonly number[]): boolean {
+  const known = values.filter(Number.isFinite);
+  const least = known.reduce((a, b) => Math.min(a, b), Infinity);
+  return least > 0 && known.some((value) => value > 10 * least);
 }
 
 /** Powers of ten, thinned or filled with 2 and 5 so that about `count` remain. */

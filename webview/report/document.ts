@@ -66,7 +66,7 @@ p { max-width: 70ch; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 10px 18px; margin: 0.6em 0; }
 dt { color: #5f5f5f; font-size: 0.85em; }
 dd { margin: 0; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; overflow-wrap: break-word; }
 table { border-collapse: collapse; margin: 0.6em 0; }
 caption { text-align: left; color: #5f5f5f; padding-bottom: 4px; }
 th, td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; border-bottom: 1px solid #dcdcdc; }

@@ -50,7 +50,8 @@ export function dualChart(
         regression
           ? 'With squared loss the dual value of a row is its residual (scaled target minus fit).'
           : 'The dual value of a row says how strongly it pulls at the network.'
-      }${zero > 0 ? ` Without any pull: ${formatCount(zero, 'row')}.` : ''} Choose a row to see it beside the table.`,
+      }${zero > 0 ? ` Without any pull: ${formatCount(zero, 'row')}.` : ''}`,
+      action: 'Choose a row to see it beside the table.',
       x:
         order === 'size'
           ? { label: 'training rows by dual value', integer: true }

@@ -84,8 +84,8 @@ export function residualChart(run: RunRecord): ChartSpec {
   return {
     id: 'residuals',
     title: 'Residuals',
-    summary:
-      'Target minus prediction against prediction. Structure here is what the network leaves unexplained. Enter or click opens the row.',
+    summary: 'Target minus prediction against prediction. Structure here is what the network leaves unexplained.',
+    action: 'Enter or click opens the row.',
     x: { label: `predicted ${run.resolved.target}` },
     y: { label: 'target − prediction' },
     height: 300,

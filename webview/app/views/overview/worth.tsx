@@ -45,13 +45,17 @@ function Mend({ run, remedy }: { readonly run: RunRecord; readonly remedy: Remed
 
 /** The score and what it is compared with, then what a good proof does not say, each with what mends it. */
 export function Worth({ run }: { readonly run: RunRecord }): VNode {
+  const { state } = usePanel();
   const headline = scoreHeadline(run, panelFormat);
+  // a cross-validation that goes on has not run out of time
+  const underWay = state.phase === 'training';
+  const remarks = remarksOf(run, panelFormat).filter(({ code }) => !(underWay && code === 'beta-unsettled'));
   return (
     <div class="worth">
       {headline !== undefined && <p class="worth-headline">{typeset(headline)}</p>}
       {run.evaluation && <p class="muted">{typeset(standingSentence(run.evaluation))}</p>}
       <ul class="notes" aria-label="What to know before using the network">
-        {remarksOf(run, panelFormat).map(({ code, text, remedy }) => (
+        {remarks.map(({ code, text, remedy }) => (
           <li key={code}>
             <Icon name="warning" />
             <span>

@@ -45,8 +45,8 @@ export function actualChart(run: RunRecord): {
     spec: {
       id: 'predicted-actual',
       title: 'Predicted and actual',
-      summary:
-        'Every row by its prediction and its target: on the line both are equal. Enter or click opens the row below.',
+      summary: 'Every row by its prediction and its target: on the line both are equal.',
+      action: 'Enter or click opens the row below.',
       x: { label: `predicted ${run.resolved.target}` },
       y: { label: run.resolved.target },
       height: 320,

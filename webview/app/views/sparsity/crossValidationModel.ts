@@ -1,6 +1,6 @@
 import { chosenPoint } from '../../../../src/shared/usefulness.ts';
 import type { CrossValidationRecord, RunRecord } from '../../../../src/shared/run.ts';
-import type { ChartSpec } from '../../../charts/spec.ts';
+import { type ChartSpec, spansDecades } from '../../../charts/spec.ts';
 import { formatNumber } from '../../../ui/format.ts';
 
 const measureNames: Readonly<Record<CrossValidationRecord['measure'], string>> = {
@@ -15,19 +15,23 @@ export function crossValidationChart(run: RunRecord, record: CrossValidationReco
   const x = points.map(({ beta }) => beta);
   const chosen = chosenPoint(record);
   const sparse = points[record.oneStandardError];
+  const lower = points.map(({ mean, standardError }) => mean - standardError);
   return {
     id: 'cross-validation',
     title: 'Error on rows held out, along beta',
     summary: `Mean over ${folds} folds of the training rows with one standard error either way; no test row was looked at.`,
     x: { label: 'beta', log: true },
-    y: { label: measureNames[record.measure] },
+    y: {
+      label: measureNames[record.measure],
+      log: spansDecades([...lower, ...points.flatMap((point) => point.folds)]),
+    },
     series: [
       {
         id: 'spread',
         label: 'one standard error',
         kind: 'band',
         x,
-        y: points.map(({ mean, standardError }) => mean - standardError),
+        y: lower,
         upper: points.map(({ mean, standardError }) => mean + standardError),
         tone: 'network',
       },

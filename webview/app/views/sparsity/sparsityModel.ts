@@ -2,7 +2,7 @@ import { text } from '../../../../src/shared/texts.ts';
 import type { PathProof } from '../../../../src/shared/pathProof.ts';
 import type { PathRecord, RunRecord } from '../../../../src/shared/run.ts';
 import { betaMaxHint, betaMaxIsProven, searchesPatterns } from '../../../../src/shared/verdict.ts';
-import type { ChartSpec, GuideSpec } from '../../../charts/spec.ts';
+import { type ChartSpec, type GuideSpec, spansDecades } from '../../../charts/spec.ts';
 import {
   formatCount,
   formatGap,
@@ -98,7 +98,8 @@ export function activeChart(run: RunRecord, path: PathRecord): ChartSpec {
     ...pathBase(run, path),
     id: 'path-active',
     title: `Active ${partNames(run).many} along beta`,
-    summary: `${betaMaxHint(run)} Choose a point to solve for its beta.`,
+    summary: betaMaxHint(run),
+    action: 'Choose a point to solve for its beta.',
     y: { label: `active ${partNames(run).many}`, integer: true, min: 0 },
     series: [
       {
@@ -122,9 +123,10 @@ export function errorChart(run: RunRecord, path: PathRecord): ChartSpec {
     id: 'path-error',
     title: `${capitalised(text(path.measure))} along beta`,
     summary: tested
-      ? 'Scores on the training rows, and thinly on the test rows, by which nothing is chosen. Choose a point to solve for its beta.'
-      : 'Scores on the training rows. Choose a point to solve for its beta.',
-    y: { label: text(path.measure) },
+      ? 'Scores on the training rows, and thinly on the test rows, by which nothing is chosen.'
+      : 'Scores on the training rows.',
+    action: 'Choose a point to solve for its beta.',
+    y: { label: text(path.measure), log: spansDecades(path.points.flatMap(({ train, test }) => [train, test ?? NaN])) },
     series: [
       {
         id: 'train',
