@@ -40,7 +40,7 @@ const several = 'test/several.mts';
 const install = 'test/host/harness/install.ts';
 
 /** Most files of a batch: few enough that both lanes have something to do at the end. */
-const batchSize = 16;
+const batchSize = 8;
 
 const releases = process.env.CONVEXNET_RELEASES?.split(',') ?? ['newest', 'oldest'];
 /** Files of host tests and the releases of the editor that they run in: a task each. What a person does is tried in both, details in the newest (in both when asked for by name). */
