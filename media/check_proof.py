@@ -1,9 +1,8 @@
 """Checks a proof file of the Convex Network Explorer: python check_proof.py NETWORK.json PROBLEM.json [PROOF.json]
 
 Recomputes, from the data and the network only, the objective of the network and a lower bound of the objective of ALL two-layer ReLU
-networks of the family (any width), and prints what is left between them. Without PROOF.json the network file's own "proof". Needs numpy. Exit status: 0 accepted, 1 rejected.
-The mathematics is in docs/proof.md.
-"""
+networks of the family (any width), and prints what is left between them. Without PROOF.json the network file's own "proof". Needs numpy.
+Exit status: 0 accepted, 1 rejected. The mathematics is in docs/proof.md."""
 import hashlib
 import json
 import sys
@@ -22,73 +21,54 @@ def need(ok, why):
 
 
 def digest(pieces, text):
-    sha = hashlib.sha256()
-    for piece in pieces:
-        sha.update(np.ascontiguousarray(np.ravel(piece), dtype="<f8").tobytes())
-    sha.update(text.encode())
-    return sha.hexdigest()
-
-
-def load(name):
-    return json.loads(open(name, encoding="utf-8-sig").read())
+    content = b"".join(np.ascontiguousarray(np.ravel(piece), dtype="<f8").tobytes() for piece in pieces)
+    return hashlib.sha256(content + text.encode()).hexdigest()
 
 
 def read_problem(name):
-    p = load(name)
+    p = json.loads(open(name, encoding="utf-8-sig").read())
     need(not isinstance(p["X"], str) and not isinstance(p["y"], str), "X and y must stand in the problem file itself")
-    X = np.array(p["X"], float)
+    X, loss, w = np.array(p["X"], float), p["loss"], np.array(p.get("weights", []), float)
     y = np.array(p["y"], float).reshape(len(X), -1)
-    bias, loss = p.get("bias", "none"), p["loss"]
     c = p.get("outputs") or (max(2, int(y.max()) + 1) if loss == "softmax" else y.shape[1])
-    w = np.array(p["weights"], float).reshape(len(X)) if "weights" in p else np.ones(0)
-    need(np.all(w > 0), "weights of rows are positive")
-    return X, y, c, loss, bias, p.get("outputPenalty", "per-output"), p["beta"], w
+    need(loss in ("squared", "huber", "logistic", "hinge", "softmax"), f"the {loss} loss is not known here")
+    need(len(w) in (0, len(X)) and np.all(w > 0), "weights of rows are positive, one for each row")
+    return X, y, c, loss, p.get("bias", "none"), p.get("outputPenalty", "per-output"), p["beta"], w, [p["delta"]] if loss == "huber" else []
 
 
 def read_network(name, d, c):
-    net = load(name)
+    net = json.loads(open(name, encoding="utf-8-sig").read())
     net = net.get("network", net)
-    W1 = np.array(net["W1"], float).reshape(-1, d)
-    W2 = np.array(net.get("W2", net.get("w2")), float).reshape(len(W1), c)
-    return W1, np.array(net["b1"], float).reshape(len(W1)), W2, np.array(net.get("b2", 0.0), float).reshape(-1) * np.ones(c)
+    W1, b1, b2 = np.array(net["W1"], float).reshape(-1, d), np.array(net["b1"], float), np.array(net.get("b2", 0.0), float)
+    return W1, b1.reshape(len(W1)), np.array(net.get("W2", net.get("w2")), float).reshape(len(W1), c), b2.reshape(-1) * np.ones(c)
 
 
-def loss_value(loss, F, y, w):
+def loss_value(loss, F, y, w, delta):
     """Sum over rows of weight times loss."""
-    if loss == "squared":
-        return 0.5 * np.sum(w[:, None] * (F - y) ** 2)
-    if loss == "logistic":
-        return np.sum(w[:, None] * np.logaddexp(0, -y * F))
-    if loss == "hinge":
-        return np.sum(w[:, None] * np.maximum(0, 1 - y * F))
-    need(loss == "softmax", f"the {loss} loss is not known here")
-    return np.sum(w * (np.logaddexp.reduce(F, axis=1) - F[np.arange(len(F)), y[:, 0].astype(int)]))
+    if loss == "softmax":
+        return np.sum(w * (np.logaddexp.reduce(F, axis=1) - F[np.arange(len(F)), y[:, 0].astype(int)]))
+    if loss in ("logistic", "hinge"):
+        return np.sum(w[:, None] * (np.logaddexp(0, -y * F) if loss == "logistic" else np.maximum(0, 1 - y * F)))
+    r = np.abs(F - y)
+    most = delta[0] if loss == "huber" else np.max(r)
+    return np.sum(w[:, None] * np.where(r <= most, 0.5 * r**2, most * (r - 0.5 * most)))
 
 
-def entropy(p):
-    """p ln p of every entry."""
-    return np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0)
-
-
-def dual_value(loss, V, y, w):
+def dual_value(loss, V, y, w, delta):
     """-l*(-V), rounded down: weight times that of the row over its weight; V outside the domain is refused."""
-    V, w = V / w[:, None], w[:, None]
+    V, w, outside = V / w[:, None], w[:, None], "the dual point is outside the domain of the loss"
     size = V.size * max(1, np.max(w))
-    if loss == "squared":
+    if loss in ("squared", "huber"):
+        need(loss == "squared" or np.all(np.abs(V) <= delta[0]), outside)
         value, size = np.sum(w * V * (y - 0.5 * V)), np.sum(w * np.abs(V) * (np.abs(y) + np.abs(V)))
-    elif loss in ("logistic", "hinge"):
-        p = y * V
-        need(np.all(p >= 0) and np.all(p <= 1), "the dual point is outside the domain of the loss")
-        value = np.sum(w * (p if loss == "hinge" else -entropy(p) - entropy(1 - p)))
     else:
-        p = -V.copy()
-        own = np.arange(len(V)), y[:, 0].astype(int)
-        p[own] = 0
-        rest = p.sum(axis=1)
-        need(np.all(p >= -1e-15) and np.all(rest <= 1 + 1e-12), "the dual point is outside the domain of the loss")
-        need(np.all(np.abs(V[own] - rest) <= 1e-12), "a row of the dual point does not sum to zero")
-        p[own] = np.maximum(0, 1 - rest)
-        value = -np.sum(w * entropy(np.maximum(p, 0)))
+        p, own = np.stack([y * V, 1 - y * V]) if loss != "softmax" else -V, (np.arange(len(V)), y[:, 0].astype(int))
+        if loss == "softmax":
+            rest = p.sum(axis=1) - p[own]
+            need(np.all(np.abs(V[own] - rest) <= 1e-12), "a row of the dual point does not sum to zero")
+            p[own] = 1 - rest
+        need(np.all(p >= -1e-15), outside)
+        value = np.sum(w * p[0]) if loss == "hinge" else -np.sum(w * p * np.log(np.where(p > 0, p, 1)))
     return value - 8 * (V.size + 8) * EPS * size
 
 
@@ -112,10 +92,9 @@ def triangles(m, unit, upper):
     line, count, others = (np.array(m[k], int) for k in ("line", "count", "others"))
     factors, size = np.array(m["factors"], float), np.maximum(np.array(m["size"], float), 1e-150)
     weight = np.maximum(0, np.array(m["weight"], float))
-    need(len(line) == len(count) == len(weight) == len(size) and len(others) == len(factors) == count.sum(), "a list of triangles has another length")
-    need(np.all(count >= 0) and np.all(line >= 0) and np.all(others >= 0), "a triangle has no such line")
-    of = np.repeat(np.arange(len(line)), count)
-    g, longest = unit[line], np.ones(len(line))
+    fits = len(line) == len(count) == len(weight) == len(size) and len(others) == len(factors) == count.sum()
+    need(fits and np.all(count >= 0) and np.all(line >= 0) and np.all(others >= 0), "the lists of triangles do not fit")
+    of, g, longest = np.repeat(np.arange(len(line)), count), unit[line], np.ones(len(line))
     np.subtract.at(g, of, factors[:, None] * unit[others])
     np.add.at(longest, of, np.abs(factors))
     np.subtract.at(upper, line, weight)
@@ -125,40 +104,33 @@ def triangles(m, unit, upper):
     return g.T @ (curve[:, None] * g), np.sum(weight * size) / 2, mass, len(others) + 4 * len(line)
 
 
-def constraint(unit, q, row, side, length, stray, v, m):
+def constraint(unit, q, rows, v, m):
     """Upper bound of v'(Xu)_+ over ||u|| <= 1 from any multipliers m."""
-    L, d = unit.shape
-    load = length * v
-    even, odd = np.zeros(L), np.zeros(L)
-    np.add.at(even, row[row >= 0], load[row >= 0])
-    np.add.at(odd, row[row >= 0], (side * load)[row >= 0])
+    (L, d), (row, side, length, stray) = unit.shape, rows
+    load, on = length * v, row >= 0
+    even, odd = (np.bincount(row[on], x[on], L) for x in (load, side * load))
     plus, minus, inner = (np.maximum(0, np.array(m[k], float)) for k in ("plus", "minus", "inner"))
     i, j = np.array(m["pairs"], float).astype(int).reshape(-1, 2).T
     l00, l10, l11, l20, l21, l22 = np.array(m["root"], float).reshape(-1, 6).T
     both = 2 * (l10 * l20 + l11 * l21)
-    own = l10**2 + l11**2 + np.maximum(both, 0) / 2
-    other = l20**2 + l21**2 + l22**2 + np.maximum(both, 0) / 2
+    own, other = (x + np.maximum(both, 0) / 2 for x in (l10**2 + l11**2, l20**2 + l21**2 + l22**2))
     cross = np.minimum(both, 0) * np.clip(np.nan_to_num(np.array(m["turn"], float)), -1, 1)
     size, w = np.maximum(np.array(m["size"], float), 1e-150), np.array(m["w"], float).reshape(L, q)
     upper = even / 2 + plus + minus + inner
-    np.add.at(upper, i, 2 * l00 * l10)
-    np.add.at(upper, j, 2 * l00 * l20)
+    upper += np.bincount(i, 2 * l00 * l10, L) + np.bincount(j, 2 * l00 * l20, L)
     corners = triangles(m["triangles"], unit, upper)
-    inner = inner - np.minimum(upper, 0)
-    upper = np.maximum(upper, 0)
+    inner, upper = inner - np.minimum(upper, 0), np.maximum(upper, 0)
     turn = (inner / np.maximum(1, np.linalg.norm(w, axis=1)))[:, None] * np.pad(w, ((0, 0), (0, d - q)))
-    G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + unit[i].T @ (own[:, None] * unit[i] + cross[:, None] * unit[j])
-    G = G + unit[j].T @ (other[:, None] * unit[j])
-    G = (G + G.T) / 2 + corners[0]
-    c = unit.T @ (odd / 2 - plus + minus)
+    G = unit.T @ ((upper / (2 * size))[:, None] * unit - turn) + unit[j].T @ (other[:, None] * unit[j])
+    G += unit[i].T @ (own[:, None] * unit[i] + cross[:, None] * unit[j])
+    G, c = (G + G.T) / 2 + corners[0], unit.T @ (odd / 2 - plus + minus)
     kappa = np.sum(upper * size) / 2 + np.sum(l00**2) + corners[1]
     mass = np.sum(np.abs(load)) + np.sum(upper / (2 * size) + upper * size / 2 + upper + 2 * inner + plus + minus)
     mass += np.sum(l00**2 + 2 * np.abs(l00) * (np.abs(l10) + np.abs(l20)) + 3 * (own + other)) + corners[2]
     charge = 0.0
     if q < d:
-        own = G[-1, -1]
+        own, g = G[-1, -1], G[:-1, -1]
         room = max(m["bias"] - own, 1e-150)
-        g = G[:-1, -1]
         charge = own + room + c[-1] ** 2 / (4 * room)
         mass += abs(own) + abs(charge) + np.sum(g * g) / room + np.sum(np.abs(c[-1] * g)) / room
         G, c = G[:-1, :-1] + np.outer(g, g) / room, c[:-1] + c[-1] * g / room
@@ -167,26 +139,25 @@ def constraint(unit, q, row, side, length, stray, v, m):
 
 
 def check(network, problem, name=None):
-    X, y, c, loss, bias, penalty, beta, weights = read_problem(problem)
+    X, y, c, loss, bias, penalty, beta, weights, delta = read_problem(problem)
     w = weights if len(weights) else np.ones(len(X))
-    proof = load(network).get("proof", {}) if name is None else load(name)
+    proof = json.loads(open(name or network, encoding="utf-8-sig").read())
+    proof = proof if name else proof.get("proof", {})
     need(proof.get("format") == "convexnet-proof/3", "not a proof file of version 3")
     says = proof["problem"]
-    need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta], weights], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
+    need(says["sha256"] == digest([X, y, [len(X), X.shape[1], c, beta], weights, delta], f"{loss}|{bias}|{penalty}"), "the proof is for another problem")
     lines = proof["lines"]
     pieces = [[says[k] for k in ("rows", "inputs", "outputs", "beta")] + [proof["objective"], proof["lowerBound"]], proof["dual"]]
     pieces += [[proof["factor"], proof["top"]], lines["first"], lines["row"], lines["side"]]
     for m in proof["parts"]:
-        pieces += [[m["output"], m["sign"]], m["w"], m["size"], m["plus"], m["minus"], m["inner"]]
-        pieces += [m["pairs"], m["root"], m["turn"]]
+        pieces += [[m["output"], m["sign"]], *(m[k] for k in ("w", "size", "plus", "minus", "inner", "pairs", "root", "turn"))]
         pieces += [m["triangles"][k] for k in ("line", "count", "others", "factors", "weight", "size")] + [[m["bias"]]]
-    text = "|".join(says[k] for k in ("sha256", "loss", "bias", "outputPenalty"))
-    need(proof["sha256"] == digest(pieces, text), "the proof file was altered")
+    need(proof["sha256"] == digest(pieces, "|".join(says[k] for k in ("sha256", "loss", "bias", "outputPenalty"))), "the proof file was altered")
     W1, b1, W2, b2 = read_network(network, X.shape[1], c)
     F = np.maximum(X @ W1.T + b1, 0) @ W2 + b2
     need((bias != "none" or not b1.any()) and (bias == "free" or not b2.any()), "the network has biases that the problem does not allow")
     inner = np.sum(W1**2) + (0 if bias == "free" else np.sum(b1**2))
-    objective = loss_value(loss, F, y, w) + beta / 2 * (inner + np.sum(np.sum(np.abs(W2), axis=1) ** 2))
+    objective = loss_value(loss, F, y, w, delta) + beta / 2 * (inner + np.sum(np.sum(np.abs(W2), axis=1) ** 2))
     need(abs(objective - proof["objective"]) <= 1e-11 * abs(objective), "the proof is for another network")
     # rows on unit lines; with a free bias centred, the bias in units of the longest row
     q, Z = X.shape[1], X
@@ -204,15 +175,14 @@ def check(network, problem, name=None):
     V = np.array(proof["dual"], float).reshape(len(X), c)
     need(bias != "free" or np.all(np.abs(V.sum(axis=0)) <= 1e-10 * (1 + np.abs(V).sum(axis=0))), "columns of the dual point do not sum to zero")
     top = 0.0
-    for k in range(c):
-        for sign in (1, -1):
-            found = [m for m in proof["parts"] if m["output"] == k and m["sign"] == sign]
-            need(len(found) == 1, f"output {k} has no part of sign {sign}")
-            top = max(top, constraint(unit, q, row, side, length, stray, sign * V[:, k], found[0]))
+    for k, sign in [(k, sign) for k in range(c) for sign in (1, -1)]:
+        found = [m for m in proof["parts"] if m["output"] == k and m["sign"] == sign]
+        need(len(found) == 1, f"output {k} has no part of sign {sign}")
+        top = max(top, constraint(unit, q, (row, side, length, stray), sign * V[:, k], found[0]))
     need(top <= proof["top"] * (1 + 1e-10), f"the dual constraint is {top}, not at most {proof['top']}")
     factor = proof["factor"] * (1 - 1e-10)
     need(factor >= 0 and factor * max(top, proof["top"]) <= beta, "the factored dual point is too long")
-    bound = dual_value(loss, factor * V, y, w)
+    bound = dual_value(loss, factor * V, y, w, delta)
     need(bound >= proof["lowerBound"] - 1e-9 * abs(objective), f"only {bound} is proven, not {proof['lowerBound']}")
     return objective, min(bound, proof["lowerBound"]), factor * top / beta
 
@@ -222,9 +192,7 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         value, lower, used = check(*sys.argv[1:])
-    except Rejected as why:
-        sys.exit(f"REJECTED: {why}")
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        sys.exit(f"REJECTED, unreadable: {error!r}")
+    except (Rejected, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as why:
+        sys.exit(f"REJECTED: {why}" if isinstance(why, Rejected) else f"REJECTED, unreadable: {why!r}")
     gap = (value - lower) / max(abs(value), 1e-300)
     print(f"accepted: objective {value:.10g}, no network is below {lower:.10g} (relative gap {gap:.3g}; constraint {used:.12g} of 1)")

@@ -16,6 +16,8 @@ after(() => {
 
 const checker = path.resolve(import.meta.dirname, '../../media/check_proof.py');
 const named = (name: string): string => path.join(folder, name);
+/** What is checked does not depend on how tight the proof is. */
+const briefly = ['--certify-seconds', '1'];
 
 /** The instance has, at a lifted unit neuron, the value v'(Xu)_+ of the dual point in the proof file. */
 function assertInstance(X: readonly (readonly number[])[]): void {
@@ -62,6 +64,7 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
     named('proof.json'),
     '--instance',
     named('instance.cbf'),
+    ...briefly,
   ]);
   assert.equal(solved.status, 0, solved.stderr);
   assertInstance(problem.X);
@@ -75,7 +78,7 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
     named('problem.json'),
     named('net.json'),
     '--time-limit',
-    '10',
+    '2',
     '--out',
     named('certificate.json'),
     '--certificate',
@@ -105,7 +108,7 @@ test('weights of rows are part of what is proven: both checkers take them from t
   const weights = y.map((label) => (label > 0 ? 3 : 0.5));
   writeFileSync(named('weighted.json'), JSON.stringify({ ...base, y, weights, loss: 'logistic' }));
   writeFileSync(named('unweighted.json'), JSON.stringify({ ...base, y, loss: 'logistic' }));
-  const out = ['--out', named('weighted-net.json'), '--certificate', named('weighted-proof.json')];
+  const out = ['--out', named('weighted-net.json'), '--certificate', named('weighted-proof.json'), ...briefly];
   const solved = await runWarm(['solve', named('weighted.json'), ...out]);
   assert.equal(solved.status, 0, solved.stderr);
   const files = (problem: string): string[] => [
@@ -119,6 +122,33 @@ test('weights of rows are part of what is proven: both checkers take them from t
   const python = ensurePython({ numpy: true });
   const inPython = (problem: string): number | null => spawnSync(python, [checker, ...files(problem)]).status;
   assert.deepEqual([inPython('weighted.json'), inPython('unweighted.json')], [0, 1]);
+});
+
+test('both checkers take proofs of every loss and bias, and a file for another threshold of the Huber loss is for another problem', async () => {
+  const base = JSON.parse(readFileSync(named('problem.json'), 'utf8')) as { X: number[][]; y: number[] };
+  const few = { ...base, X: base.X.slice(0, 12), y: base.y.slice(0, 12) };
+  const classes = few.X.map(([a, b]) => (a > 0.3 ? 2 : b > 0 ? 1 : 0));
+  const python = ensurePython({ numpy: true });
+  const kinds = {
+    huber: { loss: 'huber', delta: 0.5, bias: 'regularized' },
+    softmax: { loss: 'softmax', y: classes, bias: 'free', beta: 0.8 },
+  };
+  for (const [name, kind] of Object.entries(kinds)) {
+    const files = [named(`${name}-net.json`), named(`${name}.json`), named(`${name}-proof.json`)];
+    writeFileSync(files[1], JSON.stringify({ ...few, ...kind }));
+    const solved = await runWarm(['solve', files[1], '--out', files[0], '--certificate', files[2], ...briefly]);
+    assert.equal(solved.status, 0, solved.stderr);
+    const accepted = await runWarm(['check', ...files]);
+    assert.equal(accepted.status, 0, accepted.stderr);
+    const { status, stderr } = spawnSync(python, [checker, ...files], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  }
+  writeFileSync(named('huber-other.json'), JSON.stringify({ ...few, ...kinds.huber, delta: 0.6 }));
+  const files = [named('huber-net.json'), named('huber-other.json'), named('huber-proof.json')];
+  const other = await runWarm(['check', ...files]);
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /for another problem/);
+  assert.equal(spawnSync(python, [checker, ...files]).status, 1);
 });
 
 test('network files carry their proof, as JSON and as ONNX in original units; both checkers take it from there', async () => {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { columnOf } from '../base/linalg/matrix.ts';
 import { conicBound, type ConicBound, usablePoint, whyNotConic } from '../certify/conic/conicBound.ts';
-import { unitLines } from '../certify/conic/lines.ts';
+import { type UnitLines, unitLines } from '../certify/conic/lines.ts';
 import { lineLoads, type MajorantMultipliers, proveMajorant } from '../certify/conic/majorant.ts';
 import type { TriangleMultipliers } from '../certify/conic/triangleCones.ts';
 import { dualBoundAt } from '../certify/dual/bound.ts';
@@ -125,8 +126,8 @@ function bytesOf(pieces: readonly ArrayLike<number>[], text: string): Uint8Array
 }
 
 /** What the checksum of a problem is of: data, targets, weights of rows if there are some, beta and the choices that the objective depends on. */
-function bytesOfProblem({ X, y, weights, beta, loss, bias, outputPenalty, outputs }: Problem): Uint8Array {
-  const numbers = [X.data, y.data, [X.rows, X.cols, outputs, beta], weights ?? []];
+function bytesOfProblem({ X, y, weights, beta, loss, delta, bias, outputPenalty, outputs }: Problem): Uint8Array {
+  const numbers = [X.data, y.data, [X.rows, X.cols, outputs, beta], weights ?? [], delta === undefined ? [] : [delta]];
   return bytesOf(numbers, `${loss}|${bias}|${outputPenalty}`);
 }
 
@@ -173,6 +174,7 @@ export async function writeProof(
     bias: m.bias,
   }));
   const dual = Array.from(bound.V);
+  if (prepared.penalizedCols < prepared.X.cols) parts.forEach((part) => leaveRoom(prepared, lines, dual, part));
   // what other arithmetic may differ by
   const top = proveParts(prepared, dual, parts) * (1 + 1e-11);
   const { point } = dualBoundAt(prepared.datafit, bound.V, top / prepared.beta);
@@ -227,6 +229,26 @@ export function conicPoint(
 const short = (values: Float64Array): number[] =>
   Array.from(values, (value) => (Number.isFinite(value) ? Number(value.toPrecision(9)) : 0));
 
+/** What may be added to the multiplier of a free bias, relative to beta. */
+const rooms = [0, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3];
+
+/**
+ * Raises the multiplier of a free bias to where the bound is least: what it is above the curvature along the bias may be less than the digits that are kept, and dividing by
+ * that would make the bound loose, and another one in other arithmetic.
+ */
+function leaveRoom(
+  prepared: PreparedProblem,
+  lines: UnitLines,
+  dual: ArrayLike<number>,
+  part: { bias: number } & Proof['parts'][number],
+): void {
+  const bounds = rooms.map((room) => {
+    const bias = part.bias + room * prepared.beta;
+    return { bias, bound: provePart(lines, prepared.outputs, dual, { ...part, bias }) };
+  });
+  part.bias = bounds.reduce((best, one) => (one.bound < best.bound ? one : best)).bias;
+}
+
 function factorBetween(V: Float64Array, point: Float64Array): number {
   let largest = 0;
   V.forEach((value, k) => {
@@ -254,17 +276,20 @@ function objectiveOf(problem: Problem, prepared: PreparedProblem, network: TwoLa
 /** Proven bound of the dual constraint at the point, over all outputs and signs; Infinity when one of them has no part. */
 function proveParts(prepared: PreparedProblem, dual: ArrayLike<number>, parts: Proof['parts']): number {
   const lines = unitLines(prepared.X, prepared.penalizedCols);
-  const { outputs, X } = prepared;
   let top = 0;
-  for (let output = 0; output < outputs; output++) {
+  for (let output = 0; output < prepared.outputs; output++) {
     for (const sign of [1, -1]) {
       const part = parts.find((p) => p.output === output && p.sign === sign);
       if (part === undefined) return Infinity;
-      const column = Float64Array.from({ length: X.rows }, (_, i) => sign * dual[i * outputs + output]);
-      top = Math.max(top, proveMajorant(lines, lineLoads(lines, column), multipliersOf(part)));
+      top = Math.max(top, provePart(lines, prepared.outputs, dual, part));
     }
   }
   return top;
+}
+
+function provePart(lines: UnitLines, outputs: number, dual: ArrayLike<number>, part: Proof['parts'][number]): number {
+  const column = columnOf(dual, outputs, part.output).map((value) => part.sign * value);
+  return proveMajorant(lines, lineLoads(lines, column), multipliersOf(part));
 }
 
 function trianglesOf({
@@ -344,7 +369,9 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
     );
   }
   if (proof.problem.sha256 !== sha256(bytesOfProblem(problem))) {
-    throw new ProofError('the proof is for another problem: its data or targets differ from those given');
+    throw new ProofError(
+      'the proof is for another problem: its data, targets, weights of rows or threshold differ from those given',
+    );
   }
   if (stated !== sha256(contentOf(content))) {
     throw new ProofError('the proof file was altered: its checksum does not go with its numbers');
