@@ -64,7 +64,6 @@ test('a proof file of solve and one of certify are accepted; altered or for anot
     named('proof.json'),
     '--instance',
     named('instance.cbf'),
-    ...briefly,
   ]);
   assert.equal(solved.status, 0, solved.stderr);
   assertInstance(problem.X);
