@@ -14,15 +14,6 @@ const patienceMs = 90_000;
  */
 const builtin = ['theme-defaults', 'theme-seti'];
 
-/** Runs in every frame before anything else: spinners and bars of progress would have everything drawn again and again, all through a training. */
-function stillness(): void {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(
-    '*, ::before, ::after { animation-duration: 1ms !important; animation-delay: 0s !important; animation-iteration-count: 1 !important; }',
-  );
-  document.adoptedStyleSheets.push(sheet);
-}
-
 /** The workbench of a VS Code server in Chromium, driven as a person does. */
 export class Workbench {
   private constructor(
@@ -53,7 +44,6 @@ export class Workbench {
     });
     const page = context.pages()[0] ?? (await context.newPage());
     page.setDefaultTimeout(patienceMs);
-    await page.addInitScript(stillness);
     return new Workbench(server, page, context, profile);
   }
 
