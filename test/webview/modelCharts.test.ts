@@ -97,6 +97,11 @@ describe('numbers', () => {
 });
 
 describe('ticks', () => {
+  it('a range that is rounding has one tick, at once', () => {
+    assert.deepEqual(linearTicks([1, 1 + 2 ** -52], 5), [1]);
+    assert.deepEqual(linearTicks([-3e7, -3e7 * (1 - 1e-13)], 4), [-3e7]);
+  });
+
   it('are ascending, inside the range and neither few nor many', () => {
     fc.assert(
       fc.property(

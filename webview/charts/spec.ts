@@ -171,10 +171,14 @@ export function withEqualUnits(
   return { x: around(domain.x, width), y: around(domain.y, height) };
 }
 
+/** A range is none when it is narrower than this, relative to its ends. */
+const nothing = 1e-11;
+
 /** About `count` round numbers inside the range, at 1, 2 or 5 times a power of ten. */
 export function linearTicks([low, high]: Range, count: number, integer = false): number[] {
   const span = high - low;
-  if (!(span > 0)) return [low];
+  // multiples of a step below the digits of the numbers cannot be counted, nor told apart
+  if (!(span > nothing * Math.max(Math.abs(low), Math.abs(high)))) return [low];
   const rough = span / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const rounds = [0.2, 0.5, 1, 2, 5, 10];
