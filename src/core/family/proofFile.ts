@@ -2,7 +2,13 @@ import * as v from 'valibot';
 import { columnOf } from '../base/linalg/matrix.ts';
 import { conicBound, type ConicBound, usablePoint, whyNotConic } from '../certify/conic/conicBound.ts';
 import { type UnitLines, unitLines } from '../certify/conic/lines.ts';
-import { lineLoads, type MajorantMultipliers, proveMajorant } from '../certify/conic/majorant.ts';
+import {
+  lineLoads,
+  type LineLoads,
+  type MajorantMultipliers,
+  proveMajorant,
+  withBestBias,
+} from '../certify/conic/majorant.ts';
 import type { TriangleMultipliers } from '../certify/conic/triangleCones.ts';
 import { dualBoundAt } from '../certify/dual/bound.ts';
 import type { Control } from '../base/control.ts';
@@ -17,6 +23,9 @@ import { biasOf, type Problem } from '../problem/problem.ts';
 
 /** Relative difference of objectives that other arithmetic may make; at an optimum a change of weights shows in the square of its size only. */
 const sameObjective = 1e-11;
+
+/** What the multiplier of a free bias is above its best value, relative to beta: the bound is steep below that, and other arithmetic has another one. */
+const biasMargin = 1e-9;
 
 export const proofFormat = 'convexnet-proof/3';
 
@@ -80,6 +89,7 @@ const proofSchema = v.strictObject({
 });
 
 type Proof = v.InferOutput<typeof proofSchema>;
+type Part = Proof['parts'][number];
 
 /** All numbers of a proof in the order of the schema, as little-endian doubles: what its checksum is of. */
 function contentOf(proof: Omit<Proof, 'sha256'>): Uint8Array {
@@ -174,9 +184,13 @@ export async function writeProof(
     bias: m.bias,
   }));
   const dual = Array.from(bound.V);
-  if (prepared.penalizedCols < prepared.X.cols) parts.forEach((part) => leaveRoom(prepared, lines, dual, part));
+  // for the digits that are kept: what the multiplier of a free bias is above the curvature along it may be less than the others
+  for (const part of parts) {
+    const { bias } = withBestBias(lines, loadsOf(lines, prepared.outputs, dual, part), multipliersOf(part));
+    part.bias = bias + biasMargin * prepared.beta;
+  }
   // what other arithmetic may differ by
-  const top = proveParts(prepared, dual, parts) * (1 + 1e-11);
+  const top = proveParts(prepared, lines, dual, parts) * (1 + 1e-11);
   const { point } = dualBoundAt(prepared.datafit, bound.V, top / prepared.beta);
   const factor = factorBetween(bound.V, point);
   const value = prepared.datafit.dualBelow(bound.V.map((x) => factor * x));
@@ -229,26 +243,6 @@ export function conicPoint(
 const short = (values: Float64Array): number[] =>
   Array.from(values, (value) => (Number.isFinite(value) ? Number(value.toPrecision(9)) : 0));
 
-/** What may be added to the multiplier of a free bias, relative to beta. */
-const rooms = [0, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3];
-
-/**
- * Raises the multiplier of a free bias to where the bound is least: what it is above the curvature along the bias may be less than the digits that are kept, and dividing by
- * that would make the bound loose, and another one in other arithmetic.
- */
-function leaveRoom(
-  prepared: PreparedProblem,
-  lines: UnitLines,
-  dual: ArrayLike<number>,
-  part: { bias: number } & Proof['parts'][number],
-): void {
-  const bounds = rooms.map((room) => {
-    const bias = part.bias + room * prepared.beta;
-    return { bias, bound: provePart(lines, prepared.outputs, dual, { ...part, bias }) };
-  });
-  part.bias = bounds.reduce((best, one) => (one.bound < best.bound ? one : best)).bias;
-}
-
 function factorBetween(V: Float64Array, point: Float64Array): number {
   let largest = 0;
   V.forEach((value, k) => {
@@ -274,32 +268,36 @@ function objectiveOf(problem: Problem, prepared: PreparedProblem, network: TwoLa
 }
 
 /** Proven bound of the dual constraint at the point, over all outputs and signs; Infinity when one of them has no part. */
-function proveParts(prepared: PreparedProblem, dual: ArrayLike<number>, parts: Proof['parts']): number {
-  const lines = unitLines(prepared.X, prepared.penalizedCols);
+function proveParts(
+  { outputs }: PreparedProblem,
+  lines: UnitLines,
+  dual: ArrayLike<number>,
+  parts: readonly Part[],
+): number {
   let top = 0;
-  for (let output = 0; output < prepared.outputs; output++) {
+  for (let output = 0; output < outputs; output++) {
     for (const sign of [1, -1]) {
       const part = parts.find((p) => p.output === output && p.sign === sign);
       if (part === undefined) return Infinity;
-      top = Math.max(top, provePart(lines, prepared.outputs, dual, part));
+      top = Math.max(top, provePart(lines, outputs, dual, part));
     }
   }
   return top;
 }
 
-function provePart(lines: UnitLines, outputs: number, dual: ArrayLike<number>, part: Proof['parts'][number]): number {
-  const column = columnOf(dual, outputs, part.output).map((value) => part.sign * value);
-  return proveMajorant(lines, lineLoads(lines, column), multipliersOf(part));
+function provePart(lines: UnitLines, outputs: number, dual: ArrayLike<number>, part: Part): number {
+  return proveMajorant(lines, loadsOf(lines, outputs, dual, part), multipliersOf(part));
 }
 
-function trianglesOf({
-  line,
-  count: counts,
-  others,
-  factors,
-  weight,
-  size,
-}: Proof['parts'][number]['triangles']): TriangleMultipliers {
+/** What the lines carry in the sum of a part. */
+function loadsOf(lines: UnitLines, outputs: number, dual: ArrayLike<number>, { output, sign }: Part): LineLoads {
+  return lineLoads(
+    lines,
+    columnOf(dual, outputs, output).map((value) => sign * value),
+  );
+}
+
+function trianglesOf({ line, count: counts, others, factors, weight, size }: Part['triangles']): TriangleMultipliers {
   let at = 0;
   const triangles = line.map((first, t) => {
     const from = at;
@@ -313,7 +311,7 @@ function trianglesOf({
   return { triangles, weight: Float64Array.from(weight), size: Float64Array.from(size) };
 }
 
-function multipliersOf(part: Proof['parts'][number]): MajorantMultipliers {
+function multipliersOf(part: Part): MajorantMultipliers {
   const { w, size, plus, minus, inner, pairs, root, turn, triangles, bias } = part;
   const list = (values: readonly number[]): Float64Array => Float64Array.from(values);
   return {
@@ -376,7 +374,8 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
   if (stated !== sha256(contentOf(content))) {
     throw new ProofError('the proof file was altered: its checksum does not go with its numbers');
   }
-  checkShapes(proof, prepared);
+  const lines = unitLines(prepared.X, prepared.penalizedCols);
+  checkShapes(proof, prepared, lines);
   const objective = objectiveOf(problem, prepared, network);
   if (Math.abs(objective - proof.objective) > sameObjective * Math.abs(proof.objective)) {
     throw new ProofError(
@@ -389,7 +388,7 @@ export function checkProof(problem: Problem, network: TwoLayerNetwork, text: str
   if (usable.some((value, k) => Math.abs(value - dual[k]) > 1e-12 * reach)) {
     throw new ProofError('rejected: the dual point lies outside the domain of the conjugate loss');
   }
-  const top = proveParts(prepared, dual, proof.parts);
+  const top = proveParts(prepared, lines, dual, proof.parts);
   if (!(top <= proof.top)) throw new ProofError(`rejected: the dual constraint is ${top}, not at most ${proof.top}`);
   const constraint = (proof.factor * proof.top) / beta;
   if (!(proof.factor >= 0 && constraint <= 1)) {
@@ -430,8 +429,7 @@ function parseProof(text: string): Proof {
 }
 
 /** The lines are those of the data, and every list has the length that they ask for. */
-function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem): void {
-  const own = unitLines(prepared.X, prepared.penalizedCols);
+function checkShapes({ dual, lines, parts }: Proof, prepared: PreparedProblem, own: UnitLines): void {
   const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean =>
     a.length === b.length && Array.from(a).every((value, k) => value === b[k]);
   if (!same(own.first, lines.first) || !same(own.line, lines.row) || !same(own.side, lines.side)) {

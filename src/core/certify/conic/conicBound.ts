@@ -1,5 +1,6 @@
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
+import { columnOf } from '../../base/linalg/matrix.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { largestEigen } from '../../base/linalg/symmetricEigen.ts';
@@ -271,11 +272,11 @@ export class ConicSearch {
   /** The atoms with the pairs and triangles that their points violate most; undefined when there are no new ones, or at a stop. */
   private lift({ fit, points }: Solved): AtomShape[] | undefined {
     const { lines, prepared, shapes, control, kernels } = this;
-    const { outputs, X, datafit } = prepared;
+    const { outputs, datafit } = prepared;
     const V = new Float64Array(fit.length);
     smoothed(datafit).dualPoint(fit, V);
     const loads = shapes.map(({ output, sign }) => {
-      const v = Float64Array.from({ length: X.rows }, (_, i) => sign * V[i * outputs + output]);
+      const v = columnOf(V, outputs, output).map((value) => sign * value);
       return lineLoads(lines, v).even;
     });
     this.work = this.nextWork();

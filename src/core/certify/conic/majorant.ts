@@ -167,13 +167,19 @@ export function majorant(lines: UnitLines, loads: LineLoads, m: MajorantMultipli
   return { G, c, kappa, mass };
 }
 
-/** Adds |l'(1, a_i, a_j)|^2 of all pairs to G (d x d) and to the coefficients of a; answers what it adds to the constant, and the size of it all. */
+/** What is added to the constant, and the size of all that is added. */
+interface Addition {
+  readonly kappa: number;
+  readonly mass: number;
+}
+
+/** Adds |l'(1, a_i, a_j)|^2 of all pairs to G (d x d) and to the coefficients of a. */
 function addPairs(
   { pairs, root, turn }: PairMultipliers,
   { cols: d, data: x }: DenseMatrix,
   G: Float64Array,
   upper: Float64Array,
-): { readonly kappa: number; readonly mass: number } {
+): Addition {
   let kappa = 0;
   let mass = 0;
   pairs.forEach(({ i, j }, p) => {
@@ -198,13 +204,13 @@ function addPairs(
   return { kappa, mass };
 }
 
-/** Adds weight ((g'u)^2 / (2 s) + s / 2 - a_i + sum |factor_j| a_j) of all triangles; answers as `addPairs`. */
+/** Adds weight ((g'u)^2 / (2 s) + s / 2 - a_i + sum |factor_j| a_j) of all triangles, likewise. */
 function addTriangles(
   { triangles, weight, size }: TriangleMultipliers,
   { cols: d, data: x }: DenseMatrix,
   G: Float64Array,
   upper: Float64Array,
-): { readonly kappa: number; readonly mass: number } {
+): Addition {
   let kappa = 0;
   let mass = 0;
   const g = new Float64Array(d);

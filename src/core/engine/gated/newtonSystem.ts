@@ -1,5 +1,5 @@
 import { KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
-import { dot } from '../../base/linalg/matrix.ts';
+import { columnOf, dot } from '../../base/linalg/matrix.ts';
 import { createPenalty } from '../../problem/penalties/penalties.ts';
 import type { BlockPenalty } from '../../problem/penalties/penalty.ts';
 import {
@@ -225,8 +225,8 @@ export class NewtonSystem {
         if (Math.sqrt(squares) > active.threshold) kept.push(k);
       }
       const own = {
-        g: Float64Array.from({ length: n }, (_, r) => g[r * c + o]),
-        L: Float64Array.from({ length: n }, (_, r) => L[(r * c + o) * c + o]),
+        g: columnOf(g, c, o),
+        L: columnOf(L, c * c, o * c + o),
         x: new Float64Array(n),
       };
       if (kept.length === 0) {

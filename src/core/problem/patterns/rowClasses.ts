@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { someWithin } from './rowSpace.ts';
 
 /**
  * Rows of X grouped by the hyperplane x'u = 0 they define: rows that are multiples of each other (duplicates, opposite points) share
@@ -68,13 +69,11 @@ export function classifyRows(X: DenseMatrix): RowClasses {
   return { count, direction, start, rows, scale, classOf };
 }
 
-/** Whether two keys of rows that are not zero are within a distance: sorting numbers alone takes a tenth of the time of sorting rows by them. */
+/** Whether two keys of rows that are not zero are within a distance. */
 function anyNear(keys: Float64Array, scale: Float64Array, used: number, distance: number): boolean {
-  const sorted = new Float64Array(used);
-  for (let i = 0, at = 0; i < keys.length; i++) if (scale[i] !== 0) sorted[at++] = keys[i];
-  sorted.sort();
-  for (let a = 1; a < used; a++) if (sorted[a] - sorted[a - 1] <= distance) return true;
-  return false;
+  const some = new Float64Array(used);
+  for (let i = 0, at = 0; i < keys.length; i++) if (scale[i] !== 0) some[at++] = keys[i];
+  return someWithin(some, distance);
 }
 
 /** The first row on the hyperplane of each row that is not zero. */
