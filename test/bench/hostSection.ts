@@ -3,39 +3,12 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { proxy, wrap, type Remote } from 'comlink';
-import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
+import { proxy } from 'comlink';
 import { defaultSettings, type TrainSettings } from '../../src/shared/settings.ts';
-import { SharedStops } from '../../src/shared/stopFlag.ts';
-import type { PanelRun, TrainListener, WorkerApi, WorkerData } from '../../src/worker/api.ts';
+import type { PanelRun, TrainListener } from '../../src/worker/api.ts';
 import { writeRows } from './data.ts';
+import { checked, hostedWorker } from './hostedWorker.ts';
 import { median, seconds, table } from './timing.ts';
-
-/** The product's worker on one file, as the extension host has it. */
-interface HostedWorker {
-  readonly api: Remote<WorkerApi>;
-  readonly stops: SharedStops;
-  end(): Promise<unknown>;
-}
-
-async function host(file: string, folder: string): Promise<HostedWorker> {
-  const workerData: WorkerData = { folder };
-  const worker = new Worker(path.resolve('dist/worker.js'), { workerData });
-  const api = wrap<WorkerApi>(nodeEndpoint(worker));
-  await api.open({ uri: pathToFileURL(file).href, name: path.basename(file), path: file }, null);
-  return {
-    api,
-    stops: new SharedStops(),
-    end: () => worker.terminate(),
-  };
-}
-
-function checked<T>({ value, error }: { readonly value?: T; readonly error?: { readonly message: string } }): T {
-  if (error !== undefined || value === undefined) throw new Error(error?.message ?? 'the worker gave nothing back');
-  return value;
-}
 
 const gated: TrainSettings = {
   ...defaultSettings,
@@ -101,7 +74,7 @@ function benchActivation(): void {
 async function benchRoundTrip(folder: string): Promise<void> {
   const file = path.join(folder, 'small.csv');
   await writeRows(file, 10, (rows) => rows >= 500);
-  const worker = await host(file, folder);
+  const worker = await hostedWorker(file, folder);
   let got: (() => void) | undefined;
   const records: PanelRun['record'][] = [];
   const take = ({ record }: PanelRun): void => {
@@ -156,7 +129,7 @@ function benchDrawing(records: readonly PanelRun['record'][], file: string): voi
 async function benchStop(folder: string): Promise<void> {
   const file = path.join(folder, 'wide.csv');
   await writeRows(file, 100, (rows) => rows >= 10000);
-  const worker = await host(file, folder);
+  const worker = await hostedWorker(file, folder);
   const settings: TrainSettings = {
     ...gated,
     beta: { kind: 'relative', value: 0.05 },
@@ -196,7 +169,7 @@ async function benchStop(folder: string): Promise<void> {
 async function benchLargeFile(folder: string): Promise<void> {
   const file = path.join(folder, 'large.csv');
   await writeRows(file, 6, (_, bytes) => bytes >= 100e6);
-  const worker = await host(file, folder);
+  const worker = await hostedWorker(file, folder);
   const listener = proxy({
     progress: () => undefined,
     record: () => undefined,

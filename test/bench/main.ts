@@ -18,6 +18,7 @@ import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStudy } from './studySection.ts';
 import { benchStop } from './stopSection.ts';
 import { cpuSeconds, printMachine, seconds } from './timing.ts';
+import { benchTraining } from './trainingSection.ts';
 import { benchWide } from './wideSection.ts';
 
 const sections: Readonly<Record<string, { readonly title: string; readonly run: () => void | Promise<void> }>> = {
@@ -38,6 +39,7 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
   quality: { title: 'Test scores at defaults beside the best simple model', run: benchQuality },
+  training: { title: 'Samples at defaults from the start: first network, chosen one, everything', run: benchTraining },
   tabular: { title: "scikit-learn's models on the same rows", run: benchTabularPeers },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
