@@ -8,6 +8,7 @@ import type { PreparedProblem } from '../problem/prepare.ts';
 import { ProblemError } from '../base/problemError.ts';
 import { type Control, withDeadline } from '../base/control.ts';
 import type { ConvexNeuron } from '../network/mapping.ts';
+import { fitDistances } from '../network/fitAngles.ts';
 import { FitCone } from '../network/fitCone.ts';
 import { fitsOf } from '../network/prune.ts';
 import { biasOf } from '../problem/problem.ts';
@@ -27,6 +28,9 @@ export interface OptimalSet {
   readonly directions?: number;
 }
 
+/** Distance of a fit from the cone of the others, relative to the fit of all, up to which they replace it; and how many times that is clear without a look at the cone. */
+const replaced = 1e-9;
+const clearlyApart = 4;
 /** Seconds for going through all patterns; then only the neurons of the network are compared. */
 const secondsForPatterns = 5;
 /** Effort beyond which patterns are not enumerated for this: cells, and cells times entries of X. */
@@ -193,17 +197,17 @@ export function essentialNeurons(
   shouldStop: () => boolean = () => false,
 ): boolean[] | undefined {
   const out = new Array<boolean>(neurons.length).fill(false);
-  const constants = offset ? [new Float64Array(X.rows).fill(1)] : [];
   for (const output of new Set(neurons.map((neuron) => neuron.output))) {
     const mine = [...neurons.keys()].filter((j) => neurons[j].output === output);
-    const essential = essentialFits(
-      fitsOf(
-        X,
-        mine.map((j) => neurons[j]),
-      ),
-      constants,
-      shouldStop,
-    );
+    const own = mine.map((j) => neurons[j]);
+    const apart = fitDistances(X, own, offset, shouldStop);
+    if (shouldStop()) return undefined;
+    if (apart?.fromOthers.every((distance) => distance > clearlyApart * replaced * apart.whole) === true) {
+      for (const j of mine) out[j] = true;
+      continue;
+    }
+    const constants = offset ? [new Float64Array(X.rows).fill(1)] : [];
+    const essential = essentialFits(fitsOf(X, own), constants, shouldStop);
     if (essential === undefined) return undefined;
     mine.forEach((j, k) => (out[j] = essential[k]));
   }
@@ -221,7 +225,7 @@ export function essentialFits(
 ): boolean[] | undefined {
   const target = new Float64Array(fits[0]?.length ?? 0);
   for (const fit of fits) for (let i = 0; i < fit.length; i++) target[i] += fit[i];
-  const least = 1e-9 * norm2(target);
+  const least = replaced * norm2(target);
   const cone = new FitCone([...fits, ...free], shouldStop);
   // what is outside the span of the others is outside their cone: that settles independent fits at once
   const apart = cone.distancesFromOthers();

@@ -92,11 +92,13 @@ function priceGates(
     }
     pricer.enter(i);
     for (let output = 0; output < c; output++) {
-      for (const sign of [1, -1] as const) {
+      // that of a vector first: the other constraint is mostly well below it, which a few rows show
+      const signs = used.has(`${i} ${output} -1`) ? ([-1, 1] as const) : ([1, -1] as const);
+      for (const sign of signs) {
         betaMax = Math.max(betaMax, pricer.price(c + output, sign, Math.max(betaMax, Number.MIN_VALUE)));
-        const value = pricer.price(output, sign);
-        gateConstraint[i] = Math.max(gateConstraint[i], value / beta);
         const vector = used.get(`${i} ${output} ${sign}`);
+        const value = pricer.price(output, sign, vector === undefined ? beta * gateConstraint[i] : 0);
+        gateConstraint[i] = Math.max(gateConstraint[i], value / beta);
         const off = vector === undefined ? value / beta - 1 : pricer.distanceTo(vector);
         stationarity = Math.max(stationarity, off);
       }
@@ -171,20 +173,20 @@ class GatePricer {
     // no need to solve where the bound settles it
     if (q === d && norm2(slope) <= atMost) return norm2(slope);
     if (!this.quick()) {
-      const value = this.project(signs, slope, point);
+      const value = this.project(signs, slope, point, atMost);
       // a stop on the way leaves a free coordinate unbalanced, which makes it no bound
       if (q === d || !this.quick()) return value;
     }
     return this.quickBound();
   }
 
-  private project(signs: Int8Array, slope: Float64Array, point: Float64Array): number {
+  private project(signs: Int8Array, slope: Float64Array, point: Float64Array, enough: number): number {
     const { X, penalizedCols, shouldStop } = this.claim;
     if (this.projector === undefined) {
       this.projector = new ConeProjector(X, penalizedCols);
       if (this.boundable) this.projector.shouldStop = shouldStop;
     }
-    return this.projector.project(signs, slope, point);
+    return this.projector.project(signs, slope, point, enough);
   }
 
   /**

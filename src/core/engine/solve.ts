@@ -1,8 +1,9 @@
-import type { ModelName, Problem } from '../problem/problem.ts';
+import { manyRows } from '../certify/global/sampledAscent.ts';
+import { biasOf, type ModelName, type Problem } from '../problem/problem.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
 import { namedEntry } from '../base/registry.ts';
 import { presolve } from '../problem/presolve.ts';
-import { prepare, type PreparedProblem } from '../problem/prepare.ts';
+import { prepare, type PreparedProblem, withInputsAt } from '../problem/prepare.ts';
 import { ProblemError } from '../base/problemError.ts';
 import { refuseRelu } from './relu/refuse.ts';
 import { solveRelu } from './relu/solveRelu.ts';
@@ -33,7 +34,26 @@ function solveInFrame(problem: Problem, prepared: PreparedProblem, options: Solv
   const engine = namedEntry(engines, problem.model, 'model');
   if (engine === null)
     throw new ProblemError(`the model "${problem.model}" has no two-layer network`, { field: 'model' });
-  return withinKernelMemory(() => engine(problem, prepared, options, control));
+  return withinKernelMemory(() =>
+    inKernelMemory(problem, prepared, options, (placed) => engine(problem, placed, options, control)),
+  );
+}
+
+/** Runs with the inputs of many rows, where they have a bias column, in the memory of the kernels, which then need no copy. */
+function inKernelMemory<T>(
+  problem: Problem,
+  prepared: PreparedProblem,
+  { kernels }: SolveOptions,
+  work: (placed: PreparedProblem) => T,
+): T {
+  const { X, bias } = problem;
+  if (kernels === undefined || X.rows < manyRows || !biasOf(bias).column) return work(prepared);
+  const place = kernels.alloc(X.rows * (X.cols + 1));
+  try {
+    return work(withInputsAt(problem, prepared, place));
+  } finally {
+    kernels.free(place);
+  }
 }
 
 type Engine = (problem: Problem, prepared: PreparedProblem, options: SolveOptions, control: Control) => Solution;

@@ -1,4 +1,5 @@
 import { type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
+import { fitDistances } from './fitAngles.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** sign * (Xu)_+ of every neuron of one output: m x n, row j the fit of neuron j. */
@@ -32,6 +33,8 @@ export function pruneNeurons(
   for (let output = 0; output < outputs; output++) {
     let mine = neurons.filter((neuron) => neuron.output === output);
     for (;;) {
+      // mostly the fits are well apart, which their inner products show
+      if (fitDistances(X, mine, offset !== undefined, shouldStop) !== undefined || shouldStop()) break;
       const fits = fitsOf(X, mine);
       if (offset !== undefined) fits.push(new Float64Array(X.rows).fill(1));
       const dependency = findDependency(fits, shouldStop);

@@ -1,7 +1,7 @@
 import { type DenseMatrix, withOnesColumn } from '../base/linalg/matrix.ts';
 import { type BiasMode, biasOf } from './problem.ts';
 
-/** Inputs as the neurons see them: n x d, or n x (d + 1) with a last column of ones where they have a bias. */
-export function effectiveInputs(X: DenseMatrix, bias: BiasMode): DenseMatrix {
-  return biasOf(bias).column ? withOnesColumn(X) : X;
+/** Inputs as the neurons see them: n x d, or n x (d + 1) with a last column of ones where they have a bias, at a place that is given or a new one. */
+export function effectiveInputs(X: DenseMatrix, bias: BiasMode, place?: Float64Array): DenseMatrix {
+  return biasOf(bias).column ? withOnesColumn(X, place) : X;
 }

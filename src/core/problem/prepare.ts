@@ -8,7 +8,7 @@ import { range, smallestBetaShare } from '../base/range.ts';
 
 /** A checked problem in the form that solvers use. */
 export interface PreparedProblem {
-  /** n x d effective inputs: with a last column of ones when `bias` is `regularized` or `free`. */
+  /** n x d effective inputs: with a last column of ones when `bias` is `regularized` or `free`. Made when first asked for. */
   readonly X: DenseMatrix;
   /** Columns that count in the group norm: all of X, or all but the last when the bias is free. */
   readonly penalizedCols: number;
@@ -84,7 +84,8 @@ function checkWeights({ weights, X }: Problem): void {
 }
 
 /** Beta against the size of the gradient at the zero network: sum_i ||v_i|| ||x_i||, which no dual constraint of a unit direction exceeds. */
-function checkBeta(beta: number, X: DenseMatrix, datafit: Datafit, outputs: number): void {
+function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit): void {
+  const ones = biasOf(bias).column ? 1 : 0;
   const dual = new Float64Array(X.rows * outputs);
   datafit.dualPoint(new Float64Array(X.rows * outputs), dual);
   // without views, which cost more than short rows do
@@ -95,7 +96,7 @@ function checkBeta(beta: number, X: DenseMatrix, datafit: Datafit, outputs: numb
   };
   let size = 0;
   for (let i = 0; i < X.rows; i++) {
-    size += Math.sqrt(squares(dual, i * outputs, outputs)) * Math.sqrt(squares(X.data, i * X.cols, X.cols));
+    size += Math.sqrt(squares(dual, i * outputs, outputs)) * Math.sqrt(squares(X.data, i * X.cols, X.cols) + ones);
   }
   if (beta < smallestBetaShare * size) {
     throw new ProblemError(
@@ -148,12 +149,15 @@ export function prepare(problem: Problem): PreparedProblem {
   if (!(tolerance > 0 && tolerance < 1)) {
     throw new ProblemError(`must lie between 0 and 1, not ${String(tolerance)}`, { field: 'tolerance' });
   }
-  const effective = effectiveInputs(X, problem.bias);
   const datafit = createDatafit(problem.loss, y, outputs, problem);
-  checkBeta(beta, effective, datafit, outputs);
+  checkBeta(problem, datafit);
+  let effective: DenseMatrix | undefined;
+  const { counted } = biasOf(problem.bias);
   return {
-    X: effective,
-    penalizedCols: biasOf(problem.bias).free ? X.cols : effective.cols,
+    get X() {
+      return (effective ??= effectiveInputs(X, problem.bias));
+    },
+    penalizedCols: X.cols + (counted ? 1 : 0),
     targets: y,
     datafit,
     beta,
@@ -162,4 +166,11 @@ export function prepare(problem: Problem): PreparedProblem {
     bias: problem.bias,
     tolerance,
   };
+}
+
+/** The same with the effective inputs at the place given, n x d. */
+export function withInputsAt(problem: Problem, prepared: PreparedProblem, place: Float64Array): PreparedProblem {
+  const { penalizedCols, targets, datafit, beta, outputs, outputPenalty, bias, tolerance } = prepared;
+  const X = effectiveInputs(problem.X, bias, place);
+  return { X, penalizedCols, targets, datafit, beta, outputs, outputPenalty, bias, tolerance };
 }

@@ -4,10 +4,17 @@ import fc from 'fast-check';
 import { denseMatrix, fromRows, norm2, withOnesColumn } from '../../../src/core/base/linalg/matrix.ts';
 import { balanceNetwork } from '../../../src/core/network/balance.ts';
 import { decomposeGated } from '../../../src/core/network/coneDecomposition.ts';
+import { fitDistances } from '../../../src/core/network/fitAngles.ts';
+import { FitCone } from '../../../src/core/network/fitCone.ts';
 import { networkFit, networkPenalty } from '../../../src/core/network/evaluate.ts';
-import { mergeCollinear, networkOfNeurons, neuronsOfNetwork } from '../../../src/core/network/mapping.ts';
+import {
+  type ConvexNeuron,
+  mergeCollinear,
+  networkOfNeurons,
+  neuronsOfNetwork,
+} from '../../../src/core/network/mapping.ts';
 import type { TwoLayerNetwork } from '../../../src/core/network/network.ts';
-import { pruneNeurons } from '../../../src/core/network/prune.ts';
+import { fitsOf, pruneNeurons } from '../../../src/core/network/prune.ts';
 import { createRng, type Rng } from '../../../src/core/base/rng.ts';
 
 function gaussian(rng: Rng, rows: number, cols: number) {
@@ -149,5 +156,36 @@ void test('cone decomposition keeps the gated fit and costs at least as much', (
       close(networkFit(networkOfNeurons(parts.neurons, 1, d, 'none'), X).data, expected, 1e-10 * size);
     }),
     { seed: 5, numRuns: 60 },
+  );
+});
+
+void test('distances between fits from their inner products are those of orthogonalised fits; nearly dependent ones are not told', () => {
+  const rng = createRng(21);
+  const [n, d] = [2500, 4];
+  const X = denseMatrix(n, d);
+  X.data.forEach((_, k) => (X.data[k] = rng.normal()));
+  const neurons = Array.from({ length: 5 }, (_, j): ConvexNeuron => {
+    const sign = j % 2 === 0 ? 1 : -1;
+    return { u: Float64Array.from({ length: d }, () => rng.normal()), sign, output: 0 };
+  });
+  const never = (): boolean => false;
+  for (const offset of [false, true]) {
+    const found = fitDistances(X, neurons, offset, never)!;
+    const fits = [...fitsOf(X, neurons), ...(offset ? [new Float64Array(n).fill(1)] : [])];
+    const expected = new FitCone(fits, never).distancesFromOthers()!;
+    assert.equal(found.fromOthers.length, fits.length);
+    found.fromOthers.forEach((distance, j) => {
+      assert.ok(Math.abs(distance - expected[j]) <= 1e-10 * expected[j], `${distance}, not ${expected[j]}`);
+    });
+    const sum = fits[0].map((_, i) => neurons.reduce((s, _neuron, j) => s + fits[j][i], 0));
+    assert.ok(Math.abs(found.whole - norm2(sum)) <= 1e-10 * found.whole);
+  }
+  const twin: ConvexNeuron = { ...neurons[0], u: neurons[0].u.map((x, k) => x * (k === 0 ? 2 + 1e-6 : 2)) };
+  assert.equal(fitDistances(X, [...neurons, twin], false, never), undefined);
+  const zero: ConvexNeuron = { ...neurons[0], u: new Float64Array(d) };
+  assert.equal(fitDistances(X, [...neurons, zero], false, never), undefined);
+  assert.equal(
+    fitDistances(X, neurons, false, () => true),
+    undefined,
   );
 });

@@ -36,7 +36,7 @@ export interface Kernels {
   createMaskedOperator(X: DenseMatrix, patterns: PatternSet): MaskedOperator;
   /** A symmetric positive definite matrix of the given order with its Cholesky factor, initially zero. */
   createSymmetricSystem(order: number): SymmetricSystem;
-  /** Products with X and weighted Gram matrices of its rows; X (n x d) is copied, once for all handles on the same array: it must not change while there is one. */
+  /** Products with X and weighted Gram matrices of its rows; X (n x d) is copied unless `alloc` gave its array, once for all handles on the same array: it must not change while there is one. */
   createRowOperator(X: DenseMatrix): RowOperator;
   /** Batched evaluation of the neuron score v'(Xu)_+ for many directions u; X (n x d) is copied as there. */
   createDirectionSearch(X: DenseMatrix): DirectionSearch;

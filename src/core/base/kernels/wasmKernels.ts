@@ -230,14 +230,16 @@ class WasmKernels implements Kernels {
   }
 }
 
-/** Copies of data matrices on the heap, one for all handles on the same matrix, which must not change while there is one. */
+/** Data matrices on the heap: those that live there, and copies of others, one for all handles on the same matrix, which must not change while there is one. */
 class SharedData {
   private readonly held = new Map<Float64Array, { readonly at: number; users: number }>();
 
   constructor(private readonly heap: WasmContext['heap']) {}
 
-  /** Address of the copy. */
+  /** Address of the matrix or its copy. */
   take(data: Float64Array): number {
+    const own = this.heap.addressOf(data);
+    if (own >= 0) return own;
     let copy = this.held.get(data);
     if (copy === undefined) {
       copy = { at: this.heap.allocate(data.byteLength), users: 0 };

@@ -67,9 +67,9 @@ export function columnOf(data: ArrayLike<number>, cols: number, k: number): Floa
   return out;
 }
 
-/** The matrix with a column of ones appended (the regularised bias). */
-export function withOnesColumn(m: DenseMatrix): DenseMatrix {
-  const out = denseMatrix(m.rows, m.cols + 1);
+/** The matrix with a column of ones appended (the regularised bias), in an array that is given or a new one. */
+export function withOnesColumn(m: DenseMatrix, place?: Float64Array): DenseMatrix {
+  const out = denseMatrix(m.rows, m.cols + 1, place);
   for (let i = 0, from = 0, to = 0; i < m.rows; i++) {
     for (let j = 0; j < m.cols; j++) out.data[to++] = m.data[from++];
     out.data[to++] = 1;

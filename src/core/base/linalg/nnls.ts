@@ -2,8 +2,9 @@ import type { DenseMatrix } from './matrix.ts';
 
 /** Multiplications between two looks for a stop. */
 const pollWork = 4e6;
-/** Rows violated by at least this part of the largest violation are looked at before all rows are looked at again. */
-const candidateShare = 0.2;
+/** Rows violated by at least this part of the largest violation are looked at before all rows are looked at again; by the second where they would be more than so many. */
+const candidateShares = [0.2, 0.8] as const;
+const mostCandidates = 20_000;
 
 /**
  * Projections onto polyhedral cones {u : s_r x_r'u >= 0 for all rows r of X}, one non-negative least squares problem each (Moreau 1962):
@@ -25,15 +26,14 @@ export class ConeProjector {
   private readonly n: number;
   private readonly d: number;
   private readonly free: boolean;
-  /** Rows scaled to norm 1; with a free bias the last column is stretched first. */
-  private readonly unit: Float64Array;
-  private readonly norms: Float64Array;
+  /** Rows count with norm 1 (one over what they have, 0 for zero rows); with a free bias the last column is stretched first. */
+  private readonly inverse: Float64Array;
   private readonly stretch: number;
   /** Scale of all columns but the last in the current metric. */
   private weight = 1;
   private readonly target: Float64Array;
   private readonly residual: Float64Array;
-  /** The residual with the weight applied: its product with a unit row is that of the weighted row. */
+  /** The residual with weight and stretch applied: its product with a row is that of the weighted row. */
   private readonly probe: Float64Array;
   private readonly Q: Float64Array;
   private readonly R: Float64Array;
@@ -53,21 +53,17 @@ export class ConeProjector {
     this.n = n;
     this.d = d;
     this.free = penalizedCols < d;
-    this.unit = new Float64Array(n * d);
-    this.norms = new Float64Array(n);
+    this.inverse = new Float64Array(n);
     let mean = 0;
     for (let i = 0; i < n * d; i++) mean += X.data[i] * X.data[i];
     this.stretch = this.free ? 30 * Math.sqrt(mean / n) || 1 : 1;
     for (let i = 0; i < n; i++) {
       let s = 0;
       for (let k = 0; k < d; k++) {
-        const value = X.data[i * d + k] * (this.free && k === d - 1 ? this.stretch : 1);
-        this.unit[i * d + k] = value;
+        const value = X.data[i * d + k] * (k === d - 1 ? this.stretch : 1);
         s += value * value;
       }
-      s = Math.sqrt(s);
-      this.norms[i] = s;
-      if (s > 0) for (let k = 0; k < d; k++) this.unit[i * d + k] /= s;
+      if (s > 0) this.inverse[i] = 1 / Math.sqrt(s);
     }
     this.multipliers = new Float64Array(n);
     this.tightRows = new Int32Array(d + 1);
@@ -87,15 +83,15 @@ export class ConeProjector {
   /**
    * Projects g (d numbers) onto the cone of `signs` (n entries, +1 or -1) and writes the projection to `p`. Returns
    * min_{rho >= 0} ||g + X'S rho|| over the penalised columns for the multipliers found: an upper bound of the maximum by
-   * construction, equal to it up to rounding.
+   * construction, equal to it up to rounding. Once the bound is at most `enough` it need not get better (where no coordinate is free).
    */
-  project(signs: Int8Array, g: ArrayLike<number>, p: Float64Array): number {
+  project(signs: Int8Array, g: ArrayLike<number>, p: Float64Array, enough = 0): number {
     const { d, target } = this;
     this.weight = 1;
     if (!this.free) {
       for (let k = 0; k < d; k++) target[k] = g[k];
       this.tightCount = 0;
-      this.solve(signs);
+      this.solve(signs, enough);
       p.set(this.residual);
       return this.finish(signs, g);
     }
@@ -134,8 +130,8 @@ export class ConeProjector {
   }
 
   /** Active set iterations for `target`; starts from the tight rows left by the previous call of the same `project`. */
-  private solve(signs: Int8Array): void {
-    const { n, d, target, residual, probe, weight, state, tightRows, coefficients, fresh, candidates } = this;
+  private solve(signs: Int8Array, enough = 0): void {
+    const { n, d, target, residual, probe, weight, stretch, state, tightRows, coefficients, fresh, candidates } = this;
     let scale = 0;
     for (let k = 0; k < d; k++) scale += target[k] * target[k];
     scale = Math.sqrt(scale);
@@ -162,13 +158,13 @@ export class ConeProjector {
     /** Rows that depend on those in the basis as it is. */
     const dependent: number[] = [];
     for (let round = 0; round < 10 * (d + n); round++) {
-      if (this.tightCount >= d) break;
+      if (this.tightCount >= d || norm <= enough) break;
       this.asked += (count + 4 * this.tightCount) * d;
       if (this.asked > pollWork) {
         this.asked = 0;
         if (this.shouldStop?.() === true) break;
       }
-      for (let k = 0; k < d; k++) probe[k] = k < d - 1 ? weight * residual[k] : residual[k];
+      for (let k = 0; k < d; k++) probe[k] = (k < d - 1 ? weight : stretch) * residual[k];
       let which = this.worstOf(candidates, count, signs, -tolerance);
       if (which < 0) {
         this.asked += n * d;
@@ -217,32 +213,39 @@ export class ConeProjector {
 
   /** Fills the list of candidates with the rows whose constraint is violated by at least part of the largest violation; returns how many. */
   private violated(signs: Int8Array, least: number): number {
-    const { n, d, unit, probe, state, norms, products, candidates } = this;
+    const { n, d, inverse, probe, state, products, candidates } = this;
+    const { data } = this.X;
     let worst = least;
     for (let i = 0, at = 0; i < n; i++, at += d) {
       products[i] = 0;
-      if (state[i] !== 0 || norms[i] === 0) continue;
+      if (state[i] !== 0 || inverse[i] === 0) continue;
       let s = 0;
-      for (let k = 0; k < d; k++) s += unit[at + k] * probe[k];
-      products[i] = s * signs[i];
+      for (let k = 0; k < d; k++) s += data[at + k] * probe[k];
+      products[i] = s * inverse[i] * signs[i];
       if (products[i] < worst) worst = products[i];
     }
     let count = 0;
-    if (worst < least) for (let i = 0; i < n; i++) if (products[i] <= candidateShare * worst) candidates[count++] = i;
+    if (!(worst < least)) return 0;
+    for (const share of candidateShares) {
+      count = 0;
+      for (let i = 0; i < n; i++) if (products[i] <= share * worst) candidates[count++] = i;
+      if (count <= mostCandidates) break;
+    }
     return count;
   }
 
   /** The candidate with the largest violation beyond `least`, or -1. */
   private worstOf(candidates: Int32Array, count: number, signs: Int8Array, least: number): number {
-    const { d, unit, probe, state } = this;
+    const { d, inverse, probe, state } = this;
+    const { data } = this.X;
     let worst = least;
     let which = -1;
     for (let t = 0; t < count; t++) {
       const i = candidates[t];
       if (state[i] !== 0) continue;
       let s = 0;
-      for (let k = 0, at = i * d; k < d; k++) s += unit[at + k] * probe[k];
-      s *= signs[i];
+      for (let k = 0, at = i * d; k < d; k++) s += data[at + k] * probe[k];
+      s *= inverse[i] * signs[i];
       if (s < worst) {
         worst = s;
         which = i;
@@ -293,11 +296,12 @@ export class ConeProjector {
 
   /** Adds a row to the basis; false when it depends on those that are in. */
   private append(r: number, sign: number): boolean {
-    const { d, Q, R, unit, weight, tightCount: m } = this;
+    const { d, Q, R, X, weight, stretch, tightCount: m } = this;
     const q = Q.subarray(m * d, (m + 1) * d);
+    const factor = sign * this.inverse[r];
     let whole = 0;
     for (let k = 0; k < d; k++) {
-      q[k] = sign * unit[r * d + k] * (k < d - 1 ? weight : 1);
+      q[k] = factor * X.data[r * d + k] * (k < d - 1 ? weight : stretch);
       whole += q[k] * q[k];
     }
     const column = m * (d + 1);
@@ -353,15 +357,15 @@ export class ConeProjector {
 
   /** Multipliers in units of the unscaled rows, and the bound they give, summed afresh from the rows. */
   private finish(signs: Int8Array, g: ArrayLike<number>): number {
-    const { d, X, multipliers, tightRows, coefficients, work, norms, penalizedCols } = this;
+    const { d, X, multipliers, tightRows, coefficients, work, inverse, penalizedCols } = this;
     multipliers.fill(0);
     for (let k = 0; k < d; k++) work[k] = g[k];
     let longest = 0;
     for (let t = 0; t < this.tightCount; t++) {
       const r = tightRows[t];
-      const rho = coefficients[t] / norms[r];
+      const rho = coefficients[t] * inverse[r];
       multipliers[r] = rho;
-      longest = Math.max(longest, norms[r]);
+      longest = Math.max(longest, 1 / inverse[r]);
       for (let k = 0; k < d; k++) work[k] += rho * signs[r] * X.data[r * d + k];
     }
     let s = 0;

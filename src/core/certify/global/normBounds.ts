@@ -40,22 +40,74 @@ function rowNorms(m: DenseMatrix, columns: number): number {
   return total;
 }
 
-/** sum_i w_i and an upper bound of lambda_max(sum_i w_i x_i x_i'), w_i the norms of the rows and x_i the rows scaled to norm 1. */
-function weightedSpread(m: DenseMatrix, shouldStop: () => boolean): { mass: number; spread: number } {
+/**
+ * As `normBound`, of |v'(Xu)_+| for X (n x d) itself, both signs: nothing is copied, which many rows ask for, and rows that are parallel stay apart. With a
+ * free bias (`penalizedCols` = d - 1) v must sum to zero; what rounding leaves of the sum is charged.
+ */
+export function normBoundOfRows(
+  X: DenseMatrix,
+  v: Float64Array,
+  penalizedCols: number,
+  shouldStop: () => boolean = () => false,
+): number {
+  const { rows: n, cols: d, data } = X;
+  const free = penalizedCols < d;
+  const [sum, centre] = [new Float64Array(d), new Float64Array(d)];
+  let [mass, imbalance] = [0, 0];
+  for (let i = 0, at = 0; i < n; i++) {
+    mass += Math.abs(v[i]);
+    imbalance += v[i];
+    for (let k = 0; k < d; k++, at++) {
+      sum[k] += v[i] * data[at];
+      centre[k] += Math.abs(v[i]) * data[at];
+    }
+  }
+  if (mass === 0) return 0;
+  for (let k = 0; k < d; k++) centre[k] = free ? centre[k] / mass : 0;
+  const sizes = [0, 0];
+  let range = 0;
+  for (let i = 0, at = 0; i < n; i++, at += d) {
+    let s = 0;
+    for (let k = 0; k < penalizedCols; k++) s += (data[at + k] - centre[k]) ** 2;
+    range = Math.max(range, Math.sqrt(s));
+    sizes[v[i] > 0 ? 0 : 1] += Math.abs(v[i]) * Math.sqrt(s);
+  }
+  const slack = 20 * (n + d + 8) * 2 ** -52 * (sizes[0] + sizes[1] + (free ? mass * range : 0));
+  if (free) return sizes[0] + sizes[1] + slack + 2 * Math.abs(imbalance) * range;
+  const bounds = ([1, -1] as const).map((sign, k) => {
+    const { mass: weight, spread } = weightedSpread(X, shouldStop, (i) => Math.max(0, sign * v[i]), manyRowsWork);
+    return Math.min(sizes[k], length(sum) / 2 + Math.sqrt(weight * spread) / 2);
+  });
+  return Math.max(...bounds) * (1 + 1e-12) + slack;
+}
+
+/** Multiplications that the spread of rows may take. */
+const mostWork = 2e8;
+const manyRowsWork = 2e9;
+
+/** sum_i w_i and an upper bound of lambda_max(sum_i w_i x_i x_i'), w_i the norms of the rows, times factors where these are given, and x_i the rows scaled to norm 1. */
+function weightedSpread(
+  m: DenseMatrix,
+  shouldStop: () => boolean,
+  factor: (i: number) => number = () => 1,
+  most = mostWork,
+): { mass: number; spread: number } {
   const { rows: n, cols: r, data } = m;
   let mass = 0;
   if (n === 0) return { mass, spread: 0 };
-  let exact = r <= largestBound && n * r * r <= 2e8;
+  let exact = r <= largestBound && n * r * r <= most;
   const C = denseMatrix(exact ? r : 0, exact ? r : 0);
   const poll = everyRows(r * r);
   for (let i = 0; i < n; i++) {
+    const f = factor(i);
+    if (i % poll === 0 && shouldStop()) exact = false;
+    if (f === 0) continue;
     const row = data.subarray(i * r, (i + 1) * r);
     const w = length(row);
-    mass += w;
-    if (i % poll === 0 && shouldStop()) exact = false;
+    mass += f * w;
     if (w === 0 || !exact) continue;
     for (let k = 0; k < r; k++) {
-      const s = row[k] / w;
+      const s = (f * row[k]) / w;
       for (let l = 0; l < r; l++) C.data[k * r + l] += s * row[l];
     }
   }

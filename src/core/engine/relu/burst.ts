@@ -6,7 +6,7 @@ import { createRng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { manyRows } from '../../certify/global/sampledAscent.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { DescentObjective, type Sample } from './descentObjective.ts';
+import { DescentObjective, rowsOf, type Sample } from './descentObjective.ts';
 import { anneal, minimizeSmooth } from './descentSteps.ts';
 
 /** The quasi-Newton part ends when a step gains less than this relative to the objective, on average over a few; or after so many steps. */
@@ -115,8 +115,9 @@ function inBatches(
   kernels: Kernels,
   shouldStop: () => boolean,
 ): BurstResult {
-  const sample = drawnRows(problem, Math.min(batches.drawn, problem.X.rows), seed);
-  const { rows } = sample.X;
+  const order = drawnPlaces(problem.X.rows, Math.min(batches.drawn, problem.X.rows), seed);
+  const rows = order.length;
+  const sample = { X: problem.X, order, gathered: true, beta: (problem.beta * rows) / problem.X.rows };
   let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
   let steps = 0;
   try {
@@ -150,19 +151,27 @@ export function sampleOf(problem: LocalProblem, seed: number, part = 0): Sample 
 
 /** So many rows, drawn without replacement. */
 function drawnRows({ X, beta }: LocalProblem, count: number, seed: number): Sample {
-  const rng = createRng(seed).fork('rows of descent');
   const { cols: d, data } = X;
-  const order = new Int32Array(X.rows);
-  for (let i = 0; i < order.length; i++) order[i] = i;
+  const order = drawnPlaces(X.rows, count, seed);
   const rows = denseMatrix(count, d);
   for (let k = 0, to = 0; k < count; k++) {
-    const other = k + rng.integer(X.rows - k);
+    for (let j = 0, from = order[k] * d; j < d; j++) rows.data[to++] = data[from++];
+  }
+  return { X: rows, order, beta: (beta * count) / X.rows };
+}
+
+/** `count` of n places, drawn without replacement. */
+function drawnPlaces(n: number, count: number, seed: number): Int32Array {
+  const rng = createRng(seed).fork('rows of descent');
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  for (let k = 0; k < count; k++) {
+    const other = k + rng.integer(n - k);
     const row = order[other];
     order[other] = order[k];
     order[k] = row;
-    for (let j = 0, from = row * d; j < d; j++) rows.data[to++] = data[from++];
   }
-  return { X: rows, order: order.slice(0, count), beta: (beta * count) / X.rows };
+  return order.slice(0, count);
 }
 
 /** `count` random directions through the data, each with the sign that its score at the dual point V (n x c) asks for. */
@@ -258,7 +267,7 @@ class BurstStage {
 
   /** The same network on other rows; this stage ends when they are others. */
   over(sample: Sample): BurstStage {
-    if (sample.X.rows === this.sample.X.rows) return this;
+    if (rowsOf(sample) === rowsOf(this.sample)) return this;
     const { neurons, offset } = this.network(negligible);
     const next = new BurstStage(this.problem, sample, neurons, offset, this.kernels);
     this.dispose();

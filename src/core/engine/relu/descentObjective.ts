@@ -4,10 +4,17 @@ import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 
 /** Rows that descent looks at, with the loss of which goes a share of beta. */
 export interface Sample {
-  /** The rows themselves, and their places in all the data (null: all of them). */
+  /** The rows themselves, or all the data where only the places of the rows are held (`gathered`). */
   readonly X: DenseMatrix;
+  /** Places of the rows in all the data (null: all of them). */
   readonly order: Int32Array | null;
+  readonly gathered?: boolean;
   readonly beta: number;
+}
+
+/** How many rows a sample has. */
+export function rowsOf({ X, order, gathered = false }: Sample): number {
+  return gathered && order !== null ? order.length : X.rows;
 }
 
 /** Products of rows and neurons that are held at a time: they stay in a cache. */
@@ -15,7 +22,9 @@ const blockEntries = 2 ** 18;
 
 /** Objective and gradient in (w, a, offset), the products with X on the kernels, in blocks of rows. */
 export class DescentObjective {
-  private readonly operator: RowOperator;
+  /** Products with the rows of the sample; where these are gathered, they come to `rows` a block at a time. */
+  private readonly operator: RowOperator | undefined;
+  private readonly rows: Float64Array | undefined;
   private readonly m: number;
   private readonly outputs: Int32Array;
   private readonly block: number;
@@ -32,13 +41,15 @@ export class DescentObjective {
     start: readonly NeuronSeed[],
     private readonly kernels: Kernels,
   ) {
-    const { rows: n, cols: d } = sample.X;
+    const n = rowsOf(sample);
+    const d = sample.X.cols;
     const c = problem.datafit.outputs;
     const m = start.length;
     this.m = m;
     this.outputs = Int32Array.from(start, ({ output }) => output);
     this.block = Math.min(n, Math.max(256, 32 * Math.floor(blockEntries / Math.max(1, 32 * m))));
-    this.operator = kernels.createRowOperator(sample.X);
+    if (sample.gathered === true) this.rows = kernels.alloc(this.block * d);
+    else this.operator = kernels.createRowOperator(sample.X);
     this.T = kernels.alloc(m * this.block);
     this.F = new Float64Array(this.block * c);
     this.G = new Float64Array(this.block * c);
@@ -47,7 +58,8 @@ export class DescentObjective {
   }
 
   dispose(): void {
-    this.operator.dispose();
+    this.operator?.dispose();
+    if (this.rows !== undefined) this.kernels.free(this.rows);
     this.kernels.free(this.T);
   }
 
@@ -55,7 +67,8 @@ export class DescentObjective {
   evaluate(theta: Float64Array, gradient: Float64Array, span?: RowSpan): number {
     const { m, problem, sample, block } = this;
     const { penalizedCols } = problem;
-    const { rows: n, cols: d } = sample.X;
+    const n = rowsOf(sample);
+    const d = sample.X.cols;
     const { from, to } = span ?? { from: 0, to: n };
     const beta = (sample.beta * (to - from)) / n;
     const inner = m * d;
@@ -77,14 +90,13 @@ export class DescentObjective {
 
   /** Adds the loss of some rows to the gradient, and returns it. */
   private addBlock(theta: Float64Array, gradient: Float64Array, from: number, to: number): number {
-    const { m, T, F, G, mask, sums, outputs, problem, sample, kernels, operator } = this;
+    const { m, T, F, G, mask, sums, outputs, problem, sample, kernels } = this;
     const { datafit } = problem;
     const c = datafit.outputs;
     const inner = m * sample.X.cols;
     const free = inner + m;
     const n = to - from;
-    const span = { from, to };
-    operator.products(theta, m, T, span);
+    this.products(theta, from, to);
     for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = problem.offset ? theta[free + o] : 0;
     kernels.relu(m, n, T, mask);
     for (let j = 0, at = 0; j < m; j++) {
@@ -102,9 +114,30 @@ export class DescentObjective {
       gradient[inner + j] += s;
     }
     kernels.applyMask(m, n, T, mask);
-    operator.sums(T, m, sums, span);
+    this.sumUp(from, to);
     for (let k = 0; k < inner; k++) gradient[k] += sums[k];
     if (problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) gradient[free + o] += G[i * c + o];
     return value;
+  }
+
+  /** T := products of neurons and rows. */
+  private products(theta: Float64Array, from: number, to: number): void {
+    const { m, T, sample, rows, kernels } = this;
+    const { cols: d, data } = sample.X;
+    if (rows === undefined) {
+      this.operator!.products(theta, m, T, { from, to });
+      return;
+    }
+    for (let i = from, at = 0; i < to; i++) {
+      for (let k = 0, row = sample.order![i] * d; k < d; k++) rows[at++] = data[row++];
+    }
+    kernels.gemm(false, true, m, to - from, d, 1, theta, rows, 0, T);
+  }
+
+  /** sums := T times the rows. */
+  private sumUp(from: number, to: number): void {
+    const { m, T, sample, sums, rows, kernels } = this;
+    if (rows === undefined) this.operator!.sums(T, m, sums, { from, to });
+    else kernels.gemm(false, false, m, sample.X.cols, to - from, 1, T, rows, 0, sums);
   }
 }

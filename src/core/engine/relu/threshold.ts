@@ -1,5 +1,7 @@
 import { dualAtZero } from '../../certify/cells.ts';
 import { bracketDualMaximum } from '../../certify/global/dualMaximum.ts';
+import { normBoundOfRows } from '../../certify/global/normBounds.ts';
+import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { columnOf, denseMatrix } from '../../base/linalg/matrix.ts';
@@ -42,13 +44,22 @@ export function betaMaxOverAll(
   let value = atLeast;
   let upper = atLeast;
   if (!(seconds > 0)) value = Math.max(value, quickMaximum(prepared, V, column, kernels, control));
+  // exact where directions are few, and on many rows without the copies that this takes
+  const copies = seconds > 0 || X.rows < manyRows || X.cols <= 2;
   for (let o = 0; o < outputs; o++) {
+    if (!copies) {
+      upper = Math.max(
+        upper,
+        normBoundOfRows(X, column(o), penalizedCols, () => control.shouldStop()),
+      );
+      continue;
+    }
     const options = seconds > 0 ? { seconds: seconds / outputs, goal: value } : { seconds: 0, starts: 0 };
     const bracket = bracketDualMaximum(X, column(o), penalizedCols, options, control);
     value = Math.max(value, bracket.lower);
     upper = Math.max(upper, bracket.upper);
   }
-  return { value, upper };
+  return { value, upper: Math.max(value, upper) };
 }
 
 /** The largest |v_k'(Xu)_+| that ascents on the kernels find, the best of them taken to their exact tops. */

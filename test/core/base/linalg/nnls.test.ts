@@ -99,3 +99,22 @@ void test('a cone is given an interior point or rows that vanish on it', () => {
   const flat = coneInterior(X, Int8Array.from([1, 1, 1]));
   assert.deepEqual([...(flat.equalities ?? [])].sort(), [0, 1]);
 });
+
+void test('a projection that need not be better than a bound stops at it, still an upper bound', () => {
+  let early = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const { X, signs, g } = randomCase(seed, 30, 6, seed % 2 === 0);
+    const projector = new ConeProjector(X);
+    const p = new Float64Array(6);
+    const value = projector.project(signs, g, p);
+    const all = projector.tightCount;
+    const enough = 0.5 * (value + norm2(g));
+    const quick = projector.project(signs, g, p, enough);
+    assert.ok(quick >= value * (1 - 1e-12) && quick <= enough * (1 + 1e-12) + 1e-12, `${value} ${quick} ${enough}`);
+    if (projector.tightCount < all) early++;
+    // and where the bound is below the maximum, that is what it finds
+    const full = projector.project(signs, g, p, 0.9 * value);
+    assert.ok(Math.abs(full - value) <= 1e-12 * (1 + value));
+  }
+  assert.ok(early > 20, `${early} stopped early`);
+});

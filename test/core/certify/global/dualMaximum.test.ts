@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { isOn } from '../../../../src/core/base/patterns.ts';
 import { bracketDualMaximum, type DualBracket, openBracket } from '../../../../src/core/certify/global/dualMaximum.ts';
 import { enumerateCells } from '../../../../src/core/problem/patterns/enumerate.ts';
+import { hingeSum, negated } from '../../../../src/core/certify/global/hingeSum.ts';
+import { normBound, normBoundOfRows } from '../../../../src/core/certify/global/normBounds.ts';
 import { maximizeDualConstraint } from '../../../../src/core/certify/global/search.ts';
 import { type DenseMatrix, denseMatrix, fromRows, withOnesColumn } from '../../../../src/core/base/linalg/matrix.ts';
 import { ConeProjector } from '../../../../src/core/base/linalg/nnls.ts';
@@ -185,6 +187,29 @@ describe('bracket of the dual maximum', () => {
     assert.equal(bracketDualMaximum(X, Float64Array.of(0, 3), 2, { seconds: 1 }, uncontrolled).lower, 0);
     assert.ok(bracketDualMaximum(X, Float64Array.of(0, 3), 2, { seconds: 1 }, uncontrolled).upper < 1e-12);
     assert.ok(bracketDualMaximum(X, new Float64Array(2), 2, { seconds: 1 }, uncontrolled).upper < 1e-12);
+  });
+});
+
+describe('bound by norms straight from the rows', () => {
+  it('is that of the hinges in their own coordinates, above every direction', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const { X, v } = random(60, 4, seed);
+      const free = seed % 2 === 0;
+      const Z = free ? withOnesColumn(X) : X;
+      if (free) {
+        const mean = v.reduce((s, x) => s + x, 0) / v.length;
+        for (let i = 0; i < v.length; i++) v[i] -= mean;
+      }
+      const bound = normBoundOfRows(Z, v, 4);
+      const h = hingeSum(Z, v, 4);
+      const expected = Math.max(normBound(h), normBound(negated(h)));
+      assert.ok(Math.abs(bound - expected) <= 1e-9 * expected, `${bound}, not ${expected}`);
+      const top = maximizeDualConstraint(Z, { rows: 60, cols: 1, data: v }, { penalizedCols: 4 }, uncontrolled)[0];
+      assert.ok(top.value <= bound);
+      // stopped: looser, not wrong
+      assert.ok(normBoundOfRows(Z, v, 4, () => true) >= bound * (1 - 1e-12));
+    }
+    assert.equal(normBoundOfRows(denseMatrix(5, 3), new Float64Array(5), 3), 0);
   });
 });
 

@@ -111,3 +111,36 @@ test('many rows: a search that is stopped keeps its network, with a bound by nor
   assert.ok(solution.dualBound > 0 && solution.dualBound <= 3386.7257);
   assert.ok(solution.betaMaxUpper! >= solution.betaMax && solution.betaMax > problem.beta);
 });
+
+test('many rows with a bias are in the memory of the kernels while they are solved, and no longer', () => {
+  const problem: Problem = { ...manyRows('squared'), bias: 'regularized' };
+  const kernels = createWasmKernels()!;
+  try {
+    const inputs = 8 * n * (d + 1);
+    let least = Infinity;
+    const report = (): void => void (least = Math.min(least, kernels.bytesInUse));
+    const control = { shouldStop: () => false, now: () => performance.now() / 1000, report };
+    const solution = solve(problem, { kernels, certifySeconds: 0 }, control);
+    assert.equal(solution.status, 'optimal');
+    assert.ok(least >= inputs, `${least} bytes`);
+    const staged = kernels.bytesInUse;
+    const placed = kernels.alloc(problem.X.data.length);
+    placed.set(problem.X.data);
+    const operator = kernels.createRowOperator({ ...problem.X, data: placed });
+    // aligned to lines of the cache
+    assert.ok(kernels.bytesInUse - staged - placed.byteLength < 64);
+    const [own, copied] = [new Float64Array(n), new Float64Array(n)];
+    operator.products(Float64Array.of(1, -2, 3), 1, own);
+    operator.dispose();
+    const other = kernels.createRowOperator(problem.X);
+    other.products(Float64Array.of(1, -2, 3), 1, copied);
+    other.dispose();
+    assert.deepEqual(own, copied);
+    kernels.free(placed);
+    assert.equal(kernels.bytesInUse, staged);
+    // what stays is room for arguments of calls, which small problems share
+    assert.ok(staged < least);
+  } finally {
+    kernels.dispose();
+  }
+});
