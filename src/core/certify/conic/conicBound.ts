@@ -2,7 +2,6 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { columnOf } from '../../base/linalg/matrix.ts';
 import type { ConvexNeuron } from '../../network/mapping.ts';
-import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { largestEigen } from '../../base/linalg/symmetricEigen.ts';
 import { couplesOutputs } from '../../problem/penalties/penalties.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
@@ -14,6 +13,7 @@ import { liftMore, mostWork, stepWork } from './lifting.ts';
 import { type UnitLines, unitLines } from './lines.ts';
 import { lineLoads, type LineLoads, type MajorantMultipliers, proveMajorant, withBestBias } from './majorant.ts';
 import type { AtomPoint } from './pairs.ts';
+import { relaxedLoss } from './relaxedLoss.ts';
 import {
   type AtomShape,
   type RelaxedIterate,
@@ -147,7 +147,7 @@ export class ConicSearch {
     this.lines = unitLines(prepared.X, prepared.penalizedCols);
     this.kernels = options.kernels ?? createReferenceKernels();
     const { datafit, beta, outputs, bias } = prepared;
-    this.program = { lines: this.lines, datafit: smoothed(datafit), beta, outputs, offset: biasOf(bias).free };
+    this.program = { lines: this.lines, datafit: relaxedLoss(datafit), beta, outputs, offset: biasOf(bias).free };
     for (let output = 0; output < prepared.outputs; output++) {
       for (const sign of [1, -1] as const) this.shapes.push({ output, sign, pairs: [], triangles: [] });
     }
@@ -246,7 +246,7 @@ export class ConicSearch {
     const { datafit, outputs } = prepared;
     const n = datafit.rows;
     const raw = new Float64Array(n * outputs);
-    smoothed(datafit).dualPoint(fit, raw);
+    relaxedLoss(datafit).dualPoint(fit, raw);
     const V = usablePoint(prepared, raw);
     const v = new Float64Array(n);
     let top = 0;
@@ -274,7 +274,7 @@ export class ConicSearch {
     const { lines, prepared, shapes, control, kernels } = this;
     const { outputs, datafit } = prepared;
     const V = new Float64Array(fit.length);
-    smoothed(datafit).dualPoint(fit, V);
+    relaxedLoss(datafit).dualPoint(fit, V);
     const loads = shapes.map(({ output, sign }) => {
       const v = columnOf(V, outputs, output).map((value) => sign * value);
       return lineLoads(lines, v).even;
@@ -327,41 +327,3 @@ const roughly = 0.1;
 
 /** Part of the objective that has to be open without pairs for them to come at once. */
 const fewOpen = 2e-3;
-
-/** The hinge loss with its corner rounded: -l*(-v) less width ||v||^2 / 2, twice differentiable almost everywhere. Others as they are. */
-function smoothed(datafit: Datafit): Datafit {
-  if (datafit.smooth) return datafit;
-  const width = 1e-2;
-  const zero = new Float64Array(datafit.rows * datafit.outputs);
-  const labels = new Float64Array(zero.length);
-  datafit.gradient(zero, labels);
-  // gradient at 0 is -y
-  const violation = (F: Float64Array, i: number): number => Math.max(0, Math.min(1, (1 + labels[i] * F[i]) / width));
-  return {
-    ...datafit,
-    smooth: true,
-    value: (F) => {
-      let s = 0;
-      for (let i = 0; i < F.length; i++) {
-        const p = violation(F, i);
-        s += p * (1 + labels[i] * F[i]) - (width * p * p) / 2;
-      }
-      return s;
-    },
-    gradient: (F, G) => {
-      for (let i = 0; i < F.length; i++) G[i] = labels[i] * violation(F, i);
-    },
-    hessian: (F, H) => {
-      H.fill(0);
-      const c = datafit.outputs;
-      for (let i = 0; i < F.length; i++) {
-        const p = violation(F, i);
-        const row = Math.floor(i / c);
-        H[(row * c + (i % c)) * c + (i % c)] = p > 0 && p < 1 ? 1 / width : 0;
-      }
-    },
-    dualPoint: (F, V) => {
-      for (let i = 0; i < F.length; i++) V[i] = -labels[i] * violation(F, i);
-    },
-  };
-}

@@ -73,6 +73,22 @@ describe('conic bound over all networks', () => {
     assert.ok(near.steps < far.steps, `${near.steps} steps against ${far.steps}`);
   });
 
+  it('goes on where the Huber loss is linear for most rows, with every bias', () => {
+    for (const bias of biasModes) {
+      const choice = { loss: 'huber', delta: 0.3, bias, model: 'relu', beta: 1e6 } as const;
+      const base = randomProblem(2, { n: 40, d: 3 }, { ...choice, arrangements: { kind: 'adaptive', seed: 1 } });
+      const { betaMax } = solve(base, { certifySeconds: 0 });
+      const problem = { ...base, beta: 0.3 * betaMax };
+      const prepared = prepare(problem);
+      const { networkObjective } = solve(problem, { certifySeconds: 0 });
+      const bound = conicBound(prepared, { seconds: 2, objective: networkObjective, tolerance: 0.1 }, uncontrolled);
+      assert.ok(bound !== undefined);
+      const value = checked(prepared, bound);
+      assert.ok(value <= networkObjective * (1 + 1e-9));
+      assert.ok(value > 0.85 * networkObjective, `${value} of ${networkObjective} (${bias})`);
+    }
+  });
+
   it('bounds the hinge loss too, through a rounded corner', () => {
     const problem = randomProblem(5, { n: 20, d: 4, outputs: 1 }, { loss: 'hinge', model: 'relu', beta: 4 });
     const prepared = prepare(problem);
