@@ -159,9 +159,17 @@ class Highest {
   }
 }
 
+/** What a step may cost, as a multiple of the one before it, and the smallest factor by which it lowers the excess. */
+const dearer = 4;
+const boldest = 0.1;
+
+/** Cones up to which it is worth a try to close what is left at once. */
+const cheap = 20_000;
+
 /**
- * Lowers the upper bound by cones. What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data. So: bold
- * steps while they succeed within the budget, smaller steps and a larger budget after a failure, and none that the time left will not do.
+ * Lowers the upper bound by cones. What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data: from well
+ * below 1, where only the cones around the maxima get smaller, to 4 and more. So: steps as long as that power allows, smaller steps and a larger
+ * budget after a failure, and none that the time left will not do.
  */
 class ConeLowering {
   private readonly provers: readonly ThresholdProver[];
@@ -169,9 +177,11 @@ class ConeLowering {
   private shrink = 0.5;
   private budget = 4000;
   private lastCost = 0;
+  private lastCones = 0;
   private power = 4;
-  /** Whether the last attempt was given up. */
+  /** Whether the last attempt was given up, and whether one to close what is left was. */
   private failed = false;
+  private stuckAtFloor = false;
 
   constructor(
     private readonly both: readonly [HingeSum, HingeSum],
@@ -210,14 +220,7 @@ class ConeLowering {
       this.collect();
       const floor = Math.max(best.lower * (1 + tolerance) + 2 * this.both[0].slack, goal);
       if (this.upper <= floor) break;
-      const left = Math.max(0, deadline - control.now());
-      // the step whose predicted cost is some of what is left, but never a smaller one than is worth the while
-      if (this.lastCost > 0.02 * left) {
-        const affordable = ((0.4 * left) / this.lastCost) ** (-1 / this.power);
-        this.shrink = Math.min(0.93, Math.max(this.failed ? this.shrink : 0.3, affordable));
-      }
-      const target = this.excess * Math.min(this.shrink, 0.97);
-      const T = target < 1e-3 ? floor : Math.min(this.upper, Math.max(floor, best.lower * (1 + target)));
+      const T = this.next(floor, Math.max(0, deadline - control.now()));
       const outcome = provePair(provers, T, this.budget, timed);
       this.collect();
       if (outcome === 'stopped') break;
@@ -227,6 +230,7 @@ class ConeLowering {
           this.shrink **= 0.25;
         } else this.shrink **= 0.5;
         this.failed = true;
+        this.stuckAtFloor ||= T === floor;
         this.budget *= 2;
         continue;
       }
@@ -239,18 +243,34 @@ class ConeLowering {
     }
   }
 
+  /** The threshold to try next, `left` seconds before the time is up. */
+  private next(floor: number, left: number): number {
+    // the step whose predicted cost is some of what is left, or most of it when it will be the last one; never a smaller one than is worth the while
+    if (this.lastCost > 0.02 * left) {
+      const affordable = (part: number): number => ((part * left) / this.lastCost) ** (-1 / this.power);
+      const step = affordable(0.4) < 0.8 ? affordable(0.4) : affordable(0.8);
+      this.shrink = Math.min(0.93, Math.max(this.shrink, step));
+    }
+    const target = this.excess * Math.min(this.shrink, 0.97);
+    if (target < 1e-3 && this.lastCones < cheap && !this.stuckAtFloor) return floor;
+    return Math.min(this.upper, Math.max(floor, this.best.lower * (1 + target)));
+  }
+
   private reached(T: number): void {
     const { provers, best } = this;
     this.upper = T;
-    this.failed = false;
     const reached = T / best.lower - 1;
-    const cost = provers[0].seconds + provers[1].seconds;
-    if (this.lastCost > 0.02 && cost > this.lastCost && reached < 0.9 * this.excess) {
-      this.power = Math.min(12, Math.max(1, Math.log(cost / this.lastCost) / Math.log(this.excess / reached)));
+    const cones = provers[0].cones + provers[1].cones;
+    if (this.lastCones > 500 && reached < 0.9 * this.excess) {
+      const power = Math.log(cones / this.lastCones) / Math.log(this.excess / reached);
+      this.power = Math.min(12, Math.max(0.25, power));
     }
     this.excess = reached;
-    this.lastCost = cost;
-    this.shrink = Math.max(0.5, this.shrink ** 1.5);
+    this.lastCost = provers[0].seconds + provers[1].seconds;
+    this.lastCones = cones;
+    const step = Math.max(boldest, Math.min(0.5, dearer ** (-1 / this.power)));
+    this.shrink = this.failed ? Math.max(step, this.shrink ** 1.5) : step;
+    this.failed = false;
     this.budget = Math.max(this.budget, 8 * Math.max(provers[0].cones, provers[1].cones));
   }
 }

@@ -138,7 +138,7 @@ describe('bracket of the dual maximum', () => {
     const { X, v } = random(30, 4, 9);
     let looks = 0;
     const ticking = { ...uncontrolled, now: () => looks++ / 1000 };
-    const open = openBracket(X, v, 4, { seconds: 0.2 }, ticking);
+    const open = openBracket(X, v, 4, { seconds: 0.08 }, ticking);
     const first = open.bracket;
     const told: number[] = [];
     const expected = open.expected(4);
