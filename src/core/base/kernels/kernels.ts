@@ -182,9 +182,16 @@ export interface DirectionSearch {
   readonly features: number;
   /**
    * For each of `count` directions u_k (rows of U, count x d): scores[k] = v'(X u_k)_+, and row k of gradients (count x d) = X' D_k v with D_k the
-   * pattern X u_k > 0, a (sub)gradient of the score. v has length n.
+   * pattern X u_k > 0, a (sub)gradient of the score. v has length n. With a span, what its rows make of both.
    */
-  step(v: Float64Array, U: Float64Array, count: number, scores: Float64Array, gradients: Float64Array): void;
+  step(
+    v: Float64Array,
+    U: Float64Array,
+    count: number,
+    scores: Float64Array,
+    gradients: Float64Array,
+    span?: RowSpan,
+  ): void;
   dispose(): void;
 }
 

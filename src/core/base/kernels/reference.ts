@@ -265,12 +265,12 @@ function directionSearch(source: DenseMatrix, release: () => void, poll: () => v
   return {
     rows: n,
     features: d,
-    step(v, U, count, scores, gradients) {
+    step(v, U, count, scores, gradients, { from, to } = { from: 0, to: n }) {
       gradients.fill(0, 0, count * d);
       for (let k = 0; k < count; k++) {
         poll();
         let score = 0;
-        for (let r = 0; r < n; r++) {
+        for (let r = from; r < to; r++) {
           let z = 0;
           for (let j = 0; j < d; j++) z += X[r * d + j] * U[k * d + j];
           if (!(z > 0)) continue;

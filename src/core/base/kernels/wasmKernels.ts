@@ -274,24 +274,24 @@ class WasmDirectionSearch implements DirectionSearch {
     this.X = data.take(source.data);
   }
 
-  step(v: Float64Array, U: Float64Array, count: number, scores: Float64Array, gradients: Float64Array): void {
-    const { context, rows: n, features: d } = this;
+  step(
+    v: Float64Array,
+    U: Float64Array,
+    count: number,
+    scores: Float64Array,
+    gradients: Float64Array,
+    { from, to }: RowSpan = { from: 0, to: this.rows },
+  ): void {
+    const { context, features: d } = this;
+    const n = to - from;
     if (count === 0) return;
     context.beginStage(8 * (n + 2 * count * d + count));
-    const vAt = context.stageIn(v, n);
+    const vAt = context.stageIn(from === 0 ? v : v.subarray(from, to), n);
     const u = context.stageIn(U, count * d);
     const s = context.stageFor(scores, count);
     const g = context.stageFor(gradients, count * d);
-    context.run(Operation.search, Math.ceil(count / DIRECTIONS), 2 * n * d * count, [
-      n,
-      d,
-      count,
-      this.X,
-      vAt,
-      u,
-      s,
-      g,
-    ]);
+    const X = this.X + 8 * d * from;
+    context.run(Operation.search, Math.ceil(count / DIRECTIONS), 2 * n * d * count, [n, d, count, X, vAt, u, s, g]);
     context.stageOut(scores, count, s);
     context.stageOut(gradients, count * d, g);
   }

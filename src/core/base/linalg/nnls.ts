@@ -1,4 +1,5 @@
 import type { DenseMatrix } from './matrix.ts';
+import { rowProducts } from './rowProducts.ts';
 
 /** Multiplications between two looks for a stop. */
 const pollWork = 4e6;
@@ -213,16 +214,13 @@ export class ConeProjector {
 
   /** Fills the list of candidates with the rows whose constraint is violated by at least part of the largest violation; returns how many. */
   private violated(signs: Int8Array, least: number): number {
-    const { n, d, inverse, probe, state, products, candidates } = this;
-    const { data } = this.X;
+    const { n, X, inverse, probe, state, products, candidates } = this;
+    rowProducts(X, probe, products);
     let worst = least;
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      products[i] = 0;
-      if (state[i] !== 0 || inverse[i] === 0) continue;
-      let s = 0;
-      for (let k = 0; k < d; k++) s += data[at + k] * probe[k];
-      products[i] = s * inverse[i] * signs[i];
-      if (products[i] < worst) worst = products[i];
+    for (let i = 0; i < n; i++) {
+      const product = state[i] === 0 ? products[i] * inverse[i] * signs[i] : 0;
+      products[i] = product;
+      if (product < worst) worst = product;
     }
     let count = 0;
     if (!(worst < least)) return 0;

@@ -35,9 +35,10 @@ const longer = 1.6;
 const shorter = 0.35;
 const smallest = 1e-4;
 const maxSteps = 24;
-/** Directions that the kernels treat as one, and multiplications that may go by without a look for a stop. */
+/** Directions that the kernels treat as one, multiplications that may go by without a look for a stop, and what blocks of rows are a multiple of. */
 const blockOfDirections = 64;
 const longestWork = 1.5e8;
+const rowsTogether = 256;
 
 /**
  * Ascends h(u) = sign * v'(Xu)_+ over norm 1 in the penalised columns from many starts at once, two matrix products a step. From u a step goes along
@@ -53,10 +54,6 @@ export function ascendTogether(
   shouldStop: () => boolean,
 ): Ascended[] | undefined {
   const d = search.features;
-  // a block of directions is one piece of work, which nothing interrupts
-  const entries = search.rows * d;
-  const chunk =
-    blockOfDirections * entries <= longestWork ? starts.rows : Math.max(1, Math.floor(longestWork / 4 / entries));
   const weights = sign === 1 ? v : v.map((value) => -value);
   let climbers = Array.from({ length: starts.rows }, (_, k) => new Direction(rowOf(starts, k).slice(), penalizedCols));
   climbers = climbers.filter((climber) => climber.valid);
@@ -68,11 +65,7 @@ export function ascendTogether(
       const moving = climbers.filter(({ resting }) => !resting);
       if (moving.length === 0) break;
       moving.forEach((climber, k) => climber.propose(U, k * d));
-      for (let k = 0; k < moving.length; k += chunk) {
-        const m = Math.min(chunk, moving.length - k);
-        search.step(weights, U.subarray(k * d), m, scores.subarray(k), G.subarray(k * d));
-        if (shouldStop()) return undefined;
-      }
+      if (!stepOfAll(search, weights, U, moving.length, { scores, gradients: G }, shouldStop)) return undefined;
       moving.forEach((climber, k) => climber.judge(scores[k], G.subarray(k * d, (k + 1) * d)));
       const share = meetings.get(step);
       if (share !== undefined) climbers = unite(climbers).filter(({ value }, k) => k === 0 || value >= share * above);
@@ -85,6 +78,34 @@ export function ascendTogether(
     .filter(({ value }) => value > 0)
     .map(({ value, u, starts: from }) => ({ value, direction: u, starts: from }))
     .sort((a, b) => b.value - a.value);
+}
+
+/** Scores and gradients of all directions, of many rows block by block: a block of directions and rows is one piece of work, which nothing interrupts. False when stopped. */
+function stepOfAll(
+  search: DirectionSearch,
+  v: Float64Array,
+  U: Float64Array,
+  count: number,
+  { scores, gradients }: { readonly scores: Float64Array; readonly gradients: Float64Array },
+  shouldStop: () => boolean,
+): boolean {
+  const { rows: n, features: d } = search;
+  if (blockOfDirections * n * d <= longestWork) {
+    search.step(v, U, count, scores, gradients);
+    return !shouldStop();
+  }
+  const entries = longestWork / 4 / Math.min(count, blockOfDirections);
+  const block = rowsTogether * Math.max(1, Math.floor(entries / d / rowsTogether));
+  scores.fill(0);
+  gradients.fill(0);
+  const [value, slope] = [new Float64Array(count), new Float64Array(count * d)];
+  for (let from = 0; from < n; from += block) {
+    search.step(v, U, count, value, slope, { from, to: Math.min(n, from + block) });
+    for (let k = 0; k < count; k++) scores[k] += value[k];
+    for (let k = 0; k < slope.length; k++) gradients[k] += slope[k];
+    if (shouldStop()) return false;
+  }
+  return true;
 }
 
 /** One of the directions on its way. */

@@ -284,6 +284,22 @@ for (const { label, kernels } of builds()) {
       plain.step(v, U, count, s0, g0);
       close(s, s0, 'scores');
       close(g, g0, 'gradients');
+      // two spans make up the whole
+      const [part, slope] = [new Float64Array(count), new Float64Array(count * d)];
+      const [sum, sums] = [new Float64Array(count), new Float64Array(count * d)];
+      for (const span of [
+        { from: 0, to: n >> 1 },
+        { from: n >> 1, to: n },
+      ]) {
+        search.step(v, U, count, part, slope, span);
+        part.forEach((value, k) => (sum[k] += value));
+        slope.forEach((value, k) => (sums[k] += value));
+        plain.step(v, U, count, s0, g0, span);
+        close(part, s0, 'scores of a span');
+        close(slope, g0, 'gradients of a span');
+      }
+      close(sum, s, 'scores of all spans');
+      close(sums, g, 'gradients of all spans');
       search.dispose();
 
       const own = kernels.alloc(n * d);
