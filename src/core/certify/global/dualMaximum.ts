@@ -163,8 +163,9 @@ class Highest {
 const dearer = 4;
 const boldest = 0.1;
 
-/** Cones up to which it is worth a try to close what is left at once. */
+/** Cones up to which it is worth a try to close what is left at once, and the power below which a lower threshold costs next to nothing. */
 const cheap = 20_000;
+const flat = 0.15;
 
 /**
  * Lowers the upper bound by cones. What a threshold lower * (1 + excess) costs grows like a power of 1 / excess that depends on the data: from well
@@ -202,7 +203,7 @@ class ConeLowering {
     const { lastCost, excess, power, best, upper } = this;
     // half of the time goes into thresholds on the way and into the attempt that does not end
     const times = lastCost > 0 ? (0.5 * seconds) / lastCost : 1;
-    return Math.min(upper, best.lower * (1 + excess * Math.max(1, times) ** (-1 / power)));
+    return Math.min(upper, best.lower * (1 + excess * Math.max(1, times) ** (-1 / Math.max(power, 2 * flat))));
   }
 
   private collect(): void {
@@ -230,7 +231,10 @@ class ConeLowering {
           this.shrink **= 0.25;
         } else this.shrink **= 0.5;
         this.failed = true;
-        this.stuckAtFloor ||= T === floor;
+        if (T === floor) {
+          this.stuckAtFloor = true;
+          this.power = Math.max(this.power, 2 * flat);
+        }
         this.budget *= 2;
         continue;
       }
@@ -252,7 +256,8 @@ class ConeLowering {
       this.shrink = Math.min(0.93, Math.max(this.shrink, step));
     }
     const target = this.excess * Math.min(this.shrink, 0.97);
-    if (target < 1e-3 && this.lastCones < cheap && !this.stuckAtFloor) return floor;
+    const cheaply = this.power < flat || (this.lastCones < cheap && !this.stuckAtFloor);
+    if (target < 1e-3 && cheaply) return floor;
     return Math.min(this.upper, Math.max(floor, this.best.lower * (1 + target)));
   }
 
@@ -263,7 +268,7 @@ class ConeLowering {
     const cones = provers[0].cones + provers[1].cones;
     if (this.lastCones > 500 && reached < 0.9 * this.excess) {
       const power = Math.log(cones / this.lastCones) / Math.log(this.excess / reached);
-      this.power = Math.min(12, Math.max(0.25, power));
+      this.power = Math.min(12, Math.max(0.05, power));
     }
     this.excess = reached;
     this.lastCost = provers[0].seconds + provers[1].seconds;
@@ -285,8 +290,10 @@ function provePair(provers: readonly ThresholdProver[], T: number, budget: numbe
 
 type Outcome = ReturnType<ConeSearch['prove']>;
 
-/** Values of `patience` to choose from. */
+/** Values of `patience` to choose from; with few coordinates all of them are resolved in the end, and sooner is cheaper. */
 const ladder = [0.9, 0.7, 0.45, 0.1];
+const ladderOfFew = [0.1];
+const fewCoordinates = 8;
 
 /**
  * Proves thresholds with whatever patience is cheapest: what worked last goes first, then its neighbours. A patience that got stuck
@@ -297,23 +304,28 @@ class ThresholdProver {
   seconds = 0;
   cones = 0;
   private best = 0;
+  private readonly ladder: readonly number[];
   private readonly dead = new Set<number>();
 
-  constructor(readonly search: ConeSearch) {}
+  constructor(readonly search: ConeSearch) {
+    this.ladder = search.d <= fewCoordinates ? ladderOfFew : ladder;
+  }
 
   /** Whether every patience got stuck. */
   get stuck(): boolean {
-    return this.dead.size === ladder.length;
+    return this.dead.size === this.ladder.length;
   }
 
   prove(T: number, budget: number, control: Control): Outcome {
     if (this.stuck) this.dead.clear();
-    const order = ladder.map((_, k) => k).sort((a, b) => Math.abs(a - this.best) - Math.abs(b - this.best) || b - a);
+    const order = this.ladder
+      .map((_, k) => k)
+      .sort((a, b) => Math.abs(a - this.best) - Math.abs(b - this.best) || b - a);
     for (const k of order) {
       if (this.dead.has(k)) continue;
       const before = this.search.nodes;
       const started = control.now();
-      const outcome = this.search.prove(T, ladder[k], budget, control);
+      const outcome = this.search.prove(T, this.ladder[k], budget, control);
       const used = this.search.nodes - before;
       if (outcome === 'proven') {
         this.best = k;
