@@ -1,4 +1,4 @@
-import { type DenseMatrix, rowOf } from './linalg/matrix.ts';
+import { type DenseMatrix, rowOf, rowsOf } from './linalg/matrix.ts';
 import { rowProducts } from './linalg/rowProducts.ts';
 
 /** 0/1 activation patterns of gates over the rows of a data set, one bit per row. */
@@ -63,12 +63,23 @@ export function patternsOfGates(
 ): PatternSet {
   const patterns = emptyPatterns(gates.rows, X.rows);
   const { wordsPerPattern, words } = patterns;
-  const products = new Float64Array(X.rows);
-  for (let p = 0; p < gates.rows && ((p & 63) !== 0 || !shouldStop()); p++) {
-    setPattern(X, rowOf(gates, p), products, words.subarray(p * wordsPerPattern, (p + 1) * wordsPerPattern));
+  const products = new Float64Array(Math.min(X.rows, rowsTogether));
+  for (let p = 0; p < gates.rows && !shouldStop(); p += gatesTogether) {
+    const last = Math.min(gates.rows, p + gatesTogether);
+    for (let r = 0; r < X.rows; r += rowsTogether) {
+      const rows = rowsOf(X, r, Math.min(X.rows, r + rowsTogether));
+      for (let q = p; q < last; q++) {
+        const from = q * wordsPerPattern + (r >> 5);
+        setPattern(rows, rowOf(gates, q), products, words.subarray(from, from + Math.ceil(rows.rows / 32)));
+      }
+    }
   }
   return patterns;
 }
+
+/** Gates that go through the rows together, without a look for a stop, a block of rows after the other (a multiple of 32), which stays in a cache. */
+const gatesTogether = 64;
+const rowsTogether = 2048;
 
 /** Sets the bits of the rows that gate g is on for, in words that are zero. */
 function setPattern(X: DenseMatrix, g: Float64Array, products: Float64Array, words: Uint32Array): void {

@@ -1,6 +1,6 @@
 import { type CellCertificate, type CellProgram, concluded, dualPointOf, placeNothing } from './cells.ts';
 import { dualAtZero, type PlacedPoint, type Priced, signsOf } from './cells.ts';
-import { norm2, rowNorms, rowOf } from '../base/linalg/matrix.ts';
+import { norm2, rowNorms, rowOf, rowsOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
 import { boundableByNorms, dualMaximumByRowNorms } from './rowNormBound.ts';
@@ -47,22 +47,36 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
   return { ...concluded(claim, point, prices, X.rows + X.cols + 8), betaMax: prices.betaMax };
 }
 
+/** Rows of a block. */
+const rowsTogether = 2048;
+
 /** Fit, penalty and cone violation of the vectors. */
 function placed(claim: ReluClaim): PlacedPoint {
   const { X, penalizedCols: q, gates, vectors } = claim;
   const c = claim.datafit.outputs;
   const norms = rowNorms(X);
-  const products = new Float64Array(X.rows);
   const point = placeNothing(claim);
-  for (const { gate, output, sign, vector } of vectors) {
-    point.penalty += norm2(vector.subarray(0, q));
-    const signs = signsOf(X, rowOf(gates, gate));
-    const length = norm2(vector);
-    rowProducts(X, vector, products);
-    for (let r = 0, at = output; r < X.rows; r++, at += c) {
-      const t = products[r];
-      if (signs[r] > 0) point.fit[at] += sign * t;
-      if (signs[r] * t < 0) point.cone = Math.max(point.cone, -(signs[r] * t) / (norms[r] * length));
+  const sides = new Float64Array(Math.min(X.rows, rowsTogether));
+  const products = new Float64Array(sides.length);
+  const members = vectors.map(({ gate, vector, ...rest }) => {
+    const direction = rowOf(gates, gate);
+    const own = direction.every((value, k) => value === vector[k]);
+    return { ...rest, vector, direction: own ? undefined : direction, length: norm2(vector) };
+  });
+  for (const { vector } of vectors) point.penalty += norm2(vector.subarray(0, q));
+  // all vectors on one block of rows after the other, which stays in a cache
+  for (let first = 0; first < X.rows; first += rowsTogether) {
+    const block = rowsOf(X, first, Math.min(X.rows, first + rowsTogether));
+    for (const { output, sign, vector, direction, length } of members) {
+      rowProducts(block, vector, products);
+      if (direction !== undefined) rowProducts(block, direction, sides);
+      const side = direction === undefined ? products : sides;
+      for (let r = 0, at = first * c + output; r < block.rows; r++, at += c) {
+        const t = products[r];
+        const on = side[r] >= 0;
+        if (on) point.fit[at] += sign * t;
+        if (on ? t < 0 : t > 0) point.cone = Math.max(point.cone, Math.abs(t) / (norms[first + r] * length));
+      }
     }
   }
   return point;

@@ -49,6 +49,11 @@ export function rowOf(m: DenseMatrix, i: number): Float64Array {
   return m.data.subarray(i * m.cols, (i + 1) * m.cols);
 }
 
+/** Rows `from` up to, but without, `to`, as a view on the matrix. */
+export function rowsOf({ cols, data }: DenseMatrix, from: number, to: number): DenseMatrix {
+  return { rows: to - from, cols, data: data.subarray(from * cols, to * cols) };
+}
+
 /** Euclidean norm of every row. */
 export function rowNorms({ rows, cols, data }: DenseMatrix): Float64Array {
   const out = new Float64Array(rows);

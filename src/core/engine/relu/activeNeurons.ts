@@ -88,6 +88,8 @@ export class ActiveNeurons {
   private readonly trial: Float64Array;
   private readonly slopes: Float64Array;
   private readonly onRows: Int32Array;
+  /** Sign of the scale of every row. */
+  private readonly orientation: Int8Array;
   private readonly kernels: Kernels;
   private operator: RowOperator | undefined;
   private stacked = new Float64Array(0);
@@ -102,7 +104,9 @@ export class ActiveNeurons {
     this.F = new Float64Array(this.n * this.c);
     this.trial = new Float64Array(this.n * this.c);
     this.slopes = new Float64Array(this.n * this.c);
-    this.onRows = new Int32Array(this.n);
+    // one more is written where no row is on any more
+    this.onRows = new Int32Array(this.n + 1);
+    this.orientation = Int8Array.from(problem.classes.scale, Math.sign);
     this.kernels = problem.kernels ?? createReferenceKernels();
   }
 
@@ -202,7 +206,7 @@ export class ActiveNeurons {
     out: (neuron: Neuron) => Float64Array,
   ): void {
     const { n, d } = this;
-    const { count, start, rows, scale } = this.problem.classes;
+    const { count, plain, start, rows, scale } = this.problem.classes;
     const m = neurons.length;
     if (m === 0) return;
     if (this.stacked.length < m * d) this.stacked = new Float64Array(m * d);
@@ -220,7 +224,8 @@ export class ActiveNeurons {
         while (last < count && rows[start[last]] < to) last++;
         targets.forEach((target, j) => {
           const at = j * (to - from) - from;
-          for (let k = first; k < last; k++) target[k] = products[at + rows[start[k]]] / scale[rows[start[k]]];
+          if (plain) for (let k = first; k < last; k++) target[k] = products[at + k] / scale[k];
+          else for (let k = first; k < last; k++) target[k] = products[at + rows[start[k]]] / scale[rows[start[k]]];
         });
         first = last;
       }
@@ -301,13 +306,21 @@ export class ActiveNeurons {
   }
 
   private markRows(neuron: Neuron): void {
-    const { classOf, scale } = this.problem.classes;
+    const { classOf, plain, scale } = this.problem.classes;
     const { side } = neuron;
-    const { n, onRows } = this;
+    const { n, onRows, orientation } = this;
     let count = 0;
-    for (let i = 0; i < n; i++) {
-      const k = classOf[i];
-      if (k >= 0 && side[k] * scale[i] > 0) onRows[count++] = i;
+    if (plain) {
+      // without a branch that half of the rows take
+      for (let i = 0; i < n; i++) {
+        onRows[count] = i;
+        count += (side[i] * orientation[i] + 1) >> 1;
+      }
+    } else {
+      for (let i = 0; i < n; i++) {
+        const k = classOf[i];
+        if (k >= 0 && side[k] * scale[i] > 0) onRows[count++] = i;
+      }
     }
     if (neuron.on.length !== count) neuron.on = new Int32Array(count);
     neuron.on.set(onRows.subarray(0, count));
@@ -325,12 +338,18 @@ export class ActiveNeurons {
     if (this.problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = offset[o];
     else F.fill(0, 0, n * c);
     let penalty = 0;
-    for (const { on, t, sign, output, norm } of neurons) {
-      for (let a = 0; a < on.length; a++) {
-        const i = on[a];
-        F[i * c + output] += sign * scale[i] * t[classOf[i]];
-      }
-      penalty += norm;
+    for (const { norm } of neurons) penalty += norm;
+    // all neurons on one block of rows after the other
+    const next = new Int32Array(neurons.length);
+    for (const { to } of blocksOfRows(n)) {
+      neurons.forEach(({ on, t, sign, output }, j) => {
+        let a = next[j];
+        for (; a < on.length && on[a] < to; a++) {
+          const i = on[a];
+          F[i * c + output] += sign * scale[i] * t[classOf[i]];
+        }
+        next[j] = a;
+      });
     }
     return datafit.value(F) + beta * penalty;
   }

@@ -1,4 +1,4 @@
-import { distinctGates, type GateSet } from '../../base/patterns.ts';
+import { distinctGates, type GateSet, patternsOfGates } from '../../base/patterns.ts';
 import { certifyRelu, type ReluCertificate, type ReluVector } from '../../certify/reluCertificate.ts';
 import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { type ConvexNeuron, mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
@@ -52,13 +52,16 @@ export function assemble(
       .filter(counts)
       .map(({ u, sign, output }) => ({ u, sign, output, gate: u }));
   }
-  let lookup = distinctGates(X, directionsOf(neurons, d, true));
+  const patternsOf = (directions: DenseMatrix): GateSet =>
+    distinctGates(X, directions, undefined, patternsOfGates(X, directions));
+  let lookup = patternsOf(directionsOf(neurons, d, true));
   if (gateSet === undefined && lookup.indexOf.includes(-1)) {
     // on for no row: it pays and adds nothing; a search that was cut short leaves such neurons behind
     neurons = neurons.filter((_, j) => lookup.indexOf[j] >= 0);
-    lookup = distinctGates(X, directionsOf(neurons, d, true));
+    lookup = patternsOf(directionsOf(neurons, d, true));
   }
-  const gates = gateSet ?? distinctGates(X, directionsOf(neurons, d));
+  const own = neurons.every(({ u, gate }) => u === gate);
+  const gates = gateSet ?? (own ? lookup : patternsOf(directionsOf(neurons, d)));
   const byPattern = new Map<string, number>();
   const key = (set: GateSet, p: number): string => {
     const words = set.patterns.wordsPerPattern;

@@ -6,7 +6,7 @@ import type { ReluCertificate } from '../../certify/reluCertificate.ts';
 import { type CellList, enumerateCells, hyperplanesOf } from '../../problem/patterns/enumerate.ts';
 import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { denseMatrix } from '../../base/linalg/matrix.ts';
-import { networkObjective } from '../../network/evaluate.ts';
+import { networkObjectiveUnless } from '../../network/evaluate.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
@@ -218,6 +218,16 @@ class ReluSolve {
     };
   }
 
+  /** The objective by running the network; undefined where that takes longer than one waits after a stop. */
+  private objectiveOf(network: Solution['network']): number | undefined {
+    const { problem, prepared, control, solved } = this;
+    const { datafit, beta, bias } = prepared;
+    const patience = control.now() + normSeconds.stop;
+    const giveUp = (): boolean => solved.stopped && control.now() > patience;
+    const program = { X: problem.X, datafit, beta, outputPenalty: 'per-output' as const, bias };
+    return networkObjectiveUnless(giveUp, network, program);
+  }
+
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
   finish(proof: GlobalBoundDetails | undefined, seconds = this.options.certifySeconds ?? 0): Solution {
     const { problem, prepared, control, limited, solved, chosen, cells, begin, secondsFinal, searched } = this;
@@ -270,14 +280,7 @@ class ReluSolve {
       gateConstraint: certificate.gateConstraint,
       groups,
       network,
-      networkObjective: networkObjective(
-        network,
-        problem.X,
-        prepared.datafit,
-        prepared.beta,
-        'per-output',
-        prepared.bias,
-      ),
+      networkObjective: this.objectiveOf(network) ?? certificate.objective,
       ...(optima === undefined ? {} : { optimalSet: optima }),
       dual,
       boundDual: denseMatrix(X.rows, outputs, bound.point),

@@ -7,6 +7,8 @@ import { someWithin } from './rowSpace.ts';
  */
 export interface RowClasses {
   readonly count: number;
+  /** Row k alone is class k, for all rows. */
+  readonly plain: boolean;
   /** The unit vector of class k, a copy. */
   readonly direction: (k: number) => Float64Array;
   /** Members of class k: rows[start[k]..start[k + 1]). */
@@ -66,7 +68,7 @@ export function classifyRows(X: DenseMatrix): RowClasses {
     const i = rows[start[k]];
     return data.slice(i * d, (i + 1) * d).map((x) => x / scale[i]);
   };
-  return { count, direction, start, rows, scale, classOf };
+  return { count, plain: count === n, direction, start, rows, scale, classOf };
 }
 
 /** Whether two keys of rows that are not zero are within a distance. */
