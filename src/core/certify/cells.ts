@@ -83,19 +83,21 @@ export function dualAtZero(datafit: Datafit, free: boolean): Float64Array {
 /**
  * Objective, dual bound, gap and residuals of a placed point.
  * @param roundings additions in the longest sum behind a gate's constraint, for `roundingOfProducts`
+ * @param norms Euclidean norms of the rows of X, where they are known
  */
 export function concluded(
   { X, datafit, beta, offset }: CellProgram,
   { fit, penalty, cone }: PlacedPoint,
   { dual, gateConstraint, stationarity }: Priced,
   roundings: number,
+  norms: Float64Array = rowNorms(X),
 ): CellCertificate {
   const c = datafit.outputs;
   const loss = datafit.value(fit);
   const objective = loss + beta * penalty;
   let top = 0;
   for (const value of gateConstraint) top = Math.max(top, value);
-  const rounding = roundingOfProducts(rowNorms(X), dual, c, roundings) / beta;
+  const rounding = roundingOfProducts(norms, dual, c, roundings) / beta;
   const proven = dualBoundAt(datafit, dual, top + rounding, objective);
   const off = offset === undefined ? 0 : offsetResidual(datafit, fit);
   let pairing = 0;

@@ -42,19 +42,19 @@ export interface ReluCertificate extends CellCertificate {
 export function certifyRelu(claim: ReluClaim): ReluCertificate {
   const { X, datafit, offset } = claim;
   const free = offset !== undefined;
-  const point = placed(claim);
-  const prices = priceGates(claim, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
-  return { ...concluded(claim, point, prices, X.rows + X.cols + 8), betaMax: prices.betaMax };
+  const norms = rowNorms(X);
+  const point = placed(claim, norms);
+  const prices = priceGates(claim, norms, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
+  return { ...concluded(claim, point, prices, X.rows + X.cols + 8, norms), betaMax: prices.betaMax };
 }
 
 /** Rows of a block. */
 const rowsTogether = 2048;
 
 /** Fit, penalty and cone violation of the vectors. */
-function placed(claim: ReluClaim): PlacedPoint {
+function placed(claim: ReluClaim, norms: Float64Array): PlacedPoint {
   const { X, penalizedCols: q, gates, vectors } = claim;
   const c = claim.datafit.outputs;
-  const norms = rowNorms(X);
   const point = placeNothing(claim);
   const sides = new Float64Array(Math.min(X.rows, rowsTogether));
   const products = new Float64Array(sides.length);
@@ -85,6 +85,7 @@ function placed(claim: ReluClaim): PlacedPoint {
 /** The constraints of all gates at the dual point of the fit, and at that of the best constant fit (`zeroDual`), which gives betaMax. */
 function priceGates(
   claim: ReluClaim,
+  norms: Float64Array,
   dual: Float64Array,
   zeroDual: Float64Array,
 ): Priced & { readonly betaMax: number } {
@@ -98,9 +99,9 @@ function priceGates(
   let stationarity = 0;
   for (let i = 0; i < gates.rows; i++) {
     if (boundable && claim.giveUp?.() === true) {
-      const left = dualMaximumByRowNorms(X, q, dual, c) / beta;
+      const left = dualMaximumByRowNorms(X, q, dual, c, norms) / beta;
       gateConstraint.fill(left, i);
-      betaMax = Math.max(betaMax, dualMaximumByRowNorms(X, q, zeroDual, c));
+      betaMax = Math.max(betaMax, dualMaximumByRowNorms(X, q, zeroDual, c, norms));
       stationarity = Math.max(stationarity, left - 1);
       break;
     }

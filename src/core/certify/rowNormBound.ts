@@ -13,11 +13,18 @@ export function boundableByNorms(X: DenseMatrix, penalizedCols: number): boolean
 /**
  * What no |v_k'(Xu)_+| is above, over columns v_k of V (n x c) and directions u with a norm of 1 in the first `penalizedCols` columns of X (n x d):
  * the largest sum_i (+-v_i)_+ ||x_i||. With a free bias columns of V have to sum to zero, and a row counts with its distance from the mean row and the
- * largest of these: no bias is further out than the last kink, beyond which nothing changes. Infinity where norms bound nothing. Takes some passes over the data.
+ * largest of these: no bias is further out than the last kink, beyond which nothing changes. Infinity where norms bound nothing. Takes some passes over the data,
+ * fewer where the norms of the rows are known.
  */
-export function dualMaximumByRowNorms(X: DenseMatrix, penalizedCols: number, V: Float64Array, c: number): number {
+export function dualMaximumByRowNorms(
+  X: DenseMatrix,
+  penalizedCols: number,
+  V: Float64Array,
+  c: number,
+  norms?: Float64Array,
+): number {
   if (!boundableByNorms(X, penalizedCols)) return Infinity;
-  const reach = penalizedCols < X.cols ? reaches(X) : rowNorms(X);
+  const reach = penalizedCols < X.cols ? reaches(X) : (norms ?? rowNorms(X));
   const sums = new Float64Array(2 * c);
   for (let r = 0, at = 0; r < X.rows; r++) {
     for (let o = 0; o < c; o++, at++) sums[2 * o + (V[at] > 0 ? 0 : 1)] += Math.abs(V[at]) * reach[r];

@@ -370,7 +370,7 @@ class Generation {
     const limit = Math.max(8, Math.ceil(newton.count / 3)) * Math.min(problem.datafit.outputs, 3);
     let inserted = 0;
     for (const { value, direction, sign, output } of found) {
-      if (value <= problem.beta * (1 + least) || inserted >= limit) break;
+      if (value <= problem.beta * (1 + least) || inserted >= limit || this.control.shouldStop()) break;
       if (newton.insert({ u: direction, sign, output })) inserted++;
     }
     return inserted;
