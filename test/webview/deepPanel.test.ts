@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { RunRecord } from '../../src/shared/run.ts';
-import { axe, axeOfNew } from './axe.ts';
+import { axeOfNew } from './axe.ts';
 import { deepRuns } from './deepFixtures.ts';
 import { blankCanvases, misfits } from './drawn.ts';
 import type { OpenPanel, Panels } from './harness.ts';
@@ -12,6 +12,8 @@ import { themes } from './themes.ts';
 /** Panels of three-layer and linear networks and of the structure of the data, from runs of the real session. */
 
 const made = new Map<string, RunRecord>();
+/** What was looked at by rules of accessibility, in all tests. */
+const seen = new Set<string>();
 let panels: Panels;
 let panel: OpenPanel;
 before(async () => {
@@ -28,7 +30,6 @@ const tabNames = (): Promise<string[]> => panel.page.getByRole('tab').allTextCon
 const text = (): Promise<string> => panel.page.locator('#view').innerText();
 
 describe('every view of every kind of run', () => {
-  const seen = new Set<string>();
   for (const name of Object.keys(deepRuns)) {
     it(`${name}: accessible, drawn, fits narrow and wide`, async () => {
       panel = await panels.open({ width: 1600 });
@@ -57,7 +58,7 @@ describe('themes', () => {
       ]) {
         await panel.show(made.get(run)!);
         await panel.tab(tab);
-        assert.deepEqual(await axe(panel, { rules: name === 'dark' ? 'all' : 'contrast' }), [], tab);
+        assert.deepEqual(await axeOfNew(panel, seen), [], tab);
         await panel.shot(`deep-theme-${name}-${tab}-${run.replace(/\W+/g, '-')}`);
       }
     });
@@ -209,7 +210,7 @@ describe('what is shown', () => {
     await train.click();
     await until('a request', () => sent().length > 0);
     assert.deepEqual(sent(), [{ type: 'setModel', model: 'three-layer', m1: 3 }]);
-    assert.deepEqual(await axe(panel), []);
+    assert.deepEqual(await axeOfNew(panel, seen), []);
   });
 
   it('batch normalisation is a model of its own, with the penalty it is exact for and a check by running it', async () => {
@@ -231,7 +232,7 @@ describe('what is shown', () => {
     assert.match(await text(), /mean and deviation of its pre-activations over all training rows/);
     await panel.tab('Structure');
     assert.match(await text(), new RegExp(`that of this run over √${run.resolved.trainRows}`));
-    assert.deepEqual(await axe(panel), []);
+    assert.deepEqual(await axeOfNew(panel, seen), []);
   });
 
   it('the number of layers of a shown linear network can be changed', async () => {

@@ -34,6 +34,8 @@ export interface OpenPage<From, To> {
   readonly kept: () => Promise<unknown>;
   /** Resolves when the page has taken the message and drawn. */
   readonly post: (message: To) => Promise<void>;
+  /** Resolves when the page has drawn. */
+  readonly frame: () => Promise<void>;
   setTheme(name: ThemeName): Promise<void>;
   tab(title: string): Promise<void>;
   shot(name: string): Promise<void>;
@@ -69,7 +71,6 @@ export function launchBrowser(): Promise<Browser> {
     executablePath: ensureChromium(),
     timeout: 120_000,
     args: [
-      '--headless=new',
       '--no-sandbox',
       '--disable-gpu',
       '--no-first-run',
@@ -301,6 +302,7 @@ async function openPage<From, To>(
       await post(message);
       await settle();
     },
+    frame: settle,
     setTheme: async (name) => {
       await page.evaluate(
         (t) =>
