@@ -106,7 +106,8 @@ export class ActiveNeurons {
     this.slopes = new Float64Array(this.n * this.c);
     // one more is written where no row is on any more
     this.onRows = new Int32Array(this.n + 1);
-    this.orientation = Int8Array.from(problem.classes.scale, Math.sign);
+    this.orientation = new Int8Array(this.n);
+    for (let i = 0; i < this.n; i++) this.orientation[i] = Math.sign(problem.classes.scale[i]);
     this.kernels = problem.kernels ?? createReferenceKernels();
   }
 

@@ -4,7 +4,7 @@ import { normBoundOfRows } from '../../certify/global/normBounds.ts';
 import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { columnOf, denseMatrix } from '../../base/linalg/matrix.ts';
+import { columnOf, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { dualMaximumByRowNorms } from '../../certify/rowNormBound.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
@@ -94,24 +94,32 @@ function quickMaximum(
 export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: PreparedProblem): number {
   const { rows: n, cols: d, data } = X;
   const V = dualAtZero(datafit, biasOf(bias).free);
-  const u = new Float64Array(d);
   let best = 0;
   for (let o = 0; o < outputs; o++) {
-    for (const sign of [1, -1] as const) {
-      u.fill(0);
-      for (let i = 0, at = 0; i < n; i++, at += d) {
-        const v = sign * V[i * outputs + o];
-        if (v > 0) for (let j = 0; j < d; j++) u[j] += v * data[at + j];
+    // slopes of the rows that gain, of both signs on the way through the data
+    const slopes = { up: new Float64Array(d), down: new Float64Array(d) };
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      const v = V[i * outputs + o];
+      const size = Math.abs(v);
+      const u = v > 0 ? slopes.up : slopes.down;
+      if (size > 0) for (let j = 0; j < d; j++) u[j] += size * data[at + j];
+    }
+    let [up, down] = [0, 0];
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      let [s, t] = [0, 0];
+      for (let j = 0; j < d; j++) {
+        s += data[at + j] * slopes.up[j];
+        t += data[at + j] * slopes.down[j];
       }
-      let value = 0;
-      for (let i = 0, at = 0; i < n; i++, at += d) {
-        let t = 0;
-        for (let j = 0; j < d; j++) t += data[at + j] * u[j];
-        if (t > 0) value += sign * V[i * outputs + o] * t;
-      }
-      let squares = 0;
-      for (let j = 0; j < penalizedCols; j++) squares += u[j] * u[j];
-      if (squares > 0) best = Math.max(best, value / Math.sqrt(squares));
+      if (s > 0) up += V[i * outputs + o] * s;
+      if (t > 0) down -= V[i * outputs + o] * t;
+    }
+    const length = (u: Float64Array): number => norm2(u.subarray(0, penalizedCols));
+    for (const [value, u] of [
+      [up, slopes.up],
+      [down, slopes.down],
+    ] as const) {
+      if (length(u) > 0) best = Math.max(best, value / length(u));
     }
   }
   return best;

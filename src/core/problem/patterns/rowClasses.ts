@@ -71,38 +71,43 @@ export function classifyRows(X: DenseMatrix): RowClasses {
   return { count, plain: count === n, direction, start, rows, scale, classOf };
 }
 
-/** Whether two keys of rows that are not zero are within a distance. */
-function anyNear(keys: Float64Array, scale: Float64Array, used: number, distance: number): boolean {
-  const some = new Float64Array(used);
-  for (let i = 0, at = 0; i < keys.length; i++) if (scale[i] !== 0) some[at++] = keys[i];
-  return someWithin(some, distance);
+/** Rows that are not zero and have a key within a distance of that of another one. */
+function nearRows(keys: Float64Array, scale: Float64Array, used: number, distance: number): number[] {
+  const sorted = new Float64Array(used);
+  for (let i = 0, at = 0; i < keys.length; i++) if (scale[i] !== 0) sorted[at++] = keys[i];
+  if (!someWithin(sorted, distance)) return [];
+  const close = new Set<number>();
+  for (let k = 1; k < used; k++) if (sorted[k] - sorted[k - 1] <= distance) close.add(sorted[k - 1]).add(sorted[k]);
+  const rows: number[] = [];
+  for (let i = 0; i < keys.length; i++) if (scale[i] !== 0 && close.has(keys[i])) rows.push(i);
+  return rows;
 }
 
-/** The first row on the hyperplane of each row that is not zero. */
+/** The first row on the hyperplane of each row. */
 function firstOfEach(
   { rows: n, cols: d, data }: DenseMatrix,
   scale: Float64Array,
   keys: Float64Array,
   used: number,
 ): Int32Array {
-  if (!anyNear(keys, scale, used, near * Math.sqrt(d))) return Int32Array.from({ length: n }, (_, i) => i);
-  const order = new Int32Array(used);
-  for (let i = 0, at = 0; i < n; i++) if (scale[i] !== 0) order[at++] = i;
+  const first = new Int32Array(n);
+  for (let i = 0; i < n; i++) first[i] = i;
+  const order = nearRows(keys, scale, used, near * Math.sqrt(d));
   order.sort((a, b) => keys[a] - keys[b] || a - b);
-  const first = new Int32Array(n).fill(-1);
+  for (const i of order) first[i] = -1;
   const alike = (i: number, k: number): boolean => {
     for (let j = 0; j < d; j++)
       if (Math.abs(data[i * d + j] / scale[i] - data[k * d + j] / scale[k]) > same) return false;
     return true;
   };
   // neighbours along the generic coordinate are compared in full
-  for (let a = 0; a < used; a++) {
+  for (let a = 0; a < order.length; a++) {
     const i = order[a];
     if (first[i] >= 0) continue;
     const mine = [i];
     let least = i;
     first[i] = i;
-    for (let b = a + 1; b < used && keys[order[b]] - keys[i] <= near * Math.sqrt(d); b++) {
+    for (let b = a + 1; b < order.length && keys[order[b]] - keys[i] <= near * Math.sqrt(d); b++) {
       const k = order[b];
       if (first[k] >= 0 || !alike(i, k)) continue;
       first[k] = i;
