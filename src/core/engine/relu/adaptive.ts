@@ -92,9 +92,9 @@ const remembered = 16;
 /** Without neurons to start from, the burst pays where directions are worth this many times beta; nearer to betaMax they are few. */
 const burstPays = 1.5;
 /** A round that gains less than this share of the gap asked for is taken for one that found nothing: a larger search follows, or none. Where the gap is tight, more is asked of a round on data so large that its searches are dear. */
-const worthARound = { loose: 0.1, tight: 0.03, dear: 0.5 } as const;
+const worthARound = { loose: 0.3, tight: 0.03, dear: 0.5 } as const;
 /** Steps of a loose slide, or of one between insertions on such data, that gain less than this share of the gap asked for end it. */
-const worthASlide = 0.01;
+const worthASlide = { loose: 0.05, tight: 0.01 } as const;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
 const earlyWork = 2e7;
@@ -179,7 +179,7 @@ class Generation {
     const { accuracy = 0 } = this.options;
     const loose = accuracy > looseAccuracy;
     const ends = loose || (this.dear && steps < settledSteps);
-    const worth = ends ? worthASlide * accuracy * Math.abs(this.newton.value) : 0;
+    const worth = ends ? worthASlide[loose ? 'loose' : 'tight'] * accuracy * Math.abs(this.newton.value) : 0;
     const goal = { tolerance, maxIterations: steps, worth };
     const result = this.newton.run(goal, this.control, (objective, active, step) =>
       this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),

@@ -1,11 +1,18 @@
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import type { NewtonStep } from './newtonStep.ts';
 
-/** Step lengths at which a neuron crosses the hyperplane of a class. */
+/** Where a neuron crosses the hyperplane of a class. */
 interface Crossing {
   readonly tau: number;
   readonly neuron: Neuron;
   readonly k: number;
+}
+
+/** Many of these, by the place of the neuron. */
+interface Crossings {
+  readonly tau: Float64Array;
+  readonly neuron: Int32Array;
+  readonly k: Int32Array;
 }
 
 /** The interval is halved until it holds at most this many kinks, which are then gone through in order. */
@@ -28,53 +35,109 @@ export interface Moved {
   readonly changed: boolean;
 }
 
-/** The objective along u + tau du, offset + tau doffset. */
-class Ray {
+/** Fit and its slope, n x c each, at a point of a ray, with the sides just after it. */
+interface PointOfRay {
   readonly F: Float64Array;
   readonly slope: Float64Array;
+}
+
+/** The objective along u + tau du, offset + tau doffset. */
+class Ray {
+  /** Where it stands. */
+  private point: PointOfRay;
+  /** Another point, from which it can go on. */
+  private base: PointOfRay;
   private readonly gradient: Float64Array;
-  value = 0;
 
   constructor(
     private readonly state: ActiveNeurons,
     private readonly doffset: Float64Array,
   ) {
-    this.F = new Float64Array(state.F.length);
-    this.slope = new Float64Array(state.F.length);
-    this.gradient = new Float64Array(state.F.length);
+    const size = state.F.length;
+    this.point = { F: new Float64Array(size), slope: new Float64Array(size) };
+    this.base = { F: new Float64Array(size), slope: new Float64Array(size) };
+    this.gradient = new Float64Array(size);
   }
 
-  /** Fit and its slope at tau, with the sides just after it; sets `value`, returns the derivative. */
-  at(tau: number): number {
+  /** Stands at 1, with the start as the base; objective and derivative at both. */
+  ends(): { readonly values: readonly [number, number]; readonly slopes: readonly [number, number] } {
     const { neurons, offset, n, c, problem } = this.state;
     const { classOf, scale } = problem.classes;
-    const { F, slope, doffset } = this;
-    for (let i = 0; i < n; i++) {
-      for (let o = 0; o < c; o++) {
-        F[i * c + o] = problem.offset ? offset[o] + tau * doffset[o] : 0;
-        slope[i * c + o] = problem.offset ? doffset[o] : 0;
-      }
-    }
-    for (const { t, dt, side, sign, output } of neurons) {
-      for (let i = 0; i < n; i++) {
-        const k = classOf[i];
-        if (k < 0 || side[k] === 0) continue;
-        const along = scale[i] * dt[k];
-        const z = scale[i] * t[k] + tau * along;
-        if (z > 0 || (z === 0 && along > 0)) {
-          F[i * c + output] += sign * z;
-          slope[i * c + output] += sign * along;
+    const { doffset, base, point } = this;
+    if (problem.offset) {
+      for (let i = 0, at = 0; i < n; i++) {
+        for (let o = 0; o < c; o++, at++) {
+          base.F[at] = offset[o];
+          point.F[at] = offset[o] + doffset[o];
+          base.slope[at] = point.slope[at] = doffset[o];
         }
       }
     }
-    this.value = problem.datafit.value(F) + problem.beta * this.penalty(tau);
-    return this.derivative(tau);
+    for (const { t, dt, side, sign, output } of neurons) {
+      for (let i = 0, at = output; i < n; i++, at += c) {
+        const k = classOf[i];
+        if (k < 0 || side[k] === 0) continue;
+        const from = scale[i] * t[k];
+        const along = scale[i] * dt[k];
+        const to = from + along;
+        if (from > 0 || (from === 0 && along > 0)) {
+          base.F[at] += sign * from;
+          base.slope[at] += sign * along;
+        }
+        if (to > 0 || (to === 0 && along > 0)) {
+          point.F[at] += sign * to;
+          point.slope[at] += sign * along;
+        }
+      }
+    }
+    const [value, slope] = [this.value(1), this.derivative(1)];
+    this.swap();
+    const ends = { values: [this.value(0), value], slopes: [this.derivative(0), slope] } as const;
+    this.swap();
+    return ends;
   }
 
-  /** Derivative of the objective at tau, from F and its slope there. */
+  /** Exchanges the point where it stands with the base. */
+  swap(): void {
+    [this.point, this.base] = [this.base, this.point];
+  }
+
+  /** Goes from the base at `low` to `tau`, past the crossings between them. */
+  goTo(tau: number, low: number, crossings: Crossings): void {
+    const { point, base, state } = this;
+    const { start, rows } = state.problem.classes;
+    point.slope.set(base.slope);
+    for (let e = 0; e < point.F.length; e++) point.F[e] = base.F[e] + (tau - low) * base.slope[e];
+    for (let e = 0; e < crossings.tau.length; e++) {
+      const at = crossings.tau[e];
+      if (!(at > low && at <= tau)) continue;
+      const neuron = state.neurons[crossings.neuron[e]];
+      const k = crossings.k[e];
+      for (let m = start[k]; m < start[k + 1]; m++) {
+        const change = this.turn(neuron, k, rows[m]);
+        point.slope[rows[m] * state.c + neuron.output] += change;
+        point.F[rows[m] * state.c + neuron.output] += (tau - at) * change;
+      }
+    }
+  }
+
+  /** How the slope of row i changes where the neuron leaves its side of class k. */
+  private turn({ sign, dt, side }: Neuron, k: number, i: number): number {
+    const scale = this.state.problem.classes.scale[i];
+    const change = sign * scale * dt[k];
+    return side[k] * scale > 0 ? -change : change;
+  }
+
+  /** Objective at tau, where it stands. */
+  value(tau: number): number {
+    return this.state.problem.datafit.value(this.point.F) + this.state.problem.beta * this.penalty(tau);
+  }
+
+  /** Its derivative. */
   derivative(tau: number): number {
     const { neurons, problem } = this.state;
-    const { F, slope, gradient } = this;
+    const { gradient } = this;
+    const { F, slope } = this.point;
     problem.datafit.gradient(F, gradient);
     let s = 0;
     for (let i = 0; i < F.length; i++) s += gradient[i] * slope[i];
@@ -104,18 +167,16 @@ class Ray {
 
   /** Moves on within a piece. */
   advance(step: number): void {
-    const { F, slope } = this;
+    const { F, slope } = this.point;
     if (step !== 0) for (let i = 0; i < F.length; i++) F[i] += step * slope[i];
   }
 
   /** The rows of a class change sides for a neuron. */
-  cross({ neuron, k }: Crossing, side: number): void {
+  cross({ neuron, k }: Crossing): void {
     const { c, problem } = this.state;
-    const { start, rows, scale } = problem.classes;
+    const { start, rows } = problem.classes;
     for (let m = start[k]; m < start[k + 1]; m++) {
-      const i = rows[m];
-      const change = neuron.sign * scale[i] * neuron.dt[k];
-      this.slope[i * c + neuron.output] += side * scale[i] > 0 ? -change : change;
+      this.point.slope[rows[m] * c + neuron.output] += this.turn(neuron, k, rows[m]);
     }
   }
 }
@@ -160,57 +221,73 @@ export function lineSearch(state: ActiveNeurons, doffset: Float64Array, { aims, 
 
 /** The step length, and the kink on which it ends. */
 function locate(state: ActiveNeurons, ray: Ray): { tau: number; held?: Crossing } {
-  let low = 0;
-  let lowSlope = ray.at(0);
-  let lowValue = ray.value;
-  let high = 1;
-  let highSlope = ray.at(1);
+  const {
+    values: [first, full],
+    slopes: [descent, ascent],
+  } = ray.ends();
+  let [low, lowSlope, lowValue] = [0, descent, first];
+  let [high, highSlope] = [1, ascent];
   // where the gain is lost in rounding values say nothing, and a Newton step is as good as its model
   const unseen = Math.abs(lowSlope) <= invisible * Math.abs(lowValue);
-  if (unseen && ray.value <= lowValue + rounding * Math.abs(lowValue)) return { tau: 1 };
+  if (unseen && full <= lowValue + rounding * Math.abs(lowValue)) return { tau: 1 };
   if (lowSlope >= 0) {
     // no descent just after the start: a kink that the direction leaves at once, or rounding
-    const first = crossings(state, 0).filter(({ tau }) => tau === 0);
-    return first.length > 0 ? { tau: 0, held: first[0] } : { tau: 0 };
+    const { tau, neuron, k } = crossingsUpTo(state, 0);
+    return tau.length > 0 ? { tau: 0, held: { tau: 0, neuron: state.neurons[neuron[0]], k: k[0] } } : { tau: 0 };
   }
-  if (ray.value <= lowValue + enough * lowSlope + noise * Math.abs(lowValue)) return { tau: 1 };
-  let kinks = crossings(state, 1);
-  for (let round = 0; round < maxHalvings && kinks.length > fewKinks; round++) {
+  if (full <= lowValue + enough * lowSlope + noise * Math.abs(lowValue)) return { tau: 1 };
+  let kinks = crossingsUpTo(state, 1);
+  for (let round = 0; round < maxHalvings && kinks.tau.length > fewKinks; round++) {
     const secant = highSlope > 0 ? low + ((high - low) * -lowSlope) / (highSlope - lowSlope) : 0.5 * (low + high);
     const middle = Math.min(low + 0.8 * (high - low), Math.max(low + 0.2 * (high - low), secant));
     if (!(middle > low && middle < high)) break;
-    const slope = ray.at(middle);
-    if (slope < 0 && ray.value <= lowValue) {
+    ray.goTo(middle, low, kinks);
+    const slope = ray.derivative(middle);
+    const value = slope < 0 ? ray.value(middle) : Infinity;
+    if (value <= lowValue) {
       low = middle;
       lowSlope = slope;
-      lowValue = ray.value;
+      lowValue = value;
+      ray.swap();
     } else {
       high = middle;
       highSlope = slope;
     }
-    kinks = kinks.filter(({ tau }) => tau >= low && tau <= high);
+    kinks = between(kinks, low, high);
   }
-  return walk(ray, low, high, kinks.sort((a, b) => a.tau - b.tau)); // prettier-ignore
+  ray.swap();
+  const last = Array.from(kinks.tau, (tau, e) => ({ tau, neuron: state.neurons[kinks.neuron[e]], k: kinks.k[e] }));
+  return walk(ray, low, high, last.sort((a, b) => a.tau - b.tau)); // prettier-ignore
 }
 
 /** All crossings up to tau = limit. */
-function crossings({ neurons, problem }: ActiveNeurons, limit: number): Crossing[] {
-  const found: Crossing[] = [];
-  for (const neuron of neurons) {
-    const { t, dt, side, du } = neuron;
-    const length = Math.hypot(...du);
-    for (let k = 0; k < problem.classes.count; k++) {
-      if (side[k] === 0 || side[k] * dt[k] >= -still * length) continue;
+function crossingsUpTo({ neurons, problem }: ActiveNeurons, limit: number): Crossings {
+  const taus: number[] = [];
+  const owners: number[] = [];
+  const classes: number[] = [];
+  const { count } = problem.classes;
+  neurons.forEach(({ t, dt, side, du }, a) => {
+    const least = -still * Math.hypot(...du);
+    for (let k = 0; k < count; k++) {
+      if (side[k] === 0 || side[k] * dt[k] >= least) continue;
       const tau = Math.max(0, -t[k] / dt[k]);
-      if (tau <= limit) found.push({ tau, neuron, k });
+      if (!(tau <= limit)) continue;
+      taus.push(tau);
+      owners.push(a);
+      classes.push(k);
     }
-  }
-  return found;
+  });
+  return { tau: Float64Array.from(taus), neuron: Int32Array.from(owners), k: Int32Array.from(classes) };
 }
 
-/** From `low`, where the objective falls, through the kinks in order to the first minimum. */
+/** Those from `low` to `high`. */
+function between({ tau, neuron, k }: Crossings, low: number, high: number): Crossings {
+  const inside = (_: number, e: number): boolean => tau[e] >= low && tau[e] <= high;
+  return { tau: tau.filter(inside), neuron: neuron.filter(inside), k: k.filter(inside) };
+}
+
+/** From `low`, where the ray stands and the objective falls, through the kinks in order to the first minimum. */
 function walk(ray: Ray, low: number, high: number, kinks: readonly Crossing[]): { tau: number; held?: Crossing } {
-  ray.at(low);
   let tau = low;
   for (let b = 0; ; b++) {
     const end = b < kinks.length ? kinks[b].tau : high;
@@ -219,9 +296,9 @@ function walk(ray: Ray, low: number, high: number, kinks: readonly Crossing[]): 
     tau = end;
     if (end > from && ray.derivative(end) > 0) return { tau: withinPiece(ray, from, end) };
     if (b >= kinks.length) return { tau };
-    // `at` takes the side just after a kink, so that one at the very start has been crossed already
+    // the ray stands just after a kink at the very start, which has been crossed already
     if (!(kinks[b].tau > low)) continue;
-    ray.cross(kinks[b], kinks[b].neuron.side[kinks[b].k]);
+    ray.cross(kinks[b]);
     if (ray.derivative(tau) >= 0) return { tau, held: kinks[b] };
   }
 }

@@ -1,7 +1,7 @@
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
-import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
+import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
@@ -35,6 +35,7 @@ export function systemOfNeurons(
     system.dispose();
     return undefined;
   }
+  const products = new ProductsOfKinks(state, parts, system);
   return {
     order: neurons.length * d + size - stacked,
     solve: (x) => {
@@ -42,7 +43,7 @@ export function systemOfNeurons(
       system.solve(inner);
       outwards(inner, parts, d, x);
     },
-    gram: (kinks, stop) => gramOfNeurons(state, parts, { system, size }, kinks, stop),
+    gram: (kinks, stop) => products.gram(kinks, stop),
     dispose: () => system.dispose(),
   };
 }
@@ -188,31 +189,40 @@ function mirrorUp(block: Float64Array, d: number): void {
 }
 
 /** A K^-1 A' = (L^-1 Z'A')'(L^-1 Z'A') with Z'KZ = L L'. */
-function gramOfNeurons(
-  state: ActiveNeurons,
-  parts: readonly Part[],
-  { system, size }: { readonly system: PositiveSystem; readonly size: number },
-  kinks: readonly Kink[],
-  shouldStop: () => boolean,
-): Float64Array | undefined {
-  const { d } = state;
-  const m = kinks.length;
-  const columns = new Float64Array(size * m);
-  kinks.forEach((kink, e) => {
-    const a = directionOf(state, kink);
-    const { from, dim, basis } = parts[kink.neuron.at / d];
-    for (let x = 0; x < dim; x++) {
-      let s = 0;
-      if (basis === undefined) s = a[x];
-      else for (let j = 0; j < d; j++) s += basis[x * d + j] * a[j];
-      columns[(from + x) * m + e] = s;
-    }
-  });
-  if (!system.solveLower(columns, m, shouldStop)) return undefined;
-  const Q = new Float64Array(m * m);
-  state.withOperator((_, kernels) => kernels.syrk(true, m, size, 1, columns, 0, Q));
-  mirror(Q, m);
-  return Q;
+class ProductsOfKinks {
+  private Q: Float64Array = new Float64Array(0);
+  private readonly rows: GrowingRows;
+
+  constructor(
+    private readonly state: ActiveNeurons,
+    private readonly parts: readonly Part[],
+    private readonly system: PositiveSystem,
+  ) {
+    this.rows = new GrowingRows(system.order);
+  }
+
+  gram(kinks: readonly Kink[], shouldStop: () => boolean): Float64Array | undefined {
+    const { state, parts, system, rows } = this;
+    const { d } = state;
+    const fresh = kinks.slice(rows.count);
+    const k = fresh.length;
+    const columns = new Float64Array(system.order * k);
+    fresh.forEach((kink, e) => {
+      const a = directionOf(state, kink);
+      const { from, dim, basis } = parts[kink.neuron.at / d];
+      for (let x = 0; x < dim; x++) {
+        let s = 0;
+        if (basis === undefined) s = a[x];
+        else for (let j = 0; j < d; j++) s += basis[x * d + j] * a[j];
+        columns[(from + x) * k + e] = s;
+      }
+    });
+    if (!system.solveLower(columns, k, shouldStop)) return undefined;
+    const Q = grown(this.Q, kinks.length);
+    state.withOperator((_, kernels) => rows.add(columns, k, 1, Q, kernels));
+    mirror(Q, kinks.length);
+    return (this.Q = Q);
+  }
 }
 
 /** X' D_a H D_b X for all pairs of neurons, d x d each; over some rows only when they are given. */

@@ -104,8 +104,9 @@ function stepOf(
       const x = new Float64Array(system.order);
       kinks.forEach((kink, e) => {
         kink.multiplier = multipliers[e];
+        if (kink.multiplier === 0) return;
         const a = directionOf(state, kink);
-        if (kink.multiplier !== 0) for (let j = 0; j < d; j++) x[kink.neuron.at + j] += kink.multiplier * a[j];
+        for (let j = 0; j < d; j++) x[kink.neuron.at + j] += kink.multiplier * a[j];
       });
       system.solve(x);
       for (let j = 0; j < x.length; j++) x[j] += plain[j];

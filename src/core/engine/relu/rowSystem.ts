@@ -2,7 +2,7 @@ import { factorSpd, solveSpd } from '../../base/linalg/cholesky.ts';
 import { dot } from '../../base/linalg/matrix.ts';
 import type { Complement } from '../../base/linalg/nullBasis.ts';
 import type { ActiveNeurons } from './activeNeurons.ts';
-import { directionOf, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
+import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /**
@@ -46,6 +46,11 @@ class RowSystem implements NewtonSystem {
   private readonly products: Float64Array;
   /** What a step may change of each neuron. */
   private readonly allowed: readonly Complement[];
+  /** Of the kinks so far: their products, their directions (d numbers each), and the columns of C and E. */
+  private Q: Float64Array = new Float64Array(0);
+  private directions: Float64Array = new Float64Array(0);
+  private readonly throughRows: GrowingRows;
+  private readonly throughLengths: GrowingRows;
 
   constructor(
     private readonly state: ActiveNeurons,
@@ -75,6 +80,8 @@ class RowSystem implements NewtonSystem {
     this.stacked = new Float64Array(m * d);
     this.products = new Float64Array(m * n);
     this.allowed = neurons.map((neuron) => state.alongFirm(neuron));
+    this.throughRows = new GrowingRows(size);
+    this.throughLengths = new GrowingRows(m);
   }
 
   /** Takes what is forbidden out of the coordinates of neuron a. */
@@ -225,44 +232,46 @@ class RowSystem implements NewtonSystem {
 
   /** A K^-1 A' = A W^-1 A' - C'M^-1 C + E S^-1 E' with C = Phi W^-1 A' and E = A B^-1 R = A W^-1 R - C'M^-1 Phi W^-1 R. */
   gram(kinks: readonly Kink[], shouldStop: () => boolean): Float64Array | undefined {
-    const { state, size, M, fits, S, roots, radialRoots } = this;
+    const { state, size, M, fits, S, roots, radialRoots, throughRows, throughLengths } = this;
     const { n, d, neurons } = state;
+    const before = throughRows.count;
+    const fresh = kinks.slice(before);
+    const k = fresh.length;
     const m = kinks.length;
     const count = neurons.length;
     const directions = new Float64Array(m * d);
+    directions.set(this.directions);
     const directionAt = (e: number): Float64Array => directions.subarray(e * d, (e + 1) * d);
-    kinks.forEach((kink, e) => {
-      directions.set(directionOf(state, kink), e * d);
-      this.project(kink.neuron.at / d, directionAt(e));
+    fresh.forEach((kink, e) => {
+      directions.set(directionOf(state, kink), (before + e) * d);
+      this.project(kink.neuron.at / d, directionAt(before + e));
     });
-    const products = new Float64Array(m * n);
-    state.withOperator((operator) => operator.products(directions, m, products));
-    const C = new Float64Array(size * m);
-    kinks.forEach(({ neuron }, e) => {
+    const products = new Float64Array(k * n);
+    state.withOperator((operator) => operator.products(directions.subarray(before * d), k, products));
+    const C = new Float64Array(size * k);
+    fresh.forEach(({ neuron }, e) => {
       const own = neuron.at / d;
       const column = this.weighted(own, products.subarray(e * n, (e + 1) * n), 1 / roots[own]);
-      for (let row = 0; row < size; row++) C[row * m + e] = column[row];
+      for (let row = 0; row < size; row++) C[row * k + e] = column[row];
     });
-    if (!M.solveLower(C, m, shouldStop)) return undefined;
-    const Q = new Float64Array(m * m);
-    const E = new Float64Array(m * count);
-    state.withOperator((_, kernels) => {
-      kernels.syrk(true, m, size, -1, C, 0, Q);
-      kernels.gemm(true, false, m, count, size, -1, C, fits, 0, E);
-    });
-    kinks.forEach((kink, e) => {
-      const { neuron } = kink;
+    if (!M.solveLower(C, k, shouldStop)) return undefined;
+    const E = new Float64Array(count * k);
+    state.withOperator((_, kernels) => kernels.gemm(true, false, count, k, size, -1, fits, C, 0, E));
+    fresh.forEach(({ neuron }, e) => {
       const own = neuron.at / d;
-      const row = E.subarray(e * count, (e + 1) * count);
-      row[own] += (dot(directionAt(e), neuron.unit) * radialRoots[own]) / roots[own] ** 2;
+      E[own * k + e] += (dot(directionAt(before + e), neuron.unit) * radialRoots[own]) / roots[own] ** 2;
       for (let a = 0; a < count; a++) {
-        let s = row[a];
-        for (let b = 0; b < a; b++) s -= S[a * count + b] * row[b];
-        row[a] = s / S[a * count + a];
+        let s = E[a * k + e];
+        for (let b = 0; b < a; b++) s -= S[a * count + b] * E[b * k + e];
+        E[a * k + e] = s / S[a * count + a];
       }
     });
-    state.withOperator((_, kernels) => kernels.syrk(false, m, count, 1, E, 1, Q));
-    for (let e = 0; e < m; e++) {
+    const Q = grown(this.Q, m);
+    state.withOperator((_, kernels) => {
+      throughRows.add(C, k, -1, Q, kernels);
+      throughLengths.add(E, k, 1, Q, kernels);
+    });
+    for (let e = before; e < m; e++) {
       const { neuron } = kinks[e];
       const weight = roots[neuron.at / d] ** 2;
       for (let f = 0; f <= e; f++) {
@@ -270,7 +279,8 @@ class RowSystem implements NewtonSystem {
       }
     }
     mirror(Q, m);
-    return Q;
+    this.directions = directions;
+    return (this.Q = Q);
   }
 
   dispose(): void {

@@ -66,7 +66,9 @@ export function classifyRows(X: DenseMatrix): RowClasses {
   for (let i = 0; i < n; i++) if (classOf[i] >= 0) rows[next[classOf[i]]++] = i;
   const direction = (k: number): Float64Array => {
     const i = rows[start[k]];
-    return data.slice(i * d, (i + 1) * d).map((x) => x / scale[i]);
+    const out = new Float64Array(d);
+    for (let j = 0, at = i * d; j < d; j++) out[j] = data[at + j] / scale[i];
+    return out;
   };
   return { count, plain: count === n, direction, start, rows, scale, classOf };
 }
