@@ -144,7 +144,11 @@ export class SphereAscent {
       else if (++stalled > 2 * d + 10) break;
     }
     const direction = u.slice();
-    return { value: sign * this.evaluate(w, a, direction), direction };
+    this.products(direction, t);
+    let value = 0;
+    if (a !== undefined) for (let k = 0; k < d; k++) value += a[k] * direction[k];
+    for (let i = 0; i < n; i++) if (t[i] > 0) value += w[i] * t[i];
+    return { value: sign * value, direction };
   }
 
   /**

@@ -64,13 +64,13 @@ const inexact = 0.05;
 /** Newton steps between insertions, and of a slide that must be settled. */
 const roughSteps = 30;
 const settledSteps = 400;
-/** Multiplications of the largest search, and its starts per output and sign; the smaller ones before it. */
+/** Multiplications of the largest search, and its starts per output and sign; the smaller ones before it, where the largest is cheap and where it is dear. */
 const searchWork = 2e9;
 /** Starts that twice as many may be spent on. */
 const enoughStarts = 192;
 const largestSearch = 1024;
 const smallestSearch = 64;
-const firstSearches = [32, 128];
+const firstSearches = { cheap: [128, 384], dear: [32, 128] } as const;
 const looseSearches = [48, 192];
 /** Multiplications of the first of these, which on small data has more starts: there a search costs less than a Newton step. */
 const looseWork = 1e8;
@@ -359,10 +359,10 @@ class Generation {
 
   /** Those that a tight gap asks for. */
   private tightEfforts(): number[] {
-    const { affordable } = this;
+    const { affordable, dear } = this;
     const most = Math.max(affordable, Math.min(enoughStarts, 2 * affordable));
     const last = Math.min(largestSearch, Math.max(smallestSearch, most));
-    return [...firstSearches.filter((starts) => starts <= last / 2), last];
+    return [...firstSearches[dear ? 'dear' : 'cheap'].filter((starts) => starts <= last / 2), last];
   }
 
   private insert(found: readonly DualMaximizer[], least: number): number {

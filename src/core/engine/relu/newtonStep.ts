@@ -168,30 +168,40 @@ function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Ar
   const inModel = neurons.map(() => new Set<number>());
   const placeOf = new Map(neurons.map((neuron, a) => [neuron, a]));
   for (const { neuron, k } of known) inModel[placeOf.get(neuron)!].add(k);
-  const taus: number[] = [];
-  const owners: number[] = [];
-  const classes: number[] = [];
-  neurons.forEach(({ t, dt, side, du }, a) => {
-    const length = Math.hypot(...du);
-    for (let k = 0; k < side.length; k++) {
-      if (side[k] === 0 || side[k] * (t[k] + dt[k]) >= 0 || side[k] * dt[k] >= -still * length) continue;
-      if (inModel[a].has(k)) continue;
-      taus.push(-t[k] / dt[k]);
-      owners.push(a);
-      classes.push(k);
-    }
-  });
-  const order = Uint32Array.from(taus, (_, e) => e);
-  if (order.length > limit) order.sort((e, f) => taus[e] - taus[f]);
   const found: ModelKink[] = [];
   neurons.forEach((neuron, a) => {
     if (!(neuron.norm > 0) || neuron.norm + dot(neuron.unit, neuron.du) >= 0 || inModel[a].has(atZero)) return;
     found.push(modelKink(state, neuron, atZero, V));
   });
-  for (const e of order) {
-    if (found.length >= limit) break;
+  const taus: number[] = [];
+  const owners: number[] = [];
+  const classes: number[] = [];
+  neurons.forEach(({ t, dt, side, du }, a) => {
+    const least = -still * Math.hypot(...du);
+    const own = inModel[a];
+    for (let k = 0; k < side.length; k++) {
+      const on = side[k];
+      if (on * (t[k] + dt[k]) >= 0 || on * dt[k] >= least || own.has(k)) continue;
+      taus.push(-t[k] / dt[k]);
+      owners.push(a);
+      classes.push(k);
+    }
+  });
+  const take = (e: number): void => {
     const kink = modelKink(state, neurons[owners[e]], classes[e], V);
-    if (kink.high > kink.low) found.push(kink);
+    if (found.length < limit && kink.high > kink.low) found.push(kink);
+  };
+  if (taus.length <= limit) taus.forEach((_, e) => take(e));
+  else {
+    // the nearest first; those further away only where too many of these are not convex
+    const sorted = Float64Array.from(taus).sort();
+    for (let from = -Infinity, most = 4 * limit; found.length < limit && from < Infinity; most *= 4) {
+      const to = most < sorted.length ? sorted[most] : Infinity;
+      const order: number[] = [];
+      for (let e = 0; e < taus.length; e++) if (taus[e] >= from && taus[e] < to) order.push(e);
+      order.sort((e, f) => taus[e] - taus[f]).forEach(take);
+      from = to;
+    }
   }
   return found;
 }
