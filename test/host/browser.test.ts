@@ -26,7 +26,7 @@ const settings = {
   'convexNet.compare.seeds': 1,
   'convexNet.compare.epochs': 20,
   'convexNet.beta.kind': 'relative',
-  'convexNet.certifySeconds': 1,
+  'convexNet.certifySeconds': 0.2,
   'convexNet.maxRows': 60,
 };
 
@@ -153,7 +153,7 @@ const diabetes: TrainSettings = {
   ...defaultSettings,
   beta: { kind: 'relative', value: 0.3 },
   certifySeconds: 0,
-  maxRows: 150,
+  maxRows: 80,
   tolerance: 1e-9,
   path: { points: 0, smallest: 0.01 },
   compare: { ...defaultSettings.compare, enabled: false },

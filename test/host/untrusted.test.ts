@@ -18,6 +18,15 @@ const columns = [
 
 const properties = configurationProperties();
 
+/** What the user chose: how beta is chosen, paths, proofs and comparisons have tests of their own. */
+const chosen: Record<string, unknown> = {
+  'convexNet.beta.kind': 'relative',
+  'convexNet.maxRows': 60,
+  'convexNet.certifySeconds': 0,
+  'convexNet.path.points': 0,
+  'convexNet.compare.enabled': false,
+};
+
 describe('a folder that is not trusted', () => {
   let workbench: Workbench;
   const requests: string[] = [];
@@ -28,7 +37,7 @@ describe('a folder that is not trusted', () => {
       workspace: path.join(root, 'media/samples'),
       installed: { 'convexnet.test-bridge-0.0.1': bridgeExtension },
       restricted: true,
-      settings: { 'convexNet.beta.kind': 'relative' }, // how beta is chosen has tests of its own
+      settings: chosen,
     });
     const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(3 * i), Math.sin(i) ** 2]);
     const csv = [columns.map((name) => `"${name}"`), ...rows].map((row) => row.join(',')).join('\n');
@@ -84,7 +93,7 @@ describe('a folder that is not trusted', () => {
     const found = await seedIs(own['convexNet.seed']);
     const restricted = restrictedConfigurations();
     for (const [key, value] of Object.entries(found))
-      assert.deepEqual(value, restricted.includes(key) ? properties[key].default : own[key], key);
+      assert.deepEqual(value, restricted.includes(key) ? (chosen[key] ?? properties[key].default) : own[key], key);
     rmSync(path.join(workbench.server.workspace, '.vscode'), { recursive: true });
     await seedIs(properties['convexNet.seed'].default);
   });

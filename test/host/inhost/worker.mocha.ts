@@ -36,7 +36,7 @@ describe('a worker that fails', () => {
   });
 
   it('is ended when it does not answer a stop', async () => {
-    const hanging = client('for (;;);');
+    const hanging = client('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);');
     const task = hanging.task((api, task) => api.inspect(task));
     const ended = assert.rejects(task.done, WorkerGone);
     task.stop();
