@@ -18,18 +18,24 @@ export interface ConeCell {
 /** Makes cells for one X; remembers them by pattern. */
 export class CellFactory {
   private readonly known = new Map<string, ConeCell | undefined>();
-  private readonly zeroRow: Uint8Array;
+  private zeros: Uint8Array | undefined;
 
   constructor(
     readonly X: DenseMatrix,
     readonly penalizedCols: number,
-  ) {
-    this.zeroRow = new Uint8Array(X.rows);
-    for (let i = 0; i < X.rows; i++) {
-      let zero = true;
-      for (let j = 0; j < X.cols; j++) zero &&= X.data[i * X.cols + j] === 0;
-      this.zeroRow[i] = zero ? 1 : 0;
+  ) {}
+
+  /** 1 for the rows that are zero. */
+  private zeroRows(): Uint8Array {
+    if (this.zeros !== undefined) return this.zeros;
+    const { rows: n, cols: d, data } = this.X;
+    const zeros = new Uint8Array(n);
+    for (let i = 0, at = 0; i < n; i++, at += d) {
+      let j = 0;
+      while (j < d && data[at + j] === 0) j++;
+      zeros[i] = j === d ? 1 : 0;
     }
+    return (this.zeros = zeros);
   }
 
   /** Signs of the pattern of a direction: on where x_r'g >= 0. */
@@ -48,10 +54,11 @@ export class CellFactory {
   cell(signs: Int8Array): ConeCell | undefined {
     const key = String.fromCharCode(...packSigns(signs));
     if (this.known.has(key)) return this.known.get(key);
+    const zeros = this.zeroRows();
     const on: number[] = [];
     let rows = 0;
     for (let i = 0; i < signs.length; i++) {
-      if (this.zeroRow[i] !== 0) continue;
+      if (zeros[i] !== 0) continue;
       rows++;
       if (signs[i] > 0) on.push(i);
     }
