@@ -167,7 +167,7 @@ export class ConeBound {
     if (best > goal && this.gain.count[level] === 0) {
       best = Math.min(best, this.closeCone(cone, level, control));
     }
-    for (let round = 0; round < 6 && best > goal; round++) {
+    for (let round = 0; round < 12 && best > goal; round++) {
       // the maximiser of the current bound: linearise the concave part there
       this.maximiser(cone, level);
       const here = this.linearise(level, point, zetaNew);
@@ -178,12 +178,12 @@ export class ConeBound {
       for (let j = 0; j < this.h.penalized; j++) length += point[j] * point[j];
       if (length === 0 || here - there < 0.3 * (best - goal) * Math.sqrt(length)) break;
       let improved = false;
-      for (let alpha = 0.5; alpha > 0.05; alpha *= 0.5) {
+      for (let alpha = 0.6; alpha > 0.05; alpha *= 0.3) {
         for (let j = 0; j < d; j++) zetaMix[j] = zeta[j] + alpha * (zetaNew[j] - zeta[j]);
         this.fillB(cone, level, zetaMix);
         const value = norm.shortest(this.b, lambdaNew, p);
         if (value < best) {
-          improved = best - value > 0.05 * (best - goal);
+          improved = best - value > 0.02 * (best - goal);
           best = value;
           zeta.set(zetaMix);
           lambda.set(lambdaNew);
