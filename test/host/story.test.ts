@@ -320,6 +320,7 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await workbench.runCommand('Convex Network: Halve Beta');
       await until(async () => Math.abs((await shownBeta()) / beta - 0.5) < 0.01, 'beta halved');
       await idle();
+      await configure(workbench, { 'compare.enabled': false, 'path.points': 0 }); // both were shown before
       await workbench.runCommand('Convex Network: Train Again with the Last Choices');
       await panel('.status-words:not(.muted)').waitFor();
       await idle();
