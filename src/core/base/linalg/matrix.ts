@@ -75,9 +75,9 @@ export function columnOf(data: ArrayLike<number>, cols: number, k: number): Floa
 /** The matrix with a column of ones appended (the regularised bias), in an array that is given or a new one. */
 export function withOnesColumn(m: DenseMatrix, place?: Float64Array): DenseMatrix {
   const out = denseMatrix(m.rows, m.cols + 1, place);
-  for (let i = 0, from = 0, to = 0; i < m.rows; i++) {
-    for (let j = 0; j < m.cols; j++) out.data[to++] = m.data[from++];
-    out.data[to++] = 1;
+  for (let i = 0, to = 0; i < m.rows; i++, to += out.cols) {
+    out.data.set(m.data.subarray(i * m.cols, (i + 1) * m.cols), to);
+    out.data[to + m.cols] = 1;
   }
   return out;
 }

@@ -97,30 +97,37 @@ export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: Pre
   let best = 0;
   for (let o = 0; o < outputs; o++) {
     // slopes of the rows that gain, of both signs on the way through the data
-    const slopes = { up: new Float64Array(d), down: new Float64Array(d) };
-    for (let i = 0, at = 0; i < n; i++, at += d) {
+    const rising = new Float64Array(d);
+    const falling = new Float64Array(d);
+    for (let i = 0; i < n; i++) {
       const v = V[i * outputs + o];
-      const size = Math.abs(v);
-      const u = v > 0 ? slopes.up : slopes.down;
-      if (size > 0) for (let j = 0; j < d; j++) u[j] += size * data[at + j];
+      if (v !== 0) addRow(v > 0 ? rising : falling, Math.abs(v), data, i * d);
     }
     let [up, down] = [0, 0];
-    for (let i = 0, at = 0; i < n; i++, at += d) {
-      let [s, t] = [0, 0];
-      for (let j = 0; j < d; j++) {
-        s += data[at + j] * slopes.up[j];
-        t += data[at + j] * slopes.down[j];
-      }
-      if (s > 0) up += V[i * outputs + o] * s;
-      if (t > 0) down -= V[i * outputs + o] * t;
+    for (let i = 0; i < n; i++) {
+      const v = V[i * outputs + o];
+      up += v * Math.max(0, rowAlong(rising, data, i * d));
+      down -= v * Math.max(0, rowAlong(falling, data, i * d));
     }
     const length = (u: Float64Array): number => norm2(u.subarray(0, penalizedCols));
     for (const [value, u] of [
-      [up, slopes.up],
-      [down, slopes.down],
+      [up, rising],
+      [down, falling],
     ] as const) {
       if (length(u) > 0) best = Math.max(best, value / length(u));
     }
   }
   return best;
+}
+
+// on their own, as many rows are gone through before the loop over them is compiled
+
+function addRow(u: Float64Array, share: number, data: Float64Array, at: number): void {
+  for (let j = 0; j < u.length; j++) u[j] += share * data[at + j];
+}
+
+function rowAlong(u: Float64Array, data: Float64Array, at: number): number {
+  let s = 0;
+  for (let j = 0; j < u.length; j++) s += data[at + j] * u[j];
+  return s;
 }
