@@ -44,7 +44,8 @@ export interface Prepared {
   readonly betaMax: number;
   /** Proven upper bound of betaMax where it was searched for, the best so far. */
   readonly betaMaxUpper?: number;
-  readonly baselines: readonly Baseline[];
+  /** Undefined until they are fitted. */
+  readonly baselines?: readonly Baseline[];
   readonly path?: PathRecord;
   readonly crossValidation?: CrossValidationRecord;
   readonly models?: ModelComparisonRecord;

@@ -24,12 +24,23 @@ import { classWeightsOf } from './trainingProblem.ts';
 
 /** The record of a draft, with the names of the stages that are still missing. */
 export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): RunRecord {
-  const { data, problem, settings, described, outcome, path, crossValidation, compare, structure } = draft;
+  const {
+    data,
+    problem,
+    settings,
+    described,
+    outcome,
+    baselines = [],
+    path,
+    crossValidation,
+    compare,
+    structure,
+  } = draft;
   const { solution } = outcome;
   const { neurons, gates, outputOffset, batchNorm, landscape, deep } = described;
   const shape = described.shape && withThreshold(described.shape, draft.threshold?.at);
   const predictions = predictionsFrom(described.fit, data, problem.loss, settings, draft.threshold?.at);
-  const evaluation = evaluationOf(predictions, draft.baselines, data);
+  const evaluation = evaluationOf(predictions, baselines, data);
   const record: Omit<RunRecord, 'label'> = {
     format: 'convexnet-run/1',
     id: draft.id,
@@ -55,7 +66,7 @@ export function assembleRun(draft: SolvedDraft, missing: readonly StageName[]): 
     },
     metrics: [
       ...metricRows('convex network', predictions, data),
-      ...draft.baselines.flatMap(({ model, predictions: of }) => metricRows(model, of, data)),
+      ...baselines.flatMap(({ model, predictions: of }) => metricRows(model, of, data)),
     ],
     ...(evaluation === undefined ? {} : { evaluation }),
     ...(crossValidation === undefined ? {} : { crossValidation }),

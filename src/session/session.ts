@@ -19,7 +19,6 @@ import type { RunRecord, TrainProgress } from '../shared/run.ts';
 import { isOfTestFile, partCount, placeInFiles } from '../shared/runView.ts';
 import { modelTraits } from '../shared/models.ts';
 import { memoryBytesOf, type TrainSettings } from '../shared/settings.ts';
-import { baselinesOf } from './baselines.ts';
 import { type SessionDeps, type SessionListener, TrainStopped } from './context.ts';
 import { type Decomposition, decomposeRun } from './decompose.ts';
 import type { Draft, LoadedTable, Prepared } from './draft.ts';
@@ -29,7 +28,7 @@ import { type OriginalRows, readLines } from './rows.ts';
 import { runStages } from './stages/pipeline.ts';
 import { compareModels } from './stages/models.ts';
 import { closer } from './stages/solve.ts';
-import { classWeightsOf, findBetaMax, trainingProblem } from './trainingProblem.ts';
+import { findBetaMax, trainingProblem } from './trainingProblem.ts';
 
 export { type SessionDeps, type SessionListener, TrainStopped };
 
@@ -329,11 +328,8 @@ class FileSession implements Session {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
         const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        const baselines = control.shouldStop()
-          ? []
-          : baselinesOf(data, problem, classWeightsOf(data, settings), control);
         if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
-        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper, baselines };
+        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper };
         return this.trained;
       });
     } catch (error) {
@@ -417,8 +413,8 @@ class FileSession implements Session {
         return changes.length === 0 ? solved : { ...solved, notes: { ...solved.notes, file: changes } };
       }),
     );
-    const { betaMax, betaMaxUpper, path, crossValidation, models, warm } = ended;
-    this.trained = { ...trained, betaMax, betaMaxUpper, path, crossValidation, models, warm };
+    const { betaMax, betaMaxUpper, baselines, path, crossValidation, models, warm } = ended;
+    this.trained = { ...trained, betaMax, betaMaxUpper, baselines, path, crossValidation, models, warm };
     this.proved = { run, conic: ended.outcome.solution.global?.conic };
     return run;
   }

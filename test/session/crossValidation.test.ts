@@ -35,6 +35,22 @@ const settings: TrainSettings = {
 };
 
 describe('beta by cross-validation', () => {
+  it('does not let the first network wait for the simple models, which all later records are compared with', async () => {
+    const heard = listen();
+    await testSession(sampleSource('diabetes.csv')).train({ ...settings, target: 'target' }, heard, running);
+    const [first, ...later] = heard.records;
+    const modelsOf = (record: (typeof later)[number]): string[] => [
+      ...new Set(record.metrics.map(({ model }) => model)),
+    ];
+    assert.deepEqual(modelsOf(first), ['convex network']);
+    assert.equal(first.evaluation, undefined);
+    assert.ok(later.length > 3);
+    for (const record of later) {
+      assert.deepEqual(modelsOf(record), ['convex network', 'ridge regression', 'mean']);
+      assert.equal(record.evaluation?.baselineModel, 'ridge regression');
+    }
+  });
+
   it('shows a network first, then the curve as it grows, and ends at the beta of the smallest error', async () => {
     const heard = listen();
     const run = await testSession(sampleSource('diabetes.csv')).train(

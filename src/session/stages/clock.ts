@@ -20,10 +20,10 @@ const parts: Readonly<Record<StageName, number>> = {
   'path-proof': 0,
 };
 
-/** Parts the time limit of a training among its stages. Times of proofs do not count. */
+/** Parts the time limit of a training among its stages. Times of proofs and of simple models do not count. */
 export class TrainingClock {
   private readonly begin: number;
-  private proofs = 0;
+  private leftOut = 0;
 
   constructor(
     private readonly control: Pick<Control, 'now'>,
@@ -34,13 +34,13 @@ export class TrainingClock {
 
   /** Seconds that a stage may take, with these after it. */
   secondsFor(stage: StageName, later: readonly StageName[]): number {
-    const left = Math.max(0, this.limit - (this.control.now() - this.begin - this.proofs));
+    const left = Math.max(0, this.limit - (this.control.now() - this.begin - this.leftOut));
     const all = later.reduce((sum, name) => sum + parts[name], parts[stage]);
     return all === 0 ? left : (left * parts[stage]) / all;
   }
 
-  /** Seconds went into a proof. */
-  proved(seconds: number): void {
-    this.proofs += seconds;
+  /** Seconds went into what does not count. */
+  leaveOut(seconds: number): void {
+    this.leftOut += seconds;
   }
 }

@@ -1,8 +1,10 @@
 import type { RunRecord, StageName } from '../../shared/run.ts';
-import type { TrainingContext } from '../context.ts';
+import { baselinesOf } from '../baselines.ts';
+import { type TrainingContext, TrainStopped } from '../context.ts';
 import type { Draft, SolvedDraft, Stage } from '../draft.ts';
 import { searching } from '../family/searching.ts';
 import { assembleRun } from '../record.ts';
+import { classWeightsOf } from '../trainingProblem.ts';
 import { TrainingClock } from './clock.ts';
 import { compareStage } from './compare.ts';
 import { crossValidateStage, wantsCrossValidation } from './crossValidate.ts';
@@ -60,17 +62,23 @@ export async function runStages(
           .filter((stage) => stage.wanted(draft))
           .map(({ name }) => name);
 
-  let chosen = start;
-  if (wantsCrossValidation(start)) {
+  let chosen: Draft;
+  if (!wantsCrossValidation(start)) {
+    chosen = withBaselines(start, training, clock);
+    if (chosen.baselines === undefined) throw new TrainStopped('Stopped before the solve began.');
+  } else {
     // a network to look at while beta is being chosen
     const first = await firstNetwork(start, training);
     const still = (draft: SolvedDraft): StageName[] => ['cross-validation', 'solve', 'proof', ...toCome(draft, 0)];
     show(first, still(first));
+    const ready = withBaselines(start, training, clock);
+    const { baselines } = ready;
+    if (baselines !== first.baselines) show({ ...first, baselines }, still(first));
     const seconds = clock.secondsFor('cross-validation', ['solve', ...toCome(start, 0)]);
     const context = { ...training, seconds };
-    chosen = await crossValidateStage({ ...start, warm: first.warm, betaMax: first.betaMax }, context, (growing) => {
+    chosen = await crossValidateStage({ ...ready, warm: first.warm, betaMax: first.betaMax }, context, (growing) => {
       const { crossValidation } = growing;
-      show({ ...first, crossValidation }, still(first));
+      show({ ...first, baselines, crossValidation }, still(first));
     });
     if (!training.control.shouldStop()) {
       const rough = await firstNetwork(chosen, training);
@@ -80,7 +88,7 @@ export async function runStages(
   }
   const context = { ...training, seconds: clock.secondsFor('solve', toCome(chosen, 0)) };
   let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
-  clock.proved(draft.times.proof ?? 0);
+  clock.leaveOut(draft.times.proof ?? 0);
   const stopped: StageName[] = training.control.shouldStop() && !draft.preview ? ['solve'] : [];
   show(draft, [...stopped, ...toCome(draft, 0)]);
   for (const [k, stage] of (draft.preview ? [] : stages).entries()) {
@@ -95,6 +103,17 @@ export async function runStages(
   }
   draft = await finish(draft);
   return { run: show(draft, stopped), draft };
+}
+
+/** With the simple models that the network is compared with, fitted where they were not yet; without them after a stop. */
+function withBaselines(draft: Draft, { control, listener }: TrainingContext, clock: TrainingClock): Draft {
+  if (draft.baselines !== undefined || control.shouldStop()) return draft;
+  const { data, problem, settings } = draft;
+  listener.progress({ stage: 'preparing', fraction: null, message: 'Fitting simple models to compare with' });
+  const begin = control.now();
+  const baselines = baselinesOf(data, problem, classWeightsOf(data, settings), control);
+  clock.leaveOut(control.now() - begin);
+  return control.shouldStop() ? draft : { ...draft, baselines };
 }
 
 /** Relative gap and seconds of a network that is shown before it is solved to tolerance. */
