@@ -7,7 +7,7 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 /** Rules by what their outcome follows from: elements and their outline, or colours of texts. */
 type Group = 'structure' | 'contrast';
 
-/** Violations of WCAG 2 A and AA and of axe's best practices, as text, by all rules or those of some groups; the page must have been loaded without them. */
+/** Violations of WCAG 2 A and AA, of the size of targets (2.2) and of axe's best practices, as text, by all rules or those of some groups; the page must have been loaded without them. */
 export async function axe(
   panel: { readonly page: Page },
   groups: readonly Group[] = ['structure', 'contrast'],
@@ -15,7 +15,7 @@ export async function axe(
   // Through the debugger, not a script element, which the policy rightly refuses.
   if (!(await panel.page.evaluate(() => 'axe' in window))) await panel.page.evaluate(axeSource);
   const which = groups.includes('structure')
-    ? { rules: { 'color-contrast': { enabled: groups.includes('contrast') } } }
+    ? { rules: { 'target-size': { enabled: true }, 'color-contrast': { enabled: groups.includes('contrast') } } }
     : { runOnly: { type: 'rule', values: ['color-contrast'] } };
   return panel.page.evaluate(async (chosen) => {
     const { axe: run } = window as unknown as {
