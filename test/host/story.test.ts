@@ -195,7 +195,10 @@ for (const release of asked ?? (['newest', 'oldest'] satisfies Release[])) {
       await input.press('Enter');
       // a file is there before what is written into it
       const lines = (): number => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').length : 0);
-      await until(() => Promise.resolve(lines() === 1 + settings['convexNet.maxRows']), 'written, a line for every row');
+      await until(
+        () => Promise.resolve(lines() === 1 + settings['convexNet.maxRows']),
+        'written, a line for every row',
+      );
       rmSync(file);
     });
 
