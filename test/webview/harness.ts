@@ -260,8 +260,11 @@ async function openPage<From, To>(
   const { page } = tab;
   const sent: From[] = [];
   const faults: string[] = [];
+  let told = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (told = resolve));
   tab.listener = {
     message: (message) => {
+      if ((message as { readonly type?: unknown } | null)?.type === 'ready') told();
       const parsed = v.safeParse(schema, message);
       if (parsed.success) sent.push(parsed.output);
       else faults.push(`message not of the protocol: ${JSON.stringify(message).slice(0, 300)}`);
@@ -271,6 +274,13 @@ async function openPage<From, To>(
   await page.setViewportSize({ width, height });
   const stubbed = await page.addInitScript(stub, { kept: kept ?? null, ...themes[theme] });
   await page.goto(url, { waitUntil: 'load' });
+  // a page listens from when it says that it is ready, which may be after it was loaded
+  const late = setTimeout(() => {
+    faults.push('the page did not say that it is ready');
+    told();
+  }, 30_000);
+  await ready;
+  clearTimeout(late);
   /** Messages are handled in order: once a later one has arrived, so has this. They pass as text, which is what the editor makes of them as well. */
   const post = (message: To): Promise<void> =>
     page.evaluate(
