@@ -1,5 +1,6 @@
 import { factorSpd } from '../base/linalg/cholesky.ts';
-import type { DenseMatrix } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, rowsOf } from '../base/linalg/matrix.ts';
+import { rowProducts } from '../base/linalg/rowProducts.ts';
 import type { ConvexNeuron } from './mapping.ts';
 
 /** Rows whose fits are held at a time. */
@@ -53,11 +54,12 @@ export function fitDistances(
 
 /** Inner products of the fits, lower triangle; undefined when stopped. */
 function fitProducts(
-  { rows: n, cols: d, data }: DenseMatrix,
+  X: DenseMatrix,
   neurons: readonly ConvexNeuron[],
   offset: boolean,
   shouldStop: () => boolean,
 ): Float64Array | undefined {
+  const n = X.rows;
   const m = neurons.length;
   const size = m + (offset ? 1 : 0);
   const G = new Float64Array(size * size);
@@ -65,12 +67,11 @@ function fitProducts(
   for (let from = 0; from < n; from += blockOfRows) {
     if (shouldStop()) return undefined;
     const count = Math.min(blockOfRows, n - from);
+    const block = rowsOf(X, from, from + count);
     neurons.forEach(({ u, sign }, j) => {
-      for (let i = 0, at = from * d, to = j * blockOfRows; i < count; i++, at += d, to++) {
-        let s = 0;
-        for (let k = 0; k < d; k++) s += data[at + k] * u[k];
-        T[to] = s > 0 ? sign * s : 0;
-      }
+      const fit = T.subarray(j * blockOfRows, j * blockOfRows + count);
+      rowProducts(block, u, fit);
+      for (let i = 0; i < count; i++) fit[i] = fit[i] > 0 ? sign * fit[i] : 0;
     });
     for (let j = 0; j < size; j++) {
       for (let k = 0; k <= j; k++) {

@@ -5,6 +5,7 @@ import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { createClimber, maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { columnOf, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { dualMaximumByRowNorms } from '../../certify/rowNormBound.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
@@ -94,6 +95,7 @@ function quickMaximum(
 export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: PreparedProblem): number {
   const { rows: n, cols: d, data } = X;
   const V = dualAtZero(datafit, biasOf(bias).free);
+  const products = new Float64Array(n);
   let best = 0;
   for (let o = 0; o < outputs; o++) {
     // slopes of the rows that gain, of both signs on the way through the data
@@ -104,11 +106,10 @@ export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: Pre
       if (v !== 0) addRow(v > 0 ? rising : falling, Math.abs(v), data, i * d);
     }
     let [up, down] = [0, 0];
-    for (let i = 0; i < n; i++) {
-      const v = V[i * outputs + o];
-      up += v * Math.max(0, rowAlong(rising, data, i * d));
-      down -= v * Math.max(0, rowAlong(falling, data, i * d));
-    }
+    rowProducts(X, rising, products);
+    for (let i = 0; i < n; i++) up += V[i * outputs + o] * Math.max(0, products[i]);
+    rowProducts(X, falling, products);
+    for (let i = 0; i < n; i++) down -= V[i * outputs + o] * Math.max(0, products[i]);
     const length = (u: Float64Array): number => norm2(u.subarray(0, penalizedCols));
     for (const [value, u] of [
       [up, rising],
@@ -120,14 +121,7 @@ export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: Pre
   return best;
 }
 
-// on their own, as many rows are gone through before the loop over them is compiled
-
+/** On its own, as many rows are gone through before the loop over them is compiled. */
 function addRow(u: Float64Array, share: number, data: Float64Array, at: number): void {
   for (let j = 0; j < u.length; j++) u[j] += share * data[at + j];
-}
-
-function rowAlong(u: Float64Array, data: Float64Array, at: number): number {
-  let s = 0;
-  for (let j = 0; j < u.length; j++) s += data[at + j] * u[j];
-  return s;
 }
