@@ -1,4 +1,5 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
+import { spawnSync } from 'node:child_process';
 import { benchBrowser } from './browserSection.ts';
 import { benchDepth } from './depthSection.ts';
 import { benchDescent } from './descentSection.ts';
@@ -17,11 +18,21 @@ import { benchRows } from './rowsSection.ts';
 import { benchScale, benchThreads } from './scaleSection.ts';
 import { benchStudy } from './studySection.ts';
 import { benchStop } from './stopSection.ts';
-import { cpuSeconds, printMachine, seconds } from './timing.ts';
+import { cpuSeconds, printMachine, seconds, table } from './timing.ts';
 import { benchTraining } from './trainingSection.ts';
 import { benchWide } from './wideSection.ts';
 
-const sections: Readonly<Record<string, { readonly title: string; readonly run: () => void | Promise<void> }>> = {
+interface Section {
+  readonly title: string;
+  readonly run: () => void | Promise<void>;
+  /** Variables of the environment in a run of all sections, which is to end within an hour; those that are set already stay. */
+  readonly whole?: Readonly<Record<string, string>>;
+}
+
+/** First argument of the process that runs one section of several; its name and what is set for it follow. */
+const alone = '--alone';
+
+const sections: Readonly<Record<string, Section>> = {
   kernels: { title: 'Kernels against their TypeScript twins and ml-matrix', run: benchKernels },
   threads: { title: 'Two threads against one', run: benchThreads },
   gated: { title: 'Gated ReLU: semismooth Newton against the first-order method', run: benchGated },
@@ -48,32 +59,66 @@ const sections: Readonly<Record<string, { readonly title: string; readonly run: 
   peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
 };
 
-async function main(names: readonly string[]): Promise<void> {
-  const unknown = names.find((name) => !(name in sections));
+/** A section alone, in this process; false when it ended with an error. */
+async function runSection(name: string, setting = ''): Promise<boolean> {
+  const { title, run } = sections[name];
+  console.log(`\n== ${name}: ${title}${setting && ` (${setting})`}\n`);
+  const [cpu, wall] = [cpuSeconds(), performance.now()];
+  let ended = true;
+  try {
+    await run();
+  } catch (error) {
+    console.error(error);
+    console.log('This section ended with an error.');
+    ended = false;
+  }
+  const inAll = seconds((performance.now() - wall) / 1000);
+  console.log(`(${seconds(cpuSeconds() - cpu)} of CPU in this process, ${inAll} in all)`);
+  return ended;
+}
+
+/**
+ * Sections one after another, each in a process of its own: none inherits the heap, the compiled code or the end of another, and one that ends with
+ * an error, even for lack of memory, leaves the others as they are. Prints how each ended; false when one did not end well.
+ */
+function runApart(names: readonly string[], whole: boolean): boolean {
+  const begin = performance.now();
+  const failed: string[] = [];
+  const rows = names.map((name) => {
+    const shorter = Object.entries((whole ? sections[name].whole : undefined) ?? {});
+    const env = { ...Object.fromEntries(shorter), ...process.env };
+    const setting = shorter.map(([key]) => `${key}=${env[key]}`).join(' ');
+    const wall = performance.now();
+    const { status, signal } = spawnSync(process.execPath, [process.argv[1], alone, name, setting], {
+      stdio: 'inherit',
+      env,
+    });
+    if (status !== 0) failed.push(name);
+    const time = seconds((performance.now() - wall) / 1000);
+    return [name, time, status === 0 ? 'yes' : `no (${signal ?? `status ${status}`})`];
+  });
+  console.log('\n== All sections\n');
+  table(['section', 'time', 'ended well'], rows);
+  const inAll = seconds((performance.now() - begin) / 1000);
+  console.log(`\n${names.length} sections in ${inAll}; ended with an error: ${failed.join(', ') || 'none'}.`);
+  return failed.length === 0;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === alone) {
+    if (!(await runSection(args[1], args[2]))) process.exitCode = 1;
+    return;
+  }
+  const unknown = args.find((name) => !(name in sections));
   if (unknown !== undefined) {
     console.error(`There is no section "${unknown}"; there are ${Object.keys(sections).join(', ')}.`);
     process.exitCode = 2;
     return;
   }
   printMachine();
-  const failed: string[] = [];
-  for (const name of names.length > 0 ? names : Object.keys(sections)) {
-    const { title, run } = sections[name];
-    console.log(`\n== ${name}: ${title}\n`);
-    const [cpu, wall] = [cpuSeconds(), performance.now()];
-    try {
-      await run();
-    } catch (error) {
-      // the other sections are still worth having
-      console.error(error);
-      console.log('This section ended with an error.');
-      failed.push(name);
-    }
-    console.log(`(${seconds(cpuSeconds() - cpu)} of CPU, ${seconds((performance.now() - wall) / 1000)} in all)`);
-  }
-  const all = `${seconds(cpuSeconds())} of CPU in this process, ${seconds(performance.now() / 1000)} since the start`;
-  console.log(`\nAll sections: ${all}${failed.length > 0 ? `; with an error: ${failed.join(', ')}` : ''}.`);
-  if (failed.length > 0) process.exitCode = 1;
+  const whole = args.length === 0;
+  const ended = args.length === 1 ? await runSection(args[0]) : runApart(whole ? Object.keys(sections) : args, whole);
+  if (!ended) process.exitCode = 1;
 }
 
 void main(process.argv.slice(2));

@@ -107,7 +107,6 @@ export async function benchQuality(): Promise<void> {
   console.log(
     `\nOne thread, CPU seconds. Better ${better}, level within one standard error ${tied}, worse ${worse}.\n`,
   );
-  await benchTabularPeers();
 }
 
 /** Mean errors of what people use for tables, on the same training and test rows. */

@@ -3,16 +3,17 @@
 usage: runPeer.py TASK.json ANSWER.json
        runPeer.py              prints the peers that this interpreter has
 
-TASK: {"peer": "scnn-gated" | "scnn-relu" | "cvxpy" | "cvxopt", "X": n rows, "y": n rows of c, "gates": P rows of d, "beta": number,
+TASK: {"peer": "scnn-gated" | "scnn-relu" | "cvxpy" | "ecos" | "cvxopt", "X": n rows, "y": n rows of c, "gates": P rows of d, "beta": number,
        "seconds": CPU seconds to spend, "dtype": "float32" | "float64", "solver": name of the cvxpy solver}
 ANSWER: {"peakBytes": number, "points": [{"cpu": seconds, "label": text, "weights": ...}]}
   scnn-gated: weights is c x P x d, the blocks of the gated program
   scnn-relu:  weights is {"W1": m x d, "W2": c x m}, the network
-  cvxpy, cvxopt: weights is {"v": P x d, "w": P x d}, the blocks of either sign
+  cvxpy, ecos, cvxopt: weights is {"v": P x d, "w": P x d}, the blocks of either sign
 
 Objectives are not reported: the caller computes them.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -154,11 +155,56 @@ def cvxopt(task):
     yield {"cpu": cpu, "label": answer["status"], "weights": {"v": u[:P].tolist(), "w": u[P:].tolist()}}
 
 
+def ecos(task):
+    """The same program with a linear objective over second-order cones, handed to ECOS without a modelling layer.
+
+    Variables: the blocks v_1 .. v_P, w_1 .. w_P (d numbers each), bounds t of their norms, the misfit z (n numbers), and s >= |z|^2 / 2.
+    """
+    import ecos as solver
+    from scipy import sparse
+
+    X, y = np.asarray(task["X"]), np.asarray(task["y"])[:, 0]
+    D = (X @ np.asarray(task["gates"]).T >= 0).astype(float)
+    (n, d), P = X.shape, D.shape[1]
+    begin = time.process_time()
+    groups = 2 * P
+    size = groups * d
+    variables = size + groups + n + 1
+    cost = np.concatenate([np.zeros(size), np.full(groups, task["beta"]), np.zeros(n), [1.0]])
+    # misfit: sum_i D_i X (v_i - w_i) - z = y
+    fit = np.hstack([D[:, i : i + 1] * X for i in range(P)])
+    A = sparse.hstack([np.hstack([fit, -fit]), sparse.csc_matrix((n, groups)), -sparse.eye(n), sparse.csc_matrix((n, 1))])
+    # cones of the patterns: -(2 D_i - 1) X u <= 0, for v and for w
+    signs = np.hstack([2 * D - 1, 2 * D - 1])
+    cones = sparse.block_diag([-(signs[:, g : g + 1] * X) for g in range(groups)])
+    linear = sparse.hstack([cones, sparse.csc_matrix((n * groups, variables - size))])
+    # norms: (t, u) in the second-order cone
+    columns = np.concatenate([np.concatenate([[size + g], g * d + np.arange(d)]) for g in range(groups)])
+    height = groups * (d + 1)
+    norms = sparse.csc_matrix((np.full(height, -1.0), (np.arange(height), columns)), shape=(height, variables))
+    # |z|^2 <= 2 s: (s + 1/2, s - 1/2, z) in the second-order cone
+    last = np.concatenate([[variables - 1, variables - 1], size + groups + np.arange(n)])
+    square = sparse.csc_matrix((np.full(n + 2, -1.0), (np.arange(n + 2), last)), shape=(n + 2, variables))
+    G = sparse.vstack([linear, norms, square]).tocsc()
+    h = np.concatenate([np.zeros(n * groups + height), [0.5, -0.5], np.zeros(n)])
+    dims = {"l": n * groups, "q": [d + 1] * groups + [n + 2], "e": 0}
+    answer = solver.solve(cost, G, h, dims, A.tocsc(), y, verbose=False)
+    cpu = time.process_time() - begin
+    u = np.asarray(answer["x"])[:size].reshape(groups, d)
+    yield {"cpu": cpu, "label": answer["info"]["infostring"], "weights": {"v": u[:P].tolist(), "w": u[P:].tolist()}}
+
+
+interior_point = {"cvxpy": cvxpy, "ecos": ecos, "cvxopt": cvxopt}
+
+
 def available():
     names = []
-    for name in ("cvxpy", "cvxopt"):
-        if importlib.util.find_spec(name) is not None:
+    for name in interior_point:
+        try:
+            importlib.import_module(name)
             names.append(name)
+        except ImportError:
+            pass
     try:
         load_scnn()
         names.append("scnn")
@@ -175,10 +221,7 @@ def main():
         task = json.load(file)
     peer = task["peer"]
     points = []
-    if peer in ("cvxpy", "cvxopt"):
-        run = (cvxpy if peer == "cvxpy" else cvxopt)(task)
-    else:
-        run = scnn(task, peer == "scnn-relu")
+    run = interior_point[peer](task) if peer in interior_point else scnn(task, peer == "scnn-relu")
     for point in run:
         points.append(point)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
