@@ -1,13 +1,22 @@
+import path from 'node:path';
+import type { Kernels } from '../../src/core/base/kernels/kernels.ts';
 import { denseMatrix, rowOf } from '../../src/core/base/linalg/matrix.ts';
 import { betaGrid, regularizationPath } from '../../src/core/engine/path.ts';
 import { solve } from '../../src/core/engine/solve.ts';
 import type { Problem } from '../../src/core/problem/problem.ts';
+import { createSession } from '../../src/session/session.ts';
+import { nodeFileSource, nodeSessionDeps } from '../../src/platform/node/nodeSession.ts';
+import { defaultSettings } from '../../src/shared/settings.ts';
 import { createPooledKernels } from '../../src/platform/node/kernelPool.ts';
 import { cpuLimit, cpuSeconds, median, progress, table } from './timing.ts';
-import { sampleProblem } from './trainingData.ts';
+import { sampleNames, sampleProblem } from './trainingData.ts';
 
-const names = (process.env.SAMPLES ?? 'iris,xor_2d,wine,spirals_2d,penguins,breast_cancer,co2_1d').split(',');
+/** `SAMPLES=iris,wine npm run bench -- folds`. */
+const names = process.env.SAMPLES?.split(',') ?? sampleNames;
 const folds = 5;
+/** Threads that the folds are on; each fold has its thread, as in the product. */
+const threads = 2;
+/** The path: betas, the smallest over betaMax, relative gap. */
 const points = 20;
 const end = 0.01;
 const tolerance = 1e-4;
@@ -26,40 +35,123 @@ function without(problem: Problem, k: number): Problem {
   return { ...problem, X: taken(X), y: taken(y), weights: weights && Float64Array.from(rows, (i) => weights[i]) };
 }
 
-/** CPU seconds of the five paths of cross-validation over those of the path of all rows, every point to 1e-4, on one thread of kernels. */
+interface Traced {
+  readonly reached: number;
+  readonly time: number;
+}
+
+/** CPU seconds of the thread that has most to do. */
+function onThreads(times: readonly number[]): number {
+  const sums = new Array<number>(threads).fill(0);
+  times.forEach((time, k) => (sums[k % threads] += time));
+  return Math.max(...sums);
+}
+
+/** The path of all rows and that of each fold, every point to `tolerance`. */
+async function paths(name: string, kernels: Kernels): Promise<{ readonly whole: Traced; readonly parts: Traced[] }> {
+  const problem = await sampleProblem(name, kernels);
+  const { betaMax } = solve({ ...problem, tolerance: 1e-2 }, { kernels, certifySeconds: 0 });
+  const traced = (part: Problem): Traced => {
+    const begin = cpuSeconds();
+    const share = part.X.rows / problem.X.rows;
+    const betas = betaGrid(betaMax * share, points, end);
+    const steps = [
+      ...regularizationPath({ ...part, tolerance }, betas, { kernels, certifySeconds: 0 }, cpuLimit(patience)),
+    ];
+    return { reached: steps.length, time: cpuSeconds() - begin };
+  };
+  const whole = traced(problem);
+  return { whole, parts: Array.from({ length: folds }, (_, k) => traced(without(problem, k))) };
+}
+
+interface Product {
+  readonly curve: string;
+  readonly curveTime: number;
+  readonly path: string;
+  readonly pathTime: number;
+}
+
+/** The curve that chooses beta and the path of a training at defaults, one after the other in this process; their time limit is one of CPU time. */
+async function inTraining(name: string, kernels: Kernels): Promise<Product> {
+  const session = createSession(
+    await nodeFileSource(path.resolve('media/samples', `${name}.csv`)),
+    nodeSessionDeps({ kernels }),
+  );
+  const { target } = await session.inspect();
+  const compare = { ...defaultSettings.compare, enabled: false };
+  let [begun, ended] = [NaN, NaN];
+  const { crossValidation, path: traced } = await session.train(
+    { ...defaultSettings, target, certifySeconds: 0, compare },
+    {
+      progress({ stage }) {
+        if (stage === 'path' && Number.isNaN(begun)) begun = cpuSeconds();
+      },
+      record({ path: soFar }) {
+        if (soFar !== undefined && Number.isNaN(ended)) ended = cpuSeconds();
+      },
+    },
+    { shouldStop: () => !Number.isNaN(ended), now: cpuSeconds },
+  );
+  if (crossValidation === undefined || traced === undefined) throw new Error(`${name} was trained without a curve or a path`);
+  return {
+    curve: `${crossValidation.points.length}${crossValidation.end === 'cut short' ? ', cut short' : ''}`,
+    curveTime: crossValidation.seconds,
+    path: `${traced.points.length} of ${defaultSettings.path.points}`,
+    pathTime: ended - begun,
+  };
+}
+
+/**
+ * Cross-validation beside the path of all rows, in CPU seconds, on one thread of kernels: in a training, whose folds go down every second or fourth
+ * beta to a gap of 1e-2 until the error has risen, and, as the most that it could cost, with every fold at every beta of the path to the path's gap.
+ */
 export async function benchFolds(): Promise<void> {
   const kernels = createPooledKernels({ threads: 1 });
-  const quotients: number[] = [];
+  const [quotients, ofTraining]: number[][] = [[], []];
   const rows: string[][] = [];
   for (const name of names) {
-    const problem = await sampleProblem(name, kernels);
-    const { betaMax } = solve({ ...problem, tolerance: 1e-2 }, { kernels, certifySeconds: 0 });
-    const traced = (part: Problem): { readonly reached: number; readonly time: number } => {
-      const begin = cpuSeconds();
-      const share = part.X.rows / problem.X.rows;
-      const betas = betaGrid(betaMax * share, points, end);
-      const steps = [
-        ...regularizationPath({ ...part, tolerance }, betas, { kernels, certifySeconds: 0 }, cpuLimit(patience)),
-      ];
-      return { reached: steps.length, time: cpuSeconds() - begin };
-    };
-    const whole = traced(problem);
-    const parts = Array.from({ length: folds }, (_, k) => traced(without(problem, k)));
-    const time = parts.reduce((sum, part) => sum + part.time, 0);
-    quotients.push(time / 2 / whole.time);
+    const product = await inTraining(name, kernels);
+    // three of the five folds are on one thread of the two
+    const inProduct = (product.curveTime * Math.ceil(folds / threads)) / folds / product.pathTime;
+    const { whole, parts } = await paths(name, kernels);
+    const quotient = onThreads(parts.map(({ time }) => time)) / whole.time;
+    ofTraining.push(inProduct);
+    quotients.push(quotient);
     rows.push([
-      `${name} ${problem.X.rows} x ${problem.X.cols}`,
+      name,
+      product.curve,
+      product.curveTime.toFixed(2),
+      product.path,
+      product.pathTime.toFixed(2),
+      inProduct.toFixed(2),
+      `${parts.reduce((sum, { reached }) => sum + reached, 0)} of ${folds * points}`,
+      parts.reduce((sum, { time }) => sum + time, 0).toFixed(2),
       `${whole.reached} of ${points}`,
       whole.time.toFixed(2),
-      `${parts.reduce((sum, { reached }) => sum + reached, 0)} of ${folds * points}`,
-      time.toFixed(2),
-      (time / 2 / whole.time).toFixed(2),
+      quotient.toFixed(2),
     ]);
-    progress(name);
+    progress(rows.at(-1)!.join(' | '));
   }
-  table(['sample', 'path: points', 'CPU s', 'five folds: points', 'CPU s in all', 'half of it over the path'], rows);
+  table(
+    [
+      'sample',
+      'training: curve',
+      'CPU s',
+      'path',
+      'CPU s',
+      'ratio',
+      'every point of five folds',
+      'CPU s',
+      'path',
+      'CPU s',
+      'ratio',
+    ],
+    rows,
+  );
+  const most = (ratios: readonly number[]): string =>
+    `at most ${Math.max(...ratios).toFixed(2)}, median ${median(ratios).toFixed(2)}`;
   console.log(
-    `\nFolds on two threads take half of their CPU time: at most ${Math.max(...quotients).toFixed(2)} paths, median ${median(quotients).toFixed(2)}.`,
+    `\nRatios: the folds on two threads, the busier one's time, over the path (to reach: 4). In a training ${most(ofTraining)}; every fold at every point to ${tolerance} ${most(quotients)}.`,
   );
   kernels.dispose();
 }
