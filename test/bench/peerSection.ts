@@ -178,7 +178,9 @@ function benchGatedPeer(): void {
   const line = targets.map(
     (t, k) => `${t.toExponential(0)}: ${ratio(median(factors[k]))} (least ${ratio(Math.min(...factors[k]))})`,
   );
-  console.log(`\nscnn / ours, median: ${line.join(', ')}. What it did not reach counts with the time of its longest run, some ${patience} s.`);
+  console.log(
+    `\nscnn / ours, median: ${line.join(', ')}. What it did not reach counts with the time of its longest run, some ${patience} s.`,
+  );
   console.log(`This process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB at most.\n`);
   kernels.dispose();
 }
