@@ -291,7 +291,9 @@ class WasmDirectionSearch implements DirectionSearch {
     const s = context.stageFor(scores, count);
     const g = context.stageFor(gradients, count * d);
     const X = this.X + 8 * d * from;
-    context.run(Operation.search, Math.ceil(count / DIRECTIONS), 2 * n * d * count, [n, d, count, X, vAt, u, s, g]);
+    const perPiece = directionsPerPiece(count);
+    const pieces = Math.ceil(count / perPiece);
+    context.run(Operation.search, pieces, 2 * n * d * count, [n, d, count, X, vAt, u, s, g, perPiece]);
     context.stageOut(scores, count, s);
     context.stageOut(gradients, count * d, g);
   }
@@ -301,6 +303,16 @@ class WasmDirectionSearch implements DirectionSearch {
     this.disposed = true;
     this.data.release(this.source.data);
   }
+}
+
+/** Fewer directions than this are not divided: what is gained by threads is lost by packing the rows again. */
+const leastDirections = 16;
+
+/** Directions of a piece, such that pieces are of about the same size and an even number: what few directions are left late in an ascent is shared, too. */
+function directionsPerPiece(count: number): number {
+  if (count < leastDirections) return count;
+  const pieces = 2 * Math.ceil(count / (2 * DIRECTIONS));
+  return 4 * Math.ceil(count / (4 * pieces));
 }
 
 class WasmRowOperator implements RowOperator {

@@ -5,7 +5,7 @@ import { GRAM_SCRATCH, gramPiece } from './grams.as';
 import {
   adjointPiece, forwardPiece, gatherGates, importBits, maskRows, MASKED_SCRATCH, overlapPiece, ROW_BLOCK, sumPartials, transposeBits,
 } from './masked.as';
-import { DIRECTIONS, maskRow, NEURON_SCRATCH, reluRow, searchPiece } from './neurons.as';
+import { maskRow, NEURON_SCRATCH, reluRow, searchPiece } from './neurons.as';
 
 export {
   dot, factorBlock, gatherGates, importBits, solveLowerBlock, solveLowerVector, solveUpperBlock, solveUpperVector, sumPartials, transposeBits,
@@ -128,11 +128,11 @@ function panelTask(d: usize, i: i32): void {
 }
 
 function searchTask(d: usize, i: i32, scratch: usize): void {
-  const n = int(d, 0), features = int(d, 1), count = int(d, 2);
-  const k0 = i * DIRECTIONS;
+  const n = int(d, 0), features = int(d, 1), count = int(d, 2), perPiece = int(d, 8);
+  const k0 = i * perPiece;
   const row = <usize>features * 8;
   searchPiece(
-    n, features, ptr(d, 3), ptr(d, 4), ptr(d, 5) + <usize>k0 * row, min(DIRECTIONS, count - k0), ptr(d, 6) + <usize>k0 * 8,
+    n, features, ptr(d, 3), ptr(d, 4), ptr(d, 5) + <usize>k0 * row, min(perPiece, count - k0), ptr(d, 6) + <usize>k0 * 8,
     ptr(d, 7) + <usize>k0 * row, scratch,
   );
 }

@@ -1,7 +1,7 @@
 // Kernels on rectified products: scores of many candidate neurons at once, and the ReLU of a layer with its mask.
 import { GEMM_SCRATCH, gemmBlock } from './gemm.as';
 
-/** Directions per piece and data rows at a time. */
+/** Directions of a piece at most, and data rows at a time. */
 export const DIRECTIONS = 64;
 const ROWS = 256;
 export const NEURON_SCRATCH: usize = GEMM_SCRATCH + <usize>(ROWS * DIRECTIONS * 8);
