@@ -33,9 +33,11 @@ function compute(kernels: Kernels): Float64Array[] {
   assert.equal(system.factor(), true);
   out.push(system.matrix.slice());
   const search = kernels.createDirectionSearch(X);
-  const [scores, gradients] = [new Float64Array(400), new Float64Array(400 * d)];
-  search.step(normals(rng, n), normals(rng, 400 * d), 400, scores, gradients);
-  out.push(scores, gradients);
+  for (const count of [400, 43]) {
+    const [scores, gradients] = [new Float64Array(count), new Float64Array(count * d)];
+    search.step(normals(rng, n), normals(rng, count * d), count, scores, gradients);
+    out.push(scores, gradients);
+  }
   const C = new Float64Array(500 * 700);
   kernels.gemm(false, true, 500, 700, 300, 1, normals(rng, 500 * 300), normals(rng, 700 * 300), 0, C);
   out.push(C);

@@ -270,6 +270,7 @@ for (const { label, kernels } of builds()) {
     for (const [n, d, count] of [
       [1, 1, 1],
       [300, 5, 65],
+      [300, 5, 17],
       [257, 520, 3],
       [40, 12, 130],
     ]) {
