@@ -3,7 +3,7 @@ import { dualAtZero, type PlacedPoint, type Priced, signsOf } from './cells.ts';
 import { norm2, rowNorms, rowOf, rowsOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
-import { boundableByNorms, dualMaximumByRowNorms } from './rowNormBound.ts';
+import { boundableByNorms, dualMaximumByRowNorms, reachOfRows } from './rowNormBound.ts';
 
 /** A vector of the cone program: gate index, output and sign. */
 export interface ReluVector {
@@ -39,11 +39,15 @@ export interface ReluCertificate extends CellCertificate {
  * max over u in its cone, ||u|| <= 1, of +-v'D X u, equals min over rho >= 0 of ||+-X'D v + X'(2D - I) rho||; any rho >= 0 gives
  * an upper bound, which is what is used.
  */
-export function certifyRelu(claim: ReluClaim): ReluCertificate {
+export function certifyRelu(claim: ReluClaim): ReluCertificate;
+/** Undefined when abandoned, which is asked for every block of rows while the vectors are placed. */
+export function certifyRelu(claim: ReluClaim, abandon: (() => boolean) | undefined): ReluCertificate | undefined;
+export function certifyRelu(claim: ReluClaim, abandon?: () => boolean): ReluCertificate | undefined {
   const { X, datafit, offset } = claim;
   const free = offset !== undefined;
   const norms = rowNorms(X);
-  const point = placed(claim, norms);
+  const point = placed(claim, norms, abandon);
+  if (point === undefined) return undefined;
   const prices = priceGates(claim, norms, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
   return { ...concluded(claim, point, prices, X.rows + X.cols + 8, norms), betaMax: prices.betaMax };
 }
@@ -51,8 +55,8 @@ export function certifyRelu(claim: ReluClaim): ReluCertificate {
 /** Rows of a block. */
 const rowsTogether = 2048;
 
-/** Fit, penalty and cone violation of the vectors. */
-function placed(claim: ReluClaim, norms: Float64Array): PlacedPoint {
+/** Fit, penalty and cone violation of the vectors; undefined when abandoned. */
+function placed(claim: ReluClaim, norms: Float64Array, abandon: (() => boolean) | undefined): PlacedPoint | undefined {
   const { X, penalizedCols: q, gates, vectors } = claim;
   const c = claim.datafit.outputs;
   const point = placeNothing(claim);
@@ -66,6 +70,7 @@ function placed(claim: ReluClaim, norms: Float64Array): PlacedPoint {
   for (const { vector } of vectors) point.penalty += norm2(vector.subarray(0, q));
   // all vectors on one block of rows after the other, which stays in a cache
   for (let first = 0; first < X.rows; first += rowsTogether) {
+    if (abandon?.() === true) return undefined;
     const block = rowsOf(X, first, Math.min(X.rows, first + rowsTogether));
     for (const { output, sign, vector, direction, length } of members) {
       rowProducts(block, vector, products);
@@ -99,9 +104,10 @@ function priceGates(
   let stationarity = 0;
   for (let i = 0; i < gates.rows; i++) {
     if (boundable && claim.giveUp?.() === true) {
-      const left = dualMaximumByRowNorms(X, q, dual, c, norms) / beta;
+      const reach = reachOfRows(X, q, norms);
+      const left = dualMaximumByRowNorms(reach, dual, c) / beta;
       gateConstraint.fill(left, i);
-      betaMax = Math.max(betaMax, dualMaximumByRowNorms(X, q, zeroDual, c, norms));
+      betaMax = Math.max(betaMax, dualMaximumByRowNorms(reach, zeroDual, c));
       stationarity = Math.max(stationarity, left - 1);
       break;
     }

@@ -12,24 +12,25 @@ export function boundableByNorms(X: DenseMatrix, penalizedCols: number): boolean
 
 /**
  * What no |v_k'(Xu)_+| is above, over columns v_k of V (n x c) and directions u with a norm of 1 in the first `penalizedCols` columns of X (n x d):
- * the largest sum_i (+-v_i)_+ ||x_i||. With a free bias columns of V have to sum to zero, and a row counts with its distance from the mean row and the
- * largest of these: no bias is further out than the last kink, beyond which nothing changes. Infinity where norms bound nothing. Takes some passes over the data,
- * fewer where the norms of the rows are known.
+ * the largest sum_i (+-v_i)_+ r_i with the reach r_i of the rows (`reachOfRows`). With a free bias columns of V have to sum to zero. Infinity where norms bound nothing.
  */
-export function dualMaximumByRowNorms(
-  X: DenseMatrix,
-  penalizedCols: number,
-  V: Float64Array,
-  c: number,
-  norms?: Float64Array,
-): number {
-  if (!boundableByNorms(X, penalizedCols)) return Infinity;
-  const reach = penalizedCols < X.cols ? reaches(X) : (norms ?? rowNorms(X));
+export function dualMaximumByRowNorms(reach: Float64Array | undefined, V: Float64Array, c: number): number {
+  if (reach === undefined) return Infinity;
   const sums = new Float64Array(2 * c);
-  for (let r = 0, at = 0; r < X.rows; r++) {
+  for (let r = 0, at = 0; r < reach.length; r++) {
     for (let o = 0; o < c; o++, at++) sums[2 * o + (V[at] > 0 ? 0 : 1)] += Math.abs(V[at]) * reach[r];
   }
-  return Math.max(...sums) * (1 + 1e-14 * X.rows);
+  return Math.max(...sums) * (1 + 1e-14 * reach.length);
+}
+
+/**
+ * What a row x_i of X (n x d) adds to x_i'u at most, over directions u with a norm of 1 in the first `penalizedCols` columns: its norm. With a free bias it counts with its
+ * distance from the mean row and the largest of these: no bias is further out than the last kink, beyond which nothing changes. Undefined where norms bound nothing. Takes some
+ * passes over the data, fewer where the norms of the rows are known.
+ */
+export function reachOfRows(X: DenseMatrix, penalizedCols: number, norms?: Float64Array): Float64Array | undefined {
+  if (!boundableByNorms(X, penalizedCols)) return undefined;
+  return penalizedCols < X.cols ? reaches(X) : (norms ?? rowNorms(X));
 }
 
 /** Distances of the rows from the mean row without the last column, each with the largest of them added. */

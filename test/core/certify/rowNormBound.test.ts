@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { dualMaximumByRowNorms } from '../../../src/core/certify/rowNormBound.ts';
+import { dualMaximumByRowNorms, reachOfRows } from '../../../src/core/certify/rowNormBound.ts';
 import { denseMatrix } from '../../../src/core/base/linalg/matrix.ts';
 import { createRng } from '../../../src/core/base/rng.ts';
 
@@ -20,7 +20,7 @@ test('no direction has a larger dual constraint than norms of rows allow, with a
           for (let i = 0; i < n; i++) V[i * c + o] -= mean;
         }
       }
-      const bound = dualMaximumByRowNorms(X, free ? d - 1 : d, V, c);
+      const bound = dualMaximumByRowNorms(reachOfRows(X, free ? d - 1 : d), V, c);
       for (let draw = 0; draw < 50; draw++) {
         const u = Float64Array.from({ length: d }, () => rng.normal());
         const size = Math.hypot(...u.subarray(0, free ? d - 1 : d));
@@ -41,5 +41,5 @@ test('no direction has a larger dual constraint than norms of rows allow, with a
 
 test('norms bound nothing where the free column is not the same in all rows', () => {
   const X = denseMatrix(2, 2, Float64Array.of(1, 1, 2, 3));
-  assert.equal(dualMaximumByRowNorms(X, 1, Float64Array.of(1, -1), 1), Infinity);
+  assert.equal(dualMaximumByRowNorms(reachOfRows(X, 1), Float64Array.of(1, -1), 1), Infinity);
 });

@@ -1,4 +1,4 @@
-import type { Kernels, RowOperator, RowSpan } from '../../base/kernels/kernels.ts';
+import { type Kernels, KernelsInterrupted, type RowOperator, type RowSpan } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
@@ -96,7 +96,11 @@ export class ActiveNeurons {
   private scratch = new Float64Array(0);
   private inner: Float64Array | undefined;
 
-  constructor(readonly problem: LocalProblem) {
+  /** `shouldStop`: looked at between blocks of rows, each way through which may take long; from a stop on only `kept` counts. */
+  constructor(
+    readonly problem: LocalProblem,
+    private readonly shouldStop?: () => boolean,
+  ) {
     this.n = problem.X.rows;
     this.d = problem.X.cols;
     this.c = problem.datafit.outputs;
@@ -122,6 +126,11 @@ export class ActiveNeurons {
       this.operator = undefined;
       operator.dispose();
     }
+  }
+
+  /** Ends what is under way when there is a stop. @throws {KernelsInterrupted} then */
+  poll(): void {
+    if (this.shouldStop?.() === true) throw new KernelsInterrupted();
   }
 
   /** X X', n x n, made once; undefined when stopped. */
@@ -217,6 +226,7 @@ export class ActiveNeurons {
     this.withOperator((operator) => {
       let first = 0;
       for (const span of blocksOfRows(n)) {
+        this.poll();
         const { from, to } = span;
         const products = this.room(m * (to - from));
         operator.products(stacked, m, products, span);
@@ -295,6 +305,7 @@ export class ActiveNeurons {
 
   /** Brings activity and norm of a neuron up to date with its products. */
   private settle(neuron: Neuron): void {
+    this.poll();
     const { classes, penalizedCols } = this.problem;
     const { u, unit, t, side } = neuron;
     let squares = 0;
@@ -343,6 +354,7 @@ export class ActiveNeurons {
     // all neurons on one block of rows after the other
     const next = new Int32Array(neurons.length);
     for (const { to } of blocksOfRows(n)) {
+      this.poll();
       neurons.forEach(({ on, t, sign, output }, j) => {
         let a = next[j];
         for (; a < on.length && on[a] < to; a++) {
@@ -366,6 +378,7 @@ export class ActiveNeurons {
     const phi = new Float64Array(n);
     for (const i of neuron.on) phi[i] = neuron.sign * classes.scale[i] * neuron.t[classes.classOf[i]];
     const derivative = (length: number): number => {
+      this.poll();
       this.trial.set(this.F);
       for (let i = 0; i < n; i++) this.trial[i * c + neuron.output] += length * phi[i];
       datafit.gradient(this.trial, this.slopes);
@@ -412,6 +425,7 @@ export class ActiveNeurons {
     }
     for (let a = 0; a < this.neurons.length; a++) {
       for (let b = this.neurons.length - 1; b > a; b--) {
+        this.poll();
         const [first, second] = [this.neurons[a], this.neurons[b]];
         if (first.sign !== second.sign || first.output !== second.output || !compatible(first, second)) continue;
         this.mergeInto(first, second);

@@ -2,6 +2,7 @@ import { hasConjugateSide } from '../../problem/conjugate.ts';
 import { balanceDual } from '../../certify/dual/freeOffset.ts';
 import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
+import { untilInterrupted } from '../../base/kernels/interrupt.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
@@ -32,6 +33,7 @@ export interface AdaptiveOptions {
 export interface AdaptiveSolution {
   readonly neurons: readonly NeuronSeed[];
   readonly offset: Float64Array;
+  /** n x c; after a stop it may be that of a point on the way. */
   readonly fit: Float64Array;
   readonly objective: number;
   readonly iterations: number;
@@ -132,6 +134,8 @@ class Generation {
   private rounds = 0;
   /** Directions of the last search. */
   private known: readonly Float64Array[] = [];
+  /** Where descent has come to, until the neurons are set to it. */
+  private descended: BurstResult | undefined;
 
   constructor(
     private readonly problem: LocalProblem,
@@ -139,35 +143,48 @@ class Generation {
     private readonly control: Control,
     private readonly onProgress: AdaptiveProgress | undefined,
   ) {
-    this.newton = new NeuronNewton(problem);
+    this.newton = new NeuronNewton(problem, this.many ? () => control.shouldStop() : undefined);
+  }
+
+  /** Ways through the data are so long that a stop is looked for on each. */
+  private get many(): boolean {
+    return this.problem.X.rows >= manyRows;
   }
 
   run(start: readonly NeuronSeed[], startOffset: ArrayLike<number> | undefined): AdaptiveSolution {
-    const { newton, options, control } = this;
+    const { newton, control, many } = this;
+    const from = Float64Array.from(startOffset ?? newton.offset);
+    if (many) newton.kept = { neurons: start, offset: from, objective: Infinity };
     newton.session(() => {
-      newton.setNeurons(start, startOffset);
-      if (options.settle === true) {
-        this.slide(this.goals().local, settledSteps);
-        return;
-      }
-      if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
-      if (start.length === 0) this.begin();
-      for (const { direction, sign, output } of options.suggestions ?? []) {
-        if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
-      }
-      this.generate();
+      // what was under way when a stop came is lost, not what steps had come to before
+      untilInterrupted(
+        () => this.toTheEnd(start, startOffset),
+        () => undefined,
+      );
+      if (many && control.shouldStop() && this.descended !== undefined) newton.keepIfLower(this.descended);
     });
-    return {
-      neurons: newton.seeds(),
-      offset: newton.offset.slice(),
-      fit: newton.fit(),
-      objective: newton.value,
-      iterations: this.iterations,
-      rounds: this.rounds,
-      ratio: this.ratio,
-      residual: this.residual,
-      stopped: control.shouldStop(),
-    };
+    const stopped = control.shouldStop();
+    const { iterations, rounds, ratio, residual } = this;
+    const found =
+      many && stopped
+        ? newton.kept
+        : { neurons: newton.seeds(), offset: newton.offset.slice(), objective: newton.value };
+    return { ...found, fit: newton.fit, iterations, rounds, ratio, residual, stopped };
+  }
+
+  private toTheEnd(start: readonly NeuronSeed[], startOffset: ArrayLike<number> | undefined): void {
+    const { newton, options } = this;
+    newton.setNeurons(start, startOffset);
+    if (options.settle === true) {
+      this.slide(this.goals().local, settledSteps);
+      return;
+    }
+    if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
+    if (start.length === 0) this.begin();
+    for (const { direction, sign, output } of options.suggestions ?? []) {
+      if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
+    }
+    this.generate();
   }
 
   private get rough(): boolean {
@@ -230,7 +247,10 @@ class Generation {
     };
     const result = burst(problem, sample, start, how, control, { onStep, onNear });
     this.iterations += result.steps;
+    this.descended = result;
+    if (this.many && control.shouldStop()) return;
     newton.setNeurons(result.neurons, result.offset);
+    this.descended = undefined;
     if (newton.value > before) newton.setNeurons([], offset);
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
@@ -243,7 +263,7 @@ class Generation {
     this.rounds++;
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'search');
     const V = newton.dual();
-    if (problem.offset) balanceDual(datafit, newton.fit(), V);
+    if (problem.offset) balanceDual(datafit, newton.fit, V);
     const found = maximizeDualConstraint(
       X,
       denseMatrix(X.rows, datafit.outputs, V),

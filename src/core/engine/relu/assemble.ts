@@ -1,4 +1,6 @@
-import { distinctGates, type GateSet, patternsOfGates } from '../../base/patterns.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
+import { distinctGates, type GateSet, PatternIndex, type PatternSet, patternsOfGates } from '../../base/patterns.ts';
+import { activationsOf, certifyByReach } from '../../certify/ownCells.ts';
 import { certifyRelu, type ReluCertificate, type ReluVector } from '../../certify/reluCertificate.ts';
 import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import { type ConvexNeuron, mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
@@ -18,6 +20,8 @@ const dust = 1e-12;
 
 export interface Assembled {
   readonly certificate: ReluCertificate;
+  /** Its dual bound holds for all networks (`certifyByReach`). */
+  readonly overall: boolean;
   readonly gates: GateSet;
   /** As few as the objective allows. */
   readonly neurons: readonly ConvexNeuron[];
@@ -25,13 +29,22 @@ export interface Assembled {
   readonly groups: readonly Group[];
 }
 
-/** Groups, certificate and network of solved neurons, on the gates given or on those of the neurons. */
+/** What is known of data of many rows. */
+export interface ManyRows {
+  readonly kernels: Kernels;
+  /** Euclidean norms of the effective inputs, and `reachOfRows`. */
+  readonly norms: () => Float64Array;
+  readonly reach: () => Float64Array | undefined;
+}
+
+/** Groups, certificate and network of solved neurons, on the gates given or on those of the neurons; `many`: where rows are many and neurons have their own gates. */
 export function assemble(
   problem: Problem,
   prepared: PreparedProblem,
   solved: Solved,
   gateSet: GateSet | undefined,
   control: Control,
+  many: ManyRows | undefined,
 ): Assembled {
   let stoppedAt = solved.stopped ? control.now() : undefined;
   const shouldStop = (): boolean => {
@@ -52,45 +65,37 @@ export function assemble(
       .filter(counts)
       .map(({ u, sign, output }) => ({ u, sign, output, gate: u }));
   }
-  const patternsOf = (directions: DenseMatrix): GateSet =>
-    distinctGates(X, directions, undefined, patternsOfGates(X, directions));
-  let lookup = patternsOf(directionsOf(neurons, d, true));
+  const active = many && activationsOf(X, many.norms(), neurons, outputs, many.kernels);
+  const patternsOf = (directions: DenseMatrix, known?: PatternSet): GateSet =>
+    distinctGates(X, directions, undefined, known ?? patternsOfGates(X, directions));
+  let lookup = patternsOf(directionsOf(neurons, d, true), active?.patterns);
   if (gateSet === undefined && lookup.indexOf.includes(-1)) {
     // on for no row: it pays and adds nothing; a search that was cut short leaves such neurons behind
-    neurons = neurons.filter((_, j) => lookup.indexOf[j] >= 0);
-    lookup = patternsOf(directionsOf(neurons, d, true));
+    const kept = lookup.indexOf;
+    const known = active && patternsWhere(active.patterns, (j) => kept[j] >= 0);
+    neurons = neurons.filter((_, j) => kept[j] >= 0);
+    lookup = patternsOf(directionsOf(neurons, d, true), known);
   }
   const own = neurons.every(({ u, gate }) => u === gate);
   const gates = gateSet ?? (own ? lookup : patternsOf(directionsOf(neurons, d)));
-  const byPattern = new Map<string, number>();
-  const key = (set: GateSet, p: number): string => {
-    const words = set.patterns.wordsPerPattern;
-    return set.patterns.words.subarray(p * words, (p + 1) * words).join();
-  };
-  for (let p = 0; p < gates.gates.rows; p++) byPattern.set(key(gates, p), p);
+  const gateOf = placesIn(gates, lookup);
   // one vector per gate, output and sign
   const merged = new Map<string, ReluVector>();
   neurons.forEach(({ u, sign, output }, j) => {
     const index = lookup.indexOf[j];
-    const gate = index < 0 ? undefined : byPattern.get(key(lookup, index));
-    if (gate === undefined) throw new Error('a neuron of the solution is on for no row');
+    const gate = index < 0 ? -1 : gateOf[index];
+    if (gate < 0) throw new Error('a neuron of the solution is on for no row');
     const name = `${gate} ${output} ${sign}`;
     const twin = merged.get(name);
     merged.set(name, { gate, output, sign, vector: twin === undefined ? u : twin.vector.map((x, k) => x + u[k]) });
   });
   const vectors = [...merged.values()];
-  const certificate = certifyRelu({
-    X,
-    penalizedCols,
-    gates: gates.gates,
-    datafit,
-    beta,
-    vectors,
-    ...(free ? { offset } : {}),
-    quick: solved.stopped,
-    shouldStop,
-    giveUp: () => shouldStop() && control.now() - stoppedAt! > checkPatience,
-  });
+  const claim = { X, penalizedCols, gates: gates.gates, datafit, beta, vectors, ...(free ? { offset } : {}) };
+  const patience = many === undefined ? checkPatience : 0;
+  const giveUp = (): boolean => shouldStop() && control.now() - stoppedAt! >= patience;
+  const whole = certifyRelu({ ...claim, quick: solved.stopped, shouldStop, giveUp }, many && shouldStop);
+  const certificate =
+    whole ?? certifyByReach({ ...claim, fit: active!.fit, norms: many!.norms(), reach: many!.reach() });
   const convex = vectors.map(({ vector, sign, output }) => ({ u: vector, sign, output }));
   // tidying up a point that was cut short is not worth the wait
   const distinct = solved.stopped
@@ -106,11 +111,31 @@ export function assemble(
   if (stoppedAt !== undefined) solved.stopped = true;
   return {
     certificate,
+    overall: whole === undefined,
     gates,
     neurons: distinct,
     network: networkOfNeurons(distinct, outputs, problem.X.cols, bias, offset),
     groups: vectors.map(({ gate, output, sign, vector }): Group => ({ gate, output, sign, vector })),
   };
+}
+
+/** Those of the neurons that are kept. */
+function patternsWhere({ count, rows, wordsPerPattern, words }: PatternSet, keep: (j: number) => boolean): PatternSet {
+  const kept = Array.from({ length: count }, (_, j) => j).filter(keep);
+  const out = new Uint32Array(kept.length * wordsPerPattern);
+  kept.forEach((j, k) => out.set(words.subarray(j * wordsPerPattern, (j + 1) * wordsPerPattern), k * wordsPerPattern));
+  return { count: kept.length, rows, wordsPerPattern, words: out };
+}
+
+/** For each pattern of `lookup` its number among the gates, or -1. */
+function placesIn(gates: GateSet, lookup: GateSet): Int32Array {
+  if (gates === lookup) return Int32Array.from({ length: lookup.gates.rows }, (_, p) => p);
+  const index = new PatternIndex(gates.patterns.wordsPerPattern);
+  const wordsOf = ({ patterns: { words, wordsPerPattern: size } }: GateSet, p: number): Uint32Array =>
+    words.subarray(p * size, (p + 1) * size);
+  const last: number[] = [];
+  for (let p = 0; p < gates.gates.rows; p++) last[index.add(wordsOf(gates, p)).id] = p;
+  return Int32Array.from({ length: lookup.gates.rows }, (_, p) => last[index.find(wordsOf(lookup, p))] ?? -1);
 }
 
 function directionsOf(neurons: readonly SolvedNeuron[], d: number, gate = false): DenseMatrix {

@@ -34,6 +34,7 @@ export function gradients(state: ActiveNeurons, V: Float64Array): number {
       const part = new Float64Array(m * d);
       const next = new Int32Array(m);
       for (const span of blocksOfRows(n)) {
+        state.poll();
         const { from, to } = span;
         const weighted = state.room(m * (to - from)).fill(0, 0, m * (to - from));
         neurons.forEach(({ on, sign, output }, j) => {

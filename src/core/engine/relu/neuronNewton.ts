@@ -1,5 +1,6 @@
 import type { Control } from '../../base/control.ts';
-import { ActiveNeurons, type LocalProblem, type NeuronSeed } from './activeNeurons.ts';
+import { norm2 } from '../../base/linalg/matrix.ts';
+import { ActiveNeurons, blocksOfRows, type LocalProblem, type NeuronSeed } from './activeNeurons.ts';
 import { gradients, releaseConcave, violations } from './kinks.ts';
 import { lineSearch } from './lineSearch.ts';
 import { newtonStep } from './newtonStep.ts';
@@ -8,8 +9,6 @@ import { actTogether, releaseAll, smoothedStep } from './smoothedStep.ts';
 export interface LocalResult {
   readonly neurons: readonly NeuronSeed[];
   readonly offset: Float64Array;
-  /** n x c */
-  readonly fit: Float64Array;
   readonly objective: number;
   readonly iterations: number;
   /** Largest violation of the local optimality conditions, over beta. */
@@ -26,6 +25,13 @@ export interface LocalGoal {
   readonly maxIterations: number;
   /** Steps end when the last few together have gained less than this (default: 0). */
   readonly worth?: number;
+}
+
+/** A network and its objective. */
+export interface KeptNetwork {
+  readonly neurons: readonly NeuronSeed[];
+  readonly offset: Float64Array;
+  readonly objective: number;
 }
 
 /** Those few. */
@@ -52,11 +58,17 @@ export class NeuronNewton {
   private readonly doffset: Float64Array;
   /** Damping at the end of the last run. */
   private shift: number = damping.start;
+  /** The best network so far, whatever was under way when a stop came; noted where `shouldStop` is looked at. */
+  kept: KeptNetwork = { neurons: [], offset: new Float64Array(0), objective: Infinity };
 
-  constructor(private readonly problem: LocalProblem) {
+  /** `shouldStop`: as with `ActiveNeurons`; a stop in the midst of a method throws `KernelsInterrupted`. */
+  constructor(
+    private readonly problem: LocalProblem,
+    private readonly shouldStop?: () => boolean,
+  ) {
     const { datafit } = problem;
     const size = datafit.rows * datafit.outputs;
-    this.state = new ActiveNeurons(problem);
+    this.state = new ActiveNeurons(problem, shouldStop);
     this.V = new Float64Array(size);
     this.H = new Float64Array(size * datafit.outputs);
     this.doffset = new Float64Array(datafit.outputs);
@@ -70,6 +82,37 @@ export class NeuronNewton {
   /** Replaces the neurons; those with u = 0 are left out. */
   setNeurons(seeds: readonly NeuronSeed[], offset?: ArrayLike<number>): void {
     this.state.set(seeds, offset);
+    this.keep();
+  }
+
+  private keep(): void {
+    const { offset, objective } = this.state;
+    if (this.shouldStop === undefined || objective > this.kept.objective) return;
+    this.kept = { neurons: this.seeds(), offset: offset.slice(), objective };
+  }
+
+  /** Takes a network that was not set for the one that is kept when its objective is lower, which takes one way through the data. */
+  keepIfLower({ neurons, offset }: Pick<KeptNetwork, 'neurons' | 'offset'>): void {
+    const { problem, state, V } = this;
+    const { datafit, penalizedCols } = problem;
+    const [m, d, c] = [neurons.length, state.d, datafit.outputs];
+    const U = new Float64Array(m * d);
+    neurons.forEach(({ u }, j) => U.set(u, j * d));
+    for (let k = 0; k < V.length; k++) V[k] = problem.offset ? offset[k % c] : 0;
+    state.withOperator((operator) => {
+      for (const span of m > 0 ? blocksOfRows(state.n) : []) {
+        const rows = span.to - span.from;
+        const T = state.room(m * rows);
+        operator.products(U, m, T, span);
+        neurons.forEach(({ sign, output }, j) => {
+          for (let i = 0, at = j * rows, f = span.from * c + output; i < rows; i++, at++, f += c)
+            if (T[at] > 0) V[f] += sign * T[at];
+        });
+      }
+    });
+    const penalty = neurons.reduce((sum, { u }) => sum + norm2(u.subarray(0, penalizedCols)), 0);
+    const objective = datafit.value(V) + problem.beta * penalty;
+    if (objective < this.kept.objective) this.kept = { neurons, offset, objective };
   }
 
   get value(): number {
@@ -93,9 +136,9 @@ export class NeuronNewton {
     return this.state.seeds();
   }
 
-  /** n x c */
-  fit(): Float64Array {
-    return this.state.F.slice();
+  /** n x c, not to be changed. */
+  get fit(): Float64Array {
+    return this.state.F;
   }
 
   /** v = -gradient of the loss at the current fit, n x c. */
@@ -106,7 +149,9 @@ export class NeuronNewton {
 
   /** Adds a neuron along `seed.u` with the length that minimises the objective; false when no positive length lowers it. */
   insert(seed: NeuronSeed): boolean {
-    return this.state.insert(seed);
+    const inserted = this.state.insert(seed);
+    if (inserted) this.keep();
+    return inserted;
   }
 
   /** Runs to local optimality (residual below `tolerance` times beta), the iteration limit, little gain, or a stop. `onStep` is told every objective. */
@@ -146,10 +191,12 @@ export class NeuronNewton {
         if ((converged = residual <= tolerance)) break;
         const before = state.objective;
         const tau = smoothedStep(state, V, H, shift, () => control.shouldStop());
+        if (tau === undefined) state.poll();
         if (tau === undefined || tau < shortStep) shift = Math.max(damping.afterFailure, shift * damping.growth);
         else if (tau === 1) shift = Math.max(damping.least, shift * damping.decay);
         if (shift > damping.most) break;
         state.tidy();
+        this.keep();
         onStep?.(state.objective, state.neurons.length, iterations + 1);
         if (before - state.objective > noGain * Math.abs(before)) quiet = 0;
         else if (++quiet > quietSteps) break;
@@ -182,6 +229,7 @@ export class NeuronNewton {
       const before = state.objective;
       const { tau, changed } = lineSearch(state, this.doffset, step);
       const removed = state.tidy();
+      this.keep();
       onStep?.(state.objective, state.neurons.length, iterations + 1);
       const gain = before - state.objective;
       if (tau < shortStep) shift = Math.min(damping.most, shift * damping.growth);
@@ -195,7 +243,6 @@ export class NeuronNewton {
     return {
       neurons: this.seeds(),
       offset: state.offset.slice(),
-      fit: this.fit(),
       objective: state.objective,
       iterations,
       residual,

@@ -13,15 +13,16 @@ const mostEntries = 1e6;
 const mostColumns = 100;
 
 /**
- * A bound over all networks by norms alone: `dualMaximumByRowNorms`, and where the control leaves time for it and the bias is not free the spread of the rows (`normBound`).
+ * A bound over all networks by norms alone: `dualMaximumByRowNorms` with the reach of the rows, and where the control leaves time for it and the bias is not free the spread of the rows (`normBound`).
  */
 export function boundByNorms(
   prepared: PreparedProblem,
   { objective, dual }: Pick<ReluCertificate, 'objective' | 'dual'>,
+  reach: Float64Array | undefined,
   control: Control,
 ): DualBound {
-  const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
-  const rows = dualMaximumByRowNorms(X, penalizedCols, dual, outputs);
+  const { X, datafit, beta, outputs, bias } = prepared;
+  const rows = dualMaximumByRowNorms(reach, dual, outputs);
   const spread = biasOf(bias).free ? Infinity : spreadBound(prepared, dual, control);
   return dualBoundAt(datafit, dual, (Math.min(rows, spread) * (1 + 1e-14 * X.rows * outputs)) / beta, objective);
 }

@@ -92,6 +92,11 @@ export class ReluProgram {
     return this.reached.find(({ objective }) => objective <= enough)?.seconds ?? Infinity;
   }
 
+  /** Euclidean norms of the effective inputs. */
+  norms(): Float64Array {
+    return this.classes.scale.map(Math.abs);
+  }
+
   private local(part: Part): LocalProblem {
     const { X, penalizedCols, beta, bias } = this.prepared;
     return {

@@ -7,6 +7,8 @@ import { type CellList, enumerateCells, hyperplanesOf } from '../../problem/patt
 import { type GlobalBoundDetails, boundBeside } from '../../certify/global/globalBound.ts';
 import { denseMatrix } from '../../base/linalg/matrix.ts';
 import { networkObjectiveUnless } from '../../network/evaluate.ts';
+import { manyRows } from '../../certify/global/sampledAscent.ts';
+import { reachOfRows } from '../../certify/rowNormBound.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
@@ -16,7 +18,7 @@ import { limitedControl, statusOf } from '../solution/ending.ts';
 import { proveInRounds, type Provable } from '../solution/proofRounds.ts';
 import type { Solution, SolveOptions } from '../solution/solution.ts';
 import { closerThreshold, type Threshold } from '../solution/threshold.ts';
-import { assemble, type Assembled } from './assemble.ts';
+import { assemble, type Assembled, type ManyRows } from './assemble.ts';
 import { boundByNorms } from './normBound.ts';
 import { closerShares, looseAccuracy } from './looseGap.ts';
 import { ReluProgram, type Solved } from './reluProgram.ts';
@@ -68,6 +70,8 @@ class ReluSolve {
   private readonly chosen: Patterns | undefined;
   private threshold: Threshold | undefined;
   private leastThreshold: number | undefined;
+  private knownNorms: Float64Array | undefined;
+  private knownReach: Float64Array | undefined;
   private solved: Solved;
   private report!: Assembled;
   private secondsFinal = 0;
@@ -95,9 +99,20 @@ class ReluSolve {
   private get zeroTop(): Threshold {
     const { warm, prepared, options, limited, searched } = this;
     if (!searched) return { value: 0, upper: 0 };
-    const find = (): Threshold =>
-      betaMaxOverAll(prepared, { seconds: 0, atLeast: this.atLeast, kernels: options.kernels }, limited);
-    return (this.threshold ??= warm?.betaMax ?? find());
+    const how = { seconds: 0, atLeast: this.atLeast, kernels: options.kernels, reach: this.reach };
+    return (this.threshold ??= warm?.betaMax ?? betaMaxOverAll(prepared, how, limited));
+  }
+
+  private readonly norms = (): Float64Array => (this.knownNorms ??= this.program.norms());
+
+  private readonly reach = (): Float64Array | undefined =>
+    (this.knownReach ??= reachOfRows(this.prepared.X, this.prepared.penalizedCols, this.norms()));
+
+  /** Where neurons of many rows are judged. */
+  private get many(): ManyRows | undefined {
+    const { norms, reach, searched, prepared, options } = this;
+    const { kernels } = options;
+    return searched && kernels !== undefined && prepared.X.rows >= manyRows ? { kernels, norms, reach } : undefined;
   }
 
   /** What a look at the data says of betaMax. */
@@ -158,7 +173,7 @@ class ReluSolve {
   private take(solved: Solved): void {
     solved.iterations += this.solved.iterations;
     this.solved = solved;
-    this.report = assemble(this.problem, this.prepared, solved, this.chosen, this.limited);
+    this.report = assemble(this.problem, this.prepared, solved, this.chosen, this.limited, this.many);
   }
 
   /** A bound over all networks; undefined when there is no time for one, or no need. */
@@ -201,7 +216,7 @@ class ReluSolve {
   /** The bound of the program in scope, and whether a proof over all patterns says that it is met. */
   private programBound(proof: GlobalBoundDetails | undefined): { readonly bound: DualBound; readonly exact: boolean } {
     const { prepared, searched, problem, solved, chosen } = this;
-    const { certificate } = this.report;
+    const { certificate, overall } = this.report;
     const all = searched && problem.arrangements.kind === 'all';
     const cut = (searched && solved.stopped) || chosen?.complete === false;
     const exact = proof?.proof === 'exact' && searched;
@@ -212,8 +227,8 @@ class ReluSolve {
     return {
       exact,
       bound:
-        cut || all
-          ? boundByNorms(prepared, certificate, this.normControl())
+        (cut || all) && !overall
+          ? boundByNorms(prepared, certificate, this.reach(), this.normControl())
           : { value: certificate.dualBound, point: certificate.boundDual },
     };
   }
@@ -221,6 +236,8 @@ class ReluSolve {
   /** The objective by running the network; undefined where that takes longer than one waits after a stop. */
   private objectiveOf(network: Solution['network']): number | undefined {
     const { problem, prepared, control, solved } = this;
+    // with many rows its fit was that of the neurons as they are
+    if (this.report.overall) return undefined;
     const { datafit, beta, bias } = prepared;
     const patience = control.now() + normSeconds.stop;
     const giveUp = (): boolean => solved.stopped && control.now() > patience;
@@ -236,7 +253,7 @@ class ReluSolve {
     const { bound, exact } = this.programBound(proof);
     const gap = relativeGap(certificate.objective, bound.value);
     const bracket = (time: number, atLeast: number): Threshold =>
-      betaMaxOverAll(prepared, { seconds: time, atLeast, kernels: this.options.kernels }, limited);
+      betaMaxOverAll(prepared, { seconds: time, atLeast, kernels: this.options.kernels, reach: this.reach }, limited);
     const betaMax = searched
       ? closerThreshold(this.zeroTop, solved.stopped ? 0 : certificate.betaMax, seconds, bracket, limited)
       : { value: certificate.betaMax, upper: cells === undefined ? undefined : certificate.betaMax };

@@ -27,19 +27,21 @@ export interface ThresholdOptions {
   readonly atLeast: number;
   /** Where the matrix products are done; plain TypeScript when left out. */
   readonly kernels?: Kernels | undefined;
+  /** Asked for after a stop: `reachOfRows`. */
+  readonly reach: () => Float64Array | undefined;
 }
 
 /** M at the zero network over all patterns: attained by a direction, and a proven upper bound, tightened in at most `seconds`. */
 export function betaMaxOverAll(
   prepared: PreparedProblem,
-  { seconds, atLeast, kernels }: ThresholdOptions,
+  { seconds, atLeast, kernels, reach }: ThresholdOptions,
   control: Control,
 ): Threshold {
   const { X, penalizedCols, datafit, outputs, bias } = prepared;
   const V = dualAtZero(datafit, biasOf(bias).free);
-  // after a stop: what some passes over the data say
+  // after a stop: what norms say
   if (control.shouldStop()) {
-    return { value: atLeast, upper: Math.max(atLeast, dualMaximumByRowNorms(X, penalizedCols, V, outputs)) };
+    return { value: atLeast, upper: Math.max(atLeast, dualMaximumByRowNorms(reach(), V, outputs)) };
   }
   const column = (o: number): Float64Array => columnOf(V, outputs, o);
   let value = atLeast;

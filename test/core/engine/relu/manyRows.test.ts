@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
 import { denseMatrix, rowOf } from '../../../../src/core/base/linalg/matrix.ts';
+import type { Control } from '../../../../src/core/base/control.ts';
+import { patternsOfGates } from '../../../../src/core/base/patterns.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { betaMaxAtLeast } from '../../../../src/core/engine/relu/threshold.ts';
 import type { Solution } from '../../../../src/core/engine/solution/solution.ts';
@@ -68,10 +70,10 @@ function networkOf({ network }: Solution): (readonly [Float64Array, number])[] {
   return Array.from({ length: network.W1.rows }, (_, j) => [rowOf(network.W1, j), network.W2.data[j]] as const);
 }
 
-const run = (problem: Problem, shouldStop: () => boolean, report?: () => void): Solution => {
+const run = (problem: Problem, shouldStop: () => boolean, report?: Control['report']): Solution => {
   const kernels = createWasmKernels()!;
   try {
-    const control = { shouldStop, now: () => performance.now() / 1000, report };
+    const control = { shouldStop, now: () => performance.now() / 1000, ...(report && { report }) };
     return solve(problem, { kernels, certifySeconds: 0 }, control);
   } finally {
     kernels.dispose();
@@ -110,6 +112,39 @@ test('many rows: a search that is stopped keeps its network, with a bound by nor
   assert.ok(Math.abs(recomputed - solution.objective) <= 1e-9 * recomputed);
   assert.ok(solution.dualBound > 0 && solution.dualBound <= 3386.7257);
   assert.ok(solution.betaMaxUpper! >= solution.betaMax && solution.betaMax > problem.beta);
+});
+
+test('many rows: a stop at any moment keeps a network as good as any that was told of, and says what it is worth', () => {
+  const problem = manyRows('squared');
+  let looks = 0;
+  const whole = run(problem, () => ++looks < 0);
+  // moments of every stage, the first and the last ones among them
+  for (const share of [0, 0.001, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 1]) {
+    let left = Math.floor(share * (looks - 1));
+    let told = Infinity;
+    const solution = run(
+      problem,
+      () => --left < 0,
+      ({ objective }) => (told = Math.min(told, objective)),
+    );
+    const recomputed = objectiveOf(problem, networkOf(solution));
+    const { objective, dualBound, gates, patterns, groups, dual, gateConstraint } = solution;
+    assert.ok(Math.abs(recomputed - objective) <= 1e-9 * recomputed, `${objective}, not ${recomputed}`);
+    assert.ok(objective <= told * (1 + 1e-12), `${objective} above ${told}, after ${share}`);
+    assert.ok(objective >= whole.dualBound, `${objective}`);
+    assert.ok(dualBound <= whole.objective, `${dualBound} above ${whole.objective}, after ${share}`);
+    assert.deepEqual(patterns.words, patternsOfGates(problem.X, gates).words);
+    for (const { gate, output, sign } of groups) {
+      const g = rowOf(gates, gate);
+      let inside = 0;
+      for (let i = 0; i < n; i++) {
+        const t = problem.X.data[i * d] * g[0] + problem.X.data[i * d + 1] * g[1] + problem.X.data[i * d + 2] * g[2];
+        inside += t >= 0 ? sign * dual.data[i + output] * t : 0;
+      }
+      const { beta } = problem;
+      assert.ok(inside / Math.hypot(...g) <= beta * gateConstraint[gate] * (1 + 1e-9), 'bounds of gates are bounds');
+    }
+  }
 });
 
 test('many rows with a bias are in the memory of the kernels while they are solved, and no longer', () => {
