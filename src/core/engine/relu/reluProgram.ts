@@ -1,6 +1,6 @@
 import type { GateSet } from '../../base/patterns.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { dot, norm2 } from '../../base/linalg/matrix.ts';
+import { dot, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { type Datafit } from '../../problem/datafits/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import { createRng } from '../../base/rng.ts';
@@ -64,7 +64,7 @@ interface PartResult {
  * The ReLU program of a problem, solved part by part: on given activation patterns (`onGates`), or over all of them by generating neurons (`overAll`).
  */
 export class ReluProgram {
-  private readonly classes: RowClasses;
+  private knownClasses: RowClasses | undefined;
   private readonly parts: readonly Part[];
   private readonly factory: CellFactory;
   /** Objectives, falling, and when they were reached. */
@@ -77,7 +77,6 @@ export class ReluProgram {
     private readonly kernels: Kernels | undefined,
   ) {
     const { X, datafit, outputs, penalizedCols } = prepared;
-    this.classes = classifyRows(X);
     this.factory = new CellFactory(X, penalizedCols);
     if (outputs > 1 && datafit.separable) {
       this.parts = Array.from({ length: outputs }, (_, o) => {
@@ -92,9 +91,13 @@ export class ReluProgram {
     return this.reached.find(({ objective }) => objective <= enough)?.seconds ?? Infinity;
   }
 
+  private get classes(): RowClasses {
+    return (this.knownClasses ??= classifyRows(this.prepared.X));
+  }
+
   /** Euclidean norms of the effective inputs. */
   norms(): Float64Array {
-    return this.classes.scale.map(Math.abs);
+    return this.knownClasses?.scale.map(Math.abs) ?? rowNorms(this.prepared.X);
   }
 
   private local(part: Part): LocalProblem {

@@ -148,7 +148,10 @@ class ReluSolve {
       this.take(program.onGates(chosen, cells === undefined ? warm : program.insideCells(program.overAll(warm, 1))));
     } else {
       const top = warm?.betaMax?.value ?? this.atLeast;
-      if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroTop.upper <= prepared.beta) {
+      if (this.many !== undefined && this.limited.shouldStop()) {
+        // before the search has looked at all rows once
+        this.take({ ...this.solved, ...(warm && { neurons: [...warm.neurons], offset: warm.offset }), stopped: true });
+      } else if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroTop.upper <= prepared.beta) {
         // no direction can be worth inserting: a search would climb for minutes on large data and find none
         this.take(this.solved);
       } else {
