@@ -44,19 +44,35 @@ const sections: Readonly<Record<string, Section>> = {
   stop: { title: 'Looking for a stop, stage by stage', run: benchStop },
   memory: { title: 'Memory over 1,000 re-solves of each model', run: benchMemory },
   cones: { title: 'ReLU on sampled gates', run: benchCones },
-  descent: { title: 'ReLU network against Adam at the same width, and the path over beta', run: benchDescent },
+  descent: {
+    title: 'ReLU network against Adam at the same width, and the path over beta',
+    run: benchDescent,
+    whole: { THREADS: '2', CLOCK: 'wall' },
+  },
   rows: { title: 'ReLU network on 100,000 and 1,000,000 rows, beside Adam on mini-batches', run: benchRows },
-  folds: { title: 'Cross-validation: five paths beside one', run: benchFolds },
+  folds: { title: 'Cross-validation: five paths beside one', run: benchFolds, whole: { FOLD_SECONDS: '10' } },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
-  proof: { title: 'Bounds over all networks: cones, the conic relaxation, both', run: benchProof },
+  proof: {
+    title: 'Bounds over all networks: cones, the conic relaxation, both',
+    run: benchProof,
+    whole: { PROOF_SECONDS: '10' },
+  },
   quality: { title: 'Test scores at defaults beside the best simple model', run: benchQuality },
   training: { title: 'Samples at defaults from the start: first network, chosen one, everything', run: benchTraining },
-  tabular: { title: "scikit-learn's models on the same rows", run: benchTabularPeers },
+  tabular: {
+    title: "scikit-learn's models on the same rows",
+    run: benchTabularPeers,
+    whole: { TABULAR_SECONDS: '30' },
+  },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },
   study: { title: 'Studies: both engines, ten thousand tasks, kills', run: benchStudy },
-  peers: { title: 'Against scnn (test/bench/peers/README.md)', run: benchPeers },
+  peers: {
+    title: 'Against scnn (test/bench/peers/README.md)',
+    run: benchPeers,
+    whole: { PEER_SECONDS: '3', PEER_TOTAL_SECONDS: '400' },
+  },
 };
 
 /** A section alone, in this process; false when it ended with an error. */

@@ -19,8 +19,8 @@ import { cpuLimit, measured, median, progress, ratio, seconds, table } from './t
 
 /** CPU seconds that the longest run of a peer, and each of our first-order method, may take, about. */
 const patience = Number(process.env.PEER_SECONDS ?? 12);
-/** CPU seconds that an interior-point peer may take. */
-const longPatience = 50 * patience;
+/** Seconds of wall time that an interior-point peer may take for one problem. */
+const longPatience = 20 * patience;
 /** Seconds of wall time that each peer may take over all problems; what is left then is not run. */
 const peerCap = Number(process.env.PEER_TOTAL_SECONDS ?? 900);
 const taken = new Map<string, number>();
