@@ -18,8 +18,8 @@ const now = clock === 'wall' ? (): number => performance.now() / 1000 : cpuSecon
 
 /** Relative excesses over the best objective known. */
 const excesses = [1e-2, 1e-3, 1e-4] as const;
-/** Longest that one solve, or one path, may take here. */
-const patience = 120;
+/** Longest that one solve, or one path, may take here: `PATIENCE`. */
+const patience = Number(process.env.PATIENCE ?? 120);
 const pathPoints = 20;
 const pathEnd = 0.01;
 /** Relative gap of the points of a path. */

@@ -47,10 +47,10 @@ const sections: Readonly<Record<string, Section>> = {
   descent: {
     title: 'ReLU network against Adam at the same width, and the path over beta',
     run: benchDescent,
-    whole: { THREADS: '2', CLOCK: 'wall' },
+    whole: { THREADS: '2', CLOCK: 'wall', PATIENCE: '60' },
   },
   rows: { title: 'ReLU network on 100,000 and 1,000,000 rows, beside Adam on mini-batches', run: benchRows },
-  folds: { title: 'Cross-validation: five paths beside one', run: benchFolds, whole: { FOLD_SECONDS: '10' } },
+  folds: { title: 'Cross-validation: five paths beside one', run: benchFolds, whole: { FOLD_SECONDS: '5' } },
   adaptive: { title: 'ReLU over all arrangements', run: benchAdaptive },
   proof: {
     title: 'Bounds over all networks: cones, the conic relaxation, both',
@@ -62,16 +62,16 @@ const sections: Readonly<Record<string, Section>> = {
   tabular: {
     title: "scikit-learn's models on the same rows",
     run: benchTabularPeers,
-    whole: { TABULAR_SECONDS: '30' },
+    whole: { TABULAR_SECONDS: '15' },
   },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
   scale: { title: 'Large data', run: benchScale },
-  study: { title: 'Studies: both engines, ten thousand tasks, kills', run: benchStudy },
+  study: { title: 'Studies: both engines, ten thousand tasks, kills', run: benchStudy, whole: { STUDY_SEEDS: '5' } },
   peers: {
     title: 'Against scnn (test/bench/peers/README.md)',
     run: benchPeers,
-    whole: { PEER_SECONDS: '3', PEER_TOTAL_SECONDS: '400' },
+    whole: { PEER_SECONDS: '2', PEER_TOTAL_SECONDS: '300' },
   },
 };
 
