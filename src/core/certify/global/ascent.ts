@@ -220,7 +220,7 @@ export class SphereAscent {
         if (wi !== 0) for (let k = 0; k < d; k++) g[k] += wi * x[at + k];
       }
     } else {
-      for (let i = 0; i < n; i++) weights[i] = on[i] === 0 ? 0 : sign * w[i];
+      for (let i = 0; i < n; i++) weights[i] = on[i] * sign * w[i];
       operator.sums(weights, 1, g);
     }
     if (a !== undefined) for (let k = 0; k < d; k++) g[k] += sign * a[k];
@@ -253,12 +253,14 @@ export class SphereAscent {
     let count = 0;
     this.products(q, s);
     for (let i = 0; i < n; i++) {
-      const si = s[i];
-      if (held[i] !== 0 || w[i] === 0) continue;
+      // most rows stay on their side: told by one comparison, with room for its rounding
+      const side = (on[i] << 1) - 1;
+      const inside = side * t[i];
+      const speed = side * s[i];
+      if (inside + speed * tanLimit > 1e-12 * inside) continue;
       // crossing where t + s tan = 0, away from the side the row is on
-      const leaving = on[i] !== 0 ? si < 0 : si > 0;
-      if (!leaving) continue;
-      const tan = Math.max(0, -t[i] / si);
+      if (!(speed < 0) || held[i] !== 0 || w[i] === 0) continue;
+      const tan = Math.max(0, -inside / speed);
       if (tan < tanLimit) {
         angles[i] = tan;
         order[count++] = i;
