@@ -66,7 +66,7 @@ const sections: Readonly<Record<string, Section>> = {
   },
   depth: { title: 'Three layers: cost against tuples and rows', run: benchDepth },
   wide: { title: 'Wide networks: an epoch and a cell of the width study', run: benchWide },
-  scale: { title: 'Large data', run: benchScale },
+  scale: { title: 'Large data', run: benchScale, whole: { SCALE_SECONDS: '200' } },
   study: { title: 'Studies: both engines, ten thousand tasks, kills', run: benchStudy, whole: { STUDY_SEEDS: '5' } },
   peers: {
     title: 'Against scnn (test/bench/peers/README.md)',

@@ -9,6 +9,9 @@ import { type BenchData, syntheticData } from './data.ts';
 import { benchProblem } from './problems.ts';
 import { compared, cpuLimit, measured, seconds, table } from './timing.ts';
 
+/** CPU seconds that the solve of the large data may take: `SCALE_SECONDS`. */
+const patience = Number(process.env.SCALE_SECONDS ?? 400);
+
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /**
@@ -105,7 +108,7 @@ export function benchScale(): void {
   for (let k = 0; k < P; k++) betaMax = Math.max(betaMax, Math.hypot(...gradient.subarray(k * d, (k + 1) * d)));
   operator.dispose();
   const problem = benchProblem({ data, gates, model: 'gated-relu', bias: 'none', tolerance: 1e-4 }, 0.3 * betaMax);
-  const { value, cpu } = measured(() => solve(problem, { kernels }, cpuLimit(400)));
+  const { value, cpu } = measured(() => solve(problem, { kernels }, cpuLimit(patience)));
   console.log(
     `Solve at 0.3 beta_max: ${value.status}, gap ${value.relativeGap.toExponential(1)}, ${value.groups.length} active, ${seconds(cpu)}; ${value.method}.`,
   );
