@@ -255,10 +255,14 @@ describe('stopping', () => {
   const stopAt = (stage: string, after = 0) => {
     let stop = false;
     let seen = 0;
+    let shown = 0;
     const heard = listen((progress) => {
-      if (progress.stage === stage && ++seen > after) stop = true;
+      if (stop || progress.stage !== stage || ++seen <= after) return;
+      stop = true;
+      shown = heard.records.length;
     });
-    return { heard, control: { shouldStop: () => stop, now: clock } };
+    const since = (): number => heard.records.length - shown;
+    return { heard, since, control: { shouldStop: () => stop, now: clock } };
   };
 
   it('while reading: nothing to show', async () => {
@@ -274,7 +278,7 @@ describe('stopping', () => {
     ['compare', 0],
   ] as const) {
     it(`in "${stage}" (report ${after + 1}): a valid run that says so`, async () => {
-      const { heard, control } = stopAt(stage, after);
+      const { heard, since, control } = stopAt(stage, after);
       const source = sampleSource('diabetes.csv');
       const session = testSession(source);
       const run = await session.train({ ...full, beta: { kind: 'relative', value: 0.01 } }, heard, control);
@@ -288,6 +292,8 @@ describe('stopping', () => {
         header,
       );
       close(objective, run.solution.objective, 1e-8);
+      // what there is, and the end
+      assert.ok(since() >= 1 && since() <= 2, `${since()} records since`);
       if (stage === 'path') assert.ok(run.path!.points.length < 4 && !run.path!.complete);
       if (stage === 'solving') assert.match(run.notes[0], /best point reached, within a relative gap/);
       assert.ok((run.compare?.runs.length ?? 0) < 4);

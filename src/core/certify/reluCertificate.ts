@@ -45,6 +45,7 @@ export function certifyRelu(claim: ReluClaim, abandon: (() => boolean) | undefin
 export function certifyRelu(claim: ReluClaim, abandon?: () => boolean): ReluCertificate | undefined {
   const { X, datafit, offset } = claim;
   const free = offset !== undefined;
+  if (abandon?.() === true) return undefined;
   const norms = rowNorms(X);
   const point = placed(claim, norms, abandon);
   if (point === undefined) return undefined;

@@ -22,16 +22,14 @@ export const compareStage: Stage = {
       ...draft,
       notes: { ...draft.notes, compare: [`No comparison with gradient descent: ${why}.`] },
     });
+    const early = 'it was stopped before the first run ended';
+    if (context.control.shouldStop()) return without(early);
     const descent = familyOf(draft.problem.model).descent(posedOf(draft), draft.outcome, context);
     if (typeof descent === 'string') return without(descent);
     try {
       const compared = await descend(draft, descent, context, show);
       if (compared !== undefined) return compared;
-      return without(
-        context.control.shouldStop()
-          ? 'it was stopped before the first run ended'
-          : 'the time limit ended it before the first run was over',
-      );
+      return without(context.control.shouldStop() ? early : 'the time limit ended it before the first run was over');
     } catch (error) {
       if (error instanceof ProblemError) return without(error.message);
       throw error;

@@ -13,6 +13,7 @@ export const importanceStage: Stage = {
   wanted: ({ importance }) => importance?.complete !== true,
   async run(draft, { deps, control, seconds }) {
     await deps.pause();
+    if (control.shouldStop()) return draft;
     const { data, problem, settings, outcome, described, threshold } = draft;
     const split = data.testRows.length > 0 ? 1 : 0;
     const rows = split === 1 ? data.testRows : data.trainRows;

@@ -39,7 +39,7 @@ export interface Finished {
 
 /**
  * Runs a draft through solve and stages, showing the record whenever there is more of it. Every record names the stages that are still missing;
- * after a stop those stay named.
+ * after a stop those stay named. Between the network that a stop left and the end no more records are shown.
  */
 export async function runStages(
   start: Draft,
@@ -98,8 +98,9 @@ export async function runStages(
     draft = await stage.run(draft, { ...training, seconds }, (partial) =>
       show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]),
     );
+    // records of many rows take their time: after a stop there is one more, at the end
     if (training.control.shouldStop()) stopped.push(stage.name);
-    show(draft, rest(draft));
+    else show(draft, rest(draft));
   }
   draft = await finish(draft);
   return { run: show(draft, stopped), draft };
