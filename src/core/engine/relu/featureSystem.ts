@@ -47,26 +47,39 @@ export function addFeatures(
     if (basis === undefined) for (let j = 0; j < dim; j++) Z[(from + j) * d + j] = 1;
     else Z.set(basis, from * d);
   }
-  const products = new Float64Array(stacked * n);
-  state.withOperator((operator) => operator.products(Z, stacked, products));
   const size = system.order;
   const columns = n * w;
-  const Phi = new Float64Array(size * columns);
-  neurons.forEach(({ on, sign, output }, a) => {
-    const { from, dim } = parts[a];
-    for (let k = from; k < from + dim; k++) {
-      for (const i of on) {
-        const value = sign * products[k * n + i];
-        for (let q = 0; q < w; q++) Phi[k * columns + i * w + q] = value * L[(i * c + output) * w + q];
+  state.withOperator((operator, kernels) => {
+    // where the kernels use them in place: they are as large as many copies of the data
+    const products = kernels.alloc(stacked * n);
+    const Phi = kernels.alloc(size * columns);
+    try {
+      operator.products(Z, stacked, products);
+      neurons.forEach(({ on, sign, output }, a) => {
+        const { from, dim } = parts[a];
+        const scaled = new Float64Array(w * on.length);
+        for (let q = 0, at = 0; q < w; q++) {
+          for (let r = 0; r < on.length; r++, at++) scaled[at] = sign * L[(on[r] * c + output) * w + q];
+        }
+        for (let k = from; k < from + dim; k++) {
+          const row = k * n;
+          for (let q = 0, at = 0; q < w; q++) {
+            const to = k * columns + q;
+            for (let r = 0; r < on.length; r++, at++) Phi[to + on[r] * w] = products[row + on[r]] * scaled[at];
+          }
+        }
+      });
+      for (let o = 0; stacked + o < size; o++) {
+        for (let i = 0; i < n; i++) {
+          for (let q = 0; q < w; q++) Phi[(stacked + o) * columns + i * w + q] = L[(i * c + o) * w + q];
+        }
       }
+      system.addSquare(Phi, columns);
+    } finally {
+      kernels.free(products);
+      kernels.free(Phi);
     }
   });
-  for (let o = 0; stacked + o < size; o++) {
-    for (let i = 0; i < n; i++) {
-      for (let q = 0; q < w; q++) Phi[(stacked + o) * columns + i * w + q] = L[(i * c + o) * w + q];
-    }
-  }
-  system.addSquare(Phi, columns);
   const A = system.matrix;
   neurons.forEach(({ norm, unit }, a) => {
     if (!(norm > 0)) return;
