@@ -71,7 +71,7 @@ const sections: Readonly<Record<string, Section>> = {
   peers: {
     title: 'Against scnn (test/bench/peers/README.md)',
     run: benchPeers,
-    whole: { PEER_SECONDS: '2', PEER_TOTAL_SECONDS: '300' },
+    whole: { PEER_SECONDS: '4', PEER_TOTAL_SECONDS: '600' },
   },
 };
 
