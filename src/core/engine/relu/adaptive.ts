@@ -6,7 +6,7 @@ import { untilInterrupted } from '../../base/kernels/interrupt.ts';
 import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
-import { annealedSteps, burst, type BurstResult, drawnNeurons, sampleOf, scaled } from './burst.ts';
+import { annealedSteps, burst, type BurstResult, descendAgain, drawnNeurons, sampleOf, scaled } from './burst.ts';
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, type LooseGoals, looseGoals } from './looseGap.ts';
@@ -100,6 +100,10 @@ const worthASlide = { loose: 0.05, tight: 0.01 } as const;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
 const earlyWork = 2e7;
+/** Multiplications of a Newton step from which on warm neurons are brought near an optimum by rounds of search and descent where the gap is loose, and Newton's method only settles them. */
+const dearStep = 5e8;
+/** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, and rounds at most. */
+const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12 } as const;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
 const noGain = 1e-13;
 
@@ -176,6 +180,11 @@ class Generation {
     const { newton, options } = this;
     newton.setNeurons(start, startOffset);
     if (options.settle === true) {
+      this.settle();
+      return;
+    }
+    if (start.length > 0 && this.byDescent) {
+      this.descendInRounds();
       this.slide(this.goals().local, settledSteps);
       return;
     }
@@ -185,6 +194,27 @@ class Generation {
       if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
     }
     this.generate();
+  }
+
+  /** Only a few Newton steps can be afforded. */
+  private get byDescent(): boolean {
+    const { problem, options, newton } = this;
+    const { rows: n, cols: d } = problem.X;
+    const loose = (options.accuracy ?? 0) > looseAccuracy && options.suggestions?.length === 0;
+    return loose && !this.many && n * Math.min(n, newton.count * d) ** 2 > dearStep;
+  }
+
+  /** All neurons to where the conditions of the gap asked for hold, whatever the steps gain. */
+  private settle(): void {
+    const { newton, options, problem } = this;
+    const { local } = looseGoals(options.accuracy ?? 0, newton.value, problem.beta * newton.penalty);
+    const before = this.iterations;
+    const goal = { tolerance: Math.max(tightest, local), maxIterations: settledSteps };
+    const result = newton.run(goal, this.control, (objective, active, step) =>
+      this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
+    );
+    this.iterations += result.iterations;
+    this.residual = result.residual;
   }
 
   private get rough(): boolean {
@@ -255,6 +285,36 @@ class Generation {
     this.onProgress?.(newton.value, this.ratio, newton.count, this.iterations, 'descent');
     this.slide(loosest, roughSteps);
     if (early !== undefined && reached < newton.value) newton.setNeurons(early.neurons, early.offset);
+  }
+
+  /** Searches, adds small neurons along what is found and descends with all of them, until a round gains little of the gap asked for. */
+  private descendInRounds(): void {
+    const { newton, problem, control, options } = this;
+    const { starts, kept: keep, size, most } = descentRounds;
+    const { accuracy = 0 } = options;
+    for (let round = 0; round < most && !control.shouldStop(); round++) {
+      const before = newton.value;
+      const found = this.search(starts, keep * problem.datafit.outputs, 0);
+      this.ratio = (found[0]?.value ?? 0) / problem.beta;
+      const known = newton.seeds();
+      const offset = newton.offset.slice();
+      const length = (size * newton.penalty) / Math.max(1, known.length);
+      const { violation } = this.goals();
+      const fresh = found
+        .filter(({ value }) => value > problem.beta * (1 + violation))
+        .map(({ direction, sign, output }) => ({ u: direction.map((x) => length * x), sign, output }));
+      const start = { neurons: [...known, ...fresh], offset };
+      let reached = before;
+      const result = descendAgain(problem, start, control, (objective, steps) => {
+        if (!(objective < reached)) return;
+        reached = objective;
+        this.onProgress?.(objective, this.ratio, start.neurons.length, this.iterations + steps, 'descent');
+      });
+      this.iterations += result.steps;
+      newton.setNeurons(result.neurons, result.offset);
+      if (newton.value > before) newton.setNeurons(known, offset);
+      if (before - newton.value < worthARound.loose * accuracy * Math.abs(before)) return;
+    }
   }
 
   private search(starts: number, keep: number, climbs: number): DualMaximizer[] {

@@ -34,11 +34,16 @@ export interface KeptNetwork {
   readonly objective: number;
 }
 
+/** Factor of the damping after a step that was cut short to `tau`. */
+function growthAfter(tau: number): number {
+  return Math.min(damping.fastest, Math.max(damping.growth, 1 / tau));
+}
+
 /** Those few. */
 const worthSteps = 3;
 /** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. */
-const damping = { start: 1, again: 1e-3, least: 1e-12, afterFailure: 1e-8, most: 1e6, growth: 6, decay: 0.05 };
-/** Steps shorter than this raise the damping, full ones lower it. */
+const damping = { start: 1, again: 1e-3, least: 1e-12, afterFailure: 1e-8, most: 1e6, growth: 6, fastest: 100, decay: 0.3 };
+/** Steps shorter than this raise the damping, the shorter the more; full ones lower it, less quickly: too small it takes many steps that kinks cut short to be found out. */
 const shortStep = 0.3;
 /** Relative gain that is rounding, and steps in a row with no more: with nothing changed, and with kinks held or released. */
 const noGain = 1e-15;
@@ -232,7 +237,7 @@ export class NeuronNewton {
       this.keep();
       onStep?.(state.objective, state.neurons.length, iterations + 1);
       const gain = before - state.objective;
-      if (tau < shortStep) shift = Math.min(damping.most, shift * damping.growth);
+      if (tau < shortStep) shift = Math.min(damping.most, shift * growthAfter(tau));
       else if (tau === 1) shift = Math.max(damping.least, shift * damping.decay);
       if (gain > noGain * Math.abs(before)) quiet = 0;
       else if (changed || removed || released) {

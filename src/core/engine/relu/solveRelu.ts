@@ -164,12 +164,17 @@ class ReluSolve {
 
   /** The certificate judges more strictly than a loose search does: mostly the neurons there are only have to be settled. */
   private closeIn(): void {
-    for (const [k, share] of closerShares.entries()) {
-      const { solved, report, prepared } = this;
-      if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
-      const settle = k === 0;
-      const closer = this.program.overAll(solved, 1, { share, settle });
-      this.take(settle ? { ...closer, method: solved.method } : closer);
+    const { settled, searched } = closerShares;
+    for (const [settle, shares] of [
+      [true, settled],
+      [false, searched],
+    ] as const) {
+      for (const share of shares) {
+        const { solved, report, prepared } = this;
+        if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
+        const closer = this.program.overAll(solved, 1, { share, settle });
+        this.take(settle ? { ...closer, method: solved.method } : closer);
+      }
     }
   }
 
