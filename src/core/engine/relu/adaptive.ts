@@ -100,10 +100,10 @@ const worthASlide = { loose: 0.05, tight: 0.01 } as const;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
 const earlyWork = 2e7;
-/** Multiplications of a Newton step from which on warm neurons are brought near an optimum by rounds of search and descent where the gap is loose, and Newton's method only settles them. */
+/** Multiplications of a Newton step from which on warm neurons are brought near an optimum by rounds of search and descent alone where the gap is loose, and Newton's method only settles them. */
 const dearStep = 5e8;
-/** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, and rounds at most. */
-const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12 } as const;
+/** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
+const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12, leastGain: 1e-5 } as const;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
 const noGain = 1e-13;
 
@@ -189,7 +189,10 @@ class Generation {
       return;
     }
     if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
-    if (start.length === 0) this.begin();
+    if (start.length === 0) {
+      this.begin();
+      if (!this.many && !this.rough) this.descendInRounds();
+    }
     for (const { direction, sign, output } of options.suggestions ?? []) {
       if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
     }
@@ -290,7 +293,7 @@ class Generation {
   /** Searches, adds small neurons along what is found and descends with all of them, until a round gains little of the gap asked for. */
   private descendInRounds(): void {
     const { newton, problem, control, options } = this;
-    const { starts, kept: keep, size, most } = descentRounds;
+    const { starts, kept: keep, size, most, leastGain } = descentRounds;
     const { accuracy = 0 } = options;
     for (let round = 0; round < most && !control.shouldStop(); round++) {
       const before = newton.value;
@@ -313,7 +316,7 @@ class Generation {
       this.iterations += result.steps;
       newton.setNeurons(result.neurons, result.offset);
       if (newton.value > before) newton.setNeurons(known, offset);
-      if (before - newton.value < worthARound.loose * accuracy * Math.abs(before)) return;
+      if (before - newton.value < Math.max(leastGain, worthARound.loose * accuracy) * Math.abs(before)) return;
     }
   }
 
