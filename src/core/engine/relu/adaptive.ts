@@ -100,8 +100,8 @@ const worthASlide = { loose: 0.05, tight: 0.01 } as const;
 /** Newton steps from where quasi-Newton descent has come to, on small data (rows times squared coordinates): often they are there at once; descent goes on all the same. */
 const earlySteps = 12;
 const earlyWork = 2e7;
-/** Multiplications of a Newton step from which on warm neurons are brought near an optimum by rounds of search and descent alone where the gap is loose, and Newton's method only settles them. */
-const dearStep = 5e8;
+/** Multiplications of a Newton step from which on warm neurons first go through rounds of search and descent where the gap is loose, and from which on Newton's method does no more than settle them. */
+const dearStep = { first: 5e8, alone: 2e9 } as const;
 /** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
 const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12, leastGain: 1e-5 } as const;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
@@ -183,10 +183,13 @@ class Generation {
       this.settle();
       return;
     }
-    if (start.length > 0 && this.byDescent) {
+    const byDescent = start.length > 0 && this.byDescent;
+    if (byDescent) {
       this.descendInRounds();
-      this.slide(this.goals().local, settledSteps);
-      return;
+      if (this.stepWork > dearStep.alone) {
+        this.slide(this.goals().local, settledSteps);
+        return;
+      }
     }
     if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
     if (start.length === 0) {
@@ -199,12 +202,16 @@ class Generation {
     this.generate();
   }
 
-  /** Only a few Newton steps can be afforded. */
+  /** Newton steps are dear. */
   private get byDescent(): boolean {
-    const { problem, options, newton } = this;
-    const { rows: n, cols: d } = problem.X;
-    const loose = (options.accuracy ?? 0) > looseAccuracy && options.suggestions?.length === 0;
-    return loose && !this.many && n * Math.min(n, newton.count * d) ** 2 > dearStep;
+    const { accuracy = 0, suggestions = [] } = this.options;
+    return accuracy > looseAccuracy && suggestions.length === 0 && !this.many && this.stepWork > dearStep.first;
+  }
+
+  /** Multiplications of a Newton step, but for a factor. */
+  private get stepWork(): number {
+    const { rows: n, cols: d } = this.problem.X;
+    return n * Math.min(n, this.newton.count * d) ** 2;
   }
 
   /** All neurons to where the conditions of the gap asked for hold, whatever the steps gain. */
