@@ -42,7 +42,16 @@ function growthAfter(tau: number): number {
 /** Those few. */
 const worthSteps = 3;
 /** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. */
-const damping = { start: 1, again: 1e-3, least: 1e-12, afterFailure: 1e-8, most: 1e6, growth: 6, fastest: 100, decay: 0.3 };
+const damping = {
+  start: 1,
+  again: 1e-3,
+  least: 1e-12,
+  afterFailure: 1e-8,
+  most: 1e6,
+  growth: 6,
+  fastest: 100,
+  decay: 0.3,
+};
 /** Steps shorter than this raise the damping, the shorter the more; full ones lower it, less quickly: too small it takes many steps that kinks cut short to be found out. */
 const shortStep = 0.3;
 /** Relative gain that is rounding, and steps in a row with no more: with nothing changed, and with kinks held or released. */
