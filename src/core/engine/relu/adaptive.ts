@@ -10,7 +10,7 @@ import { annealedSteps, burst, type BurstResult, descendAgain, drawnNeurons, sam
 import { CellFactory } from './cell.ts';
 import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, type LooseGoals, looseGoals } from './looseGap.ts';
-import { NeuronNewton } from './neuronNewton.ts';
+import { type LocalGoal, NeuronNewton } from './neuronNewton.ts';
 
 export interface AdaptiveOptions {
   readonly seed: number;
@@ -214,17 +214,13 @@ class Generation {
     return n * Math.min(n, this.newton.count * d) ** 2;
   }
 
-  /** All neurons to where the conditions of the gap asked for hold, whatever the steps gain. */
+  /** All neurons to where the conditions of the gap asked for hold, whatever the steps gain; many rows, whose kinks lie too close for that, as far as steps gain something. */
   private settle(): void {
     const { newton, options, problem } = this;
-    const { local } = looseGoals(options.accuracy ?? 0, newton.value, problem.beta * newton.penalty);
-    const before = this.iterations;
-    const goal = { tolerance: Math.max(tightest, local), maxIterations: settledSteps };
-    const result = newton.run(goal, this.control, (objective, active, step) =>
-      this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
-    );
-    this.iterations += result.iterations;
-    this.residual = result.residual;
+    const { accuracy = 0 } = options;
+    const { local } = looseGoals(accuracy, newton.value, problem.beta * newton.penalty);
+    const worth = this.many ? worthASlide.loose * accuracy * Math.abs(newton.value) : 0;
+    this.newtonSteps({ tolerance: Math.max(tightest, local), maxIterations: settledSteps, worth });
   }
 
   private get rough(): boolean {
@@ -232,19 +228,24 @@ class Generation {
   }
 
   private slide(tolerance: number, steps: number): void {
-    const before = this.iterations;
     const { accuracy = 0 } = this.options;
     const loose = accuracy > looseAccuracy;
     const ends = loose || (this.dear && steps < settledSteps);
     const worth = ends ? worthASlide[loose ? 'loose' : 'tight'] * accuracy * Math.abs(this.newton.value) : 0;
-    const goal = { tolerance, maxIterations: steps, worth };
-    const result = this.newton.run(goal, this.control, (objective, active, step) =>
+    const little = this.newtonSteps({ tolerance, maxIterations: steps, worth });
+    // where the gap is tight every condition is settled in the end
+    this.little = loose && little;
+  }
+
+  /** True when they ended as more is not worth it. */
+  private newtonSteps(goal: LocalGoal): boolean {
+    const before = this.iterations;
+    const { iterations, residual, little } = this.newton.run(goal, this.control, (objective, active, step) =>
       this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
     );
-    this.iterations += result.iterations;
-    this.residual = result.residual;
-    // where the gap is tight every condition is settled in the end
-    this.little = loose && result.little;
+    this.iterations += iterations;
+    this.residual = residual;
+    return little;
   }
 
   /** Local residual and violations of the dual constraint that may be left, over beta. */

@@ -51,6 +51,7 @@ const damping = {
   growth: 6,
   fastest: 100,
   decay: 0.3,
+  smoothDecay: 0.05,
 };
 /** Steps shorter than this raise the damping, the shorter the more; full ones lower it, less quickly: too small it takes many steps that kinks cut short to be found out. */
 const shortStep = 0.3;
@@ -207,7 +208,7 @@ export class NeuronNewton {
         const tau = smoothedStep(state, V, H, shift, () => control.shouldStop());
         if (tau === undefined) state.poll();
         if (tau === undefined || tau < shortStep) shift = Math.max(damping.afterFailure, shift * damping.growth);
-        else if (tau === 1) shift = Math.max(damping.least, shift * damping.decay);
+        else if (tau === 1) shift = Math.max(damping.least, shift * damping.smoothDecay);
         if (shift > damping.most) break;
         state.tidy();
         this.keep();
