@@ -102,6 +102,8 @@ const earlySteps = 12;
 const earlyWork = 2e7;
 /** Multiplications of a Newton step from which on warm neurons first go through rounds of search and descent where the gap is loose, and from which on Newton's method does no more than settle them. */
 const dearStep = { first: 5e8, alone: 2e9 } as const;
+/** And up to which Newton's method goes straight on from the first burst of descent: rounds would only come before its quick steps. */
+const cheapStep = 4e6;
 /** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
 const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12, leastGain: 1e-5 } as const;
 /** Relative gain that is rounding: a line search lets the objective rise by as much. */
@@ -194,7 +196,7 @@ class Generation {
     if (start.length > 0 || this.problem.offset) this.slide(loosest, roughSteps);
     if (start.length === 0) {
       this.begin();
-      if (!this.many && !this.rough) this.descendInRounds();
+      if (!this.many && !this.rough && this.stepWork > cheapStep) this.descendInRounds();
     }
     for (const { direction, sign, output } of options.suggestions ?? []) {
       if (newton.insert({ u: direction, sign, output })) this.slide(loosest, roughSteps);
