@@ -111,7 +111,7 @@ const noGain = 1e-13;
 
 /**
  * Two-layer ReLU training over all activation patterns. A burst of descent on the non-convex objective with more neurons than needed finds the neighbourhood of a good network;
- * from there sliding Frank-Wolfe (Denoyelle, Duval, Peyre, Soubies 2019) on neurons: directions that violate the dual constraint |v'(Xu)_+| <= beta are searched for,
+ * rounds of search and descent bring it nearer where a Newton step costs enough; from there sliding Frank-Wolfe (Denoyelle, Duval, Peyre, Soubies 2019) on neurons: directions that violate the dual constraint |v'(Xu)_+| <= beta are searched for,
  * several are inserted, all neurons slide by Newton's method (`NeuronNewton`), only as far as the next search needs, and so on until no violation
  * is found. Then every kink condition is settled. The objective never rises.
  */
@@ -185,8 +185,7 @@ class Generation {
       this.settle();
       return;
     }
-    const byDescent = start.length > 0 && this.byDescent;
-    if (byDescent) {
+    if (start.length > 0 && this.byDescent) {
       this.descendInRounds();
       if (this.stepWork > dearStep.alone) {
         this.slide(this.goals().local, settledSteps);

@@ -1,4 +1,5 @@
 import { type Kernels, KernelsInterrupted, type RowSpan } from '../../base/kernels/kernels.ts';
+import { interruptible, unlessStopped } from '../../base/kernels/interrupt.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { denseMatrix, dot, norm2, rowOf } from '../../base/linalg/matrix.ts';
 import { sampleGates } from '../../problem/patterns/sample.ts';
@@ -27,8 +28,15 @@ const condenses = [0, 0.1, 0.25, 0.5, 1] as const;
 const sameDirection = [0.95, 0.99, 0.999] as const;
 const mostRise = [3e-3, 1e-3, 3e-4, 1e-4, 1e-5] as const;
 
-/** Descent that goes on from a good network and some new neurons: its steps, the first of them relative to the size of the parameters, and the rise that a union of neurons may cost after each share. */
-const again = { steps: 200, firstStep: 0.05, mostRise: [3e-4, 1e-4, 3e-5, 1e-5, 1e-6] } as const;
+/** Steps of a falling length: how many, the first of them relative to the size of the parameters, and the relative rise that a union of neurons may cost after each share. */
+interface Annealing {
+  readonly steps: number;
+  readonly firstStep: number;
+  readonly mostRise: readonly number[];
+}
+
+/** Those from a good network and some new neurons. */
+const again: Annealing = { steps: 200, firstStep: 0.05, mostRise: [3e-4, 1e-4, 3e-5, 1e-5, 1e-6] };
 
 /** Rows that those parts look at where there are so many times more of them; the others look at all. */
 const sampledRows = [2000, 2000, 10_000] as const;
@@ -68,46 +76,34 @@ export function burst(
   { onStep, onNear }: BurstWatch,
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
-  const outer = kernels.interrupt;
-  kernels.interrupt = () => control.shouldStop();
   const shouldStop = (): boolean => control.shouldStop();
   if (problem.X.rows >= manyRows) {
-    try {
-      return inBatches(problem, start, seed, kernels, shouldStop);
-    } finally {
-      kernels.interrupt = outer;
-    }
+    return interruptible(kernels, shouldStop, () => inBatches(problem, start, seed, kernels, shouldStop));
   }
-  let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
-  let steps = 0;
-  const told = (before: number) => (value: number, step: number) => {
+  const descent = new Descent(new BurstStage(problem, sample, start.neurons, start.offset, kernels), shouldStop);
+  const told = (value: number, step: number): void => {
     // what a sample says is no objective
-    if (stage.sample.order === null) onStep(value, before + step);
+    if (descent.stage.sample.order === null) onStep(value, step);
   };
-  try {
+  return descent.run(kernels, () => {
     for (const most of [firstSteps, maxSteps - firstSteps]) {
-      steps += minimizeSmooth(stage.evaluate, stage.theta, { maxSteps: most, smallGain, shouldStop }, told(steps));
-      stage = stage.condensed(mostRise[0]);
+      const { stage, steps: before } = descent;
+      const options = { maxSteps: most, smallGain, shouldStop };
+      descent.steps += minimizeSmooth(stage.evaluate, stage.theta, options, (value, step) =>
+        told(value, before + step),
+      );
+      descent.stage = stage.condensed(mostRise[0]);
     }
-    if (stage.sample.order === null && !shouldStop()) onNear({ ...stage.network(negligible), steps });
+    if (descent.stage.sample.order === null && !shouldStop()) onNear(descent.result());
     for (let part = 1; part < condenses.length && !shouldStop(); part++) {
-      if (stage.sample.order !== null) stage = stage.over(sampleOf(problem, seed, part - 1));
-      const work = 4 * stage.sample.X.rows * problem.X.cols * stage.size;
-      const most = Math.round((stage.sample.order === null ? annealedWork : sampledWork) / work);
-      const annealed = Math.max(fewestAnnealed, Math.min(mostAnnealed, most));
-      const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * annealed));
-      const options = { steps: annealed, from, to, firstStep, shouldStop };
-      steps += anneal((x, g) => stage.evaluate(x, g), stage.theta, options, told(steps));
-      stage = stage.condensed(mostRise[part]);
+      if (descent.stage.sample.order !== null) descent.stage = descent.stage.over(sampleOf(problem, seed, part - 1));
+      const { sample: looked, size } = descent.stage;
+      const work = 4 * looked.X.rows * problem.X.cols * size;
+      const most = Math.round((looked.order === null ? annealedWork : sampledWork) / work);
+      const steps = Math.max(fewestAnnealed, Math.min(mostAnnealed, most));
+      descent.anneal(part, { steps, firstStep, mostRise }, told);
     }
-  } catch (error) {
-    // theta is always the best point so far
-    if (!(error instanceof KernelsInterrupted)) throw error;
-  } finally {
-    kernels.interrupt = outer;
-    stage.dispose();
-  }
-  return { ...stage.network(negligible), steps };
+  });
 }
 
 /**
@@ -121,33 +117,53 @@ export function descendAgain(
   onStep: BurstWatch['onStep'],
 ): BurstResult {
   const kernels = problem.kernels ?? createReferenceKernels();
-  const outer = kernels.interrupt;
   const shouldStop = (): boolean => control.shouldStop();
-  kernels.interrupt = shouldStop;
   const sample = { X: problem.X, order: null, beta: problem.beta };
-  let stage = new BurstStage(problem, sample, start.neurons, start.offset, kernels);
-  let steps = 0;
-  try {
-    for (let part = 1; part < condenses.length && !shouldStop(); part++) {
-      const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * again.steps));
-      const options = { steps: again.steps, from, to, firstStep: again.firstStep, shouldStop };
-      const before = steps;
-      steps += anneal(
-        (x, g) => stage.evaluate(x, g),
-        stage.theta,
-        options,
-        (value, step) => onStep(value, before + step),
-      );
-      stage = stage.condensed(again.mostRise[part]);
+  const descent = new Descent(new BurstStage(problem, sample, start.neurons, start.offset, kernels), shouldStop);
+  return descent.run(kernels, () => {
+    for (let part = 1; part < condenses.length && !shouldStop(); part++) descent.anneal(part, again, onStep);
+  });
+}
+
+/** Descent by stages, as far as it has come. */
+class Descent {
+  steps = 0;
+
+  constructor(
+    public stage: BurstStage,
+    private readonly shouldStop: () => boolean,
+  ) {}
+
+  /** Does some work that descends, which a stop may end: theta of the stage is always the best point so far. */
+  run(kernels: Kernels, work: () => void): BurstResult {
+    try {
+      unlessStopped(kernels, this.shouldStop, work);
+    } finally {
+      this.stage.dispose();
     }
-  } catch (error) {
-    // theta is always the best point so far
-    if (!(error instanceof KernelsInterrupted)) throw error;
-  } finally {
-    kernels.interrupt = outer;
-    stage.dispose();
+    return this.result();
   }
-  return { ...stage.network(negligible), steps };
+
+  /** A part of annealed steps, after which neurons that turn out alike become one. */
+  anneal(
+    part: number,
+    { steps, firstStep: length, mostRise: rise }: Annealing,
+    onStep: (value: number, steps: number) => void,
+  ): void {
+    const { stage, shouldStop, steps: before } = this;
+    const [from, to] = [condenses[part - 1], condenses[part]].map((share) => Math.round(share * steps));
+    this.steps += anneal(
+      (x, g) => stage.evaluate(x, g),
+      stage.theta,
+      { steps, from, to, firstStep: length, shouldStop },
+      (value, step) => onStep(value, before + step),
+    );
+    this.stage = stage.condensed(rise[part]);
+  }
+
+  result(): BurstResult {
+    return { ...this.stage.network(negligible), steps: this.steps };
+  }
 }
 
 /** Descent by steps that look at some rows each: with many rows the neighbourhood is found before each has been seen once. */

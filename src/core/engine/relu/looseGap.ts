@@ -1,7 +1,9 @@
 /** Gaps asked for above this are loose: a search ends well before its largest effort, and kinks are not settled to rounding. */
 export const looseAccuracy = 1e-5;
-/** Shares of the gap asked for that are tried in turn when the certificate, which judges more strictly, finds more of it left: first the neurons there are settled, then others are searched for, too. */
-export const closerShares = { settled: [1, 0.3, 0.1, 0.01], searched: [0.3, 0.1, 0.01, 0.001] } as const;
+/** Shares of the gap asked for that are tried in turn when the certificate, which judges more strictly, finds more of it left: neurons are settled first. */
+export const settledShares: readonly number[] = [1, 0.3, 0.1, 0.01];
+/** And then searched for, too. */
+export const closerShares: readonly number[] = [0.3, 0.1, 0.01, 0.001];
 /** What local residuals and violations of the dual constraint may cost, as shares of the gap. */
 const localShare = 0.1;
 const violationShare = 0.5;

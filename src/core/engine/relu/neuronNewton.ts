@@ -34,14 +34,9 @@ export interface KeptNetwork {
   readonly objective: number;
 }
 
-/** Factor of the damping after a step that was cut short to `tau`. */
-function growthAfter(tau: number): number {
-  return Math.min(damping.fastest, Math.max(damping.growth, 1 / tau));
-}
-
 /** Those few. */
 const worthSteps = 3;
-/** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. */
+/** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. `smoothDecay` is that of steps over many kinks at once. */
 const damping = {
   start: 1,
   again: 1e-3,
@@ -59,6 +54,11 @@ const shortStep = 0.3;
 const noGain = 1e-15;
 const quietSteps = 6;
 const quietChanges = 40;
+
+/** Factor of the damping after a step that was cut short to `tau`. */
+function growthAfter(tau: number): number {
+  return Math.min(damping.fastest, Math.max(damping.growth, 1 / tau));
+}
 
 /**
  * Minimises  l(sum_j sign_j (X u_j)_+ + offset) + beta sum_j ||u_j||  locally over the neurons given, by Newton steps on a model that keeps the kinks near the

@@ -20,7 +20,7 @@ import type { Solution, SolveOptions } from '../solution/solution.ts';
 import { closerThreshold, type Threshold } from '../solution/threshold.ts';
 import { assemble, type Assembled, type ManyRows } from './assemble.ts';
 import { boundByNorms } from './normBound.ts';
-import { closerShares, looseAccuracy } from './looseGap.ts';
+import { closerShares, looseAccuracy, settledShares } from './looseGap.ts';
 import { ReluProgram, type Solved } from './reluProgram.ts';
 import { betaMaxAtLeast, betaMaxOverAll } from './threshold.ts';
 import { listedCells, type ReluWarmStart, warmStart } from './warmStart.ts';
@@ -164,17 +164,12 @@ class ReluSolve {
 
   /** The certificate judges more strictly than a loose search does: mostly the neurons there are only have to be settled. */
   private closeIn(): void {
-    const { settled, searched } = closerShares;
-    for (const [settle, shares] of [
-      [true, settled],
-      [false, searched],
-    ] as const) {
-      for (const share of shares) {
-        const { solved, report, prepared } = this;
-        if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
-        const closer = this.program.overAll(solved, 1, { share, settle });
-        this.take(settle ? { ...closer, method: solved.method } : closer);
-      }
+    for (const [k, share] of [...settledShares, ...closerShares].entries()) {
+      const { solved, report, prepared } = this;
+      if (solved.stopped || report.certificate.relativeGap <= prepared.tolerance) return;
+      const settle = k < settledShares.length;
+      const closer = this.program.overAll(solved, 1, { share, settle });
+      this.take(settle ? { ...closer, method: solved.method } : closer);
     }
   }
 

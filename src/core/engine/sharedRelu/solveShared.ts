@@ -93,7 +93,7 @@ class SharedSolve {
     else {
       const seed = problem.arrangements.kind === 'adaptive' ? problem.arrangements.seed : 1;
       this.take(this.generate(warmStart(options.warm, prepared), seed));
-      for (const share of prepared.tolerance > looseAccuracy ? closerShares.searched : []) {
+      for (const share of prepared.tolerance > looseAccuracy ? closerShares : []) {
         if (this.report.stopped || this.report.certificate.relativeGap <= prepared.tolerance) break;
         this.take(this.generate(this.solved, seed, { share }));
       }
