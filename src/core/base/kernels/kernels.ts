@@ -2,7 +2,7 @@ import type { PatternSet } from '../patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 
 /**
- * The numeric kernels every solver runs on. All matrices are double precision, row-major and tightly packed. There are two
+ * The numeric kernels every solver runs on. All matrices are double precision (within a `ReluLayer` single), row-major and tightly packed. There are two
  * implementations behind this interface, interchangeable and synchronous: plain TypeScript (`reference.ts`, the definition of
  * what is computed) and WebAssembly (`wasmKernels.ts`). Large things (the data, its bit patterns, Gram and Hessian matrices) live in
  * handles that are created once per problem and freed with `dispose()`; vectors go in and out as ordinary arrays.
@@ -40,6 +40,9 @@ export interface Kernels {
   createRowOperator(X: DenseMatrix): RowOperator;
   /** Batched evaluation of the neuron score v'(Xu)_+ for many directions u; X (n x d) is copied as there. */
   createDirectionSearch(X: DenseMatrix): DirectionSearch;
+
+  /** A layer of rectified neurons, each belonging to one of c outputs, on at most `capacity` rows of d features; in single precision. */
+  createReluLayer(capacity: number, d: number, outputOf: Int32Array, c: number): ReluLayer;
 
   /**
    * C := alpha op(A) op(B) + beta C, with op(A) m x k and op(B) k x n; `transA` says that A is stored as its transpose (k x m), `transB` the same
@@ -192,6 +195,17 @@ export interface DirectionSearch {
     gradients: Float64Array,
     span?: RowSpan,
   ): void;
+  dispose(): void;
+}
+
+/** What descent needs of m rectified neurons on some rows of data: sums within are of single precision, which steps of descent do not notice. */
+export interface ReluLayer {
+  /** Takes `count` rows of X: those at order[from], order[from + 1], ..., or without an order from `from` on. */
+  load(X: DenseMatrix, order: Int32Array | null, from: number, count: number): void;
+  /** F (rows x c) := sum over neurons j of a_j (X w_j)_+ in column outputOf[j]; W m x d. */
+  forward(W: Float64Array, a: Float64Array, F: Float64Array): void;
+  /** Row j of sums (m x d) := the sum of G[r, outputOf[j]] x_r over the rows on which neuron j was on in the last `forward`; G rows x c. */
+  backward(G: Float64Array, sums: Float64Array): void;
   dispose(): void;
 }
 

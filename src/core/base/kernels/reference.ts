@@ -6,6 +6,7 @@ import {
   type Kernels,
   KernelsInterrupted,
   type MaskedOperator,
+  type ReluLayer,
   type RowOperator,
   type RowSpan,
   type SymmetricSystem,
@@ -50,6 +51,7 @@ export function createReferenceKernels(): Kernels {
     createSymmetricSystem: (order) => symmetricSystem(order, hold(8 * order * order), poll),
     createRowOperator: (X) => rowOperator(X, hold(X.data.byteLength), poll),
     createDirectionSearch: (X) => directionSearch(X, hold(X.data.byteLength), poll),
+    createReluLayer: (capacity, d, outputOf, c) => reluLayer(d, outputOf, c, hold(8 * capacity * d), poll),
     ...reference,
     dispose: () => undefined,
   };
@@ -278,6 +280,48 @@ function directionSearch(source: DenseMatrix, release: () => void, poll: () => v
           for (let j = 0; j < d; j++) gradients[k * d + j] += v[r] * X[r * d + j];
         }
         scores[k] = score;
+      }
+    },
+    dispose: release,
+  };
+}
+
+function reluLayer(d: number, outputOf: Int32Array, c: number, release: () => void, poll: () => void): ReluLayer {
+  const m = outputOf.length;
+  let X = new Float64Array(0);
+  let on = new Uint8Array(0);
+  let n = 0;
+  return {
+    load(source, order, from, count) {
+      n = count;
+      X = new Float64Array(n * d);
+      for (let i = 0; i < n; i++) {
+        const row = (order === null ? from + i : order[from + i]) * d;
+        X.set(source.data.subarray(row, row + d), i * d);
+      }
+      on = new Uint8Array(n * m);
+    },
+    forward(W, a, F) {
+      F.fill(0, 0, n * c);
+      for (let i = 0; i < n; i++) {
+        if (i % 256 === 0) poll();
+        for (let j = 0; j < m; j++) {
+          let z = 0;
+          for (let k = 0; k < d; k++) z += X[i * d + k] * W[j * d + k];
+          on[i * m + j] = z > 0 ? 1 : 0;
+          if (z > 0) F[i * c + outputOf[j]] += a[j] * z;
+        }
+      }
+    },
+    backward(G, sums) {
+      sums.fill(0, 0, m * d);
+      for (let i = 0; i < n; i++) {
+        if (i % 256 === 0) poll();
+        for (let j = 0; j < m; j++) {
+          if (on[i * m + j] === 0) continue;
+          const g = G[i * c + outputOf[j]];
+          for (let k = 0; k < d; k++) sums[j * d + k] += g * X[i * d + k];
+        }
       }
     },
     dispose: release,

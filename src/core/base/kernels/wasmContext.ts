@@ -12,6 +12,8 @@ export const Operation = {
   panel: 5,
   search: 6,
   grams: 7,
+  layerForward: 8,
+  layerBackward: 9,
 } as const;
 
 /** Sizes fixed in the module: rows (or gates) of a masked piece, directions of a search piece, largest GEMM tile. */

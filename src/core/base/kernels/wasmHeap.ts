@@ -22,6 +22,7 @@ export class WasmHeap {
   private buffer!: ArrayBufferLike;
   private readonly buffers = new WeakSet<ArrayBufferLike>();
   private doubles!: Float64Array;
+  private singles!: Float32Array;
   private ints!: Int32Array;
   private bytes!: Uint8Array;
 
@@ -48,6 +49,9 @@ export class WasmHeap {
 
   get f64(): Float64Array {
     return this.doubles;
+  }
+  get f32(): Float32Array {
+    return this.singles;
   }
   get i32(): Int32Array {
     return this.ints;
@@ -135,6 +139,7 @@ export class WasmHeap {
     this.buffer = this.memory.buffer;
     this.buffers.add(this.buffer);
     this.doubles = new Float64Array(this.buffer);
+    this.singles = new Float32Array(this.buffer);
     this.ints = new Int32Array(this.buffer);
     this.bytes = new Uint8Array(this.buffer);
   }

@@ -1,9 +1,18 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { PatternSet } from '../patterns.ts';
-import type { DirectionSearch, Kernels, MaskedOperator, RowOperator, RowSpan, SymmetricSystem } from './kernels.ts';
+import type {
+  DirectionSearch,
+  Kernels,
+  MaskedOperator,
+  ReluLayer,
+  RowOperator,
+  RowSpan,
+  SymmetricSystem,
+} from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
 import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
+import { WasmReluLayer } from './wasmLayer.ts';
 import { WasmMaskedOperator } from './wasmMasked.ts';
 import { WasmSymmetricSystem } from './wasmSymmetric.ts';
 
@@ -123,6 +132,10 @@ class WasmKernels implements Kernels {
 
   createDirectionSearch(X: DenseMatrix): DirectionSearch {
     return new WasmDirectionSearch(this.context, X, this.data);
+  }
+
+  createReluLayer(capacity: number, d: number, outputOf: Int32Array, c: number): ReluLayer {
+    return new WasmReluLayer(this.context, capacity, d, outputOf, c);
   }
 
   gemm(

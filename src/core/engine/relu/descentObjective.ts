@@ -1,4 +1,4 @@
-import type { Kernels, RowOperator, RowSpan } from '../../base/kernels/kernels.ts';
+import type { Kernels, ReluLayer, RowSpan } from '../../base/kernels/kernels.ts';
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 
@@ -17,53 +17,49 @@ export function rowsOf({ X, order, gathered = false }: Sample): number {
   return gathered && order !== null ? order.length : X.rows;
 }
 
-/** Products of rows and neurons that are held at a time: they stay in a cache. */
-const blockEntries = 2 ** 18;
+/** Rows of a large sample that are looked at together. */
+const mostRows = 4096;
 
-/** Objective and gradient in (w, a, offset), the products with X on the kernels, in blocks of rows. */
+/** Objective and gradient in (w, a, offset), the passes over the rows on the kernels, in single precision. */
 export class DescentObjective {
-  /** Products with the rows of the sample; where these are gathered, they come to `rows` a block at a time. */
-  private readonly operator: RowOperator | undefined;
-  private readonly rows: Float64Array | undefined;
+  private readonly layer: ReluLayer;
   private readonly m: number;
-  private readonly outputs: Int32Array;
   private readonly block: number;
-  private readonly T: Float64Array;
   private readonly F: Float64Array;
   private readonly G: Float64Array;
   private readonly sums: Float64Array;
-  /** Where T was positive, as `relu` of the kernels writes it. */
-  private readonly mask: Uint32Array;
+  /** Rows that the layer holds, when they are all there are. */
+  private readonly whole: boolean;
 
   constructor(
     private readonly problem: LocalProblem,
     private readonly sample: Sample,
     start: readonly NeuronSeed[],
-    private readonly kernels: Kernels,
+    kernels: Kernels,
   ) {
     const n = rowsOf(sample);
     const d = sample.X.cols;
     const c = problem.datafit.outputs;
-    const m = start.length;
-    this.m = m;
-    this.outputs = Int32Array.from(start, ({ output }) => output);
-    this.block = Math.min(n, Math.max(256, 32 * Math.floor(blockEntries / Math.max(1, 32 * m))));
-    if (sample.gathered === true) this.rows = kernels.alloc(this.block * d);
-    else this.operator = kernels.createRowOperator(sample.X);
-    this.T = kernels.alloc(m * this.block);
+    this.m = start.length;
+    this.whole = sample.gathered !== true;
+    this.block = this.whole ? n : Math.min(n, mostRows);
+    this.layer = kernels.createReluLayer(
+      this.block,
+      d,
+      Int32Array.from(start, ({ output }) => output),
+      c,
+    );
+    if (this.whole) this.layer.load(sample.X, null, 0, n);
     this.F = new Float64Array(this.block * c);
     this.G = new Float64Array(this.block * c);
-    this.sums = new Float64Array(m * d);
-    this.mask = new Uint32Array(m * ((this.block + 31) >>> 5));
+    this.sums = new Float64Array(this.m * d);
   }
 
   dispose(): void {
-    this.operator?.dispose();
-    if (this.rows !== undefined) this.kernels.free(this.rows);
-    this.kernels.free(this.T);
+    this.layer.dispose();
   }
 
-  /** The value at theta, and the gradient there; of the rows of a span with their share of the penalty. */
+  /** The value at theta, and the gradient there; of the rows of a span, where they are gathered, with their share of the penalty. */
   evaluate(theta: Float64Array, gradient: Float64Array, span?: RowSpan): number {
     const { m, problem, sample, block } = this;
     const { penalizedCols } = problem;
@@ -90,54 +86,29 @@ export class DescentObjective {
 
   /** Adds the loss of some rows to the gradient, and returns it. */
   private addBlock(theta: Float64Array, gradient: Float64Array, from: number, to: number): number {
-    const { m, T, F, G, mask, sums, outputs, problem, sample, kernels } = this;
+    const { m, F, G, sums, problem, sample, layer, whole } = this;
     const { datafit } = problem;
     const c = datafit.outputs;
-    const inner = m * sample.X.cols;
+    const d = sample.X.cols;
+    const inner = m * d;
     const free = inner + m;
     const n = to - from;
-    this.products(theta, from, to);
-    for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] = problem.offset ? theta[free + o] : 0;
-    kernels.relu(m, n, T, mask);
-    for (let j = 0, at = 0; j < m; j++) {
-      const a = theta[inner + j];
-      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) F[f] += a * T[at];
-    }
+    if (!whole) layer.load(sample.X, sample.order, from, n);
+    layer.forward(theta, theta.subarray(inner, free), F);
+    if (problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) F[i * c + o] += theta[free + o];
     const value = datafit.lossOfRows(F, sample.order, from, n, G);
-    for (let j = 0, at = 0; j < m; j++) {
+    layer.backward(G, sums);
+    for (let j = 0; j < m; j++) {
       const a = theta[inner + j];
-      let s = 0;
-      for (let i = 0, f = outputs[j]; i < n; i++, f += c, at++) {
-        s += G[f] * T[at];
-        T[at] = a * G[f];
+      let along = 0;
+      // where a neuron is on its activation is w'x: the slope in a is that of the sum in w
+      for (let k = j * d; k < (j + 1) * d; k++) {
+        along += theta[k] * sums[k];
+        gradient[k] += a * sums[k];
       }
-      gradient[inner + j] += s;
+      gradient[inner + j] += along;
     }
-    kernels.applyMask(m, n, T, mask);
-    this.sumUp(from, to);
-    for (let k = 0; k < inner; k++) gradient[k] += sums[k];
     if (problem.offset) for (let i = 0; i < n; i++) for (let o = 0; o < c; o++) gradient[free + o] += G[i * c + o];
     return value;
-  }
-
-  /** T := products of neurons and rows. */
-  private products(theta: Float64Array, from: number, to: number): void {
-    const { m, T, sample, rows, kernels } = this;
-    const { cols: d, data } = sample.X;
-    if (rows === undefined) {
-      this.operator!.products(theta, m, T, { from, to });
-      return;
-    }
-    for (let i = from, at = 0; i < to; i++) {
-      for (let k = 0, row = sample.order![i] * d; k < d; k++) rows[at++] = data[row++];
-    }
-    kernels.gemm(false, true, m, to - from, d, 1, theta, rows, 0, T);
-  }
-
-  /** sums := T times the rows. */
-  private sumUp(from: number, to: number): void {
-    const { m, T, sample, sums, rows, kernels } = this;
-    if (rows === undefined) this.operator!.sums(T, m, sums, { from, to });
-    else kernels.gemm(false, false, m, sample.X.cols, to - from, 1, T, rows, 0, sums);
   }
 }

@@ -41,7 +41,13 @@ function compute(kernels: Kernels): Float64Array[] {
   const C = new Float64Array(500 * 700);
   kernels.gemm(false, true, 500, 700, 300, 1, normals(rng, 500 * 300), normals(rng, 700 * 300), 0, C);
   out.push(C);
-  for (const handle of [operator, system, search]) handle.dispose();
+  const layer = kernels.createReluLayer(n, d, new Int32Array(200), 1);
+  layer.load(X, null, 0, n);
+  const [fit, sums] = [new Float64Array(n), new Float64Array(200 * d)];
+  layer.forward(normals(rng, 200 * d), normals(rng, 200), fit);
+  layer.backward(normals(rng, n), sums);
+  out.push(fit, sums);
+  for (const handle of [operator, system, search, layer]) handle.dispose();
   return out;
 }
 

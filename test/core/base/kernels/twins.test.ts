@@ -4,6 +4,7 @@ import test from 'node:test';
 import { createReferenceKernels } from '../../../../src/core/base/kernels/reference.ts';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
 import type { HessianTerms, Kernels } from '../../../../src/core/base/kernels/kernels.ts';
+import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
 import { difference, normals, randomMatrix, randomPatterns } from './random.ts';
 
@@ -322,6 +323,50 @@ for (const { label, kernels } of builds()) {
         assert.deepEqual([...H], [...H0]);
       }
       kernels.free(own);
+    }
+  });
+
+  test(`a layer of rectified neurons, ${label}`, () => {
+    const rng = createRng(12);
+    for (const [n, d, m, c] of [
+      [0, 3, 4, 1],
+      [1, 1, 1, 1],
+      [3, 5, 0, 1],
+      [65, 4, 8, 1],
+      [130, 7, 19, 3],
+      [600, 33, 9, 2],
+      [2100, 11, 70, 1],
+    ]) {
+      // sixteenths, of which sums are exact in single precision: so every neuron is on on the same rows, and some lie on a kink
+      const sixteenths = (length: number): Float64Array => normals(rng, length).map((x) => Math.round(16 * x) / 16);
+      const X = denseMatrix(n + 5, d, sixteenths((n + 5) * d));
+      const outputOf = Int32Array.from({ length: m }, () => rng.integer(c));
+      const [W, a] = [sixteenths(m * d), normals(rng, m)];
+      const order = Int32Array.from({ length: n + 2 }, (_, i) => (7 * i) % (n + 5));
+      const fast = kernels.createReluLayer(n + 3, d, outputOf, c);
+      const plain = reference.createReluLayer(n + 3, d, outputOf, c);
+      for (const [places, from, count] of [
+        [null, 0, n],
+        [null, 2, n + 3],
+        [order, 1, n],
+      ] as const) {
+        // what earlier rows left must not matter
+        const [F, F0] = [normals(rng, count * c), new Float64Array(count * c)];
+        const [S, S0] = [normals(rng, m * d), new Float64Array(m * d)];
+        const G = normals(rng, count * c);
+        for (const [layer, fit, sums] of [
+          [fast, F, S],
+          [plain, F0, S0],
+        ] as const) {
+          layer.load(X, places, from, count);
+          layer.forward(W, a, fit);
+          layer.backward(G, sums);
+        }
+        close(F, F0, 'outputs', 1e-5);
+        close(S, S0, 'sums', 1e-5);
+      }
+      fast.dispose();
+      plain.dispose();
     }
   });
 

@@ -2,6 +2,7 @@
 import { axpy, dot, factorBlock, solveLowerBlock, solveLowerVector, solvePanel, solveUpperBlock, solveUpperVector } from './cholesky.as';
 import { gemmBlock, GEMM_SCRATCH, scaleBlock, TILE_COLS } from './gemm.as';
 import { GRAM_SCRATCH, gramPiece } from './grams.as';
+import { LAYER_SCRATCH, layerBackward, layerForward } from './layer.as';
 import {
   adjointPiece, forwardPiece, gatherGates, importBits, maskRows, MASKED_SCRATCH, overlapPiece, ROW_BLOCK, sumPartials, transposeBits,
 } from './masked.as';
@@ -13,7 +14,7 @@ export {
 
 /** Bytes of scratch that every thread brings. */
 export function scratchBytes(): i32 {
-  return <i32>max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, NEURON_SCRATCH));
+  return <i32>max(max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, NEURON_SCRATCH)), LAYER_SCRATCH);
 }
 
 /** Start of the memory this module does not use itself. */
@@ -39,7 +40,7 @@ function real(d: usize, i: i32): f64 {
   return load<f64>(d + 192 + <usize>i * 8);
 }
 
-/** Runs piece `i` of the operation. Operation numbers and the order of the fields: `operations.ts`. */
+/** Runs piece `i` of the operation. Operation numbers: `Operation` in wasmContext.ts; the fields are in the order in which those who run it give them. */
 export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
   switch (operation) {
     case 0: gemmTask(d, i, scratch); break;
@@ -50,6 +51,8 @@ export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
     case 5: panelTask(d, i); break;
     case 6: searchTask(d, i, scratch); break;
     case 7: gramTask(d, i, scratch); break;
+    case 8: layerForwardTask(d, i); break;
+    case 9: layerBackwardTask(d, i, scratch); break;
   }
 }
 
@@ -150,6 +153,25 @@ function gramTask(d: usize, i: i32, scratch: usize): void {
   gramPiece(
     n, features, ptr(d, 3), bits + <usize>a * words, bits + <usize>b * words, ptr(d, 5) + <usize>(p * c + q) * 8, <usize>(c * c) * 8,
     ptr(d, 7) + <usize>i * <usize>(features * features) * 8, a == b, scratch,
+  );
+}
+
+// Pieces: spans of rows.
+function layerForwardTask(d: usize, i: i32): void {
+  const n = int(d, 0), perPiece = int(d, 4);
+  const r0 = i * perPiece;
+  layerForward(
+    int(d, 1), r0, min(n, r0 + perPiece), ptr(d, 5), int(d, 2) * 4, int(d, 3), ptr(d, 6), ptr(d, 7), ptr(d, 8), ptr(d, 9), int(d, 10),
+    ptr(d, 11), int(d, 12),
+  );
+}
+
+function layerBackwardTask(d: usize, i: i32, scratch: usize): void {
+  const n = int(d, 0), perPiece = int(d, 4);
+  const r0 = i * perPiece, width = int(d, 2), strips = int(d, 3);
+  layerBackward(
+    width >> 2, r0, min(n, r0 + perPiece), ptr(d, 5), width * 4, strips, ptr(d, 8), ptr(d, 9), int(d, 10), ptr(d, 11), int(d, 12),
+    ptr(d, 13) + <usize>i * <usize>(strips * width) * 64, scratch,
   );
 }
 
