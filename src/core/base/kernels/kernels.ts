@@ -177,6 +177,15 @@ export interface RowOperator {
    * outputOf[a], and w_r = W[(r c + outputOf[a]) c + outputOf[b]] for W of n blocks of c x c.
    */
   grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void;
+  /** Makes of `out`, as `grams` writes it for `count` patterns before, that for the patterns after, by the rows that pairs gain and lose; blocks a = b change in their lower triangle at least. */
+  changeGrams(
+    patterns: { readonly before: Uint32Array; readonly after: Uint32Array },
+    count: number,
+    W: Float64Array,
+    c: number,
+    outputOf: Int32Array,
+    out: Float64Array,
+  ): void;
   dispose(): void;
 }
 

@@ -257,6 +257,24 @@ function rowOperator(source: DenseMatrix, release: () => void, poll: () => void)
         }
       }
     },
+    changeGrams({ before, after }, count, W, c, outputOf, out) {
+      const words = (n + 31) >>> 5;
+      for (let a = 0, at = 0; a < count; a++) {
+        for (let b = 0; b <= a; b++, at += d * d) {
+          poll();
+          const w = outputOf[a] * c + outputOf[b];
+          for (let r = 0; r < n; r++) {
+            const [i, k] = [a * words + (r >>> 5), b * words + (r >>> 5)];
+            const change = (((after[i] & after[k]) >>> (r & 31)) & 1) - (((before[i] & before[k]) >>> (r & 31)) & 1);
+            if (change === 0) continue;
+            for (let x = 0; x < d; x++) {
+              const value = change * W[r * c * c + w] * X[r * d + x];
+              for (let y = 0; y < d; y++) out[at + x * d + y] += value * X[r * d + y];
+            }
+          }
+        }
+      }
+    },
     dispose: release,
   };
 }

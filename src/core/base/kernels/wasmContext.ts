@@ -14,6 +14,7 @@ export const Operation = {
   grams: 7,
   layerForward: 8,
   layerBackward: 9,
+  changeGrams: 10,
 } as const;
 
 /** Sizes fixed in the module: rows (or gates) of a masked piece, directions of a search piece, largest GEMM tile. */

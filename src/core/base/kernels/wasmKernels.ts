@@ -375,20 +375,54 @@ class WasmRowOperator implements RowOperator {
   }
 
   grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void {
+    const { rows: n, features: d } = this;
+    const work = (((count * (count + 1)) / 2) * n * d * d) / 4;
+    this.onPairs(Operation.grams, work, [bits], count, W, c, outputOf, out);
+  }
+
+  changeGrams(
+    { before, after }: Parameters<RowOperator['changeGrams']>[0],
+    count: number,
+    W: Float64Array,
+    c: number,
+    outputOf: Int32Array,
+    out: Float64Array,
+  ): void {
+    const { rows: n, features: d } = this;
+    // what it takes to look at every word, and a few rows
+    const work = ((count * (count + 1)) / 2) * (n / 32 + 4 * d * d);
+    this.onPairs(Operation.changeGrams, work, [after, before], count, W, c, outputOf, out);
+  }
+
+  /** Runs an operation on all pairs of patterns, of which there are several kinds. */
+  private onPairs(
+    operation: number,
+    work: number,
+    patterns: readonly Uint32Array[],
+    count: number,
+    W: Float64Array,
+    c: number,
+    outputOf: Int32Array,
+    out: Float64Array,
+  ): void {
     const { context, rows: n, features: d } = this;
     const pairs = (count * (count + 1)) / 2;
     if (pairs === 0) return;
     const { heap } = context;
     const words = count * ((n + 31) >>> 5);
     const weights = n * c * c;
-    context.beginStage(8 * (pairs * d * d + weights + (words + 1) / 2 + count));
-    const bitsAt = context.stageRoom((words + 1) >> 1);
-    heap.i32.set(bits.subarray(0, words), bitsAt / 4);
+    context.beginStage(8 * (pairs * d * d + weights + patterns.length * ((words + 1) / 2) + count));
+    const bits = patterns.map((pattern) => {
+      const at = context.stageRoom((words + 1) >> 1);
+      heap.i32.set(pattern.subarray(0, words), at / 4);
+      return at;
+    });
     const outputsAt = context.stageRoom((count + 1) >> 1);
     heap.i32.set(outputOf.subarray(0, count), outputsAt / 4);
     const w = context.stageIn(W, weights);
-    const to = context.stageFor(out, pairs * d * d);
-    context.run(Operation.grams, pairs, (pairs * n * d * d) / 4, [n, d, c, this.X, bitsAt, w, outputsAt, to]);
+    const to =
+      operation === Operation.grams ? context.stageFor(out, pairs * d * d) : context.stageIn(out, pairs * d * d);
+    context.run(operation, pairs, work, [n, d, c, this.X, bits[0], w, outputsAt, to, bits[1] ?? 0]);
     context.stageOut(out, pairs * d * d, to);
   }
 

@@ -3,6 +3,7 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, norm2 } from '../../base/linalg/matrix.ts';
 import type { Datafit } from '../../problem/datafits/datafit.ts';
 import { Complement } from '../../base/linalg/nullBasis.ts';
+import { PairBlocks } from './pairBlocks.ts';
 import { rootOf } from './rootOf.ts';
 import type { RowClasses } from '../../problem/patterns/rowClasses.ts';
 
@@ -92,6 +93,7 @@ export class ActiveNeurons {
   private readonly orientation: Int8Array;
   private readonly kernels: Kernels;
   private operator: RowOperator | undefined;
+  private pairs: PairBlocks | undefined;
   private stacked = new Float64Array(0);
   private scratch = new Float64Array(0);
   private inner: Float64Array | undefined;
@@ -124,8 +126,18 @@ export class ActiveNeurons {
       return work(operator, this.kernels);
     } finally {
       this.operator = undefined;
+      this.pairs?.dispose();
+      this.pairs = undefined;
       operator.dispose();
     }
+  }
+
+  /** X' D_a H D_b X for all pairs of neurons, as `PairBlocks` keeps them from step to step. */
+  pairBlocks(H: Float64Array): Float64Array {
+    return this.withOperator((operator, kernels) => {
+      this.pairs ??= new PairBlocks(this.n, this.d, this.c, kernels);
+      return this.pairs.of(this.neurons, H, operator);
+    });
   }
 
   /** Ends what is under way when there is a stop. @throws {KernelsInterrupted} then */

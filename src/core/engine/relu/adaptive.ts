@@ -1,16 +1,14 @@
-import { hasConjugateSide } from '../../problem/conjugate.ts';
 import { balanceDual } from '../../certify/dual/freeOffset.ts';
 import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { type DualMaximizer, maximizeDualConstraint } from '../../certify/global/search.ts';
 import { untilInterrupted } from '../../base/kernels/interrupt.ts';
-import { denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { denseMatrix } from '../../base/linalg/matrix.ts';
 import type { Control } from '../../base/control.ts';
 import type { LocalProblem, NeuronSeed } from './activeNeurons.ts';
 import { annealedSteps, burst, type BurstResult, descendAgain, drawnNeurons, sampleOf, scaled } from './burst.ts';
-import { CellFactory } from './cell.ts';
-import { solveOnCells } from './cellProgram.ts';
 import { looseAccuracy, type LooseGoals, looseGoals } from './looseGap.ts';
 import { type LocalGoal, NeuronNewton } from './neuronNewton.ts';
+import { noGain, rescue } from './rescue.ts';
 
 export interface AdaptiveOptions {
   readonly seed: number;
@@ -106,8 +104,6 @@ const dearStep = { first: 5e8, alone: 2e9 } as const;
 const cheapStep = 4e6;
 /** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
 const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12, leastGain: 1e-5 } as const;
-/** Relative gain that is rounding: a line search lets the objective rise by as much. */
-const noGain = 1e-13;
 
 /**
  * Two-layer ReLU training over all activation patterns. A burst of descent on the non-convex objective with more neurons than needed finds the neighbourhood of a good network;
@@ -140,6 +136,8 @@ class Generation {
   private rounds = 0;
   /** Directions of the last search. */
   private known: readonly Float64Array[] = [];
+  /** Neurons are as rounds of descent have left them. */
+  private afterDescent = false;
   /** Where descent has come to, until the neurons are set to it. */
   private descended: BurstResult | undefined;
 
@@ -241,8 +239,12 @@ class Generation {
   /** True when they ended as more is not worth it. */
   private newtonSteps(goal: LocalGoal): boolean {
     const before = this.iterations;
-    const { iterations, residual, little } = this.newton.run(goal, this.control, (objective, active, step) =>
-      this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
+    const { afterDescent } = this;
+    this.afterDescent = false;
+    const { iterations, residual, little } = this.newton.run(
+      { ...goal, afterDescent },
+      this.control,
+      (objective, active, step) => this.onProgress?.(objective, this.ratio, active, before + step, 'sliding neurons'),
     );
     this.iterations += iterations;
     this.residual = residual;
@@ -325,6 +327,7 @@ class Generation {
       this.iterations += result.steps;
       newton.setNeurons(result.neurons, result.offset);
       if (newton.value > before) newton.setNeurons(known, offset);
+      else this.afterDescent = true;
       if (before - newton.value < Math.max(leastGain, worthARound.loose * accuracy) * Math.abs(before)) return;
     }
   }
@@ -472,26 +475,4 @@ class Generation {
 /** Multiplications that the ascents from one start take, of both signs. */
 function workOfStart({ X }: LocalProblem): number {
   return 96 * X.rows * X.cols;
-}
-
-/** Solves the cone-constrained program on the cells of the neurons and takes its solution; false when that is higher by more than rounding, or not there. */
-function rescue(problem: LocalProblem, newton: NeuronNewton, tolerance: number, control: Control): boolean {
-  if (!hasConjugateSide(problem.datafit)) return false;
-  const factory = new CellFactory(problem.X, problem.penalizedCols);
-  const cells = newton
-    .seeds()
-    .map(({ u }) => factory.cell(factory.signsOf(u)))
-    .filter((cell, k, all) => cell !== undefined && all.indexOf(cell) === k)
-    .map((cell) => cell!);
-  const solution = solveOnCells({ ...problem, cells }, [], undefined, tolerance, control);
-  const value = newton.value;
-  const most = value + noGain * Math.abs(value);
-  if (solution.stopped || !(solution.objective <= most)) return false;
-  const free = solution.neurons.filter(({ u }) => norm2(u) > 0).map(({ u, sign, output }) => ({ u, sign, output }));
-  const before = newton.seeds();
-  const offset = newton.offset.slice();
-  newton.setNeurons(free, solution.offset);
-  if (newton.value <= most) return true;
-  newton.setNeurons(before, offset);
-  return false;
 }

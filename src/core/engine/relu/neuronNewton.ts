@@ -25,6 +25,8 @@ export interface LocalGoal {
   readonly maxIterations: number;
   /** Steps end when the last few together have gained less than this (default: 0). */
   readonly worth?: number;
+  /** Neurons come from descent, which leaves them near many kinks and on none. */
+  readonly afterDescent?: boolean;
 }
 
 /** A network and its objective. */
@@ -36,9 +38,14 @@ export interface KeptNetwork {
 
 /** Those few. */
 const worthSteps = 3;
-/** Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. `smoothDecay` is that of steps over many kinks at once. */
+/**
+ * Damping of the Newton system in the metric of the penalty: steps that cannot be taken for the most part are shortened by it. `smoothDecay` is that of steps over many kinks at once.
+ * Neurons that come from descent are near many kinks and on none: from so much damping on for each neuron, steps can be taken whole and put them onto kinks, some at a time; where
+ * these are few, it falls faster.
+ */
 const damping = {
   start: 1,
+  afterDescent: 200,
   again: 1e-3,
   least: 1e-12,
   afterFailure: 1e-8,
@@ -46,6 +53,8 @@ const damping = {
   growth: 6,
   fastest: 100,
   decay: 0.3,
+  decayFar: 0.1,
+  fewAims: 64,
   smoothDecay: 0.05,
 };
 /** Steps shorter than this raise the damping, the shorter the more; full ones lower it, less quickly: too small it takes many steps that kinks cut short to be found out. */
@@ -54,6 +63,11 @@ const shortStep = 0.3;
 const noGain = 1e-15;
 const quietSteps = 6;
 const quietChanges = 40;
+
+/** Factor of the damping after a whole step that came to so many new kinks. */
+function decayAfter(shift: number, aims: number): number {
+  return shift > damping.start && aims <= damping.fewAims ? damping.decayFar : damping.decay;
+}
 
 /** Factor of the damping after a step that was cut short to `tau`. */
 function growthAfter(tau: number): number {
@@ -179,7 +193,7 @@ export class NeuronNewton {
   }
 
   private iterate(
-    { tolerance, maxIterations, worth = 0 }: LocalGoal,
+    { tolerance, maxIterations, worth = 0, afterDescent = false }: LocalGoal,
     control: Control,
     onStep?: (objective: number, active: number, iterations: number) => void,
   ): LocalResult {
@@ -188,7 +202,9 @@ export class NeuronNewton {
     let iterations = 0;
     let converged = false;
     let residual = Infinity;
-    let shift = Math.min(damping.start, Math.max(damping.again, this.shift));
+    let shift = afterDescent
+      ? damping.afterDescent * state.neurons.length
+      : Math.min(damping.start, Math.max(damping.again, this.shift));
     let quiet = 0;
     const values: number[] = [];
     let little = false;
@@ -196,7 +212,9 @@ export class NeuronNewton {
     for (; iterations < maxIterations && !control.shouldStop(); iterations++) {
       values.push(state.objective);
       const gained = values[Math.max(0, values.length - 1 - worthSteps)] - state.objective;
-      if ((little = worth > 0 && iterations >= worthSteps && gained < worth)) break;
+      // as long as steps are kept short by damping they gain little, whatever there is to gain
+      const early = iterations < worthSteps || (afterDescent && shift > damping.start);
+      if ((little = worth > 0 && !early && gained < worth)) break;
       datafit.dualPoint(state.F, V);
       datafit.hessian(state.F, H);
       let reduced = gradients(state, V);
@@ -248,7 +266,7 @@ export class NeuronNewton {
       onStep?.(state.objective, state.neurons.length, iterations + 1);
       const gain = before - state.objective;
       if (tau < shortStep) shift = Math.min(damping.most, shift * growthAfter(tau));
-      else if (tau === 1) shift = Math.max(damping.least, shift * damping.decay);
+      else if (tau === 1) shift = Math.max(damping.least, shift * decayAfter(shift, step.aims.length));
       if (gain > noGain * Math.abs(before)) quiet = 0;
       else if (changed || removed || released) {
         if (++quiet > quietChanges + 4 * state.d) break;

@@ -2,6 +2,7 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
+import { bitsOf } from './pairBlocks.ts';
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
@@ -67,18 +68,18 @@ export function addBlocks(
   many?: ManyRows,
 ): void {
   const { neurons, d, problem } = state;
-  const blocks = gramBlocks(state, H, many?.rows);
-  if (many?.rows !== undefined) for (let k = 0; k < blocks.length; k++) blocks[k] /= many.share;
-  neurons.forEach((neuron, a) => {
+  const blocks = many === undefined ? state.pairBlocks(H) : blocksOfSome(state, H, many);
+  const own = neurons.map((neuron, a) => {
     const from = ((a * (a + 3)) / 2) * d * d;
-    const own = blocks.subarray(from, from + d * d);
-    mirrorUp(own, d);
-    addCurvature(state, neuron, own, damping);
-    many?.extra(neuron).forEach((value, k) => (own[k] += value));
+    const block = blocks.slice(from, from + d * d);
+    mirrorUp(block, d);
+    addCurvature(state, neuron, block, damping);
+    many?.extra(neuron).forEach((value, k) => (block[k] += value));
+    return block;
   });
   const size = system.order;
   state.withOperator((_, kernels) => {
-    placeAll(blocks, parts, state, kernels, system);
+    placeAll({ blocks, own }, parts, state, kernels, system);
   });
   if (problem.offset) addOffset(state, H, parts, system.matrix, size, size - state.c);
 }
@@ -131,9 +132,15 @@ function outwards(inner: Float64Array, parts: readonly Part[], d: number, x: Flo
   for (let o = 0; at + o < x.length; o++) x[at + o] = inner[end + o];
 }
 
+/** Blocks of all pairs b <= a of neurons; of a neuron with itself those in `own` count. */
+interface Blocks {
+  readonly blocks: Float64Array;
+  readonly own: readonly Float64Array[];
+}
+
 /** Z_a' block Z_b for all pairs b <= a, added with the signs of both at the places of these neurons; of a neuron with itself the lower triangle. */
 function placeAll(
-  blocks: Float64Array,
+  { blocks, own }: Blocks,
   parts: readonly Part[],
   { neurons, d }: ActiveNeurons,
   kernels: Kernels,
@@ -147,8 +154,10 @@ function placeAll(
     const width = (a + 1) * d;
     const from = ((a * (a + 1)) / 2) * d * d;
     const beside = new Float64Array(d * width);
-    for (let b = 0, at = from; b <= a; b++) {
-      for (let x = 0; x < d; x++) for (let j = 0, to = x * width + b * d; j < d; j++) beside[to + j] = blocks[at++];
+    for (let b = 0; b <= a; b++) {
+      const block = b === a ? own[a] : blocks;
+      let at = b === a ? 0 : from + b * d * d;
+      for (let x = 0; x < d; x++) for (let j = 0, to = x * width + b * d; j < d; j++) beside[to + j] = block[at++];
     }
     let turned = beside;
     if (basis !== undefined) {
@@ -225,20 +234,18 @@ class ProductsOfKinks {
   }
 }
 
-/** X' D_a H D_b X for all pairs of neurons, d x d each; over some rows only when they are given. */
-function gramBlocks(state: ActiveNeurons, H: Float64Array, rows?: Uint32Array): Float64Array {
+/** X' D_a H D_b X for all pairs of neurons from some rows only when they are given, as much as all would make. */
+function blocksOfSome(state: ActiveNeurons, H: Float64Array, { rows, share }: ManyRows): Float64Array {
+  if (rows === undefined) return state.pairBlocks(H);
   const { neurons, n, d, c } = state;
   const m = neurons.length;
-  const words = (n + 31) >>> 5;
-  const bits = new Uint32Array(m * words);
-  neurons.forEach(({ on }, j) => {
-    for (const i of on) bits[j * words + (i >>> 5)] |= 1 << (i & 31);
-  });
-  if (rows !== undefined) for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
+  const bits = bitsOf(neurons, n);
+  const words = rows.length;
+  for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
   const blocks = new Float64Array(((m * (m + 1)) / 2) * d * d);
   const outputs = Int32Array.from(neurons, ({ output }) => output);
   state.withOperator((operator) => operator.grams(bits, m, H, c, outputs, blocks));
-  return blocks;
+  return blocks.map((value) => value / share);
 }
 
 /**

@@ -262,6 +262,19 @@ for (const { label, kernels } of builds()) {
       rows.grams(bits, count, W, c, outputOf, g);
       plain.grams(bits, count, W, c, outputOf, g0);
       close(g, g0, 'grams');
+      const after = bits.map((word) => word ^ (1 << rng.integer(32)));
+      // bits past the last row stay zero
+      if (n % 32 > 0) for (let k = words - 1; k < after.length; k += words) after[k] &= 2 ** (n % 32) - 1;
+      rows.changeGrams({ before: bits, after }, count, W, c, outputOf, g);
+      plain.grams(after, count, W, c, outputOf, g0);
+      for (let a = 0, at = 0; a < count; a++) {
+        for (let b = 0; b <= a; b++, at += d * d) {
+          // of a pattern with itself the upper triangle is nobody's
+          for (let x = 0; x < d; x++)
+            for (let y = x + 1; a === b && y < d; y++) g[at + x * d + y] = g0[at + x * d + y] = 0;
+        }
+      }
+      close(g, g0, 'changed grams');
       rows.dispose();
     }
   });

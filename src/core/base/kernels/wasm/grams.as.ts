@@ -1,4 +1,5 @@
 // Weighted Gram matrices of the rows that two patterns share: the blocks of a Newton system of rectified neurons.
+import { axpy } from './cholesky.as';
 import { GEMM_SCRATCH, gemmBlock } from './gemm.as';
 
 /** Rows gathered at a time are so many that they stay in the L2 cache, but never more than GATHERED. */
@@ -34,6 +35,32 @@ export function gramPiece(
     }
   }
   if (k > 0) flush(k, d, row, out, lower, scratch);
+}
+
+/** out (d x d) += the sum over the rows with both new bits of w_r x_r x_r' less that over the rows with both old ones. */
+export function changePiece(
+  n: i32, d: i32, X: usize, oldFirst: usize, oldSecond: usize, first: usize, second: usize, w: usize, wStride: usize, out: usize,
+): void {
+  const row = <usize>d * 8;
+  const words = (n + 31) >> 5;
+  for (let word = 0; word < words; word++) {
+    const at = <usize>word * 4;
+    const both = load<u32>(first + at) & load<u32>(second + at);
+    let bits = both ^ (load<u32>(oldFirst + at) & load<u32>(oldSecond + at));
+    while (bits != 0) {
+      const bit = <i32>ctz(bits);
+      bits &= bits - 1;
+      const r = <usize>((word << 5) + bit);
+      const weight = load<f64>(w + r * wStride);
+      const x = X + r * row;
+      const f = ((both >> bit) & 1) != 0 ? weight : -weight;
+      let o = out;
+      for (let k = 0; k < d; k++) {
+        axpy(d, f * load<f64>(x + <usize>k * 8), x, o);
+        o += row;
+      }
+    }
+  }
 }
 
 function flush(k: i32, d: i32, row: usize, out: usize, lower: bool, scratch: usize): void {

@@ -1,7 +1,7 @@
 // What the module exports: `task`, which runs one piece of a parallel operation described in memory, and small sequential kernels.
 import { axpy, dot, factorBlock, solveLowerBlock, solveLowerVector, solvePanel, solveUpperBlock, solveUpperVector } from './cholesky.as';
 import { gemmBlock, GEMM_SCRATCH, scaleBlock, TILE_COLS } from './gemm.as';
-import { GRAM_SCRATCH, gramPiece } from './grams.as';
+import { changePiece, GRAM_SCRATCH, gramPiece } from './grams.as';
 import { LAYER_SCRATCH, layerBackward, layerForward } from './layer.as';
 import {
   adjointPiece, forwardPiece, gatherGates, importBits, maskRows, MASKED_SCRATCH, overlapPiece, ROW_BLOCK, sumPartials, transposeBits,
@@ -53,6 +53,7 @@ export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
     case 7: gramTask(d, i, scratch); break;
     case 8: layerForwardTask(d, i); break;
     case 9: layerBackwardTask(d, i, scratch); break;
+    case 10: gramTask(d, i, scratch); break;
   }
 }
 
@@ -150,10 +151,12 @@ function gramTask(d: usize, i: i32, scratch: usize): void {
   const b = i - a * (a + 1) / 2;
   const bits = ptr(d, 4), outputs = ptr(d, 6);
   const p = load<i32>(outputs + <usize>a * 4), q = load<i32>(outputs + <usize>b * 4);
-  gramPiece(
-    n, features, ptr(d, 3), bits + <usize>a * words, bits + <usize>b * words, ptr(d, 5) + <usize>(p * c + q) * 8, <usize>(c * c) * 8,
-    ptr(d, 7) + <usize>i * <usize>(features * features) * 8, a == b, scratch,
-  );
+  const first = <usize>a * words, second = <usize>b * words;
+  const w = ptr(d, 5) + <usize>(p * c + q) * 8, wStride = <usize>(c * c) * 8;
+  const out = ptr(d, 7) + <usize>i * <usize>(features * features) * 8;
+  const before = ptr(d, 8);
+  if (before) changePiece(n, features, ptr(d, 3), before + first, before + second, bits + first, bits + second, w, wStride, out);
+  else gramPiece(n, features, ptr(d, 3), bits + first, bits + second, w, wStride, out, a == b, scratch);
 }
 
 // Pieces: spans of rows.
