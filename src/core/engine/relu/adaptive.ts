@@ -75,7 +75,7 @@ const looseSearches = [48, 192];
 /** Multiplications of the first of these, which on small data has more starts: there a search costs less than a Newton step. */
 const looseWork = 1e8;
 /** Largest searches more, from other starts, after one that found nothing where the gap is tight. */
-const moreLooks = 1;
+const moreLooks = { cheap: 3, dear: 1 } as const;
 /** Gaps asked for above this are rough: the first of these searches will do, and a shorter burst. */
 const roughAccuracy = 3e-4;
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
@@ -381,7 +381,7 @@ class Generation {
       X.rows * newton.count <= crawl.size &&
       recent.reduce((sum, gain) => sum + gain, 0) <= crawl.gain * Math.abs(newton.value);
     let rescued = false;
-    let looksAgain = loose ? 0 : moreLooks;
+    let looksAgain = loose ? 0 : moreLooks[this.dear ? 'dear' : 'cheap'];
     while (!control.shouldStop()) {
       const { local: goal, violation: least } = this.goals();
       const climbs =
