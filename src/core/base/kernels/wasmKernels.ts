@@ -389,8 +389,10 @@ class WasmRowOperator implements RowOperator {
     out: Float64Array,
   ): void {
     const { rows: n, features: d } = this;
-    // what it takes to look at every word, and a few rows
-    const work = ((count * (count + 1)) / 2) * (n / 32 + 4 * d * d);
+    let changed = 0;
+    for (let k = 0; k < after.length; k++) for (let x = before[k] ^ after[k]; x !== 0; x &= x - 1) changed++;
+    // every word is looked at; a row that changes does in about half of the pairs
+    const work = ((count * (count + 1)) / 2) * (n / 32) + (changed * count * d * d) / 2;
     this.onPairs(Operation.changeGrams, work, [after, before], count, W, c, outputOf, out);
   }
 

@@ -12,8 +12,11 @@ const mostGenerators = 31;
 /** With a free bias the search starts from all orthants. */
 const mostFreeCoordinates = 16;
 
-/** Distances up to which rows are paired for the bounds of wide cones. */
-const pairReaches: readonly number[] = [0.6];
+/** Values that levels hold in all: with many rows they are fewer, of which there is no time for many either. */
+const levelEntries = 2e6;
+
+/** Distance up to which rows are paired for the bounds of wide cones. */
+const pairReach = 0.6;
 
 /** Pairing is given up for thresholds below this part of the paired function's norm bound: there cones are so small that h itself does better. */
 const pairingPays = 0.76;
@@ -90,7 +93,7 @@ export class ConeSearch implements ConeStack {
 
   constructor(
     private readonly h: HingeSum,
-    reaches: readonly number[] = pairReaches,
+    shouldStop: () => boolean = () => false,
   ) {
     const d = h.dim;
     const free = d > h.penalized;
@@ -101,7 +104,7 @@ export class ConeSearch implements ConeStack {
     this.counted = free ? h.penalized : this.width;
     if (!canSearchCones(h)) throw new RangeError(`too large to split cones: ${d} coordinates`);
     const n = h.gain.rows + h.loss.rows;
-    this.levels = Math.max(30, Math.min(60 + 20 * this.width, Math.floor(8e6 / (n + 1))));
+    this.levels = Math.max(30, Math.min(60 + 20 * this.width, Math.floor(levelEntries / (n + 1))));
     // covering: a vertex rounded off its edge leaves slivers of relative width epsilon per level uncovered; pairing: rounding of each piece
     this.slack = h.slack + 2 ** -52 * h.size * (8 * this.levels * Math.sqrt(this.width + 1) + 2 * n);
     this.incumbent = { value: 0, at: new Float64Array(d) };
@@ -126,8 +129,8 @@ export class ConeSearch implements ConeStack {
       this.offer(z);
     });
     // the prisms of a free bias are laid out for the biases at which h itself is largest
-    const above = free ? [] : reaches.map((reach) => pairedHinges(h, reach));
-    this.bounds = [own, ...above.flatMap((g) => (g === undefined ? [] : [new ConeBound(g, this, room)]))];
+    const above = free ? undefined : pairedHinges(h, pairReach, shouldStop);
+    this.bounds = above === undefined ? [own] : [own, new ConeBound(above, this, room)];
     this.followed = new Uint8Array(levels * this.bounds.length);
     this.chosen = new Uint8Array(levels);
     this.norms = this.bounds.map((bound) => normBound(bound.h));

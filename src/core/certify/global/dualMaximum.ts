@@ -173,7 +173,7 @@ const flat = 0.15;
  * budget after a failure, and none that the time left will not do.
  */
 class ConeLowering {
-  private readonly provers: readonly ThresholdProver[];
+  private readonly provers: ThresholdProver[] = [];
   private excess: number;
   private shrink = 0.5;
   private budget = 4000;
@@ -191,7 +191,6 @@ class ConeLowering {
     private readonly tolerance: number,
     private readonly control: Control,
   ) {
-    this.provers = both.map((side) => new ThresholdProver(new ConeSearch(side)));
     this.excess = upper / Math.max(best.lower, 1e-300) - 1;
   }
 
@@ -217,7 +216,12 @@ class ConeLowering {
   run(deadline: number, goal: number, onUpper?: (upper: number) => void): void {
     const { best, provers, control, tolerance } = this;
     const timed = withDeadline(control, deadline - control.now());
-    while (!timed.shouldStop()) {
+    const shouldStop = (): boolean => timed.shouldStop();
+    for (const side of this.both.slice(provers.length)) {
+      if (shouldStop()) return;
+      provers.push(new ThresholdProver(new ConeSearch(side, () => control.shouldStop())));
+    }
+    while (!shouldStop()) {
       this.collect();
       const floor = Math.max(best.lower * (1 + tolerance) + 2 * this.both[0].slack, goal);
       if (this.upper <= floor) break;

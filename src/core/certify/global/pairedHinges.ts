@@ -10,7 +10,11 @@ const mostPairs = 4e6;
  * nearest directions first, up to a distance `reach` of the unit rows. What h gains and loses at about the same place cancels before it is
  * bounded. That pays where bounds are taken over wide ranges of directions; close up h itself is the better one. Undefined when nothing can be paired.
  */
-export function pairedHinges(h: HingeSum, reach: number): HingeSum | undefined {
+export function pairedHinges(
+  h: HingeSum,
+  reach: number,
+  shouldStop: () => boolean = () => false,
+): HingeSum | undefined {
   const { gain, loss, dim: d } = h;
   if (gain.rows * loss.rows === 0 || gain.rows * loss.rows > mostPairs) return undefined;
   const gainLeft = lengths(gain);
@@ -18,11 +22,13 @@ export function pairedHinges(h: HingeSum, reach: number): HingeSum | undefined {
   const gainUnit = unitRows(gain, gainLeft);
   const lossUnit = unitRows(loss, lossLeft);
   const pairs: { readonly distance: number; readonly i: number; readonly j: number }[] = [];
+  const far = reach * reach;
   for (let i = 0; i < gain.rows; i++) {
+    if (shouldStop()) return undefined;
     for (let j = 0; j < loss.rows; j++) {
       let distance = 0;
-      for (let k = 0; k < d; k++) distance += (gainUnit[i * d + k] - lossUnit[j * d + k]) ** 2;
-      if (distance < reach * reach) pairs.push({ distance, i, j });
+      for (let k = 0; k < d && distance < far; k++) distance += (gainUnit[i * d + k] - lossUnit[j * d + k]) ** 2;
+      if (distance < far) pairs.push({ distance, i, j });
     }
   }
   if (pairs.length === 0) return undefined;

@@ -3,9 +3,11 @@ import type { Neuron } from './activeNeurons.ts';
 
 /** The loss counts as curved as it was when the entries of its Hessian have changed by no more than this share, in sum: Newton's method then gains a hundredfold by a step instead of doubling its digits. */
 const sameCurvature = 1e-2;
-/** Rows that have come or gone are so much dearer than rows of blocks made anew; and so often is a block changed before it is. */
+/** Rows that have come or gone are so much dearer than rows of blocks made anew; and so often are blocks changed before they are. */
 const dear = 3;
 const mostChanges = 100;
+/** Neurons that there is room for beside those there are. */
+const spare = 8;
 
 /** The blocks X' D_a H D_b X, d x d each, of the pairs b <= a of some neurons as `RowOperator.grams` lays them out, D the rows on which a neuron is. */
 export class PairBlocks {
@@ -29,22 +31,23 @@ export class PairBlocks {
    * changed by these. They are valid until the next call.
    */
   of(neurons: readonly Neuron[], H: Float64Array, operator: RowOperator): Float64Array {
-    const { n, c } = this;
+    const { n, c, neurons: old } = this;
     const m = neurons.length;
-    const words = (n + 31) >>> 5;
     const bits = bitsOf(neurons, n);
     const outputs = Int32Array.from(neurons, ({ output }) => output);
-    const before = this.carry(neurons, words);
-    const changed = before === undefined ? Infinity : differences(before, bits);
-    const few = dear * changed * m < (n * m * m) / 8;
-    // what a stop would leave
+    // a stop in the midst leaves nothing that is of any neurons
     this.neurons = [];
-    if (before === undefined || !few || ++this.changes > mostChanges || !near(H, this.H)) {
-      this.resize(m);
+    const before = near(H, this.H) && this.changes < mostChanges ? this.carry(old, neurons) : undefined;
+    const changed = before === undefined ? Infinity : differences(before, bits);
+    if (before === undefined || dear * changed * m >= (n * m * m) / 8) {
+      this.reserve(m, 0);
       this.H = H.slice();
       this.changes = 0;
       operator.grams(bits, m, H, c, outputs, this.blocks);
-    } else if (changed > 0) operator.changeGrams({ before, after: bits }, m, this.H, c, outputs, this.blocks);
+    } else if (changed > 0) {
+      this.changes++;
+      operator.changeGrams({ before, after: bits }, m, this.H, c, outputs, this.blocks);
+    }
     this.neurons = [...neurons];
     this.bits = bits;
     return this.blocks;
@@ -55,38 +58,50 @@ export class PairBlocks {
     this.neurons = [];
   }
 
-  private resize(m: number): void {
-    const { d, kernels } = this;
-    const size = ((m * (m + 1)) / 2) * d * d;
-    if (this.blocks.length === size) return;
-    kernels.free(this.blocks);
-    this.blocks = kernels.alloc(size);
+  /** Room for the blocks of m neurons, those of the first `used` kept; some more than they need, as neurons come one after another. */
+  private reserve(m: number, used: number): void {
+    const { d, kernels, blocks } = this;
+    if (blocks.length >= pairsOf(m) * d * d) return;
+    const kept = used > 0 ? blocks.slice(0, pairsOf(used) * d * d) : undefined;
+    kernels.free(blocks);
+    this.blocks = kernels.alloc(pairsOf(m + spare) * d * d);
+    if (kept !== undefined) this.blocks.set(kept);
   }
 
-  /** Brings the blocks of the neurons that are still there to their new places, those of new ones being of no rows; what rows they are of. Undefined where that is not worth it. */
-  private carry(neurons: readonly Neuron[], words: number): Uint32Array | undefined {
-    const { d, blocks, neurons: old, bits } = this;
-    if (neurons.length === old.length && neurons.every((neuron, j) => neuron === old[j])) return bits;
+  /**
+   * Brings the blocks of the neurons that are still there to their new places, those of new ones, which come after them, being of no rows; what rows they are of. Undefined where
+   * that is not worth it.
+   */
+  private carry(old: readonly Neuron[], neurons: readonly Neuron[]): Uint32Array | undefined {
+    const { n, d, bits } = this;
+    const words = (n + 31) >>> 5;
+    const m = neurons.length;
+    if (m === old.length && neurons.every((neuron, j) => neuron === old[j])) return bits;
     const from = neurons.map((neuron) => old.indexOf(neuron));
-    const known = from.filter((j) => j >= 0);
-    if (2 * known.length < neurons.length || known.some((j, k) => k > 0 && j < known[k - 1])) return undefined;
-    const kept = blocks.slice();
-    this.resize(neurons.length);
-    const before = new Uint32Array(neurons.length * words);
-    let to = 0;
-    for (const [a, i] of from.entries()) {
-      if (i >= 0) before.set(bits.subarray(i * words, (i + 1) * words), a * words);
-      for (let b = 0; b <= a; b++, to += d * d) {
-        const j = from[b];
-        if (i < 0 || j < 0) this.blocks.fill(0, to, to + d * d);
-        else {
-          const at = ((i * (i + 1)) / 2 + j) * d * d;
-          this.blocks.set(kept.subarray(at, at + d * d), to);
-        }
+    const known = from.filter((j) => j >= 0).length;
+    const ordered = from.every((j, a) => (a < known ? j >= a && (a === 0 || j > from[a - 1]) : j < 0));
+    if (2 * known < m || !ordered) return undefined;
+    const size = d * d;
+    const { blocks } = this;
+    const before = new Uint32Array(m * words);
+    // no block moves up: in this order none is overwritten before it has moved
+    for (let a = 0, to = 0; a < known; a++) {
+      const i = from[a];
+      before.set(bits.subarray(i * words, (i + 1) * words), a * words);
+      for (let b = 0; b <= a; b++, to += size) {
+        const at = (pairsOf(i) + from[b]) * size;
+        if (at !== to) blocks.copyWithin(to, at, at + size);
       }
     }
+    this.reserve(m, known);
+    this.blocks.fill(0, pairsOf(known) * size, pairsOf(m) * size);
     return before;
   }
+}
+
+/** Pairs b <= a of m neurons. */
+function pairsOf(m: number): number {
+  return (m * (m + 1)) / 2;
 }
 
 /** The rows on which each neuron is, as bits. */

@@ -40,8 +40,9 @@ test('blocks follow rows that come and go, neurons that go and neurons that are 
   const pairs = new PairBlocks(n, d, c, kernels);
   let neurons = Array.from({ length: 20 }, (_, k) => neuron(k % c));
   const compare = (curvature: Float64Array): void => {
-    const got = pairs.of(neurons, H, counted).slice();
-    const want = new Float64Array(got.length);
+    const size = ((neurons.length * (neurons.length + 1)) / 2) * d * d;
+    const got = pairs.of(neurons, H, counted).slice(0, size);
+    const want = new Float64Array(size);
     const outputs = Int32Array.from(neurons, ({ output }) => output);
     operator.grams(bitsOf(neurons, n), neurons.length, curvature, c, outputs, want);
     // of a neuron with itself only the lower triangle counts
@@ -59,7 +60,7 @@ test('blocks follow rows that come and go, neurons that go and neurons that are 
   }
   neurons = [...neurons.slice(0, 7), ...neurons.slice(9)];
   compare(H);
-  neurons = [...neurons.slice(0, 4), neuron(1), ...neurons.slice(4)];
+  neurons = [...neurons.slice(1, 4), ...neurons.slice(5), neuron(1)];
   compare(H);
   assert.equal(calls, 1, 'few rows: nothing is made anew');
   // a little more curved: as it was
@@ -74,6 +75,9 @@ test('blocks follow rows that come and go, neurons that go and neurons that are 
   neurons = neurons.map(({ output }) => neuron(output));
   compare(H);
   assert.equal(calls, 3, 'other neurons');
+  neurons = [neurons[1], neurons[0], ...neurons.slice(2)];
+  compare(H);
+  assert.equal(calls, 4, 'another order');
   pairs.dispose();
   operator.dispose();
   kernels.dispose();
