@@ -2,12 +2,14 @@ import type { DenseMatrix } from '../linalg/matrix.ts';
 import type { ReluLayer } from './kernels.ts';
 import { Operation, type WasmContext } from './wasmContext.ts';
 
-/** Neurons of a strip, which have one output; rows that go together; rows of a piece are a multiple of the third, and pieces at most so many. */
+/** Neurons of a strip, which have one output; rows that go together. */
 const STRIP = 8;
 const GROUP = 4;
+/** Rows of a piece are a multiple of this, and pieces at most so many: their sums are added in the end. */
 const PIECE_ROWS = 64;
 const PIECES = 16;
 
+/** A layer in the memory of the kernels: `wasm/layer.as.ts` says how what it holds is laid out. */
 export class WasmReluLayer implements ReluLayer {
   private readonly neurons: number;
   private readonly strips: number;
@@ -15,8 +17,8 @@ export class WasmReluLayer implements ReluLayer {
   private readonly places: Int32Array;
   /** Features, padded. */
   private readonly width: number;
-  private readonly bytes: number;
-  private readonly at: Record<'X' | 'W' | 'a' | 'outputs' | 'on' | 'F' | 'sums', number>;
+  /** Addresses, in one range of memory that begins with the rows. */
+  private readonly at: Readonly<Record<'X' | 'W' | 'a' | 'outputs' | 'on' | 'F' | 'sums', number>>;
   private readonly padded: number;
   private rows = 0;
   private disposed = false;
@@ -37,6 +39,7 @@ export class WasmReluLayer implements ReluLayer {
     this.strips = strips;
     const { width, padded } = this;
     const { heap } = context;
+    const pieces = Math.min(PIECES, Math.ceil(padded / PIECE_ROWS));
     const sizes = {
       X: 4 * padded * width,
       W: 4 * strips * STRIP * d,
@@ -44,22 +47,19 @@ export class WasmReluLayer implements ReluLayer {
       outputs: 4 * strips,
       on: strips * padded,
       F: 8 * padded * c,
-      sums: 8 * strips * STRIP * width * (Math.min(PIECES, Math.ceil(padded / PIECE_ROWS)) + 1),
+      sums: 8 * strips * STRIP * width * (pieces + 1),
     };
     const line = (bytes: number): number => roundUp(bytes, 64);
-    this.bytes = Object.values(sizes).reduce((sum, size) => sum + line(size), 0);
-    let next = heap.allocate(this.bytes);
+    let next = heap.allocate(Object.values(sizes).reduce((sum, size) => sum + line(size), 0));
     const take = (size: number): number => (next += line(size)) - line(size);
-    const { X, W, a, outputs: of, on, F, sums } = sizes;
-    // in the order of how they are read
     this.at = {
-      X: take(X),
-      W: take(W),
-      a: take(a),
-      outputs: take(of),
-      on: take(on),
-      F: take(F),
-      sums: take(sums),
+      X: take(sizes.X),
+      W: take(sizes.W),
+      a: take(sizes.a),
+      outputs: take(sizes.outputs),
+      on: take(sizes.on),
+      F: take(sizes.F),
+      sums: take(sizes.sums),
     };
     heap.i32.set(outputs, this.at.outputs / 4);
   }
