@@ -11,6 +11,8 @@ export interface Part {
 
 /** Products of features by rows cost the kernels so much less than as many multiplications for blocks of pairs of neurons, which gather their rows. */
 const dense = 2;
+/** Blocks are kept from step to step, features are made anew: they pay where they cost so many times less. */
+const kept = 4;
 /** Most features times rows that are kept at a time. */
 const mostEntries = 2e7;
 
@@ -22,7 +24,7 @@ export function featuresPay({ neurons, n, d, c, problem }: ActiveNeurons, size: 
   const rows = n * problem.datafit.factorCols;
   if (rows * size > mostEntries) return false;
   const pairs = neurons.reduce((sum, { on }, a) => sum + on.length * (a + 1), 0);
-  return 2 * n * d * size + rows * size * size < (pairs * d * d * Math.min(c, 2) * dense) / 2;
+  return kept * (2 * n * d * size + rows * size * size) < (pairs * d * d * Math.min(c, 2) * dense) / 2;
 }
 
 /**
