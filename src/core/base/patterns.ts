@@ -24,15 +24,25 @@ export function isOn(patterns: PatternSet, p: number, r: number): boolean {
   return ((patterns.words[p * patterns.wordsPerPattern + (r >> 5)] >>> (r & 31)) & 1) === 1;
 }
 
+/** Bits of a word that are 1. */
+function bitsOn(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
 /** Number of rows pattern p is on for. */
 export function onCount(patterns: PatternSet, p: number): number {
   let total = 0;
-  for (let w = p * patterns.wordsPerPattern; w < (p + 1) * patterns.wordsPerPattern; w++) {
-    let x = patterns.words[w];
-    x -= (x >>> 1) & 0x55555555;
-    x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-    total += Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-  }
+  for (let w = p * patterns.wordsPerPattern; w < (p + 1) * patterns.wordsPerPattern; w++)
+    total += bitsOn(patterns.words[w]);
+  return total;
+}
+
+/** How many bits differ in two arrays of words of one length. */
+export function differentBits(one: Uint32Array, other: Uint32Array): number {
+  let total = 0;
+  for (let w = 0; w < one.length; w++) total += bitsOn(one[w] ^ other[w]);
   return total;
 }
 

@@ -1,5 +1,5 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import type { PatternSet } from '../patterns.ts';
+import { differentBits, type PatternSet } from '../patterns.ts';
 import type {
   DirectionSearch,
   Kernels,
@@ -389,10 +389,8 @@ class WasmRowOperator implements RowOperator {
     out: Float64Array,
   ): void {
     const { rows: n, features: d } = this;
-    let changed = 0;
-    for (let k = 0; k < after.length; k++) for (let x = before[k] ^ after[k]; x !== 0; x &= x - 1) changed++;
     // every word is looked at; a row that changes does in about half of the pairs
-    const work = ((count * (count + 1)) / 2) * (n / 32) + (changed * count * d * d) / 2;
+    const work = ((count * (count + 1)) / 2) * (n / 32) + (differentBits(before, after) * count * d * d) / 2;
     this.onPairs(Operation.changeGrams, work, [after, before], count, W, c, outputOf, out);
   }
 

@@ -68,7 +68,7 @@ export function addBlocks(
   many?: ManyRows,
 ): void {
   const { neurons, d, problem } = state;
-  const blocks = many === undefined ? state.pairBlocks(H) : blocksOfSome(state, H, many);
+  const blocks = many?.rows === undefined ? state.pairBlocks(H) : blocksOfSome(state, H, many.rows, many.share);
   const own = neurons.map((neuron, a) => {
     const from = ((a * (a + 3)) / 2) * d * d;
     const block = blocks.slice(from, from + d * d);
@@ -234,9 +234,8 @@ class ProductsOfKinks {
   }
 }
 
-/** X' D_a H D_b X for all pairs of neurons from some rows only when they are given, as much as all would make. */
-function blocksOfSome(state: ActiveNeurons, H: Float64Array, { rows, share }: ManyRows): Float64Array {
-  if (rows === undefined) return state.pairBlocks(H);
+/** X' D_a H D_b X for all pairs of neurons from some of the rows, as bits, over their share of all. */
+function blocksOfSome(state: ActiveNeurons, H: Float64Array, rows: Uint32Array, share: number): Float64Array {
   const { neurons, n, d, c } = state;
   const m = neurons.length;
   const bits = bitsOf(neurons, n);

@@ -1,4 +1,5 @@
 import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
+import { differentBits } from '../../base/patterns.ts';
 import type { Neuron } from './activeNeurons.ts';
 
 /** The loss counts as curved as it was when the entries of its Hessian have changed by no more than this share, in sum: Newton's method then gains a hundredfold by a step instead of doubling its digits. */
@@ -38,7 +39,7 @@ export class PairBlocks {
     // a stop in the midst leaves nothing that is of any neurons
     this.neurons = [];
     const before = near(H, this.H) && this.changes < mostChanges ? this.carry(old, neurons) : undefined;
-    const changed = before === undefined ? Infinity : differences(before, bits);
+    const changed = before === undefined ? Infinity : differentBits(before, bits);
     if (before === undefined || dear * changed * m >= (n * m * m) / 8) {
       this.reserve(m, 0);
       this.H = H.slice();
@@ -112,12 +113,6 @@ export function bitsOf(neurons: readonly Neuron[], n: number): Uint32Array {
     for (const i of on) bits[j * words + (i >>> 5)] |= 1 << (i & 31);
   });
   return bits;
-}
-
-function differences(before: Uint32Array, after: Uint32Array): number {
-  let count = 0;
-  for (let k = 0; k < after.length; k++) for (let x = before[k] ^ after[k]; x !== 0; x &= x - 1) count++;
-  return count;
 }
 
 function near(H: Float64Array, other: Float64Array): boolean {
