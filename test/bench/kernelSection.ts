@@ -75,12 +75,16 @@ export function benchKernels(): void {
     const X = denseMatrix(n, d, normals(n * d));
     const [v, U] = [normals(n), normals(count * d)];
     const run = (kernels: Kernels): (() => void) => {
-      const search = kernels.createDirectionSearch(X);
-      const [scores, gradients] = [new Float64Array(count), new Float64Array(count * d)];
-      return () => search.step(v, U, count, scores, gradients);
+      const layer = kernels.createReluLayer(n, d, new Int32Array(count), 1);
+      layer.load(X, null, 0, n);
+      const [fit, slopes, ones] = [new Float64Array(n), new Float64Array(count * d), new Float64Array(count).fill(1)];
+      return () => {
+        layer.forward(U, ones, fit);
+        layer.backward(v, slopes);
+      };
     };
     add(
-      `neuron scores ${n} x ${d}, ${count} starts`,
+      `layer of neurons ${n} x ${d}, ${count} of them, both ways`,
       4 * n * d * count,
       compared({ wasm: run(fast), typescript: run(plain) }),
     );

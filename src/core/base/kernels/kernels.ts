@@ -38,9 +38,6 @@ export interface Kernels {
   createSymmetricSystem(order: number): SymmetricSystem;
   /** Products with X and weighted Gram matrices of its rows; X (n x d) is copied unless `alloc` gave its array, once for all handles on the same array: it must not change while there is one. */
   createRowOperator(X: DenseMatrix): RowOperator;
-  /** Batched evaluation of the neuron score v'(Xu)_+ for many directions u; X (n x d) is copied as there. */
-  createDirectionSearch(X: DenseMatrix): DirectionSearch;
-
   /** A layer of rectified neurons, each belonging to one of c outputs, on at most `capacity` rows of d features; in single precision. */
   createReluLayer(capacity: number, d: number, outputOf: Int32Array, c: number): ReluLayer;
 
@@ -189,31 +186,13 @@ export interface RowOperator {
   dispose(): void;
 }
 
-export interface DirectionSearch {
-  readonly rows: number;
-  readonly features: number;
-  /**
-   * For each of `count` directions u_k (rows of U, count x d): scores[k] = v'(X u_k)_+, and row k of gradients (count x d) = X' D_k v with D_k the
-   * pattern X u_k > 0, a (sub)gradient of the score. v has length n. With a span, what its rows make of both.
-   */
-  step(
-    v: Float64Array,
-    U: Float64Array,
-    count: number,
-    scores: Float64Array,
-    gradients: Float64Array,
-    span?: RowSpan,
-  ): void;
-  dispose(): void;
-}
-
-/** What descent needs of m rectified neurons on some rows of data: sums within are of single precision, which steps of descent do not notice. */
+/** What descent and ascents need of m rectified neurons on some rows of data: sums within are of single precision, which their steps do not notice. */
 export interface ReluLayer {
   /** Takes `count` rows of X: those at order[from], order[from + 1], ..., or without an order from `from` on. */
   load(X: DenseMatrix, order: Int32Array | null, from: number, count: number): void;
-  /** F (rows x c) := sum over neurons j of a_j (X w_j)_+ in column outputOf[j]; W m x d. */
-  forward(W: Float64Array, a: Float64Array, F: Float64Array): void;
-  /** Row j of sums (m x d) := the sum of G[r, outputOf[j]] x_r over the rows on which neuron j was on in the last `forward`; G rows x c. */
+  /** F (rows x c) := sum over the first `count` neurons j (default: all m) of a_j (X w_j)_+ in column outputOf[j]; W count x d. */
+  forward(W: Float64Array, a: Float64Array, F: Float64Array, count?: number): void;
+  /** Row j of sums (count x d, as in the last `forward`) := the sum of G[r, outputOf[j]] x_r over the rows on which neuron j was on in the last `forward`; G rows x c. */
   backward(G: Float64Array, sums: Float64Array): void;
   dispose(): void;
 }

@@ -1,7 +1,6 @@
 import { isOn, onRows, type PatternSet } from '../patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import {
-  type DirectionSearch,
   KernelMemoryError,
   type Kernels,
   KernelsInterrupted,
@@ -50,7 +49,6 @@ export function createReferenceKernels(): Kernels {
       maskedOperator(X, patterns, hold(X.data.byteLength + patterns.words.byteLength), poll),
     createSymmetricSystem: (order) => symmetricSystem(order, hold(8 * order * order), poll),
     createRowOperator: (X) => rowOperator(X, hold(X.data.byteLength), poll),
-    createDirectionSearch: (X) => directionSearch(X, hold(X.data.byteLength), poll),
     createReluLayer: (capacity, d, outputOf, c) => reluLayer(d, outputOf, c, hold(8 * capacity * d), poll),
     ...reference,
     dispose: () => undefined,
@@ -279,33 +277,9 @@ function rowOperator(source: DenseMatrix, release: () => void, poll: () => void)
   };
 }
 
-function directionSearch(source: DenseMatrix, release: () => void, poll: () => void): DirectionSearch {
-  const { rows: n, cols: d } = source;
-  const X = source.data.slice();
-  return {
-    rows: n,
-    features: d,
-    step(v, U, count, scores, gradients, { from, to } = { from: 0, to: n }) {
-      gradients.fill(0, 0, count * d);
-      for (let k = 0; k < count; k++) {
-        poll();
-        let score = 0;
-        for (let r = from; r < to; r++) {
-          let z = 0;
-          for (let j = 0; j < d; j++) z += X[r * d + j] * U[k * d + j];
-          if (!(z > 0)) continue;
-          score += v[r] * z;
-          for (let j = 0; j < d; j++) gradients[k * d + j] += v[r] * X[r * d + j];
-        }
-        scores[k] = score;
-      }
-    },
-    dispose: release,
-  };
-}
-
 function reluLayer(d: number, outputOf: Int32Array, c: number, release: () => void, poll: () => void): ReluLayer {
   const m = outputOf.length;
+  let used = m;
   let X = new Float64Array(0);
   let on = new Uint8Array(0);
   let n = 0;
@@ -319,11 +293,12 @@ function reluLayer(d: number, outputOf: Int32Array, c: number, release: () => vo
       }
       on = new Uint8Array(n * m);
     },
-    forward(W, a, F) {
+    forward(W, a, F, count = m) {
+      used = count;
       F.fill(0, 0, n * c);
       for (let i = 0; i < n; i++) {
         if (i % 256 === 0) poll();
-        for (let j = 0; j < m; j++) {
+        for (let j = 0; j < used; j++) {
           let z = 0;
           for (let k = 0; k < d; k++) z += X[i * d + k] * W[j * d + k];
           on[i * m + j] = z > 0 ? 1 : 0;
@@ -332,10 +307,10 @@ function reluLayer(d: number, outputOf: Int32Array, c: number, release: () => vo
       }
     },
     backward(G, sums) {
-      sums.fill(0, 0, m * d);
+      sums.fill(0, 0, used * d);
       for (let i = 0; i < n; i++) {
         if (i % 256 === 0) poll();
-        for (let j = 0; j < m; j++) {
+        for (let j = 0; j < used; j++) {
           if (on[i * m + j] === 0) continue;
           const g = G[i * c + outputOf[j]];
           for (let k = 0; k < d; k++) sums[j * d + k] += g * X[i * d + k];

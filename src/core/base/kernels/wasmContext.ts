@@ -10,16 +10,14 @@ export const Operation = {
   overlap: 3,
   maskFits: 4,
   panel: 5,
-  search: 6,
-  grams: 7,
-  layerForward: 8,
-  layerBackward: 9,
-  changeGrams: 10,
+  grams: 6,
+  layerForward: 7,
+  layerBackward: 8,
+  changeGrams: 9,
 } as const;
 
-/** Sizes fixed in the module: rows (or gates) of a masked piece, directions of a search piece, largest GEMM tile. */
+/** Sizes fixed in the module: rows (or gates) of a masked piece, largest GEMM tile. */
 export const ROW_BLOCK = 4096;
-export const DIRECTIONS = 64;
 const TILE_ROWS = 192;
 const TILE_COLS = 512;
 

@@ -1,17 +1,9 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import { differentBits, type PatternSet } from '../patterns.ts';
-import type {
-  DirectionSearch,
-  Kernels,
-  MaskedOperator,
-  ReluLayer,
-  RowOperator,
-  RowSpan,
-  SymmetricSystem,
-} from './kernels.ts';
+import type { Kernels, MaskedOperator, ReluLayer, RowOperator, RowSpan, SymmetricSystem } from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
-import { DIRECTIONS, Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
+import { Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
 import { WasmReluLayer } from './wasmLayer.ts';
 import { WasmMaskedOperator } from './wasmMasked.ts';
 import { WasmSymmetricSystem } from './wasmSymmetric.ts';
@@ -128,10 +120,6 @@ class WasmKernels implements Kernels {
 
   createRowOperator(X: DenseMatrix): RowOperator {
     return new WasmRowOperator(this.context, X, this.data);
-  }
-
-  createDirectionSearch(X: DenseMatrix): DirectionSearch {
-    return new WasmDirectionSearch(this.context, X, this.data);
   }
 
   createReluLayer(capacity: number, d: number, outputOf: Int32Array, c: number): ReluLayer {
@@ -269,63 +257,6 @@ class SharedData {
     this.held.delete(data);
     this.heap.release(copy.at);
   }
-}
-
-class WasmDirectionSearch implements DirectionSearch {
-  readonly rows: number;
-  readonly features: number;
-  private readonly X: number;
-  private disposed = false;
-
-  constructor(
-    private readonly context: WasmContext,
-    private readonly source: DenseMatrix,
-    private readonly data: SharedData,
-  ) {
-    this.rows = source.rows;
-    this.features = source.cols;
-    this.X = data.take(source.data);
-  }
-
-  step(
-    v: Float64Array,
-    U: Float64Array,
-    count: number,
-    scores: Float64Array,
-    gradients: Float64Array,
-    { from, to }: RowSpan = { from: 0, to: this.rows },
-  ): void {
-    const { context, features: d } = this;
-    const n = to - from;
-    if (count === 0) return;
-    context.beginStage(8 * (n + 2 * count * d + count));
-    const vAt = context.stageIn(from === 0 ? v : v.subarray(from, to), n);
-    const u = context.stageIn(U, count * d);
-    const s = context.stageFor(scores, count);
-    const g = context.stageFor(gradients, count * d);
-    const X = this.X + 8 * d * from;
-    const perPiece = directionsPerPiece(count);
-    const pieces = Math.ceil(count / perPiece);
-    context.run(Operation.search, pieces, 2 * n * d * count, [n, d, count, X, vAt, u, s, g, perPiece]);
-    context.stageOut(scores, count, s);
-    context.stageOut(gradients, count * d, g);
-  }
-
-  dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
-    this.data.release(this.source.data);
-  }
-}
-
-/** Fewer directions than this are not divided: what is gained by threads is lost by packing the rows again. */
-const leastDirections = 16;
-
-/** Directions of a piece, such that pieces are of about the same size and an even number: what few directions are left late in an ascent is shared, too. */
-function directionsPerPiece(count: number): number {
-  if (count < leastDirections) return count;
-  const pieces = 2 * Math.ceil(count / (2 * DIRECTIONS));
-  return 4 * Math.ceil(count / (4 * pieces));
 }
 
 class WasmRowOperator implements RowOperator {

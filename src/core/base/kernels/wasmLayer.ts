@@ -11,10 +11,11 @@ const PIECES = 16;
 
 /** A layer in the memory of the kernels: `wasm/layer.as.ts` says how what it holds is laid out. */
 export class WasmReluLayer implements ReluLayer {
-  private readonly neurons: number;
-  private readonly strips: number;
   /** Place of each neuron among those of the strips: neurons are put in the order of their outputs, each output's filled up to whole strips. */
   private readonly places: Int32Array;
+  /** Neurons of the last `forward`, and the strips that they are in. */
+  private neurons = 0;
+  private strips = 0;
   /** Features, padded. */
   private readonly width: number;
   /** Addresses, in one range of memory that begins with the rows. */
@@ -30,13 +31,11 @@ export class WasmReluLayer implements ReluLayer {
     outputOf: Int32Array,
     private readonly c: number,
   ) {
-    this.neurons = outputOf.length;
     this.width = roundUp(d, GROUP);
     this.padded = roundUp(capacity, GROUP);
     const { places, outputs } = inStrips(outputOf, c);
     this.places = places;
     const strips = outputs.length;
-    this.strips = strips;
     const { width, padded } = this;
     const { heap } = context;
     const pieces = Math.min(PIECES, Math.ceil(padded / PIECE_ROWS));
@@ -75,9 +74,10 @@ export class WasmReluLayer implements ReluLayer {
     }
   }
 
-  forward(W: Float64Array, a: Float64Array, F: Float64Array): void {
-    const { d, c, at, places, neurons: m, rows } = this;
+  forward(W: Float64Array, a: Float64Array, F: Float64Array, m = this.places.length): void {
+    const { d, c, at, places, rows } = this;
     const { f32, f64 } = this.context.heap;
+    this.useFirst(m);
     for (let j = 0; j < m; j++) {
       const place = places[j];
       const lane = place % STRIP;
@@ -112,6 +112,17 @@ export class WasmReluLayer implements ReluLayer {
     if (this.disposed) return;
     this.disposed = true;
     this.context.heap.release(this.at.X);
+  }
+
+  /** Sets what strips hold beside the first m neurons to zero, where it may be something else. */
+  private useFirst(m: number): void {
+    const { at, d, places } = this;
+    if (m === this.neurons) return;
+    let last = -1;
+    for (let j = 0; j < m; j++) last = Math.max(last, places[j]);
+    this.neurons = m;
+    this.strips = Math.ceil((last + 1) / STRIP);
+    this.context.heap.f32.fill(0, at.W / 4, at.W / 4 + this.strips * STRIP * d);
   }
 
   /** Runs it on pieces of the rows; how many these are. */

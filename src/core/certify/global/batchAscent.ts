@@ -1,4 +1,4 @@
-import { type DirectionSearch, KernelsInterrupted } from '../../base/kernels/kernels.ts';
+import { type Kernels, KernelsInterrupted, type ReluLayer } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 
 /** Where an ascent of one direction has come to. */
@@ -35,44 +35,52 @@ const longer = 1.6;
 const shorter = 0.35;
 const smallest = 1e-4;
 const maxSteps = 24;
-/** Directions that the kernels treat as one, multiplications that may go by without a look for a stop, and what blocks of rows are a multiple of. */
-const blockOfDirections = 64;
-const longestWork = 1.5e8;
-const rowsTogether = 256;
+/** Entries of the data, of many rows, that are held in single precision at a time. */
+const heldEntries = 2 ** 20;
+
+/** Rows that directions are looked at on: all of X, or those at the places of `order`, which are few. */
+export interface AscentRows {
+  readonly kernels: Kernels;
+  readonly X: DenseMatrix;
+  readonly order: Int32Array | null;
+}
 
 /**
  * Ascends h(u) = sign * v'(Xu)_+ over norm 1 in the penalised columns from many starts at once, two matrix products a step. From u a step goes along
  * the gradient g within the tangent space: with the length 1 / h(u) to g / ||g||, which never falls where h is convex (the fixed-point iteration
  * for support functions); other lengths are shortened until they climb. Near kinks of rows that lose it comes close to a maximum only: `SphereAscent` ends there.
  * `starts` are rows of d numbers; those that cannot climb above 0 are left out, and those that stay well below `above`, unless all do. Best first; undefined when stopped.
+ * Sums over rows are of single precision, and so are the values.
  */
 export function ascendTogether(
-  search: DirectionSearch,
+  rows: AscentRows,
   v: Float64Array,
   starts: DenseMatrix,
   { sign, penalizedCols, above }: AscentOptions,
   shouldStop: () => boolean,
 ): Ascended[] | undefined {
-  const d = search.features;
-  const weights = sign === 1 ? v : v.map((value) => -value);
+  const d = starts.cols;
   let climbers = Array.from({ length: starts.rows }, (_, k) => new Direction(rowOf(starts, k).slice(), penalizedCols));
   climbers = climbers.filter((climber) => climber.valid);
   const U = new Float64Array(climbers.length * d);
   const G = new Float64Array(climbers.length * d);
-  const scores = new Float64Array(climbers.length);
+  const slopes = new Slopes(rows, sign === 1 ? v : v.map((value) => -value), climbers.length);
   try {
     for (let step = 0; step < maxSteps; step++) {
       const moving = climbers.filter(({ resting }) => !resting);
       if (moving.length === 0) break;
       moving.forEach((climber, k) => climber.propose(U, k * d));
-      if (!stepOfAll(search, weights, U, moving.length, { scores, gradients: G }, shouldStop)) return undefined;
-      moving.forEach((climber, k) => climber.judge(scores[k], G.subarray(k * d, (k + 1) * d)));
+      slopes.of(U, moving.length, G);
+      if (shouldStop()) return undefined;
+      moving.forEach((climber, k) => climber.judge(G.subarray(k * d, (k + 1) * d)));
       const share = meetings.get(step);
       if (share !== undefined) climbers = unite(climbers).filter(({ value }, k) => k === 0 || value >= share * above);
     }
   } catch (error) {
     if (error instanceof KernelsInterrupted) return undefined;
     throw error;
+  } finally {
+    slopes.dispose();
   }
   return unite(climbers)
     .filter(({ value }) => value > 0)
@@ -80,32 +88,48 @@ export function ascendTogether(
     .sort((a, b) => b.value - a.value);
 }
 
-/** Scores and gradients of all directions, of many rows block by block: a block of directions and rows is one piece of work, which nothing interrupts. False when stopped. */
-function stepOfAll(
-  search: DirectionSearch,
-  v: Float64Array,
-  U: Float64Array,
-  count: number,
-  { scores, gradients }: { readonly scores: Float64Array; readonly gradients: Float64Array },
-  shouldStop: () => boolean,
-): boolean {
-  const { rows: n, features: d } = search;
-  if (blockOfDirections * n * d <= longestWork) {
-    search.step(v, U, count, scores, gradients);
-    return !shouldStop();
+/** Slopes X'D v of directions u, D being the rows where X u > 0: neurons of a layer, whose output nobody asks for. */
+class Slopes {
+  private readonly layer: ReluLayer;
+  private readonly rows: number;
+  private readonly block: number;
+  private readonly ones: Float64Array;
+  private readonly fit: Float64Array;
+  private readonly part: Float64Array;
+
+  constructor(
+    private readonly source: AscentRows,
+    private readonly v: Float64Array,
+    count: number,
+  ) {
+    const { kernels, X, order } = source;
+    this.rows = v.length;
+    this.block = order === null ? Math.min(this.rows, Math.max(1, Math.floor(heldEntries / X.cols))) : this.rows;
+    this.ones = new Float64Array(count).fill(1);
+    this.fit = new Float64Array(this.block);
+    this.part = new Float64Array(count * X.cols);
+    this.layer = kernels.createReluLayer(this.block, X.cols, new Int32Array(count), 1);
+    if (this.block === this.rows) this.layer.load(X, order, 0, this.rows);
   }
-  const entries = longestWork / 4 / Math.min(count, blockOfDirections);
-  const block = rowsTogether * Math.max(1, Math.floor(entries / d / rowsTogether));
-  scores.fill(0);
-  gradients.fill(0);
-  const [value, slope] = [new Float64Array(count), new Float64Array(count * d)];
-  for (let from = 0; from < n; from += block) {
-    search.step(v, U, count, value, slope, { from, to: Math.min(n, from + block) });
-    for (let k = 0; k < count; k++) scores[k] += value[k];
-    for (let k = 0; k < slope.length; k++) gradients[k] += slope[k];
-    if (shouldStop()) return false;
+
+  dispose(): void {
+    this.layer.dispose();
   }
-  return true;
+
+  /** Row k of `out` := the slope of row k of U, both of `count` rows. */
+  of(U: Float64Array, count: number, out: Float64Array): void {
+    const { layer, rows, block, v, ones, fit, part, source } = this;
+    const whole = block === rows;
+    const size = count * source.X.cols;
+    if (!whole) out.fill(0, 0, size);
+    for (let from = 0; from < rows; from += block) {
+      const to = Math.min(rows, from + block);
+      if (!whole) layer.load(source.X, source.order, from, to - from);
+      layer.forward(U, ones, fit, count);
+      layer.backward(v.subarray(from, to), whole ? out : part);
+      if (!whole) for (let k = 0; k < size; k++) out[k] += part[k];
+    }
+  }
 }
 
 /** One of the directions on its way. */
@@ -152,8 +176,10 @@ class Direction {
     U.set(trial, at);
   }
 
-  /** Takes the point when it is higher. */
-  judge(value: number, gradient: Float64Array): void {
+  /** Takes the point when it is higher: its value is u'g. */
+  judge(gradient: Float64Array): void {
+    let value = 0;
+    for (let j = 0; j < gradient.length; j++) value += this.trial[j] * gradient[j];
     if (value > this.value) {
       const gain = value - this.value;
       this.u.set(this.trial);

@@ -1,5 +1,5 @@
-import type { DirectionSearch, Kernels } from '../../base/kernels/kernels.ts';
-import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
+import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
+import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
 import { createRng } from '../../base/rng.ts';
 import { type Ascended, type AscentOptions, ascendTogether } from './batchAscent.ts';
 
@@ -12,39 +12,25 @@ const least = 4;
 const goOn = 16;
 const promising = 0.85;
 
-/** A sample of the rows, each of which stands for `share`. */
-interface Level {
-  readonly search: DirectionSearch;
-  readonly order: Int32Array;
-  readonly rows: Float64Array;
-}
+/** Numbers of the products of directions with rows that are made at a time. */
+const productsTogether = 2 ** 18;
 
-/** Ascents of directions on the rows of X, as `ascendTogether`; where rows are many samples of them show the way. */
+/** Ascents of directions on the rows of X, as `ascendTogether`; where rows are many samples of them show the way. Values are exact in the end. */
 export class Ascents {
-  private readonly search: DirectionSearch;
-  private readonly levels: readonly Level[];
+  /** Places of the rows of each sample. */
+  private readonly orders: readonly Int32Array[];
 
+  /** `operator` makes products with X. */
   constructor(
     private readonly kernels: Kernels,
-    X: DenseMatrix,
+    private readonly X: DenseMatrix,
+    private readonly operator: RowOperator,
   ) {
-    this.search = kernels.createDirectionSearch(X);
     const sizes = X.rows < manyRows ? [] : samples.filter((size, k) => k === 0 || least * size <= X.rows);
-    this.levels = sizes.map((size, k) => {
+    this.orders = sizes.map((size, k) => {
       const rng = createRng(1 + k).fork('rows of ascents');
-      const order = Int32Array.from({ length: size }, () => rng.integer(X.rows)).sort();
-      const rows = kernels.alloc(size * X.cols);
-      order.forEach((i, at) => rows.set(rowOf(X, i), at * X.cols));
-      return { search: kernels.createDirectionSearch({ rows: size, cols: X.cols, data: rows }), order, rows };
+      return Int32Array.from({ length: size }, () => rng.integer(X.rows)).sort();
     });
-  }
-
-  dispose(): void {
-    this.search.dispose();
-    for (const { search, rows } of this.levels) {
-      search.dispose();
-      this.kernels.free(rows);
-    }
   }
 
   climb(
@@ -53,16 +39,39 @@ export class Ascents {
     options: AscentOptions,
     shouldStop: () => boolean,
   ): Ascended[] | undefined {
+    const { kernels, X } = this;
     let from = starts;
-    for (const [k, { search, order }] of this.levels.entries()) {
+    for (const [k, order] of this.orders.entries()) {
+      // each row of a sample stands for so many
       const share = v.length / order.length;
       const weights = Float64Array.from(order, (i) => share * v[i]);
-      const tops = ascendTogether(search, weights, from, options, shouldStop);
+      const tops = ascendTogether({ kernels, X, order }, weights, from, options, shouldStop);
       if (tops === undefined) return undefined;
       const good = tops.filter(({ value }, place) => k === 0 || place === 0 || value >= promising * options.above);
       from = denseMatrix(Math.min(goOn, good.length), starts.cols);
       for (let row = 0; row < from.rows; row++) from.data.set(good[row].direction, row * starts.cols);
     }
-    return ascendTogether(this.search, v, from, options, shouldStop);
+    const tops = ascendTogether({ kernels, X, order: null }, v, from, options, shouldStop);
+    return tops === undefined ? undefined : this.exactly(v, tops, options.sign);
+  }
+
+  /** The same directions with their values in double precision. */
+  private exactly(v: Float64Array, tops: readonly Ascended[], sign: 1 | -1): Ascended[] {
+    const { X, operator } = this;
+    const U = new Float64Array(tops.length * X.cols);
+    tops.forEach(({ direction }, k) => U.set(direction, k * X.cols));
+    const values = new Float64Array(tops.length);
+    const block = Math.max(1, Math.floor(productsTogether / Math.max(1, tops.length)));
+    const T = new Float64Array(tops.length * Math.min(block, X.rows));
+    for (let from = 0; from < X.rows && tops.length > 0; from += block) {
+      const to = Math.min(X.rows, from + block);
+      operator.products(U, tops.length, T, { from, to });
+      for (let k = 0, at = 0; k < tops.length; k++)
+        for (let i = from; i < to; i++, at++) if (T[at] > 0) values[k] += sign * v[i] * T[at];
+    }
+    return tops
+      .map(({ direction, starts }, k) => ({ value: values[k], direction, starts }))
+      .filter(({ value }) => value > 0)
+      .sort((a, b) => b.value - a.value);
   }
 }

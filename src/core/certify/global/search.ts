@@ -3,7 +3,7 @@ import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
-import { interruptible } from '../../base/kernels/interrupt.ts';
+import { interruptible, unlessStopped } from '../../base/kernels/interrupt.ts';
 import { SphereAscent } from './ascent.ts';
 import { GramAscent } from './gramAscent.ts';
 import { Ascents } from './sampledAscent.ts';
@@ -64,8 +64,9 @@ export function maximizeDualConstraint(
   const keep = options.keep ?? 8;
   const found: DualMaximizer[] = [];
   const v = new Float64Array(X.rows);
-  const together = new Ascents(kernels, X);
   const operator = free ? undefined : kernels.createRowOperator(X);
+  // a free bias jumps from kink to kink, which ascents along slopes do not
+  const together = operator === undefined ? undefined : new Ascents(kernels, X, operator);
   const climber = createClimber(X, penalized, control, kernels, operator);
   try {
     for (let output = 0; output < V.cols; output++) {
@@ -77,12 +78,12 @@ export function maximizeDualConstraint(
         const from = startsOf(X, v, sign, options.candidates ?? [], starts, rng);
         const stop = (): boolean => control.shouldStop();
         const above = options.above ?? 0;
-        // a free bias jumps from kink to kink, which ascents along slopes do not
-        const ascents = free
-          ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
-          : interruptible(kernels, stop, () =>
-              together.climb(v, from, { sign, penalizedCols: penalized, above }, stop),
-            );
+        const ascents =
+          together === undefined
+            ? Array.from({ length: from.rows }, (_, k) => ({ value: Infinity, direction: rowOf(from, k) }))
+            : unlessStopped(kernels, stop, () =>
+                together.climb(v, from, { sign, penalizedCols: penalized, above }, stop),
+              );
         if (ascents === undefined) return found;
         let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
@@ -100,7 +101,6 @@ export function maximizeDualConstraint(
       }
     }
   } finally {
-    together.dispose();
     operator?.dispose();
   }
   return found;

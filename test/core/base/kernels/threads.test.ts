@@ -32,22 +32,18 @@ function compute(kernels: Kernels): Float64Array[] {
   out.push(system.matrix.slice());
   assert.equal(system.factor(), true);
   out.push(system.matrix.slice());
-  const search = kernels.createDirectionSearch(X);
-  for (const count of [400, 43]) {
-    const [scores, gradients] = [new Float64Array(count), new Float64Array(count * d)];
-    search.step(normals(rng, n), normals(rng, count * d), count, scores, gradients);
-    out.push(scores, gradients);
-  }
   const C = new Float64Array(500 * 700);
   kernels.gemm(false, true, 500, 700, 300, 1, normals(rng, 500 * 300), normals(rng, 700 * 300), 0, C);
   out.push(C);
   const layer = kernels.createReluLayer(n, d, new Int32Array(200), 1);
   layer.load(X, null, 0, n);
-  const [fit, sums] = [new Float64Array(n), new Float64Array(200 * d)];
-  layer.forward(normals(rng, 200 * d), normals(rng, 200), fit);
-  layer.backward(normals(rng, n), sums);
-  out.push(fit, sums);
-  for (const handle of [operator, system, search, layer]) handle.dispose();
+  for (const count of [200, 43]) {
+    const [fit, sums] = [new Float64Array(n), new Float64Array(count * d)];
+    layer.forward(normals(rng, count * d), normals(rng, count), fit, count);
+    layer.backward(normals(rng, n), sums);
+    out.push(fit, sums);
+  }
+  for (const handle of [operator, system, layer]) handle.dispose();
   return out;
 }
 

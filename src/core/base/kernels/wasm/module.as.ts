@@ -6,7 +6,7 @@ import { LAYER_SCRATCH, layerBackward, layerForward } from './layer.as';
 import {
   adjointPiece, forwardPiece, gatherGates, importBits, maskRows, MASKED_SCRATCH, overlapPiece, ROW_BLOCK, sumPartials, transposeBits,
 } from './masked.as';
-import { maskRow, NEURON_SCRATCH, reluRow, searchPiece } from './neurons.as';
+import { maskRow, reluRow } from './neurons.as';
 
 export {
   dot, factorBlock, gatherGates, importBits, solveLowerBlock, solveLowerVector, solveUpperBlock, solveUpperVector, sumPartials, transposeBits,
@@ -14,7 +14,7 @@ export {
 
 /** Bytes of scratch that every thread brings. */
 export function scratchBytes(): i32 {
-  return <i32>max(max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, NEURON_SCRATCH)), LAYER_SCRATCH);
+  return <i32>max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, LAYER_SCRATCH));
 }
 
 /** Start of the memory this module does not use itself. */
@@ -49,11 +49,10 @@ export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
     case 3: overlapTask(d, i, scratch); break;
     case 4: maskFitsTask(d, i); break;
     case 5: panelTask(d, i); break;
-    case 6: searchTask(d, i, scratch); break;
-    case 7: gramTask(d, i, scratch); break;
-    case 8: layerForwardTask(d, i); break;
-    case 9: layerBackwardTask(d, i, scratch); break;
-    case 10: gramTask(d, i, scratch); break;
+    case 6: gramTask(d, i, scratch); break;
+    case 7: layerForwardTask(d, i); break;
+    case 8: layerBackwardTask(d, i, scratch); break;
+    case 9: gramTask(d, i, scratch); break;
   }
 }
 
@@ -129,16 +128,6 @@ function panelTask(d: usize, i: i32): void {
   const rows = int(d, 0), perPiece = int(d, 1);
   const r0 = i * perPiece, s = stride(d, 5);
   solvePanel(min(perPiece, rows - r0), int(d, 2), ptr(d, 3), ptr(d, 4) + <usize>r0 * s, s);
-}
-
-function searchTask(d: usize, i: i32, scratch: usize): void {
-  const n = int(d, 0), features = int(d, 1), count = int(d, 2), perPiece = int(d, 8);
-  const k0 = i * perPiece;
-  const row = <usize>features * 8;
-  searchPiece(
-    n, features, ptr(d, 3), ptr(d, 4), ptr(d, 5) + <usize>k0 * row, min(perPiece, count - k0), ptr(d, 6) + <usize>k0 * 8,
-    ptr(d, 7) + <usize>k0 * row, scratch,
-  );
 }
 
 // Pieces: pairs (a, b) with b <= a, row by row. Patterns of `words` words each; the weights of a pair are those of its outputs.
