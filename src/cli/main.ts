@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { plainText } from '../core/data/plainText.ts';
 import { isFoldThread, serveFoldThread } from '../platform/node/foldThreads.ts';
+import { allowRelaxedSimd } from '../platform/node/relaxedSimd.ts';
 import { runJobsHere, serveBackground, type Task } from './background.ts';
 import { certifyCommand, certifyTask } from './certify.ts';
 import { checkCommand } from './check.ts';
@@ -82,6 +83,7 @@ export function runHere(args: readonly string[]): Promise<number> {
   return statusOf(() => run(args));
 }
 
+allowRelaxedSimd();
 if (!isMainThread) {
   if (isFoldThread()) serveFoldThread();
   else serveBackground(tasks);

@@ -1,6 +1,7 @@
 // `npm run bench [-- section ...]`: prints speed figures, as ratios within one run. Not part of the tests.
 import { spawnSync } from 'node:child_process';
 import { benchBrowser } from './browserSection.ts';
+import { allowRelaxedSimd } from '../../src/platform/node/relaxedSimd.ts';
 import { benchDepth } from './depthSection.ts';
 import { benchDescent } from './descentSection.ts';
 import { benchFolds } from './foldsSection.ts';
@@ -137,4 +138,5 @@ async function main(args: readonly string[]): Promise<void> {
   if (!ended) process.exitCode = 1;
 }
 
+allowRelaxedSimd();
 void main(process.argv.slice(2));

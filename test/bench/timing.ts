@@ -1,4 +1,5 @@
 export { median } from '../../src/core/base/median.ts';
+import { createKernels } from '../../src/core/base/kernels/createKernels.ts';
 import os from 'node:os';
 import type { Control } from '../../src/core/base/control.ts';
 
@@ -94,5 +95,8 @@ export function printMachine(): void {
   console.log(`${cpus[0].model}, ${cpus.length} cores, ${memory} GiB; ${os.type()} ${os.release()} ${os.arch()}`);
   const load = os.loadavg().map((x) => x.toFixed(1));
   console.log(`Node ${process.version} (V8 ${process.versions.v8}); load average ${load.join(', ')}`);
+  const kernels = createKernels();
+  console.log(`Kernels: ${kernels.name}`);
+  kernels.dispose();
   console.log('Times are CPU seconds, one thread, unless it says otherwise: trust the ratios.');
 }

@@ -36,7 +36,7 @@ const shorter = 0.35;
 const smallest = 1e-4;
 const maxSteps = 24;
 /** Entries of the data, of many rows, that are held in single precision at a time. */
-const heldEntries = 2 ** 20;
+const heldEntries = 2 ** 18;
 
 /** Rows that directions are looked at on: all of X, or those at the places of `order`, which are few. */
 export interface AscentRows {
