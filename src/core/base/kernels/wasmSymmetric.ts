@@ -1,5 +1,5 @@
 import type { SymmetricSystem } from './kernels.ts';
-import { Operation, rowMajor, transposed, type WasmContext } from './wasmContext.ts';
+import { type Operand, Operation, rowMajor, transposed, type WasmContext } from './wasmContext.ts';
 
 /** Columns factored at a time, and columns after which the rest of the matrix is updated. */
 const BLOCK = 64;
@@ -124,31 +124,41 @@ export class WasmSymmetricSystem implements SymmetricSystem {
     context.stageOut(B, n * columns, b);
   }
 
+  /** In two levels, as the factor: what is behind a panel is updated by it in pieces that threads share. */
   private lowerColumns(b: number, columns: number): void {
-    const { context, order: n, address: L } = this;
-    for (let k = 0; k < n; k += BLOCK) {
-      const width = Math.min(BLOCK, n - k);
-      const rows = b + 8 * k * columns;
-      if (k > 0) {
-        const [A, C] = [rowMajor(L + 8 * k * n, n), rowMajor(rows, columns)];
-        context.gemm({ m: width, n: columns, k, alpha: -1, A, B: rowMajor(b, columns), beta: 1, C });
+    const { order: n } = this;
+    for (let start = 0; start < n; start += OUTER) {
+      const end = Math.min(n, start + OUTER);
+      for (let k = start; k < end; k += BLOCK) {
+        const next = Math.min(k + BLOCK, end);
+        this.context.exports.solveLowerBlock(next - k, columns, this.entry(k, k), 8 * n, b + 8 * k * columns);
+        this.subtract(rowMajor(this.entry(next, k), n), b, columns, { from: next, to: end, first: k, last: next });
       }
-      context.exports.solveLowerBlock(width, columns, L + 8 * (k * n + k), 8 * n, rows);
+      this.subtract(rowMajor(this.entry(end, start), n), b, columns, { from: end, to: n, first: start, last: end });
     }
   }
 
   private upperColumns(b: number, columns: number): void {
-    const { context, order: n, address: L } = this;
-    for (let k = Math.floor((n - 1) / BLOCK) * BLOCK; k >= 0; k -= BLOCK) {
-      const width = Math.min(BLOCK, n - k);
-      const rows = b + 8 * k * columns;
-      const below = n - k - width;
-      if (below > 0) {
-        const A = transposed(L + 8 * ((k + width) * n + k), n);
-        const B = rowMajor(rows + 8 * width * columns, columns);
-        context.gemm({ m: width, n: columns, k: below, alpha: -1, A, B, beta: 1, C: rowMajor(rows, columns) });
+    const { order: n } = this;
+    for (let start = Math.floor((n - 1) / OUTER) * OUTER; start >= 0; start -= OUTER) {
+      const end = Math.min(n, start + OUTER);
+      for (let k = start + Math.floor((end - start - 1) / BLOCK) * BLOCK; k >= start; k -= BLOCK) {
+        const next = Math.min(k + BLOCK, end);
+        this.context.exports.solveUpperBlock(next - k, columns, this.entry(k, k), 8 * n, b + 8 * k * columns);
+        this.subtract(transposed(this.entry(k, start), n), b, columns, { from: start, to: k, first: k, last: next });
       }
-      context.exports.solveUpperBlock(width, columns, L + 8 * (k * n + k), 8 * n, rows);
+      this.subtract(transposed(this.entry(start, 0), n), b, columns, { from: 0, to: start, first: start, last: end });
     }
+  }
+
+  /** Rows [from, to) of B -= the part A of the factor times its rows [first, last). */
+  private subtract(
+    A: Operand,
+    b: number,
+    columns: number,
+    { from, to, first, last }: Readonly<Record<'from' | 'to' | 'first' | 'last', number>>,
+  ): void {
+    const [B, C] = [rowMajor(b + 8 * first * columns, columns), rowMajor(b + 8 * from * columns, columns)];
+    this.context.gemm({ m: to - from, n: columns, k: last - first, alpha: -1, A, B, beta: 1, C });
   }
 }
