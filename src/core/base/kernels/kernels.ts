@@ -130,6 +130,14 @@ export interface HessianTerms {
   readonly outputOf?: Int32Array;
 }
 
+/** Where d coordinates stand in a symmetric matrix: as `dim` ones from `from` on, the rows of Z (dim x d, `basis`); without a basis all d as they are. */
+export interface BlockPlace {
+  readonly from: number;
+  readonly dim: number;
+  readonly sign: 1 | -1;
+  readonly basis: Float64Array | undefined;
+}
+
 export interface SymmetricSystem {
   readonly order: number;
   /**
@@ -143,6 +151,11 @@ export interface SymmetricSystem {
   addDiagonal(s: Float64Array | number): void;
   /** matrix += alpha A diag(w) A' (lower triangle) for A order x k, stored transposed (k x order) when `trans`; w defaults to ones. */
   addProduct(trans: boolean, k: number, alpha: number, A: Float64Array, w?: Float64Array): void;
+  /**
+   * matrix += sign_a sign_b Z_a B_ab Z_b' at the places of a and b, for all pairs b <= a of m places (lower triangle): B_ab, d x d, stands in `blocks` at index a (a + 1) / 2 + b,
+   * as `RowOperator.grams` writes them, of a = b in `own` at index a, both triangles.
+   */
+  addBlocks(blocks: Float64Array, own: Float64Array, d: number, places: readonly BlockPlace[]): void;
   /** matrix := its Cholesky factor L. False when it is not (numerically) positive definite; the matrix is lost then. */
   factor(): boolean;
   /** B (order x columns, columns defaults to 1) := (L L')^-1 B, in place; `factor` comes first. */

@@ -1,5 +1,6 @@
 import { isOn, onRows, type PatternSet } from '../patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
+import { placeBlocks } from '../linalg/placeBlocks.ts';
 import {
   KernelMemoryError,
   type Kernels,
@@ -185,6 +186,10 @@ function symmetricSystem(n: number, release: () => void, poll: () => void): Symm
           A[i * n + j] += s;
         }
       }
+    },
+    addBlocks(blocks, own, d, places) {
+      poll();
+      placeBlocks(A, n, blocks, own, d, places);
     },
     factor() {
       for (let i = 0; i < n; i++) {

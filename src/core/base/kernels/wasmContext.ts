@@ -14,6 +14,7 @@ export const Operation = {
   layerForward: 7,
   layerBackward: 8,
   changeGrams: 9,
+  addBlocks: 10,
 } as const;
 
 /** Sizes fixed in the module: rows (or gates) of a masked piece, largest GEMM tile. */

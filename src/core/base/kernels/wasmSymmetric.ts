@@ -1,4 +1,4 @@
-import type { SymmetricSystem } from './kernels.ts';
+import type { BlockPlace, SymmetricSystem } from './kernels.ts';
 import { type Operand, Operation, rowMajor, transposed, type WasmContext } from './wasmContext.ts';
 
 /** Columns factored at a time, and columns after which the rest of the matrix is updated. */
@@ -46,6 +46,23 @@ export class WasmSymmetricSystem implements SymmetricSystem {
     const B = trans ? rowMajor(at, n) : transposed(at, k);
     const C = rowMajor(this.address, n);
     context.gemm({ m: n, n, k, alpha, A: A1, w: weights, B, beta: 1, C, lower: true });
+  }
+
+  addBlocks(blocks: Float64Array, own: Float64Array, d: number, places: readonly BlockPlace[]): void {
+    const { context, order: n, address } = this;
+    const { heap } = context;
+    const m = places.length;
+    const pairs = (m * (m + 1)) / 2;
+    if (pairs === 0 || d === 0) return;
+    const numbers = places.reduce((sum, { basis }) => sum + (basis?.length ?? 0), 0);
+    context.beginStage(8 * ((pairs + m) * d * d + numbers + 8 * m + 2 * m));
+    const [b, o] = [context.stageIn(blocks, pairs * d * d), context.stageIn(own, m * d * d)];
+    const table = context.stageRoom(2 * m);
+    places.forEach(({ from, dim, sign, basis }, a) => {
+      const Z = basis === undefined ? 0 : context.stageIn(basis, dim * d);
+      heap.i32.set([from, dim, sign, Z], table / 4 + 4 * a);
+    });
+    context.run(Operation.addBlocks, pairs, 2 * pairs * d ** 3, [n, d, address, b, o, table]);
   }
 
   /**

@@ -1,5 +1,6 @@
-import { type Kernels, KernelsInterrupted, type SymmetricSystem } from '../kernels/kernels.ts';
+import { type BlockPlace, type Kernels, KernelsInterrupted, type SymmetricSystem } from '../kernels/kernels.ts';
 import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
+import { placeBlocks } from '../linalg/placeBlocks.ts';
 
 /** Orders from which the kernels repay copying vectors in and out. */
 const largeOrder = 64;
@@ -37,6 +38,12 @@ export class PositiveSystem {
   addSquare(Z: Float64Array, k: number): void {
     if (this.own !== undefined) addOuterProducts(Z, this.order, Z, this.order, k, this.own, 0, 0, this.order, true);
     else this.handle!.addProduct(false, k, 1, Z);
+  }
+
+  /** As `SymmetricSystem.addBlocks`. */
+  addBlocks(blocks: Float64Array, own: Float64Array, d: number, places: readonly BlockPlace[]): void {
+    if (this.own !== undefined) placeBlocks(this.own, this.order, blocks, own, d, places);
+    else this.handle!.addBlocks(blocks, own, d, places);
   }
 
   /** False when `stop` asked to leave before the end. */

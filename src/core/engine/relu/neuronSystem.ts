@@ -1,4 +1,3 @@
-import type { Kernels } from '../../base/kernels/kernels.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
@@ -69,18 +68,18 @@ export function addBlocks(
 ): void {
   const { neurons, d, problem } = state;
   const blocks = many?.rows === undefined ? state.pairBlocks(H) : blocksOfSome(state, H, many.rows, many.share);
-  const own = neurons.map((neuron, a) => {
+  const own = new Float64Array(neurons.length * d * d);
+  neurons.forEach((neuron, a) => {
     const from = ((a * (a + 3)) / 2) * d * d;
-    const block = blocks.slice(from, from + d * d);
+    const block = own.subarray(a * d * d, (a + 1) * d * d);
+    block.set(blocks.subarray(from, from + d * d));
     mirrorUp(block, d);
     addCurvature(state, neuron, block, damping);
     many?.extra(neuron).forEach((value, k) => (block[k] += value));
-    return block;
   });
+  const places = parts.map((part, a) => ({ ...part, sign: neurons[a].sign }));
+  system.addBlocks(blocks, own, d, places);
   const size = system.order;
-  state.withOperator((_, kernels) => {
-    placeAll({ blocks, own }, parts, state, kernels, system);
-  });
   if (problem.offset) addOffset(state, H, parts, system.matrix, size, size - state.c);
 }
 
@@ -130,66 +129,6 @@ function outwards(inner: Float64Array, parts: readonly Part[], d: number, x: Flo
     end = from + dim;
   }
   for (let o = 0; at + o < x.length; o++) x[at + o] = inner[end + o];
-}
-
-/** Blocks of all pairs b <= a of neurons; of a neuron with itself those in `own` count. */
-interface Blocks {
-  readonly blocks: Float64Array;
-  readonly own: readonly Float64Array[];
-}
-
-/** Z_a' block Z_b for all pairs b <= a, added with the signs of both at the places of these neurons; of a neuron with itself the lower triangle. */
-function placeAll(
-  { blocks, own }: Blocks,
-  parts: readonly Part[],
-  { neurons, d }: ActiveNeurons,
-  kernels: Kernels,
-  system: PositiveSystem,
-): void {
-  const rowsFrom = (b: number): number => parts.slice(b).reduce((sum, { dim }) => sum + dim, 0);
-  // for each b the rows of Z_a' block of all a >= b, one below the other
-  const columns = parts.map((_, b) => new Float64Array(rowsFrom(b) * d));
-  const used = new Int32Array(parts.length);
-  parts.forEach(({ dim, basis }, a) => {
-    const width = (a + 1) * d;
-    const from = ((a * (a + 1)) / 2) * d * d;
-    const beside = new Float64Array(d * width);
-    for (let b = 0; b <= a; b++) {
-      const block = b === a ? own[a] : blocks;
-      let at = b === a ? 0 : from + b * d * d;
-      for (let x = 0; x < d; x++) for (let j = 0, to = x * width + b * d; j < d; j++) beside[to + j] = block[at++];
-    }
-    let turned = beside;
-    if (basis !== undefined) {
-      turned = new Float64Array(dim * width);
-      kernels.gemm(false, false, dim, width, d, 1, basis, beside, 0, turned);
-    }
-    for (let b = 0; b <= a; b++) {
-      const target = columns[b];
-      let to = used[b];
-      for (let x = 0; x < dim; x++) for (let j = 0, at = x * width + b * d; j < d; j++) target[to++] = turned[at + j];
-      used[b] = to;
-    }
-  });
-  parts.forEach((part, b) => {
-    const rows = columns[b].length / d;
-    let values = columns[b];
-    if (part.basis !== undefined) {
-      values = new Float64Array(rows * part.dim);
-      kernels.gemm(false, true, rows, part.dim, d, 1, columns[b], part.basis, 0, values);
-    }
-    const A = system.matrix;
-    const size = system.order;
-    let at = 0;
-    for (let a = b; a < parts.length; a++) {
-      const sign = neurons[a].sign * neurons[b].sign;
-      for (let x = 0; x < parts[a].dim; x++, at += part.dim) {
-        const end = a === b ? x + 1 : part.dim;
-        const to = (parts[a].from + x) * size + part.from;
-        for (let y = 0; y < end; y++) A[to + y] += sign * values[at + y];
-      }
-    }
-  });
 }
 
 /** The upper triangle of a block := the lower one. */

@@ -4,7 +4,12 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type HessianTerms, type Kernels, KernelsInterrupted } from '../../../../src/core/base/kernels/kernels.ts';
+import {
+  type BlockPlace,
+  type HessianTerms,
+  type Kernels,
+  KernelsInterrupted,
+} from '../../../../src/core/base/kernels/kernels.ts';
 import { HELPED } from '../../../../src/core/base/kernels/tickets.ts';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
@@ -31,6 +36,16 @@ function compute(kernels: Kernels): Float64Array[] {
   operator.hessian(terms, system);
   out.push(system.matrix.slice());
   assert.equal(system.factor(), true);
+  out.push(system.matrix.slice());
+  const places = Array.from({ length: 20 }, (_, a): BlockPlace => {
+    return {
+      from: 60 * a,
+      dim: 50 + (a % 3),
+      sign: 1,
+      basis: a % 3 === 2 ? undefined : normals(rng, (50 + (a % 3)) * 52),
+    };
+  });
+  system.addBlocks(normals(rng, 210 * 52 * 52), normals(rng, 20 * 52 * 52), 52, places);
   out.push(system.matrix.slice());
   const C = new Float64Array(500 * 700);
   kernels.gemm(false, true, 500, 700, 300, 1, normals(rng, 500 * 300), normals(rng, 700 * 300), 0, C);

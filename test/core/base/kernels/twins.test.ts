@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createReferenceKernels } from '../../../../src/core/base/kernels/reference.ts';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
-import type { HessianTerms, Kernels } from '../../../../src/core/base/kernels/kernels.ts';
+import type { BlockPlace, HessianTerms, Kernels } from '../../../../src/core/base/kernels/kernels.ts';
 import { allowRelaxedSimd } from '../../../../src/platform/node/relaxedSimd.ts';
 import { denseMatrix } from '../../../../src/core/base/linalg/matrix.ts';
 import { createRng } from '../../../../src/core/base/rng.ts';
@@ -217,6 +217,45 @@ for (const { label, kernels } of builds()) {
     const broken = kernels.createSymmetricSystem(2);
     broken.addDiagonal(NaN);
     assert.equal(broken.factor(), false);
+  });
+
+  test(`blocks of pairs at their places in a symmetric system, ${label}`, () => {
+    const rng = createRng(11);
+    for (const [d, dims] of [
+      [3, [3, 3]],
+      [5, [5, 2, 5, 0, 4]],
+      [70, [70, 65, 70, 68]],
+      [530, [525, 530]],
+    ] as const) {
+      const m = dims.length;
+      const gap = 2;
+      let from = 1;
+      const places = dims.map((dim, a): BlockPlace => {
+        const basis = dim === d ? undefined : normals(rng, dim * d);
+        const place: BlockPlace = { from, dim, sign: a % 3 === 1 ? -1 : 1, basis };
+        from += dim + gap;
+        return place;
+      });
+      const [blocks, own] = [normals(rng, ((m * (m + 1)) / 2) * d * d), normals(rng, m * d * d)];
+      const systems = [kernels, reference].map((each) => each.createSymmetricSystem(from));
+      const start = normals(rng, from * from);
+      const [got, want] = systems.map((system) => {
+        system.matrix.set(start);
+        system.addBlocks(blocks, own, d, places);
+        return system.matrix.slice();
+      });
+      close(got, want, `blocks of ${d} coordinates`);
+      for (const system of systems) system.dispose();
+    }
+    // of one block, in the coordinates of the basis: by hand
+    const system = kernels.createSymmetricSystem(2);
+    const basis = Float64Array.of(1, 2);
+    system.addBlocks(new Float64Array(12).fill(1), Float64Array.of(1, 2, 2, 5, 1, 0, 0, 1), 2, [
+      { from: 0, dim: 1, sign: 1, basis },
+      { from: 1, dim: 1, sign: -1, basis },
+    ]);
+    assert.deepEqual([system.matrix[0], system.matrix[2], system.matrix[3]], [29, -9, 5]);
+    system.dispose();
   });
 
   test(`products and weighted Gram matrices of rows, ${label}`, () => {

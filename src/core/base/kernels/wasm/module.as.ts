@@ -1,6 +1,7 @@
 // What the module exports: `task`, which runs one piece of a parallel operation described in memory, and small sequential kernels.
+import { BLOCK_SCRATCH, placeBlock } from './blocks.as';
 import { axpy, dot, factorBlock, solveLowerBlock, solveLowerVector, solvePanel, solveUpperBlock, solveUpperVector } from './cholesky.as';
-import { gemmBlock, GEMM_SCRATCH, scaleBlock, TILE_COLS } from './gemm.as';
+import { gemmBlock, scaleBlock, TILE_COLS } from './gemm.as';
 import { changePiece, GRAM_SCRATCH, gramPiece } from './grams.as';
 import { LAYER_SCRATCH, layerBackward, layerForward } from './layer.as';
 import {
@@ -14,7 +15,7 @@ export {
 
 /** Bytes of scratch that every thread brings. */
 export function scratchBytes(): i32 {
-  return <i32>max(max(GEMM_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, LAYER_SCRATCH));
+  return <i32>max(max(BLOCK_SCRATCH, GRAM_SCRATCH), max(MASKED_SCRATCH, LAYER_SCRATCH));
 }
 
 /** Start of the memory this module does not use itself. */
@@ -53,6 +54,7 @@ export function task(operation: i32, d: usize, i: i32, scratch: usize): void {
     case 7: layerForwardTask(d, i); break;
     case 8: layerBackwardTask(d, i, scratch); break;
     case 9: gramTask(d, i, scratch); break;
+    case 10: blocksTask(d, i, scratch); break;
   }
 }
 
@@ -130,14 +132,19 @@ function panelTask(d: usize, i: i32): void {
   solvePanel(min(perPiece, rows - r0), int(d, 2), ptr(d, 3), ptr(d, 4) + <usize>r0 * s, s);
 }
 
-// Pieces: pairs (a, b) with b <= a, row by row. Patterns of `words` words each; the weights of a pair are those of its outputs.
-function gramTask(d: usize, i: i32, scratch: usize): void {
-  const n = int(d, 0), features = int(d, 1), c = int(d, 2);
-  const words = <usize>((n + 31) >> 5) * 4;
+// a of the pair (a, b) with b <= a that is number i, row by row.
+function firstOfPair(i: i32): i32 {
   let a = <i32>((sqrt<f64>(8 * <f64>i + 1) - 1) / 2);
   while ((a + 1) * (a + 2) / 2 <= i) a++;
   while (a * (a + 1) / 2 > i) a--;
-  const b = i - a * (a + 1) / 2;
+  return a;
+}
+
+// Pieces: pairs. Patterns of `words` words each; the weights of a pair are those of its outputs.
+function gramTask(d: usize, i: i32, scratch: usize): void {
+  const n = int(d, 0), features = int(d, 1), c = int(d, 2);
+  const words = <usize>((n + 31) >> 5) * 4;
+  const a = firstOfPair(i), b = i - a * (a + 1) / 2;
   const bits = ptr(d, 4), outputs = ptr(d, 6);
   const p = load<i32>(outputs + <usize>a * 4), q = load<i32>(outputs + <usize>b * 4);
   const first = <usize>a * words, second = <usize>b * words;
@@ -146,6 +153,16 @@ function gramTask(d: usize, i: i32, scratch: usize): void {
   const before = ptr(d, 8);
   if (before) changePiece(n, features, ptr(d, 3), before + first, before + second, bits + first, bits + second, w, wStride, out);
   else gramPiece(n, features, ptr(d, 3), bits + first, bits + second, w, wStride, out, a == b, scratch);
+}
+
+// Pieces: pairs.
+function blocksTask(d: usize, i: i32, scratch: usize): void {
+  const order = int(d, 0), features = int(d, 1);
+  const a = firstOfPair(i), b = i - a * (a + 1) / 2;
+  const size = <usize>(features * features) * 8;
+  const block = a == b ? ptr(d, 4) + <usize>a * size : ptr(d, 3) + <usize>i * size;
+  const places = ptr(d, 5);
+  placeBlock(features, order, ptr(d, 2), block, places + <usize>a * 16, places + <usize>b * 16, a == b, scratch);
 }
 
 // Pieces: spans of rows.
