@@ -89,13 +89,14 @@ export class ActiveNeurons {
   private readonly trial: Float64Array;
   private readonly slopes: Float64Array;
   private readonly onRows: Int32Array;
-  /** Sign of the scale of every row. */
+  /** Sign of the scale of every row, and one over the scale. */
   private readonly orientation: Int8Array;
+  private readonly unscale: Float64Array;
   private readonly kernels: Kernels;
   private operator: RowOperator | undefined;
   private pairs: PairBlocks | undefined;
   private stacked = new Float64Array(0);
-  private scratch = new Float64Array(0);
+  private scratch: Float64Array | undefined;
   private inner: Float64Array | undefined;
 
   /** `shouldStop`: looked at between blocks of rows, each way through which may take long; from a stop on only `kept` counts. */
@@ -114,6 +115,7 @@ export class ActiveNeurons {
     this.onRows = new Int32Array(this.n + 1);
     this.orientation = new Int8Array(this.n);
     for (let i = 0; i < this.n; i++) this.orientation[i] = Math.sign(problem.classes.scale[i]);
+    this.unscale = problem.classes.scale.map((scale) => 1 / scale);
     this.kernels = problem.kernels ?? createReferenceKernels();
   }
 
@@ -128,6 +130,8 @@ export class ActiveNeurons {
       this.operator = undefined;
       this.pairs?.dispose();
       this.pairs = undefined;
+      if (this.scratch !== undefined) this.kernels.free(this.scratch);
+      this.scratch = undefined;
       operator.dispose();
     }
   }
@@ -227,8 +231,8 @@ export class ActiveNeurons {
     vector: (neuron: Neuron) => Float64Array,
     out: (neuron: Neuron) => Float64Array,
   ): void {
-    const { n, d } = this;
-    const { count, plain, start, rows, scale } = this.problem.classes;
+    const { n, d, unscale } = this;
+    const { count, plain, start, rows } = this.problem.classes;
     const m = neurons.length;
     if (m === 0) return;
     if (this.stacked.length < m * d) this.stacked = new Float64Array(m * d);
@@ -247,17 +251,20 @@ export class ActiveNeurons {
         while (last < count && rows[start[last]] < to) last++;
         targets.forEach((target, j) => {
           const at = j * (to - from) - from;
-          if (plain) for (let k = first; k < last; k++) target[k] = products[at + k] / scale[k];
-          else for (let k = first; k < last; k++) target[k] = products[at + rows[start[k]]] / scale[rows[start[k]]];
+          if (plain) for (let k = first; k < last; k++) target[k] = products[at + k] * unscale[k];
+          else for (let k = first; k < last; k++) target[k] = products[at + rows[start[k]]] * unscale[rows[start[k]]];
         });
         first = last;
       }
     });
   }
 
-  /** Room for so many numbers, used again and again. */
+  /** Room for so many numbers, used again and again, with the kernels as long as they have the data. */
   room(length: number): Float64Array {
-    if (this.scratch.length < length) this.scratch = new Float64Array(length);
+    if (this.scratch === undefined || this.scratch.length < length) {
+      if (this.scratch !== undefined) this.kernels.free(this.scratch);
+      this.scratch = this.kernels.alloc(length);
+    }
     return this.scratch;
   }
 
