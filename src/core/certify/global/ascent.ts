@@ -11,6 +11,12 @@ export interface LocalMaximum {
   readonly direction: Float64Array;
 }
 
+/** A product that an ascent waits for: out := X vector. */
+export interface AwaitedProduct {
+  readonly vector: Float64Array;
+  readonly out: Float64Array;
+}
+
 /**
  * Finds local maxima of the positively homogeneous function
  *     h(u) = a'u + sum_i w_i (x_i'u)_+      over ||u|| = 1
@@ -40,15 +46,16 @@ export class SphereAscent {
   private readonly c: Float64Array;
   private readonly angles: Float64Array;
   private readonly order: Int32Array;
-  private readonly norms: Float64Array;
+  private norms: Float64Array;
   private readonly weights: Float64Array;
   /** Whether `g` was summed from scratch, not carried along. */
   private fresh = false;
 
-  /** `operator` makes the products with X; without it plain sums do. */
+  /** `operator` makes the products with X; without it plain sums do. `norms` are those of the rows. */
   constructor(
     private readonly X: DenseMatrix,
     private readonly operator?: RowOperator,
+    norms = rowNorms(X),
   ) {
     const { rows: n, cols: d } = X;
     this.n = n;
@@ -67,19 +74,13 @@ export class SphereAscent {
     this.c = new Float64Array(d);
     this.angles = new Float64Array(n);
     this.order = new Int32Array(n);
-    this.norms = new Float64Array(n);
     this.weights = new Float64Array(n);
-    this.refresh();
+    this.norms = norms;
   }
 
   /** To be called when the entries of X have changed. */
   refresh(): void {
-    const { n, d } = this;
-    for (let i = 0; i < n; i++) {
-      let s = 0;
-      for (let k = 0; k < d; k++) s += this.X.data[i * d + k] ** 2;
-      this.norms[i] = Math.sqrt(s);
-    }
+    this.norms = rowNorms(this.X);
   }
 
   /** h(u), for any u. `w` holds n weights, `a` d numbers or nothing. */
@@ -104,10 +105,26 @@ export class SphereAscent {
     sign: 1 | -1,
     shouldStop?: () => boolean,
   ): LocalMaximum | undefined {
+    const course = this.course(w, a, start, sign, shouldStop);
+    for (;;) {
+      const next = course.next();
+      if (next.done === true) return next.value;
+      this.products(next.value.vector, next.value.out);
+    }
+  }
+
+  /** The same step by step: whoever runs it makes the products that it waits for, of several ascents together. */
+  *course(
+    w: Float64Array,
+    a: Float64Array | undefined,
+    start: ArrayLike<number>,
+    sign: 1 | -1,
+    shouldStop?: () => boolean,
+  ): Generator<AwaitedProduct, LocalMaximum | undefined, void> {
     // a bounded number of multiplications per climb: on large data a climb ends a little below its top
     const maxSteps = Math.min(60 + 6 * this.d, Math.max(12, Math.floor(3e8 / (3 * this.n * this.d + 1))));
     const poll = everyRows(3 * this.n * this.d);
-    const { n, d, t, on, held, q, u } = this;
+    const { n, d, t, s, on, held, q, u } = this;
     let length = 0;
     for (let k = 0; k < d; k++) length += start[k] * start[k];
     length = Math.sqrt(length);
@@ -115,7 +132,7 @@ export class SphereAscent {
     for (let k = 0; k < d; k++) u[k] = start[k] / length;
     held.fill(0);
     this.heldCount = 0;
-    this.products(u, t);
+    yield { vector: u, out: t };
     for (let i = 0; i < n; i++) on[i] = t[i] > 0 ? 1 : 0;
     let stalled = 0;
     this.slope(w, a, sign);
@@ -139,12 +156,13 @@ export class SphereAscent {
       }
       if (qNorm === 0) return undefined; // u = -p / ||p||: a minimum with h < 0 all around
       for (let k = 0; k < d; k++) q[k] /= qNorm;
+      yield { vector: q, out: s };
       const moved = this.walk(w, sign, Math.min(Math.atan2(qNorm, pu), 1.5));
       if (moved > 1e-12) stalled = 0;
       else if (++stalled > 2 * d + 10) break;
     }
     const direction = u.slice();
-    this.products(direction, t);
+    yield { vector: direction, out: t };
     let value = 0;
     if (a !== undefined) for (let k = 0; k < d; k++) value += a[k] * direction[k];
     for (let i = 0; i < n; i++) if (t[i] > 0) value += w[i] * t[i];
@@ -246,12 +264,11 @@ export class SphereAscent {
     }
   }
 
-  /** Moves along u cos phi + q sin phi up to `limit`, or less if h has a maximum before; holds the row that stops it. */
+  /** Moves along u cos phi + q sin phi up to `limit`, or less if h has a maximum before; holds the row that stops it. s = X q. */
   private walk(w: Float64Array, sign: number, limit: number): number {
     const { n, d, t, s, on, held, g, q, u, angles, order } = this;
     const tanLimit = Math.tan(limit);
     let count = 0;
-    this.products(q, s);
     for (let i = 0; i < n; i++) {
       // most rows stay on their side: told by one comparison, with room for its rounding
       const side = (on[i] << 1) - 1;
@@ -395,6 +412,17 @@ export class SphereAscent {
     }
     return true;
   }
+}
+
+/** The norm of every row. */
+export function rowNorms({ rows: n, cols: d, data }: DenseMatrix): Float64Array {
+  const norms = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    let s = 0;
+    for (let k = 0; k < d; k++) s += data[i * d + k] ** 2;
+    norms[i] = Math.sqrt(s);
+  }
+  return norms;
 }
 
 /** Restores a heap of `count` indices, least key first, below place k. */

@@ -1,11 +1,10 @@
-import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
+import type { Control } from '../../base/control.ts';
+import { unlessStopped } from '../../base/kernels/interrupt.ts';
+import type { Kernels } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
-import type { Control } from '../../base/control.ts';
-import { interruptible, unlessStopped } from '../../base/kernels/interrupt.ts';
-import { SphereAscent } from './ascent.ts';
-import { GramAscent } from './gramAscent.ts';
+import { createClimber } from './climber.ts';
 import { Ascents } from './sampledAscent.ts';
 
 /** A neuron direction found by search, and what it adds: value = |v_k' (X u)_+| for output k. */
@@ -85,18 +84,20 @@ export function maximizeDualConstraint(
                 together.climb(v, from, { sign, penalizedCols: penalized, above }, stop),
               );
         if (ascents === undefined) return found;
-        let climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
+        const climbs = free ? from.rows : (options.climbs ?? Math.max(24, keep));
         const climbed: Float64Array[] = [];
         for (const { value, direction } of ascents) {
           const onHill = (u: ArrayLike<number>): boolean => cosine(u, direction) > sameHill;
           const settled = value <= above && (options.candidates ?? []).some((u) => cosine(u, direction) > 1 - 1e-9);
-          if (climbs > 0 && value > near(X) * above && !settled && !(climbed.some(onHill) && !free)) {
-            if (control.shouldStop()) return found;
-            climbs--;
+          if (climbed.length < climbs && value > near(X) * above && !settled && (free || !climbed.some(onHill)))
             climbed.push(direction);
-            const top = climber.climb(v, direction, sign);
-            if (top !== undefined && top.value > 0) remember(found, { ...top, sign, output }, keep);
-          } else remember(found, { value, direction, sign, output }, keep, sameHill);
+        }
+        const tops = climber.climbAll(v, climbed, sign);
+        for (const { value, direction } of ascents) {
+          const place = climbed.indexOf(direction);
+          const top = place < 0 ? { value, direction } : tops[place];
+          if (top !== undefined && top.value > 0)
+            remember(found, { ...top, sign, output }, keep, place < 0 ? sameHill : undefined);
         }
       }
     }
@@ -194,127 +195,4 @@ function remember(found: DualMaximizer[], candidate: DualMaximizer, keep: number
   while (at > 0 && found[at - 1].value < candidate.value) at--;
   found.splice(at, 0, candidate);
   if (found.length > keep) found.pop();
-}
-
-/** Climbs to a local maximum of sign * v'(Xu)_+ over the unit ball of the penalised columns. */
-export interface Climber {
-  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined;
-}
-
-/** A climber for X (n x d), whose products `operator` makes where it is given; with `penalizedCols` = d - 1 the last coordinate is free, and v must sum to zero. */
-export function createClimber(
-  X: DenseMatrix,
-  penalizedCols: number,
-  control: Control,
-  kernels: Kernels = createReferenceKernels(),
-  operator?: RowOperator,
-): Climber {
-  if (penalizedCols === X.cols) return new PlainClimber(X, control, kernels, operator);
-  if (penalizedCols !== X.cols - 1) throw new RangeError('only the last column may be free');
-  return new FreeBiasClimber(X, control);
-}
-
-/** Inner products of the rows are worth having up to so many rows, in all and over the number of columns: steps of an ascent then cost less by them. */
-const mostInner = { rows: 1500, overColumns: 2 } as const;
-
-class PlainClimber implements Climber {
-  private ascent: SphereAscent | GramAscent | undefined;
-
-  constructor(
-    private readonly X: DenseMatrix,
-    private readonly control: Control,
-    private readonly kernels: Kernels,
-    private readonly operator: RowOperator | undefined,
-  ) {}
-
-  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
-    const stop = (): boolean => this.control.shouldStop();
-    const ascent = (this.ascent ??= this.created(stop));
-    return ascent instanceof GramAscent
-      ? ascent.climb(v, start, sign, stop)
-      : ascent.climb(v, undefined, start, sign, stop);
-  }
-
-  private created(stop: () => boolean): SphereAscent | GramAscent {
-    const { X, kernels } = this;
-    const { rows: n, cols: d } = X;
-    const sphere = (): SphereAscent => new SphereAscent(X, this.operator);
-    if (n > mostInner.rows || n > mostInner.overColumns * d) return sphere();
-    const inner = new Float64Array(n * n);
-    try {
-      interruptible(kernels, stop, () => kernels.syrk(false, n, d, 1, X.data, 0, inner));
-    } catch (error) {
-      if (error instanceof KernelsInterrupted) return sphere();
-      throw error;
-    }
-    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) inner[j * n + i] = inner[i * n + j];
-    return new GramAscent(X, inner);
-  }
-}
-
-/**
- * With a free bias b the value is piecewise linear in b for a fixed slope vector w, so that (as sum v = 0) its maximum over b lies at a
- * kink b = -w'x_k: alternate between the best kink k for w and a climb in w with the rows x_i - x_k.
- */
-class FreeBiasClimber implements Climber {
-  private readonly shifted: DenseMatrix;
-  private readonly ascent: SphereAscent;
-  private readonly t: Float64Array;
-  private readonly order: Int32Array;
-
-  constructor(
-    private readonly X: DenseMatrix,
-    private readonly control: Control,
-  ) {
-    this.shifted = denseMatrix(X.rows, X.cols - 1);
-    this.ascent = new SphereAscent(this.shifted);
-    this.t = new Float64Array(X.rows);
-    this.order = new Int32Array(X.rows);
-  }
-
-  climb(v: Float64Array, start: Float64Array, sign: 1 | -1): { value: number; direction: Float64Array } | undefined {
-    const { X, shifted, ascent } = this;
-    const d = X.cols - 1;
-    let w: Float64Array = start.slice(0, d);
-    let best: { value: number; direction: Float64Array } | undefined;
-    for (let round = 0; round < 30; round++) {
-      const k = this.bestKink(v, w, sign);
-      for (let i = 0; i < X.rows; i++) {
-        for (let j = 0; j < d; j++) shifted.data[i * d + j] = X.data[i * (d + 1) + j] - X.data[k * (d + 1) + j];
-      }
-      ascent.refresh();
-      const top = ascent.climb(v, undefined, w, sign, () => this.control.shouldStop());
-      if (top === undefined || (best !== undefined && top.value <= best.value * (1 + 1e-12))) break;
-      w = top.direction;
-      const direction = new Float64Array(d + 1);
-      direction.set(w);
-      for (let j = 0; j < d; j++) direction[d] -= w[j] * X.data[k * (d + 1) + j];
-      best = { value: top.value, direction };
-    }
-    return best;
-  }
-
-  /** The row k for which b = -w'x_k maximises sign * sum_i v_i (w'x_i + b)_+. */
-  private bestKink(v: Float64Array, w: Float64Array, sign: number): number {
-    const { X, t, order } = this;
-    const d = X.cols - 1;
-    for (let i = 0; i < X.rows; i++) {
-      let s = 0;
-      for (let j = 0; j < d; j++) s += w[j] * X.data[i * (d + 1) + j];
-      t[i] = s;
-      order[i] = i;
-    }
-    order.sort((i, j) => t[j] - t[i]);
-    // going down in w'x: value grows by (sum of v so far) times the distance
-    let value = 0;
-    let mass = 0;
-    let best = -Infinity;
-    let where = order[0];
-    for (let k = 0; k < order.length; k++) {
-      if (k > 0) value += sign * mass * (t[order[k - 1]] - t[order[k]]);
-      if (value > best) [best, where] = [value, order[k]];
-      mass += v[order[k]];
-    }
-    return where;
-  }
 }

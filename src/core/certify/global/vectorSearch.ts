@@ -4,7 +4,8 @@ import { createRng } from '../../base/rng.ts';
 import { nullBasis } from '../../base/linalg/nullBasis.ts';
 import { classifyRows, type RowClasses } from '../../problem/patterns/rowClasses.ts';
 import type { Control } from '../../base/control.ts';
-import { createClimber, drawStart, type SearchOptions } from './search.ts';
+import { createClimber } from './climber.ts';
+import { drawStart, type SearchOptions } from './search.ts';
 
 /** A neuron direction found by search for all outputs together, and what it adds: value = ||V'(Xu)_+||. */
 export interface VectorMaximizer {
