@@ -1,6 +1,6 @@
 import { isOn, onRows, type PatternSet } from '../patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import { placeBlocks } from '../linalg/placeBlocks.ts';
+import { placeBlocks } from './placeBlocks.ts';
 import {
   KernelMemoryError,
   type Kernels,

@@ -1,6 +1,6 @@
 import { type BlockPlace, type Kernels, KernelsInterrupted, type SymmetricSystem } from '../kernels/kernels.ts';
 import { addOuterProducts, factorSpd, solveSpd } from '../linalg/cholesky.ts';
-import { placeBlocks } from '../linalg/placeBlocks.ts';
+import { placeBlocks } from '../kernels/placeBlocks.ts';
 
 /** Orders from which the kernels repay copying vectors in and out. */
 const largeOrder = 64;

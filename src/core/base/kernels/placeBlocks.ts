@@ -1,4 +1,4 @@
-import type { BlockPlace } from '../kernels/kernels.ts';
+import type { BlockPlace } from './kernels.ts';
 
 /** The lower triangle of A (order x order) += the blocks of all pairs of places, as `SymmetricSystem.addBlocks` says. */
 export function placeBlocks(
