@@ -83,8 +83,9 @@ export function labContrast(
     bias: settings.bias ? 'regularized' : 'none',
     tolerance: 1e-6,
   };
-  const { betaMax } = findBetaMax(problem, { kernels }, control);
-  if (control.shouldStop()) return undefined;
+  const found = findBetaMax(problem, { kernels }, control);
+  if (found === undefined || control.shouldStop()) return undefined;
+  const { betaMax } = found;
   const beta = settings.beta * betaMax;
   const solution = solve({ ...problem, beta }, { timeLimitSeconds: solveSeconds, certifySeconds: 0, kernels }, control);
   const { network } = solution;

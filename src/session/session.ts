@@ -327,9 +327,9 @@ class FileSession implements Session {
       return this.naming(() => {
         const data = prepareData(loaded.table, settings, control);
         const problem = trainingProblem(data, settings);
-        const { betaMax, betaMaxUpper } = findBetaMax(problem, { kernels, memoryBytes }, control);
-        if (control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
-        this.trained = { settings, loaded, data, problem, betaMax, betaMaxUpper };
+        const found = findBetaMax(problem, { kernels, memoryBytes }, control);
+        if (found === undefined || control.shouldStop()) throw new TrainStopped('Stopped before the solve began.');
+        this.trained = { settings, loaded, data, problem, ...found };
         return this.trained;
       });
     } catch (error) {

@@ -174,7 +174,7 @@ export async function benchDescent(): Promise<void> {
       untuned.push(quotient(t, adam[k]));
     });
     progress(`${name}, against Adam`);
-    const path = tracePath(problem, solution.betaMax, kernels);
+    const path = tracePath(problem, solution.betaMax!, kernels);
     finals.push([
       size,
       `${solution.network.W1.rows}`,

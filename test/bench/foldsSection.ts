@@ -54,7 +54,7 @@ async function paths(name: string, kernels: Kernels): Promise<{ readonly whole: 
   const traced = (part: Problem): Traced => {
     const begin = cpuSeconds();
     const share = part.X.rows / problem.X.rows;
-    const betas = betaGrid(betaMax * share, points, end);
+    const betas = betaGrid(betaMax! * share, points, end);
     const steps = [
       ...regularizationPath({ ...part, tolerance }, betas, { kernels, certifySeconds: 0 }, cpuLimit(patience)),
     ];

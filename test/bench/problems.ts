@@ -36,5 +36,5 @@ export function benchProblem(
 
 /** Smallest beta with the zero network as its answer, over the gates of the problem. */
 export function betaMaxOf(problem: BenchProblem, kernels: Kernels): number {
-  return solve(benchProblem(problem, 1e12), { kernels, certifySeconds: 0 }).betaMax;
+  return solve(benchProblem(problem, 1e12), { kernels, certifySeconds: 0 }).betaMax!;
 }

@@ -35,7 +35,7 @@ export function* memoryOverResolves(
   { perRound = 5, each }: { readonly perRound?: number; readonly each?: (solution: object) => void } = {},
 ): Generator<MemoryHeld> {
   let warm: unknown;
-  const solveAt = (beta: number): { readonly betaMax: number } => {
+  const solveAt = (beta: number): { readonly betaMax?: number } => {
     const changed: Problem = { ...problem, beta };
     if (problem.model === 'three-layer') {
       return solveThreeLayer(changed, prepare(changed), { certifySeconds: 0 }, uncontrolled);
@@ -44,7 +44,7 @@ export function* memoryOverResolves(
     ({ warm } = solution);
     return solution;
   };
-  const { betaMax } = solveAt(1e9);
+  const betaMax = solveAt(1e9).betaMax!;
   for (let round = 1; round <= rounds; round++) {
     for (let k = 1; k <= perRound; k++) {
       const solution = solveAt(betaMax * (0.05 + 0.2 * ((k * 0.618) % 1)));

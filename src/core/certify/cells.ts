@@ -1,9 +1,8 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
-import { rowNorms } from '../base/linalg/matrix.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
 import { type Datafit } from '../problem/datafits/datafit.ts';
 import { relativeGap } from '../problem/gap.ts';
-import { dualBoundAt, roundingOfProducts } from './dual/bound.ts';
+import { dualBoundAt } from './dual/bound.ts';
 import { balanceDual, fitConstant } from './dual/freeOffset.ts';
 
 /** A program over the cells of some gates, whatever its groups are. */
@@ -74,31 +73,31 @@ export function dualPointOf(datafit: Datafit, fit: Float64Array, balanced: boole
 }
 
 /** The dual point of the zero network: of fit 0, or of the best constant fit where there is a `free` offset. */
-export function dualAtZero(datafit: Datafit, free: boolean): Float64Array {
+export function dualAtZero(datafit: Datafit, free: boolean, poll?: () => void): Float64Array {
   const fit = new Float64Array(datafit.rows * datafit.outputs);
-  if (free) fitConstant(datafit, fit);
+  if (free) fitConstant(datafit, fit, poll);
+  poll?.();
   return dualPointOf(datafit, fit, free);
 }
 
 /**
  * Objective, dual bound, gap and residuals of a placed point.
- * @param roundings additions in the longest sum behind a gate's constraint, for `roundingOfProducts`
- * @param norms Euclidean norms of the rows of X, where they are known
+ * @param rounding what the constraints of gates may be off by (`roundingOfProducts`)
+ * @param quick as with `dualBoundAt`
  */
 export function concluded(
-  { X, datafit, beta, offset }: CellProgram,
+  { datafit, beta, offset }: CellProgram,
   { fit, penalty, cone }: PlacedPoint,
   { dual, gateConstraint, stationarity }: Priced,
-  roundings: number,
-  norms: Float64Array = rowNorms(X),
+  rounding: number,
+  quick = false,
 ): CellCertificate {
   const c = datafit.outputs;
   const loss = datafit.value(fit);
   const objective = loss + beta * penalty;
   let top = 0;
   for (const value of gateConstraint) top = Math.max(top, value);
-  const rounding = roundingOfProducts(norms, dual, c, roundings) / beta;
-  const proven = dualBoundAt(datafit, dual, top + rounding, objective);
+  const proven = dualBoundAt(datafit, dual, top + rounding / beta, objective, quick);
   const off = offset === undefined ? 0 : offsetResidual(datafit, fit);
   let pairing = 0;
   for (let i = 0; i < fit.length; i++) pairing += dual[i] * (fit[i] - (offset?.[i % c] ?? 0));

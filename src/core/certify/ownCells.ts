@@ -1,7 +1,7 @@
 import type { Kernels } from '../base/kernels/kernels.ts';
 import { denseMatrix, type DenseMatrix, norm2 } from '../base/linalg/matrix.ts';
 import { emptyPatterns, type PatternSet } from '../base/patterns.ts';
-import { type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
+import { type CellProgram, concluded, dotRow, dualPointOf } from './cells.ts';
 import type { ReluCertificate, ReluVector } from './reluCertificate.ts';
 import { dualMaximumByRowNorms } from './rowNormBound.ts';
 
@@ -18,14 +18,29 @@ export interface Activations {
   readonly fit: Float64Array;
 }
 
+interface FedNeuron {
+  readonly u: Float64Array;
+  readonly sign: 1 | -1;
+  readonly output: number;
+}
+
+/** All rows, with what is found out about them. */
+interface Rows {
+  readonly X: DenseMatrix;
+  readonly lengths: Float64Array;
+  readonly outputs: number;
+  readonly fit: Float64Array;
+  readonly words: Uint32Array;
+}
+
 /**
- * Patterns and fit of neurons (effective inputs X, n x d, with the Euclidean norms of the rows) on one way through the data, with the products of the kernels, without
+ * Patterns and fit of neurons (effective inputs X, n x d, with `norms` for the Euclidean norms of the rows) on one way through the data, with the products of the kernels, without
  * a look for a stop: after one this is what is needed. `patterns` and the products below rounding do not depend on the kernels, the last digits of `fit` do.
  */
 export function activationsOf(
   X: DenseMatrix,
-  norms: Float64Array,
-  neurons: readonly { readonly u: Float64Array; readonly sign: 1 | -1; readonly output: number }[],
+  norms: () => Float64Array,
+  neurons: readonly FedNeuron[],
   outputs: number,
   kernels: Kernels,
 ): Activations {
@@ -34,6 +49,7 @@ export function activationsOf(
   const patterns = emptyPatterns(m, n);
   const fit = new Float64Array(n * outputs);
   if (m === 0) return { patterns, fit };
+  const rows: Rows = { X, lengths: norms(), outputs, fit, words: patterns.words };
   const U = denseMatrix(m, d);
   neurons.forEach(({ u }, j) => U.data.set(u, j * d));
   const operator = kernels.createRowOperator(X);
@@ -42,22 +58,9 @@ export function activationsOf(
     for (let from = 0; from < n; from += rowsTogether) {
       const to = Math.min(n, from + rowsTogether);
       operator.products(U.data, m, T, { from, to });
-      neurons.forEach(({ u, sign, output }, j) => {
-        const near = roundings * d * norm2(u);
-        const word = j * patterns.wordsPerPattern;
-        let bits = 0;
-        for (let r = from, at = j * (to - from), f = from * outputs + output; r < to; r++, at++, f += outputs) {
-          let t = T[at];
-          if (Math.abs(t) <= near * norms[r]) t = dotRow(X, r, u);
-          if (t >= 0) {
-            bits |= 1 << (r & 31);
-            fit[f] += sign * t;
-          }
-          if ((r & 31) === 31 || r === n - 1) {
-            patterns.words[word + (r >>> 5)] = bits;
-            bits = 0;
-          }
-        }
+      neurons.forEach((neuron, j) => {
+        const products = T.subarray(j * (to - from), (j + 1) * (to - from));
+        activate(products, rows, neuron, from, j * patterns.wordsPerPattern + (from >>> 5));
       });
     }
   } finally {
@@ -67,13 +70,36 @@ export function activationsOf(
   return { patterns, fit };
 }
 
+/** Adds the fit of a neuron on rows from `from` on, and sets their bits, given their products with it. */
+function activate(
+  products: Float64Array,
+  { X, lengths, outputs, fit, words }: Rows,
+  { u, sign, output }: FedNeuron,
+  from: number,
+  word: number,
+): void {
+  const near = roundings * X.cols * norm2(u);
+  const half = sign / 2;
+  let at = from * outputs + output;
+  for (let first = 0, to = word; first < products.length; first += 32, to++) {
+    let bits = 0;
+    for (let r = first, last = Math.min(products.length, first + 32); r < last; r++, at += outputs) {
+      let t = products[r];
+      if (Math.abs(t) <= near * lengths[from + r]) t = dotRow(X, from + r, u);
+      // without a branch that half of the rows take
+      bits |= Number(t >= 0) << (r & 31);
+      fit[at] += half * (t + Math.abs(t));
+    }
+    words[to] = bits;
+  }
+}
+
 /** A point whose vectors are in the cells of their own directions, with what their activations say. */
 export interface OwnCells extends CellProgram {
   readonly vectors: readonly ReluVector[];
-  /** Fit of the vectors without the offset (`activationsOf`), n x c. */
+  /** Fit of the vectors without the offset (`activationsOf`), n x c; becomes that with it. */
   readonly fit: Float64Array;
-  /** Euclidean norms of the rows, and `reachOfRows`. */
-  readonly norms: Float64Array;
+  /** `reachOfRows` */
   readonly reach: Float64Array | undefined;
 }
 
@@ -82,16 +108,17 @@ export interface OwnCells extends CellProgram {
  * as many numbers as there are rows, and none over the data. `betaMax` is no more than infinite: rows say it elsewhere (`betaMaxOverAll`).
  */
 export function certifyByReach(claim: OwnCells): ReluCertificate {
-  const { X, datafit, offset, gates, beta, penalizedCols, vectors, fit, norms, reach } = claim;
+  const { datafit, offset, gates, beta, penalizedCols, vectors, fit, reach } = claim;
   const c = datafit.outputs;
-  const point = placeNothing(claim);
-  for (let k = 0; k < fit.length; k++) point.fit[k] += fit[k];
+  if (offset !== undefined) for (let k = 0; k < fit.length; k++) fit[k] += offset[k % c];
+  const point = { fit, penalty: 0, cone: 0 };
   for (const { vector } of vectors) point.penalty += norm2(vector.subarray(0, penalizedCols));
   const dual = dualPointOf(datafit, point.fit, offset !== undefined);
   const top = dualMaximumByRowNorms(reach, dual, c) / beta;
   // the bound is there without any gate, too
   const gateConstraint = new Float64Array(Math.max(1, gates.rows)).fill(top);
   const priced = { dual, gateConstraint, stationarity: Math.max(0, gates.rows > 0 ? top - 1 : 0) };
-  const certificate = concluded(claim, point, priced, X.rows + X.cols + 8, norms);
+  // no product is part of the bound
+  const certificate = concluded(claim, point, priced, 0, true);
   return { ...certificate, gateConstraint: gateConstraint.subarray(0, gates.rows), betaMax: Infinity };
 }

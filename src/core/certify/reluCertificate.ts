@@ -1,5 +1,6 @@
 import { type CellCertificate, type CellProgram, concluded, dualPointOf, placeNothing } from './cells.ts';
 import { dualAtZero, type PlacedPoint, type Priced, signsOf } from './cells.ts';
+import { roundingOfProducts } from './dual/bound.ts';
 import { norm2, rowNorms, rowOf, rowsOf } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
 import { rowProducts } from '../base/linalg/rowProducts.ts';
@@ -50,7 +51,8 @@ export function certifyRelu(claim: ReluClaim, abandon?: () => boolean): ReluCert
   const point = placed(claim, norms, abandon);
   if (point === undefined) return undefined;
   const prices = priceGates(claim, norms, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
-  return { ...concluded(claim, point, prices, X.rows + X.cols + 8, norms), betaMax: prices.betaMax };
+  const rounding = roundingOfProducts(norms, prices.dual, datafit.outputs, X.rows + X.cols + 8);
+  return { ...concluded(claim, point, prices, rounding), betaMax: prices.betaMax };
 }
 
 /** Rows of a block. */

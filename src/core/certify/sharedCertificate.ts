@@ -1,5 +1,6 @@
 import { type CellCertificate, type CellProgram, concluded, dotRow, dualPointOf, placeNothing } from './cells.ts';
 import { type PlacedPoint, type Priced, signsOf } from './cells.ts';
+import { roundingOfProducts } from './dual/bound.ts';
 import { boundOverSphere } from './global/outputSphere.ts';
 import { type DenseMatrix, denseMatrix, norm2, rowOf, rowNorms } from '../base/linalg/matrix.ts';
 import { ConeProjector } from '../base/linalg/nnls.ts';
@@ -43,7 +44,9 @@ export function certifyShared(claim: SharedClaim): CellCertificate {
   const { X, datafit, offset } = claim;
   const point = placed(claim);
   const prices = priceGates(claim, dualPointOf(datafit, point.fit, offset !== undefined));
-  return concluded(claim, point, prices, X.rows + X.cols + datafit.outputs + 8);
+  const c = datafit.outputs;
+  const rounding = roundingOfProducts(rowNorms(X), prices.dual, c, X.rows + X.cols + c + 8);
+  return concluded(claim, point, prices, rounding);
 }
 
 /** Fit, penalty and cone violation of the neurons. */

@@ -1,5 +1,5 @@
 import { type DenseMatrix, denseMatrix, dot, rowOf } from '../base/linalg/matrix.ts';
-import { networkObjective } from '../network/evaluate.ts';
+import { networkObjectiveUnless } from '../network/evaluate.ts';
 import type { TwoLayerNetwork } from '../network/network.ts';
 import { type Frame, neuronBack } from '../problem/presolve.ts';
 import type { PreparedProblem } from '../problem/prepare.ts';
@@ -9,10 +9,17 @@ import type { Solution } from './solution/solution.ts';
 
 /**
  * A solution found in a frame (`presolve`), in the units of the problem: network, groups, gates, thresholds and dual maxima. Objective, bound, fit and
- * dual points are the same in both; the objective of the network is computed anew, on the inputs as given.
+ * dual points are the same in both; the objective of the network is computed anew, on the inputs as given, unless there is a stop.
  */
-export function restore(solution: Solution, problem: Problem, prepared: PreparedProblem, frame: Frame): Solution {
-  const { bias, outputPenalty } = problem;
+export function restore(
+  solution: Solution,
+  problem: Problem,
+  prepared: PreparedProblem,
+  frame: Frame,
+  shouldStop: () => boolean,
+): Solution {
+  const { X, bias, outputPenalty } = problem;
+  const { datafit, beta } = prepared;
   const { scale } = frame;
   const network = networkBack(solution.network, problem, frame);
   return {
@@ -24,9 +31,11 @@ export function restore(solution: Solution, problem: Problem, prepared: Prepared
       vector: groupBack(group.vector, solution.gates.cols, bias, frame),
     })),
     network,
-    networkObjective: networkObjective(network, problem.X, prepared.datafit, prepared.beta, outputPenalty, bias),
+    networkObjective:
+      networkObjectiveUnless(shouldStop, network, { X, datafit, beta, outputPenalty, bias }) ??
+      solution.networkObjective,
     penalty: solution.penalty / scale,
-    betaMax: solution.betaMax * scale,
+    ...(solution.betaMax === undefined ? {} : { betaMax: solution.betaMax * scale }),
     ...(solution.betaMaxUpper === undefined ? {} : { betaMaxUpper: solution.betaMaxUpper * scale }),
   };
 }

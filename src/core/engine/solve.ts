@@ -1,6 +1,7 @@
 import { manyRows } from '../certify/global/sampledAscent.ts';
 import { biasOf, type ModelName, type Problem } from '../problem/problem.ts';
 import { couplesOutputs } from '../problem/penalties/penalties.ts';
+import { unlessStopped } from '../base/polling.ts';
 import { namedEntry } from '../base/registry.ts';
 import { presolve } from '../problem/presolve.ts';
 import { prepare, type PreparedProblem, withInputsAt } from '../problem/prepare.ts';
@@ -21,13 +22,17 @@ import type { Solution, SolveOptions } from './solution/solution.ts';
  */
 export function solve(problem: Problem, options: SolveOptions = {}, control: Control = uncontrolled): Solution {
   refuseTooLarge(problem, options.memoryBytes);
-  const prepared = prepare(problem);
-  const { problem: inside, frame } = presolve(problem);
+  const shouldStop = (): boolean => control.shouldStop();
+  const prepared = prepare(problem, shouldStop);
+  const presolved = unlessStopped(shouldStop, (poll) => presolve(problem, poll));
+  // what an earlier solve left is in other units
+  if (presolved === undefined) return solveInFrame(problem, prepared, { ...options, warm: undefined }, control);
+  const { problem: inside, frame } = presolved;
   if (frame === undefined) return solveInFrame(problem, prepared, options, control);
   const { onSolved } = options;
-  const back = (solution: Solution): Solution => restore(solution, problem, prepared, frame);
+  const back = (solution: Solution): Solution => restore(solution, problem, prepared, frame, shouldStop);
   const told = onSolved && { onSolved: (solution: Solution) => onSolved(back(solution)) };
-  return back(solveInFrame(inside, prepare(inside), { ...options, ...told }, control));
+  return back(solveInFrame(inside, prepare(inside, shouldStop), { ...options, ...told }, control));
 }
 
 function solveInFrame(problem: Problem, prepared: PreparedProblem, options: SolveOptions, control: Control): Solution {
@@ -35,7 +40,7 @@ function solveInFrame(problem: Problem, prepared: PreparedProblem, options: Solv
   if (engine === null)
     throw new ProblemError(`the model "${problem.model}" has no two-layer network`, { field: 'model' });
   return withinKernelMemory(() =>
-    inKernelMemory(problem, prepared, options, (placed) => engine(problem, placed, options, control)),
+    inKernelMemory(problem, prepared, options, control, (placed) => engine(problem, placed, options, control)),
   );
 }
 
@@ -44,13 +49,18 @@ function inKernelMemory<T>(
   problem: Problem,
   prepared: PreparedProblem,
   { kernels }: SolveOptions,
+  control: Control,
   work: (placed: PreparedProblem) => T,
 ): T {
   const { X, bias } = problem;
-  if (kernels === undefined || X.rows < manyRows || !biasOf(bias).column) return work(prepared);
+  if (kernels === undefined || X.rows < manyRows || !biasOf(bias).column || control.shouldStop()) return work(prepared);
   const place = kernels.alloc(X.rows * (X.cols + 1));
   try {
-    return work(withInputsAt(problem, prepared, place));
+    const placed = unlessStopped(
+      () => control.shouldStop(),
+      (poll) => withInputsAt(problem, prepared, place, poll),
+    );
+    return work(placed ?? prepared);
   } finally {
     kernels.free(place);
   }

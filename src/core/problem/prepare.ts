@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../base/linalg/matrix.ts';
+import { everyRows } from '../base/polling.ts';
 import { effectiveInputs } from './effectiveInputs.ts';
 import type { Datafit } from './datafits/datafit.ts';
 import { createDatafit, lossOf } from './datafits/losses.ts';
@@ -23,17 +24,17 @@ export interface PreparedProblem {
   readonly tolerance: number;
 }
 
-function checkEntries(m: DenseMatrix, field: string): void {
+function checkEntries({ data, cols }: DenseMatrix, field: string, shouldStop: () => boolean): void {
   let largest = 0;
-  for (let i = 0; i < m.data.length; i++) {
-    const value = m.data[i];
-    if (Math.abs(value) <= range.largest) {
-      largest = Math.max(largest, Math.abs(value));
-      continue;
+  const look = everyRows(1);
+  for (let from = 0; from < data.length; from += look) {
+    if (from > 0 && shouldStop()) return;
+    for (let i = from, to = Math.min(data.length, from + look); i < to; i++) {
+      const size = Math.abs(data[i]);
+      if (size > largest) largest = size;
+      else if (!(size >= 0)) largest = Infinity;
     }
-    const place = { field, row: Math.floor(i / m.cols) + 1, column: (i % m.cols) + 1 };
-    if (!Number.isFinite(value)) throw new ProblemError(`${String(value)} is not a finite number`, place);
-    throw new ProblemError(`${value.toExponential(3)} is too large to compute with (limit ${range.largest})`, place);
+    if (largest > range.largest) refuseEntry(data, cols, field);
   }
   if (largest > 0 && largest < range.smallest) {
     throw new ProblemError(
@@ -41,6 +42,15 @@ function checkEntries(m: DenseMatrix, field: string): void {
       { field },
     );
   }
+}
+
+/** Says which of the entries is none to compute with. */
+function refuseEntry(data: Float64Array, cols: number, field: string): void {
+  const i = data.findIndex((value) => !(Math.abs(value) <= range.largest));
+  const value = data[i];
+  const place = { field, row: Math.floor(i / cols) + 1, column: (i % cols) + 1 };
+  if (!Number.isFinite(value)) throw new ProblemError(`${String(value)} is not a finite number`, place);
+  throw new ProblemError(`${value.toExponential(3)} is too large to compute with (limit ${range.largest})`, place);
 }
 
 function checkTargets(problem: Problem): void {
@@ -84,7 +94,7 @@ function checkWeights({ weights, X }: Problem): void {
 }
 
 /** Beta against the size of the gradient at the zero network: sum_i ||v_i|| ||x_i||, which no dual constraint of a unit direction exceeds. */
-function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit): void {
+function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit, shouldStop: () => boolean): void {
   const ones = biasOf(bias).column ? 1 : 0;
   const dual = new Float64Array(X.rows * outputs);
   datafit.dualPoint(new Float64Array(X.rows * outputs), dual);
@@ -95,7 +105,10 @@ function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit): void 
     return s;
   };
   let size = 0;
+  const look = everyRows(X.cols);
   for (let i = 0; i < X.rows; i++) {
+    // a part of the size asks for no more than all of it
+    if (i % look === look - 1 && shouldStop()) break;
     size += Math.sqrt(squares(dual, i * outputs, outputs)) * Math.sqrt(squares(X.data, i * X.cols, X.cols) + ones);
   }
   if (beta < smallestBetaShare * size) {
@@ -116,15 +129,15 @@ const mostFits = 2 ** 27;
 const largestBeta = 1e200;
 
 /**
- * Checks a problem and brings it into the form solvers use.
+ * Checks a problem and brings it into the form solvers use. From a stop on the rest of X goes unchecked: what is left to do with it is what a stop leaves of a solve.
  * @throws {ProblemError} naming field, row and column (from 1) where they apply
  */
-export function prepare(problem: Problem): PreparedProblem {
+export function prepare(problem: Problem, shouldStop: () => boolean = () => false): PreparedProblem {
   checkNames(problem);
   const { X, y, beta, outputs, tolerance } = problem;
   if (X.rows === 0) throw new ProblemError('there are no rows', { field: 'X' });
   if (X.cols === 0) throw new ProblemError('there are no columns', { field: 'X' });
-  checkEntries(X, 'X');
+  checkEntries(X, 'X', shouldStop);
   if (y.rows !== X.rows) throw new ProblemError(`has ${y.rows} rows but X has ${X.rows}`, { field: 'y' });
   if (!Number.isInteger(outputs) || outputs < 1) {
     throw new ProblemError(`a network needs at least one output, not ${outputs}`, { field: 'outputs' });
@@ -134,7 +147,8 @@ export function prepare(problem: Problem): PreparedProblem {
       field: lossOf(problem.loss).targets === 'classes' ? 'y' : 'outputs',
     });
   }
-  checkEntries(y, 'y');
+  // they say what the zero network is worth, whenever a stop comes
+  checkEntries(y, 'y', () => false);
   checkTargets(problem);
   checkWeights(problem);
   if (!Number.isFinite(beta) || beta < 0) {
@@ -150,7 +164,7 @@ export function prepare(problem: Problem): PreparedProblem {
     throw new ProblemError(`must lie between 0 and 1, not ${String(tolerance)}`, { field: 'tolerance' });
   }
   const datafit = createDatafit(problem.loss, y, outputs, problem);
-  checkBeta(problem, datafit);
+  checkBeta(problem, datafit, shouldStop);
   let effective: DenseMatrix | undefined;
   const { counted } = biasOf(problem.bias);
   return {
@@ -168,9 +182,19 @@ export function prepare(problem: Problem): PreparedProblem {
   };
 }
 
+/** Columns of the effective inputs, which need not have been made. */
+export function effectiveCols({ penalizedCols, bias }: PreparedProblem): number {
+  return penalizedCols + (biasOf(bias).free ? 1 : 0);
+}
+
 /** The same with the effective inputs at the place given, n x d. */
-export function withInputsAt(problem: Problem, prepared: PreparedProblem, place: Float64Array): PreparedProblem {
+export function withInputsAt(
+  problem: Problem,
+  prepared: PreparedProblem,
+  place: Float64Array,
+  poll: () => void = () => undefined,
+): PreparedProblem {
   const { penalizedCols, targets, datafit, beta, outputs, outputPenalty, bias, tolerance } = prepared;
-  const X = effectiveInputs(problem.X, bias, place);
+  const X = effectiveInputs(problem.X, bias, place, poll);
   return { X, penalizedCols, targets, datafit, beta, outputs, outputPenalty, bias, tolerance };
 }

@@ -1,4 +1,5 @@
 import { type DenseMatrix, denseMatrix, dot, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
+import { everyRows } from '../base/polling.ts';
 import { effectiveGates } from './effectiveGates.ts';
 import { type Arrangements, biasOf, type Problem } from './problem.ts';
 
@@ -36,10 +37,10 @@ const framed = new WeakMap<DenseMatrix, Map<string, Inputs>>();
 const movedGates = new WeakMap<Arrangements, { readonly X: DenseMatrix; readonly moved: Arrangements | undefined }>();
 
 /** The problem in the units in which it is solved; its checks (`prepare`) come before. */
-export function presolve(problem: Problem): Presolved {
+export function presolve(problem: Problem, poll: () => void = () => undefined): Presolved {
   const same = { problem, frame: undefined };
   for (const centred of biasOf(problem.bias).free ? [true, false] : [false]) {
-    const { X, frame } = inputsOf(problem.X, problem.bias, centred);
+    const { X, frame } = inputsOf(problem.X, problem.bias, centred, poll);
     if (frame.scale === 1 && frame.centre === undefined) return same;
     const beta = problem.beta / frame.scale;
     if (!(beta > 0 && Number.isFinite(beta))) return same;
@@ -52,34 +53,42 @@ export function presolve(problem: Problem): Presolved {
   return same;
 }
 
-function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean): Inputs {
+function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean, poll: () => void): Inputs {
   const kinds = framed.get(X) ?? new Map<string, Inputs>();
   framed.set(X, kinds);
   const kind = `${bias} ${centred}`;
   const known = kinds.get(kind);
   if (known !== undefined) return known;
   const { counted } = biasOf(bias);
-  const centre = centred ? columnMeans(X) : undefined;
-  const size = sizeOf(X, centre, counted);
+  const centre = centred ? columnMeans(X, poll) : undefined;
+  const size = sizeOf(X, centre, counted, poll);
   const scale = size > 0 ? 4 ** Math.max(-500, Math.min(500, Math.round(Math.log2(size) / 2))) : 1;
   const moves = centre?.some((m) => m !== 0) === true;
   const frame: Frame = { scale, centre: moves ? centre : undefined };
   const made: Inputs =
-    scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X) : X, frame), frame };
+    scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X, undefined, poll) : X, frame, poll), frame };
   kinds.set(kind, made);
   return made;
 }
 
 /** Root mean square of the entries of X - centre; `counted`: with a column of ones. */
-function sizeOf({ rows: n, cols: d, data }: DenseMatrix, centre: Float64Array | undefined, counted: boolean): number {
+function sizeOf(
+  { rows: n, cols: d, data }: DenseMatrix,
+  centre: Float64Array | undefined,
+  counted: boolean,
+  poll: () => void,
+): number {
   const middle = centre ?? new Float64Array(d);
+  const look = everyRows(d);
   let largest = counted ? 1 : 0;
   for (let i = 0, at = 0; i < n; i++) {
+    if (i % look === look - 1) poll();
     for (let k = 0; k < d; k++) largest = Math.max(largest, Math.abs(data[at++] - middle[k]));
   }
   if (largest === 0) return 0;
   let squares = counted ? n / largest ** 2 : 0;
   for (let i = 0, at = 0; i < n; i++) {
+    if (i % look === look - 1) poll();
     for (let k = 0; k < d; k++) {
       const share = (data[at++] - middle[k]) / largest;
       squares += share * share;
@@ -88,17 +97,23 @@ function sizeOf({ rows: n, cols: d, data }: DenseMatrix, centre: Float64Array | 
   return largest * Math.sqrt(squares / (n * (counted ? d + 1 : d)));
 }
 
-function inFrame({ rows: n, cols: d, data }: DenseMatrix, { scale, centre }: Frame): DenseMatrix {
+function inFrame({ rows: n, cols: d, data }: DenseMatrix, { scale, centre }: Frame, poll: () => void): DenseMatrix {
   const out = denseMatrix(n, d);
   const middle = centre ?? new Float64Array(d);
-  for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < d; k++, at++) out.data[at] = (data[at] - middle[k]) / scale;
+  const look = everyRows(d);
+  for (let i = 0, at = 0; i < n; i++) {
+    if (i % look === look - 1) poll();
+    for (let k = 0; k < d; k++, at++) out.data[at] = (data[at] - middle[k]) / scale;
+  }
   return out;
 }
 
 /** Means of the columns, as sums of differences to the first row: exact for constant columns, whatever their size. */
-function columnMeans(X: DenseMatrix): Float64Array {
+function columnMeans(X: DenseMatrix, poll: () => void): Float64Array {
   const means = new Float64Array(X.cols);
+  const look = everyRows(X.cols);
   for (let i = 0; i < X.rows; i++) {
+    if (i % look === look - 1) poll();
     for (let k = 0; k < X.cols; k++) means[k] += (X.data[i * X.cols + k] - X.data[k]) / X.rows;
   }
   return means.map((mean, k) => X.data[k] + mean);

@@ -142,8 +142,8 @@ export interface Family {
   /** It is defined by gates that are drawn, so that none can be searched for. */
   readonly drawnGates: boolean;
   readonly batchNorm: boolean;
-  /** By solving at a beta for which the zero network is certainly optimal. */
-  threshold(problem: Problem, options: FamilyOptions, control: Control): Threshold;
+  /** By solving at a beta for which the zero network is certainly optimal; undefined when a stop came first. */
+  threshold(problem: Problem, options: FamilyOptions, control: Control): Threshold | undefined;
   solve(posed: Posed, options: FamilyOptions, control: Control): Outcome;
   /** A sentence where there is nothing to compare. */
   descent(posed: Posed, outcome: Outcome, context: TrainingContext): Descent | string;

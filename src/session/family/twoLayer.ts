@@ -39,7 +39,8 @@ function twoLayerFamily(kind: Kind): Family {
     threshold(problem, { kernels, memoryBytes, certifySeconds }, control) {
       const quick = searching(problem);
       if (quick !== problem) refuseUnlistable(prepare(problem), control);
-      return solve(quick, { kernels, memoryBytes, certifySeconds }, control);
+      const { betaMax, betaMaxUpper } = solve(quick, { kernels, memoryBytes, certifySeconds }, control);
+      return betaMax === undefined ? undefined : { betaMax, betaMaxUpper };
     },
     solve(posed, { onSolved, ...options }, control) {
       const shown = onSolved && ((solution: Solution) => onSolved(outcomeOf(posed, solution, kind.gated)));

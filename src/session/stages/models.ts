@@ -126,6 +126,7 @@ async function comparedModel(
   const named = { network: name, ...(deep(networkSettings(name).model) ? { depth } : {}) };
   try {
     const part = own === undefined ? variantOf(base, { ...networkSettings(name), depth }, context) : base;
+    if (part === undefined) return undefined;
     const { record: curve, notes } =
       own?.crossValidation === undefined || own.crossValidation.best < 0
         ? await crossCurve(part, context)
@@ -149,12 +150,12 @@ async function comparedModel(
   }
 }
 
-/** The same data and loss for another model. */
+/** The same data and loss for another model; undefined when stopped. */
 function variantOf(
   base: Folded,
   model: Pick<TrainSettings, 'model' | 'depth' | 'batchNorm'>,
   { deps: { kernels }, control }: TrainingContext,
-): Folded {
+): Folded | undefined {
   const { data, loaded, problem, preview } = base;
   const { penalties } = modelTraits(model.model);
   const settings: TrainSettings = {
@@ -168,8 +169,8 @@ function variantOf(
   const same = (settings.batchNorm === true) === (base.settings.batchNorm === true);
   const own = same ? data : prepareData(loaded.table, settings, control);
   const posed = trainingProblem(own, settings);
-  const { betaMax } = findBetaMax(posed, { kernels, memoryBytes: memoryBytesOf(settings) }, control);
-  return { data: own, settings, loaded, problem: posed, betaMax, preview };
+  const found = findBetaMax(posed, { kernels, memoryBytes: memoryBytesOf(settings) }, control);
+  return found && { data: own, settings, loaded, problem: posed, betaMax: found.betaMax, preview };
 }
 
 /** Its network of all training rows at beta, solved and proven within a share of the time. */

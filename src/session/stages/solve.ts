@@ -22,6 +22,7 @@ export async function solveStage(
   const watch = new SolveWatch(control, listener, before, draft.begun?.trace);
   const solved = (outcome: Outcome, proving: boolean): SolvedDraft => {
     const { solution } = outcome;
+    const { betaMax = 0 } = solution;
     return {
       ...draft,
       outcome: { ...outcome, solution: { ...solution, seconds: before + solution.seconds } },
@@ -31,7 +32,7 @@ export async function solveStage(
       trace: thinned(watch.trace),
       warm: solution.warm ?? draft.warm,
       // what a search finds is a lower limit, what is proven an upper one: both only get closer
-      betaMax: solution.betaMax > draft.betaMax * (1 + raised) ? solution.betaMax : draft.betaMax,
+      betaMax: betaMax > draft.betaMax * (1 + raised) ? betaMax : draft.betaMax,
       betaMaxUpper: closer(draft.betaMaxUpper, solution.betaMaxUpper),
       notes: { ...draft.notes, solve: solutionNotes(solution, draft, limit) },
     };

@@ -100,7 +100,7 @@ test('one row: scalar soft threshold in closed form', () => {
   checkSolved(solution, problem);
   close(solution.objective, 0.38, 1e-9);
   close(solution.fit.data[0], 1.8, 1e-6);
-  close(solution.betaMax, 10, 1e-14);
+  close(solution.betaMax!, 10, 1e-14);
 });
 
 test('one row, logistic: f = log((1 - beta) / beta)', () => {
@@ -142,7 +142,7 @@ for (const [loss, outputs, outputPenalty] of settings) {
 
   test(`${name}: Newton to 1e-8, and the first-order twin finds the same value`, () => {
     for (const share of [0.3, 0.03]) {
-      const problem = { ...base, beta: share * betaMax };
+      const problem = { ...base, beta: share * betaMax! };
       const newton = solve(problem);
       checkSolved(newton, problem);
       const loose = { ...problem, tolerance: 1e-4 };
@@ -155,16 +155,16 @@ for (const [loss, outputs, outputPenalty] of settings) {
   });
 
   test(`${name}: zero exactly from betaMax on, and not below it`, () => {
-    const at = solve({ ...base, beta: betaMax });
+    const at = solve({ ...base, beta: betaMax! });
     assert.equal(at.groups.length, 0);
     assert.equal(at.status, 'optimal');
     assert.ok(Math.abs(at.relativeGap) < 1e-12, `${at.relativeGap}`);
-    const below = solve({ ...base, beta: 0.98 * betaMax });
+    const below = solve({ ...base, beta: 0.98 * betaMax! });
     assert.ok(below.groups.length > 0);
   });
 
   test(`${name}: the conditions of optimality hold`, () => {
-    const solution = solve({ ...base, beta: 0.1 * betaMax, tolerance: 1e-10 });
+    const solution = solve({ ...base, beta: 0.1 * betaMax!, tolerance: 1e-10 });
     assert.ok(solution.gateConstraint.every((g) => g <= 1 + 1e-3));
     assert.ok(solution.kkt.complementarity < 1e-3);
     // active gates are tight
@@ -175,7 +175,7 @@ for (const [loss, outputs, outputPenalty] of settings) {
 test('a gap of 1e-9 is reached for every loss', () => {
   for (const loss of ['squared', 'logistic', 'softmax', 'hinge'] as const) {
     const base = randomProblem(11, { n: 40, d: 4, outputs: loss === 'softmax' ? 3 : 1 }, { loss, tolerance: 1e-9 });
-    const problem = { ...base, beta: 0.05 * solve({ ...base, beta: 1e9 }).betaMax };
+    const problem = { ...base, beta: 0.05 * solve({ ...base, beta: 1e9 }).betaMax! };
     checkSolved(solve(problem), problem);
   }
 });
@@ -196,7 +196,7 @@ test('at most 40 Newton steps to 1e-6 on diabetes and the breast cancer data', (
     const kernels = createKernels();
     const { betaMax } = solve({ ...base, beta: 1e9 }, { kernels });
     for (const share of [0.1, 0.01]) {
-      const problem = { ...base, beta: share * betaMax };
+      const problem = { ...base, beta: share * betaMax! };
       const solution = solve(problem, { kernels });
       checkSolved(solution, problem);
       assert.ok(solution.iterations <= 40, `${name} at ${share}: ${solution.iterations} steps`);
@@ -233,7 +233,7 @@ test('path: objective concave and rising in beta, loss rising, penalty falling; 
   for (const loss of ['squared', 'logistic'] as const) {
     const problem = randomProblem(3, { n: 40, d: 3 }, { loss, tolerance: 1e-9 });
     const { betaMax } = solve({ ...problem, beta: 1e9 });
-    const steps = [...regularizationPath(problem, betaGrid(betaMax, 12, 0.01))];
+    const steps = [...regularizationPath(problem, betaGrid(betaMax!, 12, 0.01))];
     assert.equal(steps.length, 12);
     assert.equal(steps[0].solution.groups.length, 0);
     for (const { beta, solution } of steps) {
@@ -262,13 +262,13 @@ test('path: objective concave and rising in beta, loss rising, penalty falling; 
 test('a warm start saves Newton steps, on the same gates and on more of them', () => {
   const problem = randomProblem(5, { n: 60, d: 4 }, { tolerance: 1e-6 });
   const { betaMax } = solve({ ...problem, beta: 1e9 });
-  const first = solve({ ...problem, beta: 0.1 * betaMax });
-  const again = solve({ ...problem, beta: 0.1 * betaMax }, { warm: first.warm });
+  const first = solve({ ...problem, beta: 0.1 * betaMax! });
+  const again = solve({ ...problem, beta: 0.1 * betaMax! }, { warm: first.warm });
   assert.ok(again.iterations <= 2, `${again.iterations}`);
-  const half = solve({ ...problem, beta: 0.05 * betaMax }, { warm: first.warm });
-  const cold = solve({ ...problem, beta: 0.05 * betaMax });
+  const half = solve({ ...problem, beta: 0.05 * betaMax! }, { warm: first.warm });
+  const cold = solve({ ...problem, beta: 0.05 * betaMax! });
   assert.ok(half.iterations < cold.iterations, `${half.iterations} against ${cold.iterations}`);
-  const more = { ...problem, beta: 0.1 * betaMax, arrangements: { kind: 'sampled', count: 45, seed: 5 } } as const;
+  const more = { ...problem, beta: 0.1 * betaMax!, arrangements: { kind: 'sampled', count: 45, seed: 5 } } as const;
   close(solve(more, { warm: first.warm }).objective, solve(more).objective, 2e-6);
 });
 
@@ -491,7 +491,7 @@ for (const [loss, outputs, outputPenalty] of settings) {
       { loss, outputPenalty, tolerance: 1e-7, arrangements: { kind: 'sampled', count: 400, seed: 1 } },
     );
     const { betaMax } = solve({ ...problem, beta: 1e9 });
-    const beta = 0.1 * betaMax;
+    const beta = 0.1 * betaMax!;
     const all = solve({ ...problem, beta });
     const prepared = prepare({ ...problem, beta });
     const { gateSet } = gatesOf(problem, prepared);

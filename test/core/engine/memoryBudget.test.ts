@@ -73,8 +73,8 @@ test('kernels without room for a dense system: Newton steps go on with products,
   );
   const betaMax = solve({ ...problem, beta: 1e9 }).betaMax;
   const kernels = createWasmKernels({ budgetBytes: 5 * 2 ** 20 })!;
-  const easy = solve({ ...problem, beta: 0.2 * betaMax });
-  const tight = solve({ ...problem, beta: 0.2 * betaMax }, { kernels });
+  const easy = solve({ ...problem, beta: 0.2 * betaMax! });
+  const tight = solve({ ...problem, beta: 0.2 * betaMax! }, { kernels });
   assert.match(tight.method, /matrix-free/);
   assert.equal(tight.status, 'optimal');
   assert.ok(Math.abs(tight.objective - easy.objective) <= 2e-6 * easy.objective);

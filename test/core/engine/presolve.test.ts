@@ -82,7 +82,7 @@ for (const loss of ['squared', 'logistic', 'softmax'] as const) {
         );
         // what a network of rows of size shift can be evaluated to
         assert.ok(relative(solution.networkObjective, solution.objective) <= 1e-8 + (1e-14 * shift) / scale, at);
-        assert.ok(relative(solution.betaMax, base.betaMax * scale) <= 1e-8, at);
+        assert.ok(relative(solution.betaMax!, base.betaMax! * scale) <= 1e-8, at);
         assert.ok(relative(partsOf(solution, problem), solution.objective) <= 1e-9, at);
         const { dual, boundDual } = solution;
         for (let o = 0; o < problem.outputs; o++) {

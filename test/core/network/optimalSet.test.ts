@@ -89,7 +89,7 @@ void test('in every optimum exactly when the program without its cell is dearer,
       { n: 7, d: bias === 'none' ? 2 : 1 },
       { bias, loss: logistic ? 'logistic' : 'squared' },
     );
-    const top = solve(adaptive({ ...base, beta: 1e3 }), {}, uncontrolled).betaMax;
+    const top = solve(adaptive({ ...base, beta: 1e3 }), {}, uncontrolled).betaMax!;
     const problem = { ...base, beta: 0.15 * top, tolerance: 1e-9 };
     const solution = proven(problem);
     const set = solution.optimalSet!;

@@ -76,7 +76,7 @@ describe('weights of rows', () => {
       const other = solve(repeated(problem), options, uncontrolled);
       near(own.objective, other.objective, 1e-6, 'objective');
       near(own.networkObjective, own.objective, 1e-9, 'the network itself');
-      near(own.betaMax, other.betaMax, 1e-5, 'threshold');
+      near(own.betaMax!, other.betaMax!, 1e-5, 'threshold');
       assert.ok(own.relativeGap <= 1e-6, `gap ${own.relativeGap}`);
       assert.ok(own.dualBound <= other.objective * (1 + 1e-9), 'the bound holds for the repeated rows');
       if (own.global !== undefined) {

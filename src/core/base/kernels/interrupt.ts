@@ -11,6 +11,11 @@ export function interruptible<T>(kernels: Kernels, shouldStop: () => boolean, wo
   }
 }
 
+/** A look at the interrupt between calls of the kernels. @throws {KernelsInterrupted} as a call would */
+export function pollInterrupt({ interrupt }: Kernels): void {
+  if (interrupt?.() === true) throw new KernelsInterrupted();
+}
+
 /** Runs something; when a kernel call inside it is interrupted by a stop, what `best` makes of it so far counts. */
 export function untilInterrupted<T>(work: () => T, best: () => T): T {
   try {

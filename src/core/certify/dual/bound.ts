@@ -19,20 +19,31 @@ export interface DualBound {
  * `objective`, which is a bound as much as anything below it: where the two meet, the last digits of the computed objective are not better known.
  *
  * @param constraint upper bound of M(V) / beta; its own rounding is the caller's affair (`roundingOfProducts`)
+ * @param quick without a search for that length: as near to V itself as the constraint allows
  */
-export function dualBoundAt(datafit: Datafit, V: Float64Array, constraint: number, objective = Infinity): DualBound {
-  // V = 0 is feasible always, and gives the infimum of the loss
-  let point: Float64Array = new Float64Array(V.length);
-  let value = datafit.dualBelow(point);
+export function dualBoundAt(
+  datafit: Datafit,
+  V: Float64Array,
+  constraint: number,
+  objective = Infinity,
+  quick = false,
+): DualBound {
   // the margin pays for the rounding of the scaled entries
   const limit = constraint > 0 ? (1 / constraint) * (1 - 4 * epsilon) : Infinity;
-  if (!Number.isNaN(constraint)) {
-    const t = bestDualScale(datafit, V, limit);
-    const scaled = V.map((v) => t * v);
-    const bound = datafit.dualBelow(scaled);
-    if (bound > value) [value, point] = [bound, scaled];
+  const point = new Float64Array(V.length);
+  let bound = -Infinity;
+  if (limit > 0 && !Number.isNaN(constraint)) {
+    const t = quick ? Math.min(1, limit) : bestDualScale(datafit, V, limit);
+    for (let i = 0; i < V.length; i++) point[i] = t * V[i];
+    bound = datafit.dualBelow(point);
   }
-  return { value: Math.min(value, objective), point };
+  if (quick && bound > 0) return { value: Math.min(bound, objective), point };
+  // V = 0 is feasible always, and gives the infimum of the loss
+  const nothing = new Float64Array(V.length);
+  const least = datafit.dualBelow(nothing);
+  return bound > least
+    ? { value: Math.min(bound, objective), point }
+    : { value: Math.min(least, objective), point: nothing };
 }
 
 /**

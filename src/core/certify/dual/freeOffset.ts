@@ -33,18 +33,19 @@ function shiftByCurvature(datafit: Datafit, F: Float64Array, V: Float64Array): b
   return true;
 }
 
-/** F := the best constant fit, by damped Newton steps, or by bisection of the slope where the curvature may vanish. */
-export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
+/** F := the best constant fit (a look for a stop before each way through it), by damped Newton steps, or by bisection of the slope where the curvature may vanish. */
+export function fitConstant(datafit: Datafit, F: Float64Array, poll: () => void = () => undefined): Float64Array {
   const { rows: n, outputs: c } = datafit;
   const offset = new Float64Array(c);
   if (!datafit.curved && datafit.separable) {
-    for (let o = 0; o < c; o++) offset[o] = bestConstant(datafit.ofOutput(o));
+    for (let o = 0; o < c; o++) offset[o] = bestConstant(datafit.ofOutput(o), poll);
     for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
     return offset;
   }
   const G = new Float64Array(n * c);
   const H = new Float64Array(n * c * c);
   for (let round = 0; round < 200; round++) {
+    poll();
     for (let i = 0; i < n * c; i++) F[i] = offset[i % c];
     datafit.gradient(F, G);
     datafit.hessian(F, H);
@@ -68,10 +69,11 @@ export function fitConstant(datafit: Datafit, F: Float64Array): Float64Array {
 }
 
 /** A minimiser of l(t 1) for one output: the slope is monotone in t. 0 where the loss has no minimum on the way to 1e150. */
-function bestConstant(datafit: Datafit): number {
+function bestConstant(datafit: Datafit, poll: () => void): number {
   const F = new Float64Array(datafit.rows);
   const G = new Float64Array(datafit.rows);
   const slope = (t: number): number => {
+    poll();
     datafit.gradient(F.fill(t), G);
     return G.reduce((a, b) => a + b, 0);
   };

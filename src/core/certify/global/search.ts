@@ -1,9 +1,10 @@
 import type { Control } from '../../base/control.ts';
-import { unlessStopped } from '../../base/kernels/interrupt.ts';
+import { pollInterrupt, unlessStopped } from '../../base/kernels/interrupt.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
 import { type DenseMatrix, denseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 import { createRng, type Rng } from '../../base/rng.ts';
+import { everyRows } from '../../base/polling.ts';
 import { createClimber } from './climber.ts';
 import { Ascents } from './sampledAscent.ts';
 
@@ -74,8 +75,12 @@ export function maximizeDualConstraint(
       for (const sign of [1, -1] as const) {
         if (control.shouldStop()) return found;
         const rng = createRng(options.seed ?? 1).fork(`search ${output} ${sign}`);
-        const from = startsOf(X, v, sign, options.candidates ?? [], starts, rng);
         const stop = (): boolean => control.shouldStop();
+        const drawing = { rng, poll: () => pollInterrupt(kernels) };
+        const from = unlessStopped(kernels, stop, () =>
+          startsOf(X, v, sign, options.candidates ?? [], starts, drawing),
+        );
+        if (from === undefined) return found;
         const above = options.above ?? 0;
         const ascents =
           together === undefined
@@ -121,6 +126,12 @@ function cosine(u: ArrayLike<number>, w: ArrayLike<number>): number {
   return uw / Math.sqrt(uu * ww);
 }
 
+/** What directions are drawn with, and a look for a stop on the way through the data. */
+interface Drawing {
+  readonly rng: Rng;
+  readonly poll?: () => void;
+}
+
 /** Candidates and drawn directions, half of these near candidates where there are any, one a row. */
 function startsOf(
   X: DenseMatrix,
@@ -128,14 +139,15 @@ function startsOf(
   sign: number,
   candidates: readonly ArrayLike<number>[],
   count: number,
-  rng: Rng,
+  drawing: Drawing,
 ): DenseMatrix {
+  const { rng } = drawing;
   const out = denseMatrix(candidates.length + count, X.cols);
   candidates.forEach((candidate, k) => out.data.set(candidate, k * X.cols));
   for (let k = 0; k < count; k++) {
     const row = out.data.subarray((candidates.length + k) * X.cols, (candidates.length + k + 1) * X.cols);
-    if (candidates.length === 0) drawStart(X, v, sign, k, rng, row);
-    else if (k % 2 === 0) drawStart(X, v, sign, k >> 1, rng, row);
+    if (candidates.length === 0) drawStart(X, v, sign, k, drawing, row);
+    else if (k % 2 === 0) drawStart(X, v, sign, k >> 1, drawing, row);
     else drawNear(candidates[rng.integer(candidates.length)], spreads[(k >> 1) % spreads.length], rng, row);
   }
   return out;
@@ -156,7 +168,14 @@ function drawNear(from: ArrayLike<number>, spread: number, rng: Rng, out: Float6
  * Starting directions: the slope of the all-on cell, that of the rows that gain, rows of the data and differences of two, and isotropic ones. The
  * first step of an ascent goes to the slope X'D v of the cell it starts in, so that data directions lead where large values live.
  */
-export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: number, rng: Rng, out: Float64Array): void {
+export function drawStart(
+  X: DenseMatrix,
+  v: Float64Array,
+  sign: number,
+  k: number,
+  { rng, poll }: Drawing,
+  out: Float64Array,
+): void {
   const { rows: n, cols: d, data } = X;
   if (k % 3 === 2) {
     for (let j = 0; j < d; j++) out[j] = rng.normal();
@@ -171,7 +190,9 @@ export function drawStart(X: DenseMatrix, v: Float64Array, sign: number, k: numb
     return;
   }
   out.fill(0);
+  const look = everyRows(d);
   for (let i = 0, at = 0; i < n; i++, at += d) {
+    if (i % look === look - 1) poll?.();
     if (k === 0 || sign * v[i] > 0) for (let j = 0; j < d; j++) out[j] += sign * v[i] * data[at + j];
   }
 }

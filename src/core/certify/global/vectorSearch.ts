@@ -50,7 +50,7 @@ export function maximizeVectorConstraint(
     else for (let o = 0; o < c; o++) s[o] = rng.normal();
     if (k < 2 * c && k % 2 === 1) for (let o = 0; o < c; o++) s[o] = -s[o];
     const v = combine(V, s);
-    drawStart(X, v, 1, Math.floor(k / (2 * c)), rng, start);
+    drawStart(X, v, 1, Math.floor(k / (2 * c)), { rng }, start);
     remember(found, search.climb(V, s, start), keep);
   }
   return found;

@@ -92,7 +92,7 @@ export class ActiveNeurons {
   /** Sign of the scale of every row, and one over the scale. */
   private readonly orientation: Int8Array;
   private readonly unscale: Float64Array;
-  private readonly kernels: Kernels;
+  readonly kernels: Kernels;
   private operator: RowOperator | undefined;
   private pairs: PairBlocks | undefined;
   private stacked = new Float64Array(0);
@@ -183,6 +183,7 @@ export class ActiveNeurons {
     const placed = seeds.filter(({ u }) => norm2(u) > 0).map((seed) => this.created(seed));
     this.multiply(placed, ({ u }) => u, ({ t }) => t); // prettier-ignore
     for (const neuron of placed) {
+      this.poll();
       const length = norm2(neuron.u);
       const { t, side } = neuron;
       const near = startsOnKink * length;

@@ -6,7 +6,7 @@ import { type DenseMatrix, denseMatrix, norm2 } from '../../base/linalg/matrix.t
 import { type ConvexNeuron, mergeCollinear, networkOfNeurons } from '../../network/mapping.ts';
 import type { TwoLayerNetwork } from '../../network/network.ts';
 import { pruneNeurons } from '../../network/prune.ts';
-import type { PreparedProblem } from '../../problem/prepare.ts';
+import { effectiveCols, type PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
 import type { Control } from '../../base/control.ts';
 import type { Group } from '../solution/solution.ts';
@@ -51,8 +51,13 @@ export function assemble(
     if (stoppedAt === undefined && control.shouldStop()) stoppedAt = control.now();
     return stoppedAt !== undefined;
   };
-  const { X, penalizedCols, datafit, beta, outputs, bias } = prepared;
-  const d = X.cols;
+  const { penalizedCols, datafit, beta, outputs, bias } = prepared;
+  const d = effectiveCols(prepared);
+  // a stop may come before there are inputs, and no neurons ask for none
+  const X =
+    many !== undefined && solved.stopped && solved.neurons.length === 0
+      ? { rows: datafit.rows, cols: d, data: new Float64Array(0) }
+      : prepared.X;
   const offset = solved.offset.slice();
   const { free } = biasOf(bias);
   // what a search leaves behind at the size of rounding, the bias included, is no neuron; on given gates every vector is kept
@@ -65,7 +70,7 @@ export function assemble(
       .filter(counts)
       .map(({ u, sign, output }) => ({ u, sign, output, gate: u }));
   }
-  const active = many && activationsOf(X, many.norms(), neurons, outputs, many.kernels);
+  const active = many && activationsOf(X, many.norms, neurons, outputs, many.kernels);
   const patternsOf = (directions: DenseMatrix, known?: PatternSet): GateSet =>
     distinctGates(X, directions, undefined, known ?? patternsOfGates(X, directions));
   let lookup = patternsOf(directionsOf(neurons, d, true), active?.patterns);
@@ -94,8 +99,7 @@ export function assemble(
   const patience = many === undefined ? checkPatience : 0;
   const giveUp = (): boolean => shouldStop() && control.now() - stoppedAt! >= patience;
   const whole = certifyRelu({ ...claim, quick: solved.stopped, shouldStop, giveUp }, many && shouldStop);
-  const certificate =
-    whole ?? certifyByReach({ ...claim, fit: active!.fit, norms: many!.norms(), reach: many!.reach() });
+  const certificate = whole ?? certifyByReach({ ...claim, fit: active!.fit, reach: many!.reach() });
   const convex = vectors.map(({ vector, sign, output }) => ({ u: vector, sign, output }));
   // tidying up a point that was cut short is not worth the wait
   const distinct = solved.stopped

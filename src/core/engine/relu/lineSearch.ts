@@ -74,6 +74,7 @@ class Ray {
       }
     }
     for (const { t, dt, side, sign, output } of neurons) {
+      this.state.poll();
       for (let i = 0, at = output; i < n; i++, at += c) {
         const k = classOf[i];
         if (k < 0 || side[k] === 0) continue;
@@ -105,6 +106,7 @@ class Ray {
   /** Goes from the base at `low` to `tau`, past the crossings between them. */
   goTo(tau: number, low: number, crossings: Crossings): void {
     const { point, base, state } = this;
+    state.poll();
     const { start, rows } = state.problem.classes;
     point.slope.set(base.slope);
     for (let e = 0; e < point.F.length; e++) point.F[e] = base.F[e] + (tau - low) * base.slope[e];
@@ -135,6 +137,7 @@ class Ray {
 
   /** Its derivative. */
   derivative(tau: number): number {
+    this.state.poll();
     const { neurons, problem } = this.state;
     const { gradient } = this;
     const { F, slope } = this.point;
@@ -261,12 +264,14 @@ function locate(state: ActiveNeurons, ray: Ray): { tau: number; held?: Crossing 
 }
 
 /** All crossings up to tau = limit. */
-function crossingsUpTo({ neurons, problem }: ActiveNeurons, limit: number): Crossings {
+function crossingsUpTo(state: ActiveNeurons, limit: number): Crossings {
+  const { neurons, problem } = state;
   const taus: number[] = [];
   const owners: number[] = [];
   const classes: number[] = [];
   const { count } = problem.classes;
   neurons.forEach(({ t, dt, side, du }, a) => {
+    state.poll();
     const least = -still * Math.hypot(...du);
     for (let k = 0; k < count; k++) {
       if (side[k] === 0 || side[k] * dt[k] >= least) continue;

@@ -1,6 +1,7 @@
 import type { Control } from '../../base/control.ts';
 import { norm2 } from '../../base/linalg/matrix.ts';
-import { ActiveNeurons, blocksOfRows, type LocalProblem, type NeuronSeed } from './activeNeurons.ts';
+import { createRng } from '../../base/rng.ts';
+import { ActiveNeurons, type LocalProblem, type NeuronSeed } from './activeNeurons.ts';
 import { gradients, releaseConcave, violations } from './kinks.ts';
 import { lineSearch } from './lineSearch.ts';
 import { newtonStep } from './newtonStep.ts';
@@ -64,6 +65,28 @@ const noGain = 1e-15;
 const quietSteps = 6;
 const quietChanges = 40;
 
+/** Samples of rows that judge a network, rows of each, and standard errors that leave no doubt. */
+const judgement = { samples: 64, rows: 128, errors: 8 } as const;
+
+/** The loss of a network on some rows. */
+function lossOn(
+  { X, datafit, offset: free }: LocalProblem,
+  { neurons, offset }: Pick<KeptNetwork, 'neurons' | 'offset'>,
+  order: Int32Array,
+): number {
+  const c = datafit.outputs;
+  const F = new Float64Array(order.length * c);
+  order.forEach((i, k) => {
+    for (let o = 0; free && o < c; o++) F[k * c + o] = offset[o];
+    for (const { u, sign, output } of neurons) {
+      let t = 0;
+      for (let j = 0, at = i * X.cols; j < u.length; j++) t += X.data[at + j] * u[j];
+      if (t > 0) F[k * c + output] += sign * t;
+    }
+  });
+  return datafit.lossOfRows(F, order, 0, order.length, new Float64Array(F.length));
+}
+
 /** Factor of the damping after a whole step that came to so many new kinks. */
 function decayAfter(shift: number, aims: number): number {
   return shift > damping.start && aims <= damping.fewAims ? damping.decayFar : damping.decay;
@@ -120,28 +143,21 @@ export class NeuronNewton {
     this.kept = { neurons: this.seeds(), offset: offset.slice(), objective };
   }
 
-  /** Takes a network that was not set for the one that is kept when its objective is lower, which takes one way through the data. */
+  /** Takes a network that was not set for the one that is kept where drawn rows leave no doubt that its objective is lower: a way through all rows takes longer than one waits after a stop. */
   keepIfLower({ neurons, offset }: Pick<KeptNetwork, 'neurons' | 'offset'>): void {
-    const { problem, state, V } = this;
-    const { datafit, penalizedCols } = problem;
-    const [m, d, c] = [neurons.length, state.d, datafit.outputs];
-    const U = new Float64Array(m * d);
-    neurons.forEach(({ u }, j) => U.set(u, j * d));
-    for (let k = 0; k < V.length; k++) V[k] = problem.offset ? offset[k % c] : 0;
-    state.withOperator((operator) => {
-      for (const span of m > 0 ? blocksOfRows(state.n) : []) {
-        const rows = span.to - span.from;
-        const T = state.room(m * rows);
-        operator.products(U, m, T, span);
-        neurons.forEach(({ sign, output }, j) => {
-          for (let i = 0, at = j * rows, f = span.from * c + output; i < rows; i++, at++, f += c)
-            if (T[at] > 0) V[f] += sign * T[at];
-        });
-      }
+    const { problem, kept, state } = this;
+    const { beta, penalizedCols } = problem;
+    const rng = createRng(1).fork('rows of judgement');
+    const gains = Array.from({ length: judgement.samples }, () => {
+      const order = Int32Array.from({ length: judgement.rows }, () => rng.integer(state.n));
+      return (state.n / judgement.rows) * (lossOn(problem, kept, order) - lossOn(problem, { neurons, offset }, order));
     });
-    const penalty = neurons.reduce((sum, { u }) => sum + norm2(u.subarray(0, penalizedCols)), 0);
-    const objective = datafit.value(V) + problem.beta * penalty;
-    if (objective < this.kept.objective) this.kept = { neurons, offset, objective };
+    const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
+    const spread = Math.sqrt(gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0)) / gains.length;
+    const penaltyOf = (network: Pick<KeptNetwork, 'neurons'>): number =>
+      beta * network.neurons.reduce((sum, { u }) => sum + norm2(u.subarray(0, penalizedCols)), 0);
+    const gain = mean + penaltyOf(kept) - penaltyOf({ neurons });
+    if (gain > judgement.errors * spread) this.kept = { neurons, offset, objective: kept.objective - gain };
   }
 
   get value(): number {

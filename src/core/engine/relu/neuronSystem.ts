@@ -1,3 +1,4 @@
+import { pollInterrupt } from '../../base/kernels/interrupt.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
@@ -19,21 +20,21 @@ export function systemOfNeurons(
   const stacked = parts.reduce((sum, { dim }) => sum + dim, 0);
   const size = stacked + (problem.offset ? c : 0);
   const system = new PositiveSystem(size, problem.kernels);
-  system.clear();
-  if (featuresPay(state, size)) addFeatures(state, parts, damping, system);
-  else addBlocks(state, H, parts, damping, system);
-  if (shouldStop()) {
-    system.dispose();
-    return undefined;
-  }
-  const A = system.matrix;
-  let trace = 0;
-  for (let i = 0; i < size; i++) trace += A[i * size + i];
-  const shift = leastDamping * (trace / size);
-  for (let i = 0; i < stacked; i++) A[i * size + i] += shift;
-  if (!system.factor(shouldStop)) {
-    system.dispose();
-    return undefined;
+  let factored = false;
+  try {
+    system.clear();
+    if (featuresPay(state, size)) addFeatures(state, parts, damping, system);
+    else addBlocks(state, H, parts, damping, system);
+    if (shouldStop()) return undefined;
+    const A = system.matrix;
+    let trace = 0;
+    for (let i = 0; i < size; i++) trace += A[i * size + i];
+    const shift = leastDamping * (trace / size);
+    for (let i = 0; i < stacked; i++) A[i * size + i] += shift;
+    factored = system.factor(shouldStop);
+    if (!factored) return undefined;
+  } finally {
+    if (!factored) system.dispose();
   }
   const products = new ProductsOfKinks(state, parts, system);
   return {
@@ -68,8 +69,10 @@ export function addBlocks(
 ): void {
   const { neurons, d, problem } = state;
   const blocks = many?.rows === undefined ? state.pairBlocks(H) : blocksOfSome(state, H, many.rows, many.share);
+  const { kernels } = state;
   const own = new Float64Array(neurons.length * d * d);
   neurons.forEach((neuron, a) => {
+    pollInterrupt(kernels);
     const from = ((a * (a + 3)) / 2) * d * d;
     const block = own.subarray(a * d * d, (a + 1) * d * d);
     block.set(blocks.subarray(from, from + d * d));
@@ -178,6 +181,7 @@ function blocksOfSome(state: ActiveNeurons, H: Float64Array, rows: Uint32Array, 
   const { neurons, n, d, c } = state;
   const m = neurons.length;
   const bits = bitsOf(neurons, n);
+  pollInterrupt(state.kernels);
   const words = rows.length;
   for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
   const blocks = new Float64Array(((m * (m + 1)) / 2) * d * d);
@@ -218,10 +222,11 @@ function addOffset(
   size: number,
   stacked: number,
 ): void {
-  const { neurons, n, d, c, problem } = state;
+  const { neurons, n, d, c, problem, kernels } = state;
   const x = problem.X.data;
   const sums = new Float64Array(d);
   neurons.forEach(({ on, sign, output }, a) => {
+    pollInterrupt(kernels);
     const { from, dim, basis } = parts[a];
     for (let o = 0; o < c; o++) {
       sums.fill(0);

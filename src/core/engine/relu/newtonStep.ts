@@ -177,6 +177,7 @@ function crossed(state: ActiveNeurons, known: readonly ModelKink[], V: Float64Ar
   const owners: number[] = [];
   const classes: number[] = [];
   neurons.forEach(({ t, dt, side, du }, a) => {
+    state.poll();
     const least = -still * Math.hypot(...du);
     const own = inModel[a];
     for (let k = 0; k < side.length; k++) {

@@ -3,6 +3,7 @@ import type { Kernels } from '../../base/kernels/kernels.ts';
 import { dot, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { type Datafit } from '../../problem/datafits/datafit.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
+import { unlessStopped } from '../../base/polling.ts';
 import { createRng } from '../../base/rng.ts';
 import type { Control } from '../../base/control.ts';
 import { classifyRows, type RowClasses } from '../../problem/patterns/rowClasses.ts';
@@ -66,7 +67,7 @@ interface PartResult {
 export class ReluProgram {
   private knownClasses: RowClasses | undefined;
   private readonly parts: readonly Part[];
-  private readonly factory: CellFactory;
+  private knownFactory: CellFactory | undefined;
   /** Objectives, falling, and when they were reached. */
   private readonly reached: { readonly seconds: number; readonly objective: number }[] = [];
 
@@ -76,8 +77,7 @@ export class ReluProgram {
     private readonly begin: number,
     private readonly kernels: Kernels | undefined,
   ) {
-    const { X, datafit, outputs, penalizedCols } = prepared;
-    this.factory = new CellFactory(X, penalizedCols);
+    const { datafit, outputs } = prepared;
     if (outputs > 1 && datafit.separable) {
       this.parts = Array.from({ length: outputs }, (_, o) => {
         return { datafit: datafit.ofOutput(o), outputs: [o] };
@@ -91,13 +91,36 @@ export class ReluProgram {
     return this.reached.find(({ objective }) => objective <= enough)?.seconds ?? Infinity;
   }
 
+  private get factory(): CellFactory {
+    return (this.knownFactory ??= new CellFactory(this.prepared.X, this.prepared.penalizedCols));
+  }
+
   private get classes(): RowClasses {
     return (this.knownClasses ??= classifyRows(this.prepared.X));
   }
 
+  /** Goes through the rows as every search has to; false when a stop comes before the end. */
+  classify(): boolean {
+    const { control, prepared } = this;
+    this.knownClasses ??= unlessStopped(
+      () => control.shouldStop(),
+      (poll) => classifyRows(prepared.X, poll),
+    );
+    return this.classified;
+  }
+
+  /** The rows have been gone through. */
+  get classified(): boolean {
+    return this.knownClasses !== undefined;
+  }
+
   /** Euclidean norms of the effective inputs. */
   norms(): Float64Array {
-    return this.knownClasses?.scale.map(Math.abs) ?? rowNorms(this.prepared.X);
+    const scale = this.knownClasses?.scale;
+    if (scale === undefined) return rowNorms(this.prepared.X);
+    const norms = new Float64Array(scale.length);
+    for (let i = 0; i < norms.length; i++) norms[i] = Math.abs(scale[i]);
+    return norms;
   }
 
   private local(part: Part): LocalProblem {

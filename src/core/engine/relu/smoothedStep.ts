@@ -1,6 +1,6 @@
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
-import { unlessStopped } from '../../base/kernels/interrupt.ts';
+import { pollInterrupt, unlessStopped } from '../../base/kernels/interrupt.ts';
 import { createRng } from '../../base/rng.ts';
 import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { gradientOf } from './kinks.ts';
@@ -92,9 +92,11 @@ function descentOf(
     system.clear();
     const parts = neurons.map((_, j) => ({ from: j * d, dim: d, basis: undefined }));
     const share = Math.max(fewestRows, rowsPerCoordinate * size) / n;
+    const rows = share < 0.5 ? someRows(n, share) : undefined;
+    pollInterrupt(state.kernels);
     addBlocks(state, H, parts, damping, system, {
       share,
-      rows: share < 0.5 ? someRows(n, share) : undefined,
+      rows,
       extra: (neuron) => kinkCurvature(state, V, neuron),
     });
     if (shouldStop()) return undefined;

@@ -10,9 +10,10 @@ import { networkObjectiveUnless } from '../../network/evaluate.ts';
 import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { reachOfRows } from '../../certify/rowNormBound.ts';
 import { optimalSet } from '../../certify/optimalSet.ts';
-import type { PreparedProblem } from '../../problem/prepare.ts';
+import { effectiveCols, type PreparedProblem } from '../../problem/prepare.ts';
 import { biasOf, type Problem } from '../../problem/problem.ts';
 import { type Control, withDeadline } from '../../base/control.ts';
+import { unlessStopped } from '../../base/polling.ts';
 import { gatesOf } from '../gated/gates.ts';
 import { limitedControl, statusOf } from '../solution/ending.ts';
 import { proveInRounds, type Provable } from '../solution/proofRounds.ts';
@@ -95,29 +96,53 @@ class ReluSolve {
     this.solved = zeroNetwork(prepared.outputs);
   }
 
-  /** From which beta on the zero network is optimal, where patterns are searched for; asked for when there is a network already. */
-  private get zeroTop(): Threshold {
-    const { warm, prepared, options, limited, searched } = this;
+  /** From which beta on the zero network is optimal, where patterns are searched for; asked for when there is a network already. Undefined after a stop where rows are many. */
+  private get zeroTop(): Threshold | undefined {
+    const { warm, prepared, options, limited, searched, reach } = this;
     if (!searched) return { value: 0, upper: 0 };
-    const how = { seconds: 0, atLeast: this.atLeast, kernels: options.kernels, reach: this.reach };
-    return (this.threshold ??= warm?.betaMax ?? betaMaxOverAll(prepared, how, limited));
+    this.threshold ??= warm?.betaMax;
+    if (this.threshold !== undefined || this.stoppedWithMany) return this.threshold;
+    const { atLeast } = this;
+    if (atLeast === undefined) return undefined;
+    const how = { seconds: 0, atLeast, kernels: options.kernels, reach };
+    return (this.threshold = betaMaxOverAll(prepared, how, limited));
+  }
+
+  /** No direction is worth a neuron. */
+  private get zeroIsOptimal(): boolean {
+    const { zeroTop, prepared } = this;
+    return zeroTop !== undefined && zeroTop.upper <= prepared.beta;
+  }
+
+  /** A way through the data takes longer than one waits after a stop. */
+  private get stoppedWithMany(): boolean {
+    return this.many !== undefined && this.control.shouldStop();
   }
 
   private readonly norms = (): Float64Array => (this.knownNorms ??= this.program.norms());
 
-  private readonly reach = (): Float64Array | undefined =>
-    (this.knownReach ??= reachOfRows(this.prepared.X, this.prepared.penalizedCols, this.norms()));
+  /** Not known where that would take another way through the data for a bound that says little, after a stop. */
+  private readonly reach = (): Float64Array | undefined => {
+    const { program, prepared, stoppedWithMany } = this;
+    if (stoppedWithMany && (biasOf(prepared.bias).free || !program.classified)) return this.knownReach;
+    return (this.knownReach ??= reachOfRows(prepared.X, prepared.penalizedCols, this.norms()));
+  };
 
   /** Where neurons of many rows are judged. */
   private get many(): ManyRows | undefined {
-    const { norms, reach, searched, prepared, options } = this;
+    const { norms, reach, searched, problem, options } = this;
     const { kernels } = options;
-    return searched && kernels !== undefined && prepared.X.rows >= manyRows ? { kernels, norms, reach } : undefined;
+    return searched && kernels !== undefined && problem.X.rows >= manyRows ? { kernels, norms, reach } : undefined;
   }
 
-  /** What a look at the data says of betaMax. */
-  private get atLeast(): number {
-    return (this.leastThreshold ??= betaMaxAtLeast(this.prepared));
+  /** What a look at the data says of betaMax; undefined when a stop came before. */
+  private get atLeast(): number | undefined {
+    const { prepared, limited } = this;
+    if (this.stoppedWithMany) return this.leastThreshold;
+    return (this.leastThreshold ??= unlessStopped(
+      () => limited.shouldStop(),
+      (poll) => betaMaxAtLeast(prepared, poll),
+    ));
   }
 
   /** Over all patterns by generating neurons. */
@@ -143,23 +168,31 @@ class ReluSolve {
 
   /** The network, as far as the time allows. */
   search(): void {
-    const { problem, prepared, program, warm, chosen, cells } = this;
+    const { problem, prepared, program, warm, chosen, cells, limited } = this;
+    const many = this.many !== undefined;
     if (chosen !== undefined) {
       this.take(program.onGates(chosen, cells === undefined ? warm : program.insideCells(program.overAll(warm, 1))));
     } else {
       const top = warm?.betaMax?.value ?? this.atLeast;
-      if (this.many !== undefined && this.limited.shouldStop()) {
-        // before the search has looked at all rows once
-        this.take({ ...this.solved, ...(warm && { neurons: [...warm.neurons], offset: warm.offset }), stopped: true });
-      } else if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroTop.upper <= prepared.beta) {
+      if (top === undefined || (many && limited.shouldStop())) {
+        this.stopAtOnce();
+      } else if (!biasOf(problem.bias).free && !(top > prepared.beta) && this.zeroIsOptimal) {
         // no direction can be worth inserting: a search would climb for minutes on large data and find none
         this.take(this.solved);
+      } else if (many && !program.classify()) {
+        this.stopAtOnce();
       } else {
         this.take(program.overAll(warm, this.seed, { zeroTop: top }));
         if (prepared.tolerance > looseAccuracy) this.closeIn();
       }
     }
     this.secondsFinal = this.control.now() - this.begin;
+  }
+
+  /** What there was before the search. */
+  private stopAtOnce(): void {
+    const { warm, solved } = this;
+    this.take({ ...solved, ...(warm && { neurons: [...warm.neurons], offset: warm.offset }), stopped: true });
   }
 
   /** The certificate judges more strictly than a loose search does: mostly the neurons there are only have to be settled. */
@@ -251,27 +284,31 @@ class ReluSolve {
   /** The result as it stands: with the proof so far, and this many seconds for proving betaMax. */
   finish(proof: GlobalBoundDetails | undefined, seconds = this.options.certifySeconds ?? 0): Solution {
     const { problem, prepared, control, limited, solved, chosen, cells, begin, secondsFinal, searched } = this;
-    const { X, outputs } = prepared;
+    const { outputs } = prepared;
+    const { rows } = problem.X;
     const { certificate, neurons, gates, network, groups } = this.report;
     const { bound, exact } = this.programBound(proof);
     const gap = relativeGap(certificate.objective, bound.value);
     const bracket = (time: number, atLeast: number): Threshold =>
       betaMaxOverAll(prepared, { seconds: time, atLeast, kernels: this.options.kernels, reach: this.reach }, limited);
+    const { zeroTop } = this;
     const betaMax = searched
-      ? closerThreshold(this.zeroTop, solved.stopped ? 0 : certificate.betaMax, seconds, bracket, limited)
+      ? zeroTop === undefined
+        ? { value: this.leastThreshold, upper: undefined }
+        : closerThreshold(zeroTop, solved.stopped ? 0 : certificate.betaMax, seconds, bracket, limited)
       : { value: certificate.betaMax, upper: cells === undefined ? undefined : certificate.betaMax };
     const warm: ReluWarmStart = {
       kind: 'relu',
-      rows: X.rows,
-      cols: X.cols,
+      rows,
+      cols: effectiveCols(prepared),
       outputs,
       neurons: solved.neurons,
       offset: solved.offset,
       ...(betaMax.upper === undefined || !searched ? {} : { betaMax: { value: betaMax.value, upper: betaMax.upper } }),
       ...(cells === undefined ? {} : { listed: { X: problem.X, bias: problem.bias, cells } }),
     };
-    const dual = denseMatrix(X.rows, outputs, certificate.dual);
-    const fit = denseMatrix(X.rows, outputs, certificate.fit);
+    const dual = denseMatrix(rows, outputs, certificate.dual);
+    const fit = denseMatrix(rows, outputs, certificate.fit);
     const optima = solved.stopped
       ? undefined
       : optimalSet(prepared, neurons, { ...certificate, dual, fit }, cells ?? seconds > 0, limited);
@@ -303,9 +340,9 @@ class ReluSolve {
       networkObjective: this.objectiveOf(network) ?? certificate.objective,
       ...(optima === undefined ? {} : { optimalSet: optima }),
       dual,
-      boundDual: denseMatrix(X.rows, outputs, bound.point),
+      boundDual: denseMatrix(rows, outputs, bound.point),
       fit,
-      betaMax: betaMax.value,
+      ...(betaMax.value === undefined ? {} : { betaMax: betaMax.value }),
       ...(betaMax.upper === undefined ? {} : { betaMaxUpper: betaMax.upper }),
       kkt: certificate.kkt,
       iterations: solved.iterations,

@@ -5,9 +5,10 @@ import { manyRows } from '../../certify/global/sampledAscent.ts';
 import { createClimber } from '../../certify/global/climber.ts';
 import { maximizeDualConstraint } from '../../certify/global/search.ts';
 import type { Kernels } from '../../base/kernels/kernels.ts';
-import { columnOf, denseMatrix, norm2 } from '../../base/linalg/matrix.ts';
+import { columnOf, denseMatrix, norm2, rowsOf } from '../../base/linalg/matrix.ts';
 import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { dualMaximumByRowNorms } from '../../certify/rowNormBound.ts';
+import { everyRows } from '../../base/polling.ts';
 import type { PreparedProblem } from '../../problem/prepare.ts';
 import type { Control } from '../../base/control.ts';
 import type { Threshold } from '../solution/threshold.ts';
@@ -95,24 +96,35 @@ function quickMaximum(
  * Largest |v_k'(Xu)_+| at the zero network over a direction for each output and sign, the slope of the rows that gain: a lower limit of betaMax at the cost of some
  * passes over the data.
  */
-export function betaMaxAtLeast({ X, penalizedCols, datafit, outputs, bias }: PreparedProblem): number {
+export function betaMaxAtLeast(
+  { X, penalizedCols, datafit, outputs, bias }: PreparedProblem,
+  poll: () => void = () => undefined,
+): number {
   const { rows: n, cols: d, data } = X;
-  const V = dualAtZero(datafit, biasOf(bias).free);
-  const products = new Float64Array(n);
+  const V = dualAtZero(datafit, biasOf(bias).free, poll);
+  const look = everyRows(d);
+  const products = new Float64Array(Math.min(n, look));
   let best = 0;
   for (let o = 0; o < outputs; o++) {
     // slopes of the rows that gain, of both signs on the way through the data
     const rising = new Float64Array(d);
     const falling = new Float64Array(d);
     for (let i = 0; i < n; i++) {
+      if (i % look === look - 1) poll();
       const v = V[i * outputs + o];
       if (v !== 0) addRow(v > 0 ? rising : falling, Math.abs(v), data, i * d);
     }
     let [up, down] = [0, 0];
-    rowProducts(X, rising, products);
-    for (let i = 0; i < n; i++) up += V[i * outputs + o] * Math.max(0, products[i]);
-    rowProducts(X, falling, products);
-    for (let i = 0; i < n; i++) down -= V[i * outputs + o] * Math.max(0, products[i]);
+    for (let from = 0; from < n; from += look) {
+      if (from > 0) poll();
+      const block = rowsOf(X, from, Math.min(n, from + look));
+      rowProducts(block, rising, products);
+      for (let i = 0, at = from * outputs + o; i < block.rows; i++, at += outputs)
+        up += V[at] * Math.max(0, products[i]);
+      rowProducts(block, falling, products);
+      for (let i = 0, at = from * outputs + o; i < block.rows; i++, at += outputs)
+        down -= V[at] * Math.max(0, products[i]);
+    }
     const length = (u: Float64Array): number => norm2(u.subarray(0, penalizedCols));
     for (const [value, u] of [
       [up, rising],

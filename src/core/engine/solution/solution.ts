@@ -57,7 +57,8 @@ export interface Solution {
   readonly boundDual?: DenseMatrix;
   /** n x c fit on the training rows. */
   readonly fit: DenseMatrix;
-  readonly betaMax: number;
+  /** Left out when a stop came before the data were looked at for it. */
+  readonly betaMax?: number;
   /** Proven upper bound of `betaMax` over all patterns, where they were searched or enumerated; `betaMax` itself is attained. */
   readonly betaMaxUpper?: number;
   /** Relative residuals of the optimality conditions, by separate code. */

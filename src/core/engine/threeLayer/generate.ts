@@ -42,6 +42,7 @@ export function generate({ problem, prepared, m1, known, rng, program, pool, con
   const stop = (): boolean => control.shouldStop();
   const quiet: Control = { shouldStop: stop, now: () => control.now() };
   const two = solve({ ...problem, model: 'relu', hidden: undefined }, { certifySeconds: 0 }, quiet);
+  const { betaMax: twoLayerBetaMax = 0 } = two;
   const inner = Int8Array.from({ length: m1 }, (_, j) => (j === 0 ? 1 : -1));
   const plain: SubVector[] = two.groups.map(({ vector, sign, output }) => {
     const u = new Float64Array(m1 * X.cols);
@@ -84,8 +85,8 @@ export function generate({ problem, prepared, m1, known, rng, program, pool, con
     const next = polishBranches(prepared, m1, interior, quiet);
     const better = next.objective < network.objective - 1e-9 * Math.abs(network.objective);
     if (next.objective < network.objective) network = next;
-    if (settled && !better) return { network, closed: ended === 'optimal', twoLayerBetaMax: two.betaMax };
+    if (settled && !better) return { network, closed: ended === 'optimal', twoLayerBetaMax };
     idle = better ? 0 : idle + 1;
   }
-  return { network, closed: false, twoLayerBetaMax: two.betaMax };
+  return { network, closed: false, twoLayerBetaMax };
 }

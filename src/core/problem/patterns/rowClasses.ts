@@ -1,4 +1,5 @@
 import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { everyRows } from '../../base/polling.ts';
 import { someWithin } from './rowSpace.ts';
 
 /**
@@ -25,13 +26,15 @@ const same = 1e-13;
 const near = 1e-12;
 
 /** Classes in the order of their first rows. */
-export function classifyRows(X: DenseMatrix): RowClasses {
+export function classifyRows(X: DenseMatrix, poll: () => void = () => undefined): RowClasses {
   const { rows: n, cols: d, data } = X;
   const scale = new Float64Array(n);
   const keys = new Float64Array(n);
   const generic = Float64Array.from({ length: d }, (_, j) => Math.sin(1.7 * j + 0.9));
   let used = 0;
+  const look = everyRows(d);
   for (let i = 0, at = 0; i < n; i++, at += d) {
+    if (i % look === look - 1) poll();
     let size = 0;
     for (let j = 0; j < d; j++) size += data[at + j] * data[at + j];
     size = Math.sqrt(size);
@@ -50,7 +53,8 @@ export function classifyRows(X: DenseMatrix): RowClasses {
     for (let j = 0; j < d; j++) s += data[at + j] * generic[j];
     keys[i] = s / scale[i];
   }
-  const first = firstOfEach(X, scale, keys, used);
+  const first = firstOfEach(X, scale, keys, used, poll);
+  poll();
   const classOf = new Int32Array(n).fill(-1);
   let count = 0;
   for (let i = 0; i < n; i++) if (scale[i] !== 0) classOf[i] = first[i] === i ? count++ : classOf[first[i]];
@@ -74,10 +78,10 @@ export function classifyRows(X: DenseMatrix): RowClasses {
 }
 
 /** Rows that are not zero and have a key within a distance of that of another one. */
-function nearRows(keys: Float64Array, scale: Float64Array, used: number, distance: number): number[] {
+function nearRows(keys: Float64Array, scale: Float64Array, used: number, distance: number, poll: () => void): number[] {
   const sorted = new Float64Array(used);
   for (let i = 0, at = 0; i < keys.length; i++) if (scale[i] !== 0) sorted[at++] = keys[i];
-  if (!someWithin(sorted, distance)) return [];
+  if (!someWithin(sorted, distance, poll)) return [];
   const close = new Set<number>();
   for (let k = 1; k < used; k++) if (sorted[k] - sorted[k - 1] <= distance) close.add(sorted[k - 1]).add(sorted[k]);
   const rows: number[] = [];
@@ -91,10 +95,11 @@ function firstOfEach(
   scale: Float64Array,
   keys: Float64Array,
   used: number,
+  poll: () => void,
 ): Int32Array {
   const first = new Int32Array(n);
   for (let i = 0; i < n; i++) first[i] = i;
-  const order = nearRows(keys, scale, used, near * Math.sqrt(d));
+  const order = nearRows(keys, scale, used, near * Math.sqrt(d), poll);
   order.sort((a, b) => keys[a] - keys[b] || a - b);
   for (const i of order) first[i] = -1;
   const alike = (i: number, k: number): boolean => {

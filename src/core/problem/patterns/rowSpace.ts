@@ -1,5 +1,6 @@
 import { type DenseMatrix, denseMatrix, norm2, rowNorms } from '../../base/linalg/matrix.ts';
 import { symmetricEigen } from '../../base/linalg/symmetricEigen.ts';
+import { largest, smallest } from '../../base/extremes.ts';
 import { everyRows } from '../../base/polling.ts';
 
 /** Largest rank for which coordinates are rotated and reduced; beyond it only norm bounds are of use. */
@@ -123,10 +124,36 @@ function keyed(Z: DenseMatrix, near: number): { norms: Float64Array; key: Float6
 }
 
 /** Whether two of the numbers are within a distance; sorts them. Sorting numbers alone takes a tenth of the time of sorting rows by them. */
-export function someWithin(numbers: Float64Array, distance: number): boolean {
-  numbers.sort();
+export function someWithin(numbers: Float64Array, distance: number, poll: () => void = () => undefined): boolean {
+  sortInParts(numbers, poll);
   for (let k = 1; k < numbers.length; k++) if (numbers[k] - numbers[k - 1] <= distance) return true;
   return false;
+}
+
+/** Numbers that are sorted without a look for a stop, about. */
+const sortedAtOnce = 32_768;
+
+/** Sorts numbers, many of them by parts of their range, one after the other. */
+function sortInParts(numbers: Float64Array, poll: () => void): void {
+  const parts = Math.ceil(numbers.length / sortedAtOnce);
+  const [least, most] = [smallest(numbers), largest(numbers)];
+  if (parts < 2 || !(most > least)) {
+    numbers.sort();
+    return;
+  }
+  const perPart = parts / (most - least);
+  const partOf = (value: number): number => Math.min(parts - 1, Math.floor((value - least) * perPart));
+  const next = new Int32Array(parts + 1);
+  for (let k = 0; k < numbers.length; k++) next[partOf(numbers[k]) + 1]++;
+  for (let part = 0; part < parts; part++) next[part + 1] += next[part];
+  poll();
+  const unsorted = numbers.slice();
+  for (let k = 0; k < unsorted.length; k++) numbers[next[partOf(unsorted[k])]++] = unsorted[k];
+  // each has moved its beginning to its end
+  for (let part = 0; part < parts; part++) {
+    poll();
+    numbers.subarray(part === 0 ? 0 : next[part - 1], next[part]).sort();
+  }
 }
 
 /** Rows of Z that are not zero, where it takes no more than their keys to see that no two of them are parallel within `near`; undefined otherwise. */

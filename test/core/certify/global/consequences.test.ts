@@ -21,15 +21,15 @@ const solved = (problem: Problem) => solve(problem, { certifySeconds: 20 });
 describe('certified path', () => {
   const betaMax = solve({ ...base, beta: 1e6 }, { certifySeconds: 0 }).betaMax;
   const points = [0.7, 0.5, 0.3, 0.2].map((share): PathPoint => {
-    const { datafit, penalty, global } = solved({ ...base, beta: share * betaMax });
-    return { beta: share * betaMax, datafit, penalty, lowerBound: global!.lowerBound };
+    const { datafit, penalty, global } = solved({ ...base, beta: share * betaMax! });
+    return { beta: share * betaMax!, datafit, penalty, lowerBound: global!.lowerBound };
   });
   const { segments, gap } = certifiedPath(points);
 
   it('holds at every beta between its points', () => {
     assert.equal(segments.length, 3);
     for (let step = 0; step <= 30; step++) {
-      const beta = betaMax * (0.2 + (0.5 * step) / 30);
+      const beta = betaMax! * (0.2 + (0.5 * step) / 30);
       const best = solved({ ...base, beta }).objective;
       const network = Math.min(...points.map(({ datafit, penalty }) => datafit + beta * penalty));
       const segment = segments.find(({ from, to }) => beta >= from * (1 - 1e-12) && beta <= to * (1 + 1e-12))!;

@@ -35,7 +35,7 @@ function check(id: string, solution: Solution): void {
   near(solution.networkObjective, solution.objective, 1e-9, 'network objective');
   const objective = expected.objective ?? expected.global_objective;
   if (typeof objective === 'number') near(solution.objective, objective, tolerance, 'objective');
-  if (typeof expected.beta_max === 'number') near(solution.betaMax, expected.beta_max, 1e-9, 'betaMax');
+  if (typeof expected.beta_max === 'number') near(solution.betaMax!, expected.beta_max, 1e-9, 'betaMax');
   if (Array.isArray(expected.f) && id !== 'P3') {
     (expected.f.flat() as number[]).forEach((f, i) => near(solution.fit.data[i], f, tolerance, `fit ${i}`));
   }

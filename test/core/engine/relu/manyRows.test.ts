@@ -111,7 +111,9 @@ test('many rows: a search that is stopped keeps its network, with a bound by nor
   const recomputed = objectiveOf(problem, networkOf(solution));
   assert.ok(Math.abs(recomputed - solution.objective) <= 1e-9 * recomputed);
   assert.ok(solution.dualBound > 0 && solution.dualBound <= 3386.7257);
-  assert.ok(solution.betaMaxUpper! >= solution.betaMax && solution.betaMax > problem.beta);
+  assert.ok(solution.betaMax! > problem.beta);
+  // it would take another way through the data
+  assert.equal(solution.betaMaxUpper, undefined);
 });
 
 test('many rows: a stop at any moment keeps a network as good as any that was told of, and says what it is worth', () => {

@@ -84,7 +84,7 @@ void test('a duplicated row counts like the row and its target times sqrt(2)', (
 void test('path over beta by warm starts: concave and increasing objective, zero exactly from betaMax on', () => {
   const fields = randomProblem(6, { d: 2, n: 15, bias: 'regularized' });
   const { betaMax } = solve(reluProblem(fields), { certifySeconds: 60 });
-  const betas = [1, 0.7, 0.4, 0.2, 0.1, 0.05].map((t) => t * betaMax);
+  const betas = [1, 0.7, 0.4, 0.2, 0.1, 0.05].map((t) => t * betaMax!);
   let warm: unknown;
   const path = betas.map((beta) => {
     const solution = solve(reluProblem({ ...fields, beta }), { warm });
@@ -97,8 +97,8 @@ void test('path over beta by warm starts: concave and increasing objective, zero
     return solution;
   });
   assert.equal(path[0].network.W1.rows, 0);
-  assert.equal(solve(reluProblem({ ...fields, beta: betaMax * (1 + 1e-9) })).groups.length, 0);
-  assert.ok(solve(reluProblem({ ...fields, beta: betaMax * (1 - 1e-4) })).groups.length > 0);
+  assert.equal(solve(reluProblem({ ...fields, beta: betaMax! * (1 + 1e-9) })).groups.length, 0);
+  assert.ok(solve(reluProblem({ ...fields, beta: betaMax! * (1 - 1e-4) })).groups.length > 0);
   for (let k = 1; k < path.length; k++) {
     assert.ok(path[k].objective < path[k - 1].objective);
     assert.ok(path[k].datafit <= path[k - 1].datafit * (1 + 1e-9));

@@ -107,7 +107,7 @@ void test('targets of rank one are the problem of one output', () => {
     const one = solve(reluProblem(fields));
     const several = solve(shared({ ...fields, y: Y }));
     assert.ok(relative(one.objective, several.objective) <= 1e-9, `${bias}: ${one.objective} ${several.objective}`);
-    assert.ok(relative(one.betaMax, several.betaMax) <= 1e-6);
+    assert.ok(relative(one.betaMax!, several.betaMax!) <= 1e-6);
   }
 });
 
@@ -163,11 +163,11 @@ void test('the zero network from betaMax on, neurons below it', () => {
   for (const bias of biases) {
     const fields = severalOutputs(4, 'softmax', bias);
     const first = solve(shared(fields), { certifySeconds: 0.2 });
-    const above = solve(shared({ ...fields, beta: first.betaMax * (1 + 1e-6) }));
-    const below = solve(shared({ ...fields, beta: first.betaMax * 0.99 }));
+    const above = solve(shared({ ...fields, beta: first.betaMax! * (1 + 1e-6) }));
+    const below = solve(shared({ ...fields, beta: first.betaMax! * 0.99 }));
     assert.equal(above.network.W1.rows, 0, `${bias}: ${first.betaMax}`);
     assert.ok(below.network.W1.rows > 0);
-    assert.ok(first.betaMaxUpper! >= first.betaMax);
+    assert.ok(first.betaMaxUpper! >= first.betaMax!);
   }
 });
 
