@@ -52,7 +52,9 @@ export function certifyRelu(claim: ReluClaim, abandon?: () => boolean): ReluCert
   if (point === undefined) return undefined;
   const prices = priceGates(claim, norms, dualPointOf(datafit, point.fit, free), dualAtZero(datafit, free));
   const rounding = roundingOfProducts(norms, prices.dual, datafit.outputs, X.rows + X.cols + 8);
-  return { ...concluded(claim, point, prices, rounding), betaMax: prices.betaMax };
+  // once judging was given up there is no time for the best bound either
+  const quick = claim.giveUp?.() === true;
+  return { ...concluded(claim, point, prices, rounding, quick), betaMax: prices.betaMax };
 }
 
 /** Rows of a block. */

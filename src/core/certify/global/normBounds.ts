@@ -42,7 +42,7 @@ function rowNorms(m: DenseMatrix, columns: number): number {
 
 /**
  * As `normBound`, of |v'(Xu)_+| for X (n x d) itself, both signs: nothing is copied, which many rows ask for, and rows that are parallel stay apart. With a
- * free bias (`penalizedCols` = d - 1) v must sum to zero; what rounding leaves of the sum is charged.
+ * free bias (`penalizedCols` = d - 1) v must sum to zero; what rounding leaves of the sum is charged. Infinity after a stop on the way to norms.
  */
 export function normBoundOfRows(
   X: DenseMatrix,
@@ -54,7 +54,9 @@ export function normBoundOfRows(
   const free = penalizedCols < d;
   const [sum, centre] = [new Float64Array(d), new Float64Array(d)];
   let [mass, imbalance] = [0, 0];
+  const look = everyRows(d);
   for (let i = 0, at = 0; i < n; i++) {
+    if (i % look === look - 1 && shouldStop()) return Infinity;
     mass += Math.abs(v[i]);
     imbalance += v[i];
     for (let k = 0; k < d; k++, at++) {
@@ -67,6 +69,7 @@ export function normBoundOfRows(
   const sizes = [0, 0];
   let range = 0;
   for (let i = 0, at = 0; i < n; i++, at += d) {
+    if (i % look === look - 1 && shouldStop()) return Infinity;
     let s = 0;
     for (let k = 0; k < penalizedCols; k++) s += (data[at + k] - centre[k]) ** 2;
     range = Math.max(range, Math.sqrt(s));

@@ -276,7 +276,7 @@ class ReluSolve {
     if (this.report.overall) return undefined;
     const { datafit, beta, bias } = prepared;
     const patience = control.now() + normSeconds.stop;
-    const giveUp = (): boolean => solved.stopped && control.now() > patience;
+    const giveUp = (): boolean => (solved.stopped || control.shouldStop()) && control.now() > patience;
     const program = { X: problem.X, datafit, beta, outputPenalty: 'per-output' as const, bias };
     return networkObjectiveUnless(giveUp, network, program);
   }
