@@ -39,7 +39,7 @@ export interface Finished {
 
 /**
  * Runs a draft through solve and stages, showing the record whenever there is more of it. Every record names the stages that are still missing;
- * after a stop those stay named. Between the network that a stop left and the end no more records are shown.
+ * after a stop those stay named, in one record more, at the end.
  */
 export async function runStages(
   start: Draft,
@@ -90,7 +90,8 @@ export async function runStages(
   let draft = await solveStage(chosen, context, (early) => show(early, ['proof', ...toCome(early, 0)]));
   clock.leaveOut(draft.times.proof ?? 0);
   const stopped: StageName[] = training.control.shouldStop() && !draft.preview ? ['solve'] : [];
-  show(draft, [...stopped, ...toCome(draft, 0)]);
+  // records of many rows take their time: after a stop there is one more, at the end
+  if (stopped.length === 0) show(draft, toCome(draft, 0));
   for (const [k, stage] of (draft.preview ? [] : stages).entries()) {
     if (!stage.wanted(draft)) continue;
     const rest = (now: SolvedDraft): StageName[] => [...stopped, ...toCome(now, k + 1)];
@@ -98,7 +99,6 @@ export async function runStages(
     draft = await stage.run(draft, { ...training, seconds }, (partial) =>
       show(partial, [...stopped, stage.name, ...toCome(partial, k + 1)]),
     );
-    // records of many rows take their time: after a stop there is one more, at the end
     if (training.control.shouldStop()) stopped.push(stage.name);
     else show(draft, rest(draft));
   }
