@@ -181,3 +181,39 @@ test('many rows with a bias are in the memory of the kernels while they are solv
     kernels.dispose();
   }
 });
+
+for (const [name, size] of [
+  ['as they are', 1],
+  ['of a size that is divided out', 64],
+] as const) {
+  test(`many rows, inputs ${name}: a stop at any look before descent leaves the zero network and what its loss says, and little is done after it`, () => {
+    const [rows, cols] = [110_000, 20];
+    const rng = createRng(4);
+    const X = denseMatrix(rows, cols);
+    X.data.forEach((_, k) => (X.data[k] = size * rng.normal()));
+    const y = denseMatrix(rows, 1);
+    for (let i = 0; i < rows; i++) y.data[i] = Math.max(0, X.data[i * cols]) / size + 0.3 * rng.normal();
+    const base: Problem = { ...manyRows('squared'), X, y, bias: 'regularized' };
+    const problem = { ...base, beta: 0.1 * betaMaxAtLeast(prepare(base)) };
+    const loss = y.data.reduce((sum, value) => sum + value * value, 0) / 2;
+    let known = false;
+    // eight ways and more through two million numbers, with a look every million, come before there is a network
+    for (let looked = 0; looked <= 36; looked += 2) {
+      let looks = 0;
+      // units of inputs are remembered by the matrix
+      const solution = run({ ...problem, X: { ...X } }, () => ++looks > looked);
+      assert.equal(solution.status, 'cancelled');
+      assert.equal(solution.network.W1.rows, 0);
+      assert.ok(Math.abs(solution.objective - loss) <= 1e-12 * loss);
+      assert.ok(solution.dualBound >= 0 && solution.dualBound <= loss);
+      assert.equal(solution.fit.data.length, rows);
+      assert.ok(solution.fit.data.every((value) => value === 0));
+      // what nobody looked for is not there; once it is, it stays
+      if (solution.betaMax !== undefined) assert.ok(solution.betaMax > problem.beta);
+      assert.ok(!known || solution.betaMax !== undefined, `betaMax at look ${looked}`);
+      known = solution.betaMax !== undefined;
+      assert.ok(looks - looked <= 12, `${looks - looked} looks after the stop at look ${looked}`);
+    }
+    assert.ok(known);
+  });
+}

@@ -45,3 +45,18 @@ void test('rows that are multiples of each other are one class among many that a
   assert.equal(apart.plain, true);
   assert.deepEqual([...apart.classOf], [0, 1, 2, 3, 4, 5, 6]);
 });
+
+void test('of many rows those that are multiples of each other are found, wherever they are', () => {
+  const rng = createRng(13);
+  const [n, d] = [150_000, 2];
+  const X = denseMatrix(n, d);
+  X.data.forEach((_, k) => (X.data[k] = rng.normal()));
+  const pairs = Array.from({ length: 40 }, (_, k) => [100_000 + k, k * 2000] as const);
+  for (const [to, from] of pairs) for (let k = 0; k < d; k++) X.data[to * d + k] = -4 * X.data[from * d + k];
+  let looks = 0;
+  const classes = classifyRows(X, () => looks++);
+  assert.equal(classes.count, n - pairs.length);
+  for (const [to, from] of pairs) assert.equal(classes.classOf[to], classes.classOf[from]);
+  assert.ok(looks >= n / 50_000);
+  assert.throws(() => classifyRows(X, () => assert.fail('stopped')), /stopped/);
+});
