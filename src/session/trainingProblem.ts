@@ -1,8 +1,8 @@
 import { DataError } from '../core/data/dataError.ts';
 import type { PreparedData } from '../core/data/prepareData.ts';
-import { denseMatrix, type DenseMatrix, norm2, rowNorms } from '../core/base/linalg/matrix.ts';
+import { denseMatrix, type DenseMatrix } from '../core/base/linalg/matrix.ts';
 import { lossOf } from '../core/problem/datafits/losses.ts';
-import { prepare } from '../core/problem/prepare.ts';
+import { gradientSize, prepare } from '../core/problem/prepare.ts';
 import type { Arrangements, LossName, Problem } from '../core/problem/problem.ts';
 import type { Control } from '../core/base/control.ts';
 import { refuseTooLarge } from '../core/engine/solution/memoryBudget.ts';
@@ -138,8 +138,7 @@ export function trainingProblem(data: PreparedData, settings: TrainSettings): Pr
 }
 
 /**
- * Smallest beta for which the zero network is optimal, from a solve at a beta that is surely large enough: the dual constraint of
- * any unit direction is at most sum_i ||v_i|| ||x_i||, v = -gradient of the datafit at zero. Three layers: the best value that a search
+ * Smallest beta for which the zero network is optimal, from a solve at a beta that is surely large enough (`gradientSize`). Three layers: the best value that a search
  * finds, at least that of two layers. Where patterns are searched for, `betaMax` is attained by one of them and `betaMaxUpper` (when known) a
  * proven upper bound. Undefined when stopped.
  * @throws {ProblemError} when the problem does not fit the memory allowed (`memoryBytes`, 4 GiB when left out)
@@ -150,13 +149,9 @@ export function findBetaMax(
   control: Control,
 ): Threshold | undefined {
   refuseTooLarge(problem, memoryBytes);
-  const { X, datafit, outputs } = prepare(problem, () => control.shouldStop());
-  const zero = new Float64Array(X.rows * outputs);
-  const dual = new Float64Array(X.rows * outputs);
-  datafit.dualPoint(zero, dual);
-  const norms = rowNorms(X);
-  let bound = 0;
-  for (let i = 0; i < X.rows; i++) bound += norm2(dual.subarray(i * outputs, (i + 1) * outputs)) * norms[i];
+  const shouldStop = (): boolean => control.shouldStop();
+  const bound = gradientSize(problem, prepare(problem, shouldStop).datafit, shouldStop);
+  if (shouldStop()) return undefined;
   const large: Problem = { ...problem, beta: bound > 0 ? 1.01 * bound : 1 };
   return familyOf(problem.model).threshold(large, { certifySeconds: 0, kernels, memoryBytes }, control);
 }

@@ -8,6 +8,7 @@ import {
   tridiagonalise,
 } from '../base/linalg/tridiagonal.ts';
 import type { Control } from '../base/control.ts';
+import { everyRows } from '../base/polling.ts';
 
 /** A linear model's outputs on all rows, and what was chosen for it. */
 export interface LinearBaseline {
@@ -30,7 +31,8 @@ interface RidgeSystem {
 }
 
 function ridgeSystem(X: DenseMatrix, trainRows: Int32Array, control: Control): RidgeSystem | undefined {
-  const rows = scaledRows(X, trainRows);
+  const rows = scaledRows(X, trainRows, control);
+  if (rows === undefined) return undefined;
   const { centered } = rows;
   const { rows: n, cols: d } = centered;
   const wide = d >= n;
@@ -209,7 +211,8 @@ export function logisticRegression(
   const outputs = labels.classes === 2 ? 1 : labels.classes;
   const label = Int32Array.from(trainRows, (row) => labels.of[row]);
   const weight = Float64Array.from(label, (k) => labels.weights?.[k] ?? 1);
-  const rows = scaledRows(X, trainRows, weight);
+  const rows = scaledRows(X, trainRows, control, weight);
+  if (rows === undefined) return undefined;
   const { centered } = rows;
   const { rows: n, cols: d } = centered;
   const wide = d >= n;
@@ -358,19 +361,25 @@ interface ScaledRows {
   readonly unit: number;
 }
 
-function scaledRows(X: DenseMatrix, rows: Int32Array, weight?: Float64Array): ScaledRows {
+/** Undefined when stopped. */
+function scaledRows(X: DenseMatrix, rows: Int32Array, control: Control, weight?: Float64Array): ScaledRows | undefined {
   const d = X.cols;
+  const look = everyRows(d);
   const unit = unitOf(X.data);
   const mean = new Float64Array(d);
   const total = weight === undefined ? rows.length : weight.reduce((sum, w) => sum + w, 0);
-  rows.forEach((row, i) => {
+  for (let i = 0; i < rows.length; i++) {
+    if (i % look === look - 1 && control.shouldStop()) return undefined;
+    const row = rows[i];
     const share = (weight?.[i] ?? 1) / total;
     for (let j = 0; j < d; j++) mean[j] += (X.data[row * d + j] / unit) * share;
-  });
+  }
   const centered = denseMatrix(rows.length, d);
-  rows.forEach((row, i) => {
+  for (let i = 0; i < rows.length; i++) {
+    if (i % look === look - 1 && control.shouldStop()) return undefined;
+    const row = rows[i];
     for (let j = 0; j < d; j++) centered.data[i * d + j] = X.data[row * d + j] / unit - mean[j];
-  });
+  }
   return { centered, mean, unit };
 }
 
@@ -431,7 +440,9 @@ function rowProducts(X: DenseMatrix, control: Control): Float64Array | undefined
 /** X'X, or X'DX with a diagonal D of weights, both triangles; undefined when stopped. */
 function columnProducts(X: DenseMatrix, control: Control, weight?: Float64Array): Float64Array | undefined {
   const transposed = denseMatrix(X.cols, X.rows);
+  const look = everyRows(X.cols);
   for (let i = 0; i < X.rows; i++) {
+    if (i % look === look - 1 && control.shouldStop()) return undefined;
     const root = Math.sqrt(weight?.[i] ?? 1);
     for (let j = 0; j < X.cols; j++) transposed.data[j * X.rows + i] = root * X.data[i * X.cols + j];
   }

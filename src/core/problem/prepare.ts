@@ -93,8 +93,8 @@ function checkWeights({ weights, X }: Problem): void {
   );
 }
 
-/** Beta against the size of the gradient at the zero network: sum_i ||v_i|| ||x_i||, which no dual constraint of a unit direction exceeds. */
-function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit, shouldStop: () => boolean): void {
+/** The size of the gradient at the zero network: sum_i ||v_i|| ||x_i|| over effective inputs, which no dual constraint of a unit direction exceeds; a part of it after a stop. */
+export function gradientSize({ X, bias, outputs }: Problem, datafit: Datafit, shouldStop: () => boolean): number {
   const ones = biasOf(bias).column ? 1 : 0;
   const dual = new Float64Array(X.rows * outputs);
   datafit.dualPoint(new Float64Array(X.rows * outputs), dual);
@@ -107,10 +107,16 @@ function checkBeta({ beta, X, bias, outputs }: Problem, datafit: Datafit, should
   let size = 0;
   const look = everyRows(X.cols);
   for (let i = 0; i < X.rows; i++) {
-    // a part of the size asks for no more than all of it
     if (i % look === look - 1 && shouldStop()) break;
     size += Math.sqrt(squares(dual, i * outputs, outputs)) * Math.sqrt(squares(X.data, i * X.cols, X.cols) + ones);
   }
+  return size;
+}
+
+/** Beta against that size, a part of which asks for no more than all of it. */
+function checkBeta(problem: Problem, datafit: Datafit, shouldStop: () => boolean): void {
+  const { beta } = problem;
+  const size = gradientSize(problem, datafit, shouldStop);
   if (beta < smallestBetaShare * size) {
     throw new ProblemError(
       `${beta} is too small: next to a gradient of ${size.toExponential(1)} at the zero network double precision cannot tell it from 0 ` +
