@@ -13,7 +13,7 @@ import type { Group } from '../solution/solution.ts';
 import type { Solved, SolvedNeuron } from './reluProgram.ts';
 
 /** Seconds that the certificate takes after a stop. */
-const checkPatience = 0.06;
+const checkPatience = 0.04;
 
 /** Share of all norms below which a generated neuron is rounding. */
 const dust = 1e-12;

@@ -27,7 +27,7 @@ import { betaMaxAtLeast, betaMaxOverAll } from './threshold.ts';
 import { listedCells, type ReluWarmStart, warmStart } from './warmStart.ts';
 
 /** Seconds for the norms that bound what a search was cut off from. */
-const normSeconds = { limit: 0.5, stop: 0.08 } as const;
+const normSeconds = { limit: 0.5, stop: 0.05 } as const;
 
 /** Cells that `all` enumerates at most: each costs a few hundred bytes and some non-negative least squares problems. */
 const largestEnumeration = 100_000;
