@@ -1,5 +1,6 @@
-import { type DenseMatrix, denseMatrix, dot, rowOf, withOnesColumn } from '../base/linalg/matrix.ts';
+import { type DenseMatrix, denseMatrix, dot, rowOf } from '../base/linalg/matrix.ts';
 import { everyRows } from '../base/polling.ts';
+import { effectiveInputs } from './effectiveInputs.ts';
 import { effectiveGates } from './effectiveGates.ts';
 import { type Arrangements, biasOf, type Problem } from './problem.ts';
 
@@ -66,7 +67,9 @@ function inputsOf(X: DenseMatrix, bias: Problem['bias'], centred: boolean, poll:
   const moves = centre?.some((m) => m !== 0) === true;
   const frame: Frame = { scale, centre: moves ? centre : undefined };
   const made: Inputs =
-    scale === 1 && !moves ? { X, frame } : { X: inFrame(counted ? withOnesColumn(X, undefined, poll) : X, frame, poll), frame };
+    scale === 1 && !moves
+      ? { X, frame }
+      : { X: inFrame(counted ? effectiveInputs(X, bias, undefined, poll) : X, frame, poll), frame };
   kinds.set(kind, made);
   return made;
 }

@@ -1,5 +1,3 @@
-import { everyRows } from '../polling.ts';
-
 /** A real matrix stored row by row in one buffer: entry (i, j) is `data[i * cols + j]`. */
 export interface DenseMatrix {
   readonly rows: number;
@@ -75,12 +73,10 @@ export function columnOf(data: ArrayLike<number>, cols: number, k: number): Floa
 }
 
 /** The matrix with a column of ones appended (the regularised bias), in an array that is given or a new one. */
-export function withOnesColumn(m: DenseMatrix, place?: Float64Array, poll: () => void = () => undefined): DenseMatrix {
+export function withOnesColumn(m: DenseMatrix, place?: Float64Array): DenseMatrix {
   const out = denseMatrix(m.rows, m.cols + 1, place);
-  const look = everyRows(m.cols);
   // without views, which cost more than short rows do
   for (let i = 0, from = 0, to = 0; i < m.rows; i++) {
-    if (i % look === look - 1) poll();
     for (let k = 0; k < m.cols; k++) out.data[to++] = m.data[from++];
     out.data[to++] = 1;
   }
