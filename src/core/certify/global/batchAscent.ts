@@ -1,3 +1,4 @@
+import { pollInterrupt } from '../../base/kernels/interrupt.ts';
 import { type Kernels, KernelsInterrupted, type ReluLayer } from '../../base/kernels/kernels.ts';
 import { type DenseMatrix, rowOf } from '../../base/linalg/matrix.ts';
 
@@ -123,6 +124,7 @@ class Slopes {
     const size = count * source.X.cols;
     if (!whole) out.fill(0, 0, size);
     for (let from = 0; from < rows; from += block) {
+      pollInterrupt(source.kernels);
       const to = Math.min(rows, from + block);
       if (!whole) layer.load(source.X, source.order, from, to - from);
       layer.forward(U, ones, fit, count);
