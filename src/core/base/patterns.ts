@@ -46,6 +46,11 @@ export function differentBits(one: Uint32Array, other: Uint32Array): number {
   return total;
 }
 
+/** How many pairs b <= a there are of so many; the pair (a, b) is number pairsOf(a) + b. */
+export function pairsOf(count: number): number {
+  return (count * (count + 1)) / 2;
+}
+
 /** Row indices pattern p is on for, ascending. */
 export function onRows(patterns: PatternSet, p: number): Int32Array {
   const out = new Int32Array(onCount(patterns, p));

@@ -173,6 +173,13 @@ export interface RowSpan {
   readonly to: number;
 }
 
+/** Some patterns of rows: count x ceil(n / 32) words, row r being bit `r & 31` of word `r >> 5`. Of pairs b <= a only those with a >= first (default 0) count. */
+export interface PatternBits {
+  readonly bits: Uint32Array;
+  readonly count: number;
+  readonly first?: number;
+}
+
 /** What Newton's method on rectified neurons needs of the data matrix X (n x d). */
 export interface RowOperator {
   readonly rows: number;
@@ -183,10 +190,10 @@ export interface RowOperator {
   sums(B: Float64Array, count: number, out: Float64Array, span?: RowSpan): void;
   /**
    * For every pair b <= a of `count` patterns of rows the d x d block X' D_a diag(w) D_b X, row-major, at index a (a + 1) / 2 + b of out; of the blocks a = b
-   * only the lower triangle. `bits`: count x ceil(n / 32) words, row r being bit `r & 31` of word `r >> 5`. Pattern a belongs to output
+   * only the lower triangle. Pattern a belongs to output
    * outputOf[a], and w_r = W[(r c + outputOf[a]) c + outputOf[b]] for W of n blocks of c x c.
    */
-  grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void;
+  grams(patterns: PatternBits, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void;
   /** Makes of `out`, as `grams` writes it for `count` patterns before, that for the patterns after, by the rows that pairs gain and lose; blocks a = b change in their lower triangle at least. */
   changeGrams(
     patterns: { readonly before: Uint32Array; readonly after: Uint32Array },

@@ -1,4 +1,4 @@
-import { isOn, onRows, type PatternSet } from '../patterns.ts';
+import { isOn, onRows, pairsOf, type PatternSet } from '../patterns.ts';
 import type { DenseMatrix } from '../linalg/matrix.ts';
 import { placeBlocks } from './placeBlocks.ts';
 import {
@@ -241,9 +241,9 @@ function rowOperator(source: DenseMatrix, release: () => void, poll: () => void)
         }
       }
     },
-    grams(bits, count, W, c, outputOf, out) {
+    grams({ bits, count, first = 0 }, W, c, outputOf, out) {
       const words = (n + 31) >>> 5;
-      for (let a = 0, at = 0; a < count; a++) {
+      for (let a = first, at = pairsOf(first) * d * d; a < count; a++) {
         for (let b = 0; b <= a; b++, at += d * d) {
           poll();
           out.fill(0, at, at + d * d);

@@ -1,6 +1,14 @@
 import type { DenseMatrix } from '../linalg/matrix.ts';
-import { differentBits, type PatternSet } from '../patterns.ts';
-import type { Kernels, MaskedOperator, ReluLayer, RowOperator, RowSpan, SymmetricSystem } from './kernels.ts';
+import { differentBits, pairsOf, type PatternSet } from '../patterns.ts';
+import type {
+  Kernels,
+  MaskedOperator,
+  PatternBits,
+  ReluLayer,
+  RowOperator,
+  RowSpan,
+  SymmetricSystem,
+} from './kernels.ts';
 import { reference } from './reference.ts';
 import { baseModule, relaxedModule, unsharedModule } from './wasm/modules.generated.ts';
 import { Operation, rowMajor, type StartHelpers, transposed, WasmContext } from './wasmContext.ts';
@@ -305,10 +313,16 @@ class WasmRowOperator implements RowOperator {
     return span === undefined ? { X, n: rows } : { X: X + 8 * features * span.from, n: span.to - span.from };
   }
 
-  grams(bits: Uint32Array, count: number, W: Float64Array, c: number, outputOf: Int32Array, out: Float64Array): void {
+  grams(
+    { bits, count, first = 0 }: PatternBits,
+    W: Float64Array,
+    c: number,
+    outputOf: Int32Array,
+    out: Float64Array,
+  ): void {
     const { rows: n, features: d } = this;
-    const work = (((count * (count + 1)) / 2) * n * d * d) / 4;
-    this.onPairs(Operation.grams, work, [bits], count, W, c, outputOf, out);
+    const work = ((pairsOf(count) - pairsOf(first)) * n * d * d) / 4;
+    this.onPairs(Operation.grams, work, [bits], { count, first }, W, c, outputOf, out);
   }
 
   changeGrams(
@@ -321,8 +335,8 @@ class WasmRowOperator implements RowOperator {
   ): void {
     const { rows: n, features: d } = this;
     // every word is looked at; a row that changes does in about half of the pairs
-    const work = ((count * (count + 1)) / 2) * (n / 32) + (differentBits(before, after) * count * d * d) / 2;
-    this.onPairs(Operation.changeGrams, work, [after, before], count, W, c, outputOf, out);
+    const work = pairsOf(count) * (n / 32) + (differentBits(before, after) * count * d * d) / 2;
+    this.onPairs(Operation.changeGrams, work, [after, before], { count, first: 0 }, W, c, outputOf, out);
   }
 
   /** Runs an operation on all pairs of patterns, of which there are several kinds. */
@@ -330,18 +344,19 @@ class WasmRowOperator implements RowOperator {
     operation: number,
     work: number,
     patterns: readonly Uint32Array[],
-    count: number,
+    { count, first }: { readonly count: number; readonly first: number },
     W: Float64Array,
     c: number,
     outputOf: Int32Array,
-    out: Float64Array,
+    all: Float64Array,
   ): void {
     const { context, rows: n, features: d } = this;
-    const pairs = (count * (count + 1)) / 2;
+    const pairs = pairsOf(count) - pairsOf(first);
     if (pairs === 0) return;
     const { heap } = context;
     const words = count * ((n + 31) >>> 5);
     const weights = n * c * c;
+    const out = first === 0 ? all : all.subarray(pairsOf(first) * d * d);
     context.beginStage(8 * (pairs * d * d + weights + patterns.length * ((words + 1) / 2) + count));
     const bits = patterns.map((pattern) => {
       const at = context.stageRoom((words + 1) >> 1);
@@ -353,7 +368,7 @@ class WasmRowOperator implements RowOperator {
     const w = context.stageIn(W, weights);
     const to =
       operation === Operation.grams ? context.stageFor(out, pairs * d * d) : context.stageIn(out, pairs * d * d);
-    context.run(operation, pairs, work, [n, d, c, this.X, bits[0], w, outputsAt, to, bits[1] ?? 0]);
+    context.run(operation, pairs, work, [n, d, c, this.X, bits[0], w, outputsAt, to, bits[1] ?? 0, pairsOf(first)]);
     context.stageOut(out, pairs * d * d, to);
   }
 

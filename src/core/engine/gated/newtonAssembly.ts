@@ -144,68 +144,47 @@ function hessianTerms(
   };
 }
 
-/** Columns of the active groups: order x width by rows. */
-export interface RootColumns {
-  readonly B: Float64Array;
-  readonly width: number;
-}
-
-/** B = sqrt(sigma) L'A J^(1/2) on the active features, n w x width; undefined when stopped. */
-export function rootColumns(
-  { active, penalty, c, w, L }: NewtonPart,
-  { X, rows: n, features: d, patterns }: GatedProgram,
-  shouldStop: () => boolean,
-): RootColumns | undefined {
+/** sqrt(sigma) J^(1/2) of each active gate: m symmetric blocks of d c x d c, J the generalised derivative of the prox; zero where a group is inactive. */
+export function proxRoots({ active, penalty, c }: NewtonPart, d: number): Float64Array {
   const { groups } = penalty;
+  const { W, threshold, sigma } = active;
   const m = active.gates.length;
   const size = d * c;
-  // square root of the derivative of the prox: sqrt(a) I + (1 - sqrt(a)) w w' / ||w||^2 on each active group
-  const columns: { k: number; group: number; root: number; length: number }[] = [];
+  const out = new Float64Array(m * size * size);
+  const scale = Math.sqrt(sigma);
   for (let k = 0; k < m; k++) {
     for (let group = 0; group < groups; group++) {
       let squares = 0;
-      for (let i = group; i < size; i += groups) squares += active.W[k * size + i] ** 2;
+      for (let i = group; i < size; i += groups) squares += W[k * size + i] ** 2;
       const length = Math.sqrt(squares);
-      if (length > active.threshold) {
-        columns.push({ k, group, root: Math.sqrt(1 - active.threshold / length), length });
+      if (length <= threshold) continue;
+      // sqrt(a) I + (1 - sqrt(a)) w w' / ||w||^2
+      const root = Math.sqrt(1 - threshold / length);
+      const along = (1 - root) / squares;
+      for (let i = group; i < size; i += groups) {
+        const row = (k * size + i) * size;
+        for (let j = group; j < size; j += groups) out[row + j] = scale * along * W[k * size + i] * W[k * size + j];
+        out[row + i] += scale * root;
       }
     }
   }
-  const perGroup = size / groups;
-  const width = columns.length * perGroup;
-  const order = n * w;
-  const B = new Float64Array(order * width);
-  const scale = Math.sqrt(active.sigma);
-  const line = new Float64Array(size);
-  for (const [at, { k, group, root, length }] of columns.entries()) {
-    if (shouldStop()) return undefined;
-    const gate = active.gates[k];
-    const step = groups;
-    for (let r = 0; r < n; r++) {
-      if (((patterns.words[gate * patterns.wordsPerPattern + (r >> 5)] >>> (r & 31)) & 1) === 0) continue;
-      // for each output o of the group: (J^(1/2))' applied to x_r e_o'
-      for (let i = 0; i < perGroup; i++) line[i] = 0;
-      const outputs = groups === 1 ? c : 1;
-      for (let oo = 0; oo < outputs; oo++) {
-        const o = groups === 1 ? oo : group;
-        let product = 0;
-        for (let j = 0; j < d; j++) product += X.data[r * d + j] * active.W[k * size + j * c + o];
-        const along = ((1 - root) * product) / (length * length);
-        for (let v = 0; v < w; v++) {
-          const factor = scale * L[(r * c + o) * w + v];
-          if (factor === 0) continue;
-          const row = (r * w + v) * width + at * perGroup;
-          // entry e of the group is (j, o') = position group + e * groups in the block
-          for (let e = 0; e < perGroup; e++) B[row + e] += factor * along * active.W[k * size + group + e * step];
-          for (let j = 0; j < d; j++) {
-            const e = groups === 1 ? j * c + o : j;
-            B[row + e] += factor * root * X.data[r * d + j];
-          }
-        }
+  return out;
+}
+
+/** S = L L', n blocks of c x c. */
+export function rowCurvature({ L, c, w }: NewtonPart): Float64Array {
+  const n = L.length / (c * w);
+  const S = new Float64Array(n * c * c);
+  for (let r = 0, at = 0; r < n; r++) {
+    for (let o = 0; o < c; o++) {
+      for (let p = 0; p < c; p++, at++) {
+        let s = 0;
+        for (let v = 0; v < w; v++) s += L[(r * c + o) * w + v] * L[(r * c + p) * w + v];
+        S[at] = s;
       }
     }
   }
-  return { B, width };
+  return S;
 }
 
 /** Division by a diagonal that bounds that of I + sigma L'ML: half of ||x_r||^2 for each active gate that is on. */

@@ -1,4 +1,5 @@
-import { KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
+import { type BlockPlace, KernelMemoryError, type SymmetricSystem } from '../../base/kernels/kernels.ts';
+import { pairsOf } from '../../base/patterns.ts';
 import { columnOf, dot } from '../../base/linalg/matrix.ts';
 import { createPenalty } from '../../problem/penalties/penalties.ts';
 import type { BlockPenalty } from '../../problem/penalties/penalty.ts';
@@ -9,9 +10,11 @@ import {
   assembleSystem,
   diagonalPreconditioner,
   type NewtonPart,
-  rootColumns,
+  proxRoots,
+  rowCurvature,
   type StepAccuracy,
 } from './newtonAssembly.ts';
+import { GateGrams } from './gateGrams.ts';
 import type { GatedProgram } from './program.ts';
 
 /** How Newton systems were solved. */
@@ -32,6 +35,12 @@ const largestIterations = 500;
 const refinementIterations = 25;
 /** Below this order a new factor costs next to nothing. */
 const smallestRefined = 150;
+/** What is not multiplied costs as many multiplications: a row gathered for a pair of gates, which are both on on a fourth of them, and a block put to its place. Steps that use blocks once made. */
+const perRow = { feature: 8, other: 60 } as const;
+const perBlock = 1e4;
+const sharing = 4;
+/** Largest system of active features (with the blocks of their gates 1.5 width^2 doubles: 192 MB). */
+const largestWidth = 4000;
 /** Largest dense system that is factored (order^2 doubles: 288 MB). */
 export const largestOrder = 6000;
 
@@ -44,6 +53,7 @@ export const largestOrder = 6000;
 export class NewtonSystem {
   private readonly factors = new Map<number, KeptFactor>();
   private woodburySystem: SymmetricSystem | undefined;
+  private readonly grams: GateGrams;
   private readonly counts = new Map<LinearMethod, number>();
   private noRoom = false;
   private readonly single: BlockPenalty;
@@ -53,6 +63,7 @@ export class NewtonSystem {
     private readonly shouldStop: () => boolean,
   ) {
     this.single = createPenalty('per-output', program.features, 1);
+    this.grams = new GateGrams(program);
   }
 
   /** Which methods were used, most frequent first. */
@@ -65,6 +76,7 @@ export class NewtonSystem {
     this.factors.clear();
     this.woodburySystem?.dispose();
     this.woodburySystem = undefined;
+    this.grams.dispose();
   }
 
   /** x := -(S^-1 + sigma M)^-1 g; `L` holds n blocks of c x factorCols. False when stopped or the system could not be solved. */
@@ -119,15 +131,19 @@ export class NewtonSystem {
   /** By predicted multiply-adds. */
   private choose({ active, penalty, c, w }: NewtonPart): 'cholesky' | 'woodbury' | 'iterative' {
     if (penalty.spectral) return 'iterative';
-    const { rows: n, features: d } = this.program;
+    const { rows: n, features: d, datafit } = this.program;
     const m = active.gates.length;
     const order = n * w;
     const width = m * d * c;
     const terms = m * penalty.groups;
     const direct =
       n * Math.max(c, w) > largestOrder ? Infinity : (n * n * m) / 8 + (order * order * terms) / 2 + order ** 3 / 6;
-    const feature =
-      width > largestOrder || order * width > 4e7 ? Infinity : (order * width * width) / 2 + width ** 3 / 6;
+    const size = d * c;
+    const blocks = pairsOf(m) * (2 * size ** 3 + perBlock);
+    // those of pairs of gates stay while the curvature of the loss does: a few steps share their cost
+    const made = datafit.quadratic ? this.grams.missing(active.gates) / sharing : pairsOf(m);
+    const gathered = 0.25 * n * (1.2 * size * size + perRow.feature * size + perRow.other);
+    const feature = width > largestWidth ? Infinity : made * gathered + blocks + width ** 3 / 6;
     const iterative = 100 * 2 * n * width;
     if (direct <= feature && direct <= iterative) return 'cholesky';
     return feature <= iterative ? 'woodbury' : 'iterative';
@@ -180,31 +196,41 @@ export class NewtonSystem {
     return true;
   }
 
-  /** With S = L L': x = -L (I - B (I + B'B)^-1 B') L'g, B = sqrt(sigma) L'A J^(1/2) on the active features. */
+  /** With S = L L': x = -L (I - B (I + B'B)^-1 B') L'g, B = L'A R with R = sqrt(sigma) J^(1/2), so that B'B = R A'SA R, in the coordinates of the active gates. */
   private woodbury(part: NewtonPart): boolean {
-    const { kernels } = this.program;
-    const { g, x } = part;
-    const roots = rootColumns(part, this.program, this.shouldStop);
-    if (roots === undefined) return false;
-    const { B, width } = roots;
-    const order = part.L.length / part.c;
+    const { operator, kernels, features, rows: n } = this.program;
+    const { active, c, w, g, x } = part;
+    const { gates } = active;
+    const size = features * c;
+    const width = gates.length * size;
+    const { blocks, own } = this.grams.of(gates, rowCurvature(part), c);
+    if (this.shouldStop()) return false;
     if (this.woodburySystem?.order !== width) {
       this.woodburySystem?.dispose();
       this.woodburySystem = kernels.createSymmetricSystem(width);
     }
     const system = this.woodburySystem;
+    const roots = proxRoots(part, features);
+    const places = Array.from(gates, (_, k): BlockPlace => {
+      const basis = roots.subarray(k * size * size, (k + 1) * size * size);
+      return { from: k * size, dim: size, sign: 1, basis };
+    });
     system.clear();
+    system.addBlocks(blocks, own, size, places);
     system.addDiagonal(1);
-    system.addProduct(true, order, 1, B);
     if (!system.factor()) return false;
-    const z = new Float64Array(order);
+    const [z, q] = [new Float64Array(n * w), new Float64Array(n * w)];
+    const v = new Float64Array(n * c);
+    const U = new Float64Array(width);
     applyRowFactorTransposed(part, g, z);
-    const inner = new Float64Array(width);
-    kernels.gemv(true, order, width, 1, B, z, 0, inner);
+    applyRowFactor(part, z, v);
+    operator.adjoint(v, c, U, gates);
+    const inner = blockProducts(roots, U, size);
     system.solve(inner);
-    kernels.gemv(false, order, width, -1, B, inner, 1, z);
+    operator.forward(blockProducts(roots, inner, size), c, v, gates);
+    applyRowFactorTransposed(part, v, q);
+    for (let i = 0; i < z.length; i++) z[i] = q[i] - z[i];
     applyRowFactor(part, z, x);
-    for (let i = 0; i < x.length; i++) x[i] = -x[i];
     return true;
   }
 
@@ -287,6 +313,16 @@ export class NewtonSystem {
     applyRowFactor(part, z, x);
     return reached;
   }
+}
+
+/** Each block (size x size) times its part of u. */
+function blockProducts(blocks: Float64Array, u: Float64Array, size: number): Float64Array {
+  const out = new Float64Array(u.length);
+  for (let i = 0, at = 0; i < u.length; i++) {
+    const from = i - (i % size);
+    for (let j = 0; j < size; j++, at++) out[i] += blocks[at] * u[from + j];
+  }
+  return out;
 }
 
 /** Whether a factor is near enough to the present system to precondition it: sigma within a factor 10, few gates exchanged. */

@@ -186,7 +186,7 @@ function blocksOfSome(state: ActiveNeurons, H: Float64Array, rows: Uint32Array, 
   for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
   const blocks = new Float64Array(((m * (m + 1)) / 2) * d * d);
   const outputs = Int32Array.from(neurons, ({ output }) => output);
-  state.withOperator((operator) => operator.grams(bits, m, H, c, outputs, blocks));
+  state.withOperator((operator) => operator.grams({ bits, count: m }, H, c, outputs, blocks));
   return blocks.map((value) => value / share);
 }
 

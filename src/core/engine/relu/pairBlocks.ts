@@ -1,5 +1,5 @@
 import type { Kernels, RowOperator } from '../../base/kernels/kernels.ts';
-import { differentBits } from '../../base/patterns.ts';
+import { differentBits, pairsOf } from '../../base/patterns.ts';
 import type { Neuron } from './activeNeurons.ts';
 
 /** The loss counts as curved as it was when the entries of its Hessian have changed by no more than this share, in sum: Newton's method then gains a hundredfold by a step instead of doubling its digits. */
@@ -44,7 +44,7 @@ export class PairBlocks {
       this.reserve(m, 0);
       this.H = H.slice();
       this.changes = 0;
-      operator.grams(bits, m, H, c, outputs, this.blocks);
+      operator.grams({ bits, count: m }, H, c, outputs, this.blocks);
     } else if (changed > 0) {
       this.changes++;
       operator.changeGrams({ before, after: bits }, m, this.H, c, outputs, this.blocks);
@@ -98,11 +98,6 @@ export class PairBlocks {
     this.blocks.fill(0, pairsOf(known) * size, pairsOf(m) * size);
     return before;
   }
-}
-
-/** Pairs b <= a of m neurons. */
-function pairsOf(m: number): number {
-  return (m * (m + 1)) / 2;
 }
 
 /** The rows on which each neuron is, as bits. */

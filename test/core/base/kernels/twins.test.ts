@@ -1,6 +1,7 @@
 // The WebAssembly kernels against the plain TypeScript ones.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { pairsOf } from '../../../../src/core/base/patterns.ts';
 import { createReferenceKernels } from '../../../../src/core/base/kernels/reference.ts';
 import { createWasmKernels } from '../../../../src/core/base/kernels/wasmKernels.ts';
 import type { BlockPlace, HessianTerms, Kernels } from '../../../../src/core/base/kernels/kernels.ts';
@@ -300,14 +301,31 @@ for (const { label, kernels } of builds()) {
       const outputOf = Int32Array.from({ length: count }, (_, k) => k % c);
       const size = ((count * (count + 1)) / 2) * d * d;
       const [g, g0] = [new Float64Array(size), new Float64Array(size)];
-      rows.grams(bits, count, W, c, outputOf, g);
-      plain.grams(bits, count, W, c, outputOf, g0);
+      rows.grams({ bits, count }, W, c, outputOf, g);
+      plain.grams({ bits, count }, W, c, outputOf, g0);
       close(g, g0, 'grams');
+      // the others stay as they are
+      const first = count >> 1;
+      const from = pairsOf(first) * d * d;
+      for (const [handle, out] of [
+        [rows, g],
+        [plain, g0],
+      ] as const) {
+        out.fill(7, 0, from);
+        handle.grams({ bits, count, first }, W, c, outputOf, out);
+      }
+      close(g, g0, 'some grams');
+      assert.ok(g.subarray(0, from).every((value) => value === 7));
+      for (const [handle, out] of [
+        [rows, g],
+        [plain, g0],
+      ] as const)
+        handle.grams({ bits, count }, W, c, outputOf, out);
       const after = bits.map((word) => word ^ (1 << rng.integer(32)));
       // bits past the last row stay zero
       if (n % 32 > 0) for (let k = words - 1; k < after.length; k += words) after[k] &= 2 ** (n % 32) - 1;
       rows.changeGrams({ before: bits, after }, count, W, c, outputOf, g);
-      plain.grams(after, count, W, c, outputOf, g0);
+      plain.grams({ bits: after, count }, W, c, outputOf, g0);
       for (let a = 0, at = 0; a < count; a++) {
         for (let b = 0; b <= a; b++, at += d * d) {
           // of a pattern with itself the upper triangle is nobody's

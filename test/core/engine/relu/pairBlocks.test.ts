@@ -44,7 +44,7 @@ test('blocks follow rows that come and go, neurons that go and neurons that are 
     const got = pairs.of(neurons, H, counted).slice(0, size);
     const want = new Float64Array(size);
     const outputs = Int32Array.from(neurons, ({ output }) => output);
-    operator.grams(bitsOf(neurons, n), neurons.length, curvature, c, outputs, want);
+    operator.grams({ bits: bitsOf(neurons, n), count: neurons.length }, curvature, c, outputs, want);
     // of a neuron with itself only the lower triangle counts
     for (let a = 0; a < neurons.length; a++) {
       const from = ((a * (a + 3)) / 2) * d * d;

@@ -144,7 +144,8 @@ function firstOfPair(i: i32): i32 {
 function gramTask(d: usize, i: i32, scratch: usize): void {
   const n = int(d, 0), features = int(d, 1), c = int(d, 2);
   const words = <usize>((n + 31) >> 5) * 4;
-  const a = firstOfPair(i), b = i - a * (a + 1) / 2;
+  const pair = int(d, 9) + i;
+  const a = firstOfPair(pair), b = pair - a * (a + 1) / 2;
   const bits = ptr(d, 4), outputs = ptr(d, 6);
   const p = load<i32>(outputs + <usize>a * 4), q = load<i32>(outputs + <usize>b * 4);
   const first = <usize>a * words, second = <usize>b * words;
