@@ -102,8 +102,8 @@ const earlyWork = 2e7;
 const dearStep = { first: 5e8, alone: 2e9 } as const;
 /** And up to which Newton's method goes straight on from the first burst of descent: rounds would only come before its quick steps. */
 const cheapStep = 4e6;
-/** Starts of these searches, directions kept of one per output, the size of new neurons relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
-const descentRounds = { starts: 128, kept: 64, size: 0.2, most: 12, leastGain: 1e-5 } as const;
+/** Starts of these searches, directions kept of one per output, new neurons per output beside two for each that is there, their size relative to the mean of the others, rounds at most, and a relative gain below which none follows. */
+const descentRounds = { starts: 128, kept: 64, fresh: 8, size: 0.2, most: 12, leastGain: 1e-5 } as const;
 
 /**
  * Two-layer ReLU training over all activation patterns. A burst of descent on the non-convex objective with more neurons than needed finds the neighbourhood of a good network;
@@ -304,7 +304,7 @@ class Generation {
   /** Searches, adds small neurons along what is found and descends with all of them, until a round gains little of the gap asked for. */
   private descendInRounds(): void {
     const { newton, problem, control, options } = this;
-    const { starts, kept: keep, size, most, leastGain } = descentRounds;
+    const { starts, kept: keep, fresh: few, size, most, leastGain } = descentRounds;
     const { accuracy = 0 } = options;
     for (let round = 0; round < most && !control.shouldStop(); round++) {
       const before = newton.value;
@@ -316,6 +316,7 @@ class Generation {
       const { violation } = this.goals();
       const fresh = found
         .filter(({ value }) => value > problem.beta * (1 + violation))
+        .slice(0, few * problem.datafit.outputs + 2 * known.length)
         .map(({ direction, sign, output }) => ({ u: direction.map((x) => length * x), sign, output }));
       const start = { neurons: [...known, ...fresh], offset };
       let reached = before;
