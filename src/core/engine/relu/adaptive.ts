@@ -75,7 +75,7 @@ const looseSearches = [48, 192];
 /** Multiplications of the first of these, which on small data has more starts: there a search costs less than a Newton step. */
 const looseWork = 1e8;
 /** Largest searches more, from other starts, after one that found nothing where the gap is tight. */
-const moreLooks = { cheap: 3, dear: 1 } as const;
+const moreLooks = { cheap: 3, dear: 2 } as const;
 /** Gaps asked for above this are rough: the first of these searches will do, and a shorter burst. */
 const roughAccuracy = 3e-4;
 /** Ascents that the last search takes to the exact top, per output and sign: between these, as many as take so many multiplications. */
