@@ -31,6 +31,8 @@ interface KeptFactor {
 
 /** Matrix-free conjugate gradients stop here whatever they have reached: the line search takes what there is. */
 const largestIterations = 500;
+/** Those that they are taken to need at first. */
+const usualIterations = 50;
 /** On an earlier factor they must be much cheaper than a new one. */
 const refinementIterations = 25;
 /** Below this order a new factor costs next to nothing. */
@@ -56,6 +58,8 @@ export class NewtonSystem {
   private readonly grams: GateGrams;
   private readonly counts = new Map<LinearMethod, number>();
   private noRoom = false;
+  /** Iterations that matrix-free conjugate gradients are taken to need: as many as they needed last. */
+  private expected = usualIterations;
   private readonly single: BlockPenalty;
 
   constructor(
@@ -123,7 +127,11 @@ export class NewtonSystem {
         return this.cholesky(part);
       case 'iterative':
         this.count('matrix-free conjugate gradients');
-        this.conjugateGradients(part, diagonalPreconditioner(part, this.program), largestIterations);
+        this.expected = this.conjugateGradients(
+          part,
+          diagonalPreconditioner(part, this.program),
+          largestIterations,
+        ).iterations;
         return !this.shouldStop();
     }
   }
@@ -144,7 +152,7 @@ export class NewtonSystem {
     const made = datafit.quadratic ? this.grams.missing(active.gates) / sharing : pairsOf(m);
     const gathered = 0.25 * n * (1.2 * size * size + perRow.feature * size + perRow.other);
     const feature = width > largestWidth ? Infinity : made * gathered + blocks + width ** 3 / 6;
-    const iterative = 100 * 2 * n * width;
+    const iterative = this.expected * 2 * n * width;
     if (direct <= feature && direct <= iterative) return 'cholesky';
     return feature <= iterative ? 'woodbury' : 'iterative';
   }
@@ -168,7 +176,7 @@ export class NewtonSystem {
         h.set(r);
         system.solve(h);
       };
-      if (this.conjugateGradients(part, precondition, refinementIterations)) {
+      if (this.conjugateGradients(part, precondition, refinementIterations).reached) {
         this.count('conjugate gradients on an earlier Cholesky factor');
         return true;
       }
@@ -272,13 +280,13 @@ export class NewtonSystem {
 
   /**
    * Preconditioned conjugate gradients on (I + sigma L'ML) z = -L'g, then x := L z. False when `limit` came before the accuracy
-   * asked for (x is then the best so far).
+   * asked for (x is then the best so far); how many they were.
    */
   private conjugateGradients(
     part: NewtonPart,
     precondition: (r: Float64Array, h: Float64Array) => void,
     limit: number,
-  ): boolean {
+  ): { readonly reached: boolean; readonly iterations: number } {
     const { rows: n } = this.program;
     const { active, penalty, c, w, g, accuracy, x } = part;
     const size = n * w;
@@ -291,10 +299,11 @@ export class NewtonSystem {
     let rho = dot(r, h);
     const start = rho;
     let reached = false;
-    for (let k = 0; ; k++) {
+    let iterations = 0;
+    for (; ; iterations++) {
       reached =
         rho <= accuracy.relative * accuracy.relative * start && (!accuracy.consistent || dot(r, r) <= 1e-3 * dot(z, z));
-      if (reached || k >= limit || this.shouldStop()) break;
+      if (reached || iterations >= limit || this.shouldStop()) break;
       applyRowFactor(part, p, v);
       this.applyPart(active, penalty, c, v, Mv);
       applyRowFactorTransposed(part, Mv, q);
@@ -311,7 +320,7 @@ export class NewtonSystem {
       for (let i = 0; i < size; i++) p[i] = h[i] + ratio * p[i];
     }
     applyRowFactor(part, z, x);
-    return reached;
+    return { reached, iterations };
   }
 }
 
