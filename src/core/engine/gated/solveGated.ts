@@ -18,7 +18,7 @@ import { type EngineResult, type GatedProgram, gatedProgram } from './program.ts
 import { type GatedWarmStart, knownBetaMax, sameGates, startFrom } from './warmStart.ts';
 
 /** Seconds after a stop that the check of the point reached may still take; the bound is what has been judged by then. */
-const checkPatience = 0.06;
+const checkPatience = 0.03;
 
 /**
  * Solves the gated ReLU program on the gates that the problem asks for.
