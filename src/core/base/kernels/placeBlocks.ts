@@ -1,3 +1,4 @@
+import { pairsOf } from '../patterns.ts';
 import type { BlockPlace } from './kernels.ts';
 
 /** The lower triangle of A (order x order) += the blocks of all pairs of places, as `SymmetricSystem.addBlocks` says. */
@@ -13,7 +14,7 @@ export function placeBlocks(
   places.forEach((first, a) => {
     for (let b = 0; b <= a; b++) {
       const second = places[b];
-      const from = b === a ? a * size : ((a * (a + 1)) / 2 + b) * size;
+      const from = b === a ? a * size : (pairsOf(a) + b) * size;
       const block = (b === a ? own : blocks).subarray(from, from + size);
       const turned = first.basis === undefined ? block : timesBlock(first.basis, block, d);
       const sign = first.sign * second.sign;

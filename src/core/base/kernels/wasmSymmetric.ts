@@ -1,3 +1,4 @@
+import { pairsOf } from '../patterns.ts';
 import type { BlockPlace, SymmetricSystem } from './kernels.ts';
 import { type Operand, Operation, rowMajor, transposed, type WasmContext } from './wasmContext.ts';
 
@@ -52,7 +53,7 @@ export class WasmSymmetricSystem implements SymmetricSystem {
     const { context, order: n, address } = this;
     const { heap } = context;
     const m = places.length;
-    const pairs = (m * (m + 1)) / 2;
+    const pairs = pairsOf(m);
     if (pairs === 0 || d === 0) return;
     const numbers = places.reduce((sum, { basis }) => sum + (basis?.length ?? 0), 0);
     context.beginStage(8 * ((pairs + m) * d * d + numbers + 8 * m + 2 * m));

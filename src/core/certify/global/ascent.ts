@@ -1,5 +1,5 @@
 import type { RowOperator } from '../../base/kernels/kernels.ts';
-import type { DenseMatrix } from '../../base/linalg/matrix.ts';
+import { type DenseMatrix, rowNorms } from '../../base/linalg/matrix.ts';
 import { rowProducts } from '../../base/linalg/rowProducts.ts';
 import { everyRows } from '../../base/polling.ts';
 
@@ -412,17 +412,6 @@ export class SphereAscent {
     }
     return true;
   }
-}
-
-/** The norm of every row. */
-export function rowNorms({ rows: n, cols: d, data }: DenseMatrix): Float64Array {
-  const norms = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    let s = 0;
-    for (let k = 0; k < d; k++) s += data[i * d + k] ** 2;
-    norms[i] = Math.sqrt(s);
-  }
-  return norms;
 }
 
 /** Restores a heap of `count` indices, least key first, below place k. */

@@ -2,8 +2,8 @@ import type { Control } from '../../base/control.ts';
 import { interruptible, untilInterrupted } from '../../base/kernels/interrupt.ts';
 import { type Kernels, KernelsInterrupted, type RowOperator } from '../../base/kernels/kernels.ts';
 import { createReferenceKernels } from '../../base/kernels/reference.ts';
-import { type DenseMatrix, denseMatrix } from '../../base/linalg/matrix.ts';
-import { type AwaitedProduct, type LocalMaximum, rowNorms, SphereAscent } from './ascent.ts';
+import { type DenseMatrix, denseMatrix, rowNorms } from '../../base/linalg/matrix.ts';
+import { type AwaitedProduct, type LocalMaximum, SphereAscent } from './ascent.ts';
 import { GramAscent } from './gramAscent.ts';
 
 /** Climbs to a local maximum of sign * v'(Xu)_+ over the unit ball of the penalised columns. */

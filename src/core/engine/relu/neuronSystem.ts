@@ -3,6 +3,7 @@ import type { ActiveNeurons, Neuron } from './activeNeurons.ts';
 import { addFeatures, featuresPay, type Part } from './featureSystem.ts';
 import { directionOf, grown, GrowingRows, type Kink, mirror, type NewtonSystem, radialDamping } from './kinkSystem.ts';
 import { bitsOf } from './pairBlocks.ts';
+import { pairsOf } from '../../base/patterns.ts';
 import { PositiveSystem } from '../../base/systems/positiveSystem.ts';
 
 /** Shift of the matrix, relative to the mean of its diagonal: singular systems stay solvable. */
@@ -73,10 +74,10 @@ export function addBlocks(
   const own = new Float64Array(neurons.length * d * d);
   neurons.forEach((neuron, a) => {
     pollInterrupt(kernels);
-    const from = ((a * (a + 3)) / 2) * d * d;
+    const from = (pairsOf(a) + a) * d * d;
     const block = own.subarray(a * d * d, (a + 1) * d * d);
     block.set(blocks.subarray(from, from + d * d));
-    mirrorUp(block, d);
+    mirror(block, d);
     addCurvature(state, neuron, block, damping);
     many?.extra(neuron).forEach((value, k) => (block[k] += value));
   });
@@ -134,11 +135,6 @@ function outwards(inner: Float64Array, parts: readonly Part[], d: number, x: Flo
   for (let o = 0; at + o < x.length; o++) x[at + o] = inner[end + o];
 }
 
-/** The upper triangle of a block := the lower one. */
-function mirrorUp(block: Float64Array, d: number): void {
-  for (let x = 0; x < d; x++) for (let y = 0; y < x; y++) block[y * d + x] = block[x * d + y];
-}
-
 /** A K^-1 A' = (L^-1 Z'A')'(L^-1 Z'A') with Z'KZ = L L'. */
 class ProductsOfKinks {
   private Q: Float64Array = new Float64Array(0);
@@ -184,7 +180,7 @@ function blocksOfSome(state: ActiveNeurons, H: Float64Array, rows: Uint32Array, 
   pollInterrupt(state.kernels);
   const words = rows.length;
   for (let k = 0; k < bits.length; k++) bits[k] &= rows[k % words];
-  const blocks = new Float64Array(((m * (m + 1)) / 2) * d * d);
+  const blocks = new Float64Array(pairsOf(m) * d * d);
   const outputs = Int32Array.from(neurons, ({ output }) => output);
   state.withOperator((operator) => operator.grams({ bits, count: m }, H, c, outputs, blocks));
   return blocks.map((value) => value / share);
